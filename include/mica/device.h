@@ -1,0 +1,84 @@
+/* Devices: find the OpenCL devices of this machine, open one, and read its errors. */
+#ifndef MICA_DEVICE_H
+#define MICA_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mica/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mica_device mica_device;   /* one open device; one thread at a time uses it and its children */
+typedef struct mica_devices mica_devices; /* what a search found */
+
+typedef enum mica_device_type {
+    MICA_DEVICE_DISCRETE_GPU,
+    MICA_DEVICE_INTEGRATED_GPU,
+    MICA_DEVICE_ACCELERATOR,
+    MICA_DEVICE_CPU,
+    MICA_DEVICE_OTHER
+} mica_device_type;
+
+/* One OpenCL device. Strings live as long as the object that gave them. */
+typedef struct mica_device_info {
+    const char *id;               /* "PLATFORM:DEVICE", two indices, as `select` takes them */
+    const char *platform, *vendor, *name, *driver;
+    const char *opencl_c;         /* the device's own OpenCL C version, such as "1.2" */
+    mica_device_type type;
+    uint32_t compute_units;
+    uint64_t memory_bytes, largest_allocation_bytes, local_memory_bytes;
+    uint64_t largest_work_group;  /* work-items */
+    bool fp16, fp64;              /* arithmetic in half and double precision */
+    bool has_compiler;
+    bool last_resort;             /* an emulator, Clover or OpenCLOn12: ranked after everything else */
+} mica_device_info;
+
+/* A GPU of this machine that no OpenCL platform offers. */
+typedef struct mica_absent_gpu {
+    const char *name;             /* vendor and PCI id, or the node's name */
+    const char *advice;           /* one sentence: the package, group or setting that would change that */
+} mica_absent_gpu;
+
+/* Pretend the device is smaller than it is, so that every fallback can be tested anywhere. Zero keeps its own. */
+typedef struct mica_limits {
+    uint64_t local_memory_bytes, work_group, allocation_bytes;
+    bool no_fp16, no_fp64;
+} mica_limits;
+
+typedef struct mica_device_desc {
+    const char *select;           /* "gpu", "cpu", "1:0", or a part of the name; NULL: MICA_DEVICE, else the best */
+    bool debug;                   /* every tensor in a buffer of its own, poisoned with NaN, finish after each launch */
+    uint64_t memory_budget_bytes; /* a plan needing more is refused before anything is allocated; 0: no budget */
+    mica_limits limits;
+} mica_device_desc;
+
+/* Searches all platforms. Never NULL except when out of memory; destroy it also after an error. Opens no device. */
+MICA_API mica_devices *mica_devices_find(void);
+MICA_API void mica_devices_destroy(mica_devices *found);
+MICA_API mica_status mica_devices_status(const mica_devices *found);
+MICA_API const char *mica_devices_error(const mica_devices *found);  /* "" when all is well */
+MICA_API int mica_devices_count(const mica_devices *found);
+MICA_API const mica_device_info *mica_devices_get(const mica_devices *found, int i); /* best first */
+MICA_API int mica_devices_absent_count(const mica_devices *found);
+MICA_API const mica_absent_gpu *mica_devices_absent(const mica_devices *found, int i);
+/* The index `select` chooses (NULL: MICA_DEVICE, else the best), or -1; *why, one sentence, lives as long as found. */
+MICA_API int mica_devices_choose(mica_devices *found, const char *select, const char **why);
+
+/* Opens a device. NULL desc: all defaults. Never NULL except when out of memory: ask mica_device_status. */
+MICA_API mica_device *mica_device_open(const mica_device_desc *desc);
+MICA_API void mica_device_destroy(mica_device *device); /* after its children; NULL is fine */
+MICA_API const mica_device_info *mica_device_get_info(const mica_device *device);
+
+/* The first error of the device or its children since it was last cleared, and its text: one line. */
+MICA_API mica_status mica_device_status(const mica_device *device);
+MICA_API const char *mica_device_error(const mica_device *device); /* "" when all is well; valid until the next call */
+MICA_API void mica_device_clear_error(mica_device *device);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

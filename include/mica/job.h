@@ -1,0 +1,43 @@
+/* Jobs: a network, its data and its training in one JSON file (docs/jobs.md), as the `mica` program runs them. */
+#ifndef MICA_JOB_H
+#define MICA_JOB_H
+
+#include <mica/train.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mica_job mica_job;
+
+/* Reads a job file; `sets` are "key.path=value" overrides. Paths in it are relative to the file. Builds the model and
+ * opens the data. Never NULL except when out of memory: ask mica_job_status. */
+MICA_API mica_job *mica_job_open(mica_device *device, const char *path, const char *const *sets, int count);
+MICA_API void mica_job_destroy(mica_job *job);
+MICA_API mica_status mica_job_status(const mica_job *job);
+MICA_API const char *mica_job_error(const mica_job *job);
+
+/* Borrowed from the job. The fit description may be changed (callbacks) before mica_job_run. */
+MICA_API mica_model *mica_job_model(mica_job *job);
+MICA_API mica_data *mica_job_data(mica_job *job);
+MICA_API mica_fit_desc *mica_job_fit(mica_job *job);
+MICA_API int mica_job_notes(const mica_job *job);            /* notes gathered while opening, such as unused weights */
+MICA_API const char *mica_job_note(const mica_job *job, int i);
+
+/* mica_fit with the job's description. */
+MICA_API mica_status mica_job_run(mica_job *job, mica_history **history);
+
+/* A data specification alone, {"format": ...}; relative paths start at the file's folder. For a model that has been
+ * trained: its columns, categories, classes and normalisation are applied, never fitted again. model may be NULL. */
+MICA_API mica_data *mica_data_open_spec(mica_device *device, const char *path, mica_model *model);
+
+/* Raw inputs for prediction from one file (.npy, .csv, IDX, also .gz), checked against the model's input and read into
+ * floats. *inputs is the caller's: mica_free. */
+MICA_API mica_status mica_read_inputs(mica_model *model, const char *path, float **inputs, int64_t *n);
+/* Writes row-major float32 values as .npy, atomically. */
+MICA_API mica_status mica_write_npy(mica_device *device, const char *path, const float *values, mica_shape shape, int64_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,36 @@
+/* OpenCL interop, for applications with a context, queue or buffers of their own. Not part of mica.h. */
+#ifndef MICA_CL_H
+#define MICA_CL_H
+
+#ifndef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 120
+#endif
+#include <CL/cl.h>
+#include <mica/mica.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Adopts an application's context, device and in-order queue (NULL queue: Mica makes its own in that context).
+ * Mica retains them and releases them in mica_device_destroy; it never changes process-wide state (such as
+ * CLBlast's parameters) for an adopted context. `select` in desc is ignored. Errors as mica_device_open. */
+MICA_API mica_device *mica_cl_device_adopt(cl_context context, cl_device_id id, cl_command_queue queue,
+                                           const mica_device_desc *desc);
+
+/* The context and queue that the device uses. Borrowed until mica_device_destroy. */
+MICA_API cl_context mica_cl_context(const mica_device *device);
+MICA_API cl_command_queue mica_cl_queue(const mica_device *device);
+
+/* Binds a float32 buffer of the application to the plan's input or output called `name`, in place of Mica's own:
+ * row-major, offset in bytes (a multiple of 4). The buffer is retained until another is bound or the plan destroyed. */
+MICA_API mica_status mica_cl_bind(mica_plan *plan, const char *name, cl_mem buffer, size_t offset_bytes);
+
+/* Enqueues the plan for n samples after the events of `wait`, and returns at once; *done (may be NULL) is the
+ * caller's to release. */
+MICA_API mica_status mica_cl_run(mica_plan *plan, int64_t n, cl_uint waits, const cl_event *wait, cl_event *done);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

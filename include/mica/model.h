@@ -1,0 +1,112 @@
+/* Models: a graph of layers, its parameters, and the plans compiled from it. */
+#ifndef MICA_MODEL_H
+#define MICA_MODEL_H
+
+#include <mica/device.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mica_model mica_model;
+typedef struct mica_node mica_node; /* a tensor of the model's graph; borrowed, lives as long as its model */
+typedef struct mica_plan mica_plan; /* the model compiled for inference on its device; shares the parameters */
+
+#define MICA_MAX_RANK 8
+
+/* A shape per sample, without the batch: {3, {1, 28, 28}}. */
+typedef struct mica_shape {
+    int rank;
+    int64_t dim[MICA_MAX_RANK];
+} mica_shape;
+
+/* MICA_SHAPE(1, 28, 28) */
+#define MICA_SHAPE(...)                                                                             \
+    ((mica_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
+
+typedef struct mica_model_desc {
+    uint64_t seed; /* of initializers and dropout */
+} mica_model_desc;
+
+/* An empty model on a device. NULL desc: defaults. NULL only when out of memory. */
+MICA_API mica_model *mica_model_create(mica_device *device, const mica_model_desc *desc);
+MICA_API void mica_model_destroy(mica_model *model); /* before its device; NULL is fine */
+
+/* The first error of the calls that built this model, and its text. It is also reported to the device. */
+MICA_API mica_status mica_model_status(const mica_model *model);
+MICA_API const char *mica_model_error(const mica_model *model);
+
+/* An input of `shape` per sample; name NULL: "input". Then layers (layers.h) make nodes from nodes.
+ * integer: the values are whole numbers, as an embedding takes them. */
+MICA_API mica_node *mica_input(mica_model *model, const char *name, mica_shape shape);
+MICA_API mica_node *mica_input_integer(mica_model *model, const char *name, mica_shape shape);
+/* Declares a node an output of the model; returns it. */
+MICA_API mica_node *mica_output(mica_model *model, const char *name, mica_node *node);
+
+/* The shape of a node per sample; rank -1 for NULL. */
+MICA_API mica_shape mica_node_shape(const mica_node *node);
+
+/* Adds the layers that a JSON description lists, {"input_shape": [...], "layers": [...]}, as job files do (docs/jobs.md).
+ * An unknown layer, key or value is MICA_FORMAT and names it, its place and the nearest valid one. */
+MICA_API mica_status mica_model_add_json(mica_model *model, const char *json);
+
+/* Parameters and running statistics, by their names in files ("conv.weight"). Values are row-major float32. */
+MICA_API int mica_model_variable_count(const mica_model *model);
+MICA_API const char *mica_model_variable_name(const mica_model *model, int i);
+MICA_API mica_shape mica_model_variable_shape(const mica_model *model, int i);
+MICA_API int64_t mica_model_parameter_count(const mica_model *model); /* elements of all trainable variables */
+MICA_API mica_status mica_model_read(mica_model *model, const char *name, float *values, size_t count);
+MICA_API mica_status mica_model_write(mica_model *model, const char *name, const float *values, size_t count);
+
+/* Saves description, preprocessing and variables as one .safetensors file, atomically. */
+MICA_API mica_status mica_model_save(mica_model *model, const char *path);
+/* Loads a model that mica_model_save wrote. Never NULL except when out of memory. */
+MICA_API mica_model *mica_model_load(mica_device *device, const char *path);
+/* The same from memory; `bytes` is not used after the call. */
+MICA_API mica_model *mica_model_load_memory(mica_device *device, const void *bytes, size_t size);
+
+typedef struct mica_weights_desc {
+    bool partial;                                   /* variables that the file lacks keep their values */
+    void (*note)(void *user, const char *line);     /* told of tensors that the model has no use for */
+    void *user;
+} mica_weights_desc;
+
+/* Loads variables by name from any .safetensors file. A variable that the file lacks, or of another shape, is an
+ * error unless partial. NULL desc: defaults. */
+MICA_API mica_status mica_model_load_weights(mica_model *model, const char *path, const mica_weights_desc *desc);
+
+/* The whole of a model for a reader: layers, variables and, with_plan, its inference plan for `batch`: operators,
+ * kernels with their source, layouts, engines, launches and bytes. *json is the caller's: mica_free. */
+typedef struct mica_inspect_desc {
+    bool with_plan;
+    bool training;  /* the plan of a training step (Adam, the model's usual loss) instead of inference */
+    int64_t batch;  /* 0: 1 */
+} mica_inspect_desc;
+MICA_API mica_status mica_model_inspect(mica_model *model, const mica_inspect_desc *desc, char **json);
+MICA_API void mica_free(void *memory);
+
+/* ---- Plans: inference in a loop, without waiting and without allocation ---- */
+
+typedef struct mica_plan_desc {
+    int64_t batch; /* the largest number of samples in a run; 0: 1 */
+} mica_plan_desc;
+
+/* Compiles the model for inference on batches of up to desc->batch. NULL only when out of memory; an error is the
+ * plan's status. The model may train on: the plan sees its parameters as they are. Destroy it before the model. */
+MICA_API mica_plan *mica_compile(mica_model *model, const mica_plan_desc *desc);
+MICA_API void mica_plan_destroy(mica_plan *plan);
+MICA_API mica_status mica_plan_status(const mica_plan *plan);
+MICA_API const char *mica_plan_error(const mica_plan *plan);
+MICA_API uint64_t mica_plan_peak_bytes(const mica_plan *plan);
+MICA_API int mica_plan_launches(const mica_plan *plan); /* of a step */
+
+/* Copies n samples into an input (plain values, as the network takes them), runs, and copies an output back. Only
+ * mica_plan_read waits. `count` is n times the elements of a sample, checked. name NULL: the only one. */
+MICA_API mica_status mica_plan_write(mica_plan *plan, const char *name, const float *values, size_t count);
+MICA_API mica_status mica_plan_run(mica_plan *plan, int64_t n);
+MICA_API mica_status mica_plan_read(mica_plan *plan, const char *name, float *values, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

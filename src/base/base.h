@@ -1,0 +1,119 @@
+/* What every folder may use: errors, memory, text, arenas, hashing, files. Depends on nothing of Mica's.
+ *
+ * Internal names begin with mi_ (functions, types) and MI_ (macros). */
+#ifndef MICA_SRC_BASE_H
+#define MICA_SRC_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mica/status.h>
+
+#if defined(__GNUC__)
+#define MI_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define MI_PRINTF(text, first)
+#endif
+
+#define MI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- Errors: the first one stays. One line, no full stop, naming the place and both values. ---- */
+
+struct mi_error {
+    mica_status status;
+    char text[1024];
+};
+
+/* Records an error unless one is there already. Returns `status`, so that `return mi_fail(...)` reads well. */
+mica_status mi_fail(struct mi_error *error, mica_status status, const char *format, ...) MI_PRINTF(3, 4);
+mica_status mi_out_of_memory(struct mi_error *error);
+/* Copies the error of a child, if it has one, to where it reports. Returns its status. */
+mica_status mi_error_report(struct mi_error *to, const struct mi_error *from);
+
+#define MI_TRY(call)                                                                         \
+    do {                                                                                     \
+        mica_status mi_try_status = (call);                                                  \
+        if (mi_try_status != MICA_OK)                                                        \
+            return mi_try_status;                                                            \
+    } while (0)
+
+/* ---- Memory ---- */
+
+/* count * size bytes; NULL when that overflows or the host is out of memory. Never NULL for a size of 0. Zeroed. */
+void *mi_new(size_t count, size_t size);
+/* Grows an array for at least `need` elements, doubling; false: out of memory, and nothing has changed. */
+bool mi_grow(void *array_pointer, size_t *capacity, size_t need, size_t size);
+char *mi_strdup(const char *text);
+
+/* *out = a * b or a + b; false on overflow. */
+bool mi_mul_size(size_t a, size_t b, size_t *out);
+bool mi_add_size(size_t a, size_t b, size_t *out);
+
+/* ---- Arena: many small things that die together ---- */
+
+struct mi_arena {
+    struct mi_arena_chunk *chunks; /* newest first */
+    bool failed;                   /* an allocation failed: what was built is incomplete */
+};
+
+void *mi_arena_new(struct mi_arena *arena, size_t count, size_t size); /* zeroed, aligned to 16; NULL: failed is set */
+char *mi_arena_strdup(struct mi_arena *arena, const char *text);       /* NULL in, NULL out */
+/* As sprintf, into the arena. Never NULL: "" when out of memory (failed is set). */
+const char *mi_arena_format(struct mi_arena *arena, const char *format, ...) MI_PRINTF(2, 3);
+const char *mi_arena_vformat(struct mi_arena *arena, const char *format, va_list arguments);
+void mi_arena_destroy(struct mi_arena *arena);
+
+/* ---- Text that grows: kernel sources, JSON, messages ---- */
+
+struct mi_text {
+    char *data; /* zero-terminated; NULL while empty: read it with mi_text_get */
+    size_t size, capacity;
+    bool failed;
+};
+
+void mi_text_add(struct mi_text *text, const char *format, ...) MI_PRINTF(2, 3);
+void mi_text_append(struct mi_text *text, const char *bytes, size_t size);
+const char *mi_text_get(const struct mi_text *text); /* never NULL */
+void mi_text_destroy(struct mi_text *text);
+
+/* ---- Names ---- */
+
+/* The candidate nearest to `word` by edit distance, or NULL where none is near; `candidates` is NULL-terminated. */
+const char *mi_nearest(const char *word, const char *const *candidates);
+
+/* ---- Hashing (xxHash, 64 bits) ---- */
+
+uint64_t mi_hash(const void *bytes, size_t size, uint64_t seed);
+
+/* ---- Random numbers: Philox 4x32-10 (Salmon et al., SC 2011), the same bits as kernels/common.cl ---- */
+
+void mi_philox(uint64_t seed, uint64_t stream, uint64_t counter, uint32_t out[4]);
+/* Uniform in [0, 1) with 24 bits, the first word of the counter's block. */
+float mi_uniform(uint64_t seed, uint64_t stream, uint64_t counter);
+/* Shuffles 0..count-1 (Fisher-Yates). */
+void mi_shuffle(uint64_t seed, uint64_t stream, int64_t *order, int64_t count);
+
+/* ---- Files ---- */
+
+/* Reads a whole file; the caller frees *bytes. A zero byte stands after the last. gzip is undone where the file is one
+ * (then *size is that of the contents, and `limit` bounds it). Errors: MICA_IO, MICA_FORMAT, named by path. */
+mica_status mi_file_read(struct mi_error *error, const char *path, uint64_t limit, unsigned char **bytes, size_t *size);
+
+/* Writes a file beside its place and renames it over, so that it is replaced whole or not at all. */
+struct mi_file;
+mica_status mi_file_create(struct mi_error *error, const char *path, struct mi_file **file);
+mica_status mi_file_write(struct mi_file *file, const void *bytes, size_t size); /* the first failure stays */
+mica_status mi_file_commit(struct mi_file *file);  /* frees it either way */
+void mi_file_abandon(struct mi_file *file);        /* NULL is fine */
+
+/* "folder/of/path" joined with a relative name; an absolute name is itself. The caller frees it; NULL: out of memory. */
+char *mi_path_join(const char *folder, const char *name);
+char *mi_path_folder(const char *path); /* "." where there is none; the caller frees it */
+
+/* ---- Time ---- */
+
+double mi_seconds(void); /* monotonic */
+
+#endif

@@ -1,0 +1,45 @@
+/* Status texts and error records. */
+#include "base/base.h"
+
+#include <stdio.h>
+
+#define MICA_VERSION_TEXT "0.1.0"
+
+const char *mica_status_text(mica_status status)
+{
+    switch (status) {
+#define MICA_STATUS_CASE(name, number, text) case MICA_##name: return text;
+        MICA_STATUS_MAP(MICA_STATUS_CASE)
+#undef MICA_STATUS_CASE
+    }
+    return "unknown status";
+}
+
+const char *mica_version(void)
+{
+    return MICA_VERSION_TEXT;
+}
+
+mica_status mi_fail(struct mi_error *error, mica_status status, const char *format, ...)
+{
+    if (error->status != MICA_OK)
+        return status;
+    error->status = status;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+mica_status mi_out_of_memory(struct mi_error *error)
+{
+    return mi_fail(error, MICA_OUT_OF_MEMORY, "the host is out of memory");
+}
+
+mica_status mi_error_report(struct mi_error *to, const struct mi_error *from)
+{
+    if (from->status != MICA_OK)
+        mi_fail(to, from->status, "%s", from->text);
+    return from->status;
+}

@@ -1,0 +1,47 @@
+/* Philox 4x32-10, a counter-based generator: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as
+ * 1, 2, 3", SC 2011. Random123's own header makes the bits, here and (generated from the same constants) on the device. */
+#include "base/base.h"
+
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#endif
+#include <Random123/philox.h>
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+void mi_philox(uint64_t seed, uint64_t stream, uint64_t counter, uint32_t out[4])
+{
+    philox4x32_ctr_t c = {{(uint32_t)counter, (uint32_t)(counter >> 32), (uint32_t)stream, (uint32_t)(stream >> 32)}};
+    philox4x32_key_t k = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
+    philox4x32_ctr_t r = philox4x32(c, k);
+    for (int i = 0; i < 4; i++)
+        out[i] = r.v[i];
+}
+
+float mi_uniform(uint64_t seed, uint64_t stream, uint64_t counter)
+{
+    uint32_t word[4];
+    mi_philox(seed, stream, counter, word);
+    return (float)(word[0] >> 8) * (1.0f / 16777216.0f);
+}
+
+void mi_shuffle(uint64_t seed, uint64_t stream, int64_t *order, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        order[i] = i;
+    for (int64_t i = count - 1; i > 0; i--) {
+        uint32_t word[4];
+        mi_philox(seed, stream, (uint64_t)i, word);
+        uint64_t random = (uint64_t)word[1] << 32 | word[0];
+        int64_t j = (int64_t)(random % ((uint64_t)i + 1)), kept = order[i];
+        order[i] = order[j];
+        order[j] = kept;
+    }
+}

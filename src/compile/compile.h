@@ -1,0 +1,103 @@
+/* The plan from inside: what each pass leaves for the next. */
+#ifndef MICA_SRC_COMPILE_H
+#define MICA_SRC_COMPILE_H
+
+#include "compile/plan.h"
+#include "engines/engine.h"
+
+/* Where a stored value lies. */
+struct mi_home {
+    struct mi_variable *variable;  /* in the variable's place; NULL: in the plan's memory */
+    bool gradient;                 /* in the place of the variable, but of the gradient arena */
+    int block;                     /* of the plan's arena, and the first byte there */
+    uint64_t offset;
+};
+
+/* An Assign: in place, when the value's kernel may write over the variable, or by a copy at the end of the step. */
+struct mi_assignment {
+    struct mi_variable *variable;
+    mi_value *value;               /* canonical */
+    bool in_place;
+};
+
+/* One launch or call of a step, ready to run. */
+struct mi_action {
+    int kernel;
+    const struct mi_code *code;
+    struct mi_launch launch;       /* of source */
+    struct mi_place place[MI_MAX_ARGUMENTS]; /* of a call */
+};
+
+struct mi_kernel_list {
+    struct mi_kernel *list;
+    size_t count, capacity;
+};
+
+struct mica_plan {
+    struct mi_error error;
+    mica_device *device;
+    struct mi_store *store;
+    struct mi_graph *graph;
+    struct mi_plan_desc desc;
+    int64_t batch;
+    struct mi_arena arena;
+
+    struct mi_tensor *tensors;     /* by value id */
+    int *home;                     /* kernel of each node; -1: a source, or computed where it is used */
+    const struct mi_engine **engines; /* of contractions, by node id */
+    bool *updates;                 /* by node id: an optimizer's step on a parameter */
+    struct mi_kernel_list kernels;
+    int *order;                    /* kernels in the order they run */
+    struct mi_codes *codes;        /* by kernel */
+    struct mi_home (*scratch)[4];  /* places of scratch, by kernel */
+
+    struct mi_assignment *assignments;
+    size_t assignment_count;
+    struct mi_home *homes;         /* by value id */
+    struct mi_buffer *blocks;      /* the arena of activations */
+    uint64_t *block_bytes;
+    size_t block_count;
+    struct mi_buffer *own;         /* debug: a buffer for each value id */
+    uint64_t activation_bytes, scratch_bytes;
+
+    struct mi_action *actions;
+    size_t action_count, action_capacity;
+    struct mi_buffer step_block;
+    struct mi_step slot[2];        /* host memory of the last two steps */
+    cl_event in_flight[2];
+    uint64_t steps;
+    struct mi_bound { cl_mem mem; size_t offset; } *bound; /* buffers of an application, by value id; NULL: none */
+};
+
+mica_status mi_action_place(struct mica_plan *plan, struct mi_action *action); /* sets its tensors' places */
+
+enum { MI_ALIGN_ELEMENTS = 64 };   /* a variable begins at a multiple of so many elements */
+
+/* Passes, in the order they run. */
+mica_status mi_lower(struct mi_graph *graph);                /* composites become maps, reductions and moves */
+mica_status mi_simplify(struct mi_graph *graph);             /* drops what nobody needs, what is the same twice, identities */
+mica_status mi_graph_rebuild(struct mi_graph *graph, mi_value *const *replacement);
+mica_status mi_choose_engines(struct mica_plan *plan);               /* an engine for each contraction, and the layouts it likes */
+mica_status mi_fuse(struct mica_plan *plan);                 /* nodes become kernels */
+mica_status mi_order(struct mica_plan *plan);                /* kernels in an order, writers of variables after readers */
+mica_status mi_emit_plan(struct mica_plan *plan);            /* source of every kernel */
+mica_status mi_place(struct mica_plan *plan);                /* memory */
+mica_status mi_build(struct mica_plan *plan);                /* programs and launches */
+
+/* The store's inside, for placing. */
+mica_status mi_store_place_of(struct mi_store *store, const struct mi_variable *variable, bool gradient,
+                              struct mi_place *place);
+
+/* The place of a stored value. */
+mica_status mi_place_of(struct mica_plan *plan, const mi_value *value, struct mi_place *place);
+mi_value *mi_canonical(const struct mica_plan *plan, mi_value *value);
+uint64_t mi_value_bytes(const struct mica_plan *plan, const mi_value *value);
+
+/* The values that a kernel's node reads from memory or from other members, looked for through virtual nodes. */
+struct mi_source {
+    mi_value *value;
+    bool direct;                   /* element by element: no move between that changes the coordinates */
+};
+int mi_sources(const struct mica_plan *plan, const struct mi_node *node, struct mi_source *out, int most);
+
+#endif

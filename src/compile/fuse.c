@@ -1,0 +1,388 @@
+/* Nodes become kernels.
+ *
+ * Nodes are visited in order. Moves and gathers become index arithmetic in whoever uses them, unless somebody reads them from
+ * memory. A map joins the kernel that makes one of its inputs, a reduction a nest over the same space and axes, as long as
+ * no value would have to leave the kernel and come back; otherwise they begin a nest. Contractions and own operators
+ * begin kernels of their own. What crosses a kernel's border is stored. */
+#include "compile/compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_MEMBERS = 64, MOST_SOURCES = 48, MOST_TENSORS = 16 };
+
+struct fuse {
+    struct mica_plan *plan;
+    uint64_t *ancestors;       /* a bit row for each kernel: which kernels must run before it */
+    size_t words, rows;
+    bool *needed;              /* by value id: somebody reads it from memory */
+    int *consumers, *consumer_first, *consumer; /* users of each value */
+};
+
+/* ---- Where values come from ---- */
+
+static void sources_of(const struct mica_plan *plan, mi_value *value, bool direct, struct mi_source *out, int *count, int most)
+{
+    if (!value || value->node->op == &mi_op_constant)
+        return;
+    const struct mi_node *node = value->node;
+    if (plan->tensors[value->id].same_as) {
+        sources_of(plan, plan->tensors[value->id].same_as, direct && mi_is_squeeze(node), out, count, most);
+        return;
+    }
+    bool virtual_node = plan->home[node->id] < 0 && node->op->kind != MI_SOURCE && !plan->tensors[value->id].stored;
+    if (virtual_node) {
+        bool keeps = direct && mi_is_squeeze(node);
+        for (int i = 0; i < node->inputs; i++)
+            sources_of(plan, node->in[i], keeps, out, count, most);
+        return;
+    }
+    for (int i = 0; i < *count; i++)
+        if (out[i].value == value) {
+            out[i].direct = out[i].direct && direct;
+            return;
+        }
+    if (*count < most)
+        out[*count] = (struct mi_source){value, direct};
+    ++*count;
+}
+
+int mi_sources(const struct mica_plan *plan, const struct mi_node *node, struct mi_source *out, int most)
+{
+    int count = 0;
+    for (int i = 0; i < node->inputs; i++)
+        sources_of(plan, node->in[i], true, out, &count, most);
+    return count;
+}
+
+/* ---- Kernels and their order ---- */
+
+static bool is_before(const struct fuse *f, int kernel, int later)
+{
+    return f->ancestors[(size_t)later * f->words + (size_t)kernel / 64] >> (kernel % 64) & 1;
+}
+
+/* `kernel` runs after `earlier`, and so does whatever runs after `kernel`. */
+static void add_before(struct fuse *f, int earlier, int kernel)
+{
+    if (earlier < 0 || earlier == kernel || is_before(f, earlier, kernel))
+        return;
+    for (size_t k = 0; k < f->plan->kernels.count; k++) {
+        if ((int)k != kernel && !is_before(f, kernel, (int)k))
+            continue;
+        uint64_t *row = &f->ancestors[k * f->words];
+        for (size_t w = 0; w < f->words; w++)
+            row[w] |= f->ancestors[(size_t)earlier * f->words + w];
+        row[(size_t)earlier / 64] |= (uint64_t)1 << (earlier % 64);
+    }
+}
+
+static mica_status kernel_new(struct fuse *f, struct mi_node *node, int *index)
+{
+    struct mi_kernel_list *list = &f->plan->kernels;
+    if (!mi_grow(&list->list, &list->capacity, list->count + 1, sizeof *list->list))
+        return mi_out_of_memory(&f->plan->error);
+    *index = (int)list->count++;
+    struct mi_kernel *kernel = &list->list[*index];
+    *kernel = (struct mi_kernel){0};
+    if (node->op->kind == MI_CONTRACT || node->op->kind == MI_OWN)
+        kernel->anchor = node;
+    kernel->space = node->op->kind == MI_REDUCE ? node->in[0]->shape : node->out[0]->shape;
+    return MICA_OK;
+}
+
+static mica_status kernel_join(struct fuse *f, int index, struct mi_node *node)
+{
+    struct mica_plan *plan = f->plan;
+    struct mi_kernel *kernel = &plan->kernels.list[index];
+    struct mi_source source[MOST_SOURCES];
+    if (kernel->count == kernel->capacity) {
+        int capacity = kernel->capacity ? 2 * kernel->capacity : 4;
+        struct mi_node **nodes = mi_arena_new(&plan->arena, (size_t)capacity, sizeof *nodes);
+        if (!nodes)
+            return mi_out_of_memory(&plan->error);
+        if (kernel->count)
+            memcpy(nodes, kernel->nodes, (size_t)kernel->count * sizeof *nodes);
+        kernel->nodes = nodes;
+        kernel->capacity = capacity;
+    }
+    kernel->nodes[kernel->count++] = node;
+    int count = mi_sources(plan, node, source, MOST_SOURCES);
+    for (int i = 0; i < count && i < MOST_SOURCES; i++)
+        add_before(f, plan->home[source[i].value->node->id], index);
+    plan->home[node->id] = index;
+    return MICA_OK;
+}
+
+/* ---- Who may join whom ---- */
+
+static struct mi_shape kept_shape(const struct mi_kernel *kernel)
+{
+    struct mi_shape kept = {0};
+    if (kernel->anchor)
+        return kernel->anchor->out[0]->shape;
+    for (int i = 0; i < kernel->space.rank; i++)
+        if (!(kernel->axes & 1u << i))
+            kept.dim[kept.rank++] = kernel->space.dim[i];
+    return kept;
+}
+
+static bool map_fits(const struct mi_kernel *kernel, const struct mi_node *node)
+{
+    const struct mi_shape *shape = &node->out[0]->shape;
+    if (kernel->update)
+        return false;
+    if (kernel->anchor) /* an epilogue: exactly the result's shape, where the engine lets it */
+        return kernel->engine && kernel->engine->epilogue && mi_shape_equal(shape, &kernel->anchor->out[0]->shape);
+    struct mi_shape kept = kept_shape(kernel);
+    return mi_same_but_ones(shape, &kernel->space) || (kernel->axes && mi_same_but_ones(shape, &kept));
+}
+
+/* Whether every reduced element is one of many rows: then a map over the whole space may turn into a nest of rows. */
+static bool rows_are_many(const struct mica_plan *plan, const struct mi_kernel *kernel, uint32_t axes)
+{
+    int64_t rows = 1;
+    for (int i = 0; i < kernel->space.rank; i++)
+        if (!(axes & 1u << i))
+            rows *= mi_dim_at(kernel->space.dim[i], plan->batch);
+    return rows >= 32;
+}
+
+static bool reduce_fits(const struct mica_plan *plan, const struct mi_kernel *kernel, const struct mi_node *node, uint32_t axes)
+{
+    if (kernel->anchor || kernel->update || !mi_shape_equal(&kernel->space, &node->in[0]->shape))
+        return false;
+    return kernel->axes == axes || (kernel->axes == 0 && rows_are_many(plan, kernel, axes));
+}
+
+static int external_tensors(const struct fuse *f, const struct mi_kernel *kernel, int index)
+{
+    struct mi_source source[MOST_SOURCES];
+    int total = 0;
+    for (int m = 0; m < kernel->count; m++) {
+        int count = mi_sources(f->plan, kernel->nodes[m], source, MOST_SOURCES);
+        for (int i = 0; i < count && i < MOST_SOURCES; i++)
+            total += f->plan->home[source[i].value->node->id] != index;
+        total += kernel->nodes[m]->outputs;
+    }
+    return total / 2;
+}
+
+static bool may_join(const struct fuse *f, int index, const struct mi_node *node)
+{
+    const struct mi_kernel *kernel = &f->plan->kernels.list[index];
+    struct mi_source source[MOST_SOURCES];
+    int count = mi_sources(f->plan, node, source, MOST_SOURCES);
+    if (count > MOST_TENSORS || kernel->count >= MOST_MEMBERS || external_tensors(f, kernel, index) > MOST_TENSORS)
+        return false;
+    for (int i = 0; i < count; i++) {
+        int home = f->plan->home[source[i].value->node->id];
+        if (home == index ? !source[i].direct : home >= 0 && is_before(f, index, home))
+            return false;
+    }
+    return true;
+}
+
+static bool fits(const struct fuse *f, int index, const struct mi_node *node, uint32_t axes)
+{
+    const struct mi_kernel *kernel = &f->plan->kernels.list[index];
+    bool shape_fits = node->op->kind == MI_REDUCE ? reduce_fits(f->plan, kernel, node, axes) : map_fits(kernel, node);
+    return shape_fits && may_join(f, index, node);
+}
+
+/* The kernel that makes one of the node's inputs, or, for a reduction, one that reads the same input; -1: none fits. */
+static int find_kernel(const struct fuse *f, const struct mi_node *node, uint32_t axes)
+{
+    const struct mica_plan *plan = f->plan;
+    struct mi_source source[MOST_SOURCES];
+    int count = mi_sources(plan, node, source, MOST_SOURCES), best = -1;
+    if (plan->desc.no_fusion)
+        return -1;
+    for (int i = 0; i < count && i < MOST_SOURCES; i++) {
+        int home = plan->home[source[i].value->node->id];
+        if (home > best && source[i].direct && fits(f, home, node, axes))
+            best = home;
+    }
+    if (best >= 0 || node->op->kind != MI_REDUCE)
+        return best;
+    for (int i = 0; i < count && i < MOST_SOURCES; i++) {
+        int id = source[i].value->id;
+        for (int c = f->consumer_first[id]; c < f->consumer_first[id + 1]; c++) {
+            int home = plan->home[f->consumer[c]];
+            if (home > best && plan->kernels.list[home].axes && fits(f, home, node, axes))
+                best = home;
+        }
+    }
+    return best;
+}
+
+/* ---- The visit ---- */
+
+static bool is_virtual_kind(const struct mi_node *node)
+{
+    return node->op->kind == MI_MOVE || node->op->kind == MI_INDEXED;
+}
+
+/* Plain rows of a reshape are its input's memory. */
+static bool alias(struct fuse *f, struct mi_node *node)
+{
+    struct mica_plan *plan = f->plan;
+    mi_value *in = node->in[0], *out = node->out[0];
+    if (!node->op->keeps_order || out->type != in->type || plan->desc.no_fusion)
+        return false;
+    bool stored = plan->home[in->node->id] >= 0 || plan->tensors[in->id].stored;
+    if (!stored || in->node->op == &mi_op_constant || !mi_layout_is_plain(&plan->tensors[in->id].layout, in->shape.rank) ||
+        !mi_layout_is_plain(&plan->tensors[out->id].layout, out->shape.rank))
+        return false;
+    plan->tensors[out->id].same_as = in;
+    plan->tensors[out->id].stored = true;
+    plan->tensors[in->id].stored = true;
+    f->needed[in->id] = true;
+    return true;
+}
+
+static mica_status visit(struct fuse *f, struct mi_node *node)
+{
+    struct mica_plan *plan = f->plan;
+    uint32_t axes = 0;
+    bool keepdims;
+    int index;
+    if (node->op->kind == MI_SOURCE)
+        return MICA_OK;
+    if (is_virtual_kind(node)) {
+        if (!f->needed[node->out[0]->id] && !plan->desc.no_fusion)
+            return MICA_OK;
+        if (alias(f, node))
+            return MICA_OK;
+    }
+    if (node->op->kind == MI_REDUCE)
+        MI_TRY(mi_reduce_axes(node, &axes, &keepdims));
+    bool joins = node->op->kind == MI_MAP || node->op->kind == MI_REDUCE;
+    index = joins ? find_kernel(f, node, axes) : -1;
+    if (index < 0) {
+        MI_TRY(kernel_new(f, node, &index));
+        if (node->op->kind == MI_CONTRACT)
+            plan->kernels.list[index].engine = plan->engines[node->id];
+    }
+    struct mi_kernel *kernel = &plan->kernels.list[index];
+    if (node->op->kind == MI_REDUCE)
+        kernel->axes = axes;
+    if (plan->updates[node->id])
+        kernel->update = true;
+    return kernel_join(f, index, node);
+}
+
+/* ---- What is stored ---- */
+
+/* Whether a value leaves its kernel: an output, read from memory, or used (through virtual nodes) by another kernel. */
+static bool leaves(const struct fuse *f, const mi_value *value, int home, bool direct, int depth)
+{
+    const struct mica_plan *plan = f->plan;
+    if (depth > 64)
+        return true;
+    for (int c = f->consumer_first[value->id]; c < f->consumer_first[value->id + 1]; c++) {
+        const struct mi_node *user = plan->graph->nodes[f->consumer[c]];
+        int where = plan->home[user->id];
+        if (user->op == &mi_op_assign || (where >= 0 && where != home) || (where == home && !direct))
+            return true;
+        if (where < 0 && user->outputs && leaves(f, user->out[0], home, direct && mi_is_squeeze(user), depth + 1))
+            return true;
+    }
+    return false;
+}
+
+static mica_status mark_stored(struct fuse *f)
+{
+    struct mica_plan *plan = f->plan;
+    for (size_t k = 0; k < plan->kernels.count; k++) {
+        struct mi_kernel *kernel = &plan->kernels.list[k];
+        int most = 0;
+        for (int m = 0; m < kernel->count; m++)
+            most += kernel->nodes[m]->outputs;
+        kernel->out = mi_arena_new(&plan->arena, (size_t)most, sizeof *kernel->out);
+        if (!kernel->out)
+            return mi_out_of_memory(&plan->error);
+        for (int m = 0; m < kernel->count; m++)
+            for (int o = 0; o < kernel->nodes[m]->outputs; o++) {
+                mi_value *value = kernel->nodes[m]->out[o];
+                bool used = value->name || f->needed[value->id] || leaves(f, value, (int)k, true, 0);
+                plan->tensors[value->id].stored = used;
+                if (used)
+                    kernel->out[kernel->outs++] = value;
+            }
+    }
+    return MICA_OK;
+}
+
+/* ---- Who reads from memory ---- */
+
+static void need(struct fuse *f, const mi_value *value)
+{
+    if (value)
+        f->needed[value->id] = true;
+}
+
+static void mark_needed(struct fuse *f)
+{
+    struct mica_plan *plan = f->plan;
+    for (size_t i = 0; i < plan->graph->node_count; i++) {
+        const struct mi_node *node = plan->graph->nodes[i];
+        const struct mi_engine *engine = plan->engines[i];
+        bool all = node->op->kind == MI_OWN || node->op == &mi_op_assign || plan->updates[i] || (engine && engine->memory);
+        for (int k = 0; k < node->inputs && all; k++)
+            need(f, node->in[k]);
+        for (int o = 0; o < node->outputs; o++)
+            if (node->out[o]->name)
+                need(f, node->out[o]);
+    }
+}
+
+static bool list_consumers(struct fuse *f)
+{
+    const struct mi_graph *graph = f->plan->graph;
+    f->consumer_first = mi_new(graph->value_count + 2, sizeof *f->consumer_first);
+    size_t edges = 0;
+    for (size_t i = 0; i < graph->node_count; i++)
+        edges += (size_t)graph->nodes[i]->inputs;
+    f->consumer = mi_new(edges, sizeof *f->consumer);
+    int *next = mi_new(graph->value_count + 1, sizeof *next);
+    if (!f->consumer_first || !f->consumer || !next) {
+        free(next);
+        return false;
+    }
+    for (size_t i = 0; i < graph->node_count; i++)
+        for (int k = 0; k < graph->nodes[i]->inputs; k++)
+            if (graph->nodes[i]->in[k])
+                f->consumer_first[graph->nodes[i]->in[k]->id + 1]++;
+    for (size_t v = 0; v < graph->value_count; v++) {
+        f->consumer_first[v + 1] += f->consumer_first[v];
+        next[v] = f->consumer_first[v];
+    }
+    for (size_t i = 0; i < graph->node_count; i++)
+        for (int k = 0; k < graph->nodes[i]->inputs; k++)
+            if (graph->nodes[i]->in[k])
+                f->consumer[next[graph->nodes[i]->in[k]->id]++] = (int)i;
+    free(next);
+    return true;
+}
+
+mica_status mi_fuse(struct mica_plan *plan)
+{
+    struct fuse f = {.plan = plan, .rows = plan->graph->node_count, .words = plan->graph->node_count / 64 + 1};
+    f.ancestors = mi_new(f.rows * f.words, sizeof *f.ancestors);
+    f.needed = mi_new(plan->graph->value_count, sizeof *f.needed);
+    mica_status status = MICA_OK;
+    if (!f.ancestors || !f.needed || !list_consumers(&f))
+        status = mi_out_of_memory(&plan->error);
+    if (status == MICA_OK)
+        mark_needed(&f);
+    for (size_t i = 0; i < plan->graph->node_count && status == MICA_OK; i++)
+        status = visit(&f, plan->graph->nodes[i]);
+    if (status == MICA_OK)
+        status = mark_stored(&f);
+    free(f.ancestors);
+    free(f.needed);
+    free(f.consumer_first);
+    free(f.consumer);
+    return status;
+}

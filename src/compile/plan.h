@@ -1,0 +1,69 @@
+/* Compiling a graph into a plan, and running it. Passes, in order, one file each:
+ *
+ *   lower -> simplify -> fuse (engines and layouts are chosen here) -> place (memory) -> emit -> build -> warm up
+ *
+ * A plan is a list of launches with fixed arguments and grids. A step changes the step block and the inputs only. */
+#ifndef MICA_SRC_PLAN_H
+#define MICA_SRC_PLAN_H
+
+#include "device/device.h"
+#include "graph/graph.h"
+
+/* ---- The store: device memory of variables, shared by all plans of a model ---- */
+
+struct mi_store;
+
+mica_status mi_store_create(mica_device *device, struct mi_variables *variables, struct mi_store **out);
+void mi_store_destroy(struct mi_store *store);
+/* Gives every variable that has none a place, and uploads its initial values. Parameters lie in one arena, statistics and
+ * accumulators in another; gradients and moments each repeat the parameters' arena, offset by offset. */
+mica_status mi_store_place(struct mi_store *store);
+/* Waits, then copies count = all elements (float32, whatever the type). Places the variable first if need be. */
+mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, float *values);
+mica_status mi_store_write(struct mi_store *store, struct mi_variable *variable, const float *values);
+/* Enqueues zeros over an accumulator. */
+mica_status mi_store_zero(struct mi_store *store, struct mi_variable *variable);
+uint64_t mi_store_bytes(const struct mi_store *store, enum mi_role role);
+
+/* ---- Plans ---- */
+
+/* What kernels see as `mica_step`: the only thing besides the inputs that changes between steps. */
+struct mi_step {
+    int32_t n;              /* samples in this step, 0 <= n <= batch */
+    float learning_rate;
+    uint64_t step;          /* counts updates from 1: Adam's t, and dropout's counter */
+    uint64_t seed;
+};
+
+struct mi_plan_desc {
+    mica_device *device;
+    struct mi_store *store;
+    struct mi_graph *graph;      /* taken over, also on failure: the plan lowers and rewrites it */
+    int64_t batch;               /* largest n */
+    const char *engine;          /* NULL: the cheapest that fits; else only engines of this name, where they fit */
+    bool no_fusion;              /* every node a kernel of its own: tests compare with it */
+    bool no_blocked;             /* plain layouts only */
+};
+
+/* Compiles. *out is NULL only when out of memory; a failure is also the plan's own error. */
+mica_status mi_plan_create(const struct mi_plan_desc *desc, struct mica_plan **out);
+/* mica_plan_destroy, _status, _error, _launches, _peak_bytes, _write, _run, _read: model.h */
+
+int mi_plan_input(const struct mica_plan *plan, const char *name);  /* index, or -1; NULL: the only one */
+int mi_plan_output(const struct mica_plan *plan, const char *name);
+struct mi_shape mi_plan_input_shape(const struct mica_plan *plan, int input);
+struct mi_shape mi_plan_output_shape(const struct mica_plan *plan, int output);
+enum mi_type mi_plan_input_type(const struct mica_plan *plan, int input);
+
+/* Enqueues a copy of n samples' elements, of the input's own type, from host memory that stays as it is until *done (may be
+ * NULL) has passed. Does not wait. */
+mica_status mi_plan_feed(struct mica_plan *plan, int input, const void *elements, int64_t n, cl_event *done);
+/* Enqueues the step's launches; at most two steps are in flight, a third waits for the first. */
+mica_status mi_plan_step(struct mica_plan *plan, const struct mi_step *step);
+/* Waits, then copies n samples' elements of the output, in its own type. */
+mica_status mi_plan_fetch(struct mica_plan *plan, int output, void *elements, int64_t n);
+
+/* Adds a JSON object (an application's text) that describes operators, kernels and memory to `out`. */
+mica_status mi_plan_describe(const struct mica_plan *plan, bool with_source, struct mi_text *out);
+
+#endif

@@ -1,0 +1,206 @@
+/* Drops what nobody needs, joins what is the same, removes identities, and puts nodes in topological order. */
+#include "compile/compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Rebuilding: live nodes in topological order, with replaced values followed to their end ---- */
+
+struct rebuild {
+    struct mi_graph *graph;
+    mi_value *const *replacement;
+    char *state;               /* by node id: 0 new, 1 open, 2 done */
+    struct mi_node **sorted, **stack;
+    size_t count;
+};
+
+static mi_value *follow(const struct rebuild *r, mi_value *value)
+{
+    while (value && r->replacement[value->id])
+        value = r->replacement[value->id];
+    return value;
+}
+
+/* Depth first, without recursion: graphs of deep networks are long. */
+static void sort_from(struct rebuild *r, struct mi_node *root)
+{
+    size_t depth = 0;
+    r->stack[depth++] = root;
+    while (depth) {
+        struct mi_node *node = r->stack[depth - 1];
+        if (r->state[node->id] == 2) {
+            depth--;
+            continue;
+        }
+        bool ready = true;
+        if (r->state[node->id] == 0) {
+            r->state[node->id] = 1;
+            for (int i = 0; i < node->inputs; i++)
+                node->in[i] = follow(r, node->in[i]);
+        }
+        for (int i = node->inputs - 1; i >= 0; i--)
+            if (node->in[i] && r->state[node->in[i]->node->id] == 0) {
+                r->stack[depth++] = node->in[i]->node;
+                ready = false;
+                break;
+            }
+        if (!ready)
+            continue;
+        r->state[node->id] = 2;
+        r->sorted[r->count++] = node;
+        depth--;
+    }
+}
+
+static void renumber(struct rebuild *r)
+{
+    struct mi_graph *graph = r->graph;
+    size_t values = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        struct mi_node *node = r->sorted[i];
+        node->id = (int)i;
+        graph->nodes[i] = node;
+        for (int o = 0; o < node->outputs; o++) {
+            node->out[o]->id = (int)values;
+            graph->values[values++] = node->out[o];
+        }
+    }
+    graph->node_count = r->count;
+    graph->value_count = values;
+}
+
+mica_status mi_graph_rebuild(struct mi_graph *graph, mi_value *const *replacement)
+{
+    size_t nodes = graph->node_count;
+    struct rebuild r = {.graph = graph, .replacement = replacement};
+    r.state = mi_new(nodes, 1);
+    r.sorted = mi_new(nodes, sizeof *r.sorted);
+    r.stack = mi_new(nodes + 1, sizeof *r.stack);
+    mica_status status = MICA_OK;
+    if (r.state && r.sorted && r.stack) {
+        for (size_t i = 0; i < graph->input_count; i++)
+            sort_from(&r, graph->inputs[i]->node);
+        for (size_t i = 0; i < graph->output_count; i++) {
+            graph->outputs[i] = follow(&r, graph->outputs[i]);
+            sort_from(&r, graph->outputs[i]->node);
+        }
+        for (size_t i = 0; i < nodes; i++)
+            if (graph->nodes[i]->op == &mi_op_assign)
+                sort_from(&r, graph->nodes[i]);
+        renumber(&r);
+    } else
+        status = mi_out_of_memory(&graph->error);
+    free(r.state);
+    free(r.sorted);
+    free(r.stack);
+    return status;
+}
+
+/* ---- The same computation twice ---- */
+
+static bool draws_randomly(const struct mi_node *node)
+{
+    struct mi_map_view view;
+    if (node->op->kind != MI_MAP)
+        return false;
+    mi_map_view(node, &view);
+    for (int o = 0; o < node->outputs; o++)
+        if (view.expr[o] && strstr(view.expr[o], "uniform"))
+            return true;
+    return false;
+}
+
+static bool same_attributes(const struct mi_node *x, const struct mi_node *y)
+{
+    if (x->attributes != y->attributes)
+        return false;
+    for (int i = 0; i < x->attributes; i++) {
+        const struct mi_attribute *a = &x->attribute[i], *b = &y->attribute[i];
+        if (strcmp(a->name, b->name) != 0 || a->type != b->type || a->i != b->i || a->count != b->count ||
+            memcmp(&a->f, &b->f, sizeof a->f) != 0 || !a->s != !b->s || (a->s && strcmp(a->s, b->s) != 0) ||
+            (a->ints && memcmp(a->ints, b->ints, (size_t)a->count * sizeof *a->ints) != 0))
+            return false;
+    }
+    return true;
+}
+
+static bool same_constant(const struct mi_node *x, const struct mi_node *y)
+{
+    const mi_value *a = x->out[0], *b = y->out[0];
+    size_t bytes = (size_t)mi_shape_count(&a->shape, 0) * mi_types[a->type].bytes;
+    return a->type == b->type && mi_shape_equal(&a->shape, &b->shape) && memcmp(x->constant, y->constant, bytes) == 0;
+}
+
+static bool same_node(const struct mi_node *x, const struct mi_node *y)
+{
+    if (x->op != y->op || x->inputs != y->inputs || x->of != y->of || x->wrt != y->wrt || x->variable != y->variable)
+        return false;
+    if (x->op == &mi_op_constant)
+        return same_constant(x, y);
+    if (memcmp(x->in, y->in, (size_t)x->inputs * sizeof *x->in) != 0 || !same_attributes(x, y))
+        return false;
+    return !draws_randomly(x) || x->stable == y->stable;
+}
+
+static uint64_t node_key(const struct mi_node *node)
+{
+    uint64_t key = mi_hash(node->op->name, strlen(node->op->name), (uint64_t)node->inputs);
+    for (int i = 0; i < node->inputs; i++)
+        key = key * 1099511628211u + (node->in[i] ? (uint64_t)node->in[i]->id + 1 : 0);
+    return key;
+}
+
+/* An identity: its input may stand for it. Outputs keep theirs, since they need a place of their own. */
+static bool is_identity(const struct mi_node *node)
+{
+    if (node->op->kind != MI_MAP || node->outputs != 1 || node->inputs != 1 || node->out[0]->name)
+        return false;
+    return node->op->map && node->op->map->expr[0] && strcmp(node->op->map->expr[0], "x") == 0 &&
+           node->out[0]->type == node->in[0]->type;
+}
+
+static void find_same(struct mi_graph *graph, mi_value **replacement, int *bucket, size_t buckets, int *next)
+{
+    for (size_t b = 0; b < buckets; b++)
+        bucket[b] = -1;
+    for (size_t i = 0; i < graph->node_count; i++) {
+        struct mi_node *node = graph->nodes[i];
+        for (int k = 0; k < node->inputs; k++)
+            while (node->in[k] && replacement[node->in[k]->id])
+                node->in[k] = replacement[node->in[k]->id];
+        if (is_identity(node)) {
+            replacement[node->out[0]->id] = node->in[0];
+            continue;
+        }
+        if (node->op == &mi_op_input || node->op == &mi_op_assign || (node->outputs && node->out[0]->name))
+            continue;
+        size_t b = node_key(node) % buckets;
+        int other = bucket[b];
+        while (other >= 0 && !same_node(graph->nodes[other], node))
+            other = next[other];
+        if (other >= 0) {
+            for (int o = 0; o < node->outputs; o++)
+                replacement[node->out[o]->id] = graph->nodes[other]->out[o];
+        } else {
+            next[i] = bucket[b];
+            bucket[b] = (int)i;
+        }
+    }
+}
+
+mica_status mi_simplify(struct mi_graph *graph)
+{
+    size_t buckets = graph->node_count * 2 + 1;
+    mi_value **replacement = mi_new(graph->value_count, sizeof *replacement);
+    int *bucket = mi_new(buckets, sizeof *bucket), *next = mi_new(graph->node_count, sizeof *next);
+    mica_status status = MICA_OK;
+    if (replacement && bucket && next) {
+        find_same(graph, replacement, bucket, buckets, next);
+        status = mi_graph_rebuild(graph, replacement);
+    } else
+        status = mi_out_of_memory(&graph->error);
+    free(replacement);
+    free(bucket);
+    free(next);
+    return status;
+}

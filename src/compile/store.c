@@ -1,0 +1,211 @@
+/* Device memory of variables: arenas of a few blocks, each within the device's largest allocation. */
+#include "compile/compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGN_ELEMENTS = MI_ALIGN_ELEMENTS, MOST_MOMENTS = 4 };
+
+struct arena {
+    struct mi_buffer *block;
+    size_t count, capacity;
+};
+
+struct mi_store {
+    mica_device *device;
+    struct mi_variables *variables;
+    struct arena parameters, gradients, moments[MOST_MOMENTS], others;
+};
+
+mica_status mi_store_create(mica_device *device, struct mi_variables *variables, struct mi_store **out)
+{
+    *out = mi_new(1, sizeof **out);
+    if (!*out)
+        return mi_out_of_memory(&device->error);
+    (*out)->device = device;
+    (*out)->variables = variables;
+    return MICA_OK;
+}
+
+static void arena_destroy(mica_device *device, struct arena *arena)
+{
+    for (size_t i = 0; i < arena->count; i++)
+        mi_buffer_destroy(device, &arena->block[i]);
+    free(arena->block);
+}
+
+void mi_store_destroy(struct mi_store *store)
+{
+    if (!store)
+        return;
+    arena_destroy(store->device, &store->parameters);
+    arena_destroy(store->device, &store->gradients);
+    arena_destroy(store->device, &store->others);
+    for (int i = 0; i < MOST_MOMENTS; i++)
+        arena_destroy(store->device, &store->moments[i]);
+    free(store);
+}
+
+/* A block of zeros. */
+static mica_status block_add(struct mi_store *store, struct arena *arena, uint64_t bytes)
+{
+    const uint32_t zero = 0;
+    if (!mi_grow(&arena->block, &arena->capacity, arena->count + 1, sizeof *arena->block))
+        return mi_out_of_memory(&store->device->error);
+    MI_TRY(mi_buffer_create(store->device, bytes, &arena->block[arena->count]));
+    arena->count++;
+    return mi_buffer_fill(store->device, &arena->block[arena->count - 1], 0, bytes, &zero, sizeof zero);
+}
+
+/* Gives an arena that repeats the parameters' blocks those that it lacks. */
+static mica_status mirror(struct mi_store *store, struct arena *arena)
+{
+    while (arena->count < store->parameters.count)
+        MI_TRY(block_add(store, arena, store->parameters.block[arena->count].bytes));
+    return MICA_OK;
+}
+
+static bool is_trained(const struct mi_variable *variable)
+{
+    return variable->role == MI_PARAMETER && !variable->frozen;
+}
+
+static int moment_slot(const struct mi_store *store, const struct mi_variable *variable)
+{
+    int slot = 0;
+    for (int i = 0; i < variable->index; i++)
+        slot += store->variables->list[i]->role == MI_MOMENT && store->variables->list[i]->shadows == variable->shadows;
+    return slot;
+}
+
+static struct arena *arena_of(struct mi_store *store, const struct mi_variable *variable)
+{
+    if (is_trained(variable))
+        return &store->parameters;
+    if (variable->role == MI_GRADIENT)
+        return &store->gradients;
+    if (variable->role == MI_MOMENT && moment_slot(store, variable) < MOST_MOMENTS)
+        return &store->moments[moment_slot(store, variable)];
+    return &store->others;
+}
+
+/* Places the new variables that lie in arenas of their own making: parameters (trained) or the others. */
+static mica_status place_new(struct mi_store *store, bool trained)
+{
+    struct arena *arena = trained ? &store->parameters : &store->others;
+    uint64_t used = 0, most = store->device->info.largest_allocation_bytes / sizeof(float);
+    for (size_t i = 0; i < store->variables->count; i++) {
+        struct mi_variable *variable = store->variables->list[i];
+        bool own = variable->role != MI_GRADIENT && variable->role != MI_MOMENT;
+        if (variable->block >= 0 || !own || is_trained(variable) != trained)
+            continue;
+        uint64_t size = ((uint64_t)mi_variable_count(variable) + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
+        if (used && used + size > most) {
+            MI_TRY(block_add(store, arena, used * sizeof(float)));
+            used = 0;
+        }
+        variable->block = (int)arena->count;
+        variable->offset = used;
+        used += size ? size : ALIGN_ELEMENTS;
+    }
+    return used ? block_add(store, arena, used * sizeof(float)) : MICA_OK;
+}
+
+static mica_status place_shadows(struct mi_store *store)
+{
+    for (size_t i = 0; i < store->variables->count; i++) {
+        struct mi_variable *variable = store->variables->list[i];
+        if (variable->block >= 0 || (variable->role != MI_GRADIENT && variable->role != MI_MOMENT))
+            continue;
+        struct arena *arena = arena_of(store, variable);
+        if (arena == &store->others)
+            return mi_fail(&store->device->error, MICA_UNSUPPORTED, "\"%s\": an optimizer keeps at most %d moments",
+                           variable->name, MOST_MOMENTS);
+        MI_TRY(mirror(store, arena));
+        variable->block = variable->shadows->block;
+        variable->offset = variable->shadows->offset;
+    }
+    return MICA_OK;
+}
+
+mica_status mi_store_place(struct mi_store *store)
+{
+    MI_TRY(place_new(store, true));
+    MI_TRY(place_new(store, false));
+    MI_TRY(place_shadows(store));
+    bool any = false;
+    for (size_t i = 0; i < store->variables->count; i++) {
+        struct mi_variable *variable = store->variables->list[i];
+        if (!variable->initial)
+            continue;
+        const struct mi_buffer *block = &arena_of(store, variable)->block[variable->block];
+        MI_TRY(mi_buffer_write(store->device, block, variable->offset * sizeof(float), variable->initial,
+                               mi_variable_count(variable) * sizeof(float), NULL));
+        any = true;
+    }
+    if (!any)
+        return MICA_OK;
+    MI_TRY(mi_device_finish(store->device));
+    for (size_t i = 0; i < store->variables->count; i++) {
+        free(store->variables->list[i]->initial);
+        store->variables->list[i]->initial = NULL;
+    }
+    return MICA_OK;
+}
+
+mica_status mi_store_place_of(struct mi_store *store, const struct mi_variable *variable, bool gradient,
+                              struct mi_place *place)
+{
+    struct arena *arena = gradient ? &store->gradients : arena_of(store, variable);
+    if (gradient)
+        MI_TRY(mirror(store, arena));
+    if (variable->block < 0 || (size_t)variable->block >= arena->count)
+        return mi_fail(&store->device->error, MICA_INTERNAL, "variable \"%s\" has no place", variable->name);
+    place->mem = arena->block[variable->block].mem;
+    place->offset = variable->offset;
+    return MICA_OK;
+}
+
+mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, float *values)
+{
+    MI_TRY(mi_store_place(store));
+    return mi_buffer_read(store->device, &arena_of(store, variable)->block[variable->block], variable->offset * sizeof(float),
+                          values, mi_variable_count(variable) * sizeof(float));
+}
+
+mica_status mi_store_write(struct mi_store *store, struct mi_variable *variable, const float *values)
+{
+    MI_TRY(mi_store_place(store));
+    variable->version++;
+    MI_TRY(mi_buffer_write(store->device, &arena_of(store, variable)->block[variable->block],
+                           variable->offset * sizeof(float), values, mi_variable_count(variable) * sizeof(float), NULL));
+    return mi_device_finish(store->device);
+}
+
+mica_status mi_store_zero(struct mi_store *store, struct mi_variable *variable)
+{
+    const uint32_t zero = 0;
+    MI_TRY(mi_store_place(store));
+    variable->version++;
+    return mi_buffer_fill(store->device, &arena_of(store, variable)->block[variable->block], variable->offset * sizeof(float),
+                          mi_variable_count(variable) * sizeof(float), &zero, sizeof zero);
+}
+
+static uint64_t arena_bytes(const struct arena *arena)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < arena->count; i++)
+        bytes += arena->block[i].bytes;
+    return bytes;
+}
+
+uint64_t mi_store_bytes(const struct mi_store *store, enum mi_role role)
+{
+    uint64_t moments = 0;
+    for (int i = 0; i < MOST_MOMENTS; i++)
+        moments += arena_bytes(&store->moments[i]);
+    return role == MI_PARAMETER  ? arena_bytes(&store->parameters)
+           : role == MI_GRADIENT ? arena_bytes(&store->gradients)
+           : role == MI_MOMENT   ? moments
+                                 : arena_bytes(&store->others);
+}

@@ -1,0 +1,114 @@
+/* The only folder that calls OpenCL. An open device: context, in-order queue, programs, buffers, launches.
+ *
+ * Every function reports to device->error and returns its status. Nothing here waits except mi_device_finish,
+ * mi_buffer_read and, in debug mode, mi_launch_run. */
+#ifndef MICA_SRC_DEVICE_H
+#define MICA_SRC_DEVICE_H
+
+#include "base/base.h"
+
+#include <mica/device.h>
+
+#ifndef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 120
+#endif
+#include <CL/cl.h>
+
+struct mi_cl; /* the table of OpenCL's functions, opened at run time (cl_api.h) */
+
+/* What a driver is known to get wrong or to do by itself; decided once, when the device is opened (quirks.c). */
+struct mi_quirks {
+    bool keeps_own_cache;      /* POCL, NVIDIA: no program cache of ours */
+    bool is_pocl;              /* compiles at enqueue, per local size */
+    bool spins_on_wait;        /* NVIDIA, Intel GPU: clFinish spins a core */
+};
+
+struct mica_device {
+    struct mi_error error;
+    struct mi_error failed;    /* why opening failed: every call repeats it; MICA_OK on an open device */
+    const struct mi_cl *cl;
+    cl_platform_id platform;
+    cl_device_id id;
+    cl_context context;
+    cl_command_queue queue;
+    bool adopted;              /* the context is an application's */
+    bool debug;
+    uint64_t memory_budget_bytes;
+    mica_device_info info;     /* after the limits of the descriptor */
+    bool is_cpu;               /* a CPU device: one work-item does a whole register tile */
+    int vector_width;          /* float lanes of a CPU device's registers: 4, 8 or 16; 1 on others */
+    struct mi_quirks quirks;
+    struct mi_programs *programs; /* built programs by source */
+    uint64_t calls_build, calls_wait, calls_buffer; /* counted for the invariant on run: builds, waits, buffers made */
+    struct mi_arena arena;     /* strings of info */
+    struct mi_loader *loader;  /* the opened OpenCL library; closed at destroy */
+};
+
+/* ---- Buffers ---- */
+
+struct mi_buffer {
+    cl_mem mem;                /* NULL: none */
+    uint64_t bytes;
+};
+
+/* Zero bytes make no buffer: mem stays NULL. The content is undefined. */
+mica_status mi_buffer_create(mica_device *device, uint64_t bytes, struct mi_buffer *out);
+/* An application's buffer, retained; mi_buffer_destroy releases it. */
+mica_status mi_buffer_adopt(mica_device *device, cl_mem mem, struct mi_buffer *out);
+void mi_buffer_destroy(mica_device *device, struct mi_buffer *buffer); /* zeroes it */
+/* Enqueued; `bytes` must stay as they are until *done (may be NULL) has passed or the device is finished. */
+mica_status mi_buffer_write(mica_device *device, const struct mi_buffer *buffer, uint64_t offset, const void *bytes,
+                            uint64_t size, cl_event *done);
+/* Waits for everything enqueued so far, then copies. */
+mica_status mi_buffer_read(mica_device *device, const struct mi_buffer *buffer, uint64_t offset, void *bytes, uint64_t size);
+mica_status mi_buffer_copy(mica_device *device, const struct mi_buffer *from, uint64_t from_offset,
+                           const struct mi_buffer *to, uint64_t to_offset, uint64_t size);
+/* Fills with a repeated pattern of 1, 2, 4 or 8 bytes. Enqueued. */
+mica_status mi_buffer_fill(mica_device *device, const struct mi_buffer *buffer, uint64_t offset, uint64_t size,
+                           const void *pattern, size_t pattern_size);
+
+/* ---- Programs: one for each distinct source, kept until the device is destroyed ---- */
+
+/* Builds (or finds) the program of `source`, with kernels/common.cl before it. A failure is MICA_BUILD and carries the
+ * kernel's name and the beginning of the build log. */
+mica_status mi_program_get(mica_device *device, const char *name, const char *source, cl_program *out);
+
+/* An embedded file of kernels/: "common.cl". NULL: no such file. */
+const char *mi_kernel_text(const char *file);
+
+/* ---- Launches: a kernel with its arguments and grid fixed ---- */
+
+struct mi_launch {
+    cl_kernel kernel;
+    const char *name;          /* borrowed: the kernel's, for errors and profiles */
+    cl_uint dims;
+    size_t global[3], local[3];
+    cl_ulong profile_ns;       /* filled by profiling runs */
+};
+
+/* Creates the kernel `name` of `program`; arguments follow through mi_launch_arg. `largest_group`, when not NULL, gets
+ * this kernel's own limit (the device's, if the descriptor set a smaller one). */
+mica_status mi_launch_create(mica_device *device, cl_program program, const char *name, struct mi_launch *out,
+                             size_t *largest_group);
+mica_status mi_launch_arg(mica_device *device, struct mi_launch *launch, cl_uint index, size_t size, const void *value);
+/* Sets a fixed grid: global sizes are rounded up to multiples of the local ones. A grid with a zero launches nothing. */
+void mi_launch_grid(struct mi_launch *launch, cl_uint dims, const size_t *global, const size_t *local);
+/* Enqueues. In debug mode it also finishes, so that an error names this launch. */
+mica_status mi_launch_run(mica_device *device, const struct mi_launch *launch);
+void mi_launch_destroy(mica_device *device, struct mi_launch *launch);
+
+/* ---- Queue ---- */
+
+mica_status mi_device_flush(mica_device *device);   /* hands the queue's work to the driver; does not wait */
+mica_status mi_device_finish(mica_device *device);  /* waits; late errors of earlier launches surface here */
+mica_status mi_event_wait(mica_device *device, cl_event *event); /* waits and releases it; NULL event: nothing */
+void mi_event_release(mica_device *device, cl_event *event);
+bool mi_event_done(mica_device *device, cl_event event); /* without waiting */
+mica_status mi_device_marker(mica_device *device, cl_uint waits, const cl_event *wait, cl_event *done);
+
+/* The text of an OpenCL error number: "CL_OUT_OF_RESOURCES (-5)"; static storage. */
+const char *mi_cl_error_name(cl_int code);
+/* Maps an OpenCL error to a status and records it: `what` names the call or launch. */
+mica_status mi_cl_fail(mica_device *device, cl_int code, const char *what);
+
+#endif

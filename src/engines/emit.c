@@ -1,0 +1,575 @@
+#include "engines/emit.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void mi_emitter_destroy(struct mi_emitter *e)
+{
+    mi_text_destroy(&e->text);
+    free(e->memo);
+    free(e->bound);
+}
+
+void mi_line(struct mi_emitter *e, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const char *line = mi_arena_vformat(e->arena, format, arguments);
+    va_end(arguments);
+    mi_text_add(&e->text, "%*s%s\n", 4 * e->indent, "", line);
+}
+
+size_t mi_scope_open(struct mi_emitter *e, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const char *head = mi_arena_vformat(e->arena, format, arguments);
+    va_end(arguments);
+    mi_text_add(&e->text, "%*s%s{\n", 4 * e->indent, "", head);
+    e->indent++;
+    return e->memos;
+}
+
+void mi_scope_close(struct mi_emitter *e, size_t scope)
+{
+    e->memos = scope;
+    e->indent--;
+    mi_line(e, "}");
+}
+
+void mi_bind(struct mi_emitter *e, const mi_value *value, const char *text)
+{
+    for (size_t i = 0; i < e->bounds; i++)
+        if (e->bound[i].value == value) {
+            e->bound[i].text = text;
+            return;
+        }
+    if (!mi_grow(&e->bound, &e->bound_capacity, e->bounds + 1, sizeof *e->bound)) {
+        e->arena->failed = true;
+        return;
+    }
+    e->bound[e->bounds++] = (struct mi_binding){value, text};
+}
+
+static const char *bound_text(const struct mi_emitter *e, const mi_value *value)
+{
+    for (size_t i = 0; i < e->bounds; i++)
+        if (e->bound[i].value == value)
+            return e->bound[i].text;
+    return NULL;
+}
+
+/* ---- Shapes as the kernel sees them: with joined axes, where it joined some ---- */
+
+static struct mi_shape seen_shape(const struct mi_emitter *e, const struct mi_shape *shape)
+{
+    if (e->flat && mi_shape_count(shape, 0) != 1)
+        return (struct mi_shape){.rank = 1, .dim = {mi_fixed(e->flat)}};
+    if (e->flat || !e->groups)
+        return *shape;
+    struct mi_shape seen = {.rank = e->groups};
+    int lead = e->full_rank - shape->rank;
+    for (int g = 0; g < e->groups; g++) {
+        seen.dim[g] = mi_fixed(1);
+        int first = e->first[g] - lead, last = e->first[g + 1] - lead;
+        if (last > 0)
+            mi_shape_product(shape, first > 0 ? first : 0, last, &seen.dim[g]);
+    }
+    return seen;
+}
+
+bool mi_same_but_ones(const struct mi_shape *x, const struct mi_shape *y)
+{
+    int i = 0, j = 0;
+    for (;;) {
+        while (i < x->rank && mi_dim_is(x->dim[i], 1))
+            i++;
+        while (j < y->rank && mi_dim_is(y->dim[j], 1))
+            j++;
+        if (i == x->rank || j == y->rank)
+            return i == x->rank && j == y->rank;
+        if (!mi_dim_equal(x->dim[i++], y->dim[j++]))
+            return false;
+    }
+}
+
+bool mi_is_squeeze(const struct mi_node *node)
+{
+    if (node->op->kind != MI_MOVE || !node->op->keeps_order)
+        return false;
+    return mi_same_but_ones(&node->in[0]->shape, &node->out[0]->shape);
+}
+
+/* ---- Arguments ---- */
+
+static mi_value *canonical(const struct mi_emitter *e, mi_value *value)
+{
+    while (e->tensors[value->id].same_as)
+        value = e->tensors[value->id].same_as;
+    return value;
+}
+
+static int argument_add(struct mi_emitter *e, struct mi_argument argument)
+{
+    for (int i = 0; i < e->arguments; i++) {
+        struct mi_argument *known = &e->argument[i];
+        if (known->value == argument.value && known->scratch == argument.scratch) {
+            known->written = known->written || argument.written;
+            return i;
+        }
+    }
+    if (e->arguments == MI_MAX_ARGUMENTS) {
+        mi_fail(e->error, MICA_INTERNAL, "kernel of \"%s\" has more than %d tensors",
+                e->kernel->count ? e->kernel->nodes[0]->name : "?", MI_MAX_ARGUMENTS);
+        return 0;
+    }
+    e->argument[e->arguments] = argument;
+    return e->arguments++;
+}
+
+int mi_emit_argument(struct mi_emitter *e, mi_value *value, bool written)
+{
+    value = canonical(e, value);
+    if (mi_layout_count(&e->tensors[value->id].layout, &value->shape, e->batch) >= INT32_MAX)
+        e->wide = true;
+    return argument_add(e, (struct mi_argument){.value = value, .scratch = -1, .written = written});
+}
+
+int mi_emit_scratch(struct mi_emitter *e, int scratch, bool written)
+{
+    return argument_add(e, (struct mi_argument){.scratch = scratch, .written = written});
+}
+
+/* ---- Values ---- */
+
+static const char *memo_key(struct mi_emitter *e, int rank, const struct mi_coordinate *at, const char *guard)
+{
+    const char *key = guard ? guard : "";
+    for (int i = 0; i < rank; i++)
+        key = mi_arena_format(e->arena, "%s|%s", key, at[i].at);
+    return key;
+}
+
+static const char *memo_find(const struct mi_emitter *e, const mi_value *value, const char *key)
+{
+    for (size_t i = e->memos; i-- > 0;)
+        if (e->memo[i].value == value && strcmp(e->memo[i].key, key) == 0)
+            return e->memo[i].name;
+    return NULL;
+}
+
+static const char *memo_add(struct mi_emitter *e, const mi_value *value, const char *key, const char *name)
+{
+    if (mi_grow(&e->memo, &e->memo_capacity, e->memos + 1, sizeof *e->memo))
+        e->memo[e->memos++] = (struct mi_memo){value, key, name};
+    else
+        e->arena->failed = true;
+    return name;
+}
+
+static const char *new_name(struct mi_emitter *e, const char *prefix)
+{
+    return mi_arena_format(e->arena, "%s%d", prefix, e->names++);
+}
+
+static const char *literal(struct mi_emitter *e, const mi_value *value)
+{
+    float number;
+    if (mi_constant_float(value, &number)) {
+        if (number != number)
+            return "MICA_NAN";
+        if (number - number != 0)
+            return number > 0 ? "MICA_INF" : "(-MICA_INF)";
+        const char *text = mi_arena_format(e->arena, "%.9g", (double)number);
+        return mi_arena_format(e->arena, number < 0 ? "(%s%sf)" : "%s%sf", text, strpbrk(text, ".e") ? "" : ".0");
+    }
+    int count = 0;
+    const int64_t *ints = mi_constant_ints(value, &count);
+    if (ints && count == 1)
+        return mi_arena_format(e->arena, "%lld", (long long)ints[0]);
+    mi_fail(e->error, MICA_INTERNAL, "constant of \"%s\" is not a scalar", value->node->name);
+    return "0";
+}
+
+static const char *emit_load(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *guard)
+{
+    const struct mi_tensor *tensor = &e->tensors[value->id];
+    int argument = mi_emit_argument(e, value, false);
+    struct mi_shape shape = seen_shape(e, &value->shape);
+    struct mi_layout plain = mi_layout_plain(shape.rank);
+    const char *place = mi_layout_place(e->arena, e->groups ? &plain : &tensor->layout, &shape, at);
+    const char *name = new_name(e, "v");
+    const char *load = value->type == MI_HALF ? mi_arena_format(e->arena, "vload_half(%s, p%d)", place, argument)
+                                              : mi_arena_format(e->arena, "p%d[%s]", argument, place);
+    if (guard)
+        mi_line(e, "const %s %s = %s ? %s : 0;", mi_types[value->type].c, name, guard, load);
+    else
+        mi_line(e, "const %s %s = %s;", mi_types[value->type].c, name, load);
+    return name;
+}
+
+/* The coordinates of an input that is broadcast to the node's output. */
+static void broadcast_at(struct mi_emitter *e, const mi_value *in, const mi_value *out, const struct mi_coordinate *at,
+                         struct mi_coordinate *in_at)
+{
+    struct mi_shape from = seen_shape(e, &in->shape), to = seen_shape(e, &out->shape);
+    for (int i = 0; i < from.rank; i++) {
+        bool one = mi_dim_is(from.dim[i], 1);
+        in_at[i] = one ? (struct mi_coordinate){.at = "0"} : at[to.rank - from.rank + i];
+    }
+}
+
+/* The row-major index of an element. */
+static const char *linear_index(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at)
+{
+    struct mi_shape shape = seen_shape(e, &value->shape);
+    struct mi_layout plain = mi_layout_plain(shape.rank);
+    return mi_layout_place(e->arena, &plain, &shape, at);
+}
+
+static const char *attribute_text(struct mi_emitter *e, const struct mi_node *node, const char *word)
+{
+    const struct mi_attribute *attribute = mi_attribute_find(node, word);
+    if (!attribute)
+        return NULL;
+    if (attribute->type == MI_ATTRIBUTE_INT)
+        return mi_arena_format(e->arena, "%lld", (long long)attribute->i);
+    if (attribute->type != MI_ATTRIBUTE_FLOAT)
+        return NULL;
+    const char *text = mi_arena_format(e->arena, "%.9g", (double)attribute->f);
+    return mi_arena_format(e->arena, "(%s%sf)", text, strpbrk(text, ".e") ? "" : ".0");
+}
+
+static const char *builtin_text(struct mi_emitter *e, const struct mi_node *node, const char *word,
+                                const struct mi_coordinate *at)
+{
+    if (strcmp(word, "index") == 0)
+        return mi_arena_format(e->arena, "(%s)", linear_index(e, node->out[0], at));
+    if (strcmp(word, "uniform") == 0)
+        return mi_arena_format(e->arena, "mica_uniform(mica_s->seed, (mica_s->step << 32) + %lluUL, (ulong)(%s))",
+                               (unsigned long long)node->stable, linear_index(e, node->out[0], at));
+    if (strcmp(word, "learning_rate") == 0)
+        return "mica_s->learning_rate";
+    if (strcmp(word, "step") == 0)
+        return "((float)mica_s->step)";
+    return NULL;
+}
+
+struct word {
+    const char *name, *text;
+};
+
+static const char *word_text(struct mi_emitter *e, const struct mi_node *node, const struct word *words, int count,
+                             const char *name, const struct mi_coordinate *at)
+{
+    for (int i = 0; i < count; i++)
+        if (words[i].text && strcmp(words[i].name, name) == 0)
+            return words[i].text;
+    const char *text = attribute_text(e, node, name);
+    return text ? text : builtin_text(e, node, name, at);
+}
+
+/* The expression with its names replaced. */
+static const char *substitute(struct mi_emitter *e, const struct mi_node *node, const char *expression,
+                              const struct word *words, int count, const struct mi_coordinate *at)
+{
+    struct mi_text out = {0};
+    for (const char *c = expression; *c;) {
+        size_t length = 0;
+        bool number = isdigit((unsigned char)*c) || (*c == '.' && isdigit((unsigned char)c[1]));
+        if (number)
+            length = strspn(c, "0123456789.xXabcdefABCDEFUL");
+        else if (isalpha((unsigned char)*c) || *c == '_')
+            while (isalnum((unsigned char)c[length]) || c[length] == '_')
+                length++;
+        char name[64];
+        const char *text = NULL;
+        if (length && !number && length < sizeof name) {
+            snprintf(name, sizeof name, "%.*s", (int)length, c);
+            text = word_text(e, node, words, count, name, at);
+        }
+        if (text)
+            mi_text_append(&out, text, strlen(text));
+        else
+            mi_text_append(&out, c, length ? length : 1);
+        c += length ? length : 1;
+    }
+    const char *result = mi_arena_strdup(e->arena, mi_text_get(&out));
+    e->arena->failed = e->arena->failed || out.failed;
+    mi_text_destroy(&out);
+    return result ? result : "";
+}
+
+static const char *emit_map(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard,
+                            const char *key)
+{
+    const struct mi_node *node = value->node;
+    struct mi_map_view view;
+    struct word words[MI_MAX_RANK + MI_MAX_OUTPUTS] = {{0}};
+    int count = 0;
+    const char *wanted = NULL;
+    mi_map_view(node, &view);
+    for (int i = 0; i < node->inputs && i < MI_MAX_RANK; i++) {
+        struct mi_coordinate in_at[MI_MAX_RANK];
+        if (!node->in[i])
+            continue;
+        broadcast_at(e, node->in[i], value, at, in_at);
+        words[count++] = (struct word){view.in[i], mi_emit_value(e, node->in[i], in_at, guard)};
+    }
+    for (int o = 0; o < node->outputs; o++) {
+        const char *name = new_name(e, "v");
+        mi_line(e, "const %s %s = %s;", mi_types[node->out[o]->type].c, name,
+                substitute(e, node, view.expr[o], words, count, at));
+        words[count++] = (struct word){view.out[o], name};
+        memo_add(e, node->out[o], key, name);
+        if (node->out[o] == value)
+            wanted = name;
+    }
+    return wanted;
+}
+
+/* Replaces "$index" in a text. */
+static const char *with_index(struct mi_emitter *e, const char *text, const char *index)
+{
+    const char *found;
+    while (text && index && (found = strstr(text, "$index")) != NULL)
+        text = mi_arena_format(e->arena, "%.*s%s%s", (int)(found - text), text, index, found + strlen("$index"));
+    return text;
+}
+
+static bool is_word(const char *text)
+{
+    while (isalnum((unsigned char)*text) || *text == '_')
+        text++;
+    return *text == 0;
+}
+
+/* A coordinate of an access: one of the output's own where the text is the same, else a variable of its own. */
+static struct mi_coordinate access_coordinate(struct mi_emitter *e, const char *text, int rank, const struct mi_coordinate *at)
+{
+    for (int i = 0; i < rank; i++)
+        if (strcmp(text, at[i].at) == 0)
+            return at[i];
+    if (is_word(text))
+        return (struct mi_coordinate){.at = text};
+    const char *name = new_name(e, "i");
+    mi_line(e, "const IDX %s = %s;", name, text);
+    return (struct mi_coordinate){.at = name};
+}
+
+static const char *emit_access(struct mi_emitter *e, const struct mi_access *access, const char *index, int rank,
+                               const struct mi_coordinate *at, const char *guard, const char **reached)
+{
+    struct mi_coordinate in_at[MI_MAX_RANK];
+    for (int i = 0; i < access->value->shape.rank; i++)
+        in_at[i] = access_coordinate(e, with_index(e, access->index[i], index), rank, at);
+    const char *own = with_index(e, access->guard, index);
+    *reached = NULL;
+    if (own) {
+        *reached = new_name(e, "g");
+        if (guard)
+            mi_line(e, "const bool %s = %s && (%s);", *reached, guard, own);
+        else
+            mi_line(e, "const bool %s = %s;", *reached, own);
+        guard = *reached;
+    }
+    return mi_emit_value(e, access->value, in_at, guard);
+}
+
+static const char *fill_text(struct mi_emitter *e, const struct mi_node *node)
+{
+    const char *text = attribute_text(e, node, "fill");
+    const struct mi_attribute *attribute = mi_attribute_find(node, "fill");
+    if (attribute && attribute->type == MI_ATTRIBUTE_FLOAT && attribute->f - attribute->f != 0)
+        return attribute->f != attribute->f ? "MICA_NAN" : attribute->f > 0 ? "MICA_INF" : "(-MICA_INF)";
+    return text ? text : node->op->fill ? node->op->fill : "0";
+}
+
+static const char *emit_move(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard)
+{
+    const struct mi_node *node = value->node;
+    const char *index[MI_MAX_RANK], *data_index = NULL, *result = NULL;
+    struct mi_access *access = mi_arena_new(e->arena, (size_t)node->inputs + 2, sizeof *access);
+    if (!access)
+        return "0";
+    for (int i = 0; i < value->shape.rank; i++)
+        index[i] = at[i].at;
+    int count = node->op->move(e->arena, node, index, access), first = 0;
+    if (node->op->kind == MI_INDEXED) {
+        const char *reached;
+        data_index = emit_access(e, &access[0], NULL, value->shape.rank, at, guard, &reached);
+        first = 1;
+    }
+    const char *name[64], *reached[64];
+    if (count - first > 64) {
+        mi_fail(e->error, MICA_UNSUPPORTED, "%s \"%s\": joins %d tensors, at most 64 in one step", node->op->name,
+                node->name, count);
+        return "0";
+    }
+    for (int i = first; i < count; i++)
+        name[i - first] = emit_access(e, &access[i], data_index, value->shape.rank, at, guard, &reached[i - first]);
+    for (int i = count - first - 1; i >= 0; i--) {
+        if (!reached[i])
+            result = name[i];
+        else
+            result = mi_arena_format(e->arena, "(%s ? %s : %s)", reached[i], name[i], result ? result : fill_text(e, node));
+    }
+    if (result && is_word(result))
+        return result;
+    const char *variable = new_name(e, "v");
+    mi_line(e, "const %s %s = %s;", mi_types[value->type].c, variable, result ? result : "0");
+    return variable;
+}
+
+const char *mi_emit_value(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard)
+{
+    const char *text = bound_text(e, value);
+    if (text)
+        return text;
+    const struct mi_node *node = value->node;
+    if (node->op == &mi_op_constant)
+        return literal(e, value);
+    struct mi_shape shape = seen_shape(e, &value->shape);
+    const char *key = memo_key(e, shape.rank, at, guard);
+    const char *name = memo_find(e, value, key);
+    if (name)
+        return name;
+    if (e->tensors[value->id].stored && e->home[node->id] != e->self)
+        name = emit_load(e, value->node->out[value->output], at, guard);
+    else if (node->op->kind == MI_MAP)
+        return emit_map(e, value, at, guard, key);
+    else if (node->op->kind == MI_MOVE || node->op->kind == MI_INDEXED)
+        name = emit_move(e, value, at, guard);
+    else {
+        mi_fail(e->error, MICA_INTERNAL, "kernel uses %s \"%s\" before it is computed", node->op->name, node->name);
+        return "0";
+    }
+    return memo_add(e, value, key, name);
+}
+
+void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *text, const char *real)
+{
+    struct mi_layout plain = mi_layout_plain(e->groups ? e->groups : value->shape.rank);
+    const struct mi_layout *layout = e->groups ? &plain : &e->tensors[value->id].layout;
+    struct mi_shape shape = seen_shape(e, &value->shape);
+    int argument = mi_emit_argument(e, value, true);
+    const char *place = mi_layout_place(e->arena, layout, &shape, at);
+    if (real) {
+        const char *fill = mi_arena_format(e->arena, "%.9g", (double)layout->fill);
+        text = mi_arena_format(e->arena, "%s ? %s : (%s)%s", real, text, mi_types[value->type].c, fill);
+    }
+    if (value->type == MI_HALF)
+        mi_line(e, "vstore_half_rte(%s, %s, p%d);", text, place, argument);
+    else
+        mi_line(e, "p%d[%s] = %s;", argument, place, text);
+}
+
+/* ---- Contractions ---- */
+
+void mi_emit_axes(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_coordinate *at, const char **axis)
+{
+    const struct mi_operand *out = &c->out;
+    for (int d = 0; d < out->value->shape.rank; d++) {
+        const struct mi_index *index = &out->index[d];
+        if (index->terms == 1)
+            axis[index->axis[0]] = at[d].at;
+        if (index->terms != 2)
+            continue;
+        long long size = (long long)index->coefficient[0];
+        const char *high = new_name(e, "a"), *low = new_name(e, "a");
+        mi_line(e, "const IDX %s = (%s)/%lld, %s = (%s)%%%lld;", high, at[d].at, size, low, at[d].at, size);
+        axis[index->axis[0]] = high;
+        axis[index->axis[1]] = low;
+    }
+}
+
+/* Whether every place the index reaches lies inside the dimension. */
+static bool always_inside(const struct mi_contraction *c, const struct mi_index *index, struct mi_dim dim)
+{
+    if (index->divisor != 1)
+        return false;
+    if (index->terms == 1 && index->coefficient[0] == 1 && index->offset == 0)
+        return mi_dim_equal(c->extent[index->axis[0]], dim);
+    int64_t low = index->offset, high = index->offset;
+    for (int t = 0; t < index->terms; t++) {
+        struct mi_dim extent = c->extent[index->axis[t]];
+        if (extent.a)
+            return false;
+        int64_t reach = index->coefficient[t] * (extent.b - 1);
+        low += reach < 0 ? reach : 0;
+        high += reach > 0 ? reach : 0;
+    }
+    return low >= 0 && (dim.a > 0 || high < dim.b);
+}
+
+void mi_emit_operand(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_operand *operand,
+                     const char *const *axis, struct mi_coordinate *at, const char **guard)
+{
+    *guard = NULL;
+    for (int d = 0; d < operand->value->shape.rank; d++) {
+        const struct mi_index *index = &operand->index[d];
+        const char *text = NULL;
+        for (int t = 0; t < index->terms; t++) {
+            const char *term = index->coefficient[t] == 1
+                                   ? axis[index->axis[t]]
+                                   : mi_arena_format(e->arena, "%s*%lld", axis[index->axis[t]], (long long)index->coefficient[t]);
+            text = text ? mi_arena_format(e->arena, "%s + %s", text, term) : term;
+        }
+        text = text ? text : "0";
+        if (index->offset)
+            text = mi_arena_format(e->arena, "%s + (%lld)", text, (long long)index->offset);
+        struct mi_dim dim = operand->value->shape.dim[d];
+        bool inside = always_inside(c, index, dim);
+        const char *name = text;
+        if (!is_word(text)) {
+            name = new_name(e, "i");
+            mi_line(e, "const IDX %s = %s;", name, text);
+        }
+        if (!inside) {
+            const char *condition = new_name(e, "g"), *size = mi_dim_text(e->arena, dim);
+            if (index->divisor == 1)
+                mi_line(e, "const bool %s = %s >= 0 && %s < %s;", condition, name, name, size);
+            else
+                mi_line(e, "const bool %s = %s >= 0 && %s %% %lld == 0 && %s / %lld < %s;", condition, name, name,
+                        (long long)index->divisor, name, (long long)index->divisor, size);
+            *guard = *guard ? mi_arena_format(e->arena, "%s && %s", *guard, condition) : condition;
+        }
+        if (index->divisor != 1) {
+            const char *quotient = new_name(e, "i");
+            mi_line(e, "const IDX %s = %s / %lld;", quotient, name, (long long)index->divisor);
+            name = quotient;
+        }
+        at[d] = (struct mi_coordinate){.at = name};
+    }
+}
+
+/* ---- The whole kernel ---- */
+
+void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue, struct mi_code *code)
+{
+    struct mi_text out = {0};
+    mi_text_add(&out, "#define IDX %s\n%s__kernel void %s(__global const mica_step *restrict mica_s", e->wide ? "long" : "int",
+                prologue, name);
+    for (int i = 0; i < e->arguments; i++) {
+        const struct mi_argument *argument = &e->argument[i];
+        const char *type = argument->value ? mi_types[argument->value->type].stored : "float";
+        mi_text_add(&out, ",\n    __global %s%s *q%d, const ulong o%d", argument->written ? "" : "const ", type, i, i);
+    }
+    mi_text_add(&out, ")\n{\n    const int n = mica_s->n;\n    if (n == 0)\n        return;\n");
+    for (int i = 0; i < e->arguments; i++) {
+        const struct mi_argument *argument = &e->argument[i];
+        const char *type = argument->value ? mi_types[argument->value->type].stored : "float";
+        mi_text_add(&out, "    __global %s%s *restrict p%d = q%d + o%d;\n", argument->written ? "" : "const ", type, i, i, i);
+    }
+    mi_text_append(&out, mi_text_get(&e->text), e->text.size);
+    mi_text_add(&out, "}\n");
+    code->name = mi_arena_strdup(e->arena, name);
+    code->source = mi_arena_strdup(e->arena, mi_text_get(&out));
+    memcpy(code->argument, e->argument, sizeof code->argument);
+    code->arguments = e->arguments;
+    if (out.failed || e->text.failed)
+        e->arena->failed = true;
+    mi_text_destroy(&out);
+}

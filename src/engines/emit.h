@@ -1,0 +1,81 @@
+/* Writes OpenCL C for values: loads through generated accessors, map expressions, moves as index arithmetic. */
+#ifndef MICA_SRC_EMIT_H
+#define MICA_SRC_EMIT_H
+
+#include "engines/kernel.h"
+
+struct mi_memo {
+    const mi_value *value;
+    const char *key, *name;
+};
+
+struct mi_binding {
+    const mi_value *value;
+    const char *text;
+};
+
+struct mi_emitter {
+    struct mi_arena *arena;
+    struct mi_error *error;
+    mica_device *device;
+    const struct mi_tensor *tensors; /* by value id */
+    const int *home;                 /* the kernel of each node, by node id; -1: computed where it is used */
+    int self;                        /* this kernel */
+    const struct mi_kernel *kernel;
+    int64_t batch;
+    struct mi_text text;             /* the body so far */
+    int indent;
+
+    struct mi_argument argument[MI_MAX_ARGUMENTS];
+    int arguments;
+    bool wide;                       /* some tensor has 2^31 elements or more: 64-bit indices */
+
+    /* Axes of a nest of maps that were joined: group g covers axes first[g]..first[g+1]-1. groups 0: not joined. */
+    int groups, first[MI_MAX_RANK + 1], full_rank;
+    int64_t flat;                    /* an update over so many elements of a block, whatever the shapes; 0: no */
+
+    struct mi_memo *memo;            /* values already computed in an open scope */
+    size_t memos, memo_capacity;
+    struct mi_binding *bound;        /* values that the kernel holds in variables: accumulators, finished reductions */
+    size_t bounds, bound_capacity;
+    int names;
+};
+
+void mi_emitter_destroy(struct mi_emitter *e);
+
+/* Adds a line at the current indentation. */
+void mi_line(struct mi_emitter *e, const char *format, ...) MI_PRINTF(2, 3);
+/* Opens and closes a scope: what is computed inside is forgotten at its end. */
+size_t mi_scope_open(struct mi_emitter *e, const char *format, ...) MI_PRINTF(2, 3);
+void mi_scope_close(struct mi_emitter *e, size_t scope);
+
+void mi_bind(struct mi_emitter *e, const mi_value *value, const char *text);
+
+/* The name of a variable that holds the value's element at the coordinates. guard (NULL: none) is a condition without which
+ * nothing is loaded. */
+const char *mi_emit_value(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard);
+/* Stores `text` as the value's element at the coordinates; where `real` (NULL: always) does not hold, the layout's fill. */
+void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *text, const char *real);
+
+/* Coordinates of an operand of a contraction from those of its axes; *guard is NULL where every place exists. */
+void mi_emit_operand(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_operand *operand,
+                     const char *const *axis, struct mi_coordinate *at, const char **guard);
+/* The axes' coordinates from the output's. */
+void mi_emit_axes(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_coordinate *at, const char **axis);
+
+/* The number of an argument, added when new: "p3". */
+int mi_emit_argument(struct mi_emitter *e, mi_value *value, bool written);
+int mi_emit_scratch(struct mi_emitter *e, int scratch, bool written);
+
+/* Whether a move only drops or adds axes of size 1. */
+bool mi_is_squeeze(const struct mi_node *node);
+/* Whether the shapes are equal but for axes of size 1. */
+bool mi_same_but_ones(const struct mi_shape *x, const struct mi_shape *y);
+
+/* Puts head, parameters and body together and fills code's name, source and arguments. `attributes` stand before the name. */
+void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue, struct mi_code *code);
+
+/* Nests: maps, moves and reductions; also the reference engine of contractions. */
+mica_status mi_emit_nest(struct mi_emitter *e, struct mi_codes *codes);
+
+#endif

@@ -1,0 +1,40 @@
+/* Engines compute contractions. Each says which problems it can do, what it costs, and writes the launches. */
+#ifndef MICA_SRC_ENGINE_H
+#define MICA_SRC_ENGINE_H
+
+#include "engines/emit.h"
+
+/* A contraction as engines look at it. */
+struct mi_problem {
+    const struct mi_node *node;
+    struct mi_contraction c;
+    const mica_device *device;
+    int64_t batch;
+    bool plain_only;             /* blocked layouts are switched off */
+};
+
+/* What an engine wants of the layouts of its tensors; rank 0 dimensions are not looked at. */
+struct mi_wishes {
+    bool wanted;                 /* false: it takes any (it reads through accessors) */
+    struct mi_layout a, b, out;
+    bool any_a, any_b;           /* this operand may have any layout */
+};
+
+struct mi_engine {
+    const char *name;
+    bool (*supports)(const struct mi_problem *problem);
+    double (*cost)(const struct mi_problem *problem); /* seconds, roughly */
+    bool epilogue;               /* maps over its result ride along */
+    bool memory;                 /* reads its operands from memory: they must be stored (plain, unless it wishes otherwise) */
+    void (*wishes)(const struct mi_problem *problem, struct mi_wishes *wishes); /* NULL: none */
+    mica_status (*emit)(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes);
+};
+
+/* NULL-terminated; the reference engine, which does everything, is the last. */
+extern const struct mi_engine *const mi_engines[];
+extern const struct mi_engine mi_engine_nest;
+
+/* Own operators: not contractions, but kernels of their own too (own.c). */
+mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes);
+
+#endif

@@ -1,0 +1,81 @@
+/* What the passes decide about a plan's kernels, and what engines write from it. */
+#ifndef MICA_SRC_KERNEL_H
+#define MICA_SRC_KERNEL_H
+
+#include "device/device.h"
+#include "engines/layout.h"
+#include "graph/op.h"
+
+struct mi_engine;
+
+/* How a value lies in memory; one for each value of the plan's graph, by its id. */
+struct mi_tensor {
+    bool stored;                 /* in memory; otherwise computed where it is used */
+    mi_value *same_as;           /* shares the memory of another stored value; NULL: its own */
+    struct mi_layout layout;
+};
+
+/* A group of nodes that become one launch (an engine may need a few). */
+struct mi_kernel {
+    struct mi_node *anchor;      /* a contraction or own node; NULL: a nest of maps and reductions */
+    struct mi_node **nodes;      /* members in topological order */
+    int count, capacity;
+    mi_value **out;              /* what it stores */
+    int outs;
+    struct mi_shape space;       /* a nest's full index space ... */
+    uint32_t axes;               /* ... and which of its axes are reduced */
+    const struct mi_engine *engine; /* of a contraction */
+    bool update;                 /* an optimizer's step: runs flat over blocks of the parameter arena */
+};
+
+enum { MI_MAX_ARGUMENTS = 24 };
+
+/* One argument of a launch: a tensor, or scratch memory that lives during the kernel. Each becomes a pointer and an offset. */
+struct mi_argument {
+    mi_value *value;             /* NULL: scratch */
+    int scratch;                 /* which of the kernel's scratch buffers */
+    bool written;
+};
+
+/* A grid for the largest batch. */
+struct mi_grid {
+    unsigned dims;
+    size_t global[3], local[3];
+};
+
+/* One step of a kernel: OpenCL source and its grid, or a call into a library such as CLBlast. */
+struct mi_code {
+    const char *name;
+    const char *source;          /* NULL: a call */
+    struct mi_argument argument[MI_MAX_ARGUMENTS];
+    int arguments;
+    struct mi_grid grid;
+    const struct mi_call *call;
+};
+
+/* A library call: enqueues work on tensors whose places the plan fills in. */
+struct mi_place {
+    cl_mem mem;
+    uint64_t offset;             /* elements */
+};
+
+struct mi_call {
+    mica_status (*run)(mica_device *device, const struct mi_call *call, const struct mi_place *places, int64_t n,
+                       struct mi_error *error);
+    /* A product C = A B (+ beta C), column counts and all as BLAS has them; extents in n. */
+    struct mi_dim m, n, k, batch;
+    bool transpose_a, transpose_b;
+    struct mi_dim lda, ldb, ldc;
+    struct mi_dim stride_a, stride_b, stride_c;
+    float beta;
+};
+
+/* What an engine writes. */
+struct mi_codes {
+    struct mi_code code[8];
+    int count;
+    int64_t scratch[4];          /* bytes, for the largest batch */
+    int scratches;
+};
+
+#endif

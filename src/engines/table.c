@@ -1,0 +1,28 @@
+/* The engines, and the reference that does everything. */
+#include "engines/engine.h"
+
+static bool supports_all(const struct mi_problem *problem)
+{
+    (void)problem;
+    return true;
+}
+
+/* Products at a rate that loops without a register tile reach. */
+static double nest_cost(const struct mi_problem *problem)
+{
+    double products = 1;
+    for (int i = 0; i < problem->c.axes; i++)
+        products *= (double)mi_dim_at(problem->c.extent[i], problem->batch);
+    return products / (1e9 * problem->device->info.compute_units);
+}
+
+static mica_status emit_nest(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)
+{
+    (void)problem;
+    return mi_emit_nest(e, codes);
+}
+
+const struct mi_engine mi_engine_nest = {
+    .name = "nest", .supports = supports_all, .cost = nest_cost, .epilogue = true, .emit = emit_nest};
+
+const struct mi_engine *const mi_engines[] = {&mi_engine_nest, NULL};

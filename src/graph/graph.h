@@ -1,0 +1,208 @@
+/* The operator graph: values, nodes, attributes, variables. It knows operators only through the rows of a table (op.h).
+ *
+ * A dimension is a*n + b in the batch n. Everything lives in the graph's arena and dies with it; variables live in a
+ * list of their own, which several graphs share. Builders return NULL when given NULL or when something does not
+ * fit; the first error stays in graph->error. */
+#ifndef MICA_SRC_GRAPH_H
+#define MICA_SRC_GRAPH_H
+
+#include "base/base.h"
+
+#include <mica/model.h>
+
+enum { MI_MAX_RANK = 8, MI_MAX_OUTPUTS = 4 };
+
+/* ---- Element types ---- */
+
+enum mi_type { MI_FLOAT, MI_HALF, MI_INT32, MI_INT64, MI_UINT8, MI_BOOL, MI_TYPES };
+
+struct mi_type_info {
+    const char *name;   /* NumPy's: "float32" */
+    const char *c;      /* OpenCL C's, of a value in a register */
+    const char *stored; /* OpenCL C's, of an element in memory */
+    size_t bytes;
+};
+extern const struct mi_type_info mi_types[MI_TYPES];
+
+/* ---- Shapes ---- */
+
+struct mi_dim {
+    int64_t a, b;       /* a * n + b */
+};
+
+struct mi_shape {
+    int rank;
+    struct mi_dim dim[MI_MAX_RANK];
+};
+
+static inline struct mi_dim mi_fixed(int64_t size) { return (struct mi_dim){0, size}; }
+static inline struct mi_dim mi_batch(void) { return (struct mi_dim){1, 0}; }
+static inline bool mi_dim_equal(struct mi_dim x, struct mi_dim y) { return x.a == y.a && x.b == y.b; }
+static inline bool mi_dim_is(struct mi_dim d, int64_t size) { return d.a == 0 && d.b == size; }
+static inline int64_t mi_dim_at(struct mi_dim d, int64_t n) { return d.a * n + d.b; }
+
+bool mi_shape_equal(const struct mi_shape *x, const struct mi_shape *y);
+int64_t mi_shape_count(const struct mi_shape *shape, int64_t n); /* elements for a batch of n; -1 on overflow */
+/* Product of dimensions first..last-1; false when it is not affine in n (two of them vary). */
+bool mi_shape_product(const struct mi_shape *shape, int first, int last, struct mi_dim *product);
+/* NumPy broadcasting; false when they do not fit. */
+bool mi_shape_broadcast(const struct mi_shape *x, const struct mi_shape *y, struct mi_shape *out);
+const char *mi_shape_text(struct mi_arena *arena, const struct mi_shape *shape); /* "(n, 3, 28, 28)" */
+/* A C expression in n: "28", "n", "(2*n + 3)". */
+const char *mi_dim_text(struct mi_arena *arena, struct mi_dim dim);
+
+/* ---- Variables: what stays between steps ---- */
+
+enum mi_role {
+    MI_PARAMETER,       /* trained; in files */
+    MI_STATISTIC,       /* in files, changed by Assign: running mean and variance */
+    MI_GRADIENT,        /* shadows a parameter: same offset in the gradient arena */
+    MI_MOMENT,          /* an optimizer's, shadows a parameter */
+    MI_ACCUMULATOR,     /* sums of losses and metrics, on the device until read */
+    MI_ROLES
+};
+
+struct mi_variable {
+    char *name;                  /* "conv.weight"; unique in the list */
+    enum mi_type type;
+    enum mi_role role;
+    bool frozen;                 /* a parameter that no optimizer touches */
+    struct mi_shape shape;       /* without n */
+    struct mi_variable *shadows; /* of gradients and moments: the parameter */
+    float *initial;              /* host values until the store takes them over; NULL: zeros */
+    uint64_t version;            /* counts changes: derived copies compare it */
+    int block;                   /* where it lies: block of its role's arena, -1 before the store placed it ... */
+    uint64_t offset;             /* ... and its first element */
+    int index;                   /* in the list */
+};
+
+struct mi_variables {
+    struct mi_variable **list;
+    size_t count, capacity;
+};
+
+/* Adds a variable of zeros (initial NULL) or takes over `initial` (malloc'ed; also on failure). NULL: out of memory or the
+ * name is taken (error says). */
+struct mi_variable *mi_variable_add(struct mi_variables *variables, struct mi_error *error, const char *name,
+                                    enum mi_role role, enum mi_type type, const struct mi_shape *shape, float *initial);
+struct mi_variable *mi_variable_find(const struct mi_variables *variables, const char *name);
+size_t mi_variable_count(const struct mi_variable *variable); /* elements */
+void mi_variables_destroy(struct mi_variables *variables);
+
+/* ---- Attributes: ONNX's, by name ---- */
+
+enum mi_attribute_type { MI_ATTRIBUTE_INT, MI_ATTRIBUTE_FLOAT, MI_ATTRIBUTE_TEXT, MI_ATTRIBUTE_INTS };
+
+struct mi_attribute {
+    const char *name;
+    enum mi_attribute_type type;
+    int64_t i;
+    float f;
+    const char *s;
+    const int64_t *ints;
+    int count;
+};
+
+#define MI_INT(key, value) ((struct mi_attribute){.name = (key), .type = MI_ATTRIBUTE_INT, .i = (value)})
+#define MI_REAL(key, value) ((struct mi_attribute){.name = (key), .type = MI_ATTRIBUTE_FLOAT, .f = (value)})
+#define MI_TEXT(key, value) ((struct mi_attribute){.name = (key), .type = MI_ATTRIBUTE_TEXT, .s = (value)})
+#define MI_INTS(key, values, number)                                                         \
+    ((struct mi_attribute){.name = (key), .type = MI_ATTRIBUTE_INTS, .ints = (values), .count = (number)})
+
+/* ---- Values and nodes ---- */
+
+typedef struct mica_node mi_value; /* a tensor: what the public header calls a node */
+
+struct mica_node {
+    struct mi_node *node;        /* its producer */
+    int output;                  /* which of the producer's outputs */
+    enum mi_type type;
+    struct mi_shape shape;
+    const char *name;            /* of inputs and outputs; else NULL */
+    int id;                      /* in graph->values */
+};
+
+struct mi_node {
+    const struct mi_op *op;
+    struct mi_graph *graph;
+    const char *name;            /* the layer or operator it came from; for errors and inspect */
+    int id;                      /* in graph->nodes: topological order */
+    uint64_t stable;             /* keeps its value in copies and under compiler passes: random streams hang on it */
+    int inputs, outputs, attributes;
+    mi_value **in;               /* NULL: an optional input left out */
+    mi_value *out[MI_MAX_OUTPUTS];
+    struct mi_attribute *attribute;
+    struct mi_variable *variable; /* of Variable and Assign */
+    const void *constant;        /* of Constant: int64_t or float elements, by the type of out[0] */
+    const struct mi_op *of;      /* of Derivative: whose, and by which input */
+    int wrt;
+};
+
+struct mi_graph {
+    struct mi_arena arena;
+    struct mi_error error;
+    const struct mi_op *const *ops; /* NULL-terminated table */
+    struct mi_variables *variables; /* borrowed */
+    void *owner;                 /* the model, for builders of layers; NULL in copies */
+    bool training;               /* which flavour of Dropout and BatchNormalization a copy means */
+    const char *scope;           /* name given to nodes that are added */
+    uint64_t next_stable;
+    mi_value **values;
+    struct mi_node **nodes;
+    mi_value **inputs, **outputs; /* in order of declaration; they have names */
+    size_t value_count, value_capacity, node_count, node_capacity;
+    size_t input_count, input_capacity, output_count, output_capacity;
+};
+
+struct mi_graph *mi_graph_create(const struct mi_op *const *ops, struct mi_variables *variables);
+void mi_graph_destroy(struct mi_graph *graph);
+
+/* A copy with the same stable ids, values in the same order (copy->values[v->id] is the copy of v). */
+struct mi_graph *mi_graph_copy(const struct mi_graph *graph, struct mi_error *error);
+
+/* ---- Building ---- */
+
+/* Adds a node; returns it, or NULL (any required input NULL, or an error). inputs and attributes are copied. */
+struct mi_node *mi_node_add(struct mi_graph *graph, const char *op, mi_value *const *inputs, int input_count,
+                            const struct mi_attribute *attributes, int attribute_count);
+/* The same, giving its first output. */
+#define MI_APPLY(graph, op, in, ...)                                                         \
+    mi_apply(graph, op, (mi_value *const *)(in), (int)MI_COUNT(in),                          \
+             (const struct mi_attribute[]){__VA_ARGS__},                                     \
+             (int)MI_COUNT(((const struct mi_attribute[]){__VA_ARGS__})))
+mi_value *mi_apply(struct mi_graph *graph, const char *op, mi_value *const *inputs, int input_count,
+                   const struct mi_attribute *attributes, int attribute_count);
+mi_value *mi_op1(struct mi_graph *graph, const char *op, mi_value *x);
+mi_value *mi_op2(struct mi_graph *graph, const char *op, mi_value *x, mi_value *y);
+mi_value *mi_op3(struct mi_graph *graph, const char *op, mi_value *x, mi_value *y, mi_value *z);
+
+mi_value *mi_input(struct mi_graph *graph, const char *name, enum mi_type type, const struct mi_shape *shape);
+mi_value *mi_output(struct mi_graph *graph, const char *name, mi_value *value); /* returns value */
+mi_value *mi_variable(struct mi_graph *graph, struct mi_variable *variable);    /* one value a graph and variable */
+/* From the end of the step on, the variable is `value`. */
+bool mi_assign(struct mi_graph *graph, struct mi_variable *variable, mi_value *value);
+
+mi_value *mi_scalar(struct mi_graph *graph, float value);                        /* a constant of rank 0 */
+mi_value *mi_ints(struct mi_graph *graph, const int64_t *values, int count);     /* a constant int64 vector */
+
+/* ---- Reading ---- */
+
+int64_t mi_attribute_int(const struct mi_node *node, const char *name, int64_t otherwise);
+float mi_attribute_float(const struct mi_node *node, const char *name, float otherwise);
+const char *mi_attribute_text(const struct mi_node *node, const char *name, const char *otherwise);
+const int64_t *mi_attribute_ints(const struct mi_node *node, const char *name, int *count); /* NULL: absent */
+const struct mi_attribute *mi_attribute_find(const struct mi_node *node, const char *name);
+/* The elements of a constant int64 vector; NULL when value is NULL or no such constant. */
+const int64_t *mi_constant_ints(const mi_value *value, int *count);
+bool mi_constant_float(const mi_value *value, float *out); /* of rank 0 or one element */
+
+/* ---- Differentiation (differentiate.c) ---- */
+
+/* Adds the gradients of the scalar `loss` with respect to values[0..count-1]; a value that the loss does not depend on gets
+ * NULL. Reverse accumulation over the rows' gradient rules. */
+mica_status mi_differentiate(struct mi_graph *graph, mi_value *loss, mi_value *const *values, int count,
+                             mi_value **gradients);
+/* Sums `value` over the axes along which `shape` was broadcast to its shape. */
+mi_value *mi_sum_to(struct mi_graph *graph, mi_value *value, const struct mi_shape *shape);
+
+#endif

@@ -1,0 +1,123 @@
+/* What an operator's row says. Passes look at the kind and its rule, never at the name.
+ *
+ * Adding an operator: a row in its family's file of src/ops/, named in src/ops/table.c; docs/adding-an-operator.md. */
+#ifndef MICA_SRC_OP_H
+#define MICA_SRC_OP_H
+
+#include "graph/graph.h"
+
+enum mi_kind {
+    MI_SOURCE,    /* Input, Constant, Variable, and Assign: no computation */
+    MI_MAP,       /* an expression over its inputs' elements */
+    MI_REDUCE,    /* a tuple folded over some axes */
+    MI_CONTRACT,  /* a sum of products of two operands */
+    MI_MOVE,      /* each output element is one input element, or a fill */
+    MI_INDEXED,   /* as a move, but one index comes from data: access 0 says where it is read, and "$index" stands for it in
+                   * the index and guard texts of access 1 */
+    MI_OWN,       /* its own kernel template */
+    MI_COMPOSITE  /* made of the others: lower() replaces it */
+};
+
+/* Map. Expressions are OpenCL C over the names in `in` (one per input; NULL: "x", "a b", or "a b c" by number) and `out`
+ * (NULL: "y"); a name of an attribute stands for its value. Also: `index`, the row-major index of the element; `uniform`,
+ * a random number in [0, 1) of this node, step and index; `learning_rate`, `step` (counts from 1).
+ * An expression of a later output may name earlier ones.
+ * grad[i] is the derivative by input i times g, the gradient of y; it may name inputs and y, and what it names is kept
+ * or computed again. "g" and NULL (no gradient) build no node. */
+struct mi_map_rule {
+    const char *in, *out;
+    const char *expr[MI_MAX_OUTPUTS];
+    const char *grad[4];
+};
+
+/* Reduce, as statements over the state variables s0, s1 (and t0, t1 in merge), `x` the element, `r` its row-major index
+ * among the reduced, `count` their number. state: their types, "T" being the input's. A second output comes from finish[1]. */
+struct mi_reduce_rule {
+    const char *state[2];
+    const char *init, *step, *merge;
+    const char *finish[2];
+};
+
+/* Contract: y[o] = sum_r a[index(o, r)] * b[index(o, r)]. Axes 0..out_axes-1 are the output's, the others reduced.
+ * A dimension's index is (sum of coefficient * axis + offset) / divisor; a place that is not divisible or lies outside the
+ * operand contributes nothing. Output dimensions are sums of axes too (a grouped channel is group * size + member). */
+enum { MI_MAX_AXES = 12 };
+
+struct mi_index {
+    int terms;
+    int axis[2];
+    int64_t coefficient[2];
+    int64_t offset, divisor;     /* divisor >= 1 */
+};
+
+struct mi_operand {
+    mi_value *value;
+    struct mi_index index[MI_MAX_RANK]; /* one per dimension of value */
+};
+
+struct mi_contraction {
+    int axes, out_axes;
+    struct mi_dim extent[MI_MAX_AXES];
+    struct mi_operand a, b;
+    struct mi_operand out;       /* value: the node's output; index: most significant axis first */
+};
+
+/* Move: where an output element comes from. `guard` NULL: always there. The first access whose guard holds counts; where none
+ * does, the operator's fill. Texts are C expressions, made in `arena`; index[] names the output's coordinates. */
+struct mi_access {
+    mi_value *value;
+    const char *index[MI_MAX_RANK];
+    const char *guard;
+};
+
+struct mi_op {
+    const char *name;            /* ONNX's where ONNX has it */
+    enum mi_kind kind;
+    int min_inputs, max_inputs;  /* max -1: any number */
+    int outputs;
+
+    /* Sets type and shape of every output; errors name both values. NULL: out[0] is the inputs' broadcast shape, of the
+     * first input's type. */
+    mica_status (*infer)(struct mi_node *node);
+    bool makes_bool;             /* of a map without infer: out[0] is bool, as of a comparison */
+
+    /* Adds the gradient by each input, dx[i], from those of the outputs, dy[o] (NULL: zero). NULL: a map uses its rule;
+     * any other kind has no gradient. */
+    mica_status (*gradient)(struct mi_node *node, mi_value *const *dy, mi_value **dx);
+
+    const struct mi_map_rule *map;
+    const struct mi_reduce_rule *reduce;                                 /* axes: mi_reduce_axes */
+    mica_status (*contract)(const struct mi_node *node, struct mi_contraction *out);
+    int (*move)(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access);
+    bool keeps_order;            /* of a move: the row-major order stays, so that plain rows may share memory (Reshape) */
+    const char *fill;            /* of a move; NULL: "0". An attribute "fill" (float) of the node comes first */
+    /* Composite: builds the same from others; out[] gets one value per output. graph->training says which flavour. */
+    mica_status (*lower)(struct mi_node *node, mi_value **out);
+    const char *own;             /* own: its file in kernels/, without ".cl": the body of a kernel over `item`, with
+                                  * MICA_LOADk(i0, ...) of input k, MICA_STOREk(value, i0, ...) of output k, MICA_INk_Dd and
+                                  * MICA_OUTk_Dd the dimensions, MICA_KEY the attributes that are numbers */
+    struct mi_dim (*items)(const struct mi_node *node); /* own: how many items its kernel has */
+};
+
+/* The row of that name, or NULL. */
+const struct mi_op *mi_op_find(const struct mi_op *const *ops, const char *name);
+
+/* Which axes of input 0 a reduce node folds, as a mask; keepdims as ONNX. Axes are input 1 (constant) or the attribute "axes";
+ * none: all (or none, with noop_with_empty_axes). */
+mica_status mi_reduce_axes(const struct mi_node *node, uint32_t *mask, bool *keepdims);
+
+/* A rule's names, resolved for one node: the name of input i (into the rule's text) and its length; false past the last. */
+bool mi_map_input_name(const struct mi_map_rule *rule, int inputs, int i, const char **name, size_t *length);
+
+/* The map expression of a node: its row's, or the derivative's. */
+struct mi_map_view {
+    const char *expr[MI_MAX_OUTPUTS];
+    char in[MI_MAX_RANK][24];    /* names of the node's inputs */
+    char out[MI_MAX_OUTPUTS][24];
+};
+void mi_map_view(const struct mi_node *node, struct mi_map_view *view);
+
+/* The rows that the graph itself needs: sources and Derivative (a map whose rule is another row's grad). */
+extern const struct mi_op mi_op_input, mi_op_constant, mi_op_variable, mi_op_assign, mi_op_derivative;
+
+#endif

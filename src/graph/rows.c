@@ -1,0 +1,73 @@
+/* The rows of the graph itself, and the expression that a map node stands for. */
+#include "graph/op.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct mi_op mi_op_input = {.name = "Input", .kind = MI_SOURCE, .outputs = 1};
+const struct mi_op mi_op_constant = {.name = "Constant", .kind = MI_SOURCE, .outputs = 1};
+const struct mi_op mi_op_variable = {.name = "Variable", .kind = MI_SOURCE, .outputs = 1};
+const struct mi_op mi_op_assign = {.name = "Assign", .kind = MI_SOURCE, .min_inputs = 1, .max_inputs = 1};
+const struct mi_op mi_op_derivative = {.name = "Derivative", .kind = MI_MAP, .min_inputs = 1, .max_inputs = -1, .outputs = 1};
+
+/* Word i of a list, or of the default for that many. */
+static bool word_at(const char *list, int i, const char **word, size_t *length)
+{
+    for (;; i--) {
+        list += strspn(list, " ");
+        *length = strcspn(list, " ");
+        if (*length == 0)
+            return false;
+        *word = list;
+        if (i == 0)
+            return true;
+        list += *length;
+    }
+}
+
+bool mi_map_input_name(const struct mi_map_rule *rule, int inputs, int i, const char **name, size_t *length)
+{
+    const char *list = rule->in ? rule->in : inputs == 1 ? "x" : "a b c d e f h i";
+    return word_at(list, i, name, length);
+}
+
+static void set_name(char name[24], const char *word, size_t length)
+{
+    snprintf(name, 24, "%.*s", (int)length, word);
+}
+
+/* Derivative's inputs are g, the inputs of the other node, and its output y, each NULL where the expression does not name it. */
+static void derivative_view(const struct mi_node *node, struct mi_map_view *view)
+{
+    const struct mi_map_rule *rule = node->of->map;
+    const char *word = "";
+    size_t length;
+    view->expr[0] = rule->grad[node->wrt];
+    set_name(view->in[0], "g", 1);
+    for (int i = 0; i < node->inputs - 2; i++)
+        if (mi_map_input_name(rule, node->inputs - 2, i, &word, &length))
+            set_name(view->in[1 + i], word, length);
+    word_at(rule->out ? rule->out : "y", 0, &word, &length);
+    set_name(view->in[node->inputs - 1], word, length);
+    set_name(view->out[0], "derivative", 10);
+}
+
+void mi_map_view(const struct mi_node *node, struct mi_map_view *view)
+{
+    memset(view, 0, sizeof *view);
+    if (node->op == &mi_op_derivative) {
+        derivative_view(node, view);
+        return;
+    }
+    const struct mi_map_rule *rule = node->op->map;
+    const char *word;
+    size_t length;
+    for (int i = 0; i < node->inputs && i < MI_MAX_RANK; i++)
+        if (mi_map_input_name(rule, node->inputs, i, &word, &length))
+            set_name(view->in[i], word, length);
+    for (int i = 0; i < node->outputs; i++) {
+        view->expr[i] = rule->expr[i];
+        if (word_at(rule->out ? rule->out : "y", i, &word, &length))
+            set_name(view->out[i], word, length);
+    }
+}

@@ -1,0 +1,66 @@
+/* The list of variables that graphs share. */
+#include "graph/graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void variable_free(struct mi_variable *variable)
+{
+    if (variable) {
+        free(variable->name);
+        free(variable->initial);
+    }
+    free(variable);
+}
+
+struct mi_variable *mi_variable_find(const struct mi_variables *variables, const char *name)
+{
+    for (size_t i = 0; i < variables->count; i++)
+        if (strcmp(variables->list[i]->name, name) == 0)
+            return variables->list[i];
+    return NULL;
+}
+
+struct mi_variable *mi_variable_add(struct mi_variables *variables, struct mi_error *error, const char *name,
+                                    enum mi_role role, enum mi_type type, const struct mi_shape *shape, float *initial)
+{
+    struct mi_variable *variable = mi_new(1, sizeof *variable);
+    if (!variable) {
+        free(initial);
+        mi_out_of_memory(error);
+        return NULL;
+    }
+    variable->initial = initial;
+    if (mi_variable_find(variables, name)) {
+        mi_fail(error, MICA_INVALID_ARGUMENT, "two variables have the name \"%s\"", name);
+        variable_free(variable);
+        return NULL;
+    }
+    variable->name = mi_strdup(name);
+    if (!variable->name ||
+        !mi_grow(&variables->list, &variables->capacity, variables->count + 1, sizeof *variables->list)) {
+        mi_out_of_memory(error);
+        variable_free(variable);
+        return NULL;
+    }
+    variable->role = role;
+    variable->type = type;
+    variable->shape = *shape;
+    variable->block = -1;
+    variable->index = (int)variables->count;
+    variables->list[variables->count++] = variable;
+    return variable;
+}
+
+size_t mi_variable_count(const struct mi_variable *variable)
+{
+    return (size_t)mi_shape_count(&variable->shape, 0);
+}
+
+void mi_variables_destroy(struct mi_variables *variables)
+{
+    for (size_t i = 0; i < variables->count; i++)
+        variable_free(variables->list[i]);
+    free(variables->list);
+    *variables = (struct mi_variables){0};
+}

@@ -1,0 +1,36 @@
+/* What the tests of this folder share: an open device as cmocka's state, and checks of errors. */
+#ifndef MICA_TEST_ON_DEVICE_H
+#define MICA_TEST_ON_DEVICE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "device/device.h"
+
+/* Setup and teardown. A machine without a device fails with the reason. */
+int open_device(void **state);
+int close_device(void **state);
+
+/* The device holds this error, and its text has each of `parts` (NULL-terminated) in one line. Clears it. */
+void assert_error(mica_device *device, mica_status status, const char *const *parts);
+
+#define ASSERT_ERROR(device, status, ...)                                                                    \
+    assert_error(device, status, (const char *const[]){__VA_ARGS__, NULL})
+#define ASSERT_GOOD(device, call)                                                                            \
+    do {                                                                                                     \
+        mica_status good_status = (call);                                                                    \
+        if (good_status != MICA_OK)                                                                          \
+            fail_msg("%s: %s", #call, mica_device_error(device));                                            \
+    } while (0)
+
+/* Sets or (NULL) unsets an environment variable; returns what it was, for the caller to free. */
+char *swap_environment(const char *name, const char *value);
+/* Sets it back and frees `old`. */
+void restore_environment(const char *name, char *old);
+
+#endif
