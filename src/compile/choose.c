@@ -2,6 +2,7 @@
  * a tensor is wanted in two. */
 #include "compile/compile.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_allowed(const struct mica_plan *plan, const struct mi_engine *engine)
@@ -52,19 +53,148 @@ static mica_status find_updates(struct mica_plan *plan)
     return MICA_OK;
 }
 
+/* ---- Layouts ---- */
+
+/* A value that an engine wants in a layout, and the value that gets it. */
+struct wish {
+    mi_value *from, *to;
+    struct mi_layout layout;
+};
+
+struct wishes {
+    struct mica_plan *plan;
+    struct wish *list;
+    size_t count, capacity;
+};
+
+/* Whether whoever makes the value can store it in any layout, and nobody needs it plain. */
+static bool is_free(const struct mica_plan *plan, const mi_value *value)
+{
+    const struct mi_node *node = value->node;
+    if (node->op->kind == MI_SOURCE || node->op->kind == MI_OWN || value->name)
+        return false;
+    for (size_t i = 0; i < plan->graph->node_count; i++) {
+        const struct mi_node *user = plan->graph->nodes[i];
+        bool plain = user->op == &mi_op_assign || user->op->kind == MI_OWN || is_update(plan->graph, user);
+        for (int k = 0; k < user->inputs && plain; k++)
+            if (user->in[k] == value)
+                return false;
+    }
+    return true;
+}
+
+static bool same_but_halo(const struct mi_layout *x, const struct mi_layout *y, int rank)
+{
+    struct mi_layout a = *x, b = *y;
+    for (int i = 0; i < rank; i++)
+        a.low[i] = a.high[i] = b.low[i] = b.high[i] = 0;
+    return mi_layout_equal(&a, &b, rank);
+}
+
+/* The value in that layout: itself, where its maker can store it so and nobody wants another, or a copy made once. */
+static mi_value *grant(struct wishes *w, mi_value *value, const struct mi_layout *layout)
+{
+    int rank = value->shape.rank;
+    bool taken = false;
+    for (size_t i = 0; i < w->count; i++) {
+        struct wish *known = &w->list[i];
+        if (known->from != value)
+            continue;
+        taken = taken || known->to == value;
+        if (!same_but_halo(&known->layout, layout, rank))
+            continue;
+        for (int d = 0; d < rank; d++) {
+            known->layout.low[d] = layout->low[d] > known->layout.low[d] ? layout->low[d] : known->layout.low[d];
+            known->layout.high[d] = layout->high[d] > known->layout.high[d] ? layout->high[d] : known->layout.high[d];
+        }
+        return known->to;
+    }
+    if (!mi_grow(&w->list, &w->capacity, w->count + 1, sizeof *w->list)) {
+        mi_out_of_memory(&w->plan->error);
+        return NULL;
+    }
+    mi_value *to = !taken && is_free(w->plan, value) ? value : NULL;
+    if (!to && mi_layout_is_plain(layout, rank) && !taken)
+        return value; /* it is plain, and stays so: nothing to record */
+    w->plan->graph->scope = value->node->variable ? value->node->variable->name : value->node->name;
+    if (!to)
+        to = mi_op1(w->plan->graph, "Identity", value);
+    if (to)
+        w->list[w->count++] = (struct wish){value, to, *layout};
+    return to;
+}
+
 /* ---- Contractions ---- */
 
-mica_status mi_choose_engines(struct mica_plan *plan)
+static mica_status read_problem(const struct mica_plan *plan, const struct mi_node *node, struct mi_problem *problem)
 {
-    MI_TRY(find_updates(plan));
-    for (size_t i = 0; i < plan->graph->node_count; i++) {
-        struct mi_node *node = plan->graph->nodes[i];
-        if (node->op->kind != MI_CONTRACT)
+    *problem = (struct mi_problem){
+        .node = node, .device = plan->device, .batch = plan->batch, .plain_only = plan->desc.no_blocked};
+    return node->op->contract(node, &problem->c);
+}
+
+/* Replaces the inputs of a contraction that its engine wants in a layout of its own. */
+static mica_status ask(struct wishes *w, struct mi_node *node, const struct mi_engine *engine)
+{
+    struct mi_problem problem;
+    struct mi_wishes wanted = {0};
+    MI_TRY(read_problem(w->plan, node, &problem));
+    if (engine->wishes)
+        engine->wishes(&problem, &wanted);
+    for (int k = 0; k < node->inputs; k++) {
+        if (!node->in[k] || !engine->memory)
             continue;
-        struct mi_problem problem = {
-            .node = node, .device = plan->device, .batch = plan->batch, .plain_only = plan->desc.no_blocked};
-        MI_TRY(node->op->contract(node, &problem.c));
-        plan->engines[i] = cheapest(plan, &problem);
+        struct mi_layout plain = mi_layout_plain(node->in[k]->shape.rank);
+        const struct mi_layout *layout = !wanted.wanted ? &plain : node->in[k] == problem.c.a.value ? &wanted.a : &wanted.b;
+        mi_value *to = grant(w, node->in[k], layout);
+        if (!to)
+            return mi_error_report(&w->plan->error, &w->plan->graph->error);
+        node->in[k] = to;
     }
     return MICA_OK;
+}
+
+static mica_status choose(struct wishes *w, struct mi_chosen *chosen, size_t *count)
+{
+    struct mica_plan *plan = w->plan;
+    size_t nodes = plan->graph->node_count;
+    for (size_t i = 0; i < nodes; i++) {
+        struct mi_node *node = plan->graph->nodes[i];
+        struct mi_problem problem;
+        if (node->op->kind != MI_CONTRACT)
+            continue;
+        MI_TRY(read_problem(plan, node, &problem));
+        chosen[*count] = (struct mi_chosen){node, cheapest(plan, &problem)};
+        MI_TRY(ask(w, node, chosen[(*count)++].engine));
+    }
+    return MICA_OK;
+}
+
+/* Decides; conversions become nodes, so the graph is put in order again before anything is numbered by it. */
+mica_status mi_choose_engines(struct mica_plan *plan)
+{
+    struct wishes w = {.plan = plan};
+    size_t count = 0;
+    struct mi_chosen *chosen = mi_new(plan->graph->node_count, sizeof *chosen);
+    mi_value **none = NULL;
+    mica_status status = chosen ? choose(&w, chosen, &count) : mi_out_of_memory(&plan->error);
+    plan->graph->scope = NULL;
+    if (status == MICA_OK) {
+        none = mi_new(plan->graph->value_count, sizeof *none);
+        status = none ? mi_graph_rebuild(plan->graph, none) : mi_out_of_memory(&plan->error);
+    }
+    if (status == MICA_OK)
+        status = mi_start_tensors(plan);
+    for (size_t i = 0; i < count && status == MICA_OK; i++)
+        plan->engines[chosen[i].node->id] = chosen[i].engine;
+    for (size_t i = 0; i < w.count && status == MICA_OK; i++) {
+        plan->tensors[w.list[i].to->id].layout = w.list[i].layout;
+        plan->wanted[w.list[i].to->id] = true;
+    }
+    if (status == MICA_OK)
+        status = find_updates(plan);
+    free(chosen);
+    free(none);
+    free(w.list);
+    return status;
 }

@@ -28,6 +28,11 @@ struct mi_action {
     struct mi_place place[MI_MAX_ARGUMENTS]; /* of a call */
 };
 
+struct mi_chosen {
+    struct mi_node *node;
+    const struct mi_engine *engine;
+};
+
 struct mi_kernel_list {
     struct mi_kernel *list;
     size_t count, capacity;
@@ -45,6 +50,7 @@ struct mica_plan {
     struct mi_tensor *tensors;     /* by value id */
     int *home;                     /* kernel of each node; -1: a source, or computed where it is used */
     const struct mi_engine **engines; /* of contractions, by node id */
+    bool *wanted;                  /* by value id: an engine asked for its layout */
     bool *updates;                 /* by node id: an optimizer's step on a parameter */
     struct mi_kernel_list kernels;
     int *order;                    /* kernels in the order they run */
@@ -78,6 +84,7 @@ mica_status mi_lower(struct mi_graph *graph);                /* composites becom
 mica_status mi_simplify(struct mi_graph *graph);             /* drops what nobody needs, what is the same twice, identities */
 mica_status mi_graph_rebuild(struct mi_graph *graph, mi_value *const *replacement);
 mica_status mi_choose_engines(struct mica_plan *plan);               /* an engine for each contraction, and the layouts it likes */
+mica_status mi_start_tensors(struct mica_plan *plan);        /* everything stored plain, nothing at home */
 mica_status mi_fuse(struct mica_plan *plan);                 /* nodes become kernels */
 mica_status mi_order(struct mica_plan *plan);                /* kernels in an order, writers of variables after readers */
 mica_status mi_emit_plan(struct mica_plan *plan);            /* source of every kernel */

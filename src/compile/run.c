@@ -12,12 +12,13 @@ static mica_status from_device(struct mica_plan *plan, mica_status status)
 
 /* ---- Compile ---- */
 
-static mica_status start_tensors(struct mica_plan *plan)
+mica_status mi_start_tensors(struct mica_plan *plan)
 {
     const struct mi_graph *graph = plan->graph;
     plan->tensors = mi_arena_new(&plan->arena, graph->value_count, sizeof *plan->tensors);
     plan->home = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->home);
     plan->engines = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->engines);
+    plan->wanted = mi_arena_new(&plan->arena, graph->value_count, sizeof *plan->wanted);
     plan->updates = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->updates);
     if (plan->arena.failed)
         return mi_out_of_memory(&plan->error);
@@ -51,7 +52,6 @@ static mica_status compile(struct mica_plan *plan)
     if (mi_lower(graph) != MICA_OK || mi_simplify(graph) != MICA_OK)
         return mi_error_report(&plan->error, &graph->error);
     MI_TRY(from_device(plan, mi_store_place(plan->store)));
-    MI_TRY(start_tensors(plan));
     MI_TRY(mi_choose_engines(plan));
     MI_TRY(mi_fuse(plan));
     MI_TRY(mi_order(plan));

@@ -16,8 +16,7 @@ struct mi_problem {
 /* What an engine wants of the layouts of its tensors; rank 0 dimensions are not looked at. */
 struct mi_wishes {
     bool wanted;                 /* false: it takes any (it reads through accessors) */
-    struct mi_layout a, b, out;
-    bool any_a, any_b;           /* this operand may have any layout */
+    struct mi_layout a, b;       /* with the least halo; it may get a wider one. Results are stored in any layout */
 };
 
 struct mi_engine {
@@ -32,9 +31,12 @@ struct mi_engine {
 
 /* NULL-terminated; the reference engine, which does everything, is the last. */
 extern const struct mi_engine *const mi_engines[];
-extern const struct mi_engine mi_engine_nest;
+extern const struct mi_engine mi_engine_nest, mi_engine_direct;
 
 /* Own operators: not contractions, but kernels of their own too (own.c). */
+/* Adds a template's text to the body with markers replaced. */
+void mi_emit_template(struct mi_emitter *e, const char *text, const char *const *marker, const char *const *with, int count);
+
 mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes);
 
 #endif

@@ -1,0 +1,152 @@
+#include "engines/conv.h"
+
+#include <string.h>
+
+static bool is_single(const struct mi_index *index)
+{
+    return index->terms == 1 && index->coefficient[0] == 1 && index->offset == 0 && index->divisor == 1;
+}
+
+static bool is_out(const struct mi_contraction *c, int axis)
+{
+    return axis < c->out_axes;
+}
+
+/* A dimension p*stride + r*dilation + offset with p on one side of the contraction and r on the other. */
+struct window {
+    int over, within;
+    int64_t stride, dilation, offset, low, high;
+};
+
+static bool window_match(const struct mi_contraction *c, const struct mi_index *index, struct mi_dim dim, bool over_out,
+                         struct window *w)
+{
+    if (index->terms != 2 || index->divisor != 1 || dim.a)
+        return false;
+    int o = is_out(c, index->axis[0]) == over_out ? 0 : 1;
+    w->over = index->axis[o];
+    w->within = index->axis[1 - o];
+    w->stride = index->coefficient[o];
+    w->dilation = index->coefficient[1 - o];
+    w->offset = index->offset;
+    if (is_out(c, w->over) != over_out || is_out(c, w->within) == over_out || w->stride < 1)
+        return false;
+    int64_t over = c->extent[w->over].b - 1, within = (c->extent[w->within].b - 1) * w->dilation;
+    int64_t first = w->offset + (within < 0 ? within : 0), last = w->offset + over * w->stride + (within > 0 ? within : 0);
+    w->low = first < 0 ? -first : 0;
+    w->high = last >= dim.b ? last - dim.b + 1 : 0;
+    return c->extent[w->over].a == 0 && c->extent[w->within].a == 0 && over >= 0 && c->extent[w->within].b > 0;
+}
+
+static bool has_window(const struct mi_operand *operand)
+{
+    int rank = operand->value->shape.rank;
+    return rank >= 3 && operand->index[rank - 1].terms == 2;
+}
+
+static int dim_of_axis(const struct mi_operand *operand, int axis)
+{
+    for (int d = 0; d < operand->value->shape.rank; d++)
+        if (is_single(&operand->index[d]) && operand->index[d].axis[0] == axis)
+            return d;
+    return -1;
+}
+
+static bool all_single(const struct mi_operand *operand)
+{
+    for (int d = 0; d < operand->value->shape.rank; d++)
+        if (!is_single(&operand->index[d]))
+            return false;
+    return true;
+}
+
+/* What both kinds have in common: x has windows, the other two operands have plain indices. */
+static bool shape_match(const struct mi_contraction *c, struct mi_conv *conv)
+{
+    memset(conv, 0, sizeof *conv);
+    conv->x = has_window(&c->a) ? &c->a : &c->b;
+    conv->w = has_window(&c->a) ? &c->b : &c->a;
+    int rank = conv->x->value->shape.rank;
+    conv->spatial = rank - 2;
+    return has_window(conv->x) && rank <= 4 && conv->w->value->shape.rank == rank && c->out.value->shape.rank == rank &&
+           all_single(conv->w) && all_single(&c->out) && is_single(&conv->x->index[0]) && is_single(&conv->x->index[1]);
+}
+
+/* Spatial axis i of two; with one spatial axis it is the second. `over` walks the image, `within` the kernel. */
+static bool spatial_match(const struct mi_contraction *c, struct mi_conv *conv, int i, const struct mi_operand *over,
+                          bool over_out, struct window *w)
+{
+    int d = i + conv->spatial;
+    if (!window_match(c, &conv->x->index[d], conv->x->value->shape.dim[d], over_out, w) || over->index[d].axis[0] != w->over)
+        return false;
+    conv->in[i] = conv->x->value->shape.dim[d].b;
+    conv->out[i] = c->extent[w->over].b;
+    conv->kernel[i] = c->extent[w->within].b;
+    conv->stride[i] = w->stride;
+    conv->dilation[i] = w->dilation;
+    conv->offset[i] = w->offset;
+    conv->low[i] = w->low;
+    conv->high[i] = w->high;
+    return true;
+}
+
+static void spatial_default(struct mi_conv *conv)
+{
+    conv->in[0] = conv->out[0] = conv->kernel[0] = conv->stride[0] = conv->dilation[0] = 1;
+    conv->w_r[0] = -1;
+}
+
+bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv)
+{
+    if (!shape_match(c, conv))
+        return false;
+    int n = conv->x->index[0].axis[0], channel = conv->x->index[1].axis[0], filter = c->out.index[1].axis[0];
+    conv->w_k = dim_of_axis(conv->w, filter);
+    conv->w_c = dim_of_axis(conv->w, channel);
+    if (n != c->out.index[0].axis[0] || is_out(c, channel) || conv->w_k < 0 || conv->w_c < 0)
+        return false;
+    conv->k = c->extent[filter].b;
+    conv->c = c->extent[channel].b;
+    spatial_default(conv);
+    for (int i = 2 - conv->spatial; i < 2; i++) {
+        struct window w;
+        if (!spatial_match(c, conv, i, &c->out, true, &w) || (conv->w_r[i] = dim_of_axis(conv->w, w.within)) < 0)
+            return false;
+    }
+    return true;
+}
+
+bool mi_conv_weight_match(const struct mi_contraction *c, struct mi_conv *conv)
+{
+    if (!shape_match(c, conv))
+        return false;
+    int n = conv->x->index[0].axis[0];
+    if (is_out(c, n) || conv->w->index[0].axis[0] != n || conv->w->index[1].axis[0] != c->out.index[0].axis[0] ||
+        conv->x->index[1].axis[0] != c->out.index[1].axis[0])
+        return false;
+    conv->k = c->extent[c->out.index[0].axis[0]].b;
+    conv->c = c->extent[c->out.index[1].axis[0]].b;
+    spatial_default(conv);
+    for (int i = 2 - conv->spatial; i < 2; i++) {
+        struct window w;
+        if (!spatial_match(c, conv, i, conv->w, false, &w) || c->out.index[i + conv->spatial].axis[0] != w.within)
+            return false;
+    }
+    return true;
+}
+
+bool mi_layout_strides(const struct mi_layout *layout, const struct mi_shape *shape, int64_t *stride)
+{
+    int64_t step = 1;
+    for (int k = 0; k < layout->inners; k++)
+        step *= layout->block[layout->inner[k]];
+    for (int k = shape->rank - 1; k >= 0; k--) {
+        int axis = layout->order[k];
+        struct mi_dim extent = mi_layout_outer(layout, shape, axis);
+        stride[axis] = step;
+        if (extent.a && k > 0)
+            return false;
+        step *= extent.b;
+    }
+    return true;
+}

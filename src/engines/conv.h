@@ -1,0 +1,30 @@
+/* Contractions that are convolutions, recognised by their index maps:
+ *
+ *     out[n, k, p...] = sum over c, r... of x[n, c, p*stride + r*dilation + offset ...] * w[k, c, r...]
+ *
+ * The forward pass is one, and so is the gradient of the data where the stride is 1 (dilation is then negative, and the roles
+ * of k and c in w are exchanged). One or two spatial axes; no groups. */
+#ifndef MICA_SRC_CONV_H
+#define MICA_SRC_CONV_H
+
+#include "engines/engine.h"
+
+struct mi_conv {
+    const struct mi_operand *x, *w;       /* of a weight gradient, w is dy */
+    int spatial;                          /* 1 or 2 */
+    int w_k, w_c, w_r[2];                 /* which dimension of w is k, c and the kernel's */
+    int64_t k, c;                         /* filters and channels */
+    int64_t in[2], out[2], kernel[2];     /* extents; [0] is 1 where there is one spatial axis */
+    int64_t stride[2], dilation[2], offset[2];
+    int64_t low[2], high[2];              /* how far x is read before its first and past its last place */
+};
+
+bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv);
+
+/* The gradient of the weight: dw[k, c, r...] = sum over n, p... of dy[n, k, p...] * x[n, c, p*stride + r*dilation + offset...] */
+bool mi_conv_weight_match(const struct mi_contraction *c, struct mi_conv *conv);
+
+/* Elements between neighbours along each axis of a layout; false where that depends on n. */
+bool mi_layout_strides(const struct mi_layout *layout, const struct mi_shape *shape, int64_t *stride);
+
+#endif
