@@ -32,14 +32,18 @@ if (img < n) {
                             }
                         }
                     }
+            /* Through memory, so that the epilogue is compiled once and not for every register. */
+            float registers[OB*TW*B];
             #pragma unroll
             for (int o = 0; o < OB; o++)
                 #pragma unroll
+                for (int t = 0; t < TW; t++)
+                    VSTORE(acc[o][t], o*TW + t, registers);
+            for (int o = 0; o < OB; o++)
                 for (int t = 0; t < TW; t++) {
-                    float lane[B];
-                    VSTORE(acc[o][t], 0, lane);
+                    const float *lane = registers + (o*TW + t)*B;
+                    const int kb = ob0 + o, w_ = ow + t;
                     for (int v = 0; v < B; v++) {
-                        const int kb = ob0 + o, w_ = ow + t;
                         MICA_STORE
                     }
                 }

@@ -76,6 +76,7 @@ struct mi_text {
 void mi_text_add(struct mi_text *text, const char *format, ...) MI_PRINTF(2, 3);
 void mi_text_append(struct mi_text *text, const char *bytes, size_t size);
 const char *mi_text_get(const struct mi_text *text); /* never NULL */
+void mi_text_clear(struct mi_text *text);            /* empty again, keeping its memory */
 void mi_text_destroy(struct mi_text *text);
 
 /* ---- Names ---- */

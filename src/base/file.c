@@ -44,8 +44,10 @@ static mica_status too_large(struct mi_error *error, const char *path, size_t li
     return mi_fail(error, MICA_FORMAT, "%s: holds more than the limit of %zu bytes", path, limit);
 }
 
-/* Everything from `stream`, at most `limit` bytes; a regular file's size is only a hint, it may change meanwhile. */
-static mica_status read_stream(struct mi_error *error, const char *path, FILE *stream, size_t limit, struct bytes *out)
+/* Everything from `stream`, at most `limit` bytes; a regular file's size is only a hint, it may change
+ * meanwhile. */
+static mica_status read_stream(struct mi_error *error, const char *path, FILE *stream, size_t limit,
+                               struct bytes *out)
 {
     struct stat info;
     size_t hint = 0;
@@ -95,8 +97,8 @@ static size_t inflated_hint(const struct bytes *packed, size_t limit)
     return hint < limit ? hint : limit;
 }
 
-/* Runs zlib until the end of the gzip member that begins at packed->data[*used], and moves *used behind it. zlib counts
- * in 32 bits, so large inputs and outputs go in pieces. */
+/* Runs zlib until the end of the gzip member that begins at packed->data[*used], and moves *used behind it.
+ * zlib counts in 32 bits, so large inputs and outputs go in pieces. */
 static mica_status inflate_member(struct mi_error *error, const char *path, z_stream *z, size_t limit,
                                   const struct bytes *packed, size_t *used, struct bytes *out)
 {
@@ -104,7 +106,8 @@ static mica_status inflate_member(struct mi_error *error, const char *path, z_st
         if (out->size + 1 >= out->capacity && !bytes_reserve(out, FIRST_CHUNK))
             return mi_out_of_memory(error);
         size_t room = out->capacity - 1 - out->size, left = packed->size - *used;
-        uInt space = room > (1u << 30) ? 1u << 30 : (uInt)room, given = left > (1u << 30) ? 1u << 30 : (uInt)left;
+        uInt space = room > (1u << 30) ? 1u << 30 : (uInt)room, given = left > (1u << 30) ? 1u << 30 :
+            (uInt)left;
         z->next_out = out->data + out->size;
         z->avail_out = space;
         z->next_in = packed->data + *used;
@@ -119,15 +122,16 @@ static mica_status inflate_member(struct mi_error *error, const char *path, z_st
         if (code == Z_MEM_ERROR)
             return mi_out_of_memory(error);
         if (code != Z_OK && code != Z_BUF_ERROR)
-            return mi_fail(error, MICA_FORMAT, "%s: broken gzip data: %s", path, z->msg ? z->msg : "bad stream");
+            return mi_fail(error, MICA_FORMAT, "%s: broken gzip data: %s", path, z->msg ? z->msg :
+                           "bad stream");
         if (z->avail_out && *used == packed->size)
             return mi_fail(error, MICA_FORMAT, "%s: the gzip data end early", path);
     }
 }
 
 /* A gzip file is one member or several; zero bytes may fill it up. */
-static mica_status inflate_all(struct mi_error *error, const char *path, const struct bytes *packed, size_t limit,
-                               struct bytes *out)
+static mica_status inflate_all(struct mi_error *error, const char *path, const struct bytes *packed,
+                               size_t limit, struct bytes *out)
 {
     z_stream z = {0};
     size_t used = 0;
@@ -140,7 +144,8 @@ static mica_status inflate_all(struct mi_error *error, const char *path, const s
         size_t left = packed->size - used;
         if (!is_gzip(packed->data + used, left)) {
             if (!all_zero(packed->data + used, left))
-                status = mi_fail(error, MICA_FORMAT, "%s: %zu bytes follow the end of the gzip data", path, left);
+                status = mi_fail(error, MICA_FORMAT, "%s: %zu bytes follow the end of the gzip data", path,
+                                 left);
             break;
         }
         status = inflate_member(error, path, &z, limit, packed, &used, out);
@@ -150,7 +155,8 @@ static mica_status inflate_all(struct mi_error *error, const char *path, const s
     return status;
 }
 
-mica_status mi_file_read(struct mi_error *error, const char *path, uint64_t limit, unsigned char **bytes, size_t *size)
+mica_status mi_file_read(struct mi_error *error, const char *path, uint64_t limit, unsigned char **bytes,
+                         size_t *size)
 {
     struct bytes whole = {0}, inflated = {0};
     size_t most = limit > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)limit;
@@ -185,6 +191,7 @@ struct mi_file {
     FILE *stream;
     char *path;              /* what the caller asked for, or where its link leads */
     char *temporary;         /* NULL: written in place, because it is a pipe or a device */
+    char *folder;            /* of path */
 };
 
 static void file_free(struct mi_file *file)
@@ -193,6 +200,7 @@ static void file_free(struct mi_file *file)
         fclose(file->stream);
     free(file->path);
     free(file->temporary);
+    free(file->folder);
     free(file);
 }
 
@@ -241,6 +249,9 @@ static mica_status open_target(struct mi_file *file)
         free(file->path);
         file->path = real;
     }
+    file->folder = mi_path_folder(file->path);
+    if (!file->folder)
+        return mi_out_of_memory(file->error);
     MI_TRY(open_beside(file));
     if (exists && fchmod(fileno(file->stream), info.st_mode & 0777)) {
         int code = errno;
@@ -275,15 +286,13 @@ mica_status mi_file_write(struct mi_file *file, const void *bytes, size_t size)
 }
 
 /* The rename itself must reach the disk as well. A file system that cannot do this is no reason to fail. */
-static void sync_folder(const char *path)
+static void sync_folder(const char *folder)
 {
-    char *folder = mi_path_folder(path);
-    int fd = folder ? open(folder, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        (void)fsync(fd);
-        close(fd);
-    }
-    free(folder);
+    int fd = open(folder, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)fsync(fd);
+    close(fd);
 }
 
 mica_status mi_file_commit(struct mi_file *file)
@@ -299,7 +308,7 @@ mica_status mi_file_commit(struct mi_file *file)
         if (file->status == MICA_OK && rename(file->temporary, file->path))
             file->status = fail_errno(file->error, file->path, errno);
         if (file->status == MICA_OK)
-            sync_folder(file->path);
+            sync_folder(file->folder);
         else
             unlink(file->temporary);
     }

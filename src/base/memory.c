@@ -182,6 +182,13 @@ const char *mi_text_get(const struct mi_text *text)
     return text->data ? text->data : "";
 }
 
+void mi_text_clear(struct mi_text *text)
+{
+    text->size = 0;
+    if (text->data)
+        text->data[0] = 0;
+}
+
 void mi_text_destroy(struct mi_text *text)
 {
     free(text->data);

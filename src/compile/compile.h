@@ -72,7 +72,7 @@ struct mica_plan {
     struct mi_step slot[2];        /* host memory of the last two steps */
     cl_event in_flight[2];
     uint64_t steps;
-    struct mi_bound { cl_mem mem; size_t offset; } *bound; /* buffers of an application, by value id; NULL: none */
+    struct mi_bound { struct mi_buffer buffer; size_t offset; } *bound; /* buffers of an application, by value id; NULL: none */
 };
 
 mica_status mi_action_place(struct mica_plan *plan, struct mi_action *action); /* sets its tensors' places */

@@ -257,7 +257,7 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
     }
     if (node->op->kind == MI_REDUCE)
         MI_TRY(mi_reduce_axes(node, &axes, &keepdims));
-    bool joins = node->op->kind == MI_MAP || node->op->kind == MI_REDUCE;
+    bool joins = (node->op->kind == MI_MAP && !plan->updates[node->id]) || node->op->kind == MI_REDUCE;
     index = joins ? find_kernel(f, node, axes) : -1;
     if (index < 0) {
         MI_TRY(kernel_new(f, node, &index));

@@ -249,8 +249,8 @@ mica_status mi_place_of(struct mica_plan *plan, const mi_value *from, struct mi_
 {
     mi_value *value = mi_canonical(plan, plan->graph->values[from->id]);
     const struct mi_home *home = &plan->homes[value->id];
-    if (plan->bound && plan->bound[value->id].mem) {
-        place->mem = plan->bound[value->id].mem;
+    if (plan->bound && plan->bound[value->id].buffer.mem) {
+        place->mem = plan->bound[value->id].buffer.mem;
         place->offset = plan->bound[value->id].offset / mi_types[value->type].bytes;
         return MICA_OK;
     }

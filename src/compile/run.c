@@ -97,6 +97,8 @@ void mica_plan_destroy(mica_plan *plan)
         mi_buffer_destroy(plan->device, &plan->blocks[b]);
     for (size_t v = 0; plan->own && v < plan->graph->value_count; v++)
         mi_buffer_destroy(plan->device, &plan->own[v]);
+    for (size_t v = 0; plan->bound && v < plan->graph->value_count; v++)
+        mi_buffer_destroy(plan->device, &plan->bound[v].buffer);
     mi_buffer_destroy(plan->device, &plan->step_block);
     mi_graph_destroy(plan->graph);
     mi_arena_destroy(&plan->arena);

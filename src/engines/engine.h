@@ -31,7 +31,7 @@ struct mi_engine {
 
 /* NULL-terminated; the reference engine, which does everything, is the last. */
 extern const struct mi_engine *const mi_engines[];
-extern const struct mi_engine mi_engine_nest, mi_engine_direct;
+extern const struct mi_engine mi_engine_nest, mi_engine_direct, mi_engine_direct_weight, mi_engine_gemm;
 
 /* Own operators: not contractions, but kernels of their own too (own.c). */
 /* Adds a template's text to the body with markers replaced. */

@@ -622,10 +622,10 @@ static void store_full(struct nest *s)
     bool any = false, extends = false;
     for (int i = 0; i < s->kernel->outs; i++)
         any = any || is_full(s, s->kernel->out[i]);
-    for (int i = 0; i < s->reductions; i++)
-        extends = extends || mi_layout_extends(&s->full, &s->kernel->space, s->reduced_axis[i]);
     if (!any)
         return;
+    for (int i = 0; i < s->reductions; i++)
+        extends = extends || mi_layout_extends(&s->full, &s->kernel->space, s->reduced_axis[i]);
     bool shared = s->lanes > 1 && !extends;
     const char *real = NULL;
     if (shared)

@@ -1,0 +1,71 @@
+/* The program's own helpers: options, errors, JSON. It uses the library's public headers only. */
+#ifndef MICA_SRC_CLI_H
+#define MICA_SRC_CLI_H
+
+#include <cjson/cJSON.h>
+#include <mica/mica.h>
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNMET = 3 };
+
+/* ---- Options ---- */
+
+enum { CLI_MOST_VALUES = 256 };
+
+/* "--name VALUE" or "--name=VALUE"; a flag has no value; a list may be given again and again. */
+struct cli_option {
+    const char *name;
+    const char **value;              /* of one value; NULL: another kind */
+    bool *flag;
+    struct cli_list *list;
+};
+
+struct cli_list {
+    const char *values[CLI_MOST_VALUES];
+    int count;
+};
+
+/* What most commands have. */
+struct cli_common {
+    const char *device;
+    bool json, debug, help;
+};
+
+/* A command: its words after "mica". */
+struct cli_command {
+    const char *name, *summary, *help;
+    int (*run)(int argc, char **argv);
+};
+
+extern const struct cli_command cli_train, cli_evaluate, cli_predict, cli_inspect, cli_devices;
+
+/* Reads options and at most `most` plain words, of which `least` are needed. An error prints its line and gives CLI_USAGE;
+ * --help prints the command's help and gives CLI_OK with common->help set. */
+int cli_parse(const struct cli_command *command, int argc, char **argv, const struct cli_option *options, int option_count,
+              struct cli_common *common, const char **words, int least, int most);
+
+/* ---- Errors: one line on standard error ---- */
+
+int cli_fail(int code, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 2, 3)))
+#endif
+    ;
+
+/* ---- Devices and models ---- */
+
+/* Opens the chosen device; NULL after printing why not. */
+mica_device *cli_open_device(const struct cli_common *common);
+/* Fails with what the device recorded. */
+int cli_device_failed(const mica_device *device);
+/* A line on standard error where a GPU of this machine goes unused. */
+void cli_note_unused_gpu(const mica_device *device);
+
+/* ---- JSON ---- */
+
+/* Adds a float with the fewest digits that tell it from its neighbours; NaN adds nothing. */
+void cli_add_float(cJSON *object, const char *key, float value);
+cJSON *cli_float(float value);
+/* Prints the object on standard output, one line, and deletes it. */
+int cli_print_json(cJSON *json);
+
+#endif

@@ -1,0 +1,134 @@
+/* mica inspect: what a model is made of, and what runs on the device. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int run(int argc, char **argv);
+
+const struct cli_command cli_inspect = {
+    "inspect", "show a model's layers, operators, kernels and memory",
+    "Usage: mica inspect MODEL [--plan] [--training] [--batch N] [--device D] [--json] [--debug]\n\n"
+    "Shows the layers of a model, its parameters, and the launches and bytes of its plan.\n\n"
+    "  --plan      also the graph, and every kernel with its source, layouts and engine\n"
+    "  --training  the plan of a training step (Adam) instead of prediction\n"
+    "  --batch     samples in a step (1)\n",
+    run};
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(object, key));
+    return text ? text : "";
+}
+
+static double number_of(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItem(object, key);
+    return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+static void format_shape(const cJSON *shape, char *out, size_t size)
+{
+    size_t used = 0;
+    const cJSON *dim;
+    out[0] = 0;
+    cJSON_ArrayForEach(dim, shape) {
+        int more = used < size ? snprintf(out + used, size - used, "%s%.0f", used ? ", " : "", dim->valuedouble) : 0;
+        used += more > 0 ? (size_t)more : 0;
+    }
+}
+
+static void print_layers(const cJSON *json)
+{
+    const cJSON *layer;
+    char shape[128];
+    printf("%-24s %-24s %-20s %12s\n", "layer", "type", "output", "parameters");
+    cJSON_ArrayForEach(layer, cJSON_GetObjectItem(json, "layers")) {
+        format_shape(cJSON_GetObjectItem(layer, "output_shape"), shape, sizeof shape);
+        printf("%-24s %-24s %-20s %12.0f\n", text_of(layer, "name"), text_of(layer, "type"), shape,
+               number_of(layer, "parameters"));
+    }
+    printf("%.0f parameters, %.0f operators, %.0f launches a step, %.0f peak bytes\n", number_of(json, "parameters"),
+           number_of(json, "operators"), number_of(json, "launches"), number_of(json, "peak_bytes"));
+}
+
+/* Whatever the plan tells, as an indented outline; texts of several lines stand as they are. */
+static void print_outline(const cJSON *item, int depth)
+{
+    const cJSON *child;
+    cJSON_ArrayForEach(child, item) {
+        printf("%*s", 2 * depth, "");
+        if (child->string)
+            printf("%s:", child->string);
+        else
+            printf("-");
+        if (cJSON_IsString(child))
+            printf("%s%s\n", strchr(child->valuestring, '\n') ? "\n" : " ", child->valuestring);
+        else if (cJSON_IsNumber(child))
+            printf(" %.10g\n", child->valuedouble);
+        else if (cJSON_IsBool(child))
+            printf(" %s\n", cJSON_IsTrue(child) ? "yes" : "no");
+        else
+            putchar('\n');
+        print_outline(child, depth + 1);
+    }
+}
+
+static void print_plan(const cJSON *json)
+{
+    const cJSON *node;
+    printf("\ngraph\n");
+    cJSON_ArrayForEach(node, cJSON_GetObjectItem(json, "graph"))
+        printf("  %-24s %-24s %s\n", text_of(node, "name"), text_of(node, "op"), text_of(node, "shape"));
+    printf("\nplan\n");
+    print_outline(cJSON_GetObjectItem(json, "plan"), 1);
+}
+
+static int print_model(char *text, bool plan, bool as_json)
+{
+    cJSON *json = cJSON_Parse(text);
+    if (!json)
+        return cli_fail(CLI_FAILED, "%s", mica_status_text(MICA_OUT_OF_MEMORY));
+    if (as_json) {
+        if (!plan)
+            cJSON_DeleteItemFromObject(json, "plan");
+        return cli_print_json(json);
+    }
+    print_layers(json);
+    if (plan)
+        print_plan(json);
+    cJSON_Delete(json);
+    return CLI_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    struct cli_common common = {0};
+    const char *path = NULL, *batch = "1";
+    bool plan = false, training = false;
+    const struct cli_option options[] = {{.name = "--plan", .flag = &plan}, {.name = "--training", .flag = &training},
+                                         {.name = "--batch", .value = &batch}};
+    int code = cli_parse(&cli_inspect, argc, argv, options, 3, &common, &path, 1, 1);
+    if (code != CLI_OK || common.help)
+        return code;
+    char *end = NULL, *text = NULL;
+    long long n = strtoll(batch, &end, 10);
+    if (end == batch || *end || n < 1)
+        return cli_fail(CLI_USAGE, "inspect: --batch %s: it must be a number from 1", batch);
+    mica_device *device = cli_open_device(&common);
+    if (!device)
+        return CLI_FAILED;
+    mica_model *model = mica_model_load(device, path);
+    mica_inspect_desc desc = {.with_plan = true, .training = training, .batch = n};
+    if (mica_model_status(model) != MICA_OK)
+        code = cli_fail(CLI_FAILED, "%s", mica_model_error(model));
+    else if (mica_model_inspect(model, &desc, &text) != MICA_OK)
+        code = cli_device_failed(device);
+    else
+        code = print_model(text, plan, common.json);
+    mica_free(text);
+    mica_model_destroy(model);
+    mica_device_destroy(device);
+    return code;
+}

@@ -1,0 +1,37 @@
+/* The program `mica`: trains, evaluates and runs networks, and shows devices. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct cli_command *const commands[] = {&cli_train, &cli_evaluate, &cli_predict, &cli_inspect, &cli_devices};
+
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_usage(FILE *out)
+{
+    fputs("Usage: mica COMMAND ...\n\n", out);
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\nmica COMMAND --help tells more. Every command takes --json, --device D (gpu, cpu, 1:0, or a part of the\n"
+          "name; otherwise MICA_DEVICE or the best) and --debug. Exit status: 0, 1 failed, 2 wrong usage, 3 a\n"
+          "requirement was not met.\n", out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return cli_fail(CLI_USAGE, "a command is missing: train, evaluate, predict, inspect or devices; see mica --help");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_usage(stdout);
+        return CLI_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("mica %s\n", mica_version());
+        return CLI_OK;
+    }
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i]->name, argv[1]) == 0)
+            return commands[i]->run(argc - 2, argv + 2);
+    return cli_fail(CLI_USAGE, "there is no command \"%s\": train, evaluate, predict, inspect or devices", argv[1]);
+}

@@ -1,0 +1,176 @@
+/* mica predict: the network's answers to raw inputs. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int run(int argc, char **argv);
+
+const struct cli_command cli_predict = {
+    "predict", "classify or regress raw inputs from a file",
+    "Usage: mica predict MODEL --input FILE [--output FILE.npy] [--top K] [--device D] [--json] [--debug]\n\n"
+    "Reads raw inputs as the training data had them, and prints the K best classes of each, or its values.\n\n"
+    "  --input   .npy, .csv or IDX, also .gz\n"
+    "  --output  also writes the network's own outputs as float32\n"
+    "  --top     how many classes, best first (1)\n",
+    run};
+
+struct task {
+    mica_device *device;
+    mica_model *model;
+    float *inputs;
+    int64_t n;
+    mica_shape output;       /* of a sample */
+    size_t outputs;          /* elements of it */
+    bool classifies;
+    int classes, top;
+};
+
+/* What the model's own description says about its task and its first output. */
+static int understand(struct task *task)
+{
+    char *text = NULL;
+    if (mica_model_inspect(task->model, NULL, &text) != MICA_OK)
+        return cli_device_failed(task->device);
+    cJSON *json = cJSON_Parse(text);
+    mica_free(text);
+    const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItem(json, "outputs"), 0), *dim;
+    const char *kind = cJSON_GetStringValue(cJSON_GetObjectItem(json, "task"));
+    task->classifies = kind && strcmp(kind, "classification") == 0;
+    task->outputs = 1;
+    cJSON_ArrayForEach(dim, cJSON_GetObjectItem(first, "shape")) {
+        task->output.dim[task->output.rank++] = (int64_t)dim->valuedouble;
+        task->outputs *= (size_t)dim->valuedouble;
+    }
+    task->classes = task->outputs == 1 ? 2 : (int)task->outputs;
+    task->classifies = task->classifies && task->output.rank <= 1;
+    cJSON_Delete(json);
+    return CLI_OK;
+}
+
+/* ---- Classes ---- */
+
+static cJSON *answer_json(const mica_answer *answer)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "class", answer->class_index);
+    cJSON_AddStringToObject(json, "label", answer->label);
+    cli_add_float(json, "score", answer->score);
+    return json;
+}
+
+static void show_classes(const struct task *task, const mica_answer *answers, cJSON *list)
+{
+    for (int64_t i = 0; i < task->n; i++) {
+        const mica_answer *of = answers + (size_t)i * (size_t)task->top;
+        if (list) {
+            cJSON *item = cJSON_CreateObject(), *top;
+            cJSON_AddNumberToObject(item, "index", (double)i);
+            top = cJSON_AddArrayToObject(item, "top");
+            for (int k = 0; k < task->top; k++)
+                cJSON_AddItemToArray(top, answer_json(&of[k]));
+            cJSON_AddItemToArray(list, item);
+            continue;
+        }
+        printf("%lld:", (long long)i);
+        for (int k = 0; k < task->top; k++)
+            printf("%s %s (%.4f)", k ? "," : "", of[k].label, (double)of[k].score);
+        putchar('\n');
+    }
+}
+
+/* ---- Values ---- */
+
+static void show_values(const struct task *task, const float *outputs, cJSON *list)
+{
+    for (int64_t i = 0; i < task->n; i++) {
+        const float *of = outputs + (size_t)i * task->outputs;
+        cJSON *item = list ? cJSON_CreateObject() : NULL, *values = NULL;
+        if (list) {
+            cJSON_AddNumberToObject(item, "index", (double)i);
+            values = cJSON_AddArrayToObject(item, "values");
+        } else {
+            printf("%lld:", (long long)i);
+        }
+        for (size_t k = 0; k < task->outputs; k++) {
+            if (list)
+                cJSON_AddItemToArray(values, cli_float(of[k]));
+            else
+                printf(" %.6g", (double)of[k]);
+        }
+        if (list)
+            cJSON_AddItemToArray(list, item);
+        else
+            putchar('\n');
+    }
+}
+
+/* ---- The command ---- */
+
+static int answer(struct task *task, const char *output, bool as_json)
+{
+    size_t count = (size_t)task->n * task->outputs;
+    float *outputs = calloc(count ? count : 1, sizeof *outputs);
+    mica_answer *answers = calloc((size_t)task->n * (size_t)task->top + 1, sizeof *answers);
+    cJSON *json = as_json ? cJSON_CreateObject() : NULL;
+    cJSON *list = as_json ? cJSON_AddArrayToObject(json, "predictions") : NULL;
+    mica_status status = outputs && answers ? MICA_OK : MICA_OUT_OF_MEMORY;
+    if (status == MICA_OK && (output || !task->classifies))
+        status = mica_predict(task->model, task->inputs, task->n, outputs, count);
+    if (status == MICA_OK && task->classifies)
+        status = mica_classify(task->model, task->inputs, task->n, task->top, answers);
+    if (status == MICA_OK && output)
+        status = mica_write_npy(task->device, output, outputs, task->output, task->n);
+    if (status == MICA_OK && task->classifies)
+        show_classes(task, answers, list);
+    else if (status == MICA_OK)
+        show_values(task, outputs, list);
+    free(outputs);
+    free(answers);
+    if (status != MICA_OK) {
+        cJSON_Delete(json);
+        return cli_device_failed(task->device);
+    }
+    return as_json ? cli_print_json(json) : CLI_OK;
+}
+
+static int predict(mica_device *device, const char *path, const char *input, const char *output, int top, bool as_json)
+{
+    struct task task = {.device = device, .model = mica_model_load(device, path)};
+    int code;
+    if (mica_model_status(task.model) != MICA_OK) {
+        code = cli_fail(CLI_FAILED, "%s", mica_model_error(task.model));
+    } else if (mica_read_inputs(task.model, input, &task.inputs, &task.n) != MICA_OK) {
+        code = cli_device_failed(device);
+    } else if ((code = understand(&task)) == CLI_OK) {
+        task.top = top < task.classes ? top : task.classes;
+        code = answer(&task, output, as_json);
+    }
+    mica_free(task.inputs);
+    mica_model_destroy(task.model);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    struct cli_common common = {0};
+    const char *path = NULL, *input = NULL, *output = NULL, *top = "1";
+    const struct cli_option options[] = {{.name = "--input", .value = &input}, {.name = "--output", .value = &output},
+                                         {.name = "--top", .value = &top}};
+    int code = cli_parse(&cli_predict, argc, argv, options, 3, &common, &path, 1, 1);
+    if (code != CLI_OK || common.help)
+        return code;
+    char *end = NULL;
+    long count = strtol(top, &end, 10);
+    if (end == top || *end || count < 1 || count > 1000000)
+        return cli_fail(CLI_USAGE, "predict: --top %s: it must be a number from 1", top);
+    if (!input)
+        return cli_fail(CLI_USAGE, "predict: --input FILE is missing");
+    mica_device *device = cli_open_device(&common);
+    if (!device)
+        return CLI_FAILED;
+    code = predict(device, path, input, output, (int)count, common.json);
+    mica_device_destroy(device);
+    return code;
+}

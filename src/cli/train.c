@@ -1,0 +1,195 @@
+/* mica train: a job file into a model file. */
+#if !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "cli/cli.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int run(int argc, char **argv);
+
+const struct cli_command cli_train = {
+    "train", "train the network of a job file and save it",
+    "Usage: mica train JOB.json [--set KEY.PATH=VALUE]... [--out MODEL.safetensors] [--device D] [--json] [--debug]\n\n"
+    "Trains the network that the job describes on its data, tests it on the test part, and saves it\n"
+    "(by default as JOB.safetensors in the current folder).\n\n"
+    "  --set     changes the job: --set epochs=10 --set optimizer.learning_rate=0.01 --set model.layers.0.units=64\n"
+    "  --out     the file of the trained model\n"
+    "  --device  gpu, cpu, 1:0, or a part of the name; otherwise MICA_DEVICE or the best\n"
+    "  --json    one JSON object on standard output\n"
+    "  --debug   every tensor in a buffer of its own, poisoned with NaN, and a wait after each launch\n",
+    run};
+
+enum { BAR = 24, BAR_STEPS = 50 };
+
+/* ---- Progress, on standard error ---- */
+
+static void print_epoch(const mica_progress *now)
+{
+    fprintf(stderr, "epoch %d/%d  loss %.4f", now->epoch, now->epochs, (double)now->loss);
+    if (!isnan(now->accuracy))
+        fprintf(stderr, "  accuracy %.4f", (double)now->accuracy);
+    if (!isnan(now->val_loss))
+        fprintf(stderr, "  val_loss %.4f", (double)now->val_loss);
+    if (!isnan(now->val_accuracy))
+        fprintf(stderr, "  val_accuracy %.4f", (double)now->val_accuracy);
+    fprintf(stderr, "  %.1f s\n", now->seconds);
+}
+
+static bool show(void *user, const mica_progress *now)
+{
+    const bool *terminal = user;
+    if (*terminal) {
+        int done = now->batches ? (int)(now->batch * BAR / now->batches) : BAR;
+        fprintf(stderr, "\r[%.*s%.*s] ", done, "########################", BAR - done, "........................");
+    }
+    if (now->batch == now->batches)
+        print_epoch(now);
+    else if (*terminal)
+        fprintf(stderr, "epoch %d/%d  loss %.4f    ", now->epoch, now->epochs, (double)now->loss);
+    fflush(stderr);
+    return true;
+}
+
+static void print_start(mica_job *job, const mica_device *device)
+{
+    const mica_device_info *info = mica_device_get_info(device);
+    const mica_data *data = mica_job_data(job);
+    for (int i = 0; i < mica_job_notes(job); i++)
+        fprintf(stderr, "note: %s\n", mica_job_note(job, i));
+    fprintf(stderr, "device %s: %s (%s)\n", info->id, info->name, info->platform);
+    fprintf(stderr, "%lld parameters, %lld training, %lld validation and %lld test samples\n",
+            (long long)mica_model_parameter_count(mica_job_model(job)), (long long)mica_data_count(data, MICA_TRAIN),
+            (long long)mica_data_count(data, MICA_VALIDATION), (long long)mica_data_count(data, MICA_TEST));
+    cli_note_unused_gpu(device);
+}
+
+/* ---- Result ---- */
+
+static cJSON *epoch_json(const mica_progress *epoch)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "epoch", epoch->epoch);
+    cli_add_float(json, "loss", epoch->loss);
+    cli_add_float(json, "accuracy", epoch->accuracy);
+    cli_add_float(json, "val_loss", epoch->val_loss);
+    cli_add_float(json, "val_accuracy", epoch->val_accuracy);
+    cJSON_AddNumberToObject(json, "seconds", epoch->seconds);
+    if (epoch->seconds > 0)
+        cJSON_AddNumberToObject(json, "samples_per_second", (double)epoch->samples / epoch->seconds);
+    return json;
+}
+
+static int print_result(mica_job *job, const mica_device *device, const mica_history *history, const mica_result *test,
+                        const char *out, bool as_json)
+{
+    if (!as_json) {
+        if (test->samples && isnan(test->accuracy))
+            printf("test: loss %.4f on %lld samples\n", (double)test->loss, (long long)test->samples);
+        else if (test->samples)
+            printf("test: loss %.4f, accuracy %.4f on %lld samples\n", (double)test->loss, (double)test->accuracy,
+                   (long long)test->samples);
+        printf("saved %s\n", out);
+        return CLI_OK;
+    }
+    cJSON *json = cJSON_CreateObject(), *epochs = cJSON_AddArrayToObject(json, "epochs");
+    for (int i = 0; i < mica_history_epochs(history); i++)
+        cJSON_AddItemToArray(epochs, epoch_json(mica_history_epoch(history, i)));
+    if (test->samples) {
+        cJSON *item = cJSON_AddObjectToObject(json, "test");
+        cli_add_float(item, "loss", test->loss);
+        cli_add_float(item, "accuracy", test->accuracy);
+        cJSON_AddNumberToObject(item, "samples", (double)test->samples);
+    }
+    cJSON_AddStringToObject(json, "device", mica_device_get_info(device)->name);
+    cJSON_AddStringToObject(json, "model", out);
+    cJSON_AddNumberToObject(json, "parameters", (double)mica_model_parameter_count(mica_job_model(job)));
+    cJSON_AddNumberToObject(json, "peak_bytes", (double)mica_history_peak_bytes(history));
+    cJSON_AddNumberToObject(json, "compile_seconds", mica_history_compile_seconds(history));
+    return cli_print_json(json);
+}
+
+/* ---- The command ---- */
+
+/* "path/to/digits.json" -> "digits.safetensors"; the caller frees it. */
+static char *default_out(const char *job)
+{
+    const char *slash = strrchr(job, '/'), *base = slash ? slash + 1 : job;
+    size_t length = strlen(base);
+    if (length > 5 && strcmp(base + length - 5, ".json") == 0)
+        length -= 5;
+    size_t size = length + sizeof ".safetensors";
+    char *out = malloc(size);
+    if (out)
+        snprintf(out, size, "%.*s.safetensors", (int)length, base);
+    return out;
+}
+
+/* A folder that cannot be written is found before the training, not after it. */
+static int check_out(const char *out)
+{
+    const char *slash = strrchr(out, '/');
+    size_t length = slash ? (size_t)(slash - out) : 0;
+    char folder[4096] = ".";
+    if (length >= sizeof folder)
+        return cli_fail(CLI_FAILED, "%s: the path is too long", out);
+    if (slash)
+        snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, out);
+    if (access(folder, W_OK | X_OK) != 0)
+        return cli_fail(CLI_FAILED, "%s: the folder %s does not exist or cannot be written", out, folder);
+    return CLI_OK;
+}
+
+static int train(mica_job *job, mica_device *device, const char *out, bool as_json)
+{
+    mica_history *history = NULL;
+    mica_result test = {0};
+    bool terminal = isatty(STDERR_FILENO) == 1;
+    mica_fit_desc *fit = mica_job_fit(job);
+    if (mica_job_status(job) != MICA_OK)
+        return cli_fail(CLI_FAILED, "%s", mica_job_error(job));
+    print_start(job, device);
+    int64_t batch = fit->batch_size ? fit->batch_size : 32;
+    int64_t batches = mica_data_count(mica_job_data(job), MICA_TRAIN) / batch;
+    fit->on_batch = show;
+    fit->user = &terminal;
+    fit->log_interval = terminal ? (int)(batches / BAR_STEPS + 1) : 0;
+    mica_status status = mica_job_run(job, &history);
+    if (status == MICA_OK && mica_data_count(mica_job_data(job), MICA_TEST) > 0)
+        status = mica_evaluate(mica_job_model(job), mica_job_data(job), MICA_TEST, NULL, 0, &test);
+    if (status == MICA_OK)
+        status = mica_model_save(mica_job_model(job), out);
+    int code = status == MICA_OK ? print_result(job, device, history, &test, out, as_json) : cli_device_failed(device);
+    mica_history_destroy(history);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    struct cli_common common = {0};
+    struct cli_list sets = {.count = 0};
+    const char *path = NULL, *out = NULL;
+    const struct cli_option options[] = {{.name = "--set", .list = &sets}, {.name = "--out", .value = &out}};
+    int code = cli_parse(&cli_train, argc, argv, options, 2, &common, &path, 1, 1);
+    if (code != CLI_OK || common.help)
+        return code;
+    char *made = out ? NULL : default_out(path);
+    if (!out && !made)
+        return cli_fail(CLI_FAILED, "%s", mica_status_text(MICA_OUT_OF_MEMORY));
+    code = check_out(out ? out : made);
+    mica_device *device = code == CLI_OK ? cli_open_device(&common) : NULL;
+    if (device) {
+        mica_job *job = mica_job_open(device, path, sets.values, sets.count);
+        code = train(job, device, out ? out : made, common.json);
+        mica_job_destroy(job);
+        mica_device_destroy(device);
+    } else {
+        code = CLI_FAILED;
+    }
+    free(made);
+    return code;
+}

@@ -1,0 +1,336 @@
+/* Data sets: parts, splits, labels, and one sample as the network sees it. */
+#include "data/data.h"
+#include "device/device.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const part_names[3] = {"training", "validation", "test"};
+
+mica_data *mi_data_create(mica_device *device)
+{
+    mica_data *data = mi_new(1, sizeof *data);
+    if (data) {
+        data->device = device;
+        data->preprocess.label_index = -1;
+    } else if (device) {
+        mi_out_of_memory(&device->error);
+    }
+    return data;
+}
+
+void mica_data_destroy(mica_data *data)
+{
+    if (!data)
+        return;
+    free(data->bytes);
+    free(data->floats);
+    free(data->classes);
+    free(data->values);
+    free(data->order);
+    free(data->first_order);
+    free(data->numbers);
+    mi_preprocess_destroy(&data->preprocess);
+    free(data);
+}
+
+mica_status mi_data_report(mica_data *data)
+{
+    if (data->device)
+        mi_error_report(&data->device->error, &data->error);
+    return data->error.status;
+}
+
+mica_status mica_data_status(const mica_data *data)
+{
+    return data ? data->error.status : MICA_OUT_OF_MEMORY;
+}
+
+const char *mica_data_error(const mica_data *data)
+{
+    return data ? data->error.text : mica_status_text(MICA_OUT_OF_MEMORY);
+}
+
+/* ---- Splitting ---- */
+
+/* Shuffles the training part's entries of `order` by the seed. */
+static mica_status shuffle_training(mica_data *data, uint64_t seed, int64_t *order, int64_t count)
+{
+    int64_t *place = mi_new((size_t)count, sizeof *place), *from = mi_new((size_t)count, sizeof *from);
+    bool made = place && from;
+    if (made) {
+        memcpy(from, order, (size_t)count * sizeof *from);
+        mi_shuffle(seed, 0, place, count);
+        for (int64_t i = 0; i < count; i++)
+            order[i] = from[place[i]];
+    }
+    free(place);
+    free(from);
+    return made ? MICA_OK : mi_out_of_memory(&data->error);
+}
+
+static mica_status check_split(mica_data *data, const struct mi_finish *finish)
+{
+    const float *f = finish->split.fraction;
+    double sum = (double)f[0] + (double)f[1] + (double)f[2];
+    if (data->count[MICA_VALIDATION] || data->count[MICA_TEST])
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "%s: a split is asked for, but the data have "
+                       "parts already", finish->place);
+    for (int i = 0; i < 3; i++)
+        if (!(f[i] >= 0 && f[i] <= 1))
+            return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "%s: the split's fraction for the %s part is "
+                           "%g; it must be from 0 to 1", finish->place, part_names[i], (double)f[i]);
+    if (!(fabs(sum - 1) < 1e-3))
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "%s: the split %g, %g, %g sums to %g; it must "
+                       "sum to 1", finish->place, (double)f[0], (double)f[1], (double)f[2], sum);
+    return MICA_OK;
+}
+
+static mica_status split(mica_data *data, const struct mi_finish *finish)
+{
+    const float *f = finish->split.fraction;
+    if (f[0] == 0 && f[1] == 0 && f[2] == 0)
+        return MICA_OK;
+    MI_TRY(check_split(data, finish));
+    if (!finish->split.no_shuffle)
+        MI_TRY(shuffle_training(data, finish->split.seed, data->order, data->samples));
+    int64_t begin = 0;
+    double fraction = 0;
+    for (int i = 0; i < 3; i++) {
+        fraction += (double)f[i];
+        int64_t end = i == 2 ? data->samples : llround(fraction * (double)data->samples);
+        end = end > data->samples ? data->samples : end;
+        if (i == 1 && f[2] == 0)
+            end = data->samples;
+        if (i == 0 && f[1] == 0 && f[2] == 0)
+            end = data->samples;
+        data->count[i] = end - begin;
+        begin = end;
+        if (f[i] > 0 && !data->count[i])
+            return mi_fail(&data->error, MICA_DATA, "%s: the split gives the %s part %g of %lld samples, "
+                           "which is none", finish->place, part_names[i], (double)f[i],
+                           (long long)data->samples);
+    }
+    return MICA_OK;
+}
+
+/* ---- Finishing what a format has read ---- */
+
+static mica_status check_labels(mica_data *data, const struct mi_finish *finish)
+{
+    struct mi_preprocess *p = &data->preprocess;
+    if (!data->classes)
+        return MICA_OK;
+    for (int64_t i = 0; i < data->samples; i++) {
+        int32_t label = data->classes[i];
+        if (label < 0 || label >= MI_MOST_CLASSES)
+            return mi_fail(&data->error, MICA_DATA, "%s: the label of sample %lld is %d; classes count from "
+                           "0 to %d, and values to regress need a regression", finish->place, (long long)i,
+                           (int)label, MI_MOST_CLASSES - 1);
+        if (label < p->classes)
+            continue;
+        if (p->class_names)
+            return mi_fail(&data->error, MICA_DATA, "%s: the label of sample %lld is %d, but there are %d "
+                           "classes", finish->place, (long long)i, (int)label, p->classes);
+        p->classes = (int)label + 1;
+    }
+    return MICA_OK;
+}
+
+static mica_status take_shape(mica_data *data, const struct mi_finish *finish)
+{
+    struct mi_preprocess *p = &data->preprocess;
+    const mica_shape *wanted = finish->sample_shape.rank ? &finish->sample_shape : NULL;
+    if (!mi_sample_elements(&p->shape, &data->elements))
+        return mi_fail(&data->error, MICA_SHAPE, "%s: samples of shape %s have no elements or too many",
+                       finish->place, mi_sample_text(&p->shape).text);
+    if (finish->fitted)
+        wanted = &finish->fitted->shape;
+    if (!wanted)
+        return MICA_OK;
+    MI_TRY(mi_sample_reshape(&data->error, finish->place, &p->shape, wanted));
+    p->shape = *wanted;
+    return MICA_OK;
+}
+
+/* Whatever a model was fitted with takes the place of what the file said. */
+static mica_status take_fitted(mica_data *data, const struct mi_preprocess *fitted)
+{
+    mi_preprocess_destroy(&data->preprocess);
+    MI_TRY(mi_preprocess_copy(&data->error, fitted, &data->preprocess));
+    data->fitted_before = true;
+    return MICA_OK;
+}
+
+static mica_status make_order(mica_data *data)
+{
+    data->order = mi_new((size_t)data->samples, sizeof *data->order);
+    data->first_order = mi_new((size_t)data->samples, sizeof *data->first_order);
+    if (!data->order || !data->first_order)
+        return mi_out_of_memory(&data->error);
+    for (int64_t i = 0; i < data->samples; i++)
+        data->order[i] = i;
+    return MICA_OK;
+}
+
+static mica_status number_classes(mica_data *data)
+{
+    int classes = data->preprocess.classes;
+    if (!classes || data->preprocess.class_names)
+        return MICA_OK;
+    data->numbers = mi_new((size_t)classes, sizeof *data->numbers);
+    if (!data->numbers)
+        return mi_out_of_memory(&data->error);
+    for (int i = 0; i < classes; i++)
+        snprintf(data->numbers[i], sizeof *data->numbers, "%u", (unsigned)i % 10000000u);
+    return MICA_OK;
+}
+
+mica_status mi_data_finish(mica_data *data, const struct mi_finish *finish)
+{
+    if (data->samples < 1)
+        return mi_fail(&data->error, MICA_DATA, "%s: there are no samples", finish->place);
+    MI_TRY(take_shape(data, finish));
+    if (finish->fitted)
+        MI_TRY(take_fitted(data, finish->fitted));
+    MI_TRY(check_labels(data, finish));
+    MI_TRY(number_classes(data));
+    MI_TRY(make_order(data));
+    MI_TRY(split(data, finish));
+    memcpy(data->first_order, data->order, (size_t)data->samples * sizeof *data->order);
+    if (!finish->fitted)
+        MI_TRY(mi_normalize_prepare(data, finish->place, &finish->normalize));
+    return mi_data_fit(data);
+}
+
+mica_status mi_data_reshape(mica_data *data, const char *place, mica_shape shape)
+{
+    struct mi_preprocess *p = &data->preprocess;
+    if (data->error.status != MICA_OK || mi_sample_same(&p->shape, &shape))
+        return mi_data_report(data);
+    if (mi_sample_reshape(&data->error, place, &p->shape, &shape) != MICA_OK)
+        return mi_data_report(data);
+    /* the parameters of the normalisation are for runs of neighbouring elements: they stay true */
+    p->shape = shape;
+    return mi_data_report(data);
+}
+
+/* ---- What the header offers ---- */
+
+int64_t mica_data_count(const mica_data *data, mica_part part)
+{
+    return data && part >= MICA_TRAIN && part <= MICA_TEST ? data->count[part] : 0;
+}
+
+mica_shape mica_data_shape(const mica_data *data)
+{
+    return data ? data->preprocess.shape : (mica_shape){.rank = -1};
+}
+
+int mica_data_classes(const mica_data *data)
+{
+    return data ? data->preprocess.classes : 0;
+}
+
+const char *mica_data_class_name(const mica_data *data, int i)
+{
+    if (!data || i < 0 || i >= data->preprocess.classes || (!data->preprocess.class_names && !data->numbers))
+        return "";
+    return data->preprocess.class_names ? data->preprocess.class_names[i] : data->numbers[i];
+}
+
+static mica_status check_hold_out(mica_data *data, float fraction)
+{
+    if (data->error.status != MICA_OK)
+        return data->error.status;
+    if (!(fraction > 0 && fraction < 1))
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "validation_split is %g; it must be more than 0 "
+                       "and less than 1", (double)fraction);
+    if (data->count[MICA_VALIDATION] != data->held_out)
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "validation_split is %g, but the data have a "
+                       "validation part of %lld samples", (double)fraction,
+                       (long long)data->count[MICA_VALIDATION]);
+    return MICA_OK;
+}
+
+/* Divides the training part as it first was: those held out, chosen by a shuffle, go behind the others; both
+ * keep the order of the data. */
+static mica_status hold_out(mica_data *data, int64_t total, int64_t held, uint64_t seed)
+{
+    int64_t *place = mi_new((size_t)total, sizeof *place);
+    bool *taken = mi_new((size_t)total, sizeof *taken);
+    if (place && taken) {
+        mi_shuffle(seed, 0, place, total);
+        for (int64_t i = total - held; i < total; i++)
+            taken[place[i]] = true;
+        int64_t train = 0, validation = total - held;
+        for (int64_t i = 0; i < total; i++)
+            data->order[taken[i] ? validation++ : train++] = data->first_order[i];
+        data->count[MICA_TRAIN] = total - held;
+        data->count[MICA_VALIDATION] = data->held_out = held;
+    }
+    bool made = place && taken;
+    free(place);
+    free(taken);
+    return made ? mi_data_fit(data) : mi_out_of_memory(&data->error);
+}
+
+mica_status mica_data_hold_out(mica_data *data, float fraction, uint64_t seed)
+{
+    if (!data)
+        return MICA_INVALID_ARGUMENT;
+    if (check_hold_out(data, fraction) != MICA_OK)
+        return mi_data_report(data);
+    int64_t total = data->count[MICA_TRAIN] + data->held_out;
+    /* Rounded up, as Keras does; a float's own error must not make one sample more of 0.1 times 60,000. */
+    int64_t held = (int64_t)ceil(((double)fraction - 1e-7) * (double)total);
+    held = held < 1 ? 1 : held;
+    if (held >= total)
+        mi_fail(&data->error, MICA_DATA, "validation_split %g of %lld training samples leaves none to train",
+                (double)fraction, (long long)total);
+    else
+        (void)hold_out(data, total, held, seed);
+    return mi_data_report(data);
+}
+
+int64_t mi_data_index(const mica_data *data, mica_part part, int64_t i)
+{
+    for (int p = 0; p < (int)part; p++)
+        i += data->count[p];
+    return data->order[i];
+}
+
+void mi_data_input(const mica_data *data, int64_t index, float *out)
+{
+    size_t at = (size_t)index * data->elements;
+    if (data->bytes)
+        mi_preprocess_bytes(&data->preprocess, data->bytes + at, out);
+    else
+        mi_preprocess_apply(&data->preprocess, data->floats + at, 1, out);
+}
+
+mica_status mica_data_sample(const mica_data *data, mica_part part, int64_t i, float *values,
+                             int32_t *class_index)
+{
+    if (!data)
+        return MICA_INVALID_ARGUMENT;
+    if (data->error.status != MICA_OK)
+        return data->error.status;
+    int64_t count = mica_data_count(data, part);
+    if (i < 0 || i >= count) {
+        struct mi_error error = {MICA_OK, ""};
+        mi_fail(&error, MICA_INVALID_ARGUMENT, "sample %lld is asked for; the part has %lld samples",
+                (long long)i, (long long)count);
+        if (data->device)
+            mi_error_report(&data->device->error, &error);
+        return MICA_INVALID_ARGUMENT;
+    }
+    int64_t index = mi_data_index(data, part, i);
+    if (values)
+        mi_data_input(data, index, values);
+    if (class_index)
+        *class_index = data->classes ? data->classes[index] : -1;
+    return MICA_OK;
+}

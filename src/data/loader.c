@@ -1,0 +1,256 @@
+/* Batches in an epoch's order. A thread fills the free slots with preprocessed samples while the device works
+ * on the others; without a thread, the slot is filled when its batch is asked for.
+ *
+ * Slots are used in turn: batch b lives in slot b % MI_LOADER_SLOTS. The lock guards everything but the
+ * slots' contents, which belong to whoever the slot's state names. */
+#if !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "data/data.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum slot_state { SLOT_FREE, SLOT_FILLING, SLOT_FULL, SLOT_TAKEN };
+
+struct slot {
+    enum slot_state state;
+    float *inputs, *values;
+    int32_t *classes;
+};
+
+struct mi_loader {
+    const mica_data *data;
+    struct mi_loader_desc desc;
+    int64_t samples, batches;
+    int64_t *order;            /* (samples) of the epoch; unused where nothing is shuffled */
+    struct slot slots[MI_LOADER_SLOTS];
+    int64_t filled, taken;     /* batches of this epoch that the thread has begun, that the caller has got */
+    bool quit, has_thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pthread_t thread;
+};
+
+/* ---- Filling ---- */
+
+static int64_t batch_size(const struct mi_loader *loader, int64_t batch)
+{
+    int64_t left = loader->samples - batch * loader->desc.batch;
+    return left < loader->desc.batch ? left : loader->desc.batch;
+}
+
+static void fill(struct mi_loader *loader, int64_t batch)
+{
+    const mica_data *data = loader->data;
+    struct slot *slot = &loader->slots[batch % MI_LOADER_SLOTS];
+    int64_t first = batch * loader->desc.batch, n = batch_size(loader, batch);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t place = loader->desc.shuffle ? loader->order[first + i] : first + i;
+        int64_t index = mi_data_index(data, loader->desc.part, place);
+        mi_data_input(data, index, slot->inputs + (size_t)i * data->elements);
+        if (slot->classes)
+            slot->classes[i] = data->classes[index];
+        if (slot->values)
+            memcpy(slot->values + (size_t)i * data->label_elements,
+                   data->values + (size_t)index * data->label_elements,
+                   data->label_elements * sizeof *slot->values);
+    }
+}
+
+/* The next batch that can be filled now, or -1. */
+static int64_t fillable(const struct mi_loader *loader)
+{
+    const struct slot *slot = &loader->slots[loader->filled % MI_LOADER_SLOTS];
+    return loader->filled < loader->batches && slot->state == SLOT_FREE ? loader->filled : -1;
+}
+
+static void *work(void *argument)
+{
+    struct mi_loader *loader = argument;
+    pthread_mutex_lock(&loader->lock);
+    while (!loader->quit) {
+        int64_t batch = fillable(loader);
+        if (batch < 0) {
+            pthread_cond_wait(&loader->changed, &loader->lock);
+            continue;
+        }
+        struct slot *slot = &loader->slots[batch % MI_LOADER_SLOTS];
+        slot->state = SLOT_FILLING;
+        loader->filled++;
+        pthread_mutex_unlock(&loader->lock);
+        fill(loader, batch);
+        pthread_mutex_lock(&loader->lock);
+        slot->state = SLOT_FULL;
+        pthread_cond_broadcast(&loader->changed);
+    }
+    pthread_mutex_unlock(&loader->lock);
+    return NULL;
+}
+
+/* ---- Life ---- */
+
+/* The thread takes none of the application's signals. */
+static void start_thread(struct mi_loader *loader)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before))
+        return;
+    loader->has_thread = !pthread_create(&loader->thread, NULL, work, loader);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static bool make_slots(struct mi_loader *loader)
+{
+    const mica_data *data = loader->data;
+    size_t n = (size_t)loader->desc.batch, inputs, values;
+    if (!mi_mul_size(n, data->elements, &inputs) || !mi_mul_size(n, data->label_elements, &values))
+        return false;
+    for (int i = 0; i < MI_LOADER_SLOTS; i++) {
+        struct slot *slot = &loader->slots[i];
+        slot->inputs = mi_new(inputs, sizeof *slot->inputs);
+        slot->classes = data->classes ? mi_new(n, sizeof *slot->classes) : NULL;
+        slot->values = data->values ? mi_new(values, sizeof *slot->values) : NULL;
+        if (!slot->inputs || (data->classes && !slot->classes) || (data->values && !slot->values))
+            return false;
+    }
+    loader->order = mi_new((size_t)loader->samples, sizeof *loader->order);
+    return loader->order != NULL;
+}
+
+static void free_memory(struct mi_loader *loader)
+{
+    for (int i = 0; i < MI_LOADER_SLOTS; i++) {
+        free(loader->slots[i].inputs);
+        free(loader->slots[i].classes);
+        free(loader->slots[i].values);
+    }
+    free(loader->order);
+    free(loader);
+}
+
+mica_status mi_loader_create(mica_data *data, const struct mi_loader_desc *desc, struct mi_loader **out)
+{
+    *out = NULL;
+    if (data->error.status != MICA_OK)
+        return data->error.status;
+    if (desc->batch < 1) {
+        mi_fail(&data->error, MICA_INVALID_ARGUMENT, "the batch size is %lld; it must be at least 1",
+                (long long)desc->batch);
+        return mi_data_report(data);
+    }
+    struct mi_loader *loader = mi_new(1, sizeof *loader);
+    if (!loader) {
+        mi_out_of_memory(&data->error);
+        return mi_data_report(data);
+    }
+    loader->data = data;
+    loader->desc = *desc;
+    loader->samples = mica_data_count(data, desc->part);
+    if (loader->desc.batch > loader->samples)
+        loader->desc.batch = loader->samples ? loader->samples : 1;
+    loader->batches = (loader->samples + loader->desc.batch - 1) / loader->desc.batch;
+    loader->filled = loader->taken = loader->batches; /* over, until an epoch begins */
+    bool locked = make_slots(loader) && !pthread_mutex_init(&loader->lock, NULL);
+    if (locked && pthread_cond_init(&loader->changed, NULL)) {
+        pthread_mutex_destroy(&loader->lock);
+        locked = false;
+    }
+    if (!locked) {
+        free_memory(loader);
+        mi_out_of_memory(&data->error);
+        return mi_data_report(data);
+    }
+    if (!desc->no_thread)
+        start_thread(loader);
+    *out = loader;
+    return MICA_OK;
+}
+
+void mi_loader_destroy(struct mi_loader *loader)
+{
+    if (!loader)
+        return;
+    if (loader->has_thread) {
+        pthread_mutex_lock(&loader->lock);
+        loader->quit = true;
+        pthread_cond_broadcast(&loader->changed);
+        pthread_mutex_unlock(&loader->lock);
+        pthread_join(loader->thread, NULL);
+    }
+    pthread_cond_destroy(&loader->changed);
+    pthread_mutex_destroy(&loader->lock);
+    free_memory(loader);
+}
+
+/* ---- An epoch ---- */
+
+static bool is_filling(const struct mi_loader *loader)
+{
+    for (int i = 0; i < MI_LOADER_SLOTS; i++)
+        if (loader->slots[i].state == SLOT_FILLING)
+            return true;
+    return false;
+}
+
+void mi_loader_begin(struct mi_loader *loader, uint64_t epoch)
+{
+    pthread_mutex_lock(&loader->lock);
+    loader->filled = loader->batches; /* the thread begins nothing more of an epoch that was left */
+    while (is_filling(loader))
+        pthread_cond_wait(&loader->changed, &loader->lock);
+    if (loader->desc.shuffle)
+        mi_shuffle(loader->desc.seed, epoch, loader->order, loader->samples);
+    for (int i = 0; i < MI_LOADER_SLOTS; i++)
+        loader->slots[i].state = SLOT_FREE;
+    loader->filled = loader->taken = 0;
+    pthread_cond_broadcast(&loader->changed);
+    pthread_mutex_unlock(&loader->lock);
+}
+
+bool mi_loader_next(struct mi_loader *loader, struct mi_batch *out)
+{
+    *out = (struct mi_batch){.slot = -1};
+    if (loader->taken >= loader->batches)
+        return false;
+    int64_t batch = loader->taken;
+    struct slot *slot = &loader->slots[batch % MI_LOADER_SLOTS];
+    pthread_mutex_lock(&loader->lock);
+    bool mine = slot->state == SLOT_TAKEN;
+    while (loader->has_thread && !mine && slot->state != SLOT_FULL)
+        pthread_cond_wait(&loader->changed, &loader->lock);
+    if (!mine) {
+        if (!loader->has_thread)
+            fill(loader, batch);
+        slot->state = SLOT_TAKEN;
+        loader->taken++;
+    }
+    pthread_mutex_unlock(&loader->lock);
+    if (mine) {
+        out->n = -1;
+        return false;
+    }
+    *out = (struct mi_batch){.inputs = slot->inputs, .classes = slot->classes, .values = slot->values,
+                             .n = batch_size(loader, batch), .first = batch * loader->desc.batch,
+                             .slot = (int)(batch % MI_LOADER_SLOTS)};
+    return true;
+}
+
+void mi_loader_release(struct mi_loader *loader, int slot)
+{
+    if (slot < 0 || slot >= MI_LOADER_SLOTS)
+        return;
+    pthread_mutex_lock(&loader->lock);
+    if (loader->slots[slot].state == SLOT_TAKEN)
+        loader->slots[slot].state = SLOT_FREE;
+    pthread_cond_broadcast(&loader->changed);
+    pthread_mutex_unlock(&loader->lock);
+}
+
+int64_t mi_loader_batches(const struct mi_loader *loader)
+{
+    return loader->batches;
+}

@@ -1,0 +1,245 @@
+/* Normalisation: its parameters, fitted on the training part alone. */
+#include "data/data.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Tables and flat samples have a parameter for each column, images and sequences one for each channel. */
+static size_t channels(const mica_data *data)
+{
+    return data->preprocess.shape.rank == 1 ? data->elements : (size_t)data->preprocess.shape.dim[0];
+}
+
+static bool has_categories(const struct mi_preprocess *p)
+{
+    for (int i = 0; i < p->column_count; i++)
+        if (p->columns[i].categorical)
+            return true;
+    return false;
+}
+
+/* One-hot features stay 0 and 1 where every element has a parameter of its own. */
+static bool is_one_hot(const mica_data *data, size_t count, size_t channel)
+{
+    int column;
+    if (count != data->elements)
+        return false;
+    const struct mi_column *found = mi_preprocess_feature(&data->preprocess, channel, &column);
+    return found && found->categorical;
+}
+
+static mica_status check_given(struct mi_error *error, const char *place, const mica_normalize *given)
+{
+    if (given->type == MICA_DIVIDE_BY && (!isfinite(given->divide_by) || given->divide_by == 0))
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: normalize: divide_by is %g; it must be a number "
+                       "other than 0", place, (double)given->divide_by);
+    if (given->type != MICA_MEAN_STD)
+        return MICA_OK;
+    if (given->count < 1 || !given->mean || !given->std)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: normalize: mean and std are both needed, with a "
+                       "value each", place);
+    for (int i = 0; i < given->count; i++)
+        if (!isfinite(given->mean[i]) || !isfinite(given->std[i]) || given->std[i] == 0)
+            return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: normalize: mean %g and std %g (place %d) must "
+                           "be numbers, and std not 0", place, (double)given->mean[i], (double)given->std[i],
+                           i);
+    return MICA_OK;
+}
+
+/* Which of the given values is channel c's: they are one for all, one a channel, or one a numeric column. */
+static mica_status spread_given(mica_data *data, const char *place, const mica_normalize *given)
+{
+    struct mi_preprocess *p = &data->preprocess;
+    size_t numeric = 0, many = channels(data);
+    for (size_t c = 0; c < many; c++)
+        numeric += !is_one_hot(data, many, c);
+    size_t count = (size_t)given->count;
+    if (count != 1 && count != many && count != numeric)
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "%s: normalize: %zu means and deviations for %zu "
+                       "%s", place, count, many, p->shape.rank == 1 ? "columns" : "channels");
+    for (size_t c = 0, next = 0; c < (size_t)p->count; c++) {
+        bool skip = is_one_hot(data, many, c) && count != many;
+        size_t i = count == 1 ? 0 : count == many ? c : next;
+        p->subtract[c] = skip ? 0 : given->mean[i];
+        p->divide[c] = skip ? 1 : given->std[i];
+        next += !skip;
+    }
+    return MICA_OK;
+}
+
+mica_status mi_normalize_prepare(mica_data *data, const char *place, const mica_normalize *given)
+{
+    struct mi_preprocess *p = &data->preprocess;
+    MI_TRY(check_given(&data->error, place, given));
+    p->normalize = given->type;
+    p->count = 0;
+    if (p->missing == MICA_MISSING_MEAN && !p->fill) {
+        p->fill = mi_arena_new(&p->arena, data->elements, sizeof *p->fill);
+        if (!p->fill)
+            return mi_out_of_memory(&data->error);
+    }
+    if (given->type == MICA_NORMALIZE_NONE)
+        return MICA_OK;
+    bool one = (given->type == MICA_DIVIDE_BY || (given->type == MICA_MEAN_STD && given->count == 1)) &&
+               !has_categories(p);
+    size_t count = one ? 1 : channels(data);
+    p->subtract = mi_arena_new(&p->arena, count, sizeof *p->subtract);
+    p->divide = mi_arena_new(&p->arena, count, sizeof *p->divide);
+    if (!p->subtract || !p->divide)
+        return mi_out_of_memory(&data->error);
+    p->count = (int)count;
+    if (given->type == MICA_MEAN_STD)
+        return spread_given(data, place, given);
+    for (size_t c = 0; c < count; c++)
+        p->divide[c] = given->type == MICA_DIVIDE_BY && !is_one_hot(data, count, c) ? given->divide_by : 1;
+    return MICA_OK;
+}
+
+/* ---- Fitting ---- */
+
+/* Sums over the training part for each channel; missing values are left out. */
+struct sums {
+    double *sum, *square;      /* square: of the distance from the mean, in the second pass */
+    double *least, *most;
+    int64_t *seen;
+};
+
+static double raw_value(const mica_data *data, size_t at)
+{
+    return (double)(data->bytes ? (float)data->bytes[at] : data->floats[at]);
+}
+
+/* Adds `group` elements from `at` on to channel c. */
+static void add_run(const mica_data *data, const struct sums *s, size_t c, size_t at, size_t group)
+{
+    double sum = s->sum[c], least = s->least[c], most = s->most[c];
+    int64_t seen = s->seen[c];
+    for (size_t i = at; i < at + group; i++) {
+        double x = raw_value(data, i);
+        if (isnan(x))
+            continue;
+        sum += x;
+        seen++;
+        least = x < least ? x : least;
+        most = x > most ? x : most;
+    }
+    s->sum[c] = sum;
+    s->seen[c] = seen;
+    s->least[c] = least;
+    s->most[c] = most;
+}
+
+static void add_up(const mica_data *data, const struct sums *s, size_t count)
+{
+    size_t group = data->elements / count;
+    for (size_t c = 0; c < count; c++) {
+        s->least[c] = (double)INFINITY;
+        s->most[c] = -(double)INFINITY;
+    }
+    for (int64_t row = 0; row < data->count[MICA_TRAIN]; row++) {
+        size_t at = (size_t)data->order[row] * data->elements;
+        for (size_t c = 0; c < count; c++, at += group)
+            add_run(data, s, c, at, group);
+    }
+}
+
+static void add_squares(const mica_data *data, const struct sums *s, size_t count)
+{
+    size_t group = data->elements / count;
+    for (int64_t row = 0; row < data->count[MICA_TRAIN]; row++) {
+        size_t at = (size_t)data->order[row] * data->elements;
+        for (size_t c = 0; c < count; c++) {
+            double mean = s->sum[c] / (double)s->seen[c], square = s->square[c];
+            for (size_t i = 0; i < group; i++, at++) {
+                double x = raw_value(data, at) - mean;
+                square += isnan(x) ? 0 : x * x;
+            }
+            s->square[c] = square;
+        }
+    }
+}
+
+/* A column that never changes, or that has no value at all, is divided by 1. */
+static void set_fitted(mica_data *data, const struct sums *s, size_t count)
+{
+    struct mi_preprocess *p = &data->preprocess;
+    for (size_t c = 0; c < count; c++) {
+        if (is_one_hot(data, count, c) || !s->seen[c])
+            continue;
+        double mean = s->sum[c] / (double)s->seen[c], spread;
+        bool standard = p->normalize == MICA_STANDARD;
+        spread = standard ? sqrt(s->square[c] / (double)s->seen[c]) : s->most[c] - s->least[c];
+        p->subtract[c] = (float)(standard ? mean : s->least[c]);
+        p->divide[c] = (float)spread == 0 || !isfinite((float)spread) ? 1 : (float)spread;
+    }
+}
+
+static bool sums_create(struct sums *s, size_t count)
+{
+    s->sum = mi_new(count, sizeof *s->sum);
+    s->square = mi_new(count, sizeof *s->square);
+    s->least = mi_new(count, sizeof *s->least);
+    s->most = mi_new(count, sizeof *s->most);
+    s->seen = mi_new(count, sizeof *s->seen);
+    return s->sum && s->square && s->least && s->most && s->seen;
+}
+
+static void sums_destroy(struct sums *s)
+{
+    free(s->sum);
+    free(s->square);
+    free(s->least);
+    free(s->most);
+    free(s->seen);
+}
+
+/* Means of the columns, for the values that are missing. */
+static mica_status fit_fill(mica_data *data)
+{
+    struct mi_preprocess *p = &data->preprocess;
+    struct sums s = {0};
+    mica_status status = sums_create(&s, data->elements) ? MICA_OK : mi_out_of_memory(&data->error);
+    if (status == MICA_OK) {
+        add_up(data, &s, data->elements);
+        for (size_t i = 0; i < data->elements; i++) {
+            int column;
+            if (s.seen[i]) {
+                p->fill[i] = (float)(s.sum[i] / (double)s.seen[i]);
+                continue;
+            }
+            mi_preprocess_feature(p, i, &column);
+            const char *name = column >= 0 ? p->columns[column].name : NULL;
+            status = mi_fail(&data->error, MICA_DATA, "column %d (%s) has no mean: it has no value in the "
+                             "training part", column, name ? mi_show(name).text : "without a name");
+            break;
+        }
+    }
+    sums_destroy(&s);
+    return status;
+}
+
+mica_status mi_data_fit(mica_data *data)
+{
+    struct mi_preprocess *p = &data->preprocess;
+    bool fitted = p->normalize == MICA_STANDARD || p->normalize == MICA_MIN_MAX;
+    if (data->fitted_before || (!fitted && !p->fill))
+        return MICA_OK;
+    if (!data->count[MICA_TRAIN])
+        return mi_fail(&data->error, MICA_DATA, "preprocessing is fitted on the training part, which has no "
+                       "samples");
+    if (p->fill)
+        MI_TRY(fit_fill(data));
+    if (!fitted)
+        return MICA_OK;
+    struct sums s = {0};
+    size_t count = (size_t)p->count;
+    bool made = sums_create(&s, count);
+    if (made) {
+        add_up(data, &s, count);
+        if (p->normalize == MICA_STANDARD)
+            add_squares(data, &s, count);
+        set_fitted(data, &s, count);
+    }
+    sums_destroy(&s);
+    return made ? MICA_OK : mi_out_of_memory(&data->error);
+}

@@ -1,0 +1,130 @@
+/* Preprocessing as a value: applied to rows, copied, written to JSON and read back (a saved model carries
+ * it). */
+#include "data/data.h"
+
+#include <math.h>
+#include <string.h>
+
+void mi_preprocess_destroy(struct mi_preprocess *preprocess)
+{
+    mi_arena_destroy(&preprocess->arena);
+    *preprocess = (struct mi_preprocess){0};
+}
+
+/* ---- Applying ---- */
+
+/* One row; subtract and divide have `count` entries, each for `group` neighbouring elements. */
+static void normalize_row(const struct mi_preprocess *p, const float *raw, size_t elements, float *out)
+{
+    const float *subtract = p->subtract, *divide = p->divide;
+    size_t count = (size_t)p->count, group = elements / count;
+    if (group == 1) {
+        for (size_t i = 0; i < elements; i++)
+            out[i] = (raw[i] - subtract[i]) / divide[i];
+        return;
+    }
+    for (size_t c = 0; c < count; c++) {
+        float s = subtract[c], d = divide[c];
+        for (size_t i = c * group; i < (c + 1) * group; i++)
+            out[i] = (raw[i] - s) / d;
+    }
+}
+
+void mi_preprocess_apply(const struct mi_preprocess *p, const float *raw, size_t n, float *out)
+{
+    size_t elements;
+    if (!mi_sample_elements(&p->shape, &elements))
+        return;
+    for (size_t row = 0; row < n; row++, raw += elements, out += elements) {
+        const float *from = raw;
+        if (p->fill || (!p->count && raw != out)) {
+            for (size_t i = 0; i < elements; i++)
+                out[i] = p->fill && isnan(raw[i]) ? p->fill[i] : raw[i];
+            from = out;
+        }
+        if (p->count)
+            normalize_row(p, from, elements, out);
+    }
+}
+
+void mi_preprocess_bytes(const struct mi_preprocess *p, const unsigned char *raw, float *out)
+{
+    size_t elements, count = (size_t)p->count;
+    if (!mi_sample_elements(&p->shape, &elements))
+        return;
+    for (size_t c = 0; c < (count ? count : 1); c++) {
+        float s = count ? p->subtract[c] : 0, d = count ? p->divide[c] : 1;
+        size_t group = count ? elements / count : elements;
+        for (size_t i = c * group; i < (c + 1) * group; i++)
+            out[i] = ((float)raw[i] - s) / d;
+    }
+}
+
+size_t mi_preprocess_features(const struct mi_preprocess *preprocess)
+{
+    size_t features = 0;
+    for (int i = 0; i < preprocess->column_count; i++)
+        features += preprocess->columns[i].categorical ? (size_t)preprocess->columns[i].count : 1;
+    return features;
+}
+
+const struct mi_column *mi_preprocess_feature(const struct mi_preprocess *preprocess, size_t i, int *column)
+{
+    for (int c = 0; c < preprocess->column_count; c++) {
+        size_t width = preprocess->columns[c].categorical ? (size_t)preprocess->columns[c].count : 1;
+        if (i < width) {
+            *column = c;
+            return &preprocess->columns[c];
+        }
+        i -= width;
+    }
+    *column = -1;
+    return NULL;
+}
+
+/* ---- Copying ---- */
+
+static const char **copy_texts(struct mi_arena *arena, const char *const *texts, int count)
+{
+    const char **copy = mi_arena_new(arena, (size_t)count, sizeof *copy);
+    for (int i = 0; copy && i < count; i++)
+        copy[i] = mi_arena_strdup(arena, texts[i]);
+    return copy;
+}
+
+static float *copy_floats(struct mi_arena *arena, const float *from, size_t count)
+{
+    float *copy = from ? mi_arena_new(arena, count, sizeof *copy) : NULL;
+    if (copy)
+        memcpy(copy, from, count * sizeof *copy);
+    return copy;
+}
+
+mica_status mi_preprocess_copy(struct mi_error *error, const struct mi_preprocess *from,
+                               struct mi_preprocess *to)
+{
+    struct mi_arena arena = {0};
+    size_t elements = 0;
+    (void)mi_sample_elements(&from->shape, &elements);
+    *to = *from;
+    to->label = mi_arena_strdup(&arena, from->label);
+    to->fill = copy_floats(&arena, from->fill, elements);
+    to->subtract = copy_floats(&arena, from->subtract, (size_t)from->count);
+    to->divide = copy_floats(&arena, from->divide, (size_t)from->count);
+    to->class_names = from->class_names ? copy_texts(&arena, from->class_names, from->classes) : NULL;
+    to->columns = NULL;
+    if (from->column_count)
+        to->columns = mi_arena_new(&arena, (size_t)from->column_count, sizeof *to->columns);
+    for (int i = 0; to->columns && i < from->column_count; i++) {
+        to->columns[i] = from->columns[i];
+        to->columns[i].name = mi_arena_strdup(&arena, from->columns[i].name);
+        to->columns[i].values = copy_texts(&arena, from->columns[i].values, from->columns[i].count);
+    }
+    if (arena.failed) {
+        mi_arena_destroy(&arena);
+        *to = (struct mi_preprocess){0};
+        return mi_out_of_memory(error);
+    }
+    to->arena = arena;
+    return MICA_OK;
+}

@@ -1,0 +1,321 @@
+/* Preprocessing as JSON, as a saved model carries it:
+ *
+ *   {"shape": [4], "columns": [{"name": "age"}, {"name": "colour", "values": ["blue", "red"]}, ...],
+ *    "label": "kind", "label_index": 4, "missing": "mean", "fill": [...], "classes": 3,
+ *    "class_names": ["a", "b", "c"],
+ *    "normalize": {"type": "standard", "subtract": [...], "divide": [...]}} */
+#include "data/data.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const normalize_names[] = {"none", "standard", "min_max", "divide_by", "mean_std", NULL};
+static const char *const missing_names[] = {"error", "drop", "mean", NULL};
+
+/* ---- Writing ---- */
+
+static bool add_floats(cJSON *object, const char *key, const float *values, size_t count)
+{
+    cJSON *array = cJSON_AddArrayToObject(object, key);
+    for (size_t i = 0; array && i < count; i++) {
+        cJSON *number = cJSON_CreateNumber((double)values[i]);
+        if (!number || !cJSON_AddItemToArray(array, number)) {
+            cJSON_Delete(number);
+            return false;
+        }
+    }
+    return array != NULL;
+}
+
+static bool add_texts(cJSON *object, const char *key, const char *const *texts, int count)
+{
+    cJSON *array = cJSON_AddArrayToObject(object, key);
+    for (int i = 0; array && i < count; i++) {
+        cJSON *text = cJSON_CreateString(texts[i]);
+        if (!text || !cJSON_AddItemToArray(array, text)) {
+            cJSON_Delete(text);
+            return false;
+        }
+    }
+    return array != NULL;
+}
+
+static bool add_columns(cJSON *object, const struct mi_preprocess *p)
+{
+    cJSON *array = cJSON_AddArrayToObject(object, "columns");
+    for (int i = 0; array && i < p->column_count; i++) {
+        const struct mi_column *column = &p->columns[i];
+        cJSON *item = cJSON_CreateObject();
+        if (!item || !cJSON_AddItemToArray(array, item)) {
+            cJSON_Delete(item);
+            return false;
+        }
+        if (column->name && !cJSON_AddStringToObject(item, "name", column->name))
+            return false;
+        if (column->categorical && !add_texts(item, "values", column->values, column->count))
+            return false;
+    }
+    return array != NULL;
+}
+
+static bool add_shape(cJSON *object, const mica_shape *shape)
+{
+    cJSON *array = cJSON_AddArrayToObject(object, "shape");
+    for (int i = 0; array && i < shape->rank; i++) {
+        cJSON *number = cJSON_CreateNumber((double)shape->dim[i]);
+        if (!number || !cJSON_AddItemToArray(array, number)) {
+            cJSON_Delete(number);
+            return false;
+        }
+    }
+    return array != NULL;
+}
+
+static bool add_normalize(cJSON *object, const struct mi_preprocess *p)
+{
+    cJSON *item = cJSON_AddObjectToObject(object, "normalize");
+    return item && cJSON_AddStringToObject(item, "type", normalize_names[p->normalize]) &&
+           add_floats(item, "subtract", p->subtract, (size_t)p->count) &&
+           add_floats(item, "divide", p->divide, (size_t)p->count);
+}
+
+cJSON *mi_preprocess_to_json(const struct mi_preprocess *p)
+{
+    size_t elements = 0;
+    (void)mi_sample_elements(&p->shape, &elements);
+    cJSON *json = cJSON_CreateObject();
+    bool good = json && add_shape(json, &p->shape);
+    if (good && p->column_count)
+        good = add_columns(json, p) && cJSON_AddStringToObject(json, "missing", missing_names[p->missing]) &&
+               cJSON_AddNumberToObject(json, "label_index", p->label_index);
+    if (good && p->label)
+        good = cJSON_AddStringToObject(json, "label", p->label) != NULL;
+    if (good && p->fill)
+        good = add_floats(json, "fill", p->fill, elements);
+    if (good)
+        good = cJSON_AddNumberToObject(json, "classes", p->classes) != NULL;
+    if (good && p->class_names)
+        good = add_texts(json, "class_names", p->class_names, p->classes);
+    if (good && p->count)
+        good = add_normalize(json, p);
+    if (good)
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+/* ---- Reading: nothing in the file is believed ---- */
+
+struct reader {
+    struct mi_error *error;
+    const char *place;
+    struct mi_preprocess *out;
+    size_t elements;
+};
+
+static mica_status bad(struct reader *r, const char *key, const char *what)
+{
+    return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"%s\" %s", r->place, key, what);
+}
+
+/* A whole number from least to most. */
+static bool read_whole(const cJSON *json, double least, double most, double *out)
+{
+    *out = cJSON_IsNumber(json) ? json->valuedouble : -1;
+    return cJSON_IsNumber(json) && *out >= least && *out <= most && floor(*out) == *out;
+}
+
+static mica_status read_floats(struct reader *r, const cJSON *array, const char *key, size_t count,
+                               float **out)
+{
+    size_t i = 0;
+    const cJSON *item;
+    if (!cJSON_IsArray(array) || (size_t)cJSON_GetArraySize(array) != count)
+        return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"%s\" is not a list of %zu numbers",
+                       r->place, key, count);
+    *out = mi_arena_new(&r->out->arena, count, sizeof **out);
+    if (!*out)
+        return mi_out_of_memory(r->error);
+    cJSON_ArrayForEach(item, array) {
+        float value = cJSON_IsNumber(item) ? (float)item->valuedouble : NAN;
+        if (!isfinite(value))
+            return bad(r, key, "holds something that is not a number");
+        (*out)[i++] = value;
+    }
+    return MICA_OK;
+}
+
+static mica_status read_texts(struct reader *r, const cJSON *array, const char *key, int *count,
+                              const char ***out)
+{
+    int i = 0;
+    const cJSON *item;
+    if (!cJSON_IsArray(array))
+        return bad(r, key, "is not a list");
+    *count = cJSON_GetArraySize(array);
+    *out = mi_arena_new(&r->out->arena, (size_t)*count, sizeof **out);
+    if (!*out)
+        return mi_out_of_memory(r->error);
+    cJSON_ArrayForEach(item, array) {
+        if (!cJSON_IsString(item))
+            return bad(r, key, "holds something that is not a text");
+        (*out)[i] = mi_arena_strdup(&r->out->arena, item->valuestring);
+        if (!(*out)[i++])
+            return mi_out_of_memory(r->error);
+    }
+    return MICA_OK;
+}
+
+static mica_status read_shape(struct reader *r, const cJSON *array)
+{
+    mica_shape *shape = &r->out->shape;
+    const cJSON *item;
+    if (!cJSON_IsArray(array) || cJSON_GetArraySize(array) > MICA_MAX_RANK)
+        return bad(r, "shape", "is not a list of at most 8 numbers");
+    cJSON_ArrayForEach(item, array) {
+        double dim;
+        if (!read_whole(item, 1, 2147483648.0, &dim))
+            return bad(r, "shape", "holds something that is not a dimension");
+        shape->dim[shape->rank++] = (int64_t)dim;
+    }
+    return mi_sample_elements(shape, &r->elements) ? MICA_OK : bad(r, "shape", "is empty or too large");
+}
+
+static mica_status read_column(struct reader *r, const cJSON *item, struct mi_column *column)
+{
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(item, "name");
+    const cJSON *values = cJSON_GetObjectItemCaseSensitive(item, "values");
+    if (!cJSON_IsObject(item) || (name && !cJSON_IsString(name)))
+        return bad(r, "columns", "holds something that is not a column");
+    if (name && !(column->name = mi_arena_strdup(&r->out->arena, name->valuestring)))
+        return mi_out_of_memory(r->error);
+    if (!values)
+        return MICA_OK;
+    const char **texts = NULL;
+    MI_TRY(read_texts(r, values, "values", &column->count, &texts));
+    for (int i = 1; i < column->count; i++)
+        if (strcmp(texts[i - 1], texts[i]) >= 0)
+            return bad(r, "values", "is not in sorted order");
+    column->categorical = true;
+    column->values = texts;
+    return MICA_OK;
+}
+
+static mica_status read_columns(struct reader *r, const cJSON *array)
+{
+    struct mi_preprocess *p = r->out;
+    const cJSON *item;
+    int i = 0;
+    if (!array)
+        return MICA_OK;
+    if (!cJSON_IsArray(array) || !cJSON_GetArraySize(array))
+        return bad(r, "columns", "is not a list of columns");
+    p->column_count = cJSON_GetArraySize(array);
+    p->columns = mi_arena_new(&p->arena, (size_t)p->column_count, sizeof *p->columns);
+    if (!p->columns) {
+        p->column_count = 0;
+        return mi_out_of_memory(r->error);
+    }
+    cJSON_ArrayForEach(item, array)
+        MI_TRY(read_column(r, item, &p->columns[i++]));
+    if (mi_preprocess_features(p) != r->elements)
+        return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"columns\" make %zu features, \"shape\" "
+                       "has %zu", r->place, mi_preprocess_features(p), r->elements);
+    return MICA_OK;
+}
+
+static mica_status read_choice(struct reader *r, const cJSON *item, const char *key,
+                               const char *const *names, int *out)
+{
+    for (int i = 0; cJSON_IsString(item) && names[i]; i++) {
+        if (!strcmp(names[i], item->valuestring)) {
+            *out = i;
+            return MICA_OK;
+        }
+    }
+    return bad(r, key, "has an unknown value");
+}
+
+static mica_status read_labels(struct reader *r, const cJSON *json)
+{
+    struct mi_preprocess *p = r->out;
+    const cJSON *label = cJSON_GetObjectItemCaseSensitive(json, "label");
+    const cJSON *index = cJSON_GetObjectItemCaseSensitive(json, "label_index");
+    const cJSON *classes = cJSON_GetObjectItemCaseSensitive(json, "classes");
+    const cJSON *names = cJSON_GetObjectItemCaseSensitive(json, "class_names");
+    double number = -1;
+    if (label && !cJSON_IsString(label))
+        return bad(r, "label", "is not a text");
+    if (label && !(p->label = mi_arena_strdup(&p->arena, label->valuestring)))
+        return mi_out_of_memory(r->error);
+    if (index && !read_whole(index, -1, p->column_count, &number))
+        return bad(r, "label_index", "is not the index of a column");
+    p->label_index = (int)number;
+    number = 0;
+    if (classes && !read_whole(classes, 0, MI_MOST_CLASSES, &number))
+        return bad(r, "classes", "is not a number of classes");
+    p->classes = (int)number;
+    if (!names)
+        return MICA_OK;
+    int count = 0;
+    MI_TRY(read_texts(r, names, "class_names", &count, &p->class_names));
+    if (count != p->classes)
+        return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"class_names\" has %d names for %d "
+                       "classes", r->place, count, p->classes);
+    return MICA_OK;
+}
+
+static mica_status read_normalize(struct reader *r, const cJSON *json)
+{
+    struct mi_preprocess *p = r->out;
+    int type = 0;
+    if (!json)
+        return MICA_OK;
+    const cJSON *subtract = cJSON_GetObjectItemCaseSensitive(json, "subtract");
+    const cJSON *divide = cJSON_GetObjectItemCaseSensitive(json, "divide");
+    MI_TRY(read_choice(r, cJSON_GetObjectItemCaseSensitive(json, "type"), "type", normalize_names, &type));
+    p->normalize = (mica_normalize_type)type;
+    size_t count = cJSON_IsArray(subtract) ? (size_t)cJSON_GetArraySize(subtract) : 0;
+    size_t channels = p->shape.rank == 1 ? r->elements : (size_t)p->shape.dim[0];
+    if (count != 1 && count != channels && count != r->elements)
+        return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"subtract\" has %zu numbers for a sample "
+                       "of shape %s", r->place, count, mi_sample_text(&p->shape).text);
+    MI_TRY(read_floats(r, subtract, "subtract", count, &p->subtract));
+    MI_TRY(read_floats(r, divide, "divide", count, &p->divide));
+    for (size_t i = 0; i < count; i++)
+        if (p->divide[i] == 0)
+            return bad(r, "divide", "holds a zero");
+    p->count = (int)count;
+    return MICA_OK;
+}
+
+static mica_status read_all(struct reader *r, const cJSON *json)
+{
+    const cJSON *missing = cJSON_GetObjectItemCaseSensitive(json, "missing");
+    const cJSON *fill = cJSON_GetObjectItemCaseSensitive(json, "fill");
+    int choice = 0;
+    if (!cJSON_IsObject(json))
+        return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing is not a JSON object", r->place);
+    MI_TRY(read_shape(r, cJSON_GetObjectItemCaseSensitive(json, "shape")));
+    MI_TRY(read_columns(r, cJSON_GetObjectItemCaseSensitive(json, "columns")));
+    MI_TRY(read_labels(r, json));
+    if (missing)
+        MI_TRY(read_choice(r, missing, "missing", missing_names, &choice));
+    r->out->missing = (mica_missing)choice;
+    if (fill)
+        MI_TRY(read_floats(r, fill, "fill", r->elements, &r->out->fill));
+    if (choice == MICA_MISSING_MEAN && !fill)
+        return bad(r, "fill", "is missing");
+    return read_normalize(r, cJSON_GetObjectItemCaseSensitive(json, "normalize"));
+}
+
+mica_status mi_preprocess_from_json(struct mi_error *error, const char *place, const cJSON *json,
+                                    struct mi_preprocess *out)
+{
+    struct reader r = {error, place, out, 0};
+    *out = (struct mi_preprocess){.label_index = -1};
+    mica_status status = read_all(&r, json);
+    if (status != MICA_OK)
+        mi_preprocess_destroy(out);
+    return status;
+}

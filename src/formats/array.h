@@ -1,0 +1,62 @@
+/* Arrays as files hold them: an element type, a shape, an order, and the file's own bytes. */
+#ifndef MICA_SRC_FORMATS_ARRAY_H
+#define MICA_SRC_FORMATS_ARRAY_H
+
+#include "base/base.h"
+
+#include <mica/model.h>
+
+enum mi_dtype {
+    MI_B8,
+    MI_U8,
+    MI_I8,
+    MI_U16,
+    MI_I16,
+    MI_U32,
+    MI_I32,
+    MI_U64,
+    MI_I64,
+    MI_F16,
+    MI_BF16,
+    MI_F32,
+    MI_F64,
+    MI_OTHER /* of a known size, but not read here (8-bit floats, complex numbers) */
+};
+
+size_t mi_dtype_size(enum mi_dtype dtype); /* bytes; 0 for MI_OTHER */
+bool mi_dtype_is_integer(enum mi_dtype dtype); /* booleans too */
+
+struct mi_array {
+    enum mi_dtype dtype;
+    int rank;
+    int64_t dim[MICA_MAX_RANK];
+    size_t count;              /* elements: the product of the dimensions, 1 for rank 0 */
+    bool big_endian, fortran;
+    const unsigned char *data; /* borrowed: count elements, not aligned */
+};
+
+/* Sets count from dim. false: a negative dimension or an overflow of count or its bytes. */
+bool mi_array_count(struct mi_array *array);
+size_t mi_array_row_elements(const struct mi_array *array); /* of dim[1...]; 1 for rank 0 and 1 */
+/* Row i of dim[0], or the only one where the rank is 0, as floats or whole numbers in C order. */
+void mi_array_row_floats(const struct mi_array *array, size_t row, float *out);
+/* integers only; of a 1-D or (n, 1) array */
+int64_t mi_array_integer(const struct mi_array *array, size_t element);
+
+/* n elements of a plain little-endian run as floats. */
+void mi_floats_from(enum mi_dtype dtype, const unsigned char *bytes, size_t n, float *out);
+float mi_half_to_float(uint16_t half);
+
+/* Parsers of whole files: every size is checked against `size`. `place` begins error texts. */
+typedef mica_status mi_array_parser(struct mi_error *error, const char *place, const unsigned char *bytes,
+                                    size_t size, struct mi_array *out);
+mi_array_parser mi_idx_parse;
+mi_array_parser mi_npy_parse;
+bool mi_is_idx(const unsigned char *bytes, size_t size); /* by its first bytes and its size */
+bool mi_is_npy(const unsigned char *bytes, size_t size);
+
+/* Writes n rows of `shape` (n alone where its rank is 0) as float32 .npy, atomically. */
+mica_status mi_npy_write(struct mi_error *error, const char *path, const float *values,
+                         const mica_shape *shape, int64_t n);
+
+#endif

@@ -1,0 +1,57 @@
+/* Fully connected layers. */
+#include "nn/layer.h"
+
+/* x (N, ..., in) -> (N, ..., units): rows of `in` numbers through one Gemm. */
+static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
+{
+    (void)count;
+    const mica_dense_desc *desc = given;
+    const struct mi_shape *shape = &x[0]->shape;
+    if (desc->units < 1)
+        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "units must be at least 1, not %lld", (long long)desc->units);
+    if (shape->rank < 2)
+        return mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, needs at least one dimension",
+                             mi_layer_shape_text(layer, x[0]));
+    int64_t in = shape->dim[shape->rank - 1].b, back[MI_MAX_RANK] = {0};
+    mi_value *rows = x[0];
+    if (shape->rank > 2)
+        rows = mi_op2(layer->graph, "Reshape", rows, mi_ints(layer->graph, (int64_t[]){-1, in}, 2));
+    double fan_in = (double)in, fan_out = (double)desc->units;
+    mi_value *weight = mi_layer_parameter(layer, &(struct mi_parameter){
+        .name = "weight", .rank = 2, .dim = {desc->units, in}, .initializer = &desc->kernel_initializer,
+        .otherwise = "glorot_uniform", .fan_in = fan_in, .fan_out = fan_out});
+    mi_value *bias = desc->no_bias ? NULL : mi_layer_parameter(layer, &(struct mi_parameter){
+        .name = "bias", .rank = 1, .dim = {desc->units}, .initializer = &desc->bias_initializer,
+        .otherwise = "zeros", .fan_in = fan_in, .fan_out = fan_out});
+    if (!weight || (!bias && !desc->no_bias))
+        return NULL;
+    mi_value *y = mi_apply(layer->graph, "Gemm", (mi_value *const[]){rows, weight, bias}, bias ? 3 : 2,
+                           (const struct mi_attribute[]){MI_INT("transB", 1)}, 1);
+    if (shape->rank > 2) {
+        for (int i = 1; i < shape->rank - 1; i++)
+            back[i - 1] = shape->dim[i].b;
+        back[shape->rank - 2] = desc->units;
+        int64_t target[MI_MAX_RANK] = {-1};
+        for (int i = 0; i < shape->rank - 1; i++)
+            target[i + 1] = back[i];
+        y = mi_op2(layer->graph, "Reshape", y, mi_ints(layer->graph, target, shape->rank));
+    }
+    return mi_layer_activation(layer, y, desc->activation, 0, -1);
+}
+
+static const struct mi_key keys[] = {
+    MI_KEY_WITH(mica_dense_desc, "units", MI_KEY_LONG, units, .required = true, MI_KEY_AT_LEAST(1)),
+    MI_KEY(mica_dense_desc, "activation", MI_KEY_TEXT, activation),
+    MI_KEY(mica_dense_desc, "use_bias", MI_KEY_NOT, no_bias),
+    MI_KEY_WITH(mica_dense_desc, "kernel_initializer", MI_KEY_OBJECT, kernel_initializer, .keys = mi_initializer_keys),
+    MI_KEY_WITH(mica_dense_desc, "bias_initializer", MI_KEY_OBJECT, bias_initializer, .keys = mi_initializer_keys),
+    {0},
+};
+
+const struct mi_layer_type mi_layer_dense = {
+    .type = "dense", .desc_size = sizeof(mica_dense_desc), .keys = keys, .min_inputs = 1, .max_inputs = 1, .build = build};
+
+mica_node *mica_dense(mica_node *x, const mica_dense_desc *desc)
+{
+    return mi_layer_add(&mi_layer_dense, &x, 1, desc);
+}

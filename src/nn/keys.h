@@ -1,0 +1,71 @@
+/* Reading a JSON object into a descriptor struct by a table of keys, and writing it back.
+ *
+ * Descriptors are zero-initialised and zero means default; an explicit 0 in JSON of a number whose zero means default
+ * becomes FLT_MIN, which no formula tells from 0. Texts are borrowed from the JSON. Every error names the place, the key
+ * and the nearest valid one. */
+#ifndef MICA_SRC_NN_KEYS_H
+#define MICA_SRC_NN_KEYS_H
+
+#include "base/base.h"
+
+#include <cjson/cJSON.h>
+
+enum mi_key_type {
+    MI_KEY_TEXT,        /* const char *; one of `choices` where there are any */
+    MI_KEY_BOOL,        /* bool */
+    MI_KEY_NOT,         /* bool, stored the other way round: "use_bias" is no_bias */
+    MI_KEY_TRISTATE,    /* int: 0 absent, 1 true, -1 false */
+    MI_KEY_INT,         /* int */
+    MI_KEY_LONG,        /* int64_t */
+    MI_KEY_SEED,        /* uint64_t */
+    MI_KEY_FLOAT,       /* float */
+    MI_KEY_PAIR,        /* int64_t[2]: a number, or a list of one or two */
+    MI_KEY_PADDING,     /* const char *padding, and at `second` int64_t pads[4]; `spatial` axes */
+    MI_KEY_SHAPE,       /* mica_shape */
+    MI_KEY_OBJECT,      /* a struct with `keys` of its own; a text stands for an object of which it is the first key */
+    MI_KEY_JSON         /* const cJSON *: read by someone else */
+};
+
+struct mi_key {
+    const char *name;
+    enum mi_key_type type;
+    size_t offset, second;
+    bool required;
+    bool alias;                     /* another name of a key in the same table: read, never written */
+    bool ranged;                    /* min <= number <= max holds */
+    double min, max;
+    int spatial;
+    const char *const *choices;     /* NULL-terminated */
+    const struct mi_key *keys;      /* of an object; ends with a row without name */
+};
+
+/* A row: MI_KEY(mica_dense_desc, "units", MI_KEY_LONG, units); MI_KEY_WITH adds more fields. */
+#define MI_KEY(struct_type, json, kind, field) {.name = (json), .type = (kind), .offset = offsetof(struct_type, field)}
+#define MI_KEY_WITH(struct_type, json, kind, field, ...)                                     \
+    {.name = (json), .type = (kind), .offset = offsetof(struct_type, field), __VA_ARGS__}
+#define MI_KEY_AT_LEAST(low) .ranged = true, .min = (low), .max = 9007199254740992.0
+#define MI_KEY_BETWEEN(low, high) .ranged = true, .min = (low), .max = (high)
+
+/* Reads `object` into `desc`. `place` names the object in errors ("layers[3]"; "" at the top). `also` lists keys that the
+ * caller reads itself (NULL: none). */
+mica_status mi_keys_read(struct mi_error *error, const cJSON *object, const char *place, const struct mi_key *keys,
+                         const char *const *also, void *desc);
+
+/* Adds what differs from zero to `object`; false when out of memory. */
+bool mi_keys_write(const struct mi_key *keys, const void *desc, cJSON *object);
+
+/* "layers[3]: there is no key "filter"; did you mean "filters"?" */
+mica_status mi_keys_unknown(struct mi_error *error, const char *place, const char *what, const char *word,
+                            const char *const *candidates);
+
+/* A list of whole numbers, each at least `min`. */
+mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char *place, const char *key, int64_t min,
+                          int limit, int64_t *dims, int *rank);
+
+/* Parses a text; an error names the line. The caller deletes it. */
+mica_status mi_json_parse(struct mi_error *error, const char *place, const char *text, size_t size, cJSON **out);
+
+/* The double that prints shortest among those equal to the float: 0.1, not 0.10000000149. */
+double mi_json_number(float value);
+
+#endif

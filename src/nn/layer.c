@@ -1,0 +1,250 @@
+/* Adding a layer: its name, its checks, its record and its description; and what build functions share. */
+#include "nn/layer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_LAYER_NAME = 200 };
+
+mi_value *mi_layer_fail(struct mi_layer *layer, mica_status status, const char *format, ...)
+{
+    char text[768];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    mi_model_fail(layer->model, status, "%s \"%s\": %s", layer->type->type, layer->name, text);
+    return NULL;
+}
+
+const char *mi_layer_shape_text(struct mi_layer *layer, const mi_value *x)
+{
+    struct mi_shape sample = {.rank = x->shape.rank - 1};
+    for (int i = 0; i < sample.rank; i++)
+        sample.dim[i] = x->shape.dim[i + 1];
+    return mi_shape_text(&layer->graph->arena, &sample);
+}
+
+/* ---- Names ---- */
+
+const struct mi_layer_record *mi_model_layer(const mica_model *model, const char *name)
+{
+    for (size_t i = 0; i < model->layer_count; i++)
+        if (strcmp(model->layers[i].name, name) == 0)
+            return &model->layers[i];
+    return NULL;
+}
+
+/* "dense", "dense_1", "dense_2", ...: the first that is free. */
+static const char *automatic_name(mica_model *model, const char *stem)
+{
+    const char *name = stem;
+    for (unsigned i = 1; mi_model_layer(model, name); i++)
+        name = mi_arena_format(&model->graph->arena, "%s_%u", stem, i);
+    return name;
+}
+
+static bool take_name(struct mi_layer *layer, const void *desc)
+{
+    mica_model *model = layer->model;
+    const char *given;
+    memcpy(&given, desc, sizeof given);
+    if (given && (!*given || strlen(given) > LONGEST_LAYER_NAME)) {
+        mi_model_fail(model, MICA_INVALID_ARGUMENT, "%s: a layer's name has 1 to %d characters", layer->type->type,
+                      LONGEST_LAYER_NAME);
+        return false;
+    }
+    if (given && mi_model_layer(model, given)) {
+        mi_model_fail(model, MICA_INVALID_ARGUMENT, "%s \"%s\": there is a layer of that name already", layer->type->type,
+                      given);
+        return false;
+    }
+    const char *stem = layer->type->stem ? layer->type->stem(desc) : layer->type->type;
+    layer->name = mi_arena_strdup(&model->graph->arena, given ? given : automatic_name(model, stem ? stem : layer->type->type));
+    if (!layer->name)
+        mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
+    return layer->name != NULL;
+}
+
+/* ---- Description ---- */
+
+static const char *layer_of(const mica_model *model, const mi_value *value)
+{
+    for (size_t i = model->layer_count; i-- > 0;)
+        if (model->layers[i].value == value)
+            return model->layers[i].name;
+    return "";
+}
+
+/* {"type", "name", keys..., "inputs"}; inputs are written where they are not the layer before. */
+static cJSON *layer_json(const struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
+{
+    const mica_model *model = layer->model;
+    cJSON *json = cJSON_CreateObject();
+    bool good = json && cJSON_AddStringToObject(json, "type", layer->type->type) &&
+                cJSON_AddStringToObject(json, "name", layer->name) && mi_keys_write(layer->type->keys, desc, json);
+    bool chained = count == 1 && model->layer_count && model->layers[model->layer_count - 1].value == x[0];
+    if (good && count && !chained) {
+        cJSON *inputs = cJSON_AddArrayToObject(json, "inputs");
+        good = inputs != NULL;
+        for (int i = 0; i < count && good; i++) {
+            cJSON *name = cJSON_CreateString(layer_of(model, x[i]));
+            good = name && cJSON_AddItemToArray(inputs, name);
+        }
+    }
+    if (good)
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+static bool record(const struct mi_layer *layer, mi_value *const *x, int count, const void *desc, mi_value *value)
+{
+    mica_model *model = layer->model;
+    cJSON *json = layer_json(layer, x, count, desc);
+    if (!json || !mi_grow(&model->layers, &model->layer_capacity, model->layer_count + 1, sizeof *model->layers) ||
+        !cJSON_AddItemToArray(model->description, json)) {
+        cJSON_Delete(json);
+        mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
+        return false;
+    }
+    model->layers[model->layer_count++] = (struct mi_layer_record){layer->name, layer->type, value};
+    return true;
+}
+
+/* ---- Adding ---- */
+
+static bool inputs_fit(const struct mi_layer *layer, mica_node *const *x, int count)
+{
+    if (count < layer->type->min_inputs || (layer->type->max_inputs >= 0 && count > layer->type->max_inputs)) {
+        mi_model_fail(layer->model, MICA_INVALID_ARGUMENT, "%s: takes %s%d input%s, not %d", layer->type->type,
+                      layer->type->max_inputs < 0 ? "at least " : "", layer->type->min_inputs,
+                      layer->type->min_inputs == 1 ? "" : "s", count);
+        return false;
+    }
+    for (int i = 0; i < count; i++)
+        if (!x[i] || x[i]->node->graph != layer->graph) {
+            if (x[i])
+                mi_model_fail(layer->model, MICA_INVALID_ARGUMENT, "%s: input %d is a node of another model",
+                              layer->type->type, i);
+            return false;
+        }
+    return true;
+}
+
+static mi_value *add_layer(struct mi_layer *layer, mica_node *const *x, int count, const void *desc)
+{
+    if (!inputs_fit(layer, x, count) || !take_name(layer, desc))
+        return NULL;
+    layer->graph->scope = layer->name;
+    mi_value *value = layer->type->build(layer, x, count, desc);
+    layer->graph->scope = NULL;
+    if (mi_model_check(layer->model) != MICA_OK || !value)
+        return NULL;
+    return record(layer, x, count, desc, value) ? value : NULL;
+}
+
+mica_node *mi_layer_add_to(mica_model *model, const struct mi_layer_type *type, mica_node *const *x, int count,
+                           const void *desc)
+{
+    if (!model || model->error.status != MICA_OK)
+        return NULL;
+    void *zero = desc ? NULL : mi_new(1, type->desc_size);
+    if (!desc && !zero) {
+        mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
+        return NULL;
+    }
+    struct mi_layer layer = {.model = model, .graph = model->graph, .type = type};
+    mi_value *value = add_layer(&layer, x, count, desc ? desc : zero);
+    free(zero);
+    return value;
+}
+
+mica_node *mi_layer_add(const struct mi_layer_type *type, mica_node *const *x, int count, const void *desc)
+{
+    for (int i = 0; i < count; i++)
+        if (!x || !x[i])
+            return NULL;
+    return count > 0 ? mi_layer_add_to(x[0]->node->graph->owner, type, x, count, desc) : NULL;
+}
+
+/* ---- For build functions ---- */
+
+/* Refuses what neither the device nor, while loading, the file can hold, before anything is allocated. */
+static bool fits(struct mi_layer *layer, const char *name, const struct mi_shape *shape)
+{
+    mica_model *model = layer->model;
+    int64_t count = mi_shape_count(shape, 0);
+    uint64_t memory = model->device->info.memory_bytes;
+    const char *text = mi_shape_text(&layer->graph->arena, shape);
+    if (count < 0 || (memory && (uint64_t)count > memory / sizeof(float))) {
+        mi_layer_fail(layer, MICA_DEVICE_MEMORY, "%s has shape %s, more than the device's memory (%llu MiB) holds", name, text,
+                      (unsigned long long)(memory >> 20));
+        return false;
+    }
+    if (model->loading && (uint64_t)count > model->room) {
+        mi_layer_fail(layer, MICA_FORMAT, "%s has shape %s, more than the file holds", name, text);
+        return false;
+    }
+    model->room -= model->loading ? (uint64_t)count : 0;
+    return true;
+}
+
+static mi_value *add_parameter(struct mi_layer *layer, const char *name, const struct mi_shape *shape, float *values)
+{
+    return mi_variable(layer->graph, mi_variable_add(&layer->model->variables, &layer->graph->error, name, MI_PARAMETER,
+                                                     MI_FLOAT, shape, values));
+}
+
+mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *parameter)
+{
+    mica_model *model = layer->model;
+    const char *name = mi_arena_format(&layer->graph->arena, "%s.%s", layer->name, parameter->name);
+    struct mi_shape shape = {.rank = parameter->rank};
+    for (int i = 0; i < parameter->rank; i++)
+        shape.dim[i] = mi_fixed(parameter->dim[i]);
+    if (!fits(layer, parameter->name, &shape))
+        return NULL;
+    if (model->loading)
+        return add_parameter(layer, name, &shape, NULL);
+    size_t count = (size_t)mi_shape_count(&shape, 0);
+    float *values = mi_new(count, sizeof *values);
+    if (!values)
+        return mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");
+    const mica_initializer *given = parameter->initializer;
+    if (!mi_initialize(given, parameter->otherwise, parameter->fan_in, parameter->fan_out, model->seed,
+                       mi_hash(name, strlen(name), 0), values, count)) {
+        free(values);
+        const char *nearest = mi_nearest(given->type, mi_initializer_names);
+        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no initializer \"%.80s\"%s%s%s", given->type,
+                             nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    }
+    return add_parameter(layer, name, &shape, values);
+}
+
+struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name, int64_t size, float value)
+{
+    struct mi_shape shape = {.rank = 1, .dim = {mi_fixed(size)}};
+    if (!fits(layer, name, &shape))
+        return NULL;
+    float *values = mi_new((size_t)size, sizeof *values);
+    if (!values) {
+        mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");
+        return NULL;
+    }
+    for (int64_t i = 0; i < size; i++)
+        values[i] = value;
+    return mi_variable_add(&layer->model->variables, &layer->graph->error,
+                           mi_arena_format(&layer->graph->arena, "%s.%s", layer->name, name), MI_STATISTIC, MI_FLOAT, &shape,
+                           values);
+}
+
+mi_value *mi_layer_reshape(struct mi_layer *layer, mi_value *x, const int64_t *dims, int rank)
+{
+    int64_t target[MI_MAX_RANK] = {0}; /* 0: the batch, as it is */
+    for (int i = 0; i < rank; i++)
+        target[i + 1] = dims[i];
+    return mi_op2(layer->graph, "Reshape", x, mi_ints(layer->graph, target, rank + 1));
+}

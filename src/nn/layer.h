@@ -1,0 +1,88 @@
+/* What a layer type says: one row, read by the builder functions, the JSON reader and the writer alike.
+ *
+ * Adding a layer: a row in its family's file, named in table.c, and a prototype in layers.h. */
+#ifndef MICA_SRC_NN_LAYER_H
+#define MICA_SRC_NN_LAYER_H
+
+#include "nn/keys.h"
+#include "nn/model.h"
+
+#include <mica/layers.h>
+
+/* A layer that is being built. */
+struct mi_layer {
+    mica_model *model;
+    struct mi_graph *graph;
+    const struct mi_layer_type *type;
+    const char *name;
+};
+
+struct mi_layer_type {
+    const char *type;                /* "conv2d" */
+    const char *const *aliases;      /* other names in JSON; NULL-terminated; NULL: none */
+    size_t desc_size;                /* of the descriptor, which begins with const char *name */
+    const struct mi_key *keys;       /* how JSON says it */
+    int min_inputs, max_inputs;      /* max -1: any number */
+    /* Adds variables and nodes; NULL after an error. */
+    mi_value *(*build)(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
+    /* Where automatic names begin otherwise than with the type; NULL: they do not. */
+    const char *(*stem)(const void *desc);
+};
+
+extern const struct mi_layer_type *const mi_layer_types[]; /* NULL-terminated (table.c) */
+
+/* Descriptors of layers that have nothing but a name, or a shape. */
+struct mi_named {
+    const char *name;
+};
+struct mi_shaped {
+    const char *name;
+    mica_shape shape;
+};
+
+/* ---- For the public functions ---- */
+
+/* Adds a layer on nodes of one model; desc NULL: all defaults. */
+mica_node *mi_layer_add(const struct mi_layer_type *type, mica_node *const *x, int count, const void *desc);
+/* The same where there is no node yet. */
+mica_node *mi_layer_add_to(mica_model *model, const struct mi_layer_type *type, mica_node *const *x, int count,
+                           const void *desc);
+
+/* ---- For build functions ---- */
+
+/* Records `TYPE "NAME": ...` and gives NULL. */
+mi_value *mi_layer_fail(struct mi_layer *layer, mica_status status, const char *format, ...) MI_PRINTF(3, 4);
+/* The shape of a value without its batch, as text: "(3, 28, 28)". */
+const char *mi_layer_shape_text(struct mi_layer *layer, const mi_value *x);
+
+struct mi_parameter {
+    const char *name;                /* "weight": the variable is LAYER.weight */
+    int rank;
+    int64_t dim[4];
+    const mica_initializer *initializer;
+    const char *otherwise;           /* the initializer's default type */
+    double fan_in, fan_out;
+};
+mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *parameter);
+/* LAYER.name, a vector that Assign changes. */
+struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name, int64_t size, float value);
+
+/* x through an activation by name (NULL, "linear": x itself); alpha 0: the activation's default. Softmax is over `axis`. */
+mi_value *mi_layer_activation(struct mi_layer *layer, mi_value *x, const char *type, float alpha, int64_t axis);
+/* Whether there is such an activation; and the names of all, NULL-terminated, at most `limit` with their end. */
+bool mi_activation_exists(const struct mi_op *const *ops, const char *type);
+void mi_activation_names(struct mi_arena *arena, const char **names, size_t limit);
+
+/* A reshape of each sample. */
+mi_value *mi_layer_reshape(struct mi_layer *layer, mi_value *x, const int64_t *dims, int rank);
+
+/* ---- Initializers (initializers.c) ---- */
+
+extern const struct mi_key mi_initializer_keys[];
+
+/* Fills count values; false: there is no initializer of that name. The stream is the variable's own. */
+bool mi_initialize(const mica_initializer *initializer, const char *otherwise, double fan_in, double fan_out, uint64_t seed,
+                   uint64_t stream, float *values, size_t count);
+extern const char *const mi_initializer_names[];
+
+#endif

@@ -1,0 +1,217 @@
+/* Losses by name. A sample's loss is the mean over its outputs, a batch's the mean over its samples, as in Keras. */
+#include "nn/loss.h"
+
+#include <string.h>
+
+#define EPSILON 1e-7f /* Keras's: probabilities are clipped to [EPSILON, 1 - EPSILON] */
+
+static const struct mi_loss_row rows[] = {
+    {"mean_squared_error", MI_VALUES},
+    {"binary_crossentropy", MI_BINARY},
+    {"categorical_crossentropy", MI_CATEGORICAL},
+    {"sparse_categorical_crossentropy", MI_SPARSE},
+};
+
+/* The last is Keras's short form. */
+const char *const mi_loss_names[] = {"mean_squared_error", "binary_crossentropy", "categorical_crossentropy",
+                                     "sparse_categorical_crossentropy", "mse", NULL};
+
+const struct mi_loss_row *mi_loss_find(const char *name)
+{
+    if (strcmp(name, "mse") == 0)
+        name = "mean_squared_error";
+    for (size_t i = 0; i < MI_COUNT(rows); i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+/* ---- Choosing ---- */
+
+/* The node that made a value, behind moves that only rearrange it. */
+static const struct mi_node *maker(const mi_value *value)
+{
+    const struct mi_node *node = value->node;
+    while (node->inputs > 0 && node->in[0] && (strcmp(node->op->name, "Reshape") == 0 ||
+           strcmp(node->op->name, "Flatten") == 0 || strcmp(node->op->name, "Identity") == 0))
+        node = node->in[0]->node;
+    return node;
+}
+
+static bool is_op(const struct mi_node *node, const char *name)
+{
+    return strcmp(node->op->name, name) == 0;
+}
+
+static mica_status check_output(struct mi_error *error, const mi_value *output, const struct mi_loss_row *row)
+{
+    bool softmax = is_op(maker(output), "Softmax"), sigmoid = is_op(maker(output), "Sigmoid");
+    if (row->task == MI_BINARY && softmax)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the last layer is a softmax; it needs a sigmoid or logits",
+                       row->name);
+    if ((row->task == MI_CATEGORICAL || row->task == MI_SPARSE) && sigmoid)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the last layer is a sigmoid; it needs a softmax or logits",
+                       row->name);
+    if (row->task != MI_SPARSE && row->task != MI_CATEGORICAL)
+        return MICA_OK;
+    int rank = output->shape.rank;
+    if (rank != 2)
+        return mi_fail(error, MICA_SHAPE, "loss %s: the output has %d dimensions per sample, needs one: the classes",
+                       row->name, rank - 1);
+    if (output->shape.dim[1].b < 2)
+        return mi_fail(error, MICA_SHAPE, "loss %s: the output has %lld class, needs at least 2 (one unit with a sigmoid "
+                       "goes with binary_crossentropy)", row->name, (long long)output->shape.dim[1].b);
+    return MICA_OK;
+}
+
+mica_status mi_loss_choose(struct mi_error *error, const struct mi_graph *graph, const char *name, int from_logits,
+                           struct mi_loss *loss)
+{
+    const mi_value *output = mi_model_output(graph, NULL);
+    if (!name)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "the loss is missing");
+    loss->row = mi_loss_find(name);
+    if (!loss->row) {
+        const char *nearest = mi_nearest(name, mi_loss_names);
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "there is no loss \"%.80s\"%s%s%s", name,
+                       nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    }
+    if (!output)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the model has no output", name);
+    MI_TRY(check_output(error, output, loss->row));
+    bool probabilities = is_op(maker(output), "Softmax") || is_op(maker(output), "Sigmoid");
+    if (loss->row->task == MI_VALUES) {
+        if (from_logits > 0)
+            return mi_fail(error, MICA_INVALID_ARGUMENT, "from_logits goes with cross-entropies, not with %s", name);
+        loss->from_logits = false;
+        return MICA_OK;
+    }
+    if (from_logits > 0 && probabilities)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "from_logits is true, but the last layer ends in a %s",
+                       is_op(maker(output), "Softmax") ? "softmax" : "sigmoid");
+    if (from_logits < 0 && !probabilities)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "from_logits is false, but the last layer ends in neither a softmax nor "
+                       "a sigmoid");
+    loss->from_logits = !probabilities;
+    return MICA_OK;
+}
+
+/* ---- Labels ---- */
+
+/* Classes (n) as the values that an output of shape (n, C) should have: one-hot, or the number itself where C is 1. */
+static mi_value *class_values(struct mi_graph *graph, const mi_value *output, mi_value *labels)
+{
+    const struct mi_attribute to_float = MI_INT("to", MI_FLOAT);
+    struct mi_shape sample = output->shape;
+    int64_t column[MI_MAX_RANK] = {0};
+    for (int i = 1; i < sample.rank; i++)
+        column[i] = 1;
+    mi_value *wide = mi_op2(graph, "Reshape", labels, mi_ints(graph, column, sample.rank));
+    if (mi_shape_count(&sample, 1) == 1)
+        return mi_apply(graph, "Cast", &wide, 1, &to_float, 1);
+    if (sample.rank != 2) {
+        mi_fail(&graph->error, MICA_SHAPE, "labels are class indices, the output has shape %s: they need a row of classes",
+                mi_shape_text(&graph->arena, &sample));
+        return NULL;
+    }
+    mi_value *shape_giver = mi_model_output(graph, NULL);
+    mi_value *index = mi_apply(graph, "Index", &shape_giver, 1, (const struct mi_attribute[]){MI_INT("axis", 1)}, 1);
+    mi_value *hot = mi_op2(graph, "Equal", index, wide);
+    return mi_apply(graph, "Cast", &hot, 1, &to_float, 1);
+}
+
+static mi_value *label_input(struct mi_graph *graph, const mi_value *output, enum mi_labels labels)
+{
+    struct mi_shape rows_only = {.rank = 1, .dim = {mi_batch()}};
+    if (labels == MI_LABELS_CLASSES)
+        return mi_input(graph, "labels", MI_INT32, &rows_only);
+    return mi_input(graph, "labels", MI_FLOAT, &output->shape);
+}
+
+/* ---- Losses ---- */
+
+/* The mean over a sample's outputs, summed over the samples. */
+static mi_value *sum_of_means(struct mi_graph *graph, mi_value *each)
+{
+    int64_t axes[MI_MAX_RANK];
+    int rank = each ? each->shape.rank : 0;
+    for (int i = 1; i < rank; i++)
+        axes[i - 1] = i;
+    if (rank > 1)
+        each = mi_apply(graph, "ReduceMean", (mi_value *const[]){each, mi_ints(graph, axes, rank - 1)}, 2,
+                        (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
+    return mi_apply(graph, "ReduceSum", &each, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
+}
+
+static mi_value *squared_error(struct mi_graph *graph, mi_value *output, mi_value *targets)
+{
+    return sum_of_means(graph, mi_op2(graph, "SquaredError", output, targets));
+}
+
+static mi_value *binary(struct mi_graph *graph, mi_value *output, mi_value *targets, bool from_logits)
+{
+    if (from_logits)
+        return sum_of_means(graph, mi_op2(graph, "BinaryCrossEntropyWithLogits", output, targets));
+    return sum_of_means(graph, mi_apply(graph, "BinaryCrossEntropy", (mi_value *const[]){output, targets}, 2,
+                                        (const struct mi_attribute[]){MI_REAL("epsilon", EPSILON)}, 1));
+}
+
+static mi_value *categorical(struct mi_graph *graph, mi_value *output, mi_value *targets, bool from_logits)
+{
+    mi_value *each = mi_apply(graph, "CategoricalCrossEntropy", (mi_value *const[]){output, targets}, 2,
+                              (const struct mi_attribute[]){MI_INT("axis", 1), MI_INT("from_logits", from_logits),
+                                                            MI_REAL("epsilon", EPSILON)}, 3);
+    return sum_of_means(graph, each);
+}
+
+static mi_value *sparse(struct mi_graph *graph, mi_value *output, mi_value *labels, bool from_logits)
+{
+    const struct mi_attribute sum = MI_TEXT("reduction", "sum");
+    const char *op = from_logits ? "SoftmaxCrossEntropyLoss" : "NegativeLogLikelihoodLoss";
+    if (!from_logits)
+        output = mi_apply(graph, "LogProbability", &output, 1, (const struct mi_attribute[]){MI_REAL("epsilon", EPSILON)}, 1);
+    return mi_apply(graph, op, (mi_value *const[]){output, labels}, 2, &sum, 1);
+}
+
+/* Where the output is a softmax or sigmoid itself, the loss is taken of what went in: the same number, without the
+ * cancellation that probabilities near 0 and 1 suffer from. */
+static mi_value *loss_argument(mi_value *output, const struct mi_loss *loss, bool *from_logits)
+{
+    const struct mi_node *node = output->node;
+    *from_logits = loss->from_logits;
+    if (loss->row->task == MI_VALUES || loss->from_logits)
+        return output;
+    int64_t axis = mi_attribute_int(node, "axis", -1);
+    bool softmax = is_op(node, "Softmax") && (axis == -1 || axis == output->shape.rank - 1);
+    if (!softmax && !is_op(node, "Sigmoid"))
+        return output;
+    *from_logits = true;
+    return node->in[0];
+}
+
+mica_status mi_loss_add(struct mi_graph *graph, const struct mi_loss *loss, enum mi_labels labels,
+                        struct mi_loss_nodes *nodes)
+{
+    bool from_logits;
+    mi_value *output = nodes->output = mi_model_output(graph, NULL);
+    if (loss->row->task == MI_SPARSE && labels != MI_LABELS_CLASSES)
+        return mi_fail(&graph->error, MICA_DATA, "loss %s: the labels are values, it needs class indices", loss->row->name);
+    graph->scope = "loss";
+    nodes->labels = label_input(graph, output, labels);
+    mi_value *argument = loss_argument(output, loss, &from_logits), *targets = nodes->labels;
+    bool as_sparse = loss->row->task == MI_SPARSE || (loss->row->task == MI_CATEGORICAL && labels == MI_LABELS_CLASSES);
+    if (labels == MI_LABELS_CLASSES && !as_sparse)
+        targets = class_values(graph, output, nodes->labels);
+    if (as_sparse)
+        nodes->sum = sparse(graph, argument, nodes->labels, from_logits);
+    else if (loss->row->task == MI_BINARY)
+        nodes->sum = binary(graph, argument, targets, from_logits);
+    else if (loss->row->task == MI_CATEGORICAL)
+        nodes->sum = categorical(graph, argument, targets, from_logits);
+    else
+        nodes->sum = squared_error(graph, argument, targets);
+    nodes->mean = mi_apply(graph, "DivideByCount", &nodes->sum, 1,
+                           (const struct mi_attribute[]){MI_INT("per_n", 1), MI_INT("fixed", 0)}, 2);
+    graph->scope = NULL;
+    return graph->error.status;
+}

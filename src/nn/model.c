@@ -1,0 +1,308 @@
+/* A model's life, its errors, and its variables. */
+#include "nn/model.h"
+#include "nn/layer.h"
+#include "ops/ops.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+mica_status mi_model_fail(mica_model *model, mica_status status, const char *format, ...)
+{
+    char text[sizeof model->error.text];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    mi_fail(&model->error, status, "%s%s", model->place ? model->place : "", text);
+    mi_error_report(&model->device->error, &model->error);
+    return status;
+}
+
+mica_status mi_model_check(mica_model *model)
+{
+    if (model->error.status == MICA_OK && model->graph->error.status != MICA_OK)
+        mi_model_fail(model, model->graph->error.status, "%s", model->graph->error.text);
+    if (model->error.status == MICA_OK && model->graph->arena.failed)
+        mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
+    return model->error.status;
+}
+
+/* ---- Life ---- */
+
+mica_model *mica_model_create(mica_device *device, const mica_model_desc *desc)
+{
+    if (!device)
+        return NULL;
+    mica_model *model = mi_new(1, sizeof *model);
+    if (!model) {
+        mi_out_of_memory(&device->error);
+        return NULL;
+    }
+    model->device = device;
+    model->seed = desc ? desc->seed : 0;
+    model->graph = mi_graph_create(mi_ops, &model->variables);
+    model->description = cJSON_CreateArray();
+    if (!model->graph || !model->description) {
+        mi_out_of_memory(&device->error);
+        mica_model_destroy(model);
+        return NULL;
+    }
+    model->graph->owner = model;
+    if (!device->context) /* it was not opened, and says why */
+        mi_error_report(&model->error, &device->error);
+    return model;
+}
+
+void mi_model_drop_predictor(mica_model *model)
+{
+    mica_plan_destroy(model->predictor);
+    model->predictor = NULL;
+    model->predictor_batch = 0;
+}
+
+static void class_names_free(mica_model *model)
+{
+    for (int i = 0; i < model->class_count && model->class_names; i++)
+        free(model->class_names[i]);
+    free(model->class_names);
+    model->class_names = NULL;
+    model->class_count = 0;
+}
+
+void mica_model_destroy(mica_model *model)
+{
+    if (!model)
+        return;
+    mi_model_drop_predictor(model);
+    mi_store_destroy(model->store);
+    mi_graph_destroy(model->graph);
+    mi_variables_destroy(&model->variables);
+    cJSON_Delete(model->description);
+    class_names_free(model);
+    free(model->layers);
+    free(model->loss);
+    free(model->preprocess);
+    free(model->place);
+    free(model);
+}
+
+mica_status mica_model_status(const mica_model *model)
+{
+    return model ? model->error.status : MICA_OUT_OF_MEMORY;
+}
+
+const char *mica_model_error(const mica_model *model)
+{
+    return model ? model->error.text : mica_status_text(MICA_OUT_OF_MEMORY);
+}
+
+void mica_free(void *memory)
+{
+    free(memory);
+}
+
+/* ---- Outputs and shapes ---- */
+
+mica_node *mica_output(mica_model *model, const char *name, mica_node *node)
+{
+    if (!model || !node || model->error.status != MICA_OK)
+        return NULL;
+    if (node->node->graph != model->graph) {
+        mi_model_fail(model, MICA_INVALID_ARGUMENT, "output \"%s\": this is a node of another model", name ? name : "output");
+        return NULL;
+    }
+    mi_value *value = mi_output(model->graph, name ? name : "output", node);
+    return mi_model_check(model) == MICA_OK ? value : NULL;
+}
+
+mica_shape mica_node_shape(const mica_node *node)
+{
+    mica_shape shape = {.rank = -1};
+    if (!node)
+        return shape;
+    shape.rank = node->shape.rank ? node->shape.rank - 1 : 0;
+    for (int i = 0; i < shape.rank; i++)
+        shape.dim[i] = node->shape.dim[i + 1].b;
+    return shape;
+}
+
+mi_value *mi_model_output(const struct mi_graph *copy, const char *name)
+{
+    for (size_t i = 0; i < copy->output_count; i++)
+        if (!name || strcmp(copy->outputs[i]->name, name) == 0)
+            return copy->outputs[i]->node->in[0]; /* the output itself is an Identity */
+    return NULL;
+}
+
+/* ---- Plans ---- */
+
+mica_status mi_model_store(mica_model *model, struct mi_store **store)
+{
+    if (!model->store)
+        MI_TRY(mi_store_create(model->device, &model->variables, &model->store));
+    *store = model->store;
+    return MICA_OK;
+}
+
+mica_status mi_model_graph(mica_model *model, bool training, struct mi_graph **copy)
+{
+    *copy = NULL;
+    MI_TRY(mi_model_check(model));
+    if (model->graph->output_count == 0)
+        return mi_model_fail(model, MICA_INVALID_ARGUMENT, "the model has no output: mica_output declares one");
+    struct mi_error error = {0};
+    *copy = mi_graph_copy(model->graph, &error);
+    if (!*copy)
+        return mi_error_report(&model->device->error, &error);
+    (*copy)->training = training;
+    return MICA_OK;
+}
+
+/* A plan that holds nothing but an error, so that the caller has somewhere to read it. */
+static mica_plan *failed_plan(mica_model *model)
+{
+    mica_plan *plan = NULL;
+    struct mi_graph *empty = mi_graph_create(mi_ops, &model->variables);
+    if (!empty)
+        return NULL;
+    mi_error_report(&empty->error, model->error.status ? &model->error : &model->device->error);
+    mi_plan_create(&(struct mi_plan_desc){.device = model->device, .graph = empty, .batch = 1}, &plan);
+    return plan;
+}
+
+mica_plan *mica_compile(mica_model *model, const mica_plan_desc *desc)
+{
+    struct mi_graph *graph = NULL;
+    struct mi_store *store = NULL;
+    mica_plan *plan = NULL;
+    int64_t batch = desc && desc->batch ? desc->batch : 1;
+    if (!model)
+        return NULL;
+    if (mi_model_graph(model, false, &graph) != MICA_OK || mi_model_store(model, &store) != MICA_OK) {
+        mi_graph_destroy(graph);
+        return failed_plan(model);
+    }
+    mi_plan_create(&(struct mi_plan_desc){.device = model->device, .store = store, .graph = graph, .batch = batch}, &plan);
+    return plan;
+}
+
+/* ---- Variables ---- */
+
+bool mi_variable_in_files(const struct mi_variable *variable)
+{
+    return variable->role == MI_PARAMETER || variable->role == MI_STATISTIC;
+}
+
+int mica_model_variable_count(const mica_model *model)
+{
+    int count = 0;
+    for (size_t i = 0; model && i < model->variables.count; i++)
+        count += mi_variable_in_files(model->variables.list[i]);
+    return count;
+}
+
+static struct mi_variable *variable_at(const mica_model *model, int index)
+{
+    for (size_t i = 0; model && index >= 0 && i < model->variables.count; i++)
+        if (mi_variable_in_files(model->variables.list[i]) && index-- == 0)
+            return model->variables.list[i];
+    return NULL;
+}
+
+const char *mica_model_variable_name(const mica_model *model, int i)
+{
+    const struct mi_variable *variable = variable_at(model, i);
+    return variable ? variable->name : NULL;
+}
+
+mica_shape mica_model_variable_shape(const mica_model *model, int i)
+{
+    const struct mi_variable *variable = variable_at(model, i);
+    mica_shape shape = {.rank = variable ? variable->shape.rank : -1};
+    for (int k = 0; k < shape.rank; k++)
+        shape.dim[k] = variable->shape.dim[k].b;
+    return shape;
+}
+
+int64_t mica_model_parameter_count(const mica_model *model)
+{
+    int64_t count = 0;
+    for (size_t i = 0; model && i < model->variables.count; i++)
+        if (model->variables.list[i]->role == MI_PARAMETER)
+            count += (int64_t)mi_variable_count(model->variables.list[i]);
+    return count;
+}
+
+static mica_status find_variable(mica_model *model, const char *name, const float *values, size_t count,
+                                 struct mi_variable **out)
+{
+    struct mi_error *error = &model->device->error;
+    struct mi_variable *variable = name ? mi_variable_find(&model->variables, name) : NULL;
+    if (!variable || !mi_variable_in_files(variable))
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "the model has no variable \"%s\"", name ? name : "(null)");
+    if (!values || mi_variable_count(variable) != count)
+        return mi_fail(error, MICA_SHAPE, "variable \"%s\" has %zu elements, not %zu", name, mi_variable_count(variable),
+                       count);
+    *out = variable;
+    return MICA_OK;
+}
+
+mica_status mica_model_read(mica_model *model, const char *name, float *values, size_t count)
+{
+    struct mi_variable *variable = NULL;
+    struct mi_store *store = NULL;
+    if (!model)
+        return MICA_INVALID_ARGUMENT;
+    MI_TRY(mi_model_check(model));
+    MI_TRY(find_variable(model, name, values, count, &variable));
+    MI_TRY(mi_model_store(model, &store));
+    return mi_store_read(store, variable, values);
+}
+
+mica_status mica_model_write(mica_model *model, const char *name, const float *values, size_t count)
+{
+    struct mi_variable *variable = NULL;
+    struct mi_store *store = NULL;
+    if (!model)
+        return MICA_INVALID_ARGUMENT;
+    MI_TRY(mi_model_check(model));
+    MI_TRY(find_variable(model, name, values, count, &variable));
+    MI_TRY(mi_model_store(model, &store));
+    return mi_store_write(store, variable, values);
+}
+
+/* ---- What training leaves behind ---- */
+
+static mica_status replace_text(mica_model *model, char **text, const char *with)
+{
+    char *copy = with ? mi_strdup(with) : NULL;
+    if (with && !copy)
+        return mi_out_of_memory(&model->device->error);
+    free(*text);
+    *text = copy;
+    return MICA_OK;
+}
+
+mica_status mi_model_set_loss(mica_model *model, const char *loss, int from_logits)
+{
+    model->from_logits = from_logits;
+    return replace_text(model, &model->loss, loss);
+}
+
+mica_status mi_model_set_data(mica_model *model, const char *preprocess, const char *const *class_names, int count)
+{
+    MI_TRY(replace_text(model, &model->preprocess, preprocess));
+    class_names_free(model);
+    model->class_names = mi_new((size_t)count, sizeof *model->class_names);
+    if (!model->class_names)
+        return mi_out_of_memory(&model->device->error);
+    model->class_count = count;
+    for (int i = 0; i < count; i++) {
+        model->class_names[i] = mi_strdup(class_names[i]);
+        if (!model->class_names[i])
+            return mi_out_of_memory(&model->device->error);
+    }
+    return MICA_OK;
+}

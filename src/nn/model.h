@@ -1,0 +1,75 @@
+/* A model: its graph and variables, the layers as they were described, and what prediction needs besides. */
+#ifndef MICA_SRC_NN_MODEL_H
+#define MICA_SRC_NN_MODEL_H
+
+#include "compile/plan.h"
+#include "graph/op.h"
+
+#include <cjson/cJSON.h>
+
+struct mi_layer_type;
+
+/* One layer of a model, in the order of description. */
+struct mi_layer_record {
+    const char *name;                 /* in the graph's arena */
+    const struct mi_layer_type *type;
+    mi_value *value;                  /* its output */
+};
+
+struct mica_model {
+    mica_device *device;
+    struct mi_error error;            /* of the calls that built it */
+    uint64_t seed;
+    struct mi_graph *graph;
+    struct mi_variables variables;
+    struct mi_store *store;           /* NULL until the device is first needed */
+    struct mi_layer_record *layers;
+    size_t layer_count, layer_capacity;
+    cJSON *description;               /* the list of layers, as a model file holds it */
+    bool loading;                     /* values will come from a file: initializers are skipped ... */
+    uint64_t room;                    /* ... and so many elements are in it at most */
+    char *place;                      /* of the layer being read from JSON, before its errors: "layers[3]: "; else NULL */
+
+    /* What prediction needs; set by training, saved with the model. */
+    char *loss;                       /* NULL: never trained */
+    int from_logits;                  /* as mica_fit_desc has it */
+    char *preprocess;                 /* JSON of src/data; NULL: none */
+    char **class_names;
+    int class_count;
+
+    struct mica_plan *predictor;      /* for mica_predict, kept between calls */
+    int64_t predictor_batch;
+};
+
+/* ---- Errors ---- */
+
+/* Records the first error of building, before it the place in the JSON; reports it to the device. */
+mica_status mi_model_fail(mica_model *model, mica_status status, const char *format, ...) MI_PRINTF(3, 4);
+/* Takes over what the graph recorded, if anything. Returns the model's status. */
+mica_status mi_model_check(mica_model *model);
+
+/* ---- Parts ---- */
+
+/* The store, made when first asked for. */
+mica_status mi_model_store(mica_model *model, struct mi_store **store);
+/* A copy of the graph with the model's errors checked: it has an output and none of its calls failed. */
+mica_status mi_model_graph(mica_model *model, bool training, struct mi_graph **copy);
+/* The value that the model's output `name` (NULL: the first) shows, in a copy of its graph. */
+mi_value *mi_model_output(const struct mi_graph *copy, const char *name);
+const struct mi_layer_record *mi_model_layer(const mica_model *model, const char *name);
+/* Whether a variable is in files. */
+bool mi_variable_in_files(const struct mi_variable *variable);
+
+/* Sets the loss and the class names and preprocessing; texts are copied. */
+mica_status mi_model_set_loss(mica_model *model, const char *loss, int from_logits);
+mica_status mi_model_set_data(mica_model *model, const char *preprocess, const char *const *class_names, int count);
+void mi_model_drop_predictor(mica_model *model);
+
+/* ---- JSON (json.c) ---- */
+
+/* {"layers": [...], "outputs": {...}} of the model as it stands; the caller deletes it. NULL: out of memory. */
+cJSON *mi_model_describe(const mica_model *model);
+/* mica_model_add_json on a parsed object. `place` stands before "layers[i]" in errors ("model." in a job; else ""). */
+mica_status mi_model_add_layers(mica_model *model, const cJSON *json, const char *place);
+
+#endif

@@ -1,0 +1,166 @@
+/* Inputs, and layers that only change a sample's shape: flatten, reshape, permute. */
+#include "nn/layer.h"
+
+#include <string.h>
+
+static const struct mi_key no_keys[] = {{0}};
+
+/* ---- Input ---- */
+
+struct input_desc {
+    const char *name;
+    mica_shape shape;
+    bool integer;
+};
+
+/* Whole numbers come as float32 too, exact up to 2^24, so that all inputs are of one type. */
+static mi_value *build_input(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
+{
+    (void)x, (void)count;
+    const struct input_desc *desc = given;
+    struct mi_shape shape = {.rank = desc->shape.rank + 1, .dim = {mi_batch()}};
+    if (desc->shape.rank < 0 || desc->shape.rank >= MI_MAX_RANK)
+        return mi_layer_fail(layer, MICA_SHAPE, "a sample has 0 to %d dimensions, not %d", MI_MAX_RANK - 1,
+                             desc->shape.rank);
+    for (int i = 0; i < desc->shape.rank; i++) {
+        if (desc->shape.dim[i] < 1)
+            return mi_layer_fail(layer, MICA_SHAPE, "dimension %d is %lld, must be at least 1", i,
+                                 (long long)desc->shape.dim[i]);
+        shape.dim[i + 1] = mi_fixed(desc->shape.dim[i]);
+    }
+    if (mi_shape_count(&shape, 1) < 0)
+        return mi_layer_fail(layer, MICA_SHAPE, "a sample of shape %s is too large",
+                             mi_shape_text(&layer->graph->arena, &shape));
+    mi_value *value = mi_input(layer->graph, layer->name, MI_FLOAT, &shape);
+    if (!desc->integer || !value)
+        return value;
+    return mi_apply(layer->graph, "Cast", &value, 1, (const struct mi_attribute[]){MI_INT("to", MI_INT32)}, 1);
+}
+
+static const struct mi_key input_keys[] = {
+    MI_KEY_WITH(struct input_desc, "shape", MI_KEY_SHAPE, shape, .required = true, MI_KEY_AT_LEAST(1)),
+    MI_KEY(struct input_desc, "integer", MI_KEY_BOOL, integer),
+    {0},
+};
+
+const struct mi_layer_type mi_layer_input = {
+    .type = "input", .desc_size = sizeof(struct input_desc), .keys = input_keys, .build = build_input};
+
+mica_node *mica_input(mica_model *model, const char *name, mica_shape shape)
+{
+    return mi_layer_add_to(model, &mi_layer_input, NULL, 0, &(struct input_desc){name, shape, false});
+}
+
+mica_node *mica_input_integer(mica_model *model, const char *name, mica_shape shape)
+{
+    return mi_layer_add_to(model, &mi_layer_input, NULL, 0, &(struct input_desc){name, shape, true});
+}
+
+/* ---- Flatten ---- */
+
+static mi_value *build_flatten(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
+{
+    (void)count, (void)desc;
+    return mi_apply(layer->graph, "Flatten", x, 1, (const struct mi_attribute[]){MI_INT("axis", 1)}, 1);
+}
+
+const struct mi_layer_type mi_layer_flatten = {
+    .type = "flatten", .desc_size = sizeof(struct mi_named), .keys = no_keys, .min_inputs = 1, .max_inputs = 1,
+    .build = build_flatten};
+
+mica_node *mica_flatten(mica_node *x, const char *name)
+{
+    return mi_layer_add(&mi_layer_flatten, &x, 1, &(struct mi_named){name});
+}
+
+/* ---- Reshape ---- */
+
+/* Fills the one -1 of a target. */
+static bool complete_target(struct mi_layer *layer, const mi_value *x, const mica_shape *target, int64_t *dims)
+{
+    struct mi_shape known = {.rank = 0};
+    int free_at = -1, frees = 0;
+    for (int i = 0; i < target->rank; i++) {
+        dims[i] = target->dim[i];
+        if (dims[i] == -1) {
+            free_at = i;
+            frees++;
+        } else {
+            known.dim[known.rank++] = mi_fixed(dims[i]);
+        }
+    }
+    int64_t have = mi_shape_count(&x->shape, 1), rest = mi_shape_count(&known, 0);
+    if (frees == 1 && rest > 0 && have % rest == 0)
+        dims[free_at] = have / rest;
+    else if (frees || rest != have) {
+        mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, %lld elements; target_shape holds %lld%s",
+                      mi_layer_shape_text(layer, x), (long long)have, (long long)rest,
+                      frees > 1 ? " and more than one -1" : frees ? " times a free dimension" : "");
+        return false;
+    }
+    return true;
+}
+
+static mi_value *build_reshape(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
+{
+    (void)count;
+    const struct mi_shaped *desc = given;
+    int64_t dims[MI_MAX_RANK];
+    if (desc->shape.rank < 1 || desc->shape.rank >= MI_MAX_RANK)
+        return mi_layer_fail(layer, MICA_SHAPE, "target_shape has 1 to %d dimensions, not %d", MI_MAX_RANK - 1,
+                             desc->shape.rank);
+    for (int i = 0; i < desc->shape.rank; i++)
+        if (desc->shape.dim[i] < 1 && desc->shape.dim[i] != -1)
+            return mi_layer_fail(layer, MICA_SHAPE, "dimension %d of target_shape is %lld", i,
+                                 (long long)desc->shape.dim[i]);
+    return complete_target(layer, x[0], &desc->shape, dims) ? mi_layer_reshape(layer, x[0], dims, desc->shape.rank) : NULL;
+}
+
+static const struct mi_key reshape_keys[] = {
+    MI_KEY_WITH(struct mi_shaped, "target_shape", MI_KEY_SHAPE, shape, .required = true, MI_KEY_AT_LEAST(-1)),
+    {0},
+};
+
+const struct mi_layer_type mi_layer_reshape_row = {
+    .type = "reshape", .desc_size = sizeof(struct mi_shaped), .keys = reshape_keys, .min_inputs = 1, .max_inputs = 1,
+    .build = build_reshape};
+
+mica_node *mica_reshape(mica_node *x, const char *name, mica_shape target)
+{
+    return mi_layer_add(&mi_layer_reshape_row, &x, 1, &(struct mi_shaped){name, target});
+}
+
+/* ---- Permute ---- */
+
+static mi_value *build_permute(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
+{
+    (void)count;
+    const struct mi_shaped *desc = given;
+    int64_t order[MI_MAX_RANK] = {0};
+    int rank = x[0]->shape.rank;
+    unsigned seen = 1;
+    if (desc->shape.rank != rank - 1)
+        return mi_layer_fail(layer, MICA_SHAPE, "dims has %d axes, a sample of the input has %d", desc->shape.rank, rank - 1);
+    for (int i = 1; i < rank; i++) {
+        int64_t axis = desc->shape.dim[i - 1];
+        if (axis < 1 || axis >= rank || (seen & 1u << axis))
+            return mi_layer_fail(layer, MICA_SHAPE, "dims must hold each of 1 to %d once, axes count from 1", rank - 1);
+        seen |= 1u << axis;
+        order[i] = axis;
+    }
+    return mi_apply(layer->graph, "Transpose", x, 1, (const struct mi_attribute[]){MI_INTS("perm", order, rank)}, 1);
+}
+
+static const struct mi_key permute_keys[] = {
+    MI_KEY_WITH(struct mi_shaped, "dims", MI_KEY_SHAPE, shape, .required = true, MI_KEY_AT_LEAST(1)),
+    {0},
+};
+
+const struct mi_layer_type mi_layer_permute = {
+    .type = "permute", .desc_size = sizeof(struct mi_shaped), .keys = permute_keys, .min_inputs = 1, .max_inputs = 1,
+    .build = build_permute};
+
+mica_node *mica_permute(mica_node *x, const char *name, mica_shape dims)
+{
+    return mi_layer_add(&mi_layer_permute, &x, 1, &(struct mi_shaped){name, dims});
+}

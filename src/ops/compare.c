@@ -1,0 +1,65 @@
+/* Comparisons, logic, choice and conversion, element by element. Truth values are bool: 0 or 1. */
+#include "ops/ops.h"
+
+static mica_status infer_comparison(struct mi_node *node)
+{
+    MI_TRY(mi_same_types(node));
+    return mi_infer_broadcast(node, MI_BOOL);
+}
+
+static mica_status infer_logic(struct mi_node *node)
+{
+    if (node->in[0]->type != MI_BOOL)
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type %s, it must be bool", mi_types[node->in[0]->type].name);
+    return infer_comparison(node);
+}
+
+MI_MAP_ROW(Equal, 2, infer_comparison, .expr = {"a == b"});
+MI_MAP_ROW(Greater, 2, infer_comparison, .expr = {"a > b"});
+MI_MAP_ROW(Less, 2, infer_comparison, .expr = {"a < b"});
+MI_MAP_ROW(GreaterOrEqual, 2, infer_comparison, .expr = {"a >= b"});
+MI_MAP_ROW(LessOrEqual, 2, infer_comparison, .expr = {"a <= b"});
+MI_MAP_ROW(And, 2, infer_logic, .expr = {"a && b"});
+MI_MAP_ROW(Or, 2, infer_logic, .expr = {"a || b"});
+MI_MAP_ROW(Not, 1, infer_logic, .expr = {"!x"});
+
+static mica_status infer_where(struct mi_node *node)
+{
+    if (node->in[0]->type != MI_BOOL)
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "condition has type %s, it must be bool",
+                          mi_types[node->in[0]->type].name);
+    if (node->in[1]->type != node->in[2]->type)
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input 1 has type %s, input 2 has type %s",
+                          mi_types[node->in[1]->type].name, mi_types[node->in[2]->type].name);
+    return mi_infer_broadcast(node, node->in[1]->type);
+}
+MI_MAP_ROW(Where, 3, infer_where, .expr = {"a ? b : c"}, .grad = {NULL, "a ? g : 0", "a ? 0 : g"});
+
+/* Heaviside's function with 0 at 0; its derivative is 0 wherever it has one. */
+MI_MAP_ROW(Step, 1, NULL, .expr = {"x > 0 ? 1 : x != x ? x : 0"});
+
+/* Attribute `to`: a number of enum mi_type. Floats are truncated towards zero; bool is whether x differs from 0. */
+static mica_status infer_cast(struct mi_node *node)
+{
+    int64_t to = mi_attribute_int(node, "to", -1);
+    if (to < 0 || to >= MI_TYPES)
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "attribute \"to\" is %lld, it must be an element type, 0 to %d",
+                          (long long)to, MI_TYPES - 1);
+    MI_TRY(mi_set_attribute(node, MI_INT("to_bool", to == MI_BOOL)));
+    mi_infer_output(node, 0, (enum mi_type)to, &node->in[0]->shape);
+    return MICA_OK;
+}
+
+static mica_status gradient_cast(struct mi_node *node, mi_value *const *dy, mi_value **dx)
+{
+    enum mi_type from = node->in[0]->type;
+    if (!mi_is_float(from) || !mi_is_float(node->out[0]->type))
+        dx[0] = NULL;
+    else
+        dx[0] = MI_APPLY(node->graph, "Cast", ((mi_value *[]){dy[0]}), MI_INT("to", from));
+    return node->graph->error.status;
+}
+
+const struct mi_op mi_op_Cast = {
+    .name = "Cast", .kind = MI_MAP, .min_inputs = 1, .max_inputs = 1, .outputs = 1, .infer = infer_cast,
+    .gradient = gradient_cast, .map = &(const struct mi_map_rule){.expr = {"to_bool ? x != 0 : x"}}};

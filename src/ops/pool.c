@@ -1,0 +1,245 @@
+/* Pooling, made of two moves of Mica's own and reductions, which fuse into one kernel:
+ *
+ *   Window    x (N, C, H...) -> (N, C, P..., R...)     place p * stride + r * dilation - pad of x, or the fill
+ *   Unwindow  y (N, C, P...) -> (N, C, H..., R...)     window (h + pad - r * dilation) / stride of y where that divides
+ *
+ * Window then a reduction over R is the pool; Unwindow then a sum over R gathers what an input place owes to its windows,
+ * so the gradient needs no atomics and no order of arrival. */
+#include "ops/ops.h"
+#include "ops/window.h"
+
+#include <math.h>
+
+/* ---- The two moves ---- */
+
+static mica_status infer_window(struct mi_node *node)
+{
+    struct mi_window window;
+    const struct mi_shape *x = &node->in[0]->shape;
+    MI_TRY(mi_window_infer(node, x, NULL, &window));
+    struct mi_shape out = {.rank = 2 + 2 * window.axes, .dim = {x->dim[0], x->dim[1]}};
+    for (int i = 0; i < window.axes; i++) {
+        out.dim[2 + i] = mi_fixed(window.out[i]);
+        out.dim[2 + window.axes + i] = mi_fixed(window.kernel[i]);
+    }
+    mi_infer_output(node, 0, node->in[0]->type, &out);
+    return MICA_OK;
+}
+
+/* "left && right", or the one there is. */
+static const char *both(struct mi_arena *arena, const char *left, const char *right)
+{
+    return left ? mi_arena_format(arena, "%s && %s", left, right) : right;
+}
+
+static int move_window(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+{
+    struct mi_window w;
+    mi_window_get(node, &node->in[0]->shape, &node->out[0]->shape, &w);
+    *access = (struct mi_access){.value = node->in[0], .index = {index[0], index[1]}};
+    bool inside = mi_window_inside(&w);
+    for (int i = 0; i < w.axes; i++) {
+        const char *place = mi_arena_format(arena, "((%s) * %lld + (%s) * %lld - %lld)", index[2 + i], (long long)w.stride[i],
+                                            index[2 + w.axes + i], (long long)w.dilation[i], (long long)w.before[i]);
+        access->index[2 + i] = place;
+        if (!inside)
+            access->guard = both(arena, access->guard, mi_arena_format(arena, "%s >= 0 && %s < %lld", place, place,
+                                                                       (long long)w.in[i]));
+    }
+    return 1;
+}
+
+/* Attributes shape and shape_n: of the pool's input. */
+static mica_status infer_unwindow(struct mi_node *node)
+{
+    struct mi_shape out;
+    int axes = 0;
+    const int64_t *kernel = mi_attribute_ints(node, "kernel_shape", &axes);
+    if (!kernel || !mi_get_shape(node, &out) || out.rank != axes + 2 || out.rank + axes > MI_MAX_RANK)
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "attributes kernel_shape and shape do not fit together");
+    for (int i = 0; i < axes; i++)
+        out.dim[out.rank++] = mi_fixed(kernel[i]);
+    mi_infer_output(node, 0, node->in[0]->type, &out);
+    return MICA_OK;
+}
+
+static int move_unwindow(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+{
+    struct mi_window w;
+    mi_window_get(node, &node->out[0]->shape, &node->in[0]->shape, &w);
+    *access = (struct mi_access){.value = node->in[0], .index = {index[0], index[1]}};
+    for (int i = 0; i < w.axes; i++) {
+        const char *place = mi_arena_format(arena, "((%s) + %lld - (%s) * %lld)", index[2 + i], (long long)w.before[i],
+                                            index[2 + w.axes + i], (long long)w.dilation[i]);
+        const char *guard = mi_arena_format(arena, "%s >= 0 && %s < %lld", place, place, (long long)(w.out[i] * w.stride[i]));
+        if (w.stride[i] > 1)
+            guard = mi_arena_format(arena, "%s && %s %% %lld == 0", guard, place, (long long)w.stride[i]);
+        access->guard = both(arena, access->guard, guard);
+        access->index[2 + i] = mi_arena_format(arena, "(%s / %lld)", place, (long long)w.stride[i]);
+    }
+    return 1;
+}
+
+const struct mi_op mi_op_Window = {.name = "Window", .kind = MI_MOVE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
+                                   .infer = infer_window, .move = move_window};
+const struct mi_op mi_op_Unwindow = {.name = "Unwindow", .kind = MI_MOVE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
+                                     .infer = infer_unwindow, .move = move_unwindow};
+
+/* g where the place within the window is b; windows are the last axes, of `window` places. */
+MI_MAP_ROW(SelectInWindow, 2, NULL, .expr = {"(int)(index % window) == b ? a : 0"});
+
+/* ---- What the pools share ---- */
+
+static mica_status infer_pool(struct mi_node *node)
+{
+    struct mi_window window;
+    const struct mi_shape *x = &node->in[0]->shape;
+    MI_TRY(mi_float_types(node));
+    MI_TRY(mi_window_infer(node, x, NULL, &window));
+    struct mi_shape out = *x;
+    for (int i = 0; i < window.axes; i++)
+        out.dim[2 + i] = mi_fixed(window.out[i]);
+    mi_infer_output(node, 0, node->in[0]->type, &out);
+    return MICA_OK;
+}
+
+static mi_value *windows(struct mi_node *node, float fill)
+{
+    return mi_apply_as(node, "Window", &node->in[0], 1, &MI_REAL("fill", fill), 1);
+}
+
+/* A reduction over the places of windows: the last axes, as many as there are in space. */
+static mi_value *over_places(struct mi_node *node, const char *op, mi_value *value)
+{
+    int64_t axes[MI_MAX_SPATIAL];
+    int count = node->in[0]->shape.rank - 2;
+    for (int i = 0; i < count; i++)
+        axes[i] = 2 + count + i;
+    return mi_reduce(node->graph, op, value, axes, count, false);
+}
+
+static mi_value *unwindow(struct mi_node *node, mi_value *value, float fill)
+{
+    struct mi_attribute extra[3] = {MI_REAL("fill", fill)};
+    mi_shape_attributes(node->graph, &node->in[0]->shape, extra + 1);
+    return mi_apply_as(node, "Unwindow", &value, 1, extra, (int)MI_COUNT(extra));
+}
+
+static int64_t places(const struct mi_window *window)
+{
+    int64_t count = 1;
+    for (int i = 0; i < window->axes; i++)
+        count *= window->kernel[i];
+    return count;
+}
+
+#define POOL(id, inference, derivative, lowering)                                            \
+    const struct mi_op mi_op_##id = {.name = #id, .kind = MI_COMPOSITE, .min_inputs = 1,     \
+        .max_inputs = 1, .outputs = 1, .infer = (inference), .gradient = (derivative), .lower = (lowering)}
+
+/* ---- MaxPool: attributes kernel_shape, strides (1), pads, dilations, ceil_mode, auto_pad ---- */
+
+static mica_status lower_max(struct mi_node *node, mi_value **out)
+{
+    out[0] = over_places(node, "ReduceMax", windows(node, -INFINITY));
+    return node->graph->error.status;
+}
+
+/* The whole gradient of a window goes to its first maximum, as in PyTorch. */
+static mica_status gradient_max(struct mi_node *node, mi_value *const *dy, mi_value **dx)
+{
+    struct mi_graph *graph = node->graph;
+    struct mi_window window;
+    mi_window_get(node, &node->in[0]->shape, &node->out[0]->shape, &window);
+    mi_value *place = over_places(node, "ReduceArgMax", windows(node, -INFINITY));
+    mi_value *in[] = {unwindow(node, dy[0], 0), unwindow(node, place, -1)};
+    dx[0] = over_places(node, "ReduceSum", MI_APPLY(graph, "SelectInWindow", in, MI_INT("window", places(&window))));
+    return graph->error.status;
+}
+
+POOL(MaxPool, infer_pool, gradient_max, lower_max);
+
+/* ---- AveragePool: the same and count_include_pad (0) ---- */
+
+/* x over the places of window p along one axis that count: those with low <= p * stride + r * dilation < high, counted from
+ * the first place of the padding. */
+static mica_status infer_divide_by_window(struct mi_node *node)
+{
+    mi_infer_output(node, 0, node->in[0]->type, &node->in[0]->shape);
+    return MICA_OK;
+}
+#define PLACE "(int)((index / inner) % size) * stride"
+MI_MAP_ROW(DivideByWindow, 1, infer_divide_by_window,
+           .expr = {"x / (float)max(1, min(kernel_size, (high - " PLACE " + dilation - 1) / dilation) - "
+                    "max(0, (low - " PLACE " + dilation - 1) / dilation))"});
+
+static mi_value *divide_by_window(struct mi_node *node, const struct mi_window *w, int i, mi_value *value)
+{
+    bool with_pads = mi_attribute_int(node, "count_include_pad", 0) != 0;
+    int64_t inner = 1, low = with_pads ? 0 : w->before[i], high = w->before[i] + w->in[i] + (with_pads ? w->after[i] : 0);
+    for (int k = i + 1; k < w->axes; k++)
+        inner *= w->out[k];
+    struct mi_attribute attributes[] = {MI_INT("inner", inner),     MI_INT("size", w->out[i]),
+                                        MI_INT("stride", w->stride[i]), MI_INT("dilation", w->dilation[i]),
+                                        MI_INT("kernel_size", w->kernel[i]), MI_INT("low", low), MI_INT("high", high)};
+    return mi_apply(node->graph, "DivideByWindow", &value, 1, attributes, (int)MI_COUNT(attributes));
+}
+
+/* value (N, C, P...) divided by the number of places that count in each window. */
+static mi_value *averaged(struct mi_node *node, mi_value *value)
+{
+    struct mi_window window;
+    mi_window_get(node, &node->in[0]->shape, &node->out[0]->shape, &window);
+    if (mi_window_inside(&window))
+        return MI_APPLY(node->graph, "DivideByCount", ((mi_value *[]){value}), MI_INT("fixed", places(&window)));
+    for (int i = 0; i < window.axes; i++)
+        value = divide_by_window(node, &window, i, value);
+    return value;
+}
+
+static mica_status lower_average(struct mi_node *node, mi_value **out)
+{
+    out[0] = averaged(node, over_places(node, "ReduceSum", windows(node, 0)));
+    return node->graph->error.status;
+}
+
+static mica_status gradient_average(struct mi_node *node, mi_value *const *dy, mi_value **dx)
+{
+    dx[0] = over_places(node, "ReduceSum", unwindow(node, averaged(node, dy[0]), 0));
+    return node->graph->error.status;
+}
+
+POOL(AveragePool, infer_pool, gradient_average, lower_average);
+
+/* ---- Global pools: (N, C, H...) -> (N, C, 1...) ---- */
+
+static mica_status infer_global(struct mi_node *node)
+{
+    int64_t axes[MI_MAX_RANK];
+    struct mi_shape out = node->in[0]->shape;
+    if (out.rank < 3)
+        return mi_op_fail(node, MICA_SHAPE, "input has rank %d, it must be at least 3 (N, C, space)", out.rank);
+    for (int i = 2; i < out.rank; i++) {
+        axes[i - 2] = i;
+        out.dim[i] = mi_fixed(1);
+    }
+    MI_TRY(mi_float_types(node));
+    MI_TRY(mi_set_attribute(node, MI_INTS("axes", axes, out.rank - 2)));
+    mi_infer_output(node, 0, node->in[0]->type, &out);
+    return MICA_OK;
+}
+
+static mica_status lower_global_max(struct mi_node *node, mi_value **out)
+{
+    out[0] = mi_apply_as(node, "ReduceMax", node->in, 1, NULL, 0);
+    return node->graph->error.status;
+}
+
+static mica_status lower_global_average(struct mi_node *node, mi_value **out)
+{
+    out[0] = mi_apply_as(node, "ReduceMean", node->in, 1, NULL, 0);
+    return node->graph->error.status;
+}
+
+POOL(GlobalMaxPool, infer_global, mi_gradient_extremum, lower_global_max);
+POOL(GlobalAveragePool, infer_global, mi_gradient_mean, lower_global_average);

@@ -1,0 +1,155 @@
+/* Reductions over axes: attributes axes (or input 1), keepdims (1), noop_with_empty_axes (0). NaN in gives NaN. */
+#include "ops/ops.h"
+
+static void reduced_shape(const struct mi_shape *in, uint32_t mask, bool keepdims, struct mi_shape *out)
+{
+    *out = (struct mi_shape){.rank = 0};
+    for (int i = 0; i < in->rank; i++)
+        if (!(mask >> i & 1))
+            out->dim[out->rank++] = in->dim[i];
+        else if (keepdims)
+            out->dim[out->rank++] = mi_fixed(1);
+}
+
+mica_status mi_infer_reduce(struct mi_node *node)
+{
+    const int64_t *axes;
+    int count;
+    uint32_t mask;
+    bool keepdims;
+    struct mi_shape shape;
+    MI_TRY(mi_fold_ints(node, 1, "axes", &axes, &count));
+    mi_drop_inputs(node, 1);
+    MI_TRY(mi_reduce_axes(node, &mask, &keepdims));
+    reduced_shape(&node->in[0]->shape, mask, keepdims, &shape);
+    for (int i = 0; i < node->outputs; i++)
+        mi_infer_output(node, i, node->in[0]->type, &shape);
+    return MICA_OK;
+}
+
+static mica_status infer_float_reduce(struct mi_node *node)
+{
+    if (!mi_is_float(node->in[0]->type))
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type %s, it must be float32 or float16",
+                          mi_types[node->in[0]->type].name);
+    return mi_infer_reduce(node);
+}
+
+mi_value *mi_keepdims(struct mi_node *node, mi_value *dy)
+{
+    uint32_t mask;
+    bool keepdims;
+    struct mi_shape shape;
+    if (!dy || mi_reduce_axes(node, &mask, &keepdims) != MICA_OK)
+        return NULL;
+    reduced_shape(&node->in[0]->shape, mask, true, &shape);
+    return mi_reshape_to(node->graph, dy, &shape);
+}
+
+/* ---- Gradients ---- */
+
+static mica_status gradient_sum(struct mi_node *node, mi_value *const *dy, mi_value **dx)
+{
+    dx[0] = mi_expand_to(node->graph, mi_keepdims(node, dy[0]), &node->in[0]->shape);
+    return node->graph->error.status;
+}
+
+mica_status mi_gradient_mean(struct mi_node *node, mi_value *const *dy, mi_value **dx)
+{
+    uint32_t mask;
+    bool keepdims;
+    MI_TRY(mi_reduce_axes(node, &mask, &keepdims));
+    mi_value *share = mi_divide_by_count(node->graph, mi_keepdims(node, dy[0]), &node->in[0]->shape, mask);
+    dx[0] = mi_expand_to(node->graph, share, &node->in[0]->shape);
+    return node->graph->error.status;
+}
+
+/* Elements that equal the extremum share its gradient evenly, as PyTorch's amax. */
+mica_status mi_gradient_extremum(struct mi_node *node, mi_value *const *dy, mi_value **dx)
+{
+    struct mi_graph *graph = node->graph;
+    uint32_t mask;
+    bool keepdims;
+    int64_t axes[MI_MAX_RANK];
+    int count = 0;
+    MI_TRY(mi_reduce_axes(node, &mask, &keepdims));
+    for (int i = 0; i < node->in[0]->shape.rank; i++)
+        if (mask >> i & 1)
+            axes[count++] = i;
+    mi_value *equal = mi_op2(graph, "EqualShare", node->in[0], mi_keepdims(node, node->out[0]));
+    mi_value *share = mi_op2(graph, "Div", mi_keepdims(node, dy[0]), mi_reduce(graph, "ReduceSum", equal, axes, count, true));
+    dx[0] = mi_op2(graph, "Mul", equal, share);
+    return graph->error.status;
+}
+MI_MAP_ROW(EqualShare, 2, NULL, .expr = {"a == b ? 1 : 0"});
+
+/* ---- Rows ---- */
+
+#define REDUCE(id, inference, derivative, ...)                                               \
+    const struct mi_op mi_op_##id = {.name = #id, .kind = MI_REDUCE, .min_inputs = 1,        \
+        .max_inputs = 2, .outputs = 1, .infer = (inference), .gradient = (derivative),       \
+        .reduce = &(const struct mi_reduce_rule){__VA_ARGS__}}
+
+/* The lowest (highest) number of the type of s0, whichever it is: a float has 0.5, an unsigned type has no -1. */
+#define LOWEST                                                                               \
+    "s0 = 0.5f; if (s0 > 0) s0 = -MICA_INF; "                                                \
+    "else { s0 = -1; s0 = s0 > 0 ? 0 : (long)1 << (8 * sizeof(s0) - 1); }"
+#define HIGHEST                                                                              \
+    "s0 = 0.5f; if (s0 > 0) s0 = MICA_INF; "                                                 \
+    "else { s0 = -1; s0 = s0 > 0 ? s0 : ((ulong)1 << (8 * sizeof(s0) - 1)) - 1; }"
+
+REDUCE(ReduceSum, mi_infer_reduce, gradient_sum, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;",
+       .merge = "s0 += t0;", .finish = {"s0"});
+REDUCE(ReduceMean, infer_float_reduce, mi_gradient_mean, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;",
+       .merge = "s0 += t0;", .finish = {"s0 / count"});
+REDUCE(ReduceProd, mi_infer_reduce, NULL, .state = {"T"}, .init = "s0 = 1;", .step = "s0 *= x;",
+       .merge = "s0 *= t0;", .finish = {"s0"});
+REDUCE(ReduceMax, mi_infer_reduce, mi_gradient_extremum, .state = {"T"}, .init = LOWEST,
+       .step = "s0 = x > s0 || x != x ? x : s0;", .merge = "s0 = t0 > s0 || t0 != t0 ? t0 : s0;", .finish = {"s0"});
+REDUCE(ReduceMin, mi_infer_reduce, mi_gradient_extremum, .state = {"T"}, .init = HIGHEST,
+       .step = "s0 = x < s0 || x != x ? x : s0;", .merge = "s0 = t0 < s0 || t0 != t0 ? t0 : s0;", .finish = {"s0"});
+
+/* ---- The place of the maximum ---- */
+
+static mica_status infer_place(struct mi_node *node)
+{
+    MI_TRY(mi_infer_reduce(node));
+    node->out[0]->type = MI_INT32;
+    return MICA_OK;
+}
+
+/* NaN counts as larger than every number. Among equals the first (last) place wins, whatever the order of merging. */
+#define TAKE(value, place, closer)                                                           \
+    "if (" value " > s0 || (" value " != " value " && s0 == s0) || ((" value " == s0 || (" value " != " value \
+    " && s0 != s0)) && (s1 < 0 || " place closer "s1))) { s0 = " value "; s1 = " place "; }"
+#define TAKE_MERGED(closer) "if (t1 >= 0) { " TAKE("t0", "t1", closer) " }"
+
+/* The row-major place of the first (last) maximum among the elements of all reduced axes, int32. */
+REDUCE(ReduceArgMax, infer_place, NULL, .state = {"T", "int"}, .init = LOWEST " s1 = -1;", .step = TAKE("x", "r", " < "),
+       .merge = TAKE_MERGED(" < "), .finish = {"s1"});
+REDUCE(ReduceArgMaxLast, infer_place, NULL, .state = {"T", "int"}, .init = LOWEST " s1 = -1;",
+       .step = TAKE("x", "r", " > "), .merge = TAKE_MERGED(" > "), .finish = {"s1"});
+
+/* ArgMax: attributes axis (0), keepdims (1), select_last_index (0); int64. */
+static mica_status infer_argmax(struct mi_node *node)
+{
+    int axis;
+    struct mi_shape shape;
+    MI_TRY(mi_axis(node, mi_attribute_int(node, "axis", 0), node->in[0]->shape.rank, &axis));
+    MI_TRY(mi_set_attribute(node, MI_INT("axis", axis)));
+    reduced_shape(&node->in[0]->shape, 1u << axis, mi_attribute_int(node, "keepdims", 1) != 0, &shape);
+    mi_infer_output(node, 0, MI_INT64, &shape);
+    return MICA_OK;
+}
+
+static mica_status lower_argmax(struct mi_node *node, mi_value **out)
+{
+    const char *op = mi_attribute_int(node, "select_last_index", 0) ? "ReduceArgMaxLast" : "ReduceArgMax";
+    int64_t axis = mi_attribute_int(node, "axis", 0);
+    mi_value *place = mi_reduce(node->graph, op, node->in[0], &axis, 1, mi_attribute_int(node, "keepdims", 1) != 0);
+    out[0] = MI_APPLY(node->graph, "Cast", ((mi_value *[]){place}), MI_INT("to", MI_INT64));
+    return node->graph->error.status;
+}
+
+const struct mi_op mi_op_ArgMax = {.name = "ArgMax", .kind = MI_COMPOSITE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
+                                   .infer = infer_argmax, .lower = lower_argmax};

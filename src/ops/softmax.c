@@ -1,0 +1,62 @@
+/* Softmax and LogSoftmax along one axis (attribute axis, -1): made of reductions and maps, which fuse into one kernel. */
+#include "ops/ops.h"
+
+static mica_status infer_softmax(struct mi_node *node)
+{
+    int axis;
+    MI_TRY(mi_float_types(node));
+    MI_TRY(mi_axis(node, mi_attribute_int(node, "axis", -1), node->in[0]->shape.rank, &axis));
+    MI_TRY(mi_set_attribute(node, MI_INT("axis", axis)));
+    mi_infer_output(node, 0, node->in[0]->type, &node->in[0]->shape);
+    return MICA_OK;
+}
+
+static mi_value *along(struct mi_node *node, const char *op, mi_value *value)
+{
+    int64_t axis = mi_attribute_int(node, "axis", -1);
+    return mi_reduce(node->graph, op, value, &axis, 1, true);
+}
+
+/* exp(x - max) / sum(exp(x - max)) */
+static mica_status lower_softmax(struct mi_node *node, mi_value **out)
+{
+    struct mi_graph *graph = node->graph;
+    mi_value *shifted = mi_op2(graph, "Sub", node->in[0], along(node, "ReduceMax", node->in[0]));
+    mi_value *power = mi_op1(graph, "Exp", shifted);
+    out[0] = mi_op2(graph, "Div", power, along(node, "ReduceSum", power));
+    return graph->error.status;
+}
+
+/* x - max - log(sum(exp(x - max))) */
+static mica_status lower_log_softmax(struct mi_node *node, mi_value **out)
+{
+    struct mi_graph *graph = node->graph;
+    mi_value *shifted = mi_op2(graph, "Sub", node->in[0], along(node, "ReduceMax", node->in[0]));
+    mi_value *sum = along(node, "ReduceSum", mi_op1(graph, "Exp", shifted));
+    out[0] = mi_op2(graph, "Sub", shifted, mi_op1(graph, "Log", sum));
+    return graph->error.status;
+}
+
+/* dx = y * (dy - sum(dy * y)) */
+static mica_status gradient_softmax(struct mi_node *node, mi_value *const *dy, mi_value **dx)
+{
+    struct mi_graph *graph = node->graph;
+    mi_value *sum = along(node, "ReduceSum", mi_op2(graph, "Mul", dy[0], node->out[0]));
+    dx[0] = mi_op2(graph, "Mul", node->out[0], mi_op2(graph, "Sub", dy[0], sum));
+    return graph->error.status;
+}
+
+/* dx = dy - exp(y) * sum(dy) */
+static mica_status gradient_log_softmax(struct mi_node *node, mi_value *const *dy, mi_value **dx)
+{
+    struct mi_graph *graph = node->graph;
+    mi_value *share = mi_op2(graph, "Mul", mi_op1(graph, "Exp", node->out[0]), along(node, "ReduceSum", dy[0]));
+    dx[0] = mi_op2(graph, "Sub", dy[0], share);
+    return graph->error.status;
+}
+
+const struct mi_op mi_op_Softmax = {.name = "Softmax", .kind = MI_COMPOSITE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
+                                    .infer = infer_softmax, .gradient = gradient_softmax, .lower = lower_softmax};
+const struct mi_op mi_op_LogSoftmax = {.name = "LogSoftmax", .kind = MI_COMPOSITE, .min_inputs = 1, .max_inputs = 1,
+                                       .outputs = 1, .infer = infer_softmax, .gradient = gradient_log_softmax,
+                                       .lower = lower_log_softmax};

@@ -1,0 +1,93 @@
+/* Files beside a job: data specifications, raw inputs for prediction, and arrays of results. */
+#include "formats/formats.h"
+#include "train/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static mica_status model_preprocess(mica_model *model, struct mi_error *error, struct mi_preprocess *preprocess)
+{
+    *preprocess = (struct mi_preprocess){.label_index = -1};
+    if (!model || !model->preprocess)
+        return MICA_OK;
+    cJSON *json = cJSON_Parse(model->preprocess);
+    if (!json)
+        return mi_out_of_memory(error);
+    mica_status status = mi_preprocess_from_json(error, "the model", json, preprocess);
+    cJSON_Delete(json);
+    return status;
+}
+
+/* The data of a specification, or of a whole job file, which holds one. */
+static mica_data *open_spec(mica_device *device, const char *path, mica_model *model, struct mi_error *error)
+{
+    struct mi_preprocess preprocess;
+    cJSON *json = NULL;
+    mica_data *data = NULL;
+    char *folder = mi_path_folder(path);
+    if (!folder)
+        mi_out_of_memory(error);
+    else if (model_preprocess(model, error, &preprocess) == MICA_OK) {
+        const bool fitted = preprocess.shape.rank > 0;
+        const struct mi_loss_row *loss = model && model->loss ? mi_loss_find(model->loss) : NULL;
+        bool regression = loss && loss->task == MI_VALUES && preprocess.classes == 0;
+        if (mi_json_file(error, path, &json) == MICA_OK) {
+            bool whole = cJSON_HasObjectItem(json, "data") && !cJSON_HasObjectItem(json, "format");
+            cJSON *spec = whole ? mi_job_data_spec(json) : cJSON_Duplicate(json, true);
+            data = spec ? mi_data_from_spec(device, spec, folder, path, fitted ? &preprocess : NULL, regression) : NULL;
+            cJSON_Delete(spec);
+        }
+        cJSON_Delete(json);
+        mi_preprocess_destroy(&preprocess);
+    }
+    free(folder);
+    return data;
+}
+
+mica_data *mica_data_open_spec(mica_device *device, const char *path, mica_model *model)
+{
+    struct mi_error error = {0};
+    if (!path)
+        mi_fail(&error, MICA_INVALID_ARGUMENT, "the path of a data specification is missing");
+    mica_data *data = path ? open_spec(device, path, model, &error) : NULL;
+    if (data || error.status == MICA_OK)
+        return data;
+    data = mi_data_create(device);
+    if (data) {
+        data->error = error;
+        mi_data_report(data);
+    }
+    return data;
+}
+
+mica_status mica_read_inputs(mica_model *model, const char *path, float **inputs, int64_t *n)
+{
+    struct mi_preprocess preprocess;
+    if (!model || !path || !inputs || !n)
+        return MICA_INVALID_ARGUMENT;
+    struct mi_error error = {0};
+    *inputs = NULL;
+    *n = 0;
+    MI_TRY(mi_model_check(model));
+    if (model->graph->input_count != 1)
+        return mi_fail(&model->device->error, MICA_UNSUPPORTED, "the model has %zu inputs, a file holds one",
+                       model->graph->input_count);
+    mica_shape shape = mica_node_shape(model->graph->inputs[0]);
+    if (shape.rank == 0)
+        shape = MICA_SHAPE(1);
+    if (model_preprocess(model, &error, &preprocess) == MICA_OK) {
+        const bool fitted = preprocess.shape.rank > 0;
+        mi_read_raw_inputs(&error, path, fitted ? &preprocess : NULL, &shape, inputs, n);
+        mi_preprocess_destroy(&preprocess);
+    }
+    return mi_error_report(&model->device->error, &error);
+}
+
+mica_status mica_write_npy(mica_device *device, const char *path, const float *values, mica_shape shape, int64_t n)
+{
+    struct mi_error error = {0};
+    if (!device || !path || (!values && n > 0) || n < 0)
+        return MICA_INVALID_ARGUMENT;
+    mi_npy_write(&error, path, values, &shape, n);
+    return mi_error_report(&device->error, &error);
+}

@@ -1,0 +1,14 @@
+/* What a training leaves behind. */
+#ifndef MICA_SRC_TRAIN_HISTORY_H
+#define MICA_SRC_TRAIN_HISTORY_H
+
+#include <mica/train.h>
+
+struct mica_history {
+    mica_progress *epochs;
+    int count, capacity;
+    double compile_seconds;
+    uint64_t peak_bytes;
+};
+
+#endif

@@ -1,0 +1,224 @@
+/* A model for a reader, as JSON: what it is made of, and with its plan, what runs on the device. */
+#include "nn/layer.h"
+#include "train/optimizers.h"
+#include "train/task.h"
+
+#include <mica/train.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static cJSON *shape_json(const mica_shape *shape)
+{
+    double dims[MICA_MAX_RANK];
+    for (int i = 0; i < shape->rank; i++)
+        dims[i] = (double)shape->dim[i];
+    return cJSON_CreateDoubleArray(dims, shape->rank > 0 ? shape->rank : 0);
+}
+
+static bool add(cJSON *object, const char *key, cJSON *item)
+{
+    if (item && cJSON_AddItemToObject(object, key, item))
+        return true;
+    cJSON_Delete(item);
+    return false;
+}
+
+static bool append(cJSON *array, cJSON *item)
+{
+    if (item && cJSON_AddItemToArray(array, item))
+        return true;
+    cJSON_Delete(item);
+    return false;
+}
+
+/* ---- Layers and variables ---- */
+
+/* Elements of the variables whose names begin with the layer's. */
+static double layer_parameters(const mica_model *model, const char *layer)
+{
+    double count = 0;
+    size_t length = strlen(layer);
+    for (size_t i = 0; i < model->variables.count; i++) {
+        const struct mi_variable *variable = model->variables.list[i];
+        const char *dot = strrchr(variable->name, '.');
+        if (variable->role == MI_PARAMETER && dot && (size_t)(dot - variable->name) == length &&
+            strncmp(variable->name, layer, length) == 0)
+            count += (double)mi_variable_count(variable);
+    }
+    return count;
+}
+
+static bool add_layers(const mica_model *model, cJSON *out)
+{
+    cJSON *list = cJSON_AddArrayToObject(out, "layers");
+    for (size_t i = 0; list && i < model->layer_count; i++) {
+        const struct mi_layer_record *record = &model->layers[i];
+        mica_shape shape = mica_node_shape(record->value);
+        cJSON *layer = cJSON_Duplicate(cJSON_GetArrayItem(model->description, (int)i), true);
+        bool good = layer && add(layer, "output_shape", shape_json(&shape)) &&
+                    cJSON_AddNumberToObject(layer, "parameters", layer_parameters(model, record->name));
+        if (!good || !append(list, layer)) {
+            if (!good)
+                cJSON_Delete(layer);
+            return false;
+        }
+    }
+    return list != NULL;
+}
+
+static bool add_variables(const mica_model *model, cJSON *out)
+{
+    cJSON *list = cJSON_AddArrayToObject(out, "variables");
+    int count = mica_model_variable_count(model);
+    for (int i = 0; list && i < count; i++) {
+        mica_shape shape = mica_model_variable_shape(model, i);
+        const char *name = mica_model_variable_name(model, i);
+        cJSON *item = cJSON_CreateObject();
+        bool good = item && cJSON_AddStringToObject(item, "name", name) && add(item, "shape", shape_json(&shape)) &&
+                    cJSON_AddBoolToObject(item, "trained", mi_variable_find(&model->variables, name)->role == MI_PARAMETER);
+        if (!good || !append(list, item)) {
+            if (!good)
+                cJSON_Delete(item);
+            return false;
+        }
+    }
+    return list != NULL;
+}
+
+static bool add_values(cJSON *out, const char *key, mi_value *const *values, size_t count)
+{
+    cJSON *list = cJSON_AddArrayToObject(out, key);
+    for (size_t i = 0; list && i < count; i++) {
+        mica_shape shape = mica_node_shape(values[i]);
+        cJSON *item = cJSON_CreateObject();
+        bool good = item && cJSON_AddStringToObject(item, "name", values[i]->name) && add(item, "shape", shape_json(&shape));
+        if (!good || !append(list, item)) {
+            if (!good)
+                cJSON_Delete(item);
+            return false;
+        }
+    }
+    return list != NULL;
+}
+
+/* The operators of the graph as it was described; Variable, Constant and the like are none. */
+static bool add_graph(const mica_model *model, cJSON *out)
+{
+    int operators = 0;
+    cJSON *list = cJSON_AddArrayToObject(out, "graph");
+    for (size_t i = 0; list && i < model->graph->node_count; i++) {
+        const struct mi_node *node = model->graph->nodes[i];
+        if (node->op->kind == MI_SOURCE)
+            continue;
+        operators++;
+        struct mi_arena arena = {0};
+        cJSON *item = cJSON_CreateObject();
+        bool good = item && cJSON_AddStringToObject(item, "op", node->op->name) &&
+                    cJSON_AddStringToObject(item, "name", node->name ? node->name : "") &&
+                    (!node->outputs || cJSON_AddStringToObject(item, "shape", mi_shape_text(&arena, &node->out[0]->shape)));
+        mi_arena_destroy(&arena);
+        if (!good || !append(list, item)) {
+            if (!good)
+                cJSON_Delete(item);
+            return false;
+        }
+    }
+    return list && cJSON_AddNumberToObject(out, "operators", operators);
+}
+
+/* What a program needs to know to show predictions. */
+static bool add_task(const mica_model *model, cJSON *out)
+{
+    const struct mi_loss_row *loss = model->loss ? mi_loss_find(model->loss) : NULL;
+    bool classes = model->class_count > 0 || (loss && loss->task != MI_VALUES);
+    cJSON *names = cJSON_AddArrayToObject(out, "classes");
+    for (int i = 0; names && i < model->class_count; i++)
+        if (!append(names, cJSON_CreateString(model->class_names[i])))
+            return false;
+    if (loss && !cJSON_AddStringToObject(out, "loss", loss->name))
+        return false;
+    return names && cJSON_AddStringToObject(out, "task", !loss ? "unknown" : classes ? "classification" : "regression");
+}
+
+/* ---- The plan ---- */
+
+/* The loss of a model that was never trained, by what its last layer gives. */
+static const char *usual_loss(const mica_model *model)
+{
+    const mi_value *output = mi_model_output(model->graph, NULL);
+    if (model->loss || !output)
+        return model->loss;
+    if (output->shape.rank == 2 && output->shape.dim[1].b > 1 && strcmp(output->node->op->name, "Sigmoid"))
+        return "sparse_categorical_crossentropy";
+    return "mean_squared_error";
+}
+
+static mica_status training_plan(mica_model *model, int64_t batch, mica_plan **plan)
+{
+    struct mi_task_state task;
+    mica_optimizer adam;
+    struct mi_loss loss;
+    struct mi_error *error = &model->device->error;
+    MI_TRY(mi_loss_choose(error, model->graph, usual_loss(model), model->loss ? model->from_logits : 0, &loss));
+    enum mi_labels labels = loss.row->task == MI_SPARSE ? MI_LABELS_CLASSES : MI_LABELS_VALUES;
+    MI_TRY(mi_optimizer_resolve(error, &(mica_optimizer){.type = "adam"}, &adam));
+    MI_TRY(mi_task_without_data(model, &loss, labels, labels == MI_LABELS_CLASSES, &task));
+    return mi_task_compile(&task, &adam, batch, plan);
+}
+
+static bool add_plan(const mica_plan *plan, const struct mi_text *described, cJSON *out)
+{
+    cJSON *json = cJSON_Parse(mi_text_get(described));
+    return add(out, "plan", json) && cJSON_AddNumberToObject(out, "launches", mica_plan_launches(plan)) &&
+           cJSON_AddNumberToObject(out, "peak_bytes", (double)mica_plan_peak_bytes(plan));
+}
+
+static mica_status describe_plan(mica_model *model, const mica_inspect_desc *desc, cJSON *out)
+{
+    struct mi_text described = {0};
+    mica_plan *plan = NULL;
+    int64_t batch = desc->batch ? desc->batch : 1;
+    mica_status status;
+    if (desc->training) {
+        status = training_plan(model, batch, &plan);
+    } else {
+        plan = mica_compile(model, &(mica_plan_desc){.batch = batch});
+        status = plan ? mica_plan_status(plan) : mi_out_of_memory(&model->device->error);
+    }
+    if (status == MICA_OK)
+        status = mi_plan_describe(plan, true, &described);
+    if (status == MICA_OK && (described.failed || !add_plan(plan, &described, out)))
+        status = mi_out_of_memory(&model->device->error);
+    mi_text_destroy(&described);
+    mica_plan_destroy(plan);
+    return status;
+}
+
+static bool describe_model(const mica_model *model, cJSON *out)
+{
+    const struct mi_graph *graph = model->graph;
+    return add_layers(model, out) &&
+           cJSON_AddNumberToObject(out, "parameters", (double)mica_model_parameter_count(model)) &&
+           add_variables(model, out) && add_values(out, "inputs", graph->inputs, graph->input_count) &&
+           add_values(out, "outputs", graph->outputs, graph->output_count) && add_task(model, out) && add_graph(model, out);
+}
+
+mica_status mica_model_inspect(mica_model *model, const mica_inspect_desc *desc, char **json)
+{
+    if (!model || !json)
+        return MICA_INVALID_ARGUMENT;
+    *json = NULL;
+    MI_TRY(mi_model_check(model));
+    cJSON *out = cJSON_CreateObject();
+    mica_status status = out && describe_model(model, out) ? MICA_OK : mi_out_of_memory(&model->device->error);
+    if (status == MICA_OK && desc && desc->with_plan)
+        status = describe_plan(model, desc, out);
+    char *text = status == MICA_OK ? cJSON_Print(out) : NULL;
+    cJSON_Delete(out);
+    if (status != MICA_OK)
+        return status;
+    *json = text ? mi_strdup(text) : NULL;
+    cJSON_free(text);
+    return *json ? MICA_OK : mi_out_of_memory(&model->device->error);
+}

@@ -1,0 +1,32 @@
+/* Small files in a folder of their own that a test makes and leaves nothing of. */
+#ifndef MICA_TESTS_SCRATCH_H
+#define MICA_TESTS_SCRATCH_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "formats/formats.h"
+
+int scratch_begin(void **state); /* group set-up and tear-down */
+int scratch_end(void **state);
+const char *scratch_path(const char *name); /* valid until the eighth call after it */
+const char *scratch_write(const char *name, const void *bytes, size_t size);
+const char *scratch_text(const char *name, const char *text);
+const char *scratch_gzip(const char *name, const void *bytes, size_t size);
+
+/* Fails unless `text` holds `part`, and is one line. */
+void assert_says(const char *text, const char *part);
+/* Fails, showing the error, unless the data are well. */
+void assert_good(const mica_data *data);
+/* The data must have failed, saying so. Destroys them. */
+void assert_refused(mica_data *data, mica_status status, const char *part);
+void assert_near(float a, float b);
+
+/* A file of ../shared/data, or a plain skip where there is none. */
+const char *shared_data(const char *name);
+
+#endif

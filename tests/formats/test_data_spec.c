@@ -1,0 +1,268 @@
+/* The "data" object of a job, a model's preprocessing applied to other data, and raw inputs. */
+#include "scratch.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char folder[320];
+
+static mica_data *open_spec(const char *text, const struct mi_preprocess *fitted, bool regression)
+{
+    cJSON *json = cJSON_Parse(text);
+    assert_non_null(json);
+    snprintf(folder, sizeof folder, "%s", scratch_path("x"));
+    *strrchr(folder, '/') = 0;
+    mica_data *data = mi_data_from_spec(NULL, json, folder, "job.json: data", fitted, regression);
+    cJSON_Delete(json);
+    return data;
+}
+
+static const char table[] = "size,colour,kind\n1,red,pear\n3,blue,apple\n5,red,apple\n7,red,pear\n";
+
+static void test_csv(void **state)
+{
+    (void)state;
+    scratch_text("t.csv", table);
+    mica_data *data = open_spec("{\"format\": \"csv\", \"path\": \"t.csv\", \"label\": \"kind\", "
+                                "\"categorical\": [\"colour\"],\"header\": true, \"missing\": \"drop\", "
+                                "\"normalize\": \"min_max\", \"split\": [0.5, 0, 0.5],"
+                                "\"seed\": 3, \"shuffle\": false}", NULL, false);
+    float row[3];
+    assert_good(data);
+    assert_int_equal(mica_data_count(data, MICA_TEST), 2);
+    assert_int_equal(mica_data_sample(data, MICA_TEST, 1, row, NULL), MICA_OK);
+    assert_near(row[0], 3);
+    assert_near(row[2], 1);
+    mica_data_destroy(data);
+    data = open_spec("{\"format\": \"csv\", \"path\": \"t.csv\", \"label\": 0, \"categorical\": [1, -1]}",
+                     NULL, true);
+    assert_good(data);
+    assert_int_equal(mica_data_shape(data).dim[0], 4);
+    assert_near(data->values[3], 7);
+    mica_data_destroy(data);
+}
+
+static void test_arrays(void **state)
+{
+    (void)state;
+    static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 9, 8, 7, 6};
+    static const unsigned char labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 1, 0};
+    scratch_write("i.idx", images, sizeof images);
+    scratch_gzip("l.idx.gz", labels, sizeof labels);
+    mica_data *data = open_spec("{\"format\": \"idx\", \"train\": {\"images\": \"i.idx\", \"labels\": "
+                                "\"l.idx.gz\"}, \"test\": {\"inputs\": \"i.idx\", \"labels\": \"l.idx.gz\"}, "
+                                "\"normalize\": {\"divide_by\": 2}}", NULL,
+                                false);
+    float row[2];
+    assert_good(data);
+    assert_int_equal(mica_data_shape(data).rank, 3);
+    assert_int_equal(mica_data_sample(data, MICA_TEST, 0, row, NULL), MICA_OK);
+    assert_near(row[0], 4.5f);
+    mica_data_destroy(data);
+    data = open_spec("{\"format\": \"idx\", \"train\": {\"images\": \"i.idx\"}, \"normalize\": {\"mean\": 6, "
+                     "\"std\": [2]}, \"sample_shape\": [2]}", NULL, false);
+    assert_good(data);
+    assert_int_equal(mica_data_shape(data).rank, 1);
+    assert_int_equal(mica_data_sample(data, MICA_TRAIN, 0, row, NULL), MICA_OK);
+    assert_near(row[1], 1);
+    mica_data_destroy(data);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct { const char *text; const char *says; } cases[] = {
+        {"[]", "job.json: data: this must be an object"},
+        {"{}", "\"format\" must be \"csv\", \"idx\" or \"npy\""},
+        {"{\"format\": \"cvs\"}", "unknown format \"cvs\"; the nearest is \"csv\""},
+        {"{\"format\": 1}", "\"format\" must be a text"},
+        {"{\"format\": \"csv\"}", "\"path\" must be the path of a file"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"lable\": 1}",
+         "job.json: data: unknown key \"lable\"; the nearest is \"label\""},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"validation_split\": 0.1}",
+         "unknown key \"validation_split\""},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"label\": true}",
+         "\"label\" must be the name or the index"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"label\": 1.5}",
+         "\"label\" must be the name or the index"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"missing\": \"means\"}",
+         "unknown missing \"means\"; the nearest is \"mean\""},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"header\": 1}", "\"header\" must be true or false"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"categorical\": \"colour\"}",
+         "\"categorical\" must be a list"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"normalize\": \"standart\"}",
+         "the nearest is \"standard\""},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"normalize\": {\"divideby\": 2}}",
+         "data: normalize: unknown key \"divideby\"; the nearest is \"divide_by\""},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"normalize\": {\"mean\": 1}}", "\"normalize\" must be"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"normalize\": {\"mean\": [1, 2], \"std\": [1]}}",
+         "2 means for 1 deviations"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"split\": [1]}", "\"split\" must be a list of three"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"split\": [0, 0, 0]}", "sum to 1"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"seed\": -1}", "\"seed\" must be a whole number"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"sample_shape\": [0]}", "\"sample_shape\" must be"},
+        {"{\"format\": \"csv\", \"path\": \"absent.csv\"}", "absent.csv: No such file"},
+        {"{\"format\": \"npy\"}", "\"train\" must be given"},
+        {"{\"format\": \"npy\", \"train\": \"x.npy\"}", "\"train\" must be {\"inputs\""},
+        {"{\"format\": \"npy\", \"train\": {\"input\": \"x.npy\"}}",
+         "data: train: unknown key \"input\"; the nearest is \"inputs\""},
+        {"{\"format\": \"npy\", \"train\": {\"labels\": \"x.npy\"}}", "\"train\" must be {\"inputs\""},
+        {"{\"format\": \"npy\", \"tset\": {}}", "unknown key \"tset\"; the nearest is \"test\""},
+        {"{\"format\": \"npy\", \"train\": {\"inputs\": 3}}", "\"train.inputs\" must be the path"}};
+    scratch_text("t.csv", table);
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        mica_data *data = open_spec(cases[i].text, NULL, false);
+        assert_non_null(data);
+        assert_refused(data, mica_data_status(data), cases[i].says);
+    }
+}
+
+/* A model's preprocessing: that of the table above. */
+static mica_data *open_fitted(void)
+{
+    mica_data *data = mica_csv_open(NULL, scratch_text("t.csv", table), &(mica_csv_desc){
+        .label = "kind", .categorical = (const char *const[]){"colour", NULL},
+        .normalize = {.type = MICA_STANDARD}});
+    assert_good(data);
+    return data;
+}
+
+static void test_fitted(void **state)
+{
+    (void)state;
+    mica_data *model = open_fitted();
+    const struct mi_preprocess *fitted = &model->preprocess;
+    float row[3];
+    int32_t label;
+    scratch_text("new.csv", "kind,colour,extra,size\napple,red,9,6\napple,blue,9,4\n");
+    static const char spec[] = "{\"format\": \"csv\", \"path\": \"new.csv\", \"label\": \"kind\", "
+        "\"normalize\": \"min_max\"}";
+    mica_data *data = open_spec(spec, fitted, false);
+    assert_good(data);
+    assert_int_equal(mica_data_count(data, MICA_TRAIN), 2);
+    assert_int_equal(mica_data_sample(data, MICA_TRAIN, 0, row, &label), MICA_OK);
+    assert_near(row[0], 2 / sqrtf(5));
+    assert_near(row[1], 0);
+    assert_near(row[2], 1);
+    assert_int_equal(label, 0);
+    assert_int_equal(mica_data_classes(data), 2);
+    assert_int_equal(mica_data_hold_out(data, 0.5f, 0), MICA_OK);
+    assert_near(data->preprocess.subtract[0], 4); /* nothing is fitted again */
+    mica_data_destroy(data);
+    data = open_spec("{\"format\": \"csv\", \"path\": \"new.csv\"}", fitted, false);
+    assert_good(data); /* the model knows the label's name */
+    assert_non_null(data->classes);
+    mica_data_destroy(data);
+    scratch_text("new.csv", "2,red,pear\n3,blue,apple\n"); /* no header: by position */
+    data = open_spec("{\"format\": \"csv\", \"path\": \"new.csv\", \"label\": -1}", fitted, false);
+    assert_good(data);
+    mica_data_destroy(data);
+    scratch_text("new.csv", "size,colour,kind\n2,red,peer\n");
+    assert_refused(open_spec(spec, fitted, false), MICA_DATA,
+                   "line 2: the label \"peer\" is not one of the 2 known classes; the nearest is \"pear\"");
+    scratch_text("new.csv", "size,colour,kind\n2,green,pear\n");
+    assert_refused(open_spec(spec, fitted, false), MICA_DATA,
+                   "line 2, column \"colour\": \"green\" is not one of the 2 categories");
+    scratch_text("new.csv", "sise,colour,kind\n2,red,pear\n");
+    assert_refused(open_spec(spec, fitted, false), MICA_DATA,
+                   "the model's column \"size\" is not in the table; the nearest is \"sise\"");
+    scratch_text("new.csv", "2,3\n4,5\n");
+    assert_refused(open_spec("{\"format\": \"csv\", \"path\": \"new.csv\"}", fitted, false), MICA_DATA,
+                   "the label, column \"kind\", is not in the table");
+    mica_data_destroy(model);
+}
+
+/* ---- Raw inputs ---- */
+
+static mica_status read_raw(const char *path, const struct mi_preprocess *p, mica_shape shape, float **rows,
+                            int64_t *n, struct mi_error *error)
+{
+    *error = (struct mi_error){0};
+    return mi_read_raw_inputs(error, path, p, &shape, rows, n);
+}
+
+static void test_raw_tables(void **state)
+{
+    (void)state;
+    mica_data *model = open_fitted();
+    static const char *const good[] = {table, "size,colour\n1,red\n3,blue\n5,red\n7,red\n",
+                                       "colour,size\nred,1\nblue,3\nred,5\nred,7\n",
+                                       "1,red\n3,blue\n5,red\n7,red\n"};
+    struct mi_error error;
+    float *rows;
+    int64_t n;
+    for (size_t i = 0; i < MI_COUNT(good); i++) {
+        mica_status status = read_raw(scratch_text("raw.csv", good[i]), &model->preprocess, MICA_SHAPE(1),
+                                      &rows, &n, &error);
+        if (status != MICA_OK)
+            fail_msg("case %zu: %s", i, error.text);
+        assert_int_equal(n, 4);
+        assert_near(rows[3], 3);
+        assert_near(rows[4], 1);
+        assert_near(rows[8], 1);
+        mi_preprocess_apply(&model->preprocess, rows, 4, rows);
+        assert_near(rows[3], -1 / sqrtf(5));
+        free(rows);
+    }
+    assert_int_equal(read_raw(scratch_text("raw.csv", "size\n1\n"), &model->preprocess, MICA_SHAPE(1), &rows,
+                              &n, &error),
+                     MICA_DATA);
+    assert_says(error.text, "column \"colour\" is not in the table");
+    assert_int_equal(read_raw(scratch_text("raw.csv", "size,colour\n1,\n"), &model->preprocess,
+                              MICA_SHAPE(1), &rows, &n, &error), MICA_DATA);
+    assert_null(rows);
+    mica_data_destroy(model);
+    assert_int_equal(read_raw(scratch_text("raw.csv", "1,2\n3,4\n"), NULL, MICA_SHAPE(2, 1), &rows, &n,
+                              &error), MICA_OK);
+    assert_int_equal(n, 2);
+    assert_near(rows[3], 4);
+    free(rows);
+    assert_int_equal(read_raw(scratch_text("raw.csv", "1,2\n3,4\n"), NULL, MICA_SHAPE(3), &rows, &n, &error),
+                     MICA_SHAPE);
+    assert_says(error.text, "the table has 2 columns, a sample of shape [3] has 3 elements");
+}
+
+static void test_raw_arrays(void **state)
+{
+    (void)state;
+    static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 9, 8, 7, 6};
+    static const float values[6] = {1, 2, 3, 4, 5, NAN};
+    struct mi_error error;
+    float *rows;
+    int64_t n;
+    assert_int_equal(read_raw(scratch_gzip("i.gz", images, sizeof images), NULL, MICA_SHAPE(1, 1, 2), &rows,
+                              &n, &error),
+                     MICA_OK);
+    assert_int_equal(n, 2);
+    assert_near(rows[2], 7);
+    free(rows);
+    const char *path = scratch_path("raw.npy");
+    assert_int_equal(mi_npy_write(&error, path, values, &MICA_SHAPE(2), 2), MICA_OK);
+    assert_int_equal(read_raw(path, NULL, MICA_SHAPE(2), &rows, &n, &error), MICA_OK);
+    assert_int_equal(n, 2);
+    free(rows);
+    /* one sample alone */
+    assert_int_equal(read_raw(path, NULL, MICA_SHAPE(1, 2, 2), &rows, &n, &error), MICA_OK);
+    assert_int_equal(n, 1);
+    assert_near(rows[3], 4);
+    free(rows);
+    assert_int_equal(read_raw(path, NULL, MICA_SHAPE(3), &rows, &n, &error), MICA_SHAPE);
+    assert_says(error.text, "a sample has shape [2] (2 elements), not [3]");
+    assert_int_equal(mi_npy_write(&error, path, values, &MICA_SHAPE(2), 3), MICA_OK);
+    assert_int_equal(read_raw(path, NULL, MICA_SHAPE(2), &rows, &n, &error), MICA_DATA);
+    assert_says(error.text, "row 2, element 1 is nan");
+    assert_int_equal(read_raw(scratch_text("false.npy", "hello"), NULL, MICA_SHAPE(2), &rows, &n, &error),
+                     MICA_FORMAT);
+    assert_says(error.text, "not a .npy file");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_csv),    cmocka_unit_test(test_arrays),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_fitted), cmocka_unit_test(test_raw_tables), cmocka_unit_test(test_raw_arrays),
+    };
+    return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
+}

@@ -1,0 +1,240 @@
+/* Layers before any device computes: shapes, names, variables, JSON both ways, and what errors say. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "nn/layer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A device that is never used: building a model computes nothing. */
+struct fixture {
+    mica_device device;
+    mica_model *model;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = mi_new(1, sizeof *f);
+    if (!f)
+        return 1;
+    f->device.context = (cl_context)(void *)f; /* not NULL: it is open */
+    f->model = mica_model_create(&f->device, NULL);
+    *state = f;
+    return !f->model;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    mica_model_destroy(f->model);
+    free(f);
+    return 0;
+}
+
+static void assert_shape(const mica_node *node, mica_shape wanted)
+{
+    mica_shape got = mica_node_shape(node);
+    assert_int_equal(got.rank, wanted.rank);
+    for (int i = 0; i < wanted.rank; i++)
+        assert_int_equal(got.dim[i], wanted.dim[i]);
+}
+
+static void assert_error(const struct fixture *f, const char *text)
+{
+    if (!strstr(mica_model_error(f->model), text))
+        fail_msg("error is \"%s\", not \"%s\"", mica_model_error(f->model), text);
+    assert_int_not_equal(mica_model_status(f->model), MICA_OK);
+    assert_string_equal(f->device.error.text, mica_model_error(f->model));
+}
+
+/* ---- Shapes ---- */
+
+static void shapes(void **state)
+{
+    struct fixture *f = *state;
+    mica_node *x = mica_input(f->model, NULL, MICA_SHAPE(3, 28, 28));
+    mica_node *y = mica_conv2d(x, &(mica_conv_desc){.filters = 8, .kernel_size = {3}});
+    assert_shape(y, MICA_SHAPE(8, 26, 26));
+    assert_shape(mica_max_pooling2d(y, NULL), MICA_SHAPE(8, 13, 13));
+    assert_shape(mica_conv2d(x, &(mica_conv_desc){.filters = 8, .kernel_size = {3}, .strides = {2}, .padding = "same"}),
+                 MICA_SHAPE(8, 14, 14));
+    assert_shape(mica_conv2d(x, &(mica_conv_desc){.filters = 2, .kernel_size = {3, 5}, .padding = "explicit",
+                                                  .pads = {1, 2, 0, 3}, .dilation_rate = {2, 1}}), MICA_SHAPE(2, 25, 29));
+    assert_shape(mica_average_pooling2d(x, &(mica_pool_desc){.pool_size = {3}, .padding = "same"}), MICA_SHAPE(3, 10, 10));
+    assert_shape(mica_global_average_pooling(x, NULL), MICA_SHAPE(3));
+    assert_shape(mica_flatten(x, NULL), MICA_SHAPE(2352));
+    assert_shape(mica_reshape(x, NULL, MICA_SHAPE(-1, 14)), MICA_SHAPE(168, 14));
+    assert_shape(mica_permute(x, NULL, MICA_SHAPE(2, 3, 1)), MICA_SHAPE(28, 28, 3));
+    assert_shape(mica_batch_normalization(x, NULL), MICA_SHAPE(3, 28, 28));
+    assert_shape(mica_dense(x, &(mica_dense_desc){.units = 5}), MICA_SHAPE(3, 28, 5));
+    assert_shape(mica_concatenate((mica_node *[]){x, y}, 1, 0, NULL), MICA_SHAPE(3, 28, 28));
+    assert_shape(mica_concatenate((mica_node *[]){x, x}, 2, 1, NULL), MICA_SHAPE(6, 28, 28));
+    mica_node *words = mica_input_integer(f->model, "words", MICA_SHAPE(12));
+    assert_shape(mica_embedding(words, &(mica_embedding_desc){.input_dim = 100, .output_dim = 16}), MICA_SHAPE(12, 16));
+    assert_int_equal(mica_model_status(f->model), MICA_OK);
+}
+
+static void names_and_variables(void **state)
+{
+    struct fixture *f = *state;
+    mica_node *x = mica_input(f->model, NULL, MICA_SHAPE(4));
+    x = mica_dense(x, &(mica_dense_desc){.units = 3});
+    x = mica_dense(x, &(mica_dense_desc){.name = "dense_1", .units = 5});
+    x = mica_dense(x, &(mica_dense_desc){.units = 2, .no_bias = true});
+    x = mica_batch_normalization(x, &(mica_batch_normalization_desc){.no_scale = true});
+    static const char *const names[] = {"dense.weight", "dense.bias", "dense_1.weight", "dense_1.bias", "dense_2.weight",
+                                        "batch_normalization.bias", "batch_normalization.running_mean",
+                                        "batch_normalization.running_var"};
+    assert_non_null(x);
+    assert_int_equal(mica_model_variable_count(f->model), MI_COUNT(names));
+    for (size_t i = 0; i < MI_COUNT(names); i++)
+        assert_string_equal(mica_model_variable_name(f->model, (int)i), names[i]);
+    mica_shape shape = mica_model_variable_shape(f->model, 0);
+    assert_int_equal(shape.rank, 2);
+    assert_int_equal(shape.dim[0], 3);
+    assert_int_equal(shape.dim[1], 4);
+    assert_int_equal(mica_model_parameter_count(f->model), 3 * 4 + 3 + 5 * 3 + 5 + 2 * 5 + 2);
+    assert_null(mica_model_variable_name(f->model, 99));
+}
+
+/* ---- Errors of C calls: NULL goes through, the first error stays ---- */
+
+static void first_error_stays(void **state)
+{
+    struct fixture *f = *state;
+    mica_node *x = mica_input(f->model, NULL, MICA_SHAPE(4));
+    x = mica_conv2d(x, &(mica_conv_desc){.name = "c1", .filters = 8, .kernel_size = {3}});
+    assert_null(x);
+    x = mica_dense(mica_flatten(mica_max_pooling2d(x, NULL), NULL), &(mica_dense_desc){.units = -1});
+    assert_null(mica_output(f->model, NULL, x));
+    assert_error(f, "conv2d \"c1\": input has shape (4) per sample, needs (channels, height, width)");
+    assert_int_equal(mica_model_status(f->model), MICA_SHAPE);
+}
+
+static void error_texts(void **state)
+{
+    static const struct {
+        const char *json, *error;
+    } cases[] = {
+        {"{", "line 1: this is not valid JSON"},
+        {"[]", "must be a JSON object"},
+        {"{\"layer\": []}", "there is no key \"layer\"; did you mean \"layers\"?"},
+        {"{\"input_shape\": [4]}", "layers must be a list of layers"},
+        {"{\"input_shape\": [0], \"layers\": []}", "input_shape: must be at least 1, not 0"},
+        {"{\"input_shape\": [4.5], \"layers\": []}", "input_shape: must be a whole number, not 4.5"},
+        {"{\"layers\": [{\"type\": \"dense\", \"units\": 3}]}", "layers[0]: there is no input: \"input_shape\" is missing"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dens\"}]}",
+         "layers[0]: there is no layer type \"dens\"; did you mean \"dense\"?"},
+        {"{\"input_shape\": [4], \"layers\": [{\"units\": 3}]}", "layers[0]: a layer is an object with a \"type\""},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\"}]}", "layers[0]: \"units\" is missing"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"flatten\"}, {\"type\": \"dense\", \"unit\": 3}]}",
+         "layers[1]: there is no key \"unit\"; did you mean \"units\"?"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": \"ten\"}]}",
+         "layers[0].units: must be a whole number"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 0}]}", "layers[0].units: must be at least 1"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3, \"units\": 4}]}",
+         "layers[0].units: is given twice"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3, \"activation\": \"rellu\"}]}",
+         "layers[0]: dense \"dense\": there is no activation \"rellu\"; did you mean \"relu\"?"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3, \"kernel_initializer\": \"he_normale\"}]}",
+         "there is no type \"he_normale\"; did you mean \"he_normal\"?"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3, "
+         "\"kernel_initializer\": {\"type\": \"zeros\", \"valu\": 1}}]}",
+         "layers[0].kernel_initializer: there is no key \"valu\"; did you mean \"value\"?"},
+        {"{\"input_shape\": [1, 8, 8], \"layers\": [{\"type\": \"conv2d\", \"filters\": 2, \"kernel_size\": 3, "
+         "\"padding\": \"sam\"}]}", "there is no padding \"sam\"; did you mean \"same\"?"},
+        {"{\"input_shape\": [1, 8, 8], \"layers\": [{\"type\": \"conv2d\", \"filters\": 2, \"kernel_size\": [3, 3, 3]}]}",
+         "layers[0].kernel_size: must be a list of at most 2 whole numbers"},
+        {"{\"input_shape\": [1, 2, 8], \"layers\": [{\"type\": \"conv2d\", \"name\": \"c\", \"filters\": 2, "
+         "\"kernel_size\": 3}]}", "layers[0]: conv2d \"c\": a window of 3 does not fit into an input of 2"},
+        {"{\"input_shape\": [28, 28, 3], \"layers\": [{\"type\": \"conv2d\", \"filters\": 2, \"kernel_size\": 3}]}",
+         "images are channels first"},
+        {"{\"input_shape\": [4, 8, 8], \"layers\": [{\"type\": \"conv2d\", \"filters\": 3, \"kernel_size\": 3, "
+         "\"groups\": 2}]}", "2 groups"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dropout\", \"rate\": 1.5}]}", "rate must be at least 0 and below 1"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"reshape\", \"target_shape\": [3]}]}", "4 elements"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"add\"}]}", "add joins layers: \"inputs\" is missing"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"name\": \"left\", \"units\": 2}, "
+         "{\"type\": \"add\", \"inputs\": [\"lefd\", \"input\"]}]}",
+         "layers[1]: inputs: there is no earlier layer \"lefd\"; did you mean \"left\"?"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"name\": \"left\", \"units\": 2}, "
+         "{\"type\": \"add\", \"inputs\": [\"left\", \"input\"]}]}", "inputs of shapes (2) and (4)"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"relu\", \"name\": \"a\"}, {\"type\": \"tanh\", \"name\": \"a\"}]}",
+         "there is a layer of that name already"},
+        {"{\"input_shape\": [1000000, 1000], \"layers\": [{\"type\": \"flatten\"}, {\"type\": \"dense\", \"units\": "
+         "9000000000000000}]}", "more than the device's memory"},
+    };
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        void *one = NULL;
+        (void)state;
+        assert_int_equal(setup(&one), 0);
+        struct fixture *f = one;
+        f->device.info.memory_bytes = (uint64_t)1 << 30;
+        assert_int_not_equal(mica_model_add_json(f->model, cases[i].json), MICA_OK);
+        assert_error(f, cases[i].error);
+        teardown(&one);
+    }
+}
+
+static void nodes_of_two_models(void **state)
+{
+    struct fixture *f = *state;
+    mica_model *other = mica_model_create(&f->device, NULL);
+    mica_node *x = mica_input(f->model, NULL, MICA_SHAPE(4)), *y = mica_input(other, NULL, MICA_SHAPE(4));
+    assert_null(mica_add((mica_node *[]){x, y}, 2, NULL));
+    assert_error(f, "a node of another model");
+    mica_model_destroy(other);
+}
+
+/* ---- A description read again describes the same ---- */
+
+static const char whole[] =
+    "{\"input_shape\": [2, 12, 12], \"layers\": ["
+    "{\"type\": \"conv2d\", \"filters\": 4, \"kernel_size\": [3, 2], \"padding\": [1, 0, 2, 1], \"strides\": 2, "
+    "\"use_bias\": false, \"kernel_initializer\": {\"type\": \"random_normal\", \"stddev\": 0.1}},"
+    "{\"type\": \"batch_normalization\", \"momentum\": 0.9, \"center\": false},"
+    "{\"type\": \"leaky_relu\", \"negative_slope\": 0.3},"
+    "{\"type\": \"max_pooling2d\", \"pool_size\": [2, 1], \"padding\": \"same\"},"
+    "{\"type\": \"flatten\", \"name\": \"flat\"},"
+    "{\"type\": \"dense\", \"units\": 6, \"activation\": \"tanh\", \"bias_initializer\": \"ones\"},"
+    "{\"type\": \"dense\", \"name\": \"side\", \"units\": 6, \"inputs\": [\"flat\"]},"
+    "{\"type\": \"concatenate\", \"inputs\": [\"dense\", \"side\"], \"axis\": 1},"
+    "{\"type\": \"dropout\", \"rate\": 0.25}, {\"type\": \"softmax\"}]}";
+
+static void round_trip(void **state)
+{
+    struct fixture *f = *state;
+    if (mica_model_add_json(f->model, whole) != MICA_OK)
+        fail_msg("%s", mica_model_error(f->model));
+    cJSON *once = mi_model_describe(f->model);
+    char *text = cJSON_PrintUnformatted(once);
+    mica_model *again = mica_model_create(&f->device, NULL);
+    if (mica_model_add_json(again, text) != MICA_OK)
+        fail_msg("%s in %s", mica_model_error(again), text);
+    cJSON *twice = mi_model_describe(again);
+    assert_true(cJSON_Compare(once, twice, true));
+    assert_int_equal(mica_model_variable_count(again), mica_model_variable_count(f->model));
+    assert_int_equal(mica_model_parameter_count(again), mica_model_parameter_count(f->model));
+    cJSON_Delete(once);
+    cJSON_Delete(twice);
+    cJSON_free(text);
+    mica_model_destroy(again);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(shapes, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_and_variables, setup, teardown),
+        cmocka_unit_test_setup_teardown(first_error_stays, setup, teardown),
+        cmocka_unit_test(error_texts),
+        cmocka_unit_test_setup_teardown(nodes_of_two_models, setup, teardown),
+        cmocka_unit_test_setup_teardown(round_trip, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

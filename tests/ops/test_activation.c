@@ -1,0 +1,86 @@
+#include "support/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+
+static double relu(const double *x) { return x[0] <= 0 ? 0 : x[0]; }
+static double leaky(const double *x) { return x[0] < 0 ? 0.25 * x[0] : x[0]; }
+static double leaky_default(const double *x) { return x[0] < 0 ? 0.01 * x[0] : x[0]; }
+static double thresholded(const double *x) { return x[0] <= 1 ? 0 : x[0]; }
+static double elu(const double *x) { return x[0] < 0 ? 0.5 * expm1(x[0]) : x[0]; }
+static double celu(const double *x) { return x[0] < 0 ? 0.5 * expm1(x[0] / 0.5) : x[0]; }
+static double selu(const double *x) { return 1.05070102 * (x[0] < 0 ? 1.67326319 * expm1(x[0]) : x[0]); }
+static double logistic(const double *x) { return sigmoid(x[0]); }
+static double hard_sigmoid(const double *x)
+{
+    double y = 0.2 * x[0] + 0.5;
+    return y < 0 ? 0 : y > 1 ? 1 : y;
+}
+static double hyperbolic(const double *x) { return tanh(x[0]); }
+static double softplus(const double *x) { return x[0] > 30 ? x[0] : log1p(exp(x[0])); }
+static double softsign(const double *x) { return x[0] / (1 + fabs(x[0])); }
+static double hard_swish(const double *x) { return x[0] * (x[0] <= -3 ? 0 : x[0] >= 3 ? 1 : x[0] / 6 + 0.5); }
+static double silu(const double *x) { return x[0] * sigmoid(x[0]); }
+static double gelu(const double *x) { return 0.5 * x[0] * (1 + erf(x[0] / sqrt(2))); }
+
+#define WIDE IN_RANGE("n 13", -6, 6)
+
+static const struct {
+    const char *name;
+    double (*map)(const double *x);
+} plain[] = {{"Relu", relu},         {"LeakyRelu", leaky_default}, {"ThresholdedRelu", thresholded},
+             {"Selu", selu},         {"Sigmoid", logistic},        {"HardSigmoid", hard_sigmoid},
+             {"Tanh", hyperbolic},   {"Softplus", softplus},       {"Softsign", softsign},
+             {"HardSwish", hard_swish}, {"Silu", silu},            {"Gelu", gelu}};
+
+static void test_activations(void **state)
+{
+    for (size_t i = 0; i < MI_COUNT(plain); i++)
+        op_check(state, &(struct op_case){plain[i].name, {WIDE}, .map = plain[i].map});
+}
+
+static void test_slopes(void **state)
+{
+    const struct op_case cases[] = {
+        {"LeakyRelu", {WIDE}, {MI_REAL("alpha", 0.25f)}, .map = leaky},
+        {"Elu", {WIDE}, {MI_REAL("alpha", 0.5f)}, .map = elu},
+        {"Celu", {WIDE}, {MI_REAL("alpha", 0.5f)}, .map = celu},
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+static void test_special_values(void **state)
+{
+    const double special[] = {(double)NAN, 0, 100, -100};
+    for (size_t i = 0; i < MI_COUNT(plain); i++)
+        op_check(state, &(struct op_case){plain[i].name, {{.shape = "n 6", .first = special, .firsts = 4}},
+                                          .map = plain[i].map, .no_gradient = true});
+}
+
+/* Every activation of the list is tested here. */
+static void test_all_are_tested(void **state)
+{
+    (void)state;
+#define NAME(id, defaults, expression, derivative) #id,
+    static const char *const names[] = {MI_ACTIVATIONS(NAME)};
+    for (size_t k = 0; k < MI_COUNT(names); k++) {
+        bool found = strcmp(names[k], "Elu") == 0 || strcmp(names[k], "Celu") == 0;
+        for (size_t i = 0; i < MI_COUNT(plain); i++)
+            found = found || strcmp(names[k], plain[i].name) == 0;
+        if (!found)
+            fail_msg("activation %s has no test", names[k]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_slopes),
+        cmocka_unit_test(test_special_values),
+        cmocka_unit_test(test_all_are_tested),
+    };
+    return cmocka_run_group_tests_name("activation", tests, op_devices_open, op_devices_close);
+}

@@ -1,0 +1,68 @@
+#include "support/reference.h"
+
+#define LIST(name, ...) MI_INTS(name, ((int64_t[]){__VA_ARGS__}), (int)MI_COUNT(((int64_t[]){__VA_ARGS__})))
+#define CONV(x, w, ...) \
+    {"Conv", {IN(x), IN(w)}, {__VA_ARGS__}, .reference = reference_conv, .batch = 3, .engines = true, .tolerance = 5e-6}
+#define PADS(...) LIST("pads", __VA_ARGS__)
+#define STRIDES(...) LIST("strides", __VA_ARGS__)
+#define DILATIONS(...) LIST("dilations", __VA_ARGS__)
+
+static void test_images(void **state)
+{
+    const struct op_case cases[] = {
+        CONV("n 3 9 9", "5 3 3 3", {0}),
+        CONV("n 16 8 8", "16 16 3 3", PADS(1, 1, 1, 1)),
+        CONV("n 1 13 5", "1 1 1 1", {0}),
+        CONV("n 4 9 7", "6 4 3 2", STRIDES(2, 3), PADS(1, 0, 2, 1)),
+        CONV("n 3 11 11", "2 3 3 3", DILATIONS(2, 1), PADS(2, 1, 2, 1)),
+        CONV("n 2 8 8", "3 2 2 2", STRIDES(2, 2)),
+        CONV("n 2 7 7", "3 2 1 1", STRIDES(3, 2)),
+        CONV("n 17 5 5", "33 17 1 1", {0}),
+        CONV("n 2 5 5", "3 2 5 5", {0}),
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+static void test_groups(void **state)
+{
+    const struct op_case cases[] = {
+        CONV("n 4 7 7", "6 2 3 3", MI_INT("group", 2), PADS(1, 1, 1, 1)),
+        CONV("n 5 7 7", "5 1 3 3", MI_INT("group", 5), PADS(1, 1, 1, 1)),
+        CONV("n 3 8 8", "6 1 2 2", MI_INT("group", 3), STRIDES(2, 2)),
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+static void test_one_axis(void **state)
+{
+    const struct op_case cases[] = {
+        CONV("n 3 13", "5 3 3", {0}),
+        CONV("n 2 127", "4 2 5", STRIDES(3), PADS(2, 1), DILATIONS(2)),
+        CONV("n 4 13", "4 2 3", MI_INT("group", 2), PADS(1, 1)),
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+static void test_bias(void **state)
+{
+    const struct op_case cases[] = {
+        {"Conv", {IN("n 3 6 6"), IN("5 3 3 3"), IN("5")}, {PADS(1, 1, 1, 1)}, .reference = reference_conv, .engines = true},
+        {"Conv", {IN("n 3 13"), IN("5 3 3"), IN("5")}, .reference = reference_conv},
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+static void test_volume(void **state)
+{
+    const struct op_case cases[] = {CONV("n 2 4 4 4", "3 2 2 2 2", STRIDES(1, 2, 1), PADS(0, 1, 1, 1, 0, 0))};
+    OP_CHECK_ALL(state, cases);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_images), cmocka_unit_test(test_groups), cmocka_unit_test(test_one_axis),
+        cmocka_unit_test(test_bias),   cmocka_unit_test(test_volume),
+    };
+    return cmocka_run_group_tests_name("conv", tests, op_devices_open, op_devices_close);
+}

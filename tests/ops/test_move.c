@@ -1,0 +1,119 @@
+#include "support/ops.h"
+
+#include <string.h>
+
+#define LIST(name, ...) MI_INTS(name, ((int64_t[]){__VA_ARGS__}), (int)MI_COUNT(((int64_t[]){__VA_ARGS__})))
+
+static void reference_transpose(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    int count;
+    const int64_t *perm = op_ints(c, "perm", &count);
+    int64_t at[MI_MAX_RANK] = {0}, from[MI_MAX_RANK], i = 0;
+    if (out->count == 0)
+        return;
+    do {
+        for (int d = 0; d < out->rank; d++)
+            from[perm ? perm[d] : out->rank - 1 - d] = at[d];
+        out->data[i++] = in[0].data[tensor_offset(&in[0], from)];
+    } while (tensor_next(out, at));
+}
+
+static void test_transpose(void **state)
+{
+    const struct op_case cases[] = {
+        {"Transpose", {IN("n 13")}, .reference = reference_transpose},
+        {"Transpose", {IN("n 3 4 5")}, {LIST("perm", 0, 2, 3, 1)}, .reference = reference_transpose},
+        {"Transpose", {IN("3 n 127")}, {LIST("perm", 1, 0, 2)}, .reference = reference_transpose},
+        {"Transpose", {INTEGERS("n 1 4", -9, 9)}, {LIST("perm", 2, 1, 0)}, .reference = reference_transpose},
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+static void reference_concat(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    int axis = (int)op_int(c, "axis", 0);
+    int64_t at[MI_MAX_RANK] = {0}, from[MI_MAX_RANK], i = 0;
+    axis = axis < 0 ? axis + out->rank : axis;
+    if (out->count == 0)
+        return;
+    do {
+        int k = 0;
+        memcpy(from, at, sizeof from);
+        while (from[axis] >= in[k].dim[axis])
+            from[axis] -= in[k++].dim[axis];
+        out->data[i++] = in[k].data[tensor_offset(&in[k], from)];
+    } while (tensor_next(out, at));
+}
+
+static void test_concat(void **state)
+{
+    const struct op_case cases[] = {
+        {"Concat", {IN("n 3"), IN("n 1"), IN("n 13")}, {MI_INT("axis", 1)}, .reference = reference_concat},
+        {"Concat", {IN("n 3 5"), IN("n 4 5")}, {MI_INT("axis", -2)}, .reference = reference_concat},
+        {"Concat", {IN("n 3"), IN("2 3"), IN("n 3")}, {MI_INT("axis", 0)}, .reference = reference_concat},
+        {"Concat", {IN("n 0"), IN("n 4")}, {MI_INT("axis", 1)}, .reference = reference_concat},
+        {"Concat", {IN("n 4")}, {MI_INT("axis", 1)}, .reference = reference_concat},
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+static void reference_expand(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    (void)c;
+    int64_t at[MI_MAX_RANK] = {0}, i = 0;
+    if (out->count == 0)
+        return;
+    do
+        out->data[i++] = tensor_broadcast(&in[0], out->rank, at);
+    while (tensor_next(out, at));
+}
+
+static void test_expand(void **state)
+{
+    const struct op_case cases[] = {
+        {"Expand", {IN("n 1 3")}, {LIST("shape", 4, 1)}, .reference = reference_expand},
+        {"Expand", {IN("n 1")}, {LIST("shape", 3, 1, 127)}, .reference = reference_expand},
+        {"Expand", {IN("")}, {LIST("shape", 2, 3)}, .reference = reference_expand},
+        {"Expand", {IN("n 3")}, {LIST("shape", 1)}, .reference = reference_expand},
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+static void reference_pad(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    int count;
+    const int64_t *pads = op_ints(c, "pads", &count);
+    int64_t at[MI_MAX_RANK] = {0}, from[MI_MAX_RANK], i = 0;
+    if (out->count == 0)
+        return;
+    do {
+        bool inside = true;
+        for (int d = 0; d < out->rank; d++) {
+            from[d] = at[d] - pads[d];
+            inside = inside && from[d] >= 0 && from[d] < in[0].dim[d];
+        }
+        out->data[i++] = inside ? in[0].data[tensor_offset(&in[0], from)] : op_float(c, "fill", 0);
+    } while (tensor_next(out, at));
+}
+
+static void test_pad(void **state)
+{
+    const struct op_case cases[] = {
+        {"Pad", {IN("n 3")}, {LIST("pads", 0, 1, 0, 2)}, .reference = reference_pad},
+        {"Pad", {IN("n 3 4")}, {LIST("pads", 0, 1, 0, 0, 0, 2), MI_REAL("fill", 1.5f)}, .reference = reference_pad},
+        {"Pad", {IN("n 5")}, {LIST("pads", 1, -1, 1, -2)}, .reference = reference_pad},
+        {"Pad", {IN("n 3")}, {LIST("pads", 0, -1, 0, 2)}, .reference = reference_pad},
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_transpose),
+        cmocka_unit_test(test_concat),
+        cmocka_unit_test(test_expand),
+        cmocka_unit_test(test_pad),
+    };
+    return cmocka_run_group_tests_name("move", tests, op_devices_open, op_devices_close);
+}

@@ -1,0 +1,154 @@
+#!/bin/sh
+# Holds the rules of docs/design.md that a reader can check by looking. Usage: check.sh RULE SOURCE-FOLDER [FILE...]
+# Prints each place that breaks the rule; exit status 1 when there is one.
+# shellcheck disable=SC2129 # each check appends what it finds
+set -u
+rule=$1
+root=$2
+shift 2
+cd "$root" || exit 2
+
+# Each folder of src/ may include itself and those before it; the program includes only the public headers.
+folders="base device graph ops engines compile nn data formats train"
+
+found=$(mktemp)
+trap 'rm -f "$found"' EXIT
+
+# The code of C files without comments and the insides of strings, as FILE:LINE:CODE.
+code() {
+    awk '
+        FNR == 1 { comment = 0 }
+        {
+            line = $0; out = ""
+            while (line != "") {
+                if (comment) {
+                    end = index(line, "*/")
+                    if (!end) break
+                    line = substr(line, end + 2); comment = 0
+                } else if (match(line, /^[^"\047\/]+/)) {
+                    out = out substr(line, 1, RLENGTH); line = substr(line, RLENGTH + 1)
+                } else if (substr(line, 1, 2) == "//") {
+                    break
+                } else if (substr(line, 1, 2) == "/*") {
+                    comment = 1; line = substr(line, 3)
+                } else if (match(line, /^"([^"\\]|\\.)*"/) || match(line, /^\047([^\047\\]|\\.)+\047/)) {
+                    out = out "\"\""; line = substr(line, RLENGTH + 1)
+                } else {
+                    out = out substr(line, 1, 1); line = substr(line, 2)
+                }
+            }
+            if (out ~ /[^ \t]/) print FILENAME ":" FNR ":" out
+        }' "$@"
+}
+
+sources_of() { # sources_of FOLDER...
+    find "$@" -name '*.[ch]' | sort
+}
+
+# forbid PATTERN WHY FILE...: an extended regular expression that must not occur in the code.
+forbid() {
+    pattern=$1
+    why=$2
+    shift 2
+    [ $# -eq 0 ] || code "$@" | grep -E "^[^:]*:[0-9]*:(.*[^A-Za-z0-9_])?($pattern)" | sed "s|\$|    <- $why|" >>"$found"
+}
+
+check_includes() {
+    for folder in $folders cli; do
+        allowed=$folder
+        if [ "$folder" != cli ]; then
+            allowed=$(for one in $folders; do printf '%s ' "$one"; [ "$one" = "$folder" ] && break; done)
+        fi
+        find "src/$folder" -name '*.[ch]' -exec grep -nH '^ *# *include *"' {} + |
+            awk -v allowed="$allowed" -v folder="$folder" -F'"' '
+                BEGIN { count = split(allowed, names, " "); for (i = 1; i <= count; i++) ok[names[i]] = 1 }
+                { split($2, part, "/"); if (!(part[1] in ok)) print $0 "    <- " folder " stands above it" }' >>"$found"
+    done
+    grep -nE '^ *# *include' include/mica/*.h |
+        grep -vE '<(mica/[a-z_]+|stdbool|stddef|stdint)\.h>' | grep -v '^include/mica/mica_cl.h:.*<CL/cl.h>' |
+        sed 's/$/    <- not for a public header/' >>"$found"
+    find examples -name '*.c' -exec grep -nHE '^ *# *include *"' {} + |
+        sed 's/$/    <- an example uses only the public headers/' >>"$found"
+    grep -rnE '^ *# *include *<clblast' src | grep -v '^src/engines/clblast\.c:' |
+        sed 's/$/    <- only src\/engines\/clblast.c knows CLBlast/' >>"$found"
+}
+
+check_calls() {
+    library=$(sources_of src | grep -v '^src/cli/')
+    # shellcheck disable=SC2046,SC2086 # file names of ours hold no blanks
+    {
+        forbid '(printf|puts|putchar|perror|scanf|gets|getchar) *\(|(stdin|stdout|stderr)([^A-Za-z0-9_]|$)' \
+            'the library neither prints nor reads standard input' $library
+        forbid '(exit|_Exit|quick_exit|abort|assert) *\(' 'the library never ends the process' $library
+        forbid '(signal *\([^,]*, *[^S ]|(sigaction|atexit|on_exit) *\()' 'the library installs no handler' $library
+        forbid 'cl[A-Z][A-Za-z0-9]+ *\(' 'only src/device calls OpenCL' \
+            $(echo "$library" | grep -v -e '^src/device/')
+        forbid '(strcpy|strcat|sprintf|vsprintf|gets|strtok|alloca|atoi|atof|rand|srand|setlocale) *\(' \
+            'unsafe or dependent on global state' $(sources_of src)
+    }
+}
+
+check_files() {
+    for file in $(sources_of src include tests examples) $(find kernels -name '*.cl'); do
+        awk -v file="$file" '
+            length($0) > 132 && file !~ /^tests/ { print file ":" FNR ": " length($0) " columns, at most 132" }
+            /[ \t]$/ { print file ":" FNR ": blank at the end of the line" }
+            /\t/ { print file ":" FNR ": tab" }
+            /TODO|FIXME/ { print file ":" FNR ": unfinished: " $0 }
+            END { if (FNR > 700) print file ": " FNR " lines, at most 700" }' "$file" >>"$found"
+    done
+    for folder in $folders cli; do
+        [ -d "src/$folder" ] || echo "src/$folder: no such folder" >>"$found"
+    done
+    for folder in src/*/; do
+        case " $folders cli " in *" $(basename "$folder") "*) ;; *) echo "$folder: not in the order of folders" >>"$found" ;; esac
+    done
+}
+
+# Writable data in the library's objects: a mutable global. Tables of constants are read-only after relocation.
+check_globals() { # check_globals LIBRARY.a
+    size -A "$1" | awk '/ex / { file = $1 } $1 ~ /^\.(data|bss|tdata|tbss)(\.|$)/ && $1 !~ /^\.data\.rel\.ro/ && $2 > 0 {
+        print file ": " $2 " bytes in " $1 "    <- no mutable globals" }' >>"$found"
+}
+
+check_exports() { # check_exports LIBRARY.so
+    defined=$(nm -D --defined-only "$1" | awk '{ print $NF }')
+    echo "$defined" | grep -v '^mica_' | sed 's/$/: exported, but not a public name/' >>"$found"
+    # shellcheck disable=SC2046 # a list of names
+    printf '%s\n' $(cat include/mica/*.h | tr '\n' ' ' | grep -oE 'MICA_API [^;]*;' | grep -oE 'mica_[a-z0-9_]+\(' | tr -d '(') |
+        { echo "$defined" | sed 's/^/defined /'; cat; } |
+        awk '$1 == "defined" { is[$2] = 1; next } !is[$1] { print $1 ": declared in a public header, but not defined" }' >>"$found"
+}
+
+# Each public header compiles alone, twice in a row, in C11 and in C++, with strict warnings.
+check_headers() { # check_headers COMPILER LANGUAGE OPENCL-INCLUDE-FOLDER
+    case $2 in
+    c) flags="-std=c11 -Wstrict-prototypes" ;;
+    *) flags="-std=c++11 -Wno-variadic-macros" ;;
+    esac
+    for header in include/mica/*.h; do
+        name=mica/$(basename "$header")
+        # shellcheck disable=SC2086 # a list of flags
+        printf '#include <%s>\n#include <%s>\n' "$name" "$name" |
+            "$1" -x "$2" $flags -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Werror -Iinclude -isystem "$3" \
+                -fsyntax-only - >>"$found" 2>&1 || echo "$name: does not compile alone as $2" >>"$found"
+    done
+}
+
+# The first program of README.md is short, and compiles and links as it stands there.
+check_readme() { # check_readme COMPILER OPENCL-INCLUDE-FOLDER LIBRARY
+    program=$(mktemp -d)
+    awk '/^```c$/ { inside = 1; next } /^```/ { if (inside) exit } inside' README.md >"$program/readme.c"
+    lines=$(grep -c . "$program/readme.c")
+    [ "$lines" -gt 0 ] || echo "README.md: no program in C" >>"$found"
+    [ "$lines" -le 25 ] || echo "README.md: the program has $lines lines, at most 25" >>"$found"
+    "$1" -std=c11 -Wall -Wextra -Werror -Iinclude -isystem "$2" "$program/readme.c" "$3" -o "$program/readme" \
+        >>"$found" 2>&1 || echo "README.md: the program does not build" >>"$found"
+    rm -rf "$program"
+}
+
+"check_$rule" "$@"
+if [ -s "$found" ]; then
+    cat "$found"
+    exit 1
+fi

@@ -1,0 +1,521 @@
+#include "support/ops.h"
+
+#include "compile/plan.h"
+#include "engines/engine.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RUNS = 4, OUTPUTS = MI_MAX_OUTPUTS, PROBES = 16 };
+
+struct devices {
+    mica_device *plain, *debug;
+};
+
+/* One way to run a case. */
+struct variant {
+    const char *name;
+    bool no_fusion, no_blocked, debug;
+    const char *engine;
+};
+
+/* Inputs and expected results for one number of samples. */
+struct expectation {
+    int64_t n;
+    struct tensor in[OP_INPUTS], weight, out[OUTPUTS];
+    int64_t probe[OP_INPUTS][PROBES];
+    double slope[OP_INPUTS][PROBES];
+    int probes[OP_INPUTS];
+};
+
+struct run {
+    const struct op_case *c;
+    struct devices *devices;
+    mica_device *device;        /* of the variant at hand */
+    int64_t batch;
+    int inputs, outputs;
+    bool differentiable;
+    struct expectation expected[RUNS];
+    int expectations;
+    char name[256];
+};
+
+bool op_tests_are_small(void)
+{
+    const char *small = getenv("MICA_TEST_SMALL");
+    return small && strcmp(small, "0") != 0;
+}
+
+/* ---- Devices ---- */
+
+int op_devices_open(void **state)
+{
+    struct devices *devices = mi_new(1, sizeof *devices);
+    if (!devices)
+        return -1;
+    *state = devices;
+    devices->plain = mica_device_open(NULL);
+    devices->debug = mica_device_open(&(mica_device_desc){.debug = true});
+    if (mica_device_status(devices->plain) == MICA_OK && mica_device_status(devices->debug) == MICA_OK)
+        return 0;
+    print_error("no device to test on: %s\n", mica_device_error(devices->plain));
+    op_devices_close(state);
+    return -1;
+}
+
+int op_devices_close(void **state)
+{
+    struct devices *devices = *state;
+    mica_device_destroy(devices->plain);
+    mica_device_destroy(devices->debug);
+    free(devices);
+    return 0;
+}
+
+/* ---- Tensors ---- */
+
+static struct mi_shape parse_shape(const char *text)
+{
+    struct mi_shape shape = {.rank = 0};
+    while (*text) {
+        char *end;
+        if (*text == 'n') {
+            shape.dim[shape.rank++] = mi_batch();
+            text++;
+        } else {
+            shape.dim[shape.rank++] = mi_fixed(strtoll(text, &end, 10));
+            assert_true(end != text);
+            text = end;
+        }
+        text += strspn(text, " ");
+    }
+    return shape;
+}
+
+static bool has_batch(const struct mi_shape *shape)
+{
+    for (int i = 0; i < shape->rank; i++)
+        if (shape->dim[i].a)
+            return true;
+    return false;
+}
+
+static void tensor_create(struct tensor *t, enum mi_type type, const struct mi_shape *shape, int64_t n)
+{
+    *t = (struct tensor){.type = type, .rank = shape->rank, .count = mi_shape_count(shape, n)};
+    for (int i = 0; i < shape->rank; i++)
+        t->dim[i] = mi_dim_at(shape->dim[i], n);
+    assert_true(t->count >= 0);
+    t->data = mi_new((size_t)t->count, sizeof *t->data);
+    assert_non_null(t->data);
+}
+
+bool tensor_next(const struct tensor *t, int64_t *at)
+{
+    for (int i = t->rank - 1; i >= 0; i--) {
+        if (++at[i] < t->dim[i])
+            return true;
+        at[i] = 0;
+    }
+    return false;
+}
+
+int64_t tensor_offset(const struct tensor *t, const int64_t *at)
+{
+    int64_t offset = 0;
+    for (int i = 0; i < t->rank; i++)
+        offset = offset * t->dim[i] + at[i];
+    return offset;
+}
+
+double tensor_broadcast(const struct tensor *t, int rank, const int64_t *at)
+{
+    int64_t own[MI_MAX_RANK];
+    for (int i = 0; i < t->rank; i++)
+        own[i] = t->dim[i] == 1 ? 0 : at[rank - t->rank + i];
+    return t->data[tensor_offset(t, own)];
+}
+
+/* Random elements, as float32 has them, so that the device and the reference see the same numbers. */
+static void tensor_fill(struct tensor *t, const struct op_input *input, uint64_t stream)
+{
+    double low = input->low, high = input->high;
+    bool integer = t->type != MI_FLOAT;
+    if (low == 0 && high == 0) {
+        low = -2;
+        high = 2;
+    }
+    for (int64_t i = 0; i < t->count; i++) {
+        double u = (double)mi_uniform(77, stream, (uint64_t)i);
+        double value = integer ? floor(low + u * (high - low + 1)) : low + u * (high - low);
+        t->data[i] = integer ? value : (double)(float)value;
+        if (i < input->firsts)
+            t->data[i] = input->first[i];
+    }
+}
+
+static void *to_elements(const struct tensor *t)
+{
+    char *bytes = mi_new((size_t)t->count, mi_types[t->type].bytes);
+    assert_non_null(bytes);
+    for (int64_t i = 0; i < t->count; i++)
+        switch (t->type) {
+        case MI_FLOAT: ((float *)(void *)bytes)[i] = (float)t->data[i]; break;
+        case MI_INT32: ((int32_t *)(void *)bytes)[i] = (int32_t)t->data[i]; break;
+        case MI_INT64: ((int64_t *)(void *)bytes)[i] = (int64_t)t->data[i]; break;
+        default: ((uint8_t *)bytes)[i] = (uint8_t)t->data[i]; break;
+        }
+    return bytes;
+}
+
+static double element(const void *bytes, enum mi_type type, int64_t i)
+{
+    switch (type) {
+    case MI_FLOAT: return (double)((const float *)bytes)[i];
+    case MI_INT32: return ((const int32_t *)bytes)[i];
+    case MI_INT64: return (double)((const int64_t *)bytes)[i];
+    default: return ((const uint8_t *)bytes)[i];
+    }
+}
+
+/* ---- Attributes, for references ---- */
+
+static const struct mi_attribute *find_attribute(const struct op_case *c, const char *name)
+{
+    for (int i = 0; i < OP_ATTRIBUTES && c->attribute[i].name; i++)
+        if (strcmp(c->attribute[i].name, name) == 0)
+            return &c->attribute[i];
+    return NULL;
+}
+
+int64_t op_int(const struct op_case *c, const char *name, int64_t otherwise)
+{
+    const struct mi_attribute *attribute = find_attribute(c, name);
+    return attribute ? attribute->i : otherwise;
+}
+
+double op_float(const struct op_case *c, const char *name, double otherwise)
+{
+    const struct mi_attribute *attribute = find_attribute(c, name);
+    return attribute ? (double)attribute->f : otherwise;
+}
+
+const int64_t *op_ints(const struct op_case *c, const char *name, int *count)
+{
+    const struct mi_attribute *attribute = find_attribute(c, name);
+    *count = attribute ? attribute->count : 0;
+    return attribute ? attribute->ints : NULL;
+}
+
+/* ---- The graph of a case: inputs x0.., weight; outputs y0.., d0.. ---- */
+
+static const char *numbered(char text[16], const char *prefix, int i)
+{
+    snprintf(text, 16, "%s%d", prefix, i);
+    return text;
+}
+
+static struct mi_graph *build_graph(struct run *run, struct mi_variables *variables, mi_value **y)
+{
+    const struct op_case *c = run->c;
+    struct mi_graph *graph = mi_graph_create(mi_ops, variables);
+    mi_value *in[OP_INPUTS] = {0}, *wanted[OP_INPUTS], *gradient[OP_INPUTS];
+    int attributes = 0, wants = 0, index[OP_INPUTS];
+    char name[16];
+    assert_non_null(graph);
+    graph->training = c->training;
+    while (attributes < OP_ATTRIBUTES && c->attribute[attributes].name)
+        attributes++;
+    for (int i = 0; i < run->inputs; i++) {
+        struct mi_shape shape = parse_shape(c->in[i].shape);
+        in[i] = mi_input(graph, numbered(name, "x", i), c->in[i].type, &shape);
+        if (c->in[i].type == MI_FLOAT && !c->in[i].no_gradient) {
+            index[wants] = i;
+            wanted[wants++] = in[i];
+        }
+    }
+    mi_value *first = c->build ? c->build(graph, in, c) : mi_apply(graph, c->op, in, run->inputs, c->attribute, attributes);
+    if (!first)
+        fail_msg("%s: %s", run->name, graph->error.text);
+    for (int o = 0; o < run->outputs; o++)
+        y[o] = mi_output(graph, numbered(name, "y", o), o == 0 ? first : first->node->out[o]);
+    run->differentiable = !c->no_gradient && wants > 0 && first->type == MI_FLOAT;
+    if (run->differentiable) {
+        mi_value *weight = mi_input(graph, "weight", MI_FLOAT, &first->shape);
+        mi_value *loss = MI_APPLY(graph, "ReduceSum", ((mi_value *[]){mi_op2(graph, "Mul", first, weight)}),
+                                  MI_INT("keepdims", 0));
+        mi_differentiate(graph, loss, wanted, wants, gradient);
+        for (int i = 0; i < wants && graph->error.status == MICA_OK; i++) {
+            if (!gradient[i])
+                fail_msg("%s: no gradient by input %d", run->name, index[i]);
+            if (!mi_shape_equal(&gradient[i]->shape, &wanted[i]->shape))
+                fail_msg("%s: gradient by input %d has shape %s", run->name, index[i],
+                         mi_shape_text(&graph->arena, &gradient[i]->shape));
+            mi_output(graph, numbered(name, "d", index[i]), gradient[i]);
+        }
+    }
+    if (graph->error.status != MICA_OK)
+        fail_msg("%s: %s", run->name, graph->error.text);
+    return graph;
+}
+
+/* ---- What is expected ---- */
+
+static void reference_map(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    int64_t at[MI_MAX_RANK] = {0}, i = 0;
+    if (out->count)
+        do {
+            double x[OP_INPUTS];
+            for (int k = 0; k < OP_INPUTS && c->in[k].shape; k++)
+                x[k] = tensor_broadcast(&in[k], out->rank, at);
+            out->data[i++] = c->map(x);
+        } while (tensor_next(out, at));
+}
+
+static void evaluate(const struct op_case *c, struct expectation *e)
+{
+    if (c->map)
+        reference_map(c, e->in, e->out);
+    else
+        c->reference(c, e->in, e->out);
+}
+
+static double weighted(const struct op_case *c, struct expectation *e)
+{
+    double sum = 0;
+    evaluate(c, e);
+    for (int64_t i = 0; i < e->out[0].count; i++)
+        sum += e->out[0].data[i] * e->weight.data[i];
+    return sum;
+}
+
+/* Central differences at up to PROBES places of each input. */
+static void expect_slopes(struct run *run, struct expectation *e)
+{
+    const struct op_case *c = run->c;
+    for (int i = 0; i < run->inputs; i++) {
+        struct tensor *x = &e->in[i];
+        if (x->type != MI_FLOAT || c->in[i].no_gradient)
+            continue;
+        int64_t stride = (x->count + PROBES - 1) / PROBES;
+        for (int64_t k = 0; k < x->count; k += stride) {
+            double kept = x->data[k], h = 1e-5 * (fabs(kept) > 1 ? fabs(kept) : 1);
+            x->data[k] = kept + h;
+            double above = weighted(c, e);
+            x->data[k] = kept - h;
+            double below = weighted(c, e);
+            x->data[k] = kept;
+            e->probe[i][e->probes[i]] = k;
+            e->slope[i][e->probes[i]++] = (above - below) / (2 * h);
+        }
+    }
+}
+
+static void expect(struct run *run, struct expectation *e, int64_t n, mi_value *const *y)
+{
+    const struct op_case *c = run->c;
+    e->n = n;
+    for (int i = 0; i < run->inputs; i++) {
+        struct mi_shape shape = parse_shape(c->in[i].shape);
+        tensor_create(&e->in[i], c->in[i].type, &shape, n);
+        tensor_fill(&e->in[i], &c->in[i], (uint64_t)i);
+    }
+    for (int o = 0; o < run->outputs; o++)
+        tensor_create(&e->out[o], y[o]->type, &y[o]->shape, n);
+    tensor_create(&e->weight, MI_FLOAT, &y[0]->shape, n);
+    tensor_fill(&e->weight, &(struct op_input){.low = -1, .high = 1}, 99);
+    if (run->differentiable)
+        expect_slopes(run, e);
+    evaluate(c, e);
+}
+
+static void forget(struct run *run)
+{
+    for (int r = 0; r < run->expectations; r++) {
+        struct expectation *e = &run->expected[r];
+        for (int i = 0; i < OP_INPUTS; i++)
+            free(e->in[i].data);
+        for (int o = 0; o < OUTPUTS; o++)
+            free(e->out[o].data);
+        free(e->weight.data);
+    }
+}
+
+/* ---- Running ---- */
+
+static void feed(const struct run *run, struct mica_plan *plan, const char *name, const struct tensor *t, int64_t n)
+{
+    int input = mi_plan_input(plan, name);
+    void *elements = to_elements(t);
+    cl_event done = NULL;
+    if (input >= 0 && mi_plan_feed(plan, input, elements, n, &done) != MICA_OK)
+        fail_msg("%s: input %s: %s", run->name, name, mica_plan_error(plan));
+    mi_event_wait(run->device, &done);
+    free(elements);
+}
+
+static void *fetch(const struct run *run, struct mica_plan *plan, const char *name, int64_t n, int64_t count, enum mi_type type)
+{
+    char *bytes = mi_new((size_t)count + 1, mi_types[type].bytes);
+    assert_non_null(bytes);
+    if (mi_plan_fetch(plan, mi_plan_output(plan, name), bytes, n) != MICA_OK)
+        fail_msg("%s: output %s: %s", run->name, name, mica_plan_error(plan));
+    return bytes;
+}
+
+static double largest(const double *values, int64_t count)
+{
+    double most = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (isfinite(values[i]) && fabs(values[i]) > most)
+            most = fabs(values[i]);
+    return most;
+}
+
+static bool agrees(double got, double want, double margin)
+{
+    if (isnan(want) || isinf(want))
+        return isnan(want) ? isnan(got) : got == want;
+    return fabs(got - want) <= margin;
+}
+
+static void compare_values(const struct run *run, const struct expectation *e, int o, const void *bytes)
+{
+    const struct tensor *t = &e->out[o];
+    double margin = (run->c->tolerance > 0 ? run->c->tolerance : 2e-6) * largest(t->data, t->count);
+    if (t->type != MI_FLOAT)
+        margin = 0;
+    for (int64_t i = 0; i < t->count; i++)
+        if (!agrees(element(bytes, t->type, i), t->data[i], margin))
+            fail_msg("%s, n %lld: y%d[%lld] is %.9g, expected %.9g", run->name, (long long)e->n, o, (long long)i,
+                     element(bytes, t->type, i), t->data[i]);
+}
+
+static void compare_slopes(const struct run *run, const struct expectation *e, int i, const void *bytes)
+{
+    double tolerance = run->c->gradient_tolerance > 0 ? run->c->gradient_tolerance : 1e-4;
+    double margin = tolerance * (largest(e->slope[i], e->probes[i]) + 1e-3);
+    for (int k = 0; k < e->probes[i]; k++)
+        if (!agrees(element(bytes, MI_FLOAT, e->probe[i][k]), e->slope[i][k], margin))
+            fail_msg("%s, n %lld: gradient by x%d[%lld] is %.9g, expected %.9g", run->name, (long long)e->n, i,
+                     (long long)e->probe[i][k], element(bytes, MI_FLOAT, e->probe[i][k]), e->slope[i][k]);
+}
+
+/* A step; gives all results, one after the other, in a buffer of the caller's to free. */
+static char *run_once(const struct run *run, struct mica_plan *plan, const struct expectation *e, size_t *size)
+{
+    char name[16], *all = mi_new(1, 1);
+    struct mi_step step = {.n = (int32_t)e->n, .learning_rate = 0.125f, .step = 3, .seed = 42};
+    *size = 0;
+    for (int i = 0; i < run->inputs; i++)
+        feed(run, plan, numbered(name, "x", i), &e->in[i], e->n);
+    if (run->differentiable)
+        feed(run, plan, "weight", &e->weight, e->n);
+    if (mi_plan_step(plan, &step) != MICA_OK)
+        fail_msg("%s: %s", run->name, mica_plan_error(plan));
+    for (int k = 0; k < run->outputs + run->inputs; k++) {
+        bool slope = k >= run->outputs;
+        int i = slope ? k - run->outputs : k;
+        const struct tensor *t = slope ? &e->in[i] : &e->out[i];
+        if (slope && (!run->differentiable || t->type != MI_FLOAT || run->c->in[i].no_gradient))
+            continue;
+        if (e->n == 0) /* a step of no samples computes nothing, not even sums over them */
+            continue;
+        void *bytes = fetch(run, plan, numbered(name, slope ? "d" : "y", i), e->n, t->count, t->type);
+        if (slope)
+            compare_slopes(run, e, i, bytes);
+        else
+            compare_values(run, e, i, bytes);
+        size_t more = (size_t)t->count * mi_types[t->type].bytes;
+        all = realloc(all, *size + more + 1);
+        assert_non_null(all);
+        memcpy(all + *size, bytes, more);
+        *size += more;
+        free(bytes);
+    }
+    return all;
+}
+
+static void run_variant(struct run *run, const struct variant *variant)
+{
+    struct mi_variables variables = {0};
+    struct mi_store *store;
+    struct mica_plan *plan;
+    mi_value *y[OUTPUTS];
+    mica_device *device = run->device = variant->debug ? run->devices->debug : run->devices->plain;
+    snprintf(run->name, sizeof run->name, "%s(%s%s%s), %s", run->c->op, run->c->in[0].shape, run->c->in[1].shape ? "; " : "",
+             run->c->in[1].shape ? run->c->in[1].shape : "", variant->name);
+    struct mi_graph *graph = build_graph(run, &variables, y);
+    assert_int_equal(mi_store_create(device, &variables, &store), MICA_OK);
+    mi_plan_create(&(struct mi_plan_desc){.device = device, .store = store, .graph = graph, .batch = run->batch,
+                                          .engine = variant->engine, .no_fusion = variant->no_fusion,
+                                          .no_blocked = variant->no_blocked}, &plan);
+    if (mica_plan_status(plan) != MICA_OK)
+        fail_msg("%s: %s", run->name, mica_plan_error(plan));
+    for (int r = 0; r < run->expectations; r++) {
+        size_t size[2];
+        char *first = run_once(run, plan, &run->expected[r], &size[0]);
+        char *second = run_once(run, plan, &run->expected[r], &size[1]);
+        assert_int_equal(size[0], size[1]);
+        if (memcmp(first, second, size[0]) != 0)
+            fail_msg("%s: two runs differ", run->name);
+        free(first);
+        free(second);
+    }
+    mica_plan_destroy(plan);
+    mi_store_destroy(store);
+    mi_variables_destroy(&variables);
+}
+
+static void expect_all(struct run *run)
+{
+    struct mi_variables variables = {0};
+    mi_value *y[OUTPUTS];
+    bool batched = false;
+    snprintf(run->name, sizeof run->name, "%s(%s)", run->c->op, run->c->in[0].shape);
+    for (int i = 0; i < run->inputs; i++) {
+        struct mi_shape shape = parse_shape(run->c->in[i].shape);
+        batched = batched || has_batch(&shape);
+    }
+    struct mi_graph *graph = build_graph(run, &variables, y);
+    int64_t batch = run->c->batch ? run->c->batch : 13, sizes[RUNS] = {0};
+    run->batch = !batched ? 1 : op_tests_are_small() && batch > 3 ? 3 : batch;
+    sizes[0] = run->batch;
+    sizes[1] = run->batch / 2;
+    sizes[2] = 1;
+    sizes[3] = 0;
+    for (int r = 0; r < (batched ? RUNS : 1); r++)
+        expect(run, &run->expected[run->expectations++], sizes[r], y);
+    mi_graph_destroy(graph);
+    mi_variables_destroy(&variables);
+}
+
+void op_check(void **state, const struct op_case *c)
+{
+    static const struct variant variants[] = {{.name = "fused"}, {.name = "not fused", .no_fusion = true},
+                                              {.name = "plain layouts", .no_blocked = true}, {.name = "debug", .debug = true}};
+    struct run *run = mi_new(1, sizeof *run);
+    assert_non_null(run);
+    run->c = c;
+    run->devices = *state;
+    run->outputs = c->outputs ? c->outputs : 1;
+    while (run->inputs < OP_INPUTS && c->in[run->inputs].shape)
+        run->inputs++;
+    expect_all(run);
+    for (size_t v = 0; v < MI_COUNT(variants); v++)
+        if (!variants[v].no_blocked || c->engines)
+            run_variant(run, &variants[v]);
+    for (const struct mi_engine *const *engine = mi_engines; c->engines && *engine; engine++)
+        run_variant(run, &(struct variant){.name = (*engine)->name, .engine = (*engine)->name});
+    forget(run);
+    free(run);
+}
+
+void op_check_all(void **state, const struct op_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        op_check(state, &cases[i]);
+}

@@ -1,0 +1,291 @@
+/* The training loop, evaluation and prediction, through the public header. */
+#include "train/golden.h"
+
+#include "device/device.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAMPLES = 50, INPUTS = 3 };
+
+/* Points in a cube; the class says on which side of a plane, the value how far from it. */
+struct points {
+    float inputs[SAMPLES * INPUTS], values[SAMPLES];
+    int32_t classes[SAMPLES];
+};
+
+static void make_points(struct points *points)
+{
+    for (int i = 0; i < SAMPLES; i++) {
+        float distance = 0;
+        for (int k = 0; k < INPUTS; k++) {
+            float x = 2 * mi_uniform(1, 2, (uint64_t)(i * INPUTS + k)) - 1;
+            points->inputs[i * INPUTS + k] = x;
+            distance += (float)(k + 1) * x;
+        }
+        points->values[i] = distance;
+        points->classes[i] = distance > 0;
+    }
+}
+
+static mica_data *open_points(mica_device *device, const struct points *points, bool classes)
+{
+    mica_arrays_desc desc = {.samples = SAMPLES, .input_shape = MICA_SHAPE(INPUTS), .inputs = points->inputs,
+                             .normalize = {.type = MICA_STANDARD}};
+    if (classes) {
+        desc.classes = points->classes;
+    } else {
+        desc.values = points->values;
+        desc.label_shape = MICA_SHAPE(1);
+    }
+    mica_data *data = mica_arrays_open(device, &desc);
+    golden_assert_fine(device);
+    return data;
+}
+
+static mica_model *make_model(mica_device *device, int64_t outputs, const char *activation)
+{
+    mica_model *model = mica_model_create(device, &(mica_model_desc){.seed = 4});
+    mica_node *x = mica_input(model, NULL, MICA_SHAPE(INPUTS));
+    x = mica_dense(x, &(mica_dense_desc){.units = 8, .activation = "tanh"});
+    x = mica_dropout(x, &(mica_dropout_desc){.rate = 0.1f});
+    mica_output(model, NULL, mica_dense(x, &(mica_dense_desc){.units = outputs, .activation = activation}));
+    golden_assert_fine(device);
+    return model;
+}
+
+/* ---- Learning, by every loss ---- */
+
+static void learns(mica_device *device, const char *loss, int64_t outputs, const char *activation, bool classes)
+{
+    struct points points;
+    mica_history *history = NULL;
+    mica_result result;
+    make_points(&points);
+    mica_data *data = open_points(device, &points, classes);
+    mica_model *model = make_model(device, outputs, activation);
+    mica_fit(model, data, &(mica_fit_desc){.loss = loss, .optimizer = {.type = "adam", .learning_rate = 0.03f},
+                                           .batch_size = 16, .epochs = 40, .accuracy = true}, &history);
+    mica_evaluate(model, data, MICA_TRAIN, NULL, 0, &result);
+    golden_assert_fine(device);
+    assert_int_equal(mica_history_epochs(history), 40);
+    assert_true(mica_history_peak_bytes(history) > 0);
+    const mica_progress *first = mica_history_epoch(history, 0), *last = mica_history_epoch(history, 39);
+    assert_int_equal(first->samples, SAMPLES);
+    assert_int_equal(first->batches, 4);
+    assert_true(last->loss < 0.6f * first->loss);
+    assert_true(isnan(last->val_loss));
+    assert_int_equal(result.samples, SAMPLES);
+    if (classes)
+        assert_true(result.accuracy > 0.9f && last->accuracy > 0.85f);
+    else
+        assert_true(isnan(result.accuracy));
+    assert_null(mica_history_epoch(history, 40));
+    mica_history_destroy(history);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
+static void losses(void **state)
+{
+    learns(*state, "sparse_categorical_crossentropy", 2, NULL, true);
+    learns(*state, "sparse_categorical_crossentropy", 2, "softmax", true);
+    learns(*state, "categorical_crossentropy", 2, NULL, true);
+    learns(*state, "binary_crossentropy", 1, NULL, true);
+    learns(*state, "binary_crossentropy", 1, "sigmoid", true);
+    learns(*state, "mean_squared_error", 1, NULL, false);
+    learns(*state, "mean_squared_error", 2, "softmax", true);
+}
+
+/* ---- Callbacks ---- */
+
+struct watch {
+    int calls, epoch_ends, stop_after;
+    mica_device *device;
+    uint64_t builds, buffers;   /* as the first epoch ended */
+};
+
+static bool watch_batch(void *user, const mica_progress *now)
+{
+    struct watch *watch = user;
+    watch->calls++;
+    if (now->batch == now->batches) {
+        watch->epoch_ends++;
+        if (watch->epoch_ends == 1 && watch->device) {
+            watch->builds = watch->device->calls_build;
+            watch->buffers = watch->device->calls_buffer;
+        }
+    }
+    return watch->calls != watch->stop_after;
+}
+
+static void callbacks(void **state)
+{
+    struct points points;
+    mica_history *history = NULL;
+    make_points(&points);
+    mica_data *data = open_points(*state, &points, true);
+    mica_model *model = make_model(*state, 2, NULL);
+    struct watch watch = {.stop_after = -1};
+    mica_fit_desc desc = {.loss = "sparse_categorical_crossentropy", .batch_size = 10, .epochs = 2, .log_interval = 2,
+                          .on_batch = watch_batch, .user = &watch};
+    assert_int_equal(mica_fit(model, data, &desc, NULL), MICA_OK);
+    assert_int_equal(watch.calls, 2 * 3); /* after batches 2, 4 and 5 of each epoch */
+    assert_int_equal(watch.epoch_ends, 2);
+    watch = (struct watch){.stop_after = 4};
+    assert_int_equal(mica_fit(model, data, &desc, &history), MICA_CANCELLED);
+    assert_int_equal(watch.calls, 4);
+    assert_int_equal(mica_history_epochs(history), 1);
+    mica_history_destroy(history);
+    golden_assert_fine(*state);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
+/* After the first epoch nothing is built and no buffer is made. */
+static void steps_only_run(void **state)
+{
+    struct points points;
+    mica_device *device = *state;
+    make_points(&points);
+    mica_data *data = open_points(device, &points, true);
+    mica_model *model = make_model(device, 2, NULL);
+    struct watch watch = {.stop_after = -1, .device = device};
+    mica_fit_desc desc = {.loss = "sparse_categorical_crossentropy", .batch_size = 7, .epochs = 4, .on_batch = watch_batch,
+                          .validation_split = 0.2f, .user = &watch};
+    assert_int_equal(mica_fit(model, data, &desc, NULL), MICA_OK);
+    assert_int_equal(device->calls_build, watch.builds);
+    assert_int_equal(device->calls_buffer, watch.buffers);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
+/* ---- The same again, bit by bit ---- */
+
+static void train_weights(mica_device *device, uint64_t seed, float *weights, size_t count, float *predicted)
+{
+    struct points points;
+    make_points(&points);
+    mica_data *data = open_points(device, &points, true);
+    mica_model *model = make_model(device, 2, NULL);
+    mica_fit(model, data, &(mica_fit_desc){.loss = "sparse_categorical_crossentropy", .batch_size = 8, .epochs = 3,
+                                           .validation_split = 0.1f, .seed = seed}, NULL);
+    mica_model_read(model, "dense.weight", weights, count);
+    mica_predict(model, points.inputs, SAMPLES, predicted, SAMPLES * 2);
+    golden_assert_fine(device);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
+static void repeats(void **state)
+{
+    float a[8 * INPUTS], b[8 * INPUTS], pa[SAMPLES * 2], pb[SAMPLES * 2];
+    train_weights(*state, 1, a, MI_COUNT(a), pa);
+    train_weights(*state, 1, b, MI_COUNT(b), pb);
+    assert_memory_equal(a, b, sizeof a);
+    assert_memory_equal(pa, pb, sizeof pa);
+    train_weights(*state, 2, b, MI_COUNT(b), pb);
+    assert_memory_not_equal(a, b, sizeof a);
+}
+
+/* ---- Prediction ---- */
+
+static void predicts(void **state)
+{
+    struct points points;
+    float all[SAMPLES], one[1], values[SAMPLES];
+    make_points(&points);
+    mica_data *data = open_points(*state, &points, false);
+    mica_model *model = make_model(*state, 1, NULL);
+    mica_fit(model, data, &(mica_fit_desc){.loss = "mean_squared_error", .epochs = -1}, NULL);
+    assert_int_equal(mica_predict(model, points.inputs, SAMPLES, all, SAMPLES), MICA_OK);
+    for (int i = 0; i < SAMPLES; i += 7) { /* other batches, the same answers */
+        assert_int_equal(mica_predict(model, points.inputs + i * INPUTS, 1, one, 1), MICA_OK);
+        assert_true(fabsf(one[0] - all[i]) <= 1e-6f);
+    }
+    for (int i = 0; i < SAMPLES; i++) {   /* raw inputs are normalised as in training */
+        float sample[INPUTS];
+        int32_t class_index;
+        mica_data_sample(data, MICA_TRAIN, i, sample, &class_index);
+        values[i] = sample[0];
+    }
+    assert_true(fabsf(values[0] - points.inputs[0]) > 1e-4f);
+    assert_int_equal(mica_predict(model, points.inputs, 0, NULL, 0), MICA_OK);
+    assert_int_equal(mica_predict(model, points.inputs, 2, all, 3), MICA_SHAPE);
+    mica_device_clear_error(*state);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
+static void classifies(void **state)
+{
+    struct points points;
+    mica_answer answers[SAMPLES * 2];
+    float outputs[SAMPLES * 2];
+    make_points(&points);
+    mica_data *data = open_points(*state, &points, true);
+    mica_model *model = make_model(*state, 2, NULL);
+    mica_fit(model, data, &(mica_fit_desc){.loss = "sparse_categorical_crossentropy", .epochs = 30,
+                                           .optimizer = {.type = "adam", .learning_rate = 0.03f}}, NULL);
+    assert_int_equal(mica_classify(model, points.inputs, SAMPLES, 2, answers), MICA_OK);
+    assert_int_equal(mica_predict(model, points.inputs, SAMPLES, outputs, SAMPLES * 2), MICA_OK);
+    int right = 0;
+    for (int i = 0; i < SAMPLES; i++) {
+        const mica_answer *best = &answers[2 * i];
+        int expected = outputs[2 * i + 1] > outputs[2 * i];
+        float share = 1 / (1 + expf(-fabsf(outputs[2 * i + 1] - outputs[2 * i])));
+        assert_int_equal(best->class_index, expected);
+        assert_string_equal(best->label, expected ? "1" : "0");
+        assert_true(fabsf(best[0].score + best[1].score - 1) < 1e-5f);
+        assert_true(fabsf(best[0].score - share) < 1e-5f);
+        right += best->class_index == points.classes[i];
+    }
+    assert_true(right > 45);
+    assert_int_equal(mica_classify(model, points.inputs, SAMPLES, 3, answers), MICA_INVALID_ARGUMENT);
+    mica_device_clear_error(*state);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
+/* ---- What does not fit together ---- */
+
+static void mismatches(void **state)
+{
+    static const struct {
+        const char *loss, *activation;
+        int64_t outputs;
+        bool classes;
+        const char *error;
+    } cases[] = {
+        {"mean_squared_eror", NULL, 1, false, "there is no loss \"mean_squared_eror\"; did you mean \"mean_squared_error\"?"},
+        {NULL, NULL, 1, false, "the loss is missing"},
+        {"sparse_categorical_crossentropy", NULL, 2, false, "the labels are values"},
+        {"mean_squared_error", NULL, 4, false, "a label has 1 values, the model's output has 4"},
+        {"sparse_categorical_crossentropy", NULL, 1, true, "needs at least 2"},
+        {"sparse_categorical_crossentropy", "sigmoid", 2, true, "the last layer is a sigmoid"},
+        {"binary_crossentropy", "softmax", 2, true, "the last layer is a softmax"},
+        {"binary_crossentropy", NULL, 2, true, "which take one output, not 2"},
+    };
+    struct points points;
+    make_points(&points);
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        mica_data *data = open_points(*state, &points, cases[i].classes);
+        mica_model *model = make_model(*state, cases[i].outputs, cases[i].activation);
+        assert_int_not_equal(mica_fit(model, data, &(mica_fit_desc){.loss = cases[i].loss}, NULL), MICA_OK);
+        if (!strstr(mica_device_error(*state), cases[i].error))
+            fail_msg("\"%s\", not \"%s\"", mica_device_error(*state), cases[i].error);
+        mica_device_clear_error(*state);
+        mica_model_destroy(model);
+        mica_data_destroy(data);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(losses),   cmocka_unit_test(callbacks), cmocka_unit_test(steps_only_run), cmocka_unit_test(repeats),
+        cmocka_unit_test(predicts), cmocka_unit_test(classifies), cmocka_unit_test(mismatches),
+    };
+    return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);
+}

@@ -1,0 +1,174 @@
+/* Job files: every kind of mistake gives one line that names it; overrides; what a good job opens as. */
+#include "train/golden.h"
+#include "train/job.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char good[] =
+    "{\"model\": {\"layers\": [{\"type\": \"dense\", \"name\": \"d\", \"units\": 3, \"activation\": \"relu\"},\n"
+    "  {\"type\": \"dense\", \"units\": 2}]},\n"
+    " \"data\": {\"format\": \"csv\", \"path\": \"test_job.csv\", \"label\": \"kind\", \"split\": [0.5, 0.25, 0.25]},\n"
+    " \"loss\": \"sparse_categorical_crossentropy\", \"metrics\": [\"accuracy\"],\n"
+    " \"optimizer\": {\"type\": \"adam\", \"learning_rate\": 0.01}, \"batch_size\": 4, \"epochs\": 2, \"seed\": 3}";
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int setup(void **state)
+{
+    write_text("test_job.json", good);
+    FILE *file = fopen("test_job.csv", "wb");
+    fputs("a,b,kind\n", file);
+    for (int i = 0; i < 40; i++)
+        fprintf(file, "%d,%g,%s\n", i, 0.5 * i, i % 2 ? "odd" : "even");
+    fclose(file);
+    return golden_device_open(state);
+}
+
+static int teardown(void **state)
+{
+    remove("test_job.json");
+    remove("test_job.csv");
+    remove("test_job_bad.json");
+    return golden_device_close(state);
+}
+
+/* ---- What a good job opens as ---- */
+
+static void opens(void **state)
+{
+    mica_job *job = mica_job_open(*state, "test_job.json", NULL, 0);
+    if (mica_job_status(job))
+        fail_msg("%s", mica_job_error(job));
+    const mica_fit_desc *fit = mica_job_fit(job);
+    assert_string_equal(fit->loss, "sparse_categorical_crossentropy");
+    assert_true(fit->accuracy);
+    assert_string_equal(fit->optimizer.type, "adam");
+    assert_true(fabsf(fit->optimizer.learning_rate - 0.01f) < 1e-9f);
+    assert_int_equal(fit->batch_size, 4);
+    assert_int_equal(fit->epochs, 2);
+    assert_int_equal(fit->seed, 3);
+    assert_int_equal(mica_data_count(mica_job_data(job), MICA_TRAIN), 20);
+    assert_int_equal(mica_data_classes(mica_job_data(job)), 2);
+    assert_int_equal(mica_model_parameter_count(mica_job_model(job)), 2 * 3 + 3 + 3 * 2 + 2);
+    mica_job_destroy(job);
+}
+
+static void overrides(void **state)
+{
+    static const char *const sets[] = {"optimizer=sgd", "optimizer.learning_rate=0.5", "epochs=0", "shuffle=false",
+                                       "model.layers.0.units=7", "data.normalize=standard", "loss.from_logits=true"};
+    mica_job *job = mica_job_open(*state, "test_job.json", sets, MI_COUNT(sets));
+    if (mica_job_status(job))
+        fail_msg("%s", mica_job_error(job));
+    const mica_fit_desc *fit = mica_job_fit(job);
+    assert_string_equal(fit->optimizer.type, "sgd");
+    assert_true(fabsf(fit->optimizer.learning_rate - 0.5f) < 1e-9f);
+    assert_int_equal(fit->epochs, -1);
+    assert_int_equal(fit->from_logits, 1);
+    assert_true(fit->no_shuffle);
+    assert_int_equal(mica_model_parameter_count(mica_job_model(job)), 2 * 7 + 7 + 7 * 2 + 2);
+    mica_job_destroy(job);
+}
+
+/* ---- Mistakes ---- */
+
+static void mistakes(void **state)
+{
+    static const struct {
+        const char *set, *error;
+    } cases[] = {
+        {"epoch=3", "test_job.json: there is no key \"epoch\"; did you mean \"epochs\"?"},
+        {"optimiser=adam", "there is no key \"optimiser\"; did you mean \"optimizer\"?"},
+        {"optimizer=adm", "there is no type \"adm\"; did you mean \"adam\"?"},
+        {"optimizer.learning_rat=1", "optimizer: there is no key \"learning_rat\"; did you mean \"learning_rate\"?"},
+        {"optimizer.learning_rate=-1", "optimizer.learning_rate: must be at least 0, not -1"},
+        {"optimizer.learning_rate=fast", "optimizer.learning_rate: must be a number"},
+        {"loss=sparse_crossentropy", "there is no type \"sparse_crossentropy\""},
+        {"loss=binary_crossentropy", "which take one output, not 2"},
+        {"metrics=[\"acuracy\"]", "metrics[0]: there is no metric \"acuracy\"; did you mean \"accuracy\"?"},
+        {"metrics=accuracy", "metrics: must be a list"},
+        {"batch_size=0", "batch_size: must lie between 1 and"},
+        {"batch_size=2.5", "batch_size: must be a whole number, not 2.5"},
+        {"epochs=-1", "epochs: must lie between 0 and"},
+        {"seed=-1", "seed: must be at least 0"},
+        {"validation_split=0.1", "validation_split stands beside data.split"},
+        {"validation_split=1.5", "validation_split: must lie between 0 and 1"},
+        {"from_logits=false", "ends in neither a softmax nor a sigmoid"},
+        {"model.layers.1.activation=sigmoid", "the last layer is a sigmoid"},
+        {"model.layers.1.units=1", "needs at least 2"},
+        {"model.layers.5.units=1", "the list has no item 5"},
+        {"model.layers.1.typ=dense", "model.layers[1]: there is no key \"typ\"; did you mean \"type\"?"},
+        {"model.layers.1.type=dence", "model.layers[1]: there is no layer type \"dence\"; did you mean \"dense\"?"},
+        {"model.layers.1.inputs=[\"e\"]", "there is no earlier layer \"e\""},
+        {"model.layer=1", "model: there is no key \"layer\"; did you mean \"layers\"?"},
+        {"model.input_shape=[3]", "a sample has shape [2]"},
+        {"model.weights=nowhere.safetensors", "nowhere.safetensors: No such file"},
+        {"data.format=csw", "csv"},
+        {"data.path=nowhere.csv", "nowhere.csv"},
+        {"data.label=kinds", "kind"},
+        {"data=3", "data: this must be an object"},
+        {"seed.x=1", "neither an object nor a list: seed"},
+        {"=1", "this is not KEY.PATH=VALUE"},
+        {"epochs", "this is not KEY.PATH=VALUE"},
+        {"model..x=1", "a key is empty"},
+    };
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        mica_device_clear_error(*state);
+        mica_job *job = mica_job_open(*state, "test_job.json", &cases[i].set, 1);
+        mica_status status = mica_job_status(job);
+        if (!status) /* found when the model meets the data */
+            status = mica_job_run(job, NULL);
+        const char *text = mica_job_status(job) ? mica_job_error(job) : mica_device_error(*state);
+        if (!status || !strstr(text, cases[i].error) || strchr(text, '\n'))
+            fail_msg("--set %s: \"%s\", not \"%s\"", cases[i].set, text, cases[i].error);
+        mica_job_destroy(job);
+    }
+    mica_device_clear_error(*state);
+}
+
+static void bad_files(void **state)
+{
+    static const struct {
+        const char *text, *error;
+    } cases[] = {
+        {"", "line 1: this is not valid JSON"},
+        {"{\"model\": {},\n\"data\": {},,}", "line 2: this is not valid JSON"},
+        {"[1]", "must hold a JSON object"},
+        {"{}", "\"model\" is missing"},
+        {"{\"model\": {\"layers\": []}, \"data\": {\"format\": \"csv\"}}", "\"loss\" is missing"},
+        {"{\"model\": {\"layers\": []}, \"data\": {\"format\": \"csv\"}, \"loss\": 3}", "loss: must be a text or an object"},
+        {"{\"model\": {}, \"data\": {\"format\": \"csv\", \"path\": \"test_job.csv\", \"label\": \"kind\"}, "
+         "\"loss\": \"sparse_categorical_crossentropy\"}", "model: \"layers\" is missing"},
+    };
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        mica_device_clear_error(*state);
+        write_text("test_job_bad.json", cases[i].text);
+        mica_job *job = mica_job_open(*state, "test_job_bad.json", NULL, 0);
+        if (!mica_job_status(job) || !strstr(mica_job_error(job), cases[i].error))
+            fail_msg("%s: \"%s\", not \"%s\"", cases[i].text, mica_job_error(job), cases[i].error);
+        assert_int_not_equal(mica_job_run(job, NULL), MICA_OK);
+        mica_job_destroy(job);
+    }
+    mica_device_clear_error(*state);
+    mica_job *job = mica_job_open(*state, "nowhere.json", NULL, 0);
+    assert_int_equal(mica_job_status(job), MICA_IO);
+    assert_non_null(strstr(mica_job_error(job), "nowhere.json: No such file or directory"));
+    mica_job_destroy(job);
+    mica_device_clear_error(*state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(opens), cmocka_unit_test(overrides), cmocka_unit_test(mistakes),
+                                       cmocka_unit_test(bad_files)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
