@@ -154,6 +154,26 @@ static mica_status ask(struct wishes *w, struct mi_node *node, const struct mi_e
     return MICA_OK;
 }
 
+/* What an engine makes in blocks is best left so, down a chain of maps. */
+static void keep_blocked(struct wishes *w, mi_value *value, int depth)
+{
+    const struct mi_graph *graph = w->plan->graph;
+    int block = w->plan->device->vector_width;
+    if (depth > 16 || value->shape.rank < 3 || value->shape.dim[1].b < block || !is_free(w->plan, value))
+        return;
+    for (size_t i = 0; i < w->count; i++)
+        if (w->list[i].from == value)
+            return;
+    struct mi_layout layout = mi_layout_blocked(value->shape.rank, 1, block);
+    grant(w, value, &layout);
+    for (size_t i = 0; i < graph->node_count; i++) {
+        struct mi_node *user = graph->nodes[i];
+        for (int k = 0; k < user->inputs && user->op->kind == MI_MAP; k++)
+            if (user->in[k] == value && mi_shape_equal(&user->out[0]->shape, &value->shape))
+                keep_blocked(w, user->out[0], depth + 1);
+    }
+}
+
 static mica_status choose(struct wishes *w, struct mi_chosen *chosen, size_t *count)
 {
     struct mica_plan *plan = w->plan;
@@ -167,7 +187,10 @@ static mica_status choose(struct wishes *w, struct mi_chosen *chosen, size_t *co
         chosen[*count] = (struct mi_chosen){node, cheapest(plan, &problem)};
         MI_TRY(ask(w, node, chosen[(*count)++].engine));
     }
-    return MICA_OK;
+    for (size_t i = 0; i < *count; i++)
+        if (chosen[i].engine->blocked)
+            keep_blocked(w, chosen[i].node->out[0], 0);
+    return w->plan->error.status;
 }
 
 /* Decides; conversions become nodes, so the graph is put in order again before anything is numbered by it. */

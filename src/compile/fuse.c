@@ -205,11 +205,11 @@ static int find_kernel(const struct fuse *f, const struct mi_node *node, uint32_
     }
     if (best >= 0 || node->op->kind != MI_REDUCE)
         return best;
-    for (int i = 0; i < count && i < MOST_SOURCES; i++) {
-        int id = source[i].value->id;
+    for (int i = -1; i < count && i < MOST_SOURCES; i++) {
+        int id = i < 0 ? node->in[0]->id : source[i].value->id;
         for (int c = f->consumer_first[id]; c < f->consumer_first[id + 1]; c++) {
             int home = plan->home[f->consumer[c]];
-            if (home > best && plan->kernels.list[home].axes && fits(f, home, node, axes))
+            if (home >= 0 && home > best && plan->kernels.list[home].axes && fits(f, home, node, axes))
                 best = home;
         }
     }
@@ -221,6 +221,22 @@ static int find_kernel(const struct fuse *f, const struct mi_node *node, uint32_
 static bool is_virtual_kind(const struct mi_node *node)
 {
     return node->op->kind == MI_MOVE || node->op->kind == MI_INDEXED;
+}
+
+/* A map that only a move looks at is computed where the move is: what it would store is read once, or in part. */
+static bool only_moved(const struct fuse *f, const struct mi_node *node)
+{
+    const struct mica_plan *plan = f->plan;
+    if (node->op->kind != MI_MAP || node->outputs != 1 || f->needed[node->out[0]->id] || plan->desc.no_fusion)
+        return false;
+    int first = f->consumer_first[node->out[0]->id], last = f->consumer_first[node->out[0]->id + 1];
+    if (last - first != 1)
+        return false;
+    const struct mi_node *user = plan->graph->nodes[f->consumer[first]];
+    if (user->op->kind != MI_MOVE || f->needed[user->out[0]->id] || mi_is_squeeze(user))
+        return false;
+    return f->consumer_first[user->out[0]->id + 1] - f->consumer_first[user->out[0]->id] == 1 &&
+           mi_shape_count(&node->out[0]->shape, 2) >= mi_shape_count(&user->out[0]->shape, 2);
 }
 
 /* Plain rows of a reshape are its input's memory. */
@@ -255,6 +271,8 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
         if (alias(f, node))
             return MICA_OK;
     }
+    if (only_moved(f, node))
+        return MICA_OK;
     if (node->op->kind == MI_REDUCE)
         MI_TRY(mi_reduce_axes(node, &axes, &keepdims));
     bool joins = (node->op->kind == MI_MAP && !plan->updates[node->id]) || node->op->kind == MI_REDUCE;

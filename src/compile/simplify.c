@@ -52,6 +52,13 @@ static void sort_from(struct rebuild *r, struct mi_node *root)
     }
 }
 
+/* An Assign of a variable to itself, as inference leaves the running statistics. */
+static bool keeps_its_value(const struct rebuild *r, const struct mi_node *assign)
+{
+    const mi_value *value = follow(r, assign->in[0]);
+    return value->node->op == &mi_op_variable && value->node->variable == assign->variable;
+}
+
 static void renumber(struct rebuild *r)
 {
     struct mi_graph *graph = r->graph;
@@ -85,7 +92,7 @@ mica_status mi_graph_rebuild(struct mi_graph *graph, mi_value *const *replacemen
             sort_from(&r, graph->outputs[i]->node);
         }
         for (size_t i = 0; i < nodes; i++)
-            if (graph->nodes[i]->op == &mi_op_assign)
+            if (graph->nodes[i]->op == &mi_op_assign && !keeps_its_value(&r, graph->nodes[i]))
                 sort_from(&r, graph->nodes[i]);
         renumber(&r);
     } else

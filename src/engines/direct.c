@@ -260,4 +260,4 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
 }
 
 const struct mi_engine mi_engine_direct = {.name = "direct", .supports = supports, .cost = cost, .epilogue = true,
-                                           .memory = true, .wishes = wishes, .emit = emit};
+                                           .memory = true, .blocked = true, .wishes = wishes, .emit = emit};

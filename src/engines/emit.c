@@ -102,6 +102,17 @@ bool mi_is_squeeze(const struct mi_node *node)
     return mi_same_but_ones(&node->in[0]->shape, &node->out[0]->shape);
 }
 
+bool mi_names_coordinates(const struct mi_node *node)
+{
+    struct mi_map_view view;
+    mi_map_view(node, &view);
+    for (int o = 0; o < node->outputs; o++)
+        for (const char *c = view.expr[o]; c && (c = strstr(c, "at")) != NULL; c += 2)
+            if ((c == view.expr[o] || !(isalnum((unsigned char)c[-1]) || c[-1] == '_')) && isdigit((unsigned char)c[2]))
+                return true;
+    return false;
+}
+
 /* ---- Arguments ---- */
 
 static mi_value *canonical(const struct mi_emitter *e, mi_value *value)
@@ -245,6 +256,8 @@ static const char *attribute_text(struct mi_emitter *e, const struct mi_node *no
 static const char *builtin_text(struct mi_emitter *e, const struct mi_node *node, const char *word,
                                 const struct mi_coordinate *at)
 {
+    if (word[0] == 'a' && word[1] == 't' && isdigit((unsigned char)word[2]) && !word[3])
+        return word[2] - '0' < node->out[0]->shape.rank ? at[word[2] - '0'].at : "0";
     if (strcmp(word, "index") == 0)
         return mi_arena_format(e->arena, "(%s)", linear_index(e, node->out[0], at));
     if (strcmp(word, "uniform") == 0)

@@ -69,6 +69,8 @@ int mi_emit_scratch(struct mi_emitter *e, int scratch, bool written);
 
 /* Whether a move only drops or adds axes of size 1. */
 bool mi_is_squeeze(const struct mi_node *node);
+/* Whether a map's expression names its element's coordinates one by one, so that axes cannot be joined. */
+bool mi_names_coordinates(const struct mi_node *node);
 /* Whether the shapes are equal but for axes of size 1. */
 bool mi_same_but_ones(const struct mi_shape *x, const struct mi_shape *y);
 

@@ -25,6 +25,7 @@ struct mi_engine {
     double (*cost)(const struct mi_problem *problem); /* seconds, roughly */
     bool epilogue;               /* maps over its result ride along */
     bool memory;                 /* reads its operands from memory: they must be stored (plain, unless it wishes otherwise) */
+    bool blocked;                /* makes its result in blocks of channels, and stores it best so */
     void (*wishes)(const struct mi_problem *problem, struct mi_wishes *wishes); /* NULL: none */
     mica_status (*emit)(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes);
 };

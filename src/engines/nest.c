@@ -102,6 +102,26 @@ static void set_layout(struct nest *s)
     }
 }
 
+/* A reduction of blocked tensors runs over the blocks too, so that neighbours are read together. */
+static void follow_inputs(struct nest *s)
+{
+    const struct mi_kernel *k = s->kernel;
+    if (k->anchor || !s->reductions || !mi_layout_is_plain(&s->layout, s->kept.rank))
+        return;
+    for (int m = 0; m < k->count; m++)
+        for (int i = 0; i < k->nodes[m]->inputs; i++) {
+            const mi_value *value = k->nodes[m]->in[i];
+            if (!value || !s->e->tensors[value->id].stored || !mi_shape_equal(&value->shape, &k->space))
+                continue;
+            const struct mi_layout *layout = &s->e->tensors[value->id].layout;
+            for (int a = 0; a < s->kept.rank && s->layout.inners == 0; a++)
+                if (layout->block[s->kept_axis[a]] > 1) {
+                    s->layout.block[a] = layout->block[s->kept_axis[a]];
+                    s->layout.inner[s->layout.inners++] = (int8_t)a;
+                }
+        }
+}
+
 static void set_physical(struct nest *s)
 {
     for (int k = 0; k < s->kept.rank; k++) {
@@ -775,7 +795,7 @@ static void join_axes(struct nest *s)
     if (s->reductions || rank < 2 || !mi_layout_is_plain(&s->layout, rank))
         return;
     for (int m = 0; m < k->count; m++) {
-        if (k->nodes[m]->op->kind != MI_MAP)
+        if (k->nodes[m]->op->kind != MI_MAP || mi_names_coordinates(k->nodes[m]))
             return;
         for (int i = 0; i < k->nodes[m]->inputs + k->nodes[m]->outputs; i++) {
             const struct mi_node *node = k->nodes[m];
@@ -825,6 +845,7 @@ mica_status mi_emit_nest(struct mi_emitter *e, struct mi_codes *codes)
     } else {
         set_kept(&s);
         set_layout(&s);
+        follow_inputs(&s);
         join_axes(&s);
     }
     set_physical(&s);

@@ -40,7 +40,7 @@
     X(Softmax) X(LogSoftmax)                                                                                   \
     X(MatMul) X(Gemm)                                                                                          \
     X(Conv) X(ConvProduct) X(ConvDataGrad) X(ConvWeightGrad)                                                   \
-    X(MaxPool) X(AveragePool) X(GlobalMaxPool) X(GlobalAveragePool) X(Window) X(Unwindow) X(SelectInWindow)    \
+    X(MaxPool) X(AveragePool) X(GlobalMaxPool) X(GlobalAveragePool) X(Window) X(Unwindow) X(SelectInWindow) X(Unpool) X(SelectInPool)    \
     X(DivideByWindow)                                                                                          \
     X(Reshape) X(Flatten) X(Squeeze) X(Unsqueeze)                                                              \
     X(Transpose) X(Slice) X(SliceGrad) X(Concat) X(Expand) X(Pad)                                              \

@@ -85,8 +85,50 @@ const struct mi_op mi_op_Window = {.name = "Window", .kind = MI_MOVE, .min_input
 const struct mi_op mi_op_Unwindow = {.name = "Unwindow", .kind = MI_MOVE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
                                      .infer = infer_unwindow, .move = move_unwindow};
 
-/* g where the place within the window is b; windows are the last axes, of `window` places. */
+/* a where the place within the window is b; windows are the last axes, of `window` places. */
 MI_MAP_ROW(SelectInWindow, 2, NULL, .expr = {"(int)(index % window) == b ? a : 0"});
+
+/* ---- Windows that do not overlap: every place of the input has one window at most ---- */
+
+static bool is_apart(const struct mi_window *w)
+{
+    for (int i = 0; i < w->axes; i++)
+        if (w->stride[i] < w->kernel[i] || w->dilation[i] != 1)
+            return false;
+    return true;
+}
+
+/* Unpool: y (N, C, P...) -> (N, C, H...), the value of the window that a place lies in. Attributes shape and shape_n. */
+static mica_status infer_unpool(struct mi_node *node)
+{
+    struct mi_shape out;
+    if (!mi_get_shape(node, &out) || out.rank != node->in[0]->shape.rank)
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "attribute shape does not fit the input");
+    mi_infer_output(node, 0, node->in[0]->type, &out);
+    return MICA_OK;
+}
+
+static int move_unpool(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+{
+    struct mi_window w;
+    mi_window_get(node, &node->out[0]->shape, &node->in[0]->shape, &w);
+    *access = (struct mi_access){.value = node->in[0], .index = {index[0], index[1]}};
+    for (int i = 0; i < w.axes; i++) {
+        const char *place = mi_arena_format(arena, "((%s) + %lld)", index[2 + i], (long long)w.before[i]);
+        access->index[2 + i] = mi_arena_format(arena, "(%s / %lld)", place, (long long)w.stride[i]);
+        if (w.out[i] * w.stride[i] < w.in[i] + w.before[i])
+            access->guard = both(arena, access->guard, mi_arena_format(arena, "%s < %lld", place, (long long)(w.out[i] * w.stride[i])));
+    }
+    return 1;
+}
+
+const struct mi_op mi_op_Unpool = {.name = "Unpool", .kind = MI_MOVE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
+                                   .infer = infer_unpool, .move = move_unpool};
+
+/* a where the place within its window, counted row by row, is b. */
+MI_MAP_ROW(SelectInPool, 2, NULL,
+           .expr = {"(((at2 + b0) % s0 * k1 + (at3 + b1) % s1) * k2 + (at4 + b2) % s2 == b && (at2 + b0) % s0 < k0 && "
+                    "(at3 + b1) % s1 < k1 && (at4 + b2) % s2 < k2) ? a : 0"});
 
 /* ---- What the pools share ---- */
 
@@ -118,11 +160,12 @@ static mi_value *over_places(struct mi_node *node, const char *op, mi_value *val
     return mi_reduce(node->graph, op, value, axes, count, false);
 }
 
-static mi_value *unwindow(struct mi_node *node, mi_value *value, float fill)
+/* A value of the output's shape, spread over the input by Unwindow or Unpool. */
+static mi_value *spread(struct mi_node *node, const char *move, mi_value *value, float fill)
 {
     struct mi_attribute extra[3] = {MI_REAL("fill", fill)};
     mi_shape_attributes(node->graph, &node->in[0]->shape, extra + 1);
-    return mi_apply_as(node, "Unwindow", &value, 1, extra, (int)MI_COUNT(extra));
+    return mi_apply_as(node, move, &value, 1, extra, (int)MI_COUNT(extra));
 }
 
 static int64_t places(const struct mi_window *window)
@@ -145,6 +188,22 @@ static mica_status lower_max(struct mi_node *node, mi_value **out)
     return node->graph->error.status;
 }
 
+/* With windows apart, a place looks into the one window it lies in: no sum. */
+static mica_status gradient_apart(struct mi_node *node, const struct mi_window *w, mi_value *dy, mi_value *place, mi_value **dx)
+{
+    static const char *const names[3][3] = {{"b0", "s0", "k0"}, {"b1", "s1", "k1"}, {"b2", "s2", "k2"}};
+    struct mi_attribute attributes[9];
+    for (int i = 0; i < 3; i++) {
+        bool is = i < w->axes;
+        attributes[3 * i] = MI_INT(names[i][0], is ? w->before[i] : 0);
+        attributes[3 * i + 1] = MI_INT(names[i][1], is ? w->stride[i] : 1);
+        attributes[3 * i + 2] = MI_INT(names[i][2], is ? w->kernel[i] : 1);
+    }
+    mi_value *in[] = {spread(node, "Unpool", dy, 0), spread(node, "Unpool", place, -1)};
+    *dx = mi_apply(node->graph, "SelectInPool", in, 2, attributes, 9);
+    return node->graph->error.status;
+}
+
 /* The whole gradient of a window goes to its first maximum, as in PyTorch. */
 static mica_status gradient_max(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
@@ -152,7 +211,9 @@ static mica_status gradient_max(struct mi_node *node, mi_value *const *dy, mi_va
     struct mi_window window;
     mi_window_get(node, &node->in[0]->shape, &node->out[0]->shape, &window);
     mi_value *place = over_places(node, "ReduceArgMax", windows(node, -INFINITY));
-    mi_value *in[] = {unwindow(node, dy[0], 0), unwindow(node, place, -1)};
+    if (is_apart(&window))
+        return gradient_apart(node, &window, dy[0], place, &dx[0]);
+    mi_value *in[] = {spread(node, "Unwindow", dy[0], 0), spread(node, "Unwindow", place, -1)};
     dx[0] = over_places(node, "ReduceSum", MI_APPLY(graph, "SelectInWindow", in, MI_INT("window", places(&window))));
     return graph->error.status;
 }
@@ -205,7 +266,7 @@ static mica_status lower_average(struct mi_node *node, mi_value **out)
 
 static mica_status gradient_average(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
-    dx[0] = over_places(node, "ReduceSum", unwindow(node, averaged(node, dy[0]), 0));
+    dx[0] = over_places(node, "ReduceSum", spread(node, "Unwindow", averaged(node, dy[0]), 0));
     return node->graph->error.status;
 }
 

@@ -27,12 +27,24 @@ mica_status mi_infer_reduce(struct mi_node *node)
     return MICA_OK;
 }
 
+/* A reduction of ONNX's over no axes (noop_with_empty_axes) is the identity. */
+static mica_status infer_onnx_reduce(struct mi_node *node)
+{
+    uint32_t mask;
+    bool keepdims;
+    MI_TRY(mi_infer_reduce(node));
+    MI_TRY(mi_reduce_axes(node, &mask, &keepdims));
+    if (mask == 0)
+        node->op = &mi_op_Identity;
+    return MICA_OK;
+}
+
 static mica_status infer_float_reduce(struct mi_node *node)
 {
     if (!mi_is_float(node->in[0]->type))
         return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type %s, it must be float32 or float16",
                           mi_types[node->in[0]->type].name);
-    return mi_infer_reduce(node);
+    return infer_onnx_reduce(node);
 }
 
 mi_value *mi_keepdims(struct mi_node *node, mi_value *dy)
@@ -98,15 +110,15 @@ MI_MAP_ROW(EqualShare, 2, NULL, .expr = {"a == b ? 1 : 0"});
     "s0 = 0.5f; if (s0 > 0) s0 = MICA_INF; "                                                 \
     "else { s0 = -1; s0 = s0 > 0 ? s0 : ((ulong)1 << (8 * sizeof(s0) - 1)) - 1; }"
 
-REDUCE(ReduceSum, mi_infer_reduce, gradient_sum, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;",
+REDUCE(ReduceSum, infer_onnx_reduce, gradient_sum, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;",
        .merge = "s0 += t0;", .finish = {"s0"});
 REDUCE(ReduceMean, infer_float_reduce, mi_gradient_mean, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;",
        .merge = "s0 += t0;", .finish = {"s0 / count"});
-REDUCE(ReduceProd, mi_infer_reduce, NULL, .state = {"T"}, .init = "s0 = 1;", .step = "s0 *= x;",
+REDUCE(ReduceProd, infer_onnx_reduce, NULL, .state = {"T"}, .init = "s0 = 1;", .step = "s0 *= x;",
        .merge = "s0 *= t0;", .finish = {"s0"});
-REDUCE(ReduceMax, mi_infer_reduce, mi_gradient_extremum, .state = {"T"}, .init = LOWEST,
+REDUCE(ReduceMax, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init = LOWEST,
        .step = "s0 = x > s0 || x != x ? x : s0;", .merge = "s0 = t0 > s0 || t0 != t0 ? t0 : s0;", .finish = {"s0"});
-REDUCE(ReduceMin, mi_infer_reduce, mi_gradient_extremum, .state = {"T"}, .init = HIGHEST,
+REDUCE(ReduceMin, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init = HIGHEST,
        .step = "s0 = x < s0 || x != x ? x : s0;", .merge = "s0 = t0 < s0 || t0 != t0 ? t0 : s0;", .finish = {"s0"});
 
 /* ---- The place of the maximum ---- */

@@ -448,6 +448,7 @@ static void run_variant(struct run *run, const struct variant *variant)
     mica_device *device = run->device = variant->debug ? run->devices->debug : run->devices->plain;
     snprintf(run->name, sizeof run->name, "%s(%s%s%s), %s", run->c->op, run->c->in[0].shape, run->c->in[1].shape ? "; " : "",
              run->c->in[1].shape ? run->c->in[1].shape : "", variant->name);
+    mica_device_clear_error(device); /* of a test that failed before */
     struct mi_graph *graph = build_graph(run, &variables, y);
     assert_int_equal(mi_store_create(device, &variables, &store), MICA_OK);
     mi_plan_create(&(struct mi_plan_desc){.device = device, .store = store, .graph = graph, .batch = run->batch,

@@ -1,0 +1,292 @@
+/* The program: what it prints, where, and its exit statuses. Runs MICA_BINARY_DIR/mica in the current folder. */
+#if !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <cjson/cJSON.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* One run of the program: its status, and what it wrote. */
+struct run {
+    int status;
+    char *out, *err;
+};
+
+static char *slurp(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    char *text = calloc(1, 1 << 22);
+    assert_non_null(text);
+    size_t size = fread(text, 1, (1 << 22) - 1, file);
+    text[size] = 0;
+    fclose(file);
+    return text;
+}
+
+static struct run mica(const char *words)
+{
+    char command[4096];
+    snprintf(command, sizeof command, "'%s/mica' %s >cli.out 2>cli.err </dev/null", MICA_BINARY_DIR, words);
+    int status = system(command);
+    struct run run = {WIFEXITED(status) ? WEXITSTATUS(status) : -1, slurp("cli.out"), slurp("cli.err")};
+    return run;
+}
+
+static void run_free(struct run *run)
+{
+    free(run->out);
+    free(run->err);
+}
+
+static cJSON *mica_json(const char *words)
+{
+    struct run run = mica(words);
+    if (run.status)
+        fail_msg("mica %s: status %d: %s", words, run.status, run.err);
+    cJSON *json = cJSON_Parse(run.out);
+    if (!json || strchr(run.out, '\n') != run.out + strlen(run.out) - 1)
+        fail_msg("mica %s: not one line of JSON: %s", words, run.out);
+    run_free(&run);
+    return json;
+}
+
+/* Fails with the status, nothing on standard output, and one line that begins "mica: " and holds `text`. */
+static void assert_fails(const char *words, int status, const char *text)
+{
+    struct run run = mica(words);
+    char *line = strstr(run.err, "mica: ");
+    if (run.status != status || *run.out || !line || (line != run.err && line[-1] != '\n') || !strstr(line, text) ||
+        strchr(line, '\n') != line + strlen(line) - 1)
+        fail_msg("mica %s: status %d, standard output \"%s\", standard error \"%s\"; expected %d and \"%s\"", words, run.status,
+                 run.out, run.err, status, text);
+    run_free(&run);
+}
+
+static double number(const cJSON *json, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItem(json, key);
+    if (!cJSON_IsNumber(item))
+        fail_msg("%s is missing", key);
+    return item->valuedouble;
+}
+
+/* ---- Files ---- */
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    write_text("cli.json",
+               "{\"model\": {\"layers\": [{\"type\": \"dense\", \"units\": 16, \"activation\": \"relu\"}, {\"type\": \"dense\", "
+               "\"units\": 3}]}, \"data\": {\"format\": \"csv\", \"path\": \"cli.csv\", \"label\": \"kind\", "
+               "\"split\": [0.6, 0.2, 0.2], \"normalize\": \"standard\"}, \"loss\": \"sparse_categorical_crossentropy\", "
+               "\"metrics\": [\"accuracy\"], \"optimizer\": {\"type\": \"adam\", \"learning_rate\": 0.02}, "
+               "\"batch_size\": 16, \"epochs\": 15, \"seed\": 2}");
+    write_text("cli_value.json",
+               "{\"model\": {\"layers\": [{\"type\": \"dense\", \"units\": 1}]}, \"data\": {\"format\": \"csv\", \"path\": "
+               "\"cli.csv\", \"label\": \"c\", \"categorical\": [\"kind\"]}, \"loss\": \"mean_squared_error\", "
+               "\"epochs\": 3}");
+    FILE *file = fopen("cli.csv", "wb"), *raw = fopen("cli_raw.csv", "wb");
+    fputs("a,b,c,kind\n", file);
+    fputs("a,b,c\n", raw);
+    for (int i = 0; i < 150; i++) {
+        static const char *const kinds[] = {"blue", "green", "red"};
+        int kind = i % 3;
+        double noise = (i * 37 % 100) / 100.0;
+        fprintf(file, "%g,%g,%g,%s\n", kind + noise, 3 - kind + 0.5 * noise, noise, kinds[kind]);
+        if (i < 3)
+            fprintf(raw, "%g,%g,%g\n", kind + noise, 3 - kind + 0.5 * noise, noise);
+    }
+    fclose(file);
+    fclose(raw);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    static const char *const files[] = {"cli.json", "cli_value.json", "cli.csv", "cli_raw.csv", "cli.out", "cli.err",
+                                        "cli.safetensors", "cli_value.safetensors", "cli_out.npy", "cli_cut.safetensors"};
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        remove(files[i]);
+    return 0;
+}
+
+/* ---- Usage ---- */
+
+static void usage(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"--help", "train --help", "evaluate --help", "predict --help", "inspect --help",
+                                           "devices --help"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        struct run run = mica(commands[i]);
+        assert_int_equal(run.status, 0);
+        assert_memory_equal(run.out, "Usage: mica ", 12);
+        assert_string_equal(run.err, "");
+        run_free(&run);
+    }
+    assert_fails("", 2, "a command is missing");
+    assert_fails("trian", 2, "there is no command \"trian\"");
+    assert_fails("train", 2, "something is missing");
+    assert_fails("train a.json b.json", 2, "one word too many");
+    assert_fails("train a.json --sett x=1", 2, "there is no option \"--sett\"");
+    assert_fails("train a.json --set", 2, "--set needs a value");
+    assert_fails("train a.json --json=yes", 2, "--json takes no value");
+    assert_fails("evaluate m.safetensors", 2, "--data SPEC.json is missing");
+    assert_fails("evaluate m.safetensors --data s.json --require speed>1", 2, "it begins with accuracy or loss");
+    assert_fails("evaluate m.safetensors --data s.json --require 'accuracy=1'", 2, ">=, <=, > or < is missing");
+    assert_fails("evaluate m.safetensors --data s.json --require 'accuracy>=x'", 2, "it ends with a number");
+    assert_fails("predict m.safetensors", 2, "--input FILE is missing");
+    assert_fails("predict m.safetensors --input x.npy --top 0", 2, "--top 0");
+}
+
+static void mistakes(void **state)
+{
+    (void)state;
+    assert_fails("train nowhere.json", 1, "nowhere.json: No such file or directory");
+    assert_fails("train cli.json --device no-such-device", 1, "no-such-device");
+    assert_fails("train cli.json --out nowhere/m.safetensors", 1, "the folder nowhere does not exist");
+    assert_fails("train cli.json --set model.layers.0.type=dence", 1, "did you mean \"dense\"?");
+    assert_fails("train cli.json --set batch_size=0", 1, "batch_size");
+    assert_fails("train cli.json --set data.path=nowhere.csv", 1, "nowhere.csv: No such file or directory");
+    assert_fails("train cli.json --set model.layers.1.units=2", 1, "the data have 3 classes, the model's output has room for 2");
+    assert_fails("inspect nowhere.safetensors", 1, "nowhere.safetensors: No such file or directory");
+    assert_fails("inspect cli.csv", 1, "cli.csv");
+    FILE *file = fopen("cli.safetensors", "rb");
+    assert_null(file); /* no half-written model */
+}
+
+/* ---- A model's way: trained, measured, asked ---- */
+
+static void classification(void **state)
+{
+    (void)state;
+    cJSON *json = mica_json("train cli.json --json");
+    const cJSON *epochs = cJSON_GetObjectItem(json, "epochs");
+    assert_int_equal(cJSON_GetArraySize(epochs), 15);
+    const cJSON *last = cJSON_GetArrayItem(epochs, 14);
+    static const char *const keys[] = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds",
+                                       "samples_per_second"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        number(last, keys[i]);
+    double trained = number(cJSON_GetObjectItem(json, "test"), "accuracy");
+    assert_true(trained > 0.9);
+    assert_true(number(json, "parameters") > 114 && number(json, "parameters") < 116);
+    assert_true(number(json, "peak_bytes") > 0 && number(json, "compile_seconds") >= 0);
+    assert_string_equal(cJSON_GetObjectItem(json, "model")->valuestring, "cli.safetensors");
+    assert_true(cJSON_IsString(cJSON_GetObjectItem(json, "device")));
+    cJSON_Delete(json);
+
+    json = mica_json("evaluate cli.safetensors --data cli.json --require 'accuracy>=0.9' --require loss<5 --json");
+    assert_true(number(json, "accuracy") >= trained - 1e-6 && number(json, "accuracy") <= trained + 1e-6);
+    assert_true(number(json, "samples") > 29 && number(json, "samples") < 31);
+    number(json, "loss");
+    cJSON_Delete(json);
+    assert_fails("evaluate cli.safetensors --data cli.json --require 'accuracy>=1.5'", 3, "required: accuracy>=1.5");
+
+    json = mica_json("predict cli.safetensors --input cli_raw.csv --output cli_out.npy --top 5 --json");
+    static const char *const kinds[] = {"blue", "green", "red"};
+    const cJSON *predictions = cJSON_GetObjectItem(json, "predictions");
+    assert_int_equal(cJSON_GetArraySize(predictions), 3);
+    for (int i = 0; i < 3; i++) {
+        const cJSON *item = cJSON_GetArrayItem(predictions, i), *top = cJSON_GetObjectItem(item, "top");
+        const cJSON *best = cJSON_GetArrayItem(top, 0);
+        assert_true((int)number(item, "index") == i);
+        assert_int_equal(cJSON_GetArraySize(top), 3);
+        assert_true((int)number(best, "class") == i);
+        assert_string_equal(cJSON_GetObjectItem(best, "label")->valuestring, kinds[i]);
+        double sum = 0;
+        for (int k = 0; k < 3; k++)
+            sum += number(cJSON_GetArrayItem(top, k), "score");
+        assert_true(sum > 0.999 && sum < 1.001);
+    }
+    cJSON_Delete(json);
+    char *npy = slurp("cli_out.npy");
+    assert_memory_equal(npy, "\x93NUMPY", 6);
+    free(npy);
+    assert_fails("predict cli.safetensors --input nowhere.npy", 1, "nowhere.npy");
+    assert_fails("predict cli.safetensors --input cli_value.json", 1, "cli_value.json");
+}
+
+static void regression(void **state)
+{
+    (void)state;
+    cJSON *json = mica_json("train cli_value.json --json --out ./cli_value.safetensors");
+    assert_null(cJSON_GetObjectItem(json, "test"));
+    assert_null(cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(json, "epochs"), 0), "accuracy"));
+    cJSON_Delete(json);
+    write_text("cli_raw.csv", "a,b,kind\n1,2,red\n0.5,3,blue\n");
+    json = mica_json("predict cli_value.safetensors --input cli_raw.csv --json");
+    const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItem(json, "predictions"), 0);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(first, "values")), 1);
+    cJSON_Delete(json);
+    json = mica_json("evaluate cli_value.safetensors --data cli_value.json --json");
+    assert_true(number(json, "samples") > 149);
+    assert_null(cJSON_GetObjectItem(json, "accuracy"));
+    cJSON_Delete(json);
+}
+
+static void inspection(void **state)
+{
+    (void)state;
+    cJSON *json = mica_json("inspect cli.safetensors --json");
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "layers")), 3);
+    assert_null(cJSON_GetObjectItem(json, "plan"));
+    assert_true(number(json, "launches") > 0 && number(json, "peak_bytes") > 0 && number(json, "operators") > 0);
+    cJSON_Delete(json);
+    json = mica_json("inspect cli.safetensors --plan --training --batch 8 --json");
+    assert_non_null(cJSON_GetObjectItem(json, "plan"));
+    cJSON_Delete(json);
+    struct run run = mica("inspect cli.safetensors --plan");
+    assert_int_equal(run.status, 0);
+    assert_non_null(strstr(run.out, "dense_1"));
+    assert_non_null(strstr(run.out, "__kernel"));
+    run_free(&run);
+    char *whole = slurp("cli.safetensors");
+    FILE *cut = fopen("cli_cut.safetensors", "wb");
+    assert_non_null(cut);
+    fwrite(whole, 1, 200, cut);
+    fclose(cut);
+    free(whole);
+    assert_fails("inspect cli_cut.safetensors", 1, "cli_cut.safetensors");
+}
+
+static void device_list(void **state)
+{
+    (void)state;
+    cJSON *json = mica_json("devices --json");
+    const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItem(json, "devices"), 0);
+    static const char *const keys[] = {"id", "platform", "name", "type", "driver"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        assert_true(cJSON_IsString(cJSON_GetObjectItem(first, keys[i])));
+    assert_true(cJSON_IsString(cJSON_GetObjectItem(json, "chosen")) && cJSON_IsString(cJSON_GetObjectItem(json, "why")));
+    cJSON_Delete(json);
+    assert_fails("devices --device no-such-device", 1, "no-such-device");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(usage), cmocka_unit_test(mistakes), cmocka_unit_test(classification),
+                                       cmocka_unit_test(regression), cmocka_unit_test(inspection),
+                                       cmocka_unit_test(device_list)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
