@@ -1,6 +1,8 @@
-/* GatherGrad: out[a, v, b] = sum over t of in[a, t, b] where index[t] is v (or v - V, counted from the end), in the order of t.
+/* GatherGrad: out[a, v, b] = sum over t of in[a, t, b] where index[t] is v (or v - V, counted from the end),
+ * in the order of t.
  *
- * An item is one row (a, v): it reads all indices and adds the rows of its own. No atomics: the sum repeats bit by bit. */
+ * An item is one row (a, v): it reads all indices and adds the rows of its own. No atomics: the sum repeats
+ * bit by bit. */
 const IDX a = item / MICA_OUT0_D1, v = item % MICA_OUT0_D1;
 for (IDX b = 0; b < MICA_OUT0_D2; b++)
     MICA_STORE0(0, a, v, b);

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the suite on several OpenCL implementations and prints one table of what passed where.
-# Usage: portability.sh [pocl|pocl-small|narrow|intel|rusticl|oclgrind ...]; without an argument, all of them.
+# Usage: portability.sh [pocl|pocl-small|narrow|intel|rusticl|oclgrind ...] [-- CTEST-ARGUMENT...]
+# Without a name, all of them.
 #
 #   pocl        Debian's POCL
 #   pocl-small  POCL with work-groups of 64 and allocations of at most 256 MiB
@@ -13,7 +14,12 @@
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=${MICA_BUILD:-$root/build/test}
-[ $# -gt 0 ] || set -- pocl pocl-small narrow intel rusticl oclgrind
+names=
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    names="$names $1"
+    shift
+done
+[ $# -eq 0 ] || shift # what is left goes to CTest
 
 mkdir -p "$build/portability"
 echo "building"
@@ -62,8 +68,13 @@ prepare() {
         export MICA_TEST_GROUP=64 MICA_TEST_ALLOCATION=268435456
         driver_of pocl.icd pocl-opencl-icd ;;
     narrow)
-        export MICA_TEST_PLATFORM="$pocl" POCL_KERNELLIB_NAME=sse41
-        if grep -q avx512 /proc/cpuinfo; then POCL_KERNELLIB_NAME=avx2; fi
+        # POCL names the device after the processor that it compiles for.
+        if grep -q avx512 /proc/cpuinfo; then
+            export POCL_KERNELLIB_NAME=avx2 MICA_TEST_DEVICE=haswell
+        else
+            export POCL_KERNELLIB_NAME=sse41 MICA_TEST_DEVICE=penryn
+        fi
+        export MICA_TEST_PLATFORM="$pocl"
         driver_of pocl.icd pocl-opencl-icd ;;
     intel)
         export MICA_TEST_PLATFORM="Intel(R) OpenCL"
@@ -73,7 +84,7 @@ prepare() {
         tests=$small
         driver_of rusticl.icd mesa-opencl-icd ;;
     oclgrind)
-        export MICA_TEST_PLATFORM=Oclgrind MICA_TEST_SMALL=1 MICA_TEST_DEBUG=1 OCLGRIND_DATA_RACES=1
+        export MICA_TEST_PLATFORM=Oclgrind MICA_TEST_SMALL=1 MICA_DEBUG=1 OCLGRIND_DATA_RACES=1
         tests=$small
         sh "$root/cmake/packages.sh" oclgrind && offer "$(dpkg -L oclgrind | grep 'icd\.so$')" ;;
     *)
@@ -82,21 +93,23 @@ prepare() {
     esac
 }
 
-# run NAME: one implementation, in a subshell of its own. Its last line is "N passed, N failed".
+# run NAME CTEST-ARGUMENT...: one implementation, in a subshell of its own. Its last line is "N passed, N failed".
 run() {
     name=$1
-    unset MICA_DEVICE
-    # Compiled kernels of one implementation are none of another's.
-    POCL_CACHE_DIR=$build/portability/$name.cache
-    MICA_CACHE_DIR=$build/portability/$name.cache/mica
-    export POCL_CACHE_DIR MICA_CACHE_DIR CI="${CI:-1}"
-    mkdir -p "$MICA_CACHE_DIR"
+    shift
+    unset MICA_DEVICE MICA_LIMITS MICA_DEBUG
+    # Kernels compiled for another processor are none of this one's.
+    case $name in
+    pocl | pocl-small) ;;
+    *) POCL_CACHE_DIR=$build/portability/$name.cache ;;
+    esac
+    export POCL_CACHE_DIR="${POCL_CACHE_DIR:-$build/pocl-cache}" CI="${CI:-1}"
     if ! prepare; then
         echo "0 passed, 1 failed"
         return 1
     fi
     # shellcheck disable=SC2086 # the arguments of CTest
-    sh "$root/tests/suite.sh" "$build" $tests
+    sh "$root/tests/suite.sh" "$build" $tests "$@"
     status=$?
     # Oclgrind reports a bad access and goes on; a reported one is a failure.
     if [ "$name" = oclgrind ]; then
@@ -113,11 +126,11 @@ run() {
 rows=$build/portability/table
 printf 'implementation|version|device|passed|failed|seconds\n' >"$rows"
 failed=0
-for name in "$@"; do
+for name in ${names:-pocl pocl-small narrow intel rusticl oclgrind}; do
     log=$build/portability/$name.log
     echo "running on $name"
     start=$(date +%s)
-    if ! (run "$name") >"$log" 2>&1; then
+    if ! (run "$name" "$@") >"$log" 2>&1; then
         failed=1
         grep -E '^\[  ERROR   \]|^\[  FAILED  \]|\*\*\*|^implementation: |Oclgrind reported|^[a-z].*(missing|not installed)' \
             "$log" | head -n 40

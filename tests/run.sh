@@ -17,10 +17,12 @@ fail() {
     exit 1
 }
 
+werror=OFF # a newer compiler may know more warnings; where the environment says CI they are fatal
+[ -z "${CI:-}" ] || werror=ON
 generator=
 if [ ! -f "$build/CMakeCache.txt" ] && command -v ninja >/dev/null 2>&1; then generator="-G Ninja"; fi
 # shellcheck disable=SC2086 # lists of arguments
-cmake -S "$root" -B "$build" $generator -DMICA_TESTS=ON -DMICA_WERROR=ON ${MICA_CMAKE:-} || fail "CMake failed"
+cmake -S "$root" -B "$build" $generator -DMICA_TESTS=ON -DMICA_WERROR=$werror ${MICA_CMAKE:-} || fail "CMake failed"
 cmake --build "$build" --parallel "$(nproc)" || fail "the build failed"
 [ -z "${MICA_BUILD_ONLY:-}" ] || exit 0
 

@@ -113,6 +113,15 @@ void mi_file_abandon(struct mi_file *file);        /* NULL is fine */
 char *mi_path_join(const char *folder, const char *name);
 char *mi_path_folder(const char *path); /* "." where there is none; the caller frees it */
 
+/* ---- Libraries opened at run time ---- */
+
+/* NULL: there is none of that name. name NULL: what the process has loaded already (NULL on Windows). */
+void *mi_library_open(const char *name);
+/* Copies the address of a function into *function, of `size` bytes; false: the library lacks it. */
+bool mi_library_symbol(void *library, const char *name, void *function, size_t size);
+/* Its code stays mapped: drivers keep threads that outlive the last use. */
+void mi_library_close(void *library);
+
 /* ---- Time ---- */
 
 double mi_seconds(void); /* monotonic */

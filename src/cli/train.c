@@ -28,15 +28,22 @@ enum { BAR = 24, BAR_STEPS = 50 };
 
 /* ---- Progress, on standard error ---- */
 
+/* Four decimals, or as many digits of a large number. */
+static void print_number(const char *name, float value)
+{
+    fprintf(stderr, value < 1000 ? "  %s %.4f" : "  %s %.5g", name, (double)value);
+}
+
 static void print_epoch(const mica_progress *now)
 {
-    fprintf(stderr, "epoch %d/%d  loss %.4f", now->epoch, now->epochs, (double)now->loss);
+    fprintf(stderr, "epoch %d/%d", now->epoch, now->epochs);
+    print_number("loss", now->loss);
     if (!isnan(now->accuracy))
-        fprintf(stderr, "  accuracy %.4f", (double)now->accuracy);
+        print_number("accuracy", now->accuracy);
     if (!isnan(now->val_loss))
-        fprintf(stderr, "  val_loss %.4f", (double)now->val_loss);
+        print_number("val_loss", now->val_loss);
     if (!isnan(now->val_accuracy))
-        fprintf(stderr, "  val_accuracy %.4f", (double)now->val_accuracy);
+        print_number("val_accuracy", now->val_accuracy);
     fprintf(stderr, "  %.1f s\n", now->seconds);
 }
 
@@ -50,7 +57,7 @@ static bool show(void *user, const mica_progress *now)
     if (now->batch == now->batches)
         print_epoch(now);
     else if (*terminal)
-        fprintf(stderr, "epoch %d/%d  loss %.4f    ", now->epoch, now->epochs, (double)now->loss);
+        fprintf(stderr, "epoch %d/%d  loss %.5g    ", now->epoch, now->epochs, (double)now->loss);
     fflush(stderr);
     return true;
 }
@@ -89,9 +96,9 @@ static int print_result(mica_job *job, const mica_device *device, const mica_his
 {
     if (!as_json) {
         if (test->samples && isnan(test->accuracy))
-            printf("test: loss %.4f on %lld samples\n", (double)test->loss, (long long)test->samples);
+            printf("test: loss %.5g on %lld samples\n", (double)test->loss, (long long)test->samples);
         else if (test->samples)
-            printf("test: loss %.4f, accuracy %.4f on %lld samples\n", (double)test->loss, (double)test->accuracy,
+            printf("test: loss %.5g, accuracy %.4f on %lld samples\n", (double)test->loss, (double)test->accuracy,
                    (long long)test->samples);
         printf("saved %s\n", out);
         return CLI_OK;

@@ -35,10 +35,28 @@ mica_status mi_start_tensors(struct mica_plan *plan)
     return MICA_OK;
 }
 
+/* Libraries compile for the sizes they meet: let them meet the largest batch and odd ones. What they write is written again
+ * before anybody reads it, unless it is a variable's own place. */
+static mica_status warm_calls(struct mica_plan *plan)
+{
+    const int64_t sizes[] = {plan->batch, plan->batch > 1 ? plan->batch - 1 : 1, 1};
+    for (size_t i = 0; i < plan->action_count; i++) {
+        const struct mi_action *action = &plan->actions[i];
+        if (!action->code->call)
+            continue;
+        const struct mi_home *result = &plan->homes[mi_canonical(plan, action->code->argument[2].value)->id];
+        for (size_t s = 0; s < MI_COUNT(sizes) && (!result->variable || result->gradient); s++)
+            MI_TRY(action->code->call->run(plan->device, action->code->call, action->place, sizes[s]));
+    }
+    return MICA_OK;
+}
+
+/* A step of no samples runs every kernel, and changes nothing: POCL compiles when a kernel is first enqueued. */
 static mica_status warm_up(struct mica_plan *plan)
 {
     struct mi_step nothing = {0};
     MI_TRY(mi_plan_step(plan, &nothing));
+    MI_TRY(from_device(plan, warm_calls(plan)));
     return from_device(plan, mi_device_finish(plan->device));
 }
 
@@ -238,7 +256,7 @@ static mica_status run_actions(struct mica_plan *plan, int64_t n)
         if (action->code->source)
             MI_TRY(mi_launch_run(plan->device, &action->launch));
         else if (n > 0)
-            MI_TRY(action->code->call->run(plan->device, action->code->call, action->place, n, &plan->device->error));
+            MI_TRY(action->code->call->run(plan->device, action->code->call, action->place, n));
     }
     return MICA_OK;
 }

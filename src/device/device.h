@@ -41,6 +41,7 @@ struct mica_device {
     struct mi_programs *programs; /* built programs by source */
     uint64_t calls_build, calls_wait, calls_buffer; /* counted for the invariant on run: builds, waits, buffers made */
     struct mi_arena arena;     /* strings of info */
+    struct { bool asked; void *data; void (*destroy)(void *data); } blas; /* what an engine opened for this device */
     struct mi_loader *loader;  /* the opened OpenCL library; closed at destroy */
 };
 

@@ -201,6 +201,8 @@ void mica_device_destroy(mica_device *device)
         mi_programs_destroy(device);
         device->cl->ReleaseCommandQueue(device->queue);
     }
+    if (device->blas.destroy)
+        device->blas.destroy(device->blas.data);
     if (device->context)
         device->cl->ReleaseContext(device->context);
     mi_loader_close(device->loader);

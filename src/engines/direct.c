@@ -251,7 +251,9 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     mi_text_add(&defines, "#define W p%d\n", mi_emit_argument(e, conv.w->value, false));
     const char *with[2] = {emit_stores(e, &conv, &t), emit_halo(e, &conv)};
     mi_emit_template(e, body, (const char *const[]){"MICA_STORE", "MICA_HALO"}, with, 2);
-    struct mi_code *code = &codes->code[codes->count++];
+    struct mi_code *code = mi_code_add(e, codes);
+    if (!code)
+        return e->error->status;
     code->grid = (struct mi_grid){3, {(size_t)(t.blocks / t.ob), (size_t)((conv.out[0] + t.rows - 1) / t.rows),
                                       (size_t)problem->batch}, {1, 1, 1}};
     mi_emit_finish(e, mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name), mi_text_get(&defines), code);

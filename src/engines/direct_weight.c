@@ -120,7 +120,9 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     const char *with = mi_arena_strdup(e->arena, mi_text_get(&e->text));
     mi_text_clear(&e->text);
     mi_emit_template(e, body, (const char *const[]){"MICA_STORE"}, &with, 1);
-    struct mi_code *code = &codes->code[codes->count++];
+    struct mi_code *code = mi_code_add(e, codes);
+    if (!code)
+        return e->error->status;
     int64_t channels = t.xb > 1 ? (conv.c + t.xb - 1) / t.xb * t.xb : conv.c;
     code->grid = (struct mi_grid){3, {(size_t)(t.blocks / t.ob), (size_t)(channels / t.ic), (size_t)conv.kernel[0]}, {1, 1, 1}};
     mi_emit_finish(e, mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name), mi_text_get(&defines), code);

@@ -499,7 +499,7 @@ void mi_emit_axes(struct mi_emitter *e, const struct mi_contraction *c, const st
 }
 
 /* Whether every place the index reaches lies inside the dimension. */
-static bool always_inside(const struct mi_contraction *c, const struct mi_index *index, struct mi_dim dim)
+bool mi_always_inside(const struct mi_contraction *c, const struct mi_index *index, struct mi_dim dim)
 {
     if (index->divisor != 1)
         return false;
@@ -534,7 +534,7 @@ void mi_emit_operand(struct mi_emitter *e, const struct mi_contraction *c, const
         if (index->offset)
             text = mi_arena_format(e->arena, "%s + (%lld)", text, (long long)index->offset);
         struct mi_dim dim = operand->value->shape.dim[d];
-        bool inside = always_inside(c, index, dim);
+        bool inside = mi_always_inside(c, index, dim);
         const char *name = text;
         if (!is_word(text)) {
             name = new_name(e, "i");
@@ -559,6 +559,23 @@ void mi_emit_operand(struct mi_emitter *e, const struct mi_contraction *c, const
 }
 
 /* ---- The whole kernel ---- */
+
+struct mi_code *mi_code_add(struct mi_emitter *e, struct mi_codes *codes)
+{
+    if (codes->count == codes->capacity) {
+        int capacity = codes->capacity ? 2 * codes->capacity : 2;
+        struct mi_code *grown = mi_arena_new(e->arena, (size_t)capacity, sizeof *grown);
+        if (!grown) {
+            mi_out_of_memory(e->error);
+            return NULL;
+        }
+        if (codes->count)
+            memcpy(grown, codes->code, (size_t)codes->count * sizeof *grown);
+        codes->code = grown;
+        codes->capacity = capacity;
+    }
+    return &codes->code[codes->count++];
+}
 
 void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue, struct mi_code *code)
 {

@@ -60,6 +60,8 @@ void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordi
 /* Coordinates of an operand of a contraction from those of its axes; *guard is NULL where every place exists. */
 void mi_emit_operand(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_operand *operand,
                      const char *const *axis, struct mi_coordinate *at, const char **guard);
+/* Whether every place that an index reaches lies inside the dimension. */
+bool mi_always_inside(const struct mi_contraction *c, const struct mi_index *index, struct mi_dim dim);
 /* The axes' coordinates from the output's. */
 void mi_emit_axes(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_coordinate *at, const char **axis);
 
@@ -76,6 +78,9 @@ bool mi_same_but_ones(const struct mi_shape *x, const struct mi_shape *y);
 
 /* Puts head, parameters and body together and fills code's name, source and arguments. `attributes` stand before the name. */
 void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue, struct mi_code *code);
+
+/* A new code at the end of the list; NULL: out of memory, and the error says so. */
+struct mi_code *mi_code_add(struct mi_emitter *e, struct mi_codes *codes);
 
 /* Nests: maps, moves and reductions; also the reference engine of contractions. */
 mica_status mi_emit_nest(struct mi_emitter *e, struct mi_codes *codes);

@@ -8,7 +8,7 @@
 struct mi_problem {
     const struct mi_node *node;
     struct mi_contraction c;
-    const mica_device *device;
+    mica_device *device;
     int64_t batch;
     bool plain_only;             /* blocked layouts are switched off */
 };
@@ -32,7 +32,8 @@ struct mi_engine {
 
 /* NULL-terminated; the reference engine, which does everything, is the last. */
 extern const struct mi_engine *const mi_engines[];
-extern const struct mi_engine mi_engine_nest, mi_engine_direct, mi_engine_direct_weight, mi_engine_gemm;
+extern const struct mi_engine mi_engine_nest, mi_engine_direct, mi_engine_direct_weight, mi_engine_gemm,
+    mi_engine_clblast, mi_engine_im2col;
 
 /* Own operators: not contractions, but kernels of their own too (own.c). */
 /* Adds a template's text to the body with markers replaced. */

@@ -86,7 +86,9 @@ static mica_status emit_pack(struct mi_emitter *e, const struct mi_problem *prob
     if (!body)
         return mi_fail(e->error, MICA_INTERNAL, "there is no kernel file \"gemm_pack.cl\"");
     mi_text_append(&e->text, body, strlen(body));
-    struct mi_code *code = &codes->code[codes->count++];
+    struct mi_code *code = mi_code_add(e, codes);
+    if (!code)
+        return e->error->status;
     code->grid = (struct mi_grid){3, {(size_t)t->panels, (size_t)((depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)batch}, {1, 1, 1}};
     mi_emit_finish(e, "mica_gemm_pack", mi_text_get(&text), code);
     mi_text_destroy(&text);
@@ -140,7 +142,9 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
         return mi_fail(e->error, MICA_INTERNAL, "there is no kernel file \"gemm.cl\"");
     mi_emit_template(e, body, (const char *const[]){"MICA_ROW", "MICA_STORE"}, with, 2);
     int64_t rows = mi_dim_at(p.extent[MI_PRODUCT_M], problem->batch), batch = mi_dim_at(p.extent[MI_PRODUCT_BATCH], problem->batch);
-    struct mi_code *code = &codes->code[codes->count++];
+    struct mi_code *code = mi_code_add(e, codes);
+    if (!code)
+        return e->error->status;
     code->grid = (struct mi_grid){3, {(size_t)t.panels, (size_t)(t.chunk ? (rows + t.chunk - 1) / t.chunk : 0), (size_t)batch}, {1, 1, 1}};
     mi_emit_finish(e, mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name), mi_text_get(&text), code);
     mi_text_destroy(&defines);

@@ -59,21 +59,23 @@ struct mi_place {
     uint64_t offset;             /* elements */
 };
 
+/* C = A B (+ C) once for each image of a chunk, row by row as BLAS has it. place[0..2] are A, B, C. Sizes that vary with n are
+ * taken at the largest batch unless a leading dimension varies too: then rows that are not there would be wrong. */
 struct mi_call {
-    mica_status (*run)(mica_device *device, const struct mi_call *call, const struct mi_place *places, int64_t n,
-                       struct mi_error *error);
-    /* A product C = A B (+ beta C), column counts and all as BLAS has them; extents in n. */
-    struct mi_dim m, n, k, batch;
+    mica_status (*run)(mica_device *device, const struct mi_call *call, const struct mi_place *places, int64_t n);
+    struct mi_dim m, n, k, lda, ldb, ldc;
     bool transpose_a, transpose_b;
-    struct mi_dim lda, ldb, ldc;
-    struct mi_dim stride_a, stride_b, stride_c;
-    float beta;
+    int64_t batch;               /* the largest n */
+    int64_t first, images;       /* images first ... first + images - 1, those below n; images 0: one product, no images */
+    int64_t image_a, image_b, image_c; /* elements from one image to the next */
+    bool per_chunk_a, per_chunk_b;     /* the operand is scratch that begins with the chunk's first image */
+    bool accumulate;             /* images are summed into one C */
 };
 
 /* What an engine writes. */
 struct mi_codes {
-    struct mi_code code[8];
-    int count;
+    struct mi_code *code;        /* grown with mi_code_add */
+    int count, capacity;
     int64_t scratch[4];          /* bytes, for the largest batch */
     int scratches;
 };

@@ -20,7 +20,6 @@ static bool axis_strides(const struct mi_contraction *c, const struct mi_operand
         return false;
     for (int d = 0; d < shape->rank; d++) {
         const struct mi_index *index = &operand->index[d];
-        int used = 0;
         if (index->offset != 0 || index->divisor != 1)
             return false;
         for (int t = 0; t < index->terms; t++) {
@@ -32,12 +31,10 @@ static bool axis_strides(const struct mi_contraction *c, const struct mi_operand
                 return false;
             by_axis[axis] = (struct mi_dim){stride[d].a * coefficient, stride[d].b * coefficient};
             has[axis] = true;
-            used++;
         }
-        if (used > 1)
+        /* Several axes in one dimension are strides too, as long as they stay inside it. */
+        if (index->terms > 1 && !mi_always_inside(c, index, shape->dim[d]))
             return false;
-        if (used == 0 && !mi_dim_is(shape->dim[d], 1) && index->terms)
-            continue;
     }
     return true;
 }
@@ -67,18 +64,39 @@ static bool extent_product(struct mi_dim x, struct mi_dim y, struct mi_dim *out)
     return mi_shape_product(&both, 0, 2, out);
 }
 
+/* Whether the axes of a kind are one axis to every operand. */
+static bool joins(const struct mi_contraction *c, const struct mi_product *p, int kind, const struct operand_axes o[3])
+{
+    for (int i = 1; i < p->axes[kind]; i++)
+        for (int operand = 0; operand < 3; operand++)
+            if (!continues(&o[operand], c->extent[p->axis[kind][i]], p->axis[kind][i - 1], p->axis[kind][i]))
+                return false;
+    return true;
+}
+
+/* An outermost axis of M or N that does not join the others is a batch, over which the other operand stands still. */
+static void split_batch(const struct mi_contraction *c, struct mi_product *p, const struct operand_axes o[3])
+{
+    for (int kind = MI_PRODUCT_M; kind <= MI_PRODUCT_N; kind++)
+        if (!joins(c, p, kind, o) && p->axes[MI_PRODUCT_BATCH] == 0) {
+            p->axis[MI_PRODUCT_BATCH][p->axes[MI_PRODUCT_BATCH]++] = p->axis[kind][0];
+            p->axes[kind]--;
+            memmove(p->axis[kind], p->axis[kind] + 1, (size_t)p->axes[kind] * sizeof p->axis[kind][0]);
+        }
+}
+
 static bool join(const struct mi_contraction *c, struct mi_product *p, const struct operand_axes o[3])
 {
+    split_batch(c, p, o);
     for (int kind = 0; kind < MI_PRODUCT_AXES; kind++) {
         p->extent[kind] = mi_fixed(1);
         for (int i = 0; i < p->axes[kind]; i++) {
             int axis = p->axis[kind][i];
             if (!extent_product(p->extent[kind], c->extent[axis], &p->extent[kind]))
                 return false;
-            for (int operand = 0; operand < 3 && i > 0; operand++)
-                if (!continues(&o[operand], c->extent[axis], p->axis[kind][i - 1], axis))
-                    return false;
         }
+        if (!joins(c, p, kind, o))
+            return false;
         if (p->axes[kind] == 0)
             continue;
         int last = p->axis[kind][p->axes[kind] - 1];

@@ -63,7 +63,7 @@ static mica_status node_gradient(struct mi_node *node, mi_value *const *dy, mi_v
         return node->op->gradient(node, dy, dx);
     if (node->op->map && dy[0])
         for (int i = 0; i < node->inputs && i < (int)MI_COUNT(node->op->map->grad); i++)
-            if (node->in[i] && node->in[i]->type == MI_FLOAT)
+            if (node->in[i] && (node->in[i]->type == MI_FLOAT || node->in[i]->type == MI_HALF))
                 dx[i] = map_gradient(node, dy[0], i);
     return node->graph->error.status;
 }

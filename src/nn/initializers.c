@@ -38,11 +38,11 @@ const char *const mi_initializer_names[] = {
 
 const struct mi_key mi_initializer_keys[] = {
     MI_KEY_WITH(mica_initializer, "type", MI_KEY_TEXT, type, .required = true, .choices = mi_initializer_names),
-    MI_KEY(mica_initializer, "value", MI_KEY_FLOAT, value),
-    MI_KEY(mica_initializer, "mean", MI_KEY_FLOAT, mean),
-    MI_KEY_WITH(mica_initializer, "stddev", MI_KEY_FLOAT, stddev, MI_KEY_AT_LEAST(0)),
-    MI_KEY(mica_initializer, "minval", MI_KEY_FLOAT, minval),
-    MI_KEY(mica_initializer, "maxval", MI_KEY_FLOAT, maxval),
+    MI_KEY_WITH(mica_initializer, "value", MI_KEY_FLOAT, value, .only = "constant"),
+    MI_KEY_WITH(mica_initializer, "mean", MI_KEY_FLOAT, mean, .only = "random_normal"),
+    MI_KEY_WITH(mica_initializer, "stddev", MI_KEY_FLOAT, stddev, .only = "random_normal", MI_KEY_AT_LEAST(0)),
+    MI_KEY_WITH(mica_initializer, "minval", MI_KEY_FLOAT, minval, .only = "random_uniform"),
+    MI_KEY_WITH(mica_initializer, "maxval", MI_KEY_FLOAT, maxval, .only = "random_uniform"),
     {0},
 };
 

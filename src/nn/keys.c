@@ -259,13 +259,30 @@ static bool listed(const char *const *names, const char *name)
     return false;
 }
 
+/* Whether an object of this type has the key; `list` NULL: every type has. */
+static bool has_key(const char *list, const char *type)
+{
+    size_t length = type ? strlen(type) : 0;
+    for (const char *at = list; at && type && (at = strstr(at, type)) != NULL; at += length)
+        if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == 0))
+            return true;
+    return !list || !type;
+}
+
+/* The text of the first key, which says what an object is. */
+static const char *type_of(const cJSON *object, const struct mi_key *keys)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, keys->name));
+}
+
 static mica_status unknown_key(const struct reader *reader, const struct mi_key *keys, const char *const *also,
-                               const char *name)
+                               const char *type, const char *name)
 {
     const char *candidates[MOST_CANDIDATES + 1] = {0};
     size_t count = 0;
     for (; keys->name && count < MOST_CANDIDATES; keys++)
-        candidates[count++] = keys->name;
+        if (has_key(keys->only, type))
+            candidates[count++] = keys->name;
     for (; also && *also && count < MOST_CANDIDATES; also++)
         candidates[count++] = *also;
     return mi_keys_unknown(reader->error, reader->place, "key", name, candidates);
@@ -277,13 +294,16 @@ mica_status mi_keys_read(struct mi_error *error, const cJSON *object, const char
     struct reader reader = {error, place};
     if (!cJSON_IsObject(object))
         return mi_fail(error, MICA_FORMAT, "%s%smust be a JSON object", place, *place ? ": " : "");
+    const char *type = keys->name ? type_of(object, keys) : NULL;
     const cJSON *item;
     cJSON_ArrayForEach(item, object) {
         const struct mi_key *key = find_key(keys, item->string);
+        if (key && !has_key(key->only, type))
+            key = NULL;
         if (cJSON_GetObjectItemCaseSensitive(object, item->string) != item)
             return wrong(&reader, item->string, "is given twice");
         if (!key && !listed(also, item->string))
-            return unknown_key(&reader, keys, also, item->string);
+            return unknown_key(&reader, keys, also, type, item->string);
         if (key && !cJSON_IsNull(item))
             MI_TRY(read_value(&reader, key, item, desc));
     }

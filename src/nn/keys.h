@@ -36,6 +36,7 @@ struct mi_key {
     double min, max;
     int spatial;
     const char *const *choices;     /* NULL-terminated */
+    const char *only;               /* of an object whose first key says its type: the types that have this key, "a b" */
     const struct mi_key *keys;      /* of an object; ends with a row without name */
 };
 

@@ -80,11 +80,14 @@ static mica_status infer_index(struct mi_node *node)
     const struct mi_shape *shape = &node->in[0]->shape;
     MI_TRY(mi_axis(node, mi_attribute_int(node, "axis", 0), shape->rank, &axis));
     struct mi_dim inner;
-    if (!mi_shape_product(shape, axis + 1, shape->rank, &inner) || inner.a != 0 || (axis > 0 && shape->dim[axis].a != 0))
-        return mi_op_fail(node, MICA_UNSUPPORTED, "axis %d of shape %s: only the first axis may vary with the batch", axis,
+    if (!mi_shape_product(shape, axis + 1, shape->rank, &inner) || inner.a != 0 ||
+        (axis > 0 && shape->dim[axis].a != 0))
+        return mi_op_fail(node, MICA_UNSUPPORTED,
+                          "axis %d of shape %s: only the first axis may vary with the batch", axis,
                           mi_shape_text(&node->graph->arena, shape));
     MI_TRY(mi_set_attribute(node, MI_INT("inner", inner.b ? inner.b : 1)));
-    MI_TRY(mi_set_attribute(node, MI_INT("size", axis > 0 && shape->dim[axis].b ? shape->dim[axis].b : INT32_MAX)));
+    MI_TRY(mi_set_attribute(node,
+                            MI_INT("size", axis > 0 && shape->dim[axis].b ? shape->dim[axis].b : INT32_MAX)));
     mi_infer_output(node, 0, MI_INT32, shape);
     return MICA_OK;
 }

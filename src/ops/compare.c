@@ -10,7 +10,8 @@ static mica_status infer_comparison(struct mi_node *node)
 static mica_status infer_logic(struct mi_node *node)
 {
     if (node->in[0]->type != MI_BOOL)
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type %s, it must be bool", mi_types[node->in[0]->type].name);
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type %s, it must be bool",
+                          mi_types[node->in[0]->type].name);
     return infer_comparison(node);
 }
 
@@ -38,13 +39,15 @@ MI_MAP_ROW(Where, 3, infer_where, .expr = {"a ? b : c"}, .grad = {NULL, "a ? g :
 /* Heaviside's function with 0 at 0; its derivative is 0 wherever it has one. */
 MI_MAP_ROW(Step, 1, NULL, .expr = {"x > 0 ? 1 : x != x ? x : 0"});
 
-/* Attribute `to`: a number of enum mi_type. Floats are truncated towards zero; bool is whether x differs from 0. */
+/* Attribute `to`: a number of enum mi_type. Floats are truncated towards zero; bool is whether x differs from
+ * 0. */
 static mica_status infer_cast(struct mi_node *node)
 {
     int64_t to = mi_attribute_int(node, "to", -1);
     if (to < 0 || to >= MI_TYPES)
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "attribute \"to\" is %lld, it must be an element type, 0 to %d",
-                          (long long)to, MI_TYPES - 1);
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT,
+                          "attribute \"to\" is %lld, it must be an element type, 0 to %d", (long long)to,
+                          MI_TYPES - 1);
     MI_TRY(mi_set_attribute(node, MI_INT("to_bool", to == MI_BOOL)));
     mi_infer_output(node, 0, (enum mi_type)to, &node->in[0]->shape);
     return MICA_OK;

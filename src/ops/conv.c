@@ -1,32 +1,37 @@
-/* Convolution (cross-correlation, as ONNX means it) over 1 to 3 spatial axes, and its two gradients, all as contractions:
+/* Convolution (cross-correlation, as ONNX means it) over 1 to 3 spatial axes, and its two gradients, all as
+ * contractions:
  *
  *   y[n, k, p]  = sum_{c, r} x[n, c, p * stride + r * dilation - pad] * w[k, c, r]
  *   dx[n, c, h] = sum_{k, r} dy[n, k, (h + pad - r * dilation) / stride] * w[k, c, r]     where that divides
  *   dw[k, c, r] = sum_{n, p} dy[n, k, p] * x[n, c, p * stride + r * dilation - pad]
  *
- * In groups, channel k is group * (K / groups) + member, and meets the C / groups channels of its own group. */
+ * In groups, channel k is group * (K / groups) + member, and meets the C / groups channels of its own
+ * group. */
 #include "ops/ops.h"
 #include "ops/window.h"
 
 /* ---- Shapes ---- */
 
-static mica_status check_channels(const struct mi_node *node, const struct mi_shape *x, const struct mi_shape *w, int64_t group)
+static mica_status check_channels(const struct mi_node *node, const struct mi_shape *x,
+                                  const struct mi_shape *w, int64_t group)
 {
     struct mi_arena *arena = &node->graph->arena;
     if (x->rank < 3 || x->rank > 2 + MI_MAX_SPATIAL || w->rank != x->rank)
-        return mi_op_fail(node, MICA_SHAPE, "input %s and weight %s must have the same rank, 3 to %d", mi_shape_text(arena, x),
-                          mi_shape_text(arena, w), 2 + MI_MAX_SPATIAL);
+        return mi_op_fail(node, MICA_SHAPE, "input %s and weight %s must have the same rank, 3 to %d",
+                          mi_shape_text(arena, x), mi_shape_text(arena, w), 2 + MI_MAX_SPATIAL);
     for (int i = 0; i < w->rank; i++)
         if (w->dim[i].a != 0 || w->dim[i].b > INT32_MAX || (i > 0 && w->dim[i].b < 1))
-            return mi_op_fail(node, MICA_SHAPE, "weight %s must have fixed sizes of at least 1", mi_shape_text(arena, w));
+            return mi_op_fail(node, MICA_SHAPE, "weight %s must have fixed sizes of at least 1",
+                              mi_shape_text(arena, w));
     if (group < 1 || group > INT32_MAX)
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "group is %lld, it must be at least 1", (long long)group);
-    if (!mi_dim_is(x->dim[1], w->dim[1].b * group))
-        return mi_op_fail(node, MICA_SHAPE, "input has %s channels, weight expects %lld", mi_dim_text(arena, x->dim[1]),
-                          (long long)(w->dim[1].b * group));
-    if (w->dim[0].b % group != 0)
-        return mi_op_fail(node, MICA_SHAPE, "%lld filters do not divide into %lld groups", (long long)w->dim[0].b,
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "group is %lld, it must be at least 1",
                           (long long)group);
+    if (!mi_dim_is(x->dim[1], w->dim[1].b * group))
+        return mi_op_fail(node, MICA_SHAPE, "input has %s channels, weight expects %lld",
+                          mi_dim_text(arena, x->dim[1]), (long long)(w->dim[1].b * group));
+    if (w->dim[0].b % group != 0)
+        return mi_op_fail(node, MICA_SHAPE, "%lld filters do not divide into %lld groups",
+                          (long long)w->dim[0].b, (long long)group);
     return MICA_OK;
 }
 
@@ -86,8 +91,8 @@ struct conv {
     struct axes axis;
 };
 
-static void conv_read(const struct mi_node *node, const struct mi_shape *x, const struct mi_shape *w, const struct mi_shape *y,
-                      struct conv *conv)
+static void conv_read(const struct mi_node *node, const struct mi_shape *x, const struct mi_shape *w,
+                      const struct mi_shape *y, struct conv *conv)
 {
     *conv = (struct conv){.x = x, .w = w, .y = y};
     mi_window_get(node, x, y, &conv->window);
@@ -195,8 +200,10 @@ static mica_status contract_data(const struct mi_node *node, struct mi_contracti
     c->out.index[1] = grouped(axis->group, axis->channel, conv.channels);
     for (int i = 0; i < window->axes; i++) {
         c->out.index[2 + i] = one(axis->in[i]);
-        c->a.index[2 + i] = (struct mi_index){.terms = 2, .axis = {axis->in[i], axis->kernel[i]},
-                                              .coefficient = {1, -window->dilation[i]}, .offset = window->before[i],
+        c->a.index[2 + i] = (struct mi_index){.terms = 2,
+                                              .axis = {axis->in[i], axis->kernel[i]},
+                                              .coefficient = {1, -window->dilation[i]},
+                                              .offset = window->before[i],
                                               .divisor = window->stride[i]};
     }
     return MICA_OK;
@@ -224,7 +231,8 @@ static mica_status contract_weight(const struct mi_node *node, struct mi_contrac
 /* ---- Gradients ---- */
 
 /* A node of another row with this node's window, for a result of the shape of `like`. */
-static mi_value *derived(struct mi_node *node, const char *op, mi_value *left, mi_value *right, const mi_value *like)
+static mi_value *derived(struct mi_node *node, const char *op, mi_value *left, mi_value *right,
+                         const mi_value *like)
 {
     static const char *const names[] = {"kernel_shape", "strides", "dilations", "pads", "group"};
     struct mi_attribute attributes[MI_COUNT(names) + 2];
@@ -275,23 +283,18 @@ static mica_status gradient_weight(struct mi_node *node, mi_value *const *dy, mi
     return node->graph->error.status;
 }
 
-/* Conv: attributes kernel_shape, strides (1), pads (0), dilations (1), group (1), auto_pad; inputs x, w, bias (optional). */
+/* Conv: attributes kernel_shape, strides (1), pads (0), dilations (1), group (1), auto_pad; inputs x, w, bias
+ * (optional). */
 static mica_status lower_conv(struct mi_node *node, mi_value **out)
 {
     out[0] = derived(node, "ConvProduct", node->in[0], node->in[1], NULL);
     if (node->inputs > 2 && node->in[2])
-        out[0] = mi_op2(node->graph, "Add", out[0], mi_channels(node->graph, node->in[2], node->in[0]->shape.rank));
+        out[0] = mi_op2(node->graph, "Add", out[0],
+                        mi_channels(node->graph, node->in[2], node->in[0]->shape.rank));
     return node->graph->error.status;
 }
 
-const struct mi_op mi_op_Conv = {.name = "Conv", .kind = MI_COMPOSITE, .min_inputs = 2, .max_inputs = 3, .outputs = 1,
-                                 .infer = infer_conv, .gradient = gradient_conv, .lower = lower_conv};
-const struct mi_op mi_op_ConvProduct = {.name = "ConvProduct", .kind = MI_CONTRACT, .min_inputs = 2, .max_inputs = 2,
-                                        .outputs = 1, .infer = infer_product, .gradient = gradient_product,
-                                        .contract = contract_product};
-const struct mi_op mi_op_ConvDataGrad = {.name = "ConvDataGrad", .kind = MI_CONTRACT, .min_inputs = 2, .max_inputs = 2,
-                                         .outputs = 1, .infer = infer_gradient, .gradient = gradient_data,
-                                         .contract = contract_data};
-const struct mi_op mi_op_ConvWeightGrad = {.name = "ConvWeightGrad", .kind = MI_CONTRACT, .min_inputs = 2, .max_inputs = 2,
-                                           .outputs = 1, .infer = infer_gradient, .gradient = gradient_weight,
-                                           .contract = contract_weight};
+MI_COMPOSITE_ROW(Conv, 2, 3, 1, infer_conv, gradient_conv, lower_conv);
+MI_CONTRACT_ROW(ConvProduct, infer_product, gradient_product, contract_product);
+MI_CONTRACT_ROW(ConvDataGrad, infer_gradient, gradient_data, contract_data);
+MI_CONTRACT_ROW(ConvWeightGrad, infer_gradient, gradient_weight, contract_weight);

@@ -1,5 +1,6 @@
-/* Gather: y = x with axis `axis` (0) taken at the indices. Negative indices count from the end; where an index is out of
- * range, a float is NaN and an integer 0. The gradient is a segmented sum in a fixed order, so it repeats bit by bit. */
+/* Gather: y = x with axis `axis` (0) taken at the indices. Negative indices count from the end; where an
+ * index is out of range, a float is NaN and an integer 0. The gradient is a segmented sum in a fixed order,
+ * so it repeats bit by bit. */
 #include "ops/ops.h"
 
 #include <math.h>
@@ -10,11 +11,13 @@ static mica_status infer_gather(struct mi_node *node)
     enum mi_type type = node->in[1]->type;
     int axis;
     if (type != MI_INT32 && type != MI_INT64)
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "indices have type %s, they must be int32 or int64", mi_types[type].name);
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "indices have type %s, they must be int32 or int64",
+                          mi_types[type].name);
     MI_TRY(mi_axis(node, mi_attribute_int(node, "axis", 0), data->rank, &axis));
     MI_TRY(mi_set_attribute(node, MI_INT("axis", axis)));
     if (data->rank - 1 + indices->rank > MI_MAX_RANK)
-        return mi_op_fail(node, MICA_SHAPE, "data of rank %d and indices of rank %d: the result may have rank %d at most",
+        return mi_op_fail(node, MICA_SHAPE,
+                          "data of rank %d and indices of rank %d: the result may have rank %d at most",
                           data->rank, indices->rank, MI_MAX_RANK);
     struct mi_shape out = {.rank = 0};
     for (int i = 0; i < axis; i++)
@@ -29,7 +32,8 @@ static mica_status infer_gather(struct mi_node *node)
     return MICA_OK;
 }
 
-static int move_gather(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+static int move_gather(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                       struct mi_access *access)
 {
     int axis = (int)mi_attribute_int(node, "axis", 0), indices = node->in[1]->shape.rank;
     const char *size = mi_dim_text(arena, node->in[0]->shape.dim[axis]);
@@ -46,16 +50,19 @@ static int move_gather(struct mi_arena *arena, const struct mi_node *node, const
     return 2;
 }
 
-/* dy seen as (A, T, B) and the indices as (T): A before the axis, B after it. The sum is (A, V, B), V the size of the axis. */
+/* dy seen as (A, T, B) and the indices as (T): A before the axis, B after it. The sum is (A, V, B), V the
+ * size of the axis. */
 static mica_status gradient_gather(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
     struct mi_graph *graph = node->graph;
     int axis = (int)mi_attribute_int(node, "axis", 0);
     const struct mi_shape *data = &node->in[0]->shape, *indices = &node->in[1]->shape;
     struct mi_shape wide = {.rank = 3}, flat = {.rank = 1};
-    if (!mi_shape_product(data, 0, axis, &wide.dim[0]) || !mi_shape_product(indices, 0, indices->rank, &flat.dim[0]) ||
+    if (!mi_shape_product(data, 0, axis, &wide.dim[0]) ||
+        !mi_shape_product(indices, 0, indices->rank, &flat.dim[0]) ||
         !mi_shape_product(data, axis + 1, data->rank, &wide.dim[2]) || data->dim[axis].a != 0)
-        return mi_op_fail(node, MICA_UNSUPPORTED, "gradient of %s by indices %s: too many dimensions vary with the batch",
+        return mi_op_fail(node, MICA_UNSUPPORTED,
+                          "gradient of %s by indices %s: too many dimensions vary with the batch",
                           mi_shape_text(&graph->arena, data), mi_shape_text(&graph->arena, indices));
     wide.dim[1] = flat.dim[0];
     mi_value *in[] = {mi_reshape_to(graph, dy[0], &wide), mi_reshape_to(graph, node->in[1], &flat)};
@@ -64,17 +71,24 @@ static mica_status gradient_gather(struct mi_node *node, mi_value *const *dy, mi
     return graph->error.status;
 }
 
-const struct mi_op mi_op_Gather = {.name = "Gather", .kind = MI_INDEXED, .min_inputs = 2, .max_inputs = 2, .outputs = 1,
-                                   .infer = infer_gather, .gradient = gradient_gather, .move = move_gather};
+const struct mi_op mi_op_Gather = {.name = "Gather",
+                                   .kind = MI_INDEXED,
+                                   .min_inputs = 2,
+                                   .max_inputs = 2,
+                                   .outputs = 1,
+                                   .infer = infer_gather,
+                                   .gradient = gradient_gather,
+                                   .move = move_gather};
 
-/* GatherGrad(dy (A, T, B), indices (T); size V) -> (A, V, B): out[a, v, b] is the sum of dy[a, t, b] over the t whose index is
- * v (or v - V), in the order of t. */
+/* GatherGrad(dy (A, T, B), indices (T); size V) -> (A, V, B): out[a, v, b] is the sum of dy[a, t, b] over the
+ * t whose index is v (or v - V), in the order of t. */
 static mica_status infer_gather_grad(struct mi_node *node)
 {
     const struct mi_shape *dy = &node->in[0]->shape, *indices = &node->in[1]->shape;
     if (dy->rank != 3 || indices->rank != 1 || !mi_dim_equal(dy->dim[1], indices->dim[0]))
         return mi_op_fail(node, MICA_SHAPE, "gradient %s and indices %s do not fit together",
-                          mi_shape_text(&node->graph->arena, dy), mi_shape_text(&node->graph->arena, indices));
+                          mi_shape_text(&node->graph->arena, dy),
+                          mi_shape_text(&node->graph->arena, indices));
     struct mi_shape out = *dy;
     out.dim[1] = mi_fixed(mi_attribute_int(node, "size", 0));
     mi_infer_output(node, 0, node->in[0]->type, &out);
@@ -89,5 +103,11 @@ static struct mi_dim gather_grad_items(const struct mi_node *node)
     return rows;
 }
 
-const struct mi_op mi_op_GatherGrad = {.name = "GatherGrad", .kind = MI_OWN, .min_inputs = 2, .max_inputs = 2, .outputs = 1,
-                                       .infer = infer_gather_grad, .own = "segment_sum", .items = gather_grad_items};
+const struct mi_op mi_op_GatherGrad = {.name = "GatherGrad",
+                                       .kind = MI_OWN,
+                                       .min_inputs = 2,
+                                       .max_inputs = 2,
+                                       .outputs = 1,
+                                       .infer = infer_gather_grad,
+                                       .own = "segment_sum",
+                                       .items = gather_grad_items};

@@ -1,4 +1,5 @@
-/* Losses. Scores and log probabilities are (N, C, ...), labels (N, ...) class indices; a label outside the classes gives NaN. */
+/* Losses. Scores and log probabilities are (N, C, ...), labels (N, ...) class indices; a label outside the
+ * classes gives NaN. */
 #include "ops/ops.h"
 
 #include <string.h>
@@ -16,7 +17,8 @@ static mica_status infer_clipped(struct mi_node *node)
 }
 #define CLIPPED(p) "(" p " < epsilon ? epsilon : " p " > 1.0f - epsilon ? 1.0f - epsilon : " p ")"
 #define WAS_CLIPPED(p) "(" p " < epsilon || " p " > 1.0f - epsilon)"
-MI_MAP_ROW(LogProbability, 1, infer_clipped, .expr = {"log(" CLIPPED("x") ")"}, .grad = {WAS_CLIPPED("x") " ? 0 : g / x"});
+MI_MAP_ROW(LogProbability, 1, infer_clipped, .expr = {"log(" CLIPPED("x") ")"},
+           .grad = {WAS_CLIPPED("x") " ? 0 : g / x"});
 
 /* -(t log p + (1 - t) log(1 - p)) */
 MI_MAP_ROW(BinaryCrossEntropy, 2, infer_clipped, .in = "p t",
@@ -31,8 +33,8 @@ MI_MAP_ROW(BinaryCrossEntropyWithLogits, 2, mi_infer_float_map, .in = "z t",
 
 /* ---- Class labels: NegativeLogLikelihoodLoss and SoftmaxCrossEntropyLoss ----
  *
- * Attributes reduction ("mean", "sum", "none") and ignore_index (none): samples of that label count neither in the sum nor
- * in the mean. */
+ * Attributes reduction ("mean", "sum", "none") and ignore_index (none): samples of that label count neither
+ * in the sum nor in the mean. */
 
 /* -a where the coordinate along the class axis is the label. */
 MI_MAP_ROW(PickLabel, 2, NULL, .expr = {"(index / inner) % size == b ? -a : 0"});
@@ -68,17 +70,19 @@ static mica_status infer_label_loss(struct mi_node *node)
     const struct mi_shape *scores = &node->in[0]->shape, *labels = &node->in[1]->shape;
     enum mi_type type = node->in[1]->type;
     if (!mi_is_float(node->in[0]->type) || (type != MI_INT32 && type != MI_INT64))
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "scores have type %s, labels %s: floats and int32 are needed",
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT,
+                          "scores have type %s, labels %s: floats and int32 are needed",
                           mi_types[node->in[0]->type].name, mi_types[type].name);
     if (scores->rank < 2)
-        return mi_op_fail(node, MICA_SHAPE, "scores have rank %d, it must be at least 2 (N, C)", scores->rank);
+        return mi_op_fail(node, MICA_SHAPE, "scores have rank %d, it must be at least 2 (N, C)",
+                          scores->rank);
     struct mi_shape samples = {.rank = 0};
     for (int i = 0; i < scores->rank; i++)
         if (i != 1)
             samples.dim[samples.rank++] = scores->dim[i];
     if (!mi_shape_equal(&samples, labels))
-        return mi_op_fail(node, MICA_SHAPE, "scores %s and labels %s do not fit together", mi_shape_text(arena, scores),
-                          mi_shape_text(arena, labels));
+        return mi_op_fail(node, MICA_SHAPE, "scores %s and labels %s do not fit together",
+                          mi_shape_text(arena, scores), mi_shape_text(arena, labels));
     if (!has_reduction(node, "mean") && !has_reduction(node, "sum") && !has_reduction(node, "none"))
         return mi_op_fail(node, MICA_INVALID_ARGUMENT, "reduction is \"%s\", it must be mean, sum or none",
                           mi_attribute_text(node, "reduction", ""));
@@ -97,7 +101,8 @@ static mi_value *by_label(struct mi_node *node, const char *op, mi_value *a, mi_
     struct mi_attribute attributes[MI_COUNT(names)];
     for (size_t i = 0; i < MI_COUNT(names); i++)
         attributes[i] = *mi_attribute_find(node, names[i]);
-    return mi_apply(node->graph, op, (mi_value *[]){a, b, c}, c ? 3 : 2, attributes, (int)MI_COUNT(attributes));
+    return mi_apply(node->graph, op, (mi_value *[]){a, b, c}, c ? 3 : 2, attributes,
+                    (int)MI_COUNT(attributes));
 }
 
 /* (N, ...) as (N, 1, ...). */
@@ -122,7 +127,8 @@ static mi_value *counted(struct mi_node *node, mi_value *samples)
 static mi_value *loss_of(struct mi_node *node, mi_value *log_probabilities)
 {
     struct mi_graph *graph = node->graph;
-    mi_value *picked = by_label(node, "PickLabel", log_probabilities, beside_classes(node, node->in[1]), NULL);
+    mi_value *picked =
+        by_label(node, "PickLabel", log_probabilities, beside_classes(node, node->in[1]), NULL);
     mi_value *samples = mi_reduce(graph, "ReduceSum", picked, &(int64_t){1}, 1, false);
     samples = by_label(node, "CheckLabel", samples, node->in[1], NULL);
     if (has_reduction(node, "none"))
@@ -134,7 +140,8 @@ static mi_value *loss_of(struct mi_node *node, mi_value *log_probabilities)
     return mi_op2(graph, "Div", sum_all(graph, "ReduceSum", samples), counted(node, samples));
 }
 
-/* What each sample's loss weighs in the gradient, shaped (N, 1, ...) or a scalar: dy over the count, 0 where ignored. */
+/* What each sample's loss weighs in the gradient, shaped (N, 1, ...) or a scalar: dy over the count, 0 where
+ * ignored. */
 static mi_value *weights(struct mi_node *node, mi_value *dy)
 {
     struct mi_graph *graph = node->graph;
@@ -172,29 +179,29 @@ static mica_status lower_cross_entropy(struct mi_node *node, mi_value **out)
     return node->graph->error.status;
 }
 
-/* d scores = weight * (softmax - one-hot); the softmax comes from the second output, the log probabilities. */
+/* d scores = weight * (softmax - one-hot); the softmax comes from the second output, the log
+ * probabilities. */
 static mica_status gradient_cross_entropy(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
     struct mi_graph *graph = node->graph;
     if (dy[0])
-        dx[0] = by_label(node, "CrossEntropyGrad", node->out[1], beside_classes(node, node->in[1]), weights(node, dy[0]));
+        dx[0] = by_label(node, "CrossEntropyGrad", node->out[1], beside_classes(node, node->in[1]),
+                         weights(node, dy[0]));
     if (!dy[1])
         return graph->error.status;
     mi_value *sum = mi_reduce(graph, "ReduceSum", dy[1], &(int64_t){1}, 1, true);
-    mi_value *through = mi_op2(graph, "Sub", dy[1], mi_op2(graph, "Mul", mi_op1(graph, "Exp", node->out[1]), sum));
+    mi_value *through =
+        mi_op2(graph, "Sub", dy[1], mi_op2(graph, "Mul", mi_op1(graph, "Exp", node->out[1]), sum));
     dx[0] = dx[0] ? mi_op2(graph, "Add", dx[0], through) : through;
     return graph->error.status;
 }
 
-const struct mi_op mi_op_NegativeLogLikelihoodLoss = {
-    .name = "NegativeLogLikelihoodLoss", .kind = MI_COMPOSITE, .min_inputs = 2, .max_inputs = 2, .outputs = 1,
-    .infer = infer_label_loss, .gradient = gradient_likelihood, .lower = lower_likelihood};
-const struct mi_op mi_op_SoftmaxCrossEntropyLoss = {
-    .name = "SoftmaxCrossEntropyLoss", .kind = MI_COMPOSITE, .min_inputs = 2, .max_inputs = 2, .outputs = 2,
-    .infer = infer_label_loss, .gradient = gradient_cross_entropy, .lower = lower_cross_entropy};
+MI_COMPOSITE_ROW(NegativeLogLikelihoodLoss, 2, 2, 1, infer_label_loss, gradient_likelihood, lower_likelihood);
+MI_COMPOSITE_ROW(SoftmaxCrossEntropyLoss, 2, 2, 2, infer_label_loss, gradient_cross_entropy,
+                 lower_cross_entropy);
 
-/* ---- CategoricalCrossEntropy(scores, targets): -sum over `axis` (-1) of t log p, where p is the softmax of the scores
- * (from_logits 1) or the scores themselves (0). One value a sample ---- */
+/* ---- CategoricalCrossEntropy(scores, targets): -sum over `axis` (-1) of t log p, where p is the softmax of
+ * the scores (from_logits 1) or the scores themselves (0). One value a sample ---- */
 
 static mica_status infer_categorical(struct mi_node *node)
 {
@@ -203,8 +210,8 @@ static mica_status infer_categorical(struct mi_node *node)
     int axis;
     MI_TRY(mi_float_types(node));
     if (!mi_shape_equal(scores, targets))
-        return mi_op_fail(node, MICA_SHAPE, "scores have shape %s, targets have %s", mi_shape_text(arena, scores),
-                          mi_shape_text(arena, targets));
+        return mi_op_fail(node, MICA_SHAPE, "scores have shape %s, targets have %s",
+                          mi_shape_text(arena, scores), mi_shape_text(arena, targets));
     MI_TRY(mi_axis(node, mi_attribute_int(node, "axis", -1), scores->rank, &axis));
     MI_TRY(mi_set_attribute(node, MI_INT("axis", axis)));
     MI_TRY(mi_default_float(node, "epsilon", 1e-7f));
@@ -246,7 +253,8 @@ static mica_status gradient_categorical(struct mi_node *node, mi_value *const *d
     struct mi_shape kept = node->in[0]->shape;
     kept.dim[mi_attribute_int(node, "axis", -1)] = mi_fixed(1);
     mi_value *d = mi_reshape_to(graph, dy[0], &kept), *logs = log_of_scores(node), *t = node->in[1];
-    mi_value *logits_in[] = {logs, t, sum_classes(node, t, true), d}, *probabilities_in[] = {node->in[0], t, d};
+    mi_value *logits_in[] = {logs, t, sum_classes(node, t, true), d},
+             *probabilities_in[] = {node->in[0], t, d};
     if (mi_attribute_int(node, "from_logits", 0))
         dx[0] = mi_apply(graph, "CategoricalGrad", logits_in, 4, NULL, 0);
     else
@@ -255,6 +263,5 @@ static mica_status gradient_categorical(struct mi_node *node, mi_value *const *d
     return graph->error.status;
 }
 
-const struct mi_op mi_op_CategoricalCrossEntropy = {
-    .name = "CategoricalCrossEntropy", .kind = MI_COMPOSITE, .min_inputs = 2, .max_inputs = 2, .outputs = 1,
-    .infer = infer_categorical, .gradient = gradient_categorical, .lower = lower_categorical};
+MI_COMPOSITE_ROW(CategoricalCrossEntropy, 2, 2, 1, infer_categorical, gradient_categorical,
+                 lower_categorical);

@@ -1,8 +1,8 @@
 /* Matrix products: MatMul with NumPy's broadcasting of leading axes, and Gemm. */
 #include "ops/ops.h"
 
-/* MatMul also takes transA and transB (0): the last two axes of an operand swapped. An operand of rank 1 is a row on the
- * left and a column on the right, and its axis vanishes from the result. */
+/* MatMul also takes transA and transB (0): the last two axes of an operand swapped. An operand of rank 1 is a
+ * row on the left and a column on the right, and its axis vanishes from the result. */
 
 struct product {
     bool trans_a, trans_b, row_a, column_b; /* row_a, column_b: rank 1 */
@@ -35,15 +35,16 @@ static mica_status infer_matmul(struct mi_node *node)
     struct mi_shape batch_a = batch_of(a), batch_b = batch_of(b), out;
     MI_TRY(mi_same_types(node));
     if (a->rank == 0 || b->rank == 0)
-        return mi_op_fail(node, MICA_SHAPE, "inputs %s and %s: a scalar has no matrix product", mi_shape_text(arena, a),
-                          mi_shape_text(arena, b));
+        return mi_op_fail(node, MICA_SHAPE, "inputs %s and %s: a scalar has no matrix product",
+                          mi_shape_text(arena, a), mi_shape_text(arena, b));
     read_product(node, &p);
     if (!mi_dim_equal(p.ka, p.kb))
-        return mi_op_fail(node, MICA_SHAPE, "inputs %s and %s: %s columns meet %s rows", mi_shape_text(arena, a),
-                          mi_shape_text(arena, b), mi_dim_text(arena, p.ka), mi_dim_text(arena, p.kb));
+        return mi_op_fail(node, MICA_SHAPE, "inputs %s and %s: %s columns meet %s rows",
+                          mi_shape_text(arena, a), mi_shape_text(arena, b), mi_dim_text(arena, p.ka),
+                          mi_dim_text(arena, p.kb));
     if (!mi_shape_broadcast(&batch_a, &batch_b, &out))
-        return mi_op_fail(node, MICA_SHAPE, "leading axes of %s and %s do not broadcast", mi_shape_text(arena, a),
-                          mi_shape_text(arena, b));
+        return mi_op_fail(node, MICA_SHAPE, "leading axes of %s and %s do not broadcast",
+                          mi_shape_text(arena, a), mi_shape_text(arena, b));
     if (!p.row_a)
         out.dim[out.rank++] = p.m;
     if (!p.column_b)
@@ -93,7 +94,8 @@ static mica_status contract_matmul(const struct mi_node *node, struct mi_contrac
 
 static mi_value *product(struct mi_graph *graph, mi_value *a, bool trans_a, mi_value *b, bool trans_b)
 {
-    return MI_APPLY(graph, "MatMul", ((mi_value *[]){a, b}), MI_INT("transA", trans_a), MI_INT("transB", trans_b));
+    return MI_APPLY(graph, "MatMul", ((mi_value *[]){a, b}), MI_INT("transA", trans_a),
+                    MI_INT("transB", trans_b));
 }
 
 /* An operand of rank 1 as a matrix. */
@@ -117,8 +119,9 @@ static mi_value *as_rows(struct mi_graph *graph, mi_value *value)
     return mi_reshape_to(graph, value, &rows);
 }
 
-/* For Y = A' B': dA' = dY B'^T and dB' = A'^T dY, each transposed back; summed over axes that were broadcast. A matrix B
- * shared by a batch of rows sees them as one long matrix, so that no batch of dB is ever stored. */
+/* For Y = A' B': dA' = dY B'^T and dB' = A'^T dY, each transposed back; summed over axes that were broadcast.
+ * A matrix B shared by a batch of rows sees them as one long matrix, so that no batch of dB is ever
+ * stored. */
 static mica_status gradient_matmul(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
     struct mi_graph *graph = node->graph;
@@ -134,7 +137,9 @@ static mica_status gradient_matmul(struct mi_node *node, mi_value *const *dy, mi
         shape.dim[shape.rank++] = p.n;
         g = mi_reshape_to(graph, g, &shape);
     }
-    mi_value *da = p.trans_a ? product(graph, b, p.trans_b, g, true) : product(graph, g, false, b, !p.trans_b), *db;
+    mi_value *da =
+                 p.trans_a ? product(graph, b, p.trans_b, g, true) : product(graph, g, false, b, !p.trans_b),
+             *db;
     mi_value *rows = NULL, *rows_g = NULL;
     if (b->shape.rank == 2 && a->shape.rank > 2 && !p.trans_a) {
         rows = as_rows(graph, a);
@@ -144,7 +149,8 @@ static mica_status gradient_matmul(struct mi_node *node, mi_value *const *dy, mi
         rows = a;
         rows_g = g;
     }
-    db = p.trans_b ? product(graph, rows_g, true, rows, p.trans_a) : product(graph, rows, !p.trans_a, rows_g, false);
+    db = p.trans_b ? product(graph, rows_g, true, rows, p.trans_a)
+                   : product(graph, rows, !p.trans_a, rows_g, false);
     if (!da || !db)
         return graph->error.status;
     dx[0] = mi_reshape_to(graph, mi_sum_to(graph, da, &a->shape), &node->in[0]->shape);
@@ -152,10 +158,10 @@ static mica_status gradient_matmul(struct mi_node *node, mi_value *const *dy, mi
     return graph->error.status;
 }
 
-const struct mi_op mi_op_MatMul = {.name = "MatMul", .kind = MI_CONTRACT, .min_inputs = 2, .max_inputs = 2, .outputs = 1,
-                                   .infer = infer_matmul, .gradient = gradient_matmul, .contract = contract_matmul};
+MI_CONTRACT_ROW(MatMul, infer_matmul, gradient_matmul, contract_matmul);
 
-/* ---- Gemm: y = alpha A' B' + beta C; attributes alpha (1), beta (1), transA (0), transB (0); C is optional ---- */
+/* ---- Gemm: y = alpha A' B' + beta C; attributes alpha (1), beta (1), transA (0), transB (0); C is optional
+ * ---- */
 
 static bool has_c(const struct mi_node *node)
 {
@@ -169,14 +175,17 @@ static mica_status infer_gemm(struct mi_node *node)
     struct mi_shape joined;
     MI_TRY(mi_float_types(node));
     if (a->rank != 2 || b->rank != 2)
-        return mi_op_fail(node, MICA_SHAPE, "inputs %s and %s must be matrices", mi_shape_text(arena, a), mi_shape_text(arena, b));
+        return mi_op_fail(node, MICA_SHAPE, "inputs %s and %s must be matrices", mi_shape_text(arena, a),
+                          mi_shape_text(arena, b));
     struct product p;
     read_product(node, &p);
     struct mi_shape out = {.rank = 2, .dim = {p.m, p.n}};
     if (!mi_dim_equal(p.ka, p.kb))
-        return mi_op_fail(node, MICA_SHAPE, "inputs %s and %s: %s columns meet %s rows", mi_shape_text(arena, a),
-                          mi_shape_text(arena, b), mi_dim_text(arena, p.ka), mi_dim_text(arena, p.kb));
-    if (has_c(node) && (!mi_shape_broadcast(&out, &node->in[2]->shape, &joined) || !mi_shape_equal(&joined, &out)))
+        return mi_op_fail(node, MICA_SHAPE, "inputs %s and %s: %s columns meet %s rows",
+                          mi_shape_text(arena, a), mi_shape_text(arena, b), mi_dim_text(arena, p.ka),
+                          mi_dim_text(arena, p.kb));
+    if (has_c(node) &&
+        (!mi_shape_broadcast(&out, &node->in[2]->shape, &joined) || !mi_shape_equal(&joined, &out)))
         return mi_op_fail(node, MICA_SHAPE, "input C has shape %s, product has %s",
                           mi_shape_text(arena, &node->in[2]->shape), mi_shape_text(arena, &out));
     mi_infer_output(node, 0, node->in[0]->type, &out);
@@ -212,5 +221,4 @@ static mica_status gradient_gemm(struct mi_node *node, mi_value *const *dy, mi_v
     return graph->error.status;
 }
 
-const struct mi_op mi_op_Gemm = {.name = "Gemm", .kind = MI_COMPOSITE, .min_inputs = 2, .max_inputs = 3, .outputs = 1,
-                                 .infer = infer_gemm, .gradient = gradient_gemm, .lower = lower_gemm};
+MI_COMPOSITE_ROW(Gemm, 2, 3, 1, infer_gemm, gradient_gemm, lower_gemm);

@@ -1,11 +1,6 @@
-/* Moves that reorder, cut, join and repeat: Transpose, Concat, Expand, Pad. Each output element is one input element,
- * or the fill. */
+/* Moves that reorder, cut, join and repeat: Transpose, Concat, Expand, Pad. Each output element is one input
+ * element, or the fill. */
 #include "ops/ops.h"
-
-#define MOVE(id, most, inference, derivative, mapping)                                       \
-    const struct mi_op mi_op_##id = {.name = #id, .kind = MI_MOVE, .min_inputs = 1,          \
-        .max_inputs = (most), .outputs = 1, .infer = (inference),                            \
-        .gradient = (derivative), .move = (mapping)}
 
 /* ---- Transpose: attribute perm (the axes reversed) ---- */
 
@@ -25,7 +20,8 @@ static mica_status infer_transpose(struct mi_node *node)
     struct mi_shape out = {.rank = count};
     for (int i = 0; i < count; i++) {
         if (perm[i] < 0 || perm[i] >= count || seen >> perm[i] & 1)
-            return mi_op_fail(node, MICA_INVALID_ARGUMENT, "perm holds %lld, it must name each axis once", (long long)perm[i]);
+            return mi_op_fail(node, MICA_INVALID_ARGUMENT, "perm holds %lld, it must name each axis once",
+                              (long long)perm[i]);
         seen |= 1u << perm[i];
         out.dim[i] = in->dim[perm[i]];
     }
@@ -44,7 +40,8 @@ static mica_status gradient_transpose(struct mi_node *node, mi_value *const *dy,
     return node->graph->error.status;
 }
 
-static int move_transpose(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+static int move_transpose(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                          struct mi_access *access)
 {
     (void)arena;
     int count = 0;
@@ -54,7 +51,7 @@ static int move_transpose(struct mi_arena *arena, const struct mi_node *node, co
         access->index[perm[i]] = index[i];
     return 1;
 }
-MOVE(Transpose, 1, infer_transpose, gradient_transpose, move_transpose);
+MI_MOVE_ROW(Transpose, 1, infer_transpose, gradient_transpose, move_transpose);
 
 /* ---- Concat: attribute axis ---- */
 
@@ -75,7 +72,8 @@ static mica_status infer_concat(struct mi_node *node)
         next.dim[axis] = out.dim[axis];
         if (!mi_shape_equal(&next, &out))
             return mi_op_fail(node, MICA_SHAPE, "input 0 has shape %s, input %d has shape %s",
-                              mi_shape_text(arena, &node->in[0]->shape), i, mi_shape_text(arena, &node->in[i]->shape));
+                              mi_shape_text(arena, &node->in[0]->shape), i,
+                              mi_shape_text(arena, &node->in[i]->shape));
         out.dim[axis] = (struct mi_dim){out.dim[axis].a + size.a, out.dim[axis].b + size.b};
     }
     MI_TRY(mi_same_types(node));
@@ -84,12 +82,15 @@ static mica_status infer_concat(struct mi_node *node)
 }
 
 /* The part of a joined value that begins at `from` on the axis, with the shape of `like`. */
-static mi_value *part(struct mi_graph *graph, mi_value *value, int axis, struct mi_dim from, const struct mi_shape *like)
+static mi_value *part(struct mi_graph *graph, mi_value *value, int axis, struct mi_dim from,
+                      const struct mi_shape *like)
 {
-    int64_t first[MI_MAX_RANK] = {0}, first_n[MI_MAX_RANK] = {0}, step[MI_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+    int64_t first[MI_MAX_RANK] = {0}, first_n[MI_MAX_RANK] = {0},
+            step[MI_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
     first[axis] = from.b;
     first_n[axis] = from.a;
-    struct mi_attribute attributes[5] = {MI_INTS("from", first, like->rank), MI_INTS("from_n", first_n, like->rank),
+    struct mi_attribute attributes[5] = {MI_INTS("from", first, like->rank),
+                                         MI_INTS("from_n", first_n, like->rank),
                                          MI_INTS("step", step, like->rank)};
     mi_shape_attributes(graph, like, attributes + 3);
     return mi_apply(graph, "Slice", &value, 1, attributes, (int)MI_COUNT(attributes));
@@ -107,7 +108,8 @@ static mica_status gradient_concat(struct mi_node *node, mi_value *const *dy, mi
     return node->graph->error.status;
 }
 
-static int move_concat(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+static int move_concat(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                       struct mi_access *access)
 {
     int axis = (int)mi_attribute_int(node, "axis", 0);
     struct mi_dim from = mi_fixed(0);
@@ -119,13 +121,13 @@ static int move_concat(struct mi_arena *arena, const struct mi_node *node, const
             access[i].index[k] = index[k];
         if (!mi_dim_is(from, 0))
             access[i].index[axis] = mi_arena_format(arena, "((%s) - %s)", place, mi_dim_text(arena, from));
-        access[i].guard = mi_arena_format(arena, "%s >= %s && %s < %s", place, mi_dim_text(arena, from), place,
-                                          mi_dim_text(arena, end));
+        access[i].guard = mi_arena_format(arena, "%s >= %s && %s < %s", place, mi_dim_text(arena, from),
+                                          place, mi_dim_text(arena, end));
         from = end;
     }
     return node->inputs;
 }
-MOVE(Concat, -1, infer_concat, gradient_concat, move_concat);
+MI_MOVE_ROW(Concat, -1, infer_concat, gradient_concat, move_concat);
 
 /* ---- Expand: shape as input 1 or attribute; broadcasts in both directions ---- */
 
@@ -138,7 +140,8 @@ static mica_status infer_expand(struct mi_node *node)
     if (node->inputs > 1 || !mi_get_shape(node, &target)) {
         MI_TRY(mi_fold_ints(node, 1, "shape", &sizes, &count));
         if (!sizes || count > MI_MAX_RANK)
-            return mi_op_fail(node, MICA_SHAPE, "shape has %d dimensions, at most %d are possible", count, MI_MAX_RANK);
+            return mi_op_fail(node, MICA_SHAPE, "shape has %d dimensions, at most %d are possible", count,
+                              MI_MAX_RANK);
         target = (struct mi_shape){.rank = count};
         for (int i = 0; i < count; i++) {
             if (sizes[i] < 0)
@@ -148,8 +151,8 @@ static mica_status infer_expand(struct mi_node *node)
     }
     mi_drop_inputs(node, 1);
     if (!mi_shape_broadcast(&node->in[0]->shape, &target, &out))
-        return mi_op_fail(node, MICA_SHAPE, "input %s does not broadcast to %s", mi_shape_text(arena, &node->in[0]->shape),
-                          mi_shape_text(arena, &target));
+        return mi_op_fail(node, MICA_SHAPE, "input %s does not broadcast to %s",
+                          mi_shape_text(arena, &node->in[0]->shape), mi_shape_text(arena, &target));
     mi_infer_output(node, 0, node->in[0]->type, &out);
     return mi_set_shape(node, &out);
 }
@@ -160,7 +163,8 @@ static mica_status gradient_expand(struct mi_node *node, mi_value *const *dy, mi
     return node->graph->error.status;
 }
 
-static int move_expand(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+static int move_expand(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                       struct mi_access *access)
 {
     (void)arena;
     const struct mi_shape *in = &node->in[0]->shape;
@@ -170,10 +174,10 @@ static int move_expand(struct mi_arena *arena, const struct mi_node *node, const
         access->index[i] = mi_dim_is(in->dim[i], 1) ? "0" : index[lead + i];
     return 1;
 }
-MOVE(Expand, 2, infer_expand, gradient_expand, move_expand);
+MI_MOVE_ROW(Expand, 2, infer_expand, gradient_expand, move_expand);
 
-/* ---- Pad: pads as input 1 or attribute, constant_value as input 2 or attribute `fill` (0), axes (all) as input 3 or attribute;
- * mode "constant". Negative pads cut. Written back as pads for every axis ---- */
+/* ---- Pad: pads as input 1 or attribute, constant_value as input 2 or attribute `fill` (0), axes (all) as
+ * input 3 or attribute; mode "constant". Negative pads cut. Written back as pads for every axis ---- */
 
 static mica_status read_pads(struct mi_node *node, int64_t pads[2 * MI_MAX_RANK])
 {
@@ -186,9 +190,10 @@ static mica_status read_pads(struct mi_node *node, int64_t pads[2 * MI_MAX_RANK]
         return mi_op_fail(node, MICA_SHAPE, "%d pads, %d axes need %d", count, padded, 2 * padded);
     for (int i = 0; i < padded; i++) {
         MI_TRY(mi_axis(node, axes ? axes[i] : i, rank, &axis));
-        if (given[i] <= -INT32_MAX || given[i] >= INT32_MAX || given[padded + i] <= -INT32_MAX || given[padded + i] >= INT32_MAX)
-            return mi_op_fail(node, MICA_SHAPE, "axis %d is padded by %lld and %lld", axis, (long long)given[i],
-                              (long long)given[padded + i]);
+        if (given[i] <= -INT32_MAX || given[i] >= INT32_MAX || given[padded + i] <= -INT32_MAX ||
+            given[padded + i] >= INT32_MAX)
+            return mi_op_fail(node, MICA_SHAPE, "axis %d is padded by %lld and %lld", axis,
+                              (long long)given[i], (long long)given[padded + i]);
         pads[axis] = given[i];
         pads[rank + axis] = given[padded + i];
     }
@@ -206,7 +211,8 @@ static mica_status infer_pad(struct mi_node *node)
     MI_TRY(read_pads(node, pads));
     if (node->inputs > 2 && node->in[2]) {
         if (!mi_constant_float(node->in[2], &fill))
-            return mi_op_fail(node, MICA_UNSUPPORTED, "constant_value (input 2) must be a constant of float32");
+            return mi_op_fail(node, MICA_UNSUPPORTED,
+                              "constant_value (input 2) must be a constant of float32");
         MI_TRY(mi_set_attribute(node, MI_REAL("fill", fill)));
     }
     mi_drop_inputs(node, 1);
@@ -235,7 +241,8 @@ static mica_status gradient_pad(struct mi_node *node, mi_value *const *dy, mi_va
     return node->graph->error.status;
 }
 
-static int move_pad(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+static int move_pad(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                    struct mi_access *access)
 {
     const struct mi_shape *in = &node->in[0]->shape;
     int count = 0;
@@ -246,10 +253,11 @@ static int move_pad(struct mi_arena *arena, const struct mi_node *node, const ch
         if (pads[i] == 0 && pads[in->rank + i] == 0)
             continue;
         const char *place = mi_arena_format(arena, "((%s) - %lld)", index[i], (long long)pads[i]);
-        const char *guard = mi_arena_format(arena, "%s >= 0 && %s < %s", place, place, mi_dim_text(arena, in->dim[i]));
+        const char *guard =
+            mi_arena_format(arena, "%s >= 0 && %s < %s", place, place, mi_dim_text(arena, in->dim[i]));
         access->guard = access->guard ? mi_arena_format(arena, "%s && %s", access->guard, guard) : guard;
         access->index[i] = place;
     }
     return 1;
 }
-MOVE(Pad, 4, infer_pad, gradient_pad, move_pad);
+MI_MOVE_ROW(Pad, 4, infer_pad, gradient_pad, move_pad);

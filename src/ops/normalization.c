@@ -1,11 +1,11 @@
-/* BatchNormalization(x (N, C, ...), scale (C), bias (C), mean (C), var (C)) -> y, new mean, new var; attributes epsilon (1e-5)
- * and momentum (0.9).
+/* BatchNormalization(x (N, C, ...), scale (C), bias (C), mean (C), var (C)) -> y, new mean, new var;
+ * attributes epsilon (1e-5) and momentum (0.9).
  *
  *   y = (x - mean) / sqrt(var + epsilon) * scale + bias      per channel
  *
- * In training (graph->training) mean and variance are those of the batch, over all axes but 1, and
- * new = old * momentum + batch * (1 - momentum), where the new variance takes the unbiased one (as PyTorch; ONNX says the
- * biased one). Otherwise they are the inputs, which pass unchanged. */
+ * In training (graph->training) mean and variance are those of the batch, over all axes but 1, and new = old
+ * * momentum + batch * (1 - momentum), where the new variance takes the unbiased one (as PyTorch; ONNX says
+ * the biased one). Otherwise they are the inputs, which pass unchanged. */
 #include "ops/ops.h"
 
 static mica_status infer_batch_normalization(struct mi_node *node)
@@ -21,8 +21,8 @@ static mica_status infer_batch_normalization(struct mi_node *node)
     for (int i = 1; i < 5; i++) {
         const struct mi_shape *shape = &node->in[i]->shape;
         if (shape->rank != 1 || !mi_dim_equal(shape->dim[0], x->dim[1]))
-            return mi_op_fail(node, MICA_SHAPE, "input has %s channels, %s has shape %s", mi_dim_text(arena, x->dim[1]), names[i],
-                              mi_shape_text(arena, shape));
+            return mi_op_fail(node, MICA_SHAPE, "input has %s channels, %s has shape %s",
+                              mi_dim_text(arena, x->dim[1]), names[i], mi_shape_text(arena, shape));
     }
     mi_infer_output(node, 0, node->in[0]->type, x);
     mi_infer_output(node, 1, node->in[3]->type, &node->in[3]->shape);
@@ -37,18 +37,35 @@ MI_MAP_ROW(ScaleShift, 3, NULL, .expr = {"a * b + c"}, .grad = {"g * b", "g * a"
 MI_MAP_ROW(MovingAverage, 2, NULL, .expr = {"a * momentum + b * (1.0f - momentum)"},
            .grad = {"g * momentum", "g * (1.0f - momentum)"});
 /* From dy, the normalised x, and the means of dy and of dy * normalised x. */
-MI_MAP_ROW(NormalizationGrad, 4, NULL, .in = "d xhat mean_d mean_dx", .expr = {"d - mean_d - xhat * mean_dx"});
+MI_MAP_ROW(NormalizationGrad, 4, NULL, .in = "d xhat mean_d mean_dx",
+           .expr = {"d - mean_d - xhat * mean_dx"});
 
 /* Of deviations from the mean: the variance, and the unbiased one. */
 const struct mi_op mi_op_ReduceVariance = {
-    .name = "ReduceVariance", .kind = MI_REDUCE, .min_inputs = 1, .max_inputs = 1, .outputs = 2, .infer = mi_infer_reduce,
-    .reduce = &(const struct mi_reduce_rule){.state = {"T"}, .init = "s0 = 0;", .step = "s0 += x * x;", .merge = "s0 += t0;",
+    .name = "ReduceVariance",
+    .kind = MI_REDUCE,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .outputs = 2,
+    .infer = mi_infer_reduce,
+    .reduce = &(const struct mi_reduce_rule){.state = {"T"},
+                                             .init = "s0 = 0;",
+                                             .step = "s0 += x * x;",
+                                             .merge = "s0 += t0;",
                                              .finish = {"s0 / count", "s0 / (count > 1 ? count - 1 : 1)"}}};
 /* The sum and the mean. */
-const struct mi_op mi_op_ReduceSumMean = {
-    .name = "ReduceSumMean", .kind = MI_REDUCE, .min_inputs = 1, .max_inputs = 1, .outputs = 2, .infer = mi_infer_reduce,
-    .reduce = &(const struct mi_reduce_rule){.state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;", .merge = "s0 += t0;",
-                                             .finish = {"s0", "s0 / count"}}};
+const struct mi_op mi_op_ReduceSumMean = {.name = "ReduceSumMean",
+                                          .kind = MI_REDUCE,
+                                          .min_inputs = 1,
+                                          .max_inputs = 1,
+                                          .outputs = 2,
+                                          .infer = mi_infer_reduce,
+                                          .reduce =
+                                              &(const struct mi_reduce_rule){.state = {"T"},
+                                                                             .init = "s0 = 0;",
+                                                                             .step = "s0 += x;",
+                                                                             .merge = "s0 += t0;",
+                                                                             .finish = {"s0", "s0 / count"}}};
 
 /* A reduction over all axes but 1, kept as ones. */
 static struct mi_node *over_batch(struct mi_graph *graph, const char *op, mi_value *value)
@@ -102,7 +119,8 @@ static bool batch_statistics(struct mi_node *node, struct statistics *s)
 static mi_value *moving_average(struct mi_node *node, mi_value *old, mi_value *batch)
 {
     mi_value *in[] = {old, mi_reshape_to(node->graph, batch, &old->shape)};
-    return MI_APPLY(node->graph, "MovingAverage", in, MI_REAL("momentum", mi_attribute_float(node, "momentum", 0)));
+    return MI_APPLY(node->graph, "MovingAverage", in,
+                    MI_REAL("momentum", mi_attribute_float(node, "momentum", 0)));
 }
 
 static mica_status lower_batch_normalization(struct mi_node *node, mi_value **out)
@@ -128,7 +146,8 @@ static mica_status gradient_batch_normalization(struct mi_node *node, mi_value *
     if (!dy[0] || !batch_statistics(node, &s))
         return graph->error.status;
     mi_value *xhat = mi_op2(graph, "Mul", s.centered, s.inverse);
-    mi_value *factor = mi_op2(graph, "Mul", s.inverse, mi_channels(graph, node->in[1], node->in[0]->shape.rank));
+    mi_value *factor =
+        mi_op2(graph, "Mul", s.inverse, mi_channels(graph, node->in[1], node->in[0]->shape.rank));
     struct mi_node *sum_d = over_batch(graph, "ReduceSumMean", dy[0]);
     struct mi_node *sum_dx = over_batch(graph, "ReduceSumMean", mi_op2(graph, "Mul", dy[0], xhat));
     if (!sum_d || !sum_dx)
@@ -144,6 +163,5 @@ static mica_status gradient_batch_normalization(struct mi_node *node, mi_value *
     return graph->error.status;
 }
 
-const struct mi_op mi_op_BatchNormalization = {
-    .name = "BatchNormalization", .kind = MI_COMPOSITE, .min_inputs = 5, .max_inputs = 5, .outputs = 3,
-    .infer = infer_batch_normalization, .gradient = gradient_batch_normalization, .lower = lower_batch_normalization};
+MI_COMPOSITE_ROW(BatchNormalization, 5, 5, 3, infer_batch_normalization, gradient_batch_normalization,
+                 lower_batch_normalization);

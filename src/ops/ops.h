@@ -1,8 +1,8 @@
 /* The operators. ONNX's names, attributes and semantics (newest operator set) wherever ONNX has the operator.
  *
- * Inputs that ONNX makes tensors but that decide shapes or bounds (Reshape's shape, Slice's starts, Clip's min, ...) are
- * host constants: infer turns them into attributes of the same name and drops the inputs, so no kernel sees them.
- * Attributes with a default are written into the node, so that later passes find every one.
+ * Inputs that ONNX makes tensors but that decide shapes or bounds (Reshape's shape, Slice's starts, Clip's
+ * min, ...) are host constants: infer turns them into attributes of the same name and drops the inputs, so no
+ * kernel sees them. Attributes with a default are written into the node, so that later passes find every one.
  *
  * Operators of Mica's own, for layers, losses and optimizers:
  *
@@ -14,9 +14,9 @@
  *   NegativeLogLikelihoodLoss(log probabilities, labels; reduction, ignore_index)
  *   LogProbability(p; epsilon)         log of p clipped to [epsilon, 1 - epsilon]
  *   SquaredError(a, b)                 (a - b)^2, element by element
- *   BinaryCrossEntropy(p, target; epsilon), BinaryCrossEntropyWithLogits(z, target)         element by element
- *   CategoricalCrossEntropy(scores, targets; axis, from_logits, epsilon)                    one value a sample
- *   SgdUpdate(p, g) -> p               all updates: weight_decay, and the built-in names learning_rate and step
+ *   BinaryCrossEntropy(p, target; epsilon), BinaryCrossEntropyWithLogits(z, target)   element by element
+ *   CategoricalCrossEntropy(scores, targets; axis, from_logits, epsilon)              one value a sample
+ *   SgdUpdate(p, g) -> p               all updates: weight_decay; learning_rate, step built in
  *   MomentumUpdate(p, g, v; momentum) -> p, v                      NesterovUpdate the same
  *   AdamUpdate(p, g, m, v; beta_1, beta_2, epsilon) -> p, m, v
  *   RmspropUpdate(p, g, v; rho, epsilon) -> p, v
@@ -31,28 +31,30 @@
 #include "ops/activation.h"
 
 /* Every row, family by family. */
-#define MI_OPERATORS(X)                                                                                        \
-    X(Add) X(Sub) X(Mul) X(Div) X(Neg) X(Exp) X(Log) X(Sqrt) X(Pow) X(Abs) X(Reciprocal) X(Min) X(Max) X(Erf)  \
-    X(Floor) X(Ceil) X(Round) X(Sign) X(Sin) X(Cos) X(Identity) X(DivideByCount) X(Index)                      \
-    X(Equal) X(Greater) X(Less) X(GreaterOrEqual) X(LessOrEqual) X(And) X(Or) X(Not) X(Where) X(Step) X(Cast)  \
-    X(ReduceSum) X(ReduceMean) X(ReduceMax) X(ReduceMin) X(ReduceProd) X(ArgMax) X(ReduceArgMax)               \
-    X(ReduceArgMaxLast) X(EqualShare)                                                                          \
-    X(Softmax) X(LogSoftmax)                                                                                   \
-    X(MatMul) X(Gemm)                                                                                          \
-    X(Conv) X(ConvProduct) X(ConvDataGrad) X(ConvWeightGrad)                                                   \
-    X(MaxPool) X(AveragePool) X(GlobalMaxPool) X(GlobalAveragePool) X(Window) X(Unwindow) X(SelectInWindow) X(Unpool) X(SelectInPool)    \
-    X(DivideByWindow)                                                                                          \
-    X(Reshape) X(Flatten) X(Squeeze) X(Unsqueeze)                                                              \
-    X(Transpose) X(Slice) X(SliceGrad) X(Concat) X(Expand) X(Pad)                                              \
-    X(Gather) X(GatherGrad)                                                                                    \
-    X(Dropout) X(RandomDrop)                                                                                   \
-    X(BatchNormalization) X(ReduceVariance) X(ReduceSumMean) X(InverseRoot) X(ScaleShift)                      \
-    X(MovingAverage) X(NormalizationGrad)                                                                      \
-    X(SoftmaxCrossEntropyLoss) X(NegativeLogLikelihoodLoss) X(PickLabel) X(CheckLabel) X(CountLabel)           \
-    X(MaskLabel) X(CrossEntropyGrad) X(LogProbability) X(SquaredError) X(BinaryCrossEntropy)                   \
-    X(BinaryCrossEntropyWithLogits) X(CategoricalCrossEntropy) X(CategoricalGrad) X(ProbabilityGrad)                     \
-    X(SgdUpdate) X(MomentumUpdate) X(NesterovUpdate) X(AdamUpdate) X(RmspropUpdate) X(RmspropMomentumUpdate)   \
-    X(AdagradUpdate) X(Clip)
+#define MI_OPERATORS(X)                                                                                 \
+    X(Add) X(Sub) X(Mul) X(Div) X(Neg) X(Exp) X(Log) X(Sqrt) X(Pow) X(Abs) X(Reciprocal) X(Min) X(Max)  \
+    X(Erf) X(Floor) X(Ceil) X(Round) X(Sign) X(Sin) X(Cos) X(Clip) X(Identity) X(DivideByCount)         \
+    X(Index)                                                                                            \
+    X(Equal) X(Greater) X(Less) X(GreaterOrEqual) X(LessOrEqual) X(And) X(Or) X(Not) X(Where) X(Step)   \
+    X(Cast)                                                                                             \
+    X(ReduceSum) X(ReduceMean) X(ReduceMax) X(ReduceMin) X(ReduceProd) X(ArgMax) X(ReduceArgMax)        \
+    X(ReduceArgMaxLast) X(EqualShare)                                                                   \
+    X(Softmax) X(LogSoftmax)                                                                            \
+    X(MatMul) X(Gemm)                                                                                   \
+    X(Conv) X(ConvProduct) X(ConvDataGrad) X(ConvWeightGrad)                                            \
+    X(MaxPool) X(AveragePool) X(GlobalMaxPool) X(GlobalAveragePool) X(Window) X(Unwindow)               \
+    X(SelectInWindow) X(Unpool) X(SelectInPool) X(DivideByWindow)                                       \
+    X(Reshape) X(Flatten) X(Squeeze) X(Unsqueeze)                                                       \
+    X(Transpose) X(Slice) X(SliceGrad) X(Concat) X(Expand) X(Pad)                                       \
+    X(Gather) X(GatherGrad)                                                                             \
+    X(Dropout) X(RandomDrop)                                                                            \
+    X(BatchNormalization) X(ReduceVariance) X(ReduceSumMean) X(InverseRoot) X(ScaleShift)               \
+    X(MovingAverage) X(NormalizationGrad)                                                               \
+    X(SoftmaxCrossEntropyLoss) X(NegativeLogLikelihoodLoss) X(PickLabel) X(CheckLabel) X(CountLabel)    \
+    X(MaskLabel) X(CrossEntropyGrad) X(LogProbability) X(SquaredError) X(BinaryCrossEntropy)            \
+    X(BinaryCrossEntropyWithLogits) X(CategoricalCrossEntropy) X(CategoricalGrad) X(ProbabilityGrad)    \
+    X(SgdUpdate) X(MomentumUpdate) X(NesterovUpdate) X(AdamUpdate) X(RmspropUpdate)                     \
+    X(RmspropMomentumUpdate) X(AdagradUpdate)
 
 #define MI_DECLARE_OPERATOR(name) extern const struct mi_op mi_op_##name;
 #define MI_DECLARE_ACTIVATION(name, defaults, expression, derivative) MI_DECLARE_OPERATOR(name)
@@ -64,16 +66,31 @@ extern const struct mi_op *const mi_ops[];
 
 /* ---- Rows of maps ---- */
 
-/* MI_MAP_ROW(Add, 2, infer, .expr = {"a + b"}, .grad = {"g", "g"}); infer NULL: broadcast, type of the first input. */
+/* MI_MAP_ROW(Add, 2, infer, .expr = {"a + b"}, .grad = {"g", "g"}); infer NULL: broadcast, type of the first
+ * input. */
 #define MI_MAP_ROW(id, count, inference, ...)                                                \
     const struct mi_op mi_op_##id = {.name = #id, .kind = MI_MAP, .min_inputs = (count),     \
         .max_inputs = (count), .outputs = 1, .infer = (inference),                           \
         .map = &(const struct mi_map_rule){__VA_ARGS__}}
 
+#define MI_COMPOSITE_ROW(id, least, most, outs, inference, derivative, lowering)             \
+    const struct mi_op mi_op_##id = {.name = #id, .kind = MI_COMPOSITE,                      \
+        .min_inputs = (least), .max_inputs = (most), .outputs = (outs),                      \
+        .infer = (inference), .gradient = (derivative), .lower = (lowering)}
+#define MI_CONTRACT_ROW(id, inference, derivative, contraction)                              \
+    const struct mi_op mi_op_##id = {.name = #id, .kind = MI_CONTRACT,                       \
+        .min_inputs = 2, .max_inputs = 2, .outputs = 1,                                      \
+        .infer = (inference), .gradient = (derivative), .contract = (contraction)}
+#define MI_MOVE_ROW(id, most, inference, derivative, mapping)                                \
+    const struct mi_op mi_op_##id = {.name = #id, .kind = MI_MOVE,                           \
+        .min_inputs = 1, .max_inputs = (most), .outputs = 1,                                 \
+        .infer = (inference), .gradient = (derivative), .move = (mapping)}
+
 /* ---- support.c: for infer and gradient functions ---- */
 
 /* Fails with `op "name": ...` in the graph. Returns `status`. */
-mica_status mi_op_fail(const struct mi_node *node, mica_status status, const char *format, ...) MI_PRINTF(3, 4);
+mica_status mi_op_fail(const struct mi_node *node, mica_status status, const char *format, ...)
+    MI_PRINTF(3, 4);
 /* Checks that all inputs have one type; float only: that they are float or half. */
 mica_status mi_same_types(const struct mi_node *node);
 mica_status mi_float_types(const struct mi_node *node);
@@ -90,8 +107,10 @@ mica_status mi_set_attribute(struct mi_node *node, struct mi_attribute attribute
 /* The same unless it is there already. */
 mica_status mi_default_float(struct mi_node *node, const char *name, float value);
 mica_status mi_default_int(struct mi_node *node, const char *name, int64_t value);
-/* Turns constant input i into an attribute of ints: NULL and 0 where there is neither. Fails when it is no constant. */
-mica_status mi_fold_ints(struct mi_node *node, int input, const char *name, const int64_t **values, int *count);
+/* Turns constant input i into an attribute of ints: NULL and 0 where there is neither. Fails when it is no
+ * constant. */
+mica_status mi_fold_ints(struct mi_node *node, int input, const char *name, const int64_t **values,
+                         int *count);
 /* Forgets the inputs from `keep` on: they were folded. */
 void mi_drop_inputs(struct mi_node *node, int keep);
 
@@ -107,9 +126,11 @@ mi_value *mi_channels(struct mi_graph *graph, mi_value *value, int rank);
 
 /* axis in [-rank, rank) to [0, rank). */
 mica_status mi_axis(const struct mi_node *node, int64_t axis, int rank, int *out);
-mi_value *mi_reduce(struct mi_graph *graph, const char *op, mi_value *value, const int64_t *axes, int count, bool keepdims);
+mi_value *mi_reduce(struct mi_graph *graph, const char *op, mi_value *value, const int64_t *axes, int count,
+                    bool keepdims);
 /* value divided by the number of elements of dimensions `mask` of shape. */
-mi_value *mi_divide_by_count(struct mi_graph *graph, mi_value *value, const struct mi_shape *shape, uint32_t mask);
+mi_value *mi_divide_by_count(struct mi_graph *graph, mi_value *value, const struct mi_shape *shape,
+                             uint32_t mask);
 /* Adds a node of another row with all of this node's attributes; extra ones come first and win. */
 mi_value *mi_apply_as(struct mi_node *node, const char *op, mi_value *const *inputs, int count,
                       const struct mi_attribute *extra, int extras);
@@ -125,7 +146,8 @@ mica_status mi_gradient_extremum(struct mi_node *node, mi_value *const *dy, mi_v
 
 /* ---- reshape.c: the move of everything that keeps the row-major order of elements ---- */
 
-int mi_reshape_move(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access);
+int mi_reshape_move(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                    struct mi_access *access);
 mica_status mi_reshape_gradient(struct mi_node *node, mi_value *const *dy, mi_value **dx);
 
 #endif

@@ -1,10 +1,10 @@
 /* Pooling, made of two moves of Mica's own and reductions, which fuse into one kernel:
  *
- *   Window    x (N, C, H...) -> (N, C, P..., R...)     place p * stride + r * dilation - pad of x, or the fill
- *   Unwindow  y (N, C, P...) -> (N, C, H..., R...)     window (h + pad - r * dilation) / stride of y where that divides
+ *   Window    x (N, C, H...) -> (N, C, P..., R...)  x at p * stride + r * dilation - pad, or the fill
+ *   Unwindow  y (N, C, P...) -> (N, C, H..., R...)  y at (h + pad - r * dilation) / stride where that divides
  *
- * Window then a reduction over R is the pool; Unwindow then a sum over R gathers what an input place owes to its windows,
- * so the gradient needs no atomics and no order of arrival. */
+ * Window then a reduction over R is the pool; Unwindow then a sum over R gathers what an input place owes to
+ * its windows, so the gradient needs no atomics and no order of arrival. */
 #include "ops/ops.h"
 #include "ops/window.h"
 
@@ -32,19 +32,22 @@ static const char *both(struct mi_arena *arena, const char *left, const char *ri
     return left ? mi_arena_format(arena, "%s && %s", left, right) : right;
 }
 
-static int move_window(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+static int move_window(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                       struct mi_access *access)
 {
     struct mi_window w;
     mi_window_get(node, &node->in[0]->shape, &node->out[0]->shape, &w);
     *access = (struct mi_access){.value = node->in[0], .index = {index[0], index[1]}};
     bool inside = mi_window_inside(&w);
     for (int i = 0; i < w.axes; i++) {
-        const char *place = mi_arena_format(arena, "((%s) * %lld + (%s) * %lld - %lld)", index[2 + i], (long long)w.stride[i],
-                                            index[2 + w.axes + i], (long long)w.dilation[i], (long long)w.before[i]);
+        const char *place =
+            mi_arena_format(arena, "((%s) * %lld + (%s) * %lld - %lld)", index[2 + i], (long long)w.stride[i],
+                            index[2 + w.axes + i], (long long)w.dilation[i], (long long)w.before[i]);
         access->index[2 + i] = place;
         if (!inside)
-            access->guard = both(arena, access->guard, mi_arena_format(arena, "%s >= 0 && %s < %lld", place, place,
-                                                                       (long long)w.in[i]));
+            access->guard =
+                both(arena, access->guard,
+                     mi_arena_format(arena, "%s >= 0 && %s < %lld", place, place, (long long)w.in[i]));
     }
     return 1;
 }
@@ -56,22 +59,26 @@ static mica_status infer_unwindow(struct mi_node *node)
     int axes = 0;
     const int64_t *kernel = mi_attribute_ints(node, "kernel_shape", &axes);
     if (!kernel || !mi_get_shape(node, &out) || out.rank != axes + 2 || out.rank + axes > MI_MAX_RANK)
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "attributes kernel_shape and shape do not fit together");
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT,
+                          "attributes kernel_shape and shape do not fit together");
     for (int i = 0; i < axes; i++)
         out.dim[out.rank++] = mi_fixed(kernel[i]);
     mi_infer_output(node, 0, node->in[0]->type, &out);
     return MICA_OK;
 }
 
-static int move_unwindow(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+static int move_unwindow(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                         struct mi_access *access)
 {
     struct mi_window w;
     mi_window_get(node, &node->out[0]->shape, &node->in[0]->shape, &w);
     *access = (struct mi_access){.value = node->in[0], .index = {index[0], index[1]}};
     for (int i = 0; i < w.axes; i++) {
-        const char *place = mi_arena_format(arena, "((%s) + %lld - (%s) * %lld)", index[2 + i], (long long)w.before[i],
-                                            index[2 + w.axes + i], (long long)w.dilation[i]);
-        const char *guard = mi_arena_format(arena, "%s >= 0 && %s < %lld", place, place, (long long)(w.out[i] * w.stride[i]));
+        const char *place =
+            mi_arena_format(arena, "((%s) + %lld - (%s) * %lld)", index[2 + i], (long long)w.before[i],
+                            index[2 + w.axes + i], (long long)w.dilation[i]);
+        const char *guard =
+            mi_arena_format(arena, "%s >= 0 && %s < %lld", place, place, (long long)(w.out[i] * w.stride[i]));
         if (w.stride[i] > 1)
             guard = mi_arena_format(arena, "%s && %s %% %lld == 0", guard, place, (long long)w.stride[i]);
         access->guard = both(arena, access->guard, guard);
@@ -80,10 +87,8 @@ static int move_unwindow(struct mi_arena *arena, const struct mi_node *node, con
     return 1;
 }
 
-const struct mi_op mi_op_Window = {.name = "Window", .kind = MI_MOVE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
-                                   .infer = infer_window, .move = move_window};
-const struct mi_op mi_op_Unwindow = {.name = "Unwindow", .kind = MI_MOVE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
-                                     .infer = infer_unwindow, .move = move_unwindow};
+MI_MOVE_ROW(Window, 1, infer_window, NULL, move_window);
+MI_MOVE_ROW(Unwindow, 1, infer_unwindow, NULL, move_unwindow);
 
 /* a where the place within the window is b; windows are the last axes, of `window` places. */
 MI_MAP_ROW(SelectInWindow, 2, NULL, .expr = {"(int)(index % window) == b ? a : 0"});
@@ -98,7 +103,8 @@ static bool is_apart(const struct mi_window *w)
     return true;
 }
 
-/* Unpool: y (N, C, P...) -> (N, C, H...), the value of the window that a place lies in. Attributes shape and shape_n. */
+/* Unpool: y (N, C, P...) -> (N, C, H...), the value of the window that a place lies in. Attributes shape and
+ * shape_n. */
 static mica_status infer_unpool(struct mi_node *node)
 {
     struct mi_shape out;
@@ -108,7 +114,8 @@ static mica_status infer_unpool(struct mi_node *node)
     return MICA_OK;
 }
 
-static int move_unpool(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+static int move_unpool(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                       struct mi_access *access)
 {
     struct mi_window w;
     mi_window_get(node, &node->out[0]->shape, &node->in[0]->shape, &w);
@@ -117,18 +124,19 @@ static int move_unpool(struct mi_arena *arena, const struct mi_node *node, const
         const char *place = mi_arena_format(arena, "((%s) + %lld)", index[2 + i], (long long)w.before[i]);
         access->index[2 + i] = mi_arena_format(arena, "(%s / %lld)", place, (long long)w.stride[i]);
         if (w.out[i] * w.stride[i] < w.in[i] + w.before[i])
-            access->guard = both(arena, access->guard, mi_arena_format(arena, "%s < %lld", place, (long long)(w.out[i] * w.stride[i])));
+            access->guard =
+                both(arena, access->guard,
+                     mi_arena_format(arena, "%s < %lld", place, (long long)(w.out[i] * w.stride[i])));
     }
     return 1;
 }
 
-const struct mi_op mi_op_Unpool = {.name = "Unpool", .kind = MI_MOVE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
-                                   .infer = infer_unpool, .move = move_unpool};
+MI_MOVE_ROW(Unpool, 1, infer_unpool, NULL, move_unpool);
 
 /* a where the place within its window, counted row by row, is b. */
 MI_MAP_ROW(SelectInPool, 2, NULL,
-           .expr = {"(((at2 + b0) % s0 * k1 + (at3 + b1) % s1) * k2 + (at4 + b2) % s2 == b && (at2 + b0) % s0 < k0 && "
-                    "(at3 + b1) % s1 < k1 && (at4 + b2) % s2 < k2) ? a : 0"});
+           .expr = {"(((at2 + b0) % s0 * k1 + (at3 + b1) % s1) * k2 + (at4 + b2) % s2 == b && "
+                    "(at2 + b0) % s0 < k0 && (at3 + b1) % s1 < k1 && (at4 + b2) % s2 < k2) ? a : 0"});
 
 /* ---- What the pools share ---- */
 
@@ -176,10 +184,6 @@ static int64_t places(const struct mi_window *window)
     return count;
 }
 
-#define POOL(id, inference, derivative, lowering)                                            \
-    const struct mi_op mi_op_##id = {.name = #id, .kind = MI_COMPOSITE, .min_inputs = 1,     \
-        .max_inputs = 1, .outputs = 1, .infer = (inference), .gradient = (derivative), .lower = (lowering)}
-
 /* ---- MaxPool: attributes kernel_shape, strides (1), pads, dilations, ceil_mode, auto_pad ---- */
 
 static mica_status lower_max(struct mi_node *node, mi_value **out)
@@ -189,7 +193,8 @@ static mica_status lower_max(struct mi_node *node, mi_value **out)
 }
 
 /* With windows apart, a place looks into the one window it lies in: no sum. */
-static mica_status gradient_apart(struct mi_node *node, const struct mi_window *w, mi_value *dy, mi_value *place, mi_value **dx)
+static mica_status gradient_apart(struct mi_node *node, const struct mi_window *w, mi_value *dy,
+                                  mi_value *place, mi_value **dx)
 {
     static const char *const names[3][3] = {{"b0", "s0", "k0"}, {"b1", "s1", "k1"}, {"b2", "s2", "k2"}};
     struct mi_attribute attributes[9];
@@ -214,16 +219,17 @@ static mica_status gradient_max(struct mi_node *node, mi_value *const *dy, mi_va
     if (is_apart(&window))
         return gradient_apart(node, &window, dy[0], place, &dx[0]);
     mi_value *in[] = {spread(node, "Unwindow", dy[0], 0), spread(node, "Unwindow", place, -1)};
-    dx[0] = over_places(node, "ReduceSum", MI_APPLY(graph, "SelectInWindow", in, MI_INT("window", places(&window))));
+    dx[0] = over_places(node, "ReduceSum",
+                        MI_APPLY(graph, "SelectInWindow", in, MI_INT("window", places(&window))));
     return graph->error.status;
 }
 
-POOL(MaxPool, infer_pool, gradient_max, lower_max);
+MI_COMPOSITE_ROW(MaxPool, 1, 1, 1, infer_pool, gradient_max, lower_max);
 
 /* ---- AveragePool: the same and count_include_pad (0) ---- */
 
-/* x over the places of window p along one axis that count: those with low <= p * stride + r * dilation < high, counted from
- * the first place of the padding. */
+/* x over the places of window p along one axis that count: those with low <= p * stride + r * dilation <
+ * high, counted from the first place of the padding. */
 static mica_status infer_divide_by_window(struct mi_node *node)
 {
     mi_infer_output(node, 0, node->in[0]->type, &node->in[0]->shape);
@@ -237,12 +243,17 @@ MI_MAP_ROW(DivideByWindow, 1, infer_divide_by_window,
 static mi_value *divide_by_window(struct mi_node *node, const struct mi_window *w, int i, mi_value *value)
 {
     bool with_pads = mi_attribute_int(node, "count_include_pad", 0) != 0;
-    int64_t inner = 1, low = with_pads ? 0 : w->before[i], high = w->before[i] + w->in[i] + (with_pads ? w->after[i] : 0);
+    int64_t inner = 1, low = with_pads ? 0 : w->before[i],
+            high = w->before[i] + w->in[i] + (with_pads ? w->after[i] : 0);
     for (int k = i + 1; k < w->axes; k++)
         inner *= w->out[k];
-    struct mi_attribute attributes[] = {MI_INT("inner", inner),     MI_INT("size", w->out[i]),
-                                        MI_INT("stride", w->stride[i]), MI_INT("dilation", w->dilation[i]),
-                                        MI_INT("kernel_size", w->kernel[i]), MI_INT("low", low), MI_INT("high", high)};
+    struct mi_attribute attributes[] = {MI_INT("inner", inner),
+                                        MI_INT("size", w->out[i]),
+                                        MI_INT("stride", w->stride[i]),
+                                        MI_INT("dilation", w->dilation[i]),
+                                        MI_INT("kernel_size", w->kernel[i]),
+                                        MI_INT("low", low),
+                                        MI_INT("high", high)};
     return mi_apply(node->graph, "DivideByWindow", &value, 1, attributes, (int)MI_COUNT(attributes));
 }
 
@@ -252,7 +263,8 @@ static mi_value *averaged(struct mi_node *node, mi_value *value)
     struct mi_window window;
     mi_window_get(node, &node->in[0]->shape, &node->out[0]->shape, &window);
     if (mi_window_inside(&window))
-        return MI_APPLY(node->graph, "DivideByCount", ((mi_value *[]){value}), MI_INT("fixed", places(&window)));
+        return MI_APPLY(node->graph, "DivideByCount", ((mi_value *[]){value}),
+                        MI_INT("fixed", places(&window)));
     for (int i = 0; i < window.axes; i++)
         value = divide_by_window(node, &window, i, value);
     return value;
@@ -270,7 +282,7 @@ static mica_status gradient_average(struct mi_node *node, mi_value *const *dy, m
     return node->graph->error.status;
 }
 
-POOL(AveragePool, infer_pool, gradient_average, lower_average);
+MI_COMPOSITE_ROW(AveragePool, 1, 1, 1, infer_pool, gradient_average, lower_average);
 
 /* ---- Global pools: (N, C, H...) -> (N, C, 1...) ---- */
 
@@ -279,7 +291,8 @@ static mica_status infer_global(struct mi_node *node)
     int64_t axes[MI_MAX_RANK];
     struct mi_shape out = node->in[0]->shape;
     if (out.rank < 3)
-        return mi_op_fail(node, MICA_SHAPE, "input has rank %d, it must be at least 3 (N, C, space)", out.rank);
+        return mi_op_fail(node, MICA_SHAPE, "input has rank %d, it must be at least 3 (N, C, space)",
+                          out.rank);
     for (int i = 2; i < out.rank; i++) {
         axes[i - 2] = i;
         out.dim[i] = mi_fixed(1);
@@ -302,5 +315,5 @@ static mica_status lower_global_average(struct mi_node *node, mi_value **out)
     return node->graph->error.status;
 }
 
-POOL(GlobalMaxPool, infer_global, mi_gradient_extremum, lower_global_max);
-POOL(GlobalAveragePool, infer_global, mi_gradient_mean, lower_global_average);
+MI_COMPOSITE_ROW(GlobalMaxPool, 1, 1, 1, infer_global, mi_gradient_extremum, lower_global_max);
+MI_COMPOSITE_ROW(GlobalAveragePool, 1, 1, 1, infer_global, mi_gradient_mean, lower_global_average);

@@ -1,8 +1,8 @@
-/* Dropout. In training (graph->training) an element is 0 with probability `rate` (0.5) and else x / (1 - rate); otherwise the
- * input passes unchanged.
+/* Dropout. In training (graph->training) an element is 0 with probability `rate` (0.5) and else x / (1 -
+ * rate); otherwise the input passes unchanged.
  *
- * The mask is drawn from the node's stable id, so the gradient, a Dropout of dy with the same id, draws the same mask again
- * and nothing is stored. */
+ * The mask is drawn from the node's stable id, so the gradient, a Dropout of dy with the same id, draws the
+ * same mask again and nothing is stored. */
 #include "ops/ops.h"
 
 static mica_status infer_dropout(struct mi_node *node)
@@ -11,7 +11,8 @@ static mica_status infer_dropout(struct mi_node *node)
     MI_TRY(mi_default_float(node, "rate", 0.5f));
     float rate = mi_attribute_float(node, "rate", 0.5f);
     if (!(rate >= 0 && rate < 1))
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "rate is %g, it must be at least 0 and below 1", (double)rate);
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "rate is %g, it must be at least 0 and below 1",
+                          (double)rate);
     mi_infer_output(node, 0, node->in[0]->type, &node->in[0]->shape);
     return MICA_OK;
 }
@@ -37,8 +38,7 @@ static mica_status gradient_dropout(struct mi_node *node, mi_value *const *dy, m
     return node->graph->error.status;
 }
 
-const struct mi_op mi_op_Dropout = {.name = "Dropout", .kind = MI_COMPOSITE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
-                                    .infer = infer_dropout, .gradient = gradient_dropout, .lower = lower_dropout};
+MI_COMPOSITE_ROW(Dropout, 1, 1, 1, infer_dropout, gradient_dropout, lower_dropout);
 
 MI_MAP_ROW(RandomDrop, 1, NULL, .expr = {"uniform < rate ? 0 : x / (1.0f - rate)"},
            .grad = {"uniform < rate ? 0 : g / (1.0f - rate)"});

@@ -1,4 +1,5 @@
-/* Reductions over axes: attributes axes (or input 1), keepdims (1), noop_with_empty_axes (0). NaN in gives NaN. */
+/* Reductions over axes: attributes axes (or input 1), keepdims (1), noop_with_empty_axes (0). NaN in gives
+ * NaN. */
 #include "ops/ops.h"
 
 static void reduced_shape(const struct mi_shape *in, uint32_t mask, bool keepdims, struct mi_shape *out)
@@ -89,7 +90,8 @@ mica_status mi_gradient_extremum(struct mi_node *node, mi_value *const *dy, mi_v
         if (mask >> i & 1)
             axes[count++] = i;
     mi_value *equal = mi_op2(graph, "EqualShare", node->in[0], mi_keepdims(node, node->out[0]));
-    mi_value *share = mi_op2(graph, "Div", mi_keepdims(node, dy[0]), mi_reduce(graph, "ReduceSum", equal, axes, count, true));
+    mi_value *share = mi_op2(graph, "Div", mi_keepdims(node, dy[0]),
+                             mi_reduce(graph, "ReduceSum", equal, axes, count, true));
     dx[0] = mi_op2(graph, "Mul", equal, share);
     return graph->error.status;
 }
@@ -102,7 +104,8 @@ MI_MAP_ROW(EqualShare, 2, NULL, .expr = {"a == b ? 1 : 0"});
         .max_inputs = 2, .outputs = 1, .infer = (inference), .gradient = (derivative),       \
         .reduce = &(const struct mi_reduce_rule){__VA_ARGS__}}
 
-/* The lowest (highest) number of the type of s0, whichever it is: a float has 0.5, an unsigned type has no -1. */
+/* The lowest (highest) number of the type of s0, whichever it is: a float has 0.5, an unsigned type has no
+ * -1. */
 #define LOWEST                                                                               \
     "s0 = 0.5f; if (s0 > 0) s0 = -MICA_INF; "                                                \
     "else { s0 = -1; s0 = s0 > 0 ? 0 : (long)1 << (8 * sizeof(s0) - 1); }"
@@ -112,14 +115,16 @@ MI_MAP_ROW(EqualShare, 2, NULL, .expr = {"a == b ? 1 : 0"});
 
 REDUCE(ReduceSum, infer_onnx_reduce, gradient_sum, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;",
        .merge = "s0 += t0;", .finish = {"s0"});
-REDUCE(ReduceMean, infer_float_reduce, mi_gradient_mean, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;",
-       .merge = "s0 += t0;", .finish = {"s0 / count"});
+REDUCE(ReduceMean, infer_float_reduce, mi_gradient_mean, .state = {"T"}, .init = "s0 = 0;",
+       .step = "s0 += x;", .merge = "s0 += t0;", .finish = {"s0 / count"});
 REDUCE(ReduceProd, infer_onnx_reduce, NULL, .state = {"T"}, .init = "s0 = 1;", .step = "s0 *= x;",
        .merge = "s0 *= t0;", .finish = {"s0"});
 REDUCE(ReduceMax, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init = LOWEST,
-       .step = "s0 = x > s0 || x != x ? x : s0;", .merge = "s0 = t0 > s0 || t0 != t0 ? t0 : s0;", .finish = {"s0"});
+       .step = "s0 = x > s0 || x != x ? x : s0;", .merge = "s0 = t0 > s0 || t0 != t0 ? t0 : s0;",
+       .finish = {"s0"});
 REDUCE(ReduceMin, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init = HIGHEST,
-       .step = "s0 = x < s0 || x != x ? x : s0;", .merge = "s0 = t0 < s0 || t0 != t0 ? t0 : s0;", .finish = {"s0"});
+       .step = "s0 = x < s0 || x != x ? x : s0;", .merge = "s0 = t0 < s0 || t0 != t0 ? t0 : s0;",
+       .finish = {"s0"});
 
 /* ---- The place of the maximum ---- */
 
@@ -130,15 +135,16 @@ static mica_status infer_place(struct mi_node *node)
     return MICA_OK;
 }
 
-/* NaN counts as larger than every number. Among equals the first (last) place wins, whatever the order of merging. */
+/* NaN counts as larger than every number. Among equals the first (last) place wins, in whatever order. */
+#define SAME(value) "(" value " == s0 || (" value " != " value " && s0 != s0))"
 #define TAKE(value, place, closer)                                                           \
-    "if (" value " > s0 || (" value " != " value " && s0 == s0) || ((" value " == s0 || (" value " != " value \
-    " && s0 != s0)) && (s1 < 0 || " place closer "s1))) { s0 = " value "; s1 = " place "; }"
+    "if (" value " > s0 || (" value " != " value " && s0 == s0) || (" SAME(value)            \
+    " && (s1 < 0 || " place closer "s1))) { s0 = " value "; s1 = " place "; }"
 #define TAKE_MERGED(closer) "if (t1 >= 0) { " TAKE("t0", "t1", closer) " }"
 
 /* The row-major place of the first (last) maximum among the elements of all reduced axes, int32. */
-REDUCE(ReduceArgMax, infer_place, NULL, .state = {"T", "int"}, .init = LOWEST " s1 = -1;", .step = TAKE("x", "r", " < "),
-       .merge = TAKE_MERGED(" < "), .finish = {"s1"});
+REDUCE(ReduceArgMax, infer_place, NULL, .state = {"T", "int"}, .init = LOWEST " s1 = -1;",
+       .step = TAKE("x", "r", " < "), .merge = TAKE_MERGED(" < "), .finish = {"s1"});
 REDUCE(ReduceArgMaxLast, infer_place, NULL, .state = {"T", "int"}, .init = LOWEST " s1 = -1;",
        .step = TAKE("x", "r", " > "), .merge = TAKE_MERGED(" > "), .finish = {"s1"});
 
@@ -158,10 +164,10 @@ static mica_status lower_argmax(struct mi_node *node, mi_value **out)
 {
     const char *op = mi_attribute_int(node, "select_last_index", 0) ? "ReduceArgMaxLast" : "ReduceArgMax";
     int64_t axis = mi_attribute_int(node, "axis", 0);
-    mi_value *place = mi_reduce(node->graph, op, node->in[0], &axis, 1, mi_attribute_int(node, "keepdims", 1) != 0);
+    mi_value *place =
+        mi_reduce(node->graph, op, node->in[0], &axis, 1, mi_attribute_int(node, "keepdims", 1) != 0);
     out[0] = MI_APPLY(node->graph, "Cast", ((mi_value *[]){place}), MI_INT("to", MI_INT64));
     return node->graph->error.status;
 }
 
-const struct mi_op mi_op_ArgMax = {.name = "ArgMax", .kind = MI_COMPOSITE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
-                                   .infer = infer_argmax, .lower = lower_argmax};
+MI_COMPOSITE_ROW(ArgMax, 1, 1, 1, infer_argmax, NULL, lower_argmax);

@@ -25,8 +25,8 @@ static bool span_product(const struct dims *dims, int first, int last, struct mi
     return mi_shape_product(&shape, first, last, product);
 }
 
-/* The shortest prefixes from (i, j) whose products agree: only there one index must be computed from the other. Sizes are
- * compared for one large batch; where no prefixes agree, all that is left is one group. */
+/* The shortest prefixes from (i, j) whose products agree: only there one index must be computed from the
+ * other. Sizes are compared for one large batch; where no prefixes agree, all that is left is one group. */
 static void next_group(const struct dims *in, int i, const struct dims *out, int j, int *in_end, int *out_end)
 {
     enum { PROBE = 10007 };
@@ -60,15 +60,18 @@ static const char *product_text(struct mi_arena *arena, const struct dims *dims,
 }
 
 /* Row-major index of output coordinates first..last-1. */
-static const char *linear_text(struct mi_arena *arena, const struct dims *out, int first, int last, const char *const *index)
+static const char *linear_text(struct mi_arena *arena, const struct dims *out, int first, int last,
+                               const char *const *index)
 {
     const char *text = index[out->at[first]];
     for (int i = first + 1; i < last; i++)
-        text = mi_arena_format(arena, "((%s) * %s + %s)", text, mi_dim_text(arena, out->dim[i]), index[out->at[i]]);
+        text = mi_arena_format(arena, "((%s) * %s + %s)", text, mi_dim_text(arena, out->dim[i]),
+                               index[out->at[i]]);
     return text;
 }
 
-int mi_reshape_move(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+int mi_reshape_move(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                    struct mi_access *access)
 {
     struct dims in, out;
     gather_dims(&node->in[0]->shape, &in);
@@ -102,12 +105,14 @@ mica_status mi_reshape_gradient(struct mi_node *node, mi_value *const *dy, mi_va
         .max_inputs = (most), .outputs = 1, .infer = (inference),                            \
         .gradient = mi_reshape_gradient, .move = mi_reshape_move, .keeps_order = true}
 
-/* ---- Reshape: shape as input 1 or attribute; 0 copies a dimension (unless allowzero), -1 is what is left ---- */
+/* ---- Reshape: shape as input 1 or attribute; 0 copies a dimension (unless allowzero), -1 is what is left
+ * ---- */
 
 static mica_status fail_reshape(struct mi_node *node, const struct mi_shape *target)
 {
     return mi_op_fail(node, MICA_SHAPE, "input %s does not fit shape %s",
-                      mi_shape_text(&node->graph->arena, &node->in[0]->shape), mi_shape_text(&node->graph->arena, target));
+                      mi_shape_text(&node->graph->arena, &node->in[0]->shape),
+                      mi_shape_text(&node->graph->arena, target));
 }
 
 /* Both shapes' products, with dimensions that vary matched one to one: at most one is left on either side. */
@@ -116,7 +121,8 @@ static bool same_count(const struct mi_shape *x, const struct mi_shape *y)
     struct mi_dim px, py;
     if (mi_shape_equal(x, y))
         return true;
-    return mi_shape_product(x, 0, x->rank, &px) && mi_shape_product(y, 0, y->rank, &py) && mi_dim_equal(px, py);
+    return mi_shape_product(x, 0, x->rank, &px) && mi_shape_product(y, 0, y->rank, &py) &&
+           mi_dim_equal(px, py);
 }
 
 /* Fills the one unknown dimension so that the counts agree. */
@@ -136,13 +142,15 @@ static bool solve_dim(const struct mi_shape *in, struct mi_shape *out, int unkno
     return true;
 }
 
-static mica_status target_shape(struct mi_node *node, const int64_t *sizes, int count, struct mi_shape *out, int *unknown)
+static mica_status target_shape(struct mi_node *node, const int64_t *sizes, int count, struct mi_shape *out,
+                                int *unknown)
 {
     const struct mi_shape *in = &node->in[0]->shape;
     bool allow_zero = mi_attribute_int(node, "allowzero", 0) != 0;
     *unknown = -1;
     if (count > MI_MAX_RANK)
-        return mi_op_fail(node, MICA_SHAPE, "shape has %d dimensions, at most %d are possible", count, MI_MAX_RANK);
+        return mi_op_fail(node, MICA_SHAPE, "shape has %d dimensions, at most %d are possible", count,
+                          MI_MAX_RANK);
     *out = (struct mi_shape){.rank = count};
     for (int i = 0; i < count; i++) {
         out->dim[i] = mi_fixed(sizes[i]);
@@ -232,7 +240,8 @@ static mica_status infer_squeeze(struct mi_node *node)
         bool one = mi_dim_is(in->dim[i], 1), named = mask >> i & 1;
         if (named && !one)
             return mi_op_fail(node, MICA_SHAPE, "axis %d of %s has size %s, not 1", i,
-                              mi_shape_text(&node->graph->arena, in), mi_dim_text(&node->graph->arena, in->dim[i]));
+                              mi_shape_text(&node->graph->arena, in),
+                              mi_dim_text(&node->graph->arena, in->dim[i]));
         if (given ? !named : !one)
             out.dim[out.rank++] = in->dim[i];
     }
@@ -250,7 +259,8 @@ static mica_status infer_unsqueeze(struct mi_node *node)
     bool given;
     MI_TRY(mi_fold_ints(node, 1, "axes", &axes, &count));
     if (in->rank + count > MI_MAX_RANK)
-        return mi_op_fail(node, MICA_SHAPE, "rank %d and %d new axes: at most %d are possible", in->rank, count, MI_MAX_RANK);
+        return mi_op_fail(node, MICA_SHAPE, "rank %d and %d new axes: at most %d are possible", in->rank,
+                          count, MI_MAX_RANK);
     struct mi_shape out = {.rank = in->rank + count};
     MI_TRY(axes_mask(node, out.rank, &mask, &given));
     for (int i = 0; i < out.rank; i++)

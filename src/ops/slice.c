@@ -1,5 +1,6 @@
-/* Slice and its gradient. starts, ends, axes (all) and steps (1) are inputs 1 to 4 or attributes; infer writes them back as
- * `from` (and `from_n`, its factor of n) and `step`, one for each axis, beside shape and shape_n. */
+/* Slice and its gradient. starts, ends, axes (all) and steps (1) are inputs 1 to 4 or attributes; infer
+ * writes them back as `from` (and `from_n`, its factor of n) and `step`, one for each axis, beside shape and
+ * shape_n. */
 #include "ops/ops.h"
 
 
@@ -74,7 +75,8 @@ static mica_status write_slice(struct mi_node *node, const struct slice *slice)
 static bool get_slice(const struct mi_node *node, struct slice *slice)
 {
     int count = 0;
-    const int64_t *from = mi_attribute_ints(node, "from", &count), *from_n = mi_attribute_ints(node, "from_n", &count);
+    const int64_t *from = mi_attribute_ints(node, "from", &count),
+                  *from_n = mi_attribute_ints(node, "from_n", &count);
     const int64_t *step = mi_attribute_ints(node, "step", &count);
     if (!from || !from_n || !step || !mi_get_shape(node, &slice->out))
         return false;
@@ -98,7 +100,8 @@ static mica_status infer_slice(struct mi_node *node)
     return MICA_OK;
 }
 
-static int move_slice(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+static int move_slice(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                      struct mi_access *access)
 {
     struct slice slice;
     *access = (struct mi_access){.value = node->in[0]};
@@ -106,25 +109,28 @@ static int move_slice(struct mi_arena *arena, const struct mi_node *node, const 
         return 0;
     for (int i = 0; i < slice.out.rank; i++) {
         bool whole = mi_dim_is(slice.from[i], 0) && slice.step[i] == 1;
-        access->index[i] = whole ? index[i]
-                                 : mi_arena_format(arena, "((%s) * %lld + %s)", index[i], (long long)slice.step[i],
-                                                   mi_dim_text(arena, slice.from[i]));
+        access->index[i] = whole
+                               ? index[i]
+                               : mi_arena_format(arena, "((%s) * %lld + %s)", index[i],
+                                                 (long long)slice.step[i], mi_dim_text(arena, slice.from[i]));
     }
     return 1;
 }
 
-/* SliceGrad: dx[i] = dy[(i - from) / step] where that divides and exists. Attributes from, from_n, step of the slice;
- * shape and shape_n are the result's. */
+/* SliceGrad: dx[i] = dy[(i - from) / step] where that divides and exists. Attributes from, from_n, step of
+ * the slice; shape and shape_n are the result's. */
 static mica_status infer_slice_grad(struct mi_node *node)
 {
     struct slice slice;
     if (!get_slice(node, &slice))
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "attributes from, from_n, step, shape or shape_n are missing");
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT,
+                          "attributes from, from_n, step, shape or shape_n are missing");
     mi_infer_output(node, 0, node->in[0]->type, &slice.out);
     return MICA_OK;
 }
 
-static int move_slice_grad(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access)
+static int move_slice_grad(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                           struct mi_access *access)
 {
     struct slice slice;
     *access = (struct mi_access){.value = node->in[0]};
@@ -139,7 +145,8 @@ static int move_slice_grad(struct mi_arena *arena, const struct mi_node *node, c
         const char *from = mi_dim_text(arena, slice.from[i]);
         const char *place = slice.step[i] > 0 ? mi_arena_format(arena, "((%s) - %s)", index[i], from)
                                               : mi_arena_format(arena, "(%s - (%s))", from, index[i]);
-        const char *guard = mi_arena_format(arena, "%s >= 0 && %s < %s * %lld", place, place, mi_dim_text(arena, size), stride);
+        const char *guard = mi_arena_format(arena, "%s >= 0 && %s < %s * %lld", place, place,
+                                            mi_dim_text(arena, size), stride);
         if (stride > 1)
             guard = mi_arena_format(arena, "%s && %s %% %lld == 0", guard, place, stride);
         access->guard = access->guard ? mi_arena_format(arena, "%s && %s", access->guard, guard) : guard;
@@ -166,7 +173,5 @@ static mica_status gradient_slice_grad(struct mi_node *node, mi_value *const *dy
     return moved_back(node, "Slice", dy, dx);
 }
 
-const struct mi_op mi_op_Slice = {.name = "Slice", .kind = MI_MOVE, .min_inputs = 1, .max_inputs = 5, .outputs = 1,
-                                  .infer = infer_slice, .gradient = gradient_slice, .move = move_slice};
-const struct mi_op mi_op_SliceGrad = {.name = "SliceGrad", .kind = MI_MOVE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
-                                      .infer = infer_slice_grad, .gradient = gradient_slice_grad, .move = move_slice_grad};
+MI_MOVE_ROW(Slice, 5, infer_slice, gradient_slice, move_slice);
+MI_MOVE_ROW(SliceGrad, 1, infer_slice_grad, gradient_slice_grad, move_slice_grad);

@@ -1,4 +1,5 @@
-/* Softmax and LogSoftmax along one axis (attribute axis, -1): made of reductions and maps, which fuse into one kernel. */
+/* Softmax and LogSoftmax along one axis (attribute axis, -1): made of reductions and maps, which fuse into
+ * one kernel. */
 #include "ops/ops.h"
 
 static mica_status infer_softmax(struct mi_node *node)
@@ -50,13 +51,11 @@ static mica_status gradient_softmax(struct mi_node *node, mi_value *const *dy, m
 static mica_status gradient_log_softmax(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
     struct mi_graph *graph = node->graph;
-    mi_value *share = mi_op2(graph, "Mul", mi_op1(graph, "Exp", node->out[0]), along(node, "ReduceSum", dy[0]));
+    mi_value *share =
+        mi_op2(graph, "Mul", mi_op1(graph, "Exp", node->out[0]), along(node, "ReduceSum", dy[0]));
     dx[0] = mi_op2(graph, "Sub", dy[0], share);
     return graph->error.status;
 }
 
-const struct mi_op mi_op_Softmax = {.name = "Softmax", .kind = MI_COMPOSITE, .min_inputs = 1, .max_inputs = 1, .outputs = 1,
-                                    .infer = infer_softmax, .gradient = gradient_softmax, .lower = lower_softmax};
-const struct mi_op mi_op_LogSoftmax = {.name = "LogSoftmax", .kind = MI_COMPOSITE, .min_inputs = 1, .max_inputs = 1,
-                                       .outputs = 1, .infer = infer_softmax, .gradient = gradient_log_softmax,
-                                       .lower = lower_log_softmax};
+MI_COMPOSITE_ROW(Softmax, 1, 1, 1, infer_softmax, gradient_softmax, lower_softmax);
+MI_COMPOSITE_ROW(LogSoftmax, 1, 1, 1, infer_softmax, gradient_log_softmax, lower_log_softmax);

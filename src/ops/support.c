@@ -9,7 +9,8 @@ mica_status mi_op_fail(const struct mi_node *node, mica_status status, const cha
     va_start(arguments, format);
     const char *text = mi_arena_vformat(&node->graph->arena, format, arguments);
     va_end(arguments);
-    return mi_fail(&node->graph->error, status, "%s \"%s\": %s", node->op->name, node->name ? node->name : "", text);
+    return mi_fail(&node->graph->error, status, "%s \"%s\": %s", node->op->name, node->name ? node->name : "",
+                   text);
 }
 
 /* ---- Types ---- */
@@ -24,8 +25,8 @@ mica_status mi_same_types(const struct mi_node *node)
     enum mi_type type = node->in[0]->type;
     for (int i = 1; i < node->inputs; i++)
         if (node->in[i] && node->in[i]->type != type)
-            return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input 0 has type %s, input %d has type %s", mi_types[type].name,
-                              i, mi_types[node->in[i]->type].name);
+            return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input 0 has type %s, input %d has type %s",
+                              mi_types[type].name, i, mi_types[node->in[i]->type].name);
     return MICA_OK;
 }
 
@@ -110,7 +111,8 @@ mica_status mi_default_int(struct mi_node *node, const char *name, int64_t value
     return mi_attribute_find(node, name) ? MICA_OK : append_attribute(node, MI_INT(name, value));
 }
 
-mica_status mi_fold_ints(struct mi_node *node, int input, const char *name, const int64_t **values, int *count)
+mica_status mi_fold_ints(struct mi_node *node, int input, const char *name, const int64_t **values,
+                         int *count)
 {
     *count = 0;
     if (node->inputs <= input || !node->in[input]) {
@@ -164,7 +166,8 @@ mica_status mi_set_shape(struct mi_node *node, const struct mi_shape *shape)
 bool mi_get_shape(const struct mi_node *node, struct mi_shape *shape)
 {
     int count = 0, factors = 0;
-    const int64_t *fixed = mi_attribute_ints(node, "shape", &count), *factor = mi_attribute_ints(node, "shape_n", &factors);
+    const int64_t *fixed = mi_attribute_ints(node, "shape", &count),
+                  *factor = mi_attribute_ints(node, "shape_n", &factors);
     if (!fixed || !factor || count != factors || count > MI_MAX_RANK)
         return false;
     *shape = (struct mi_shape){.rank = count};
@@ -173,7 +176,8 @@ bool mi_get_shape(const struct mi_node *node, struct mi_shape *shape)
     return true;
 }
 
-static mi_value *apply_shape(struct mi_graph *graph, const char *op, mi_value *value, const struct mi_shape *shape)
+static mi_value *apply_shape(struct mi_graph *graph, const char *op, mi_value *value,
+                             const struct mi_shape *shape)
 {
     if (!value || mi_shape_equal(&value->shape, shape))
         return value;
@@ -212,13 +216,15 @@ mica_status mi_axis(const struct mi_node *node, int64_t axis, int rank, int *out
     return MICA_OK;
 }
 
-mi_value *mi_reduce(struct mi_graph *graph, const char *op, mi_value *value, const int64_t *axes, int count, bool keepdims)
+mi_value *mi_reduce(struct mi_graph *graph, const char *op, mi_value *value, const int64_t *axes, int count,
+                    bool keepdims)
 {
-    return MI_APPLY(graph, op, ((mi_value *[]){value}), MI_INTS("axes", axes, count), MI_INT("keepdims", keepdims),
-                    MI_INT("noop_with_empty_axes", 1));
+    return MI_APPLY(graph, op, ((mi_value *[]){value}), MI_INTS("axes", axes, count),
+                    MI_INT("keepdims", keepdims), MI_INT("noop_with_empty_axes", 1));
 }
 
-mi_value *mi_divide_by_count(struct mi_graph *graph, mi_value *value, const struct mi_shape *shape, uint32_t mask)
+mi_value *mi_divide_by_count(struct mi_graph *graph, mi_value *value, const struct mi_shape *shape,
+                             uint32_t mask)
 {
     struct mi_shape counted = {.rank = 0};
     struct mi_dim count;
@@ -230,13 +236,15 @@ mi_value *mi_divide_by_count(struct mi_graph *graph, mi_value *value, const stru
                 mi_shape_text(&graph->arena, shape));
         return NULL;
     }
-    return MI_APPLY(graph, "DivideByCount", ((mi_value *[]){value}), MI_INT("per_n", count.a), MI_INT("fixed", count.b));
+    return MI_APPLY(graph, "DivideByCount", ((mi_value *[]){value}), MI_INT("per_n", count.a),
+                    MI_INT("fixed", count.b));
 }
 
 mi_value *mi_apply_as(struct mi_node *node, const char *op, mi_value *const *inputs, int count,
                       const struct mi_attribute *extra, int extras)
 {
-    struct mi_attribute *all = mi_arena_new(&node->graph->arena, (size_t)(node->attributes + extras), sizeof *all);
+    struct mi_attribute *all =
+        mi_arena_new(&node->graph->arena, (size_t)(node->attributes + extras), sizeof *all);
     if (!all)
         return NULL;
     if (extras)

@@ -4,9 +4,10 @@
 
 #include <string.h>
 
-/* Attribute `name` with one number for each of `count` places, all at least `least`; `otherwise` where it is absent. */
-static mica_status read_ints(const struct mi_node *node, const char *name, int count, int64_t least, int64_t otherwise,
-                             int64_t *values)
+/* Attribute `name` with one number for each of `count` places, all at least `least`; `otherwise` where it is
+ * absent. */
+static mica_status read_ints(const struct mi_node *node, const char *name, int count, int64_t least,
+                             int64_t otherwise, int64_t *values)
 {
     int given = 0;
     const int64_t *ints = mi_attribute_ints(node, name, &given);
@@ -34,8 +35,8 @@ static mica_status read_kernel(const struct mi_node *node, const int64_t *kernel
     MI_TRY(read_ints(node, "kernel_shape", window->axes, 1, 1, window->kernel));
     for (int i = 0; kernel && i < window->axes; i++)
         if (kernel[i] != window->kernel[i])
-            return mi_op_fail(node, MICA_SHAPE, "kernel_shape holds %lld, weight has %lld", (long long)window->kernel[i],
-                              (long long)kernel[i]);
+            return mi_op_fail(node, MICA_SHAPE, "kernel_shape holds %lld, weight has %lld",
+                              (long long)window->kernel[i], (long long)kernel[i]);
     return MICA_OK;
 }
 
@@ -82,7 +83,8 @@ static mica_status count_windows(const struct mi_node *node, struct mi_window *w
 {
     bool ceil_mode = mi_attribute_int(node, "ceil_mode", 0) != 0;
     for (int i = 0; i < window->axes; i++) {
-        int64_t room = window->in[i] + window->before[i] + window->after[i] - span(window, i), stride = window->stride[i];
+        int64_t room = window->in[i] + window->before[i] + window->after[i] - span(window, i),
+                stride = window->stride[i];
         if (room < 0)
             return mi_op_fail(node, MICA_SHAPE, "window spans %lld places, input has %lld with padding",
                               (long long)span(window, i), (long long)(room + span(window, i)));
@@ -109,11 +111,13 @@ static mica_status write_back(struct mi_node *node, const struct mi_window *wind
     return mi_set_attribute(node, MI_TEXT("auto_pad", "NOTSET"));
 }
 
-mica_status mi_window_infer(struct mi_node *node, const struct mi_shape *in, const int64_t *kernel, struct mi_window *out)
+mica_status mi_window_infer(struct mi_node *node, const struct mi_shape *in, const int64_t *kernel,
+                            struct mi_window *out)
 {
     *out = (struct mi_window){.axes = in->rank - 2};
     if (out->axes < 1 || out->axes > MI_MAX_SPATIAL)
-        return mi_op_fail(node, MICA_SHAPE, "input has rank %d, it must be 3 to %d (N, C, space)", in->rank, 2 + MI_MAX_SPATIAL);
+        return mi_op_fail(node, MICA_SHAPE, "input has rank %d, it must be 3 to %d (N, C, space)", in->rank,
+                          2 + MI_MAX_SPATIAL);
     for (int i = 0; i < out->axes; i++) {
         if (in->dim[2 + i].a != 0 || in->dim[2 + i].b > INT32_MAX)
             return mi_op_fail(node, MICA_UNSUPPORTED, "input %s: sizes in space must be fixed and below 2^31",
@@ -128,10 +132,12 @@ mica_status mi_window_infer(struct mi_node *node, const struct mi_shape *in, con
     return write_back(node, out);
 }
 
-void mi_window_get(const struct mi_node *node, const struct mi_shape *in, const struct mi_shape *out, struct mi_window *window)
+void mi_window_get(const struct mi_node *node, const struct mi_shape *in, const struct mi_shape *out,
+                   struct mi_window *window)
 {
     int count = 0;
-    const int64_t *kernel = mi_attribute_ints(node, "kernel_shape", &count), *pads = mi_attribute_ints(node, "pads", &count);
+    const int64_t *kernel = mi_attribute_ints(node, "kernel_shape", &count),
+                  *pads = mi_attribute_ints(node, "pads", &count);
     const int64_t *strides = mi_attribute_ints(node, "strides", &count);
     const int64_t *dilations = mi_attribute_ints(node, "dilations", &count);
     *window = (struct mi_window){.axes = count};
@@ -149,7 +155,8 @@ void mi_window_get(const struct mi_node *node, const struct mi_shape *in, const 
 bool mi_window_inside(const struct mi_window *window)
 {
     for (int i = 0; i < window->axes; i++)
-        if (window->before[i] > 0 || (window->out[i] - 1) * window->stride[i] + span(window, i) > window->in[i])
+        if (window->before[i] > 0 ||
+            (window->out[i] - 1) * window->stride[i] + span(window, i) > window->in[i])
             return false;
     return true;
 }

@@ -14,13 +14,16 @@ struct mi_window {
     int64_t before[MI_MAX_SPATIAL], after[MI_MAX_SPATIAL]; /* padding */
 };
 
-/* Reads a node's attributes kernel_shape, strides, pads, dilations, auto_pad and ceil_mode against the shape of its input,
- * and writes them back in full: auto_pad and defaults become pads. kernel: the weight's spatial sizes, or NULL where the
- * attribute kernel_shape is required. */
-mica_status mi_window_infer(struct mi_node *node, const struct mi_shape *in, const int64_t *kernel, struct mi_window *out);
+/* Reads a node's attributes kernel_shape, strides, pads, dilations, auto_pad and ceil_mode against the shape
+ * of its input, and writes them back in full: auto_pad and defaults become pads. kernel: the weight's spatial
+ * sizes, or NULL where the attribute kernel_shape is required. */
+mica_status mi_window_infer(struct mi_node *node, const struct mi_shape *in, const int64_t *kernel,
+                            struct mi_window *out);
 
-/* Reads attributes that mi_window_infer wrote; `in` and `out` are the larger and the smaller tensor's shapes. */
-void mi_window_get(const struct mi_node *node, const struct mi_shape *in, const struct mi_shape *out, struct mi_window *window);
+/* Reads attributes that mi_window_infer wrote; `in` and `out` are the larger and the smaller tensor's
+ * shapes. */
+void mi_window_get(const struct mi_node *node, const struct mi_shape *in, const struct mi_shape *out,
+                   struct mi_window *window);
 
 /* Whether every window lies inside the input. */
 bool mi_window_inside(const struct mi_window *window);

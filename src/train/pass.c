@@ -18,16 +18,26 @@ mica_status mi_pass_create(struct mi_task_state *task, mica_plan *plan, const st
     return MICA_OK;
 }
 
+static bool is_read(mica_device *device, cl_event event)
+{
+    return !event || mi_event_done(device, event);
+}
+
 static mica_status slot_free(struct mi_task_state *task, struct mi_pass *pass, int slot)
 {
     mica_device *device = task->model->device;
+    mica_status status = MICA_OK;
     if (!pass->slot[slot].held)
         return MICA_OK;
-    mica_status inputs = mi_event_wait(device, &pass->slot[slot].inputs);
-    mica_status labels = mi_event_wait(device, &pass->slot[slot].labels);
+    if (!is_read(device, pass->slot[slot].inputs))
+        status = mi_event_wait(device, &pass->slot[slot].inputs);
+    if (!is_read(device, pass->slot[slot].labels) && status == MICA_OK)
+        status = mi_event_wait(device, &pass->slot[slot].labels);
+    mi_event_release(device, &pass->slot[slot].inputs);
+    mi_event_release(device, &pass->slot[slot].labels);
     mi_loader_release(pass->loader, slot);
     pass->slot[slot].held = false;
-    return inputs ? inputs : labels;
+    return status;
 }
 
 void mi_pass_destroy(struct mi_task_state *task, struct mi_pass *pass)
@@ -55,10 +65,8 @@ mica_status mi_pass_begin(struct mi_task_state *task, struct mi_pass *pass, uint
 static mica_status slot_free_if_read(struct mi_task_state *task, struct mi_pass *pass, int slot)
 {
     mica_device *device = task->model->device;
-    cl_event inputs = pass->slot[slot].inputs, labels = pass->slot[slot].labels;
-    if (!pass->slot[slot].held || (inputs && !mi_event_done(device, inputs)) || (labels && !mi_event_done(device, labels)))
-        return MICA_OK;
-    return slot_free(task, pass, slot);
+    bool read = is_read(device, pass->slot[slot].inputs) && is_read(device, pass->slot[slot].labels);
+    return read ? slot_free(task, pass, slot) : MICA_OK;
 }
 
 /* The next batch; false: the epoch is over. A slot that is held is waited for when both are. */

@@ -196,7 +196,7 @@ static void classification(void **state)
     assert_true(cJSON_IsString(cJSON_GetObjectItem(json, "device")));
     cJSON_Delete(json);
 
-    json = mica_json("evaluate cli.safetensors --data cli.json --require 'accuracy>=0.9' --require loss<5 --json");
+    json = mica_json("evaluate cli.safetensors --data cli.json --require 'accuracy>=0.9' --require 'loss<5' --json");
     assert_true(number(json, "accuracy") >= trained - 1e-6 && number(json, "accuracy") <= trained + 1e-6);
     assert_true(number(json, "samples") > 29 && number(json, "samples") < 31);
     number(json, "loss");

@@ -144,7 +144,7 @@ static void error_texts(void **state)
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3, \"kernel_initializer\": \"he_normale\"}]}",
          "there is no type \"he_normale\"; did you mean \"he_normal\"?"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3, "
-         "\"kernel_initializer\": {\"type\": \"zeros\", \"valu\": 1}}]}",
+         "\"kernel_initializer\": {\"type\": \"constant\", \"valu\": 1}}]}",
          "layers[0].kernel_initializer: there is no key \"valu\"; did you mean \"value\"?"},
         {"{\"input_shape\": [1, 8, 8], \"layers\": [{\"type\": \"conv2d\", \"filters\": 2, \"kernel_size\": 3, "
          "\"padding\": \"sam\"}]}", "there is no padding \"sam\"; did you mean \"same\"?"},

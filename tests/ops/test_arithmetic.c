@@ -86,7 +86,11 @@ static void test_special_values(void **state)
         {"Exp", {SPECIAL("n 7")}, .map = exponential, .no_gradient = true},
         {"Log", {SPECIAL("n 7")}, .map = logarithm, .no_gradient = true},
         {"Sqrt", {SPECIAL("n 7")}, .map = root, .no_gradient = true},
-        {"Clip", {SPECIAL("n 7")}, {MI_REAL("min", -0.5f), MI_REAL("max", 1.0f)}, .map = clipped, .no_gradient = true},
+        {"Clip",
+         {SPECIAL("n 7")},
+         {MI_REAL("min", -0.5f), MI_REAL("max", 1.0f)},
+         .map = clipped,
+         .no_gradient = true},
         {"Sign", {SPECIAL("n 7")}, .map = sign, .no_gradient = true},
     };
     OP_CHECK_ALL(state, cases);

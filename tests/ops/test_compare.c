@@ -23,7 +23,9 @@ static void test_comparisons(void **state)
         {"Equal", {INTEGERS("n 13", -2, 2), INTEGERS("13", -2, 2)}, .map = equal},
         {"Greater", {IN("n 13"), IN("1")}, .map = greater},
         {"Less", {INTEGERS("n 13", -2, 2), INTEGERS("13", -2, 2)}, .map = less},
-        {"GreaterOrEqual", {{.shape = "n 13", .first = special, .firsts = 4}, IN("13")}, .map = greater_or_equal},
+        {"GreaterOrEqual",
+         {{.shape = "n 13", .first = special, .firsts = 4}, IN("13")},
+         .map = greater_or_equal},
         {"LessOrEqual", {INTEGERS("n 13", -2, 2), INTEGERS("n 13", -2, 2)}, .map = less_or_equal},
     };
     OP_CHECK_ALL(state, cases);
@@ -71,11 +73,34 @@ static void test_cast(void **state)
     OP_CHECK_ALL(state, cases);
 }
 
+/* Through half precision and back: 11 bits are left. */
+static mi_value *through_half(struct mi_graph *graph, mi_value *const *in, const struct op_case *c)
+{
+    (void)c;
+    mi_value *half = MI_APPLY(graph, "Cast", ((mi_value *[]){in[0]}), MI_INT("to", MI_HALF));
+    return MI_APPLY(graph, "Cast", ((mi_value *[]){mi_op2(graph, "Add", half, half)}),
+                    MI_INT("to", MI_FLOAT));
+}
+
+static double twice(const double *x) { return 2 * x[0]; }
+
+static void test_half(void **state)
+{
+    const struct op_case cases[] = {{"Cast",
+                                     {IN("n 13")},
+                                     .build = through_half,
+                                     .map = twice,
+                                     .tolerance = 1e-3,
+                                     .gradient_tolerance = 1e-3}};
+    OP_CHECK_ALL(state, cases);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_comparisons), cmocka_unit_test(test_logic), cmocka_unit_test(test_where),
         cmocka_unit_test(test_step),        cmocka_unit_test(test_cast),
+        cmocka_unit_test(test_half),
     };
     return cmocka_run_group_tests_name("compare", tests, op_devices_open, op_devices_close);
 }

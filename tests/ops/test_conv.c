@@ -1,8 +1,11 @@
 #include "support/reference.h"
 
 #define LIST(name, ...) MI_INTS(name, ((int64_t[]){__VA_ARGS__}), (int)MI_COUNT(((int64_t[]){__VA_ARGS__})))
-#define CONV(x, w, ...) \
-    {"Conv", {IN(x), IN(w)}, {__VA_ARGS__}, .reference = reference_conv, .batch = 3, .engines = true, .tolerance = 5e-6}
+#define CONV(x, w, ...)                                                                                      \
+    {                                                                                                        \
+        "Conv", {IN(x), IN(w)}, {__VA_ARGS__}, .reference = reference_conv, .batch = 3, .engines = true,     \
+                                               .tolerance = 5e-6                                             \
+    }
 #define PADS(...) LIST("pads", __VA_ARGS__)
 #define STRIDES(...) LIST("strides", __VA_ARGS__)
 #define DILATIONS(...) LIST("dilations", __VA_ARGS__)
@@ -46,7 +49,11 @@ static void test_one_axis(void **state)
 static void test_bias(void **state)
 {
     const struct op_case cases[] = {
-        {"Conv", {IN("n 3 6 6"), IN("5 3 3 3"), IN("5")}, {PADS(1, 1, 1, 1)}, .reference = reference_conv, .engines = true},
+        {"Conv",
+         {IN("n 3 6 6"), IN("5 3 3 3"), IN("5")},
+         {PADS(1, 1, 1, 1)},
+         .reference = reference_conv,
+         .engines = true},
         {"Conv", {IN("n 3 13"), IN("5 3 3"), IN("5")}, .reference = reference_conv},
     };
     OP_CHECK_ALL(state, cases);

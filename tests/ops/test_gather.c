@@ -31,11 +31,16 @@ static void test_gather(void **state)
         {"Gather", {IN("n 7"), INTEGERS("4", -7, 6)}, {MI_INT("axis", 1)}, .reference = reference},
         {"Gather", {IN("3 7 2"), INTEGERS("n 2", 0, 6)}, {MI_INT("axis", 1)}, .reference = reference},
         {"Gather", {IN("1 1"), INTEGERS("n", 0, 0)}, .reference = reference},
-        {"Gather", {IN("7 5"), {.shape = "n 3", .type = MI_INT64, .low = 0, .high = 6}}, .reference = reference},
-        {"Gather", {INTEGERS("7", -9, 9), {.shape = "n 5", .type = MI_INT32, .high = 6, .first = wild, .firsts = 5}},
+        {"Gather",
+         {IN("7 5"), {.shape = "n 3", .type = MI_INT64, .low = 0, .high = 6}},
          .reference = reference},
-        {"Gather", {IN("7 2"), {.shape = "n 5", .type = MI_INT32, .high = 6, .first = wild, .firsts = 5}},
-         .reference = reference, .no_gradient = true},
+        {"Gather",
+         {INTEGERS("7", -9, 9), {.shape = "n 5", .type = MI_INT32, .high = 6, .first = wild, .firsts = 5}},
+         .reference = reference},
+        {"Gather",
+         {IN("7 2"), {.shape = "n 5", .type = MI_INT32, .high = 6, .first = wild, .firsts = 5}},
+         .reference = reference,
+         .no_gradient = true},
     };
     OP_CHECK_ALL(state, cases);
 }

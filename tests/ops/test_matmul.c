@@ -2,7 +2,8 @@
 
 #define TRANS_A MI_INT("transA", 1)
 #define TRANS_B MI_INT("transB", 1)
-#define MATMUL(a, b, ...) {"MatMul", {IN(a), IN(b)}, {__VA_ARGS__}, .reference = reference_matmul, .engines = true}
+#define MATMUL(a, b, ...) \
+    {"MatMul", {IN(a), IN(b)}, {__VA_ARGS__}, .reference = reference_matmul, .engines = true}
 #define GEMM(a, b, ...) {"Gemm", {IN(a), IN(b)}, {__VA_ARGS__}, .reference = reference_gemm, .engines = true}
 
 static void test_matrices(void **state)

@@ -100,7 +100,10 @@ static void test_pad(void **state)
 {
     const struct op_case cases[] = {
         {"Pad", {IN("n 3")}, {LIST("pads", 0, 1, 0, 2)}, .reference = reference_pad},
-        {"Pad", {IN("n 3 4")}, {LIST("pads", 0, 1, 0, 0, 0, 2), MI_REAL("fill", 1.5f)}, .reference = reference_pad},
+        {"Pad",
+         {IN("n 3 4")},
+         {LIST("pads", 0, 1, 0, 0, 0, 2), MI_REAL("fill", 1.5f)},
+         .reference = reference_pad},
         {"Pad", {IN("n 5")}, {LIST("pads", 1, -1, 1, -2)}, .reference = reference_pad},
         {"Pad", {IN("n 3")}, {LIST("pads", 0, -1, 0, 2)}, .reference = reference_pad},
     };

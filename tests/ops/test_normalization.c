@@ -17,11 +17,13 @@ static void reference(const struct op_case *c, const struct tensor *in, struct t
             mean += x->data[(i / inner * channels + k) * inner + i % inner] / (double)count;
         for (int64_t i = 0; i < count; i++)
             square += pow(x->data[(i / inner * channels + k) * inner + i % inner] - mean, 2);
-        double used_mean = c->training ? mean : in[3].data[k], used = c->training ? square / (double)count : in[4].data[k];
+        double used_mean = c->training ? mean : in[3].data[k],
+               used = c->training ? square / (double)count : in[4].data[k];
         double unbiased = square / (double)(count > 1 ? count - 1 : 1);
         for (int64_t i = 0; i < count; i++) {
             int64_t at = (i / inner * channels + k) * inner + i % inner;
-            out[0].data[at] = (x->data[at] - used_mean) / sqrt(used + epsilon) * in[1].data[k] + in[2].data[k];
+            out[0].data[at] =
+                (x->data[at] - used_mean) / sqrt(used + epsilon) * in[1].data[k] + in[2].data[k];
         }
         out[1].data[k] = c->training ? in[3].data[k] * momentum + mean * (1 - momentum) : in[3].data[k];
         out[2].data[k] = c->training ? in[4].data[k] * momentum + unbiased * (1 - momentum) : in[4].data[k];

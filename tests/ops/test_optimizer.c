@@ -9,8 +9,10 @@ static const double rate = 0.125;
 
 static void reference(const struct op_case *c, const struct tensor *in, struct tensor *out)
 {
-    double momentum = op_float(c, "momentum", 0.9), beta_1 = op_float(c, "beta_1", 0.9), beta_2 = op_float(c, "beta_2", 0.999);
-    double rho = op_float(c, "rho", 0.9), epsilon = op_float(c, "epsilon", 1e-7), decay = op_float(c, "weight_decay", 0);
+    double momentum = op_float(c, "momentum", 0.9), beta_1 = op_float(c, "beta_1", 0.9),
+           beta_2 = op_float(c, "beta_2", 0.999);
+    double rho = op_float(c, "rho", 0.9), epsilon = op_float(c, "epsilon", 1e-7),
+           decay = op_float(c, "weight_decay", 0);
     for (int64_t i = 0; i < out[0].count; i++) {
         double p = in[0].data[i], g = in[1].data[i] + decay * p;
         double v = c->in[2].shape ? in[2].data[i] : 0, w = c->in[3].shape ? in[3].data[i] : 0;
@@ -48,8 +50,8 @@ static void reference(const struct op_case *c, const struct tensor *in, struct t
 #define POSITIVE(sizes) IN_RANGE(sizes, 0.01, 1)
 #define DECAY MI_REAL("weight_decay", 0.0625f)
 #define UPDATE(op, count, second, third, ...) \
-    {op, {IN("13 5"), IN("13 5"), second, third}, {__VA_ARGS__}, .reference = reference, .outputs = (count), .no_gradient = true, \
-     .tolerance = 4e-6}
+    {op, {IN("13 5"), IN("13 5"), second, third}, {__VA_ARGS__}, .reference = reference,     \
+     .outputs = (count), .no_gradient = true, .tolerance = 4e-6}
 
 static void test_updates(void **state)
 {
@@ -59,7 +61,8 @@ static void test_updates(void **state)
         UPDATE("MomentumUpdate", 2, IN("13 5"), {0}, DECAY),
         UPDATE("NesterovUpdate", 2, IN("13 5"), {0}, DECAY, MI_REAL("momentum", 0.5f)),
         UPDATE("AdamUpdate", 3, IN("13 5"), POSITIVE("13 5"), {0}),
-        UPDATE("AdamUpdate", 3, IN("13 5"), POSITIVE("13 5"), DECAY, MI_REAL("beta_1", 0.5f), MI_REAL("beta_2", 0.875f)),
+        UPDATE("AdamUpdate", 3, IN("13 5"), POSITIVE("13 5"), DECAY, MI_REAL("beta_1", 0.5f),
+               MI_REAL("beta_2", 0.875f)),
         UPDATE("RmspropUpdate", 2, POSITIVE("13 5"), {0}, DECAY, MI_REAL("epsilon", 0.125f)),
         UPDATE("RmspropMomentumUpdate", 3, POSITIVE("13 5"), IN("13 5"), DECAY, MI_REAL("epsilon", 0.125f)),
         UPDATE("AdagradUpdate", 2, POSITIVE("13 5"), {0}, DECAY),

@@ -8,17 +8,21 @@
 #define STRIDES(...) LIST("strides", __VA_ARGS__)
 #define DILATIONS(...) LIST("dilations", __VA_ARGS__)
 #define MAX(x, ...) {"MaxPool", {IN(x)}, {__VA_ARGS__}, .reference = reference_max_pool, .batch = 5}
-#define AVERAGE(x, ...) {"AveragePool", {IN(x)}, {__VA_ARGS__}, .reference = reference_average_pool, .batch = 5}
+#define AVERAGE(x, ...) \
+    {"AveragePool", {IN(x)}, {__VA_ARGS__}, .reference = reference_average_pool, .batch = 5}
 
 static void test_max(void **state)
 {
-    const double special[] = {(double)NAN, 1, -(double)INFINITY, -(double)INFINITY, -(double)INFINITY, -(double)INFINITY};
+    const double special[] = {(double)NAN,      1, -(double)INFINITY, -(double)INFINITY, -(double)INFINITY,
+                              -(double)INFINITY};
     const struct op_case cases[] = {
         MAX("n 3 8 8", KERNEL(2, 2), STRIDES(2, 2)),
         MAX("n 3 9 7", KERNEL(3, 2), STRIDES(2, 1), PADS(1, 0, 1, 1)),
         MAX("n 2 7 7", KERNEL(3, 3), STRIDES(2, 2), MI_INT("ceil_mode", 1)),
         MAX("n 2 8 8", KERNEL(2, 2), DILATIONS(3, 2)),
         MAX("n 3 13", KERNEL(3), STRIDES(2)),
+        MAX("n 3 13", KERNEL(2), STRIDES(3), PADS(1, 0)),
+        MAX("n 2 7 9", KERNEL(2, 3), STRIDES(2, 4)),
         MAX("n 1 1 1", KERNEL(1, 1)),
         {"MaxPool", {{.shape = "n 1 6", .first = special, .firsts = 6}}, {KERNEL(2), STRIDES(2)},
          .reference = reference_max_pool, .no_gradient = true},
@@ -33,7 +37,8 @@ static void test_average(void **state)
         AVERAGE("n 3 9 7", KERNEL(3, 2), STRIDES(2, 1), PADS(1, 0, 1, 1)),
         AVERAGE("n 3 9 7", KERNEL(3, 2), STRIDES(2, 1), PADS(1, 0, 1, 1), MI_INT("count_include_pad", 1)),
         AVERAGE("n 2 7 8", KERNEL(3, 3), STRIDES(2, 2), MI_INT("ceil_mode", 1)),
-        AVERAGE("n 2 8 8", KERNEL(3, 3), STRIDES(2, 2), PADS(1, 1, 1, 1), MI_INT("ceil_mode", 1), MI_INT("count_include_pad", 1)),
+        AVERAGE("n 2 8 8", KERNEL(3, 3), STRIDES(2, 2), PADS(1, 1, 1, 1), MI_INT("ceil_mode", 1),
+                MI_INT("count_include_pad", 1)),
         AVERAGE("n 2 9 9", KERNEL(2, 3), DILATIONS(3, 2), PADS(2, 1, 2, 1)),
         AVERAGE("n 3 13", KERNEL(3), STRIDES(2)),
     };
@@ -84,8 +89,12 @@ static mi_value *gradient_of_equals(struct mi_graph *graph, mi_value *const *in,
 
 static void test_first_of_equals(void **state)
 {
-    const struct op_case cases[] = {{"MaxPool", {IN("n 2 8")}, {KERNEL(4), STRIDES(4)}, .build = gradient_of_equals,
-                                     .reference = reference_first_of_equals, .no_gradient = true}};
+    const struct op_case cases[] = {{"MaxPool",
+                                     {IN("n 2 8")},
+                                     {KERNEL(4), STRIDES(4)},
+                                     .build = gradient_of_equals,
+                                     .reference = reference_first_of_equals,
+                                     .no_gradient = true}};
     OP_CHECK_ALL(state, cases);
 }
 

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* The random stream of a node: the step (the harness runs step 3 with seed 42) and the node's stable id, of a graph that has
- * `inputs` inputs before it. */
+/* The random stream of a node: the step (the harness runs step 3 with seed 42) and the node's stable id, of a
+ * graph that has `inputs` inputs before it. */
 static double uniform(int64_t inputs, int64_t i)
 {
     return (double)mi_uniform(42, ((uint64_t)3 << 32) + (uint64_t)(inputs + 1), (uint64_t)i);
@@ -23,11 +23,16 @@ static void reference_inference(const struct op_case *c, const struct tensor *in
         out->data[i] = in[0].data[i];
 }
 
-/* The gradient's mask is the forward's: finite differences of the reference would not agree with another one. */
+/* The gradient's mask is the forward's: finite differences of the reference would not agree with another
+ * one. */
 static void test_dropout(void **state)
 {
     const struct op_case cases[] = {
-        {"Dropout", {IN("n 127")}, {MI_REAL("rate", 0.25f)}, .reference = reference_training, .training = true},
+        {"Dropout",
+         {IN("n 127")},
+         {MI_REAL("rate", 0.25f)},
+         .reference = reference_training,
+         .training = true},
         {"Dropout", {IN("n 3 5")}, .reference = reference_training, .training = true},
         {"Dropout", {IN("n 13")}, {MI_REAL("rate", 0.0f)}, .reference = reference_training, .training = true},
         {"Dropout", {IN("n 13")}, {MI_REAL("rate", 0.25f)}, .reference = reference_inference},

@@ -100,8 +100,16 @@ static void test_extrema(void **state)
         REDUCE("ReduceMin", "n 3 5", AXES(1), DROP),
         {"ReduceMax", {INTEGERS("n 13", -9, -3)}, {AXES(1)}, .reference = reference},
         {"ReduceMin", {INTEGERS("n 13", 3, 9)}, {AXES(1)}, .reference = reference},
-        {"ReduceMax", {{.shape = "n 4", .first = special, .firsts = 4}}, {AXES(1)}, .reference = reference, .no_gradient = true},
-        {"ReduceMin", {{.shape = "n 4", .first = special, .firsts = 4}}, {AXES(1)}, .reference = reference, .no_gradient = true},
+        {"ReduceMax",
+         {{.shape = "n 4", .first = special, .firsts = 4}},
+         {AXES(1)},
+         .reference = reference,
+         .no_gradient = true},
+        {"ReduceMin",
+         {{.shape = "n 4", .first = special, .firsts = 4}},
+         {AXES(1)},
+         .reference = reference,
+         .no_gradient = true},
         {"ReduceProd", {IN("n 5")}, {AXES(1)}, .reference = reference, .no_gradient = true},
     };
     OP_CHECK_ALL(state, cases);
@@ -132,7 +140,13 @@ static void reference_argmax(const struct op_case *c, const struct tensor *in, s
 
 static void test_argmax(void **state)
 {
-    const double special[] = {1, (double)NAN, (double)NAN, 2, -(double)INFINITY, -(double)INFINITY, -(double)INFINITY,
+    const double special[] = {1,
+                              (double)NAN,
+                              (double)NAN,
+                              2,
+                              -(double)INFINITY,
+                              -(double)INFINITY,
+                              -(double)INFINITY,
                               -(double)INFINITY};
 #define ARGMAX(input, ...) {"ArgMax", {input}, {__VA_ARGS__}, .reference = reference_argmax}
     const struct op_case cases[] = {
@@ -142,7 +156,10 @@ static void test_argmax(void **state)
         ARGMAX(IN("n 5"), MI_INT("axis", 0)),
         ARGMAX(INTEGERS("n 13", 0, 3), MI_INT("axis", 1)),
         ARGMAX(INTEGERS("n 13", -3, -1), MI_INT("axis", 1), MI_INT("select_last_index", 1)),
-        {"ArgMax", {{.shape = "n 4", .first = special, .firsts = 8}}, {MI_INT("axis", 1)}, .reference = reference_argmax},
+        {"ArgMax",
+         {{.shape = "n 4", .first = special, .firsts = 8}},
+         {MI_INT("axis", 1)},
+         .reference = reference_argmax},
     };
     OP_CHECK_ALL(state, cases);
 }

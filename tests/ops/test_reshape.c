@@ -51,7 +51,8 @@ static void test_others(void **state)
 /* A reshape between two computations: the index arithmetic is part of a kernel. */
 static mi_value *between(struct mi_graph *graph, mi_value *const *in, const struct op_case *c)
 {
-    mi_value *moved = mi_apply(graph, "Reshape", (mi_value *[]){mi_op1(graph, "Neg", in[0])}, 1, c->attribute, 1);
+    mi_value *moved =
+        mi_apply(graph, "Reshape", (mi_value *[]){mi_op1(graph, "Neg", in[0])}, 1, c->attribute, 1);
     return mi_op2(graph, "Mul", moved, in[1]);
 }
 
@@ -65,8 +66,16 @@ static void reference_between(const struct op_case *c, const struct tensor *in, 
 static void test_between(void **state)
 {
     const struct op_case cases[] = {
-        {"Reshape", {IN("n 6 35"), IN("n 10 21")}, {LIST("shape", 0, 10, 21)}, .build = between, .reference = reference_between},
-        {"Reshape", {IN("n 3 4"), IN("n 12")}, {LIST("shape", 0, -1)}, .build = between, .reference = reference_between},
+        {"Reshape",
+         {IN("n 6 35"), IN("n 10 21")},
+         {LIST("shape", 0, 10, 21)},
+         .build = between,
+         .reference = reference_between},
+        {"Reshape",
+         {IN("n 3 4"), IN("n 12")},
+         {LIST("shape", 0, -1)},
+         .build = between,
+         .reference = reference_between},
     };
     OP_CHECK_ALL(state, cases);
 }

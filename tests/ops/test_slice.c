@@ -6,7 +6,8 @@
 static void reference(const struct op_case *c, const struct tensor *in, struct tensor *out)
 {
     int count, given;
-    const int64_t *starts = op_ints(c, "starts", &count), *axes = op_ints(c, "axes", &given), *steps = op_ints(c, "steps", &given);
+    const int64_t *starts = op_ints(c, "starts", &count), *axes = op_ints(c, "axes", &given),
+                  *steps = op_ints(c, "steps", &given);
     int64_t at[MI_MAX_RANK] = {0}, from[MI_MAX_RANK], first[MI_MAX_RANK] = {0}, step[MI_MAX_RANK], i = 0;
     for (int d = 0; d < out->rank; d++)
         step[d] = 1;
@@ -40,7 +41,10 @@ static void test_slice(void **state)
         SLICE("n 13", LIST("starts", 5), LIST("ends", 5), LIST("axes", 1)),
         SLICE("n 13 7", LIST("starts", 0, 2, -3), LIST("ends", END, -1, END)),
         SLICE("13 n", LIST("starts", -2), LIST("ends", END)),
-        {"Slice", {INTEGERS("n 13", -9, 9)}, {LIST("starts", 3), LIST("ends", 9), LIST("axes", 1)}, .reference = reference},
+        {"Slice",
+         {INTEGERS("n 13", -9, 9)},
+         {LIST("starts", 3), LIST("ends", 9), LIST("axes", 1)},
+         .reference = reference},
     };
     OP_CHECK_ALL(state, cases);
 }

@@ -1,14 +1,23 @@
 /* Says which OpenCL implementation the tests run on, as PLATFORM|DRIVER|DEVICE, and fails where it is not the one that
  * the environment asks for: a suite that passed on another device has proven nothing.
  *
- * MICA_TEST_PLATFORM is a part of the platform's name; MICA_TEST_GROUP and MICA_TEST_ALLOCATION are the largest
- * work-group and allocation that the device may report. */
+ * MICA_TEST_PLATFORM and MICA_TEST_DEVICE are parts of the platform's and the device's name; MICA_TEST_GROUP and
+ * MICA_TEST_ALLOCATION are the largest work-group and allocation that the device may report. */
 #include <mica/mica.h>
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static int check_name(const char *variable, const char *has)
+{
+    const char *wanted = getenv(variable);
+    if (!wanted || strstr(has, wanted))
+        return 0;
+    fprintf(stderr, "implementation: the tests run on \"%s\", expected \"%s\"\n", has, wanted);
+    return 1;
+}
 
 static int check_limit(const char *variable, uint64_t has)
 {
@@ -28,13 +37,10 @@ int main(void)
         return 1;
     }
     const mica_device_info *info = mica_device_get_info(device);
-    const char *platform = getenv("MICA_TEST_PLATFORM");
     int failed = 0;
     printf("%s|%s|%s\n", info->platform, info->driver, info->name);
-    if (platform && !strstr(info->platform, platform)) {
-        fprintf(stderr, "implementation: the tests run on \"%s\", expected \"%s\"\n", info->platform, platform);
-        failed = 1;
-    }
+    failed |= check_name("MICA_TEST_PLATFORM", info->platform);
+    failed |= check_name("MICA_TEST_DEVICE", info->name);
     failed |= check_limit("MICA_TEST_GROUP", info->largest_work_group);
     failed |= check_limit("MICA_TEST_ALLOCATION", info->largest_allocation_bytes);
     mica_device_destroy(device);

@@ -76,7 +76,7 @@ int op_devices_close(void **state)
 
 /* ---- Tensors ---- */
 
-static struct mi_shape parse_shape(const char *text)
+struct mi_shape op_shape(const char *text)
 {
     struct mi_shape shape = {.rank = 0};
     while (*text) {
@@ -143,7 +143,7 @@ static void tensor_fill(struct tensor *t, const struct op_input *input, uint64_t
 {
     double low = input->low, high = input->high;
     bool integer = t->type != MI_FLOAT;
-    if (low == 0 && high == 0) {
+    if (low == 0 && high == 0 && !integer) {
         low = -2;
         high = 2;
     }
@@ -229,14 +229,15 @@ static struct mi_graph *build_graph(struct run *run, struct mi_variables *variab
     while (attributes < OP_ATTRIBUTES && c->attribute[attributes].name)
         attributes++;
     for (int i = 0; i < run->inputs; i++) {
-        struct mi_shape shape = parse_shape(c->in[i].shape);
+        struct mi_shape shape = op_shape(c->in[i].shape);
         in[i] = mi_input(graph, numbered(name, "x", i), c->in[i].type, &shape);
         if (c->in[i].type == MI_FLOAT && !c->in[i].no_gradient) {
             index[wants] = i;
             wanted[wants++] = in[i];
         }
     }
-    mi_value *first = c->build ? c->build(graph, in, c) : mi_apply(graph, c->op, in, run->inputs, c->attribute, attributes);
+    mi_value *first =
+        c->build ? c->build(graph, in, c) : mi_apply(graph, c->op, in, run->inputs, c->attribute, attributes);
     if (!first)
         fail_msg("%s: %s", run->name, graph->error.text);
     for (int o = 0; o < run->outputs; o++)
@@ -319,7 +320,7 @@ static void expect(struct run *run, struct expectation *e, int64_t n, mi_value *
     const struct op_case *c = run->c;
     e->n = n;
     for (int i = 0; i < run->inputs; i++) {
-        struct mi_shape shape = parse_shape(c->in[i].shape);
+        struct mi_shape shape = op_shape(c->in[i].shape);
         tensor_create(&e->in[i], c->in[i].type, &shape, n);
         tensor_fill(&e->in[i], &c->in[i], (uint64_t)i);
     }
@@ -346,7 +347,8 @@ static void forget(struct run *run)
 
 /* ---- Running ---- */
 
-static void feed(const struct run *run, struct mica_plan *plan, const char *name, const struct tensor *t, int64_t n)
+static void feed(const struct run *run, struct mica_plan *plan, const char *name, const struct tensor *t,
+                 int64_t n)
 {
     int input = mi_plan_input(plan, name);
     void *elements = to_elements(t);
@@ -357,7 +359,8 @@ static void feed(const struct run *run, struct mica_plan *plan, const char *name
     free(elements);
 }
 
-static void *fetch(const struct run *run, struct mica_plan *plan, const char *name, int64_t n, int64_t count, enum mi_type type)
+static void *fetch(const struct run *run, struct mica_plan *plan, const char *name, int64_t n, int64_t count,
+                   enum mi_type type)
 {
     char *bytes = mi_new((size_t)count + 1, mi_types[type].bytes);
     assert_non_null(bytes);
@@ -390,8 +393,8 @@ static void compare_values(const struct run *run, const struct expectation *e, i
         margin = 0;
     for (int64_t i = 0; i < t->count; i++)
         if (!agrees(element(bytes, t->type, i), t->data[i], margin))
-            fail_msg("%s, n %lld: y%d[%lld] is %.9g, expected %.9g", run->name, (long long)e->n, o, (long long)i,
-                     element(bytes, t->type, i), t->data[i]);
+            fail_msg("%s, n %lld: y%d[%lld] is %.9g, expected %.9g", run->name, (long long)e->n, o,
+                     (long long)i, element(bytes, t->type, i), t->data[i]);
 }
 
 static void compare_slopes(const struct run *run, const struct expectation *e, int i, const void *bytes)
@@ -400,12 +403,13 @@ static void compare_slopes(const struct run *run, const struct expectation *e, i
     double margin = tolerance * (largest(e->slope[i], e->probes[i]) + 1e-3);
     for (int k = 0; k < e->probes[i]; k++)
         if (!agrees(element(bytes, MI_FLOAT, e->probe[i][k]), e->slope[i][k], margin))
-            fail_msg("%s, n %lld: gradient by x%d[%lld] is %.9g, expected %.9g", run->name, (long long)e->n, i,
-                     (long long)e->probe[i][k], element(bytes, MI_FLOAT, e->probe[i][k]), e->slope[i][k]);
+            fail_msg("%s, n %lld: gradient by x%d[%lld] is %.9g, expected %.9g", run->name, (long long)e->n,
+                     i, (long long)e->probe[i][k], element(bytes, MI_FLOAT, e->probe[i][k]), e->slope[i][k]);
 }
 
 /* A step; gives all results, one after the other, in a buffer of the caller's to free. */
-static char *run_once(const struct run *run, struct mica_plan *plan, const struct expectation *e, size_t *size)
+static char *run_once(const struct run *run, struct mica_plan *plan, const struct expectation *e,
+                      size_t *size)
 {
     char name[16], *all = mi_new(1, 1);
     struct mi_step step = {.n = (int32_t)e->n, .learning_rate = 0.125f, .step = 3, .seed = 42};
@@ -446,14 +450,19 @@ static void run_variant(struct run *run, const struct variant *variant)
     struct mica_plan *plan;
     mi_value *y[OUTPUTS];
     mica_device *device = run->device = variant->debug ? run->devices->debug : run->devices->plain;
-    snprintf(run->name, sizeof run->name, "%s(%s%s%s), %s", run->c->op, run->c->in[0].shape, run->c->in[1].shape ? "; " : "",
-             run->c->in[1].shape ? run->c->in[1].shape : "", variant->name);
+    snprintf(run->name, sizeof run->name, "%s(%s%s%s), %s", run->c->op, run->c->in[0].shape,
+             run->c->in[1].shape ? "; " : "", run->c->in[1].shape ? run->c->in[1].shape : "", variant->name);
     mica_device_clear_error(device); /* of a test that failed before */
     struct mi_graph *graph = build_graph(run, &variables, y);
     assert_int_equal(mi_store_create(device, &variables, &store), MICA_OK);
-    mi_plan_create(&(struct mi_plan_desc){.device = device, .store = store, .graph = graph, .batch = run->batch,
-                                          .engine = variant->engine, .no_fusion = variant->no_fusion,
-                                          .no_blocked = variant->no_blocked}, &plan);
+    mi_plan_create(&(struct mi_plan_desc){.device = device,
+                                          .store = store,
+                                          .graph = graph,
+                                          .batch = run->batch,
+                                          .engine = variant->engine,
+                                          .no_fusion = variant->no_fusion,
+                                          .no_blocked = variant->no_blocked},
+                   &plan);
     if (mica_plan_status(plan) != MICA_OK)
         fail_msg("%s: %s", run->name, mica_plan_error(plan));
     for (int r = 0; r < run->expectations; r++) {
@@ -478,7 +487,7 @@ static void expect_all(struct run *run)
     bool batched = false;
     snprintf(run->name, sizeof run->name, "%s(%s)", run->c->op, run->c->in[0].shape);
     for (int i = 0; i < run->inputs; i++) {
-        struct mi_shape shape = parse_shape(run->c->in[i].shape);
+        struct mi_shape shape = op_shape(run->c->in[i].shape);
         batched = batched || has_batch(&shape);
     }
     struct mi_graph *graph = build_graph(run, &variables, y);
@@ -496,8 +505,10 @@ static void expect_all(struct run *run)
 
 void op_check(void **state, const struct op_case *c)
 {
-    static const struct variant variants[] = {{.name = "fused"}, {.name = "not fused", .no_fusion = true},
-                                              {.name = "plain layouts", .no_blocked = true}, {.name = "debug", .debug = true}};
+    static const struct variant variants[] = {{.name = "fused"},
+                                              {.name = "not fused", .no_fusion = true},
+                                              {.name = "plain layouts", .no_blocked = true},
+                                              {.name = "debug", .debug = true}};
     struct run *run = mi_new(1, sizeof *run);
     assert_non_null(run);
     run->c = c;

@@ -1,6 +1,7 @@
-/* Tests of operators: a case is an operator, its inputs and a reference in double. op_check builds it, runs it on the device of
- * MICA_DEVICE in several ways (fused and not, each engine, debug mode), for a full batch, partial ones and none, and compares
- * values with the reference, gradients with finite differences of the reference, and one run with the next, bit by bit.
+/* Tests of operators: a case is an operator, its inputs and a reference in double. op_check builds it, runs
+ * it on the device of MICA_DEVICE in several ways (fused and not, each engine, debug mode), for a full batch,
+ * partial ones and none, and compares values with the reference, gradients with finite differences of the
+ * reference, and one run with the next, bit by bit.
  *
  * MICA_TEST_SMALL=1 keeps batches tiny, for slow devices. */
 #ifndef MICA_TEST_OPS_H
@@ -52,7 +53,8 @@ struct op_case {
     struct mi_attribute attribute[OP_ATTRIBUTES];
     op_reference *reference;    /* fills out[0..outputs-1].data */
     double (*map)(const double *x); /* instead: element by element, x[i] of input i */
-    mi_value *(*build)(struct mi_graph *graph, mi_value *const *in, const struct op_case *c); /* instead of `op` alone */
+    mi_value *(*build)(struct mi_graph *graph, mi_value *const *in,
+                       const struct op_case *c); /* instead of `op` alone */
     int outputs;                /* compared; 0: 1. Gradients are those of the first */
     int64_t batch;              /* 0: 13 */
     double tolerance, gradient_tolerance; /* of the largest magnitude; 0: 2e-6 and 1e-4 */
@@ -67,6 +69,7 @@ void op_check_all(void **state, const struct op_case *cases, size_t count);
 #define OP_CHECK_ALL(state, cases) op_check_all(state, cases, MI_COUNT(cases))
 
 bool op_tests_are_small(void);
+struct mi_shape op_shape(const char *text); /* "n 3 28 28" */
 
 /* ---- For references ---- */
 

@@ -22,8 +22,10 @@ static void read_window(const struct op_case *c, int axes, const int64_t *kernel
     }
 }
 
-/* The place in x (coordinates from its third axis on) that window `out` meets with its place r; false: in the padding. */
-static bool place(const struct window *w, const struct tensor *x, const int64_t *out, const int64_t *r, int64_t *at)
+/* The place in x (coordinates from its third axis on) that window `out` meets with its place r; false: in the
+ * padding. */
+static bool place(const struct window *w, const struct tensor *x, const int64_t *out, const int64_t *r,
+                  int64_t *at)
 {
     bool inside = true;
     for (int i = 0; i < w->axes; i++) {

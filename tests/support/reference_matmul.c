@@ -1,7 +1,9 @@
 #include "support/reference.h"
 
-/* The element of row i and column k of the matrix that t is at the batch coordinates `at`, of `batch` axes. */
-static double matrix_at(const struct tensor *t, bool transposed, int batch, const int64_t *at, int64_t i, int64_t k)
+/* The element of row i and column k of the matrix that t is at the batch coordinates `at`, of `batch`
+ * axes. */
+static double matrix_at(const struct tensor *t, bool transposed, int batch, const int64_t *at, int64_t i,
+                        int64_t k)
 {
     int64_t own[MI_MAX_RANK];
     int lead = t->rank - 2;
@@ -27,7 +29,8 @@ static struct tensor as_matrix(const struct tensor *t, bool row)
 void reference_matmul(const struct op_case *c, const struct tensor *in, struct tensor *out)
 {
     struct tensor a = as_matrix(&in[0], true), b = as_matrix(&in[1], false);
-    bool trans_a = op_int(c, "transA", 0) != 0 && in[0].rank > 1, trans_b = op_int(c, "transB", 0) != 0 && in[1].rank > 1;
+    bool trans_a = op_int(c, "transA", 0) != 0 && in[0].rank > 1,
+         trans_b = op_int(c, "transB", 0) != 0 && in[1].rank > 1;
     int64_t m = a.dim[a.rank - (trans_a ? 1 : 2)], k = a.dim[a.rank - (trans_a ? 2 : 1)];
     int64_t n = b.dim[b.rank - (trans_b ? 2 : 1)], at[MI_MAX_RANK] = {0};
     struct tensor batches = {.rank = out->rank - (in[0].rank > 1) - (in[1].rank > 1)};
@@ -41,7 +44,8 @@ void reference_matmul(const struct op_case *c, const struct tensor *in, struct t
             for (int64_t j = 0; j < n; j++) {
                 double sum = 0;
                 for (int64_t r = 0; r < k; r++)
-                    sum += matrix_at(&a, trans_a, batches.rank, at, i, r) * matrix_at(&b, trans_b, batches.rank, at, r, j);
+                    sum += matrix_at(&a, trans_a, batches.rank, at, i, r) *
+                           matrix_at(&b, trans_b, batches.rank, at, r, j);
                 out->data[place++] = sum;
             }
     while (tensor_next(&batches, at));

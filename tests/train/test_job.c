@@ -90,6 +90,8 @@ static void mistakes(void **state)
         {"optimiser=adam", "there is no key \"optimiser\"; did you mean \"optimizer\"?"},
         {"optimizer=adm", "there is no type \"adm\"; did you mean \"adam\"?"},
         {"optimizer.learning_rat=1", "optimizer: there is no key \"learning_rat\"; did you mean \"learning_rate\"?"},
+        {"optimizer.momentum=0.9", "optimizer: there is no key \"momentum\""},
+        {"optimizer={\"type\": \"sgd\", \"beta_1\": 0.9}", "optimizer: there is no key \"beta_1\""},
         {"optimizer.learning_rate=-1", "optimizer.learning_rate: must be at least 0, not -1"},
         {"optimizer.learning_rate=fast", "optimizer.learning_rate: must be a number"},
         {"loss=sparse_crossentropy", "there is no type \"sparse_crossentropy\""},

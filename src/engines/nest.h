@@ -1,0 +1,61 @@
+/* The inside of nests (nest.c), shared by the files that write their parts. */
+#ifndef MICA_SRC_NEST_H
+#define MICA_SRC_NEST_H
+
+#include "engines/emit.h"
+
+enum { MI_MAX_PHYSICAL = MI_MAX_RANK + 2 };
+
+struct mi_nest {
+    struct mi_emitter *e;
+    const struct mi_kernel *kernel;
+    struct mi_contraction contraction; /* where kernel->anchor is one */
+    struct mi_shape kept;              /* kept axes, and the layout their places follow */
+    struct mi_layout layout;
+    int kept_axis[MI_MAX_RANK];        /* axis of the space that each kept axis is; of no meaning to contractions */
+    struct mi_dim reduced[MI_MAX_AXES]; /* extents of the reduced axes */
+    int reduced_axis[MI_MAX_AXES], reductions;
+    struct mi_layout full;             /* layout of stored values of the full space */
+
+    struct { int axis; bool inner; struct mi_dim extent; } physical[MI_MAX_PHYSICAL];
+    int dims;
+    bool by_rows;
+    int lanes;                         /* work-items that share a tile */
+    int v;                             /* places of a tile (by columns) or partial results (by rows) */
+    bool arrays;                       /* there are reductions by columns: v is bounded */
+
+    struct mi_coordinate at[MI_MAX_RANK];      /* coordinates of the kept axes, once their loops are open */
+    const char *real;                  /* condition that the place is inside the tensor; NULL: always */
+    const char *reduced_at[MI_MAX_AXES];
+};
+
+bool mi_nest_is_reduction(const struct mi_node *node);
+/* Whether a value has the nest's full space, reduced axes and all. */
+bool mi_nest_is_full(const struct mi_nest *s, const mi_value *value);
+
+/* ---- nest_places.c: loops over the kept places, and coordinates ---- */
+
+/* A text for the tile's variable: an element of its array by columns. */
+const char *mi_nest_slot(struct mi_nest *s, const char *name);
+const char *mi_nest_and_also(struct mi_nest *s, const char *condition, const char *more);
+/* Declares the coordinates of axes that do (or do not) involve the last physical dimension. */
+void mi_nest_coordinates(struct mi_nest *s, bool of_last);
+/* Opens the loop over the places of a tile. */
+size_t mi_nest_open_places(struct mi_nest *s);
+/* The coordinates of a value of the kept shape or the full space. */
+void mi_nest_value_at(struct mi_nest *s, const mi_value *value, struct mi_coordinate *at);
+
+/* ---- nest_fold.c: reductions ---- */
+
+/* Runs every level of reductions and binds their results. */
+void mi_nest_fold_levels(struct mi_nest *s);
+/* Loops over all reduced places in the lanes of the work-group, each the coordinates of one. */
+size_t mi_nest_open_lanes(struct mi_nest *s);
+void mi_nest_close_reduced(struct mi_nest *s, int leave, const size_t *scopes);
+
+/* ---- nest_store.c ---- */
+
+void mi_nest_store_kept(struct mi_nest *s);
+void mi_nest_store_full(struct mi_nest *s);
+
+#endif

@@ -1,0 +1,312 @@
+/* Nests: reductions, level by level; by columns or by rows (nest.c). */
+#include "engines/nest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Reductions ---- */
+
+struct state {
+    const char *name[2];
+    int count;
+};
+
+static const struct mi_reduce_rule sum_rule = {
+    .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;", .merge = "s0 += t0;", .finish = {"s0"}};
+
+static const struct mi_reduce_rule *rule_of(const struct mi_node *node)
+{
+    return node->op->kind == MI_CONTRACT ? &sum_rule : node->op->reduce;
+}
+
+/* Replaces the names of a reduce rule's statement. */
+static const char *statement(struct mi_nest *s, const char *text, const struct state *own, const char *at, const char *other,
+                             const char *x, const char *r, const char *count)
+{
+    struct mi_text out = {0};
+    for (const char *c = text; *c;) {
+        size_t length = strspn(c, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.");
+        if (length == 0) {
+            mi_text_append(&out, c++, 1);
+            continue;
+        }
+        char word[32];
+        snprintf(word, sizeof word, "%.*s", (int)length, c);
+        int which = word[1] == '1';
+        bool two = strlen(word) == 2 && (word[1] == '0' || word[1] == '1');
+        if (two && word[0] == 's')
+            mi_text_add(&out, "%s%s", own->name[which], at);
+        else if (two && word[0] == 't')
+            mi_text_add(&out, "%s%s", own->name[which], other ? other : "");
+        else if (strcmp(word, "x") == 0 && x)
+            mi_text_add(&out, "%s", x);
+        else if (strcmp(word, "r") == 0 && r)
+            mi_text_add(&out, "(%s)", r);
+        else if (strcmp(word, "count") == 0)
+            mi_text_add(&out, "(%s)", count);
+        else
+            mi_text_append(&out, c, length);
+        c += length;
+    }
+    const char *result = mi_arena_strdup(s->e->arena, mi_text_get(&out));
+    mi_text_destroy(&out);
+    return result ? result : "";
+}
+
+static const char *reduced_count(struct mi_nest *s)
+{
+    const char *text = "1";
+    for (int i = 0; i < s->reductions; i++)
+        text = mi_arena_format(s->e->arena, "%s*%s", text, mi_dim_text(s->e->arena, s->reduced[i]));
+    return text;
+}
+
+/* The row-major index among the reduced. */
+static const char *reduced_index(struct mi_nest *s)
+{
+    const char *text = "0";
+    for (int i = 0; i < s->reductions; i++)
+        text = mi_arena_format(s->e->arena, "(%s)*%s + %s", text, mi_dim_text(s->e->arena, s->reduced[i]), s->reduced_at[i]);
+    return text;
+}
+
+static const char *state_type(const struct mi_node *node, int i)
+{
+    const char *type = rule_of(node)->state[i];
+    return type && strcmp(type, "T") == 0 ? mi_types[node->in[0]->type].c : type;
+}
+
+static struct state declare_state(struct mi_nest *s, const struct mi_node *node)
+{
+    struct state state = {{0}, 0};
+    struct mi_emitter *e = s->e;
+    int id = e->names++;
+    for (int i = 0; i < 2 && state_type(node, i); i++) {
+        state.name[i] = mi_arena_format(e->arena, "s%d_%d", id, i);
+        mi_line(e, "%s %s[%d];", state_type(node, i), state.name[i], s->v);
+        state.count++;
+    }
+    size_t scope = mi_scope_open(e, "for (int v = 0; v < %d; v++) ", s->v);
+    mi_line(e, "%s", statement(s, rule_of(node)->init, &state, "[v]", NULL, NULL, NULL, reduced_count(s)));
+    mi_scope_close(e, scope);
+    return state;
+}
+
+/* x, the element that a reduction folds in, at the open loops' coordinates. */
+static const char *element(struct mi_nest *s, const struct mi_node *node)
+{
+    struct mi_emitter *e = s->e;
+    if (node->op->kind == MI_REDUCE) {
+        struct mi_coordinate at[MI_MAX_RANK];
+        mi_nest_value_at(s, node->in[0], at);
+        return mi_emit_value(e, node->in[0], at, NULL);
+    }
+    const char *axis[MI_MAX_AXES] = {0}, *guard;
+    struct mi_coordinate at[MI_MAX_RANK];
+    mi_emit_axes(e, &s->contraction, s->at, axis);
+    for (int i = 0; i < s->contraction.out_axes; i++)
+        axis[i] = axis[i] ? axis[i] : "0";
+    for (int i = 0; i < s->reductions; i++)
+        axis[s->contraction.out_axes + i] = s->reduced_at[i];
+    mi_emit_operand(e, &s->contraction, &s->contraction.a, axis, at, &guard);
+    const char *a = mi_emit_value(e, s->contraction.a.value, at, guard);
+    mi_emit_operand(e, &s->contraction, &s->contraction.b, axis, at, &guard);
+    const char *b = mi_emit_value(e, s->contraction.b.value, at, guard);
+    return mi_arena_format(e->arena, "%s*%s", a, b);
+}
+
+static void fold_step(struct mi_nest *s, struct mi_node **nodes, const struct state *states, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const char *x = element(s, nodes[i]);
+        mi_line(s->e, "%s", statement(s, rule_of(nodes[i])->step, &states[i], "[v]", NULL, x, reduced_index(s), "1"));
+    }
+}
+
+/* Opens loops over the reduced axes but the last `leave`. */
+static void open_reduced(struct mi_nest *s, int leave, size_t *scopes)
+{
+    for (int i = 0; i < s->reductions - leave; i++) {
+        s->reduced_at[i] = mi_arena_format(s->e->arena, "r%d", i);
+        scopes[i] = mi_scope_open(s->e, "for (IDX r%d = 0; r%d < %s; r%d++) ", i, i, mi_dim_text(s->e->arena, s->reduced[i]), i);
+    }
+}
+
+void mi_nest_close_reduced(struct mi_nest *s, int leave, const size_t *scopes)
+{
+    for (int i = s->reductions - leave - 1; i >= 0; i--)
+        mi_scope_close(s->e, scopes[i]);
+}
+
+static void fold_columns(struct mi_nest *s, struct mi_node **nodes, const struct state *states, int count)
+{
+    size_t scopes[MI_MAX_AXES];
+    open_reduced(s, 0, scopes);
+    size_t places = mi_nest_open_places(s);
+    fold_step(s, nodes, states, count);
+    mi_scope_close(s->e, places);
+    mi_nest_close_reduced(s, 0, scopes);
+}
+
+/* Loops over all reduced places in the lanes of the work-group, each the coordinates of one. */
+size_t mi_nest_open_lanes(struct mi_nest *s)
+{
+    struct mi_emitter *e = s->e;
+    size_t scope = mi_scope_open(e, "for (IDX r = lane; r < %s; r += %d) ", reduced_count(s), s->lanes);
+    const char *rest = "r";
+    for (int i = s->reductions - 1; i >= 0; i--) {
+        const char *size = mi_dim_text(e->arena, s->reduced[i]);
+        s->reduced_at[i] = mi_arena_format(e->arena, "r%d", i);
+        if (i == 0)
+            mi_line(e, "const IDX r0 = %s;", rest);
+        else
+            mi_line(e, "const IDX r%d = %s %% %s, w%d = %s / %s;", i, rest, size, i, rest, size);
+        rest = mi_arena_format(e->arena, "w%d", i);
+    }
+    return scope;
+}
+
+static void fold_rows(struct mi_nest *s, struct mi_node **nodes, const struct state *states, int count)
+{
+    struct mi_emitter *e = s->e;
+    if (s->lanes > 1) {
+        size_t scope = mi_nest_open_lanes(s), places = mi_nest_open_places(s);
+        fold_step(s, nodes, states, count);
+        mi_scope_close(e, places);
+        mi_scope_close(e, scope);
+        return;
+    }
+    size_t scopes[MI_MAX_AXES];
+    int last = s->reductions - 1;
+    open_reduced(s, 1, scopes);
+    s->reduced_at[last] = mi_arena_format(e->arena, "r%d", last);
+    const char *size = mi_dim_text(e->arena, s->reduced[last]);
+    mi_line(e, "IDX c = 0;");
+    for (int tail = 0; tail < 2; tail++) {
+        size_t outer = 0, inner;
+        if (tail == 0 && s->v == 1)
+            continue;
+        size_t places = mi_nest_open_places(s);
+        if (tail == 0) {
+            outer = mi_scope_open(e, "for (; c + %d <= %s; c += %d) ", s->v, size, s->v);
+            inner = mi_scope_open(e, "for (int v = 0; v < %d; v++) ", s->v);
+            mi_line(e, "const IDX r%d = c + v;", last);
+        } else if (s->v == 1)
+            inner = mi_scope_open(e, "for (IDX r%d = 0; r%d < %s; r%d++) ", last, last, size, last);
+        else {
+            inner = mi_scope_open(e, "for (int v = 0; c < %s; c++, v++) ", size);
+            mi_line(e, "const IDX r%d = c;", last);
+        }
+        fold_step(s, nodes, states, count);
+        mi_scope_close(e, inner);
+        if (tail == 0)
+            mi_scope_close(e, outer);
+        mi_scope_close(e, places);
+    }
+    mi_nest_close_reduced(s, 1, scopes);
+}
+
+/* Merges the partial results of a tile by rows into place 0 of every lane. */
+static void merge_rows(struct mi_nest *s, const struct mi_node *node, const struct state *state)
+{
+    struct mi_emitter *e = s->e;
+    const struct mi_reduce_rule *rule = rule_of(node);
+    if (s->v > 1) {
+        size_t scope = mi_scope_open(e, "for (int v = 1; v < %d; v++) ", s->v);
+        mi_line(e, "%s", statement(s, rule->merge, state, "[0]", "[v]", NULL, NULL, "1"));
+        mi_scope_close(e, scope);
+    }
+    if (s->lanes == 1)
+        return;
+    struct state shared = {{0}, state->count};
+    for (int i = 0; i < state->count; i++) {
+        shared.name[i] = mi_arena_format(e->arena, "l%s", state->name[i]);
+        mi_line(e, "__local %s %s[%d];", state_type(node, i), shared.name[i], s->lanes);
+        mi_line(e, "%s[lane] = %s[0];", shared.name[i], state->name[i]);
+    }
+    mi_line(e, "barrier(CLK_LOCAL_MEM_FENCE);");
+    size_t scope = mi_scope_open(e, "for (int half_ = %d; half_ > 0; half_ /= 2) ", s->lanes / 2);
+    size_t inner = mi_scope_open(e, "if (lane < half_) ");
+    mi_line(e, "%s", statement(s, rule->merge, &shared, "[lane]", "[lane + half_]", NULL, NULL, "1"));
+    mi_scope_close(e, inner);
+    mi_line(e, "barrier(CLK_LOCAL_MEM_FENCE);");
+    mi_scope_close(e, scope);
+    for (int i = 0; i < state->count; i++)
+        mi_line(e, "%s[0] = %s[0];", state->name[i], shared.name[i]);
+}
+
+static void finish_reduction(struct mi_nest *s, const struct mi_node *node, const struct state *state)
+{
+    struct mi_emitter *e = s->e;
+    if (s->by_rows)
+        merge_rows(s, node, state);
+    for (int o = 0; o < node->outputs; o++) {
+        if (!rule_of(node)->finish[o])
+            continue;
+        const char *name = mi_arena_format(e->arena, "f%d", e->names++), *type = mi_types[node->out[o]->type].c;
+        const char *own = s->by_rows ? "[0]" : "[v]";
+        const char *text = statement(s, rule_of(node)->finish[o], state, own, NULL, NULL, NULL, reduced_count(s));
+        if (s->arrays) {
+            mi_line(e, "%s %s[%d];", type, name, s->v);
+            mi_line(e, "for (int v = 0; v < %d; v++) %s[v] = %s;", s->v, name, text);
+        } else
+            mi_line(e, "const %s %s = %s;", type, name, text);
+        mi_bind(e, node->out[o], mi_nest_slot(s, name));
+    }
+}
+
+/* ---- Levels ---- */
+
+/* The level of what a value is made of: that of the member it comes from, looked for through virtual nodes. */
+static int reach_level(const struct mi_nest *s, const mi_value *value, const int *level, int depth)
+{
+    if (!value || depth > 16)
+        return 0;
+    for (int m = 0; m < s->kernel->count; m++)
+        if (s->kernel->nodes[m] == value->node)
+            return level[m];
+    if (s->e->tensors[value->id].stored || value->node->op->kind == MI_SOURCE)
+        return 0;
+    int highest = 0;
+    for (int i = 0; i < value->node->inputs; i++) {
+        int below = reach_level(s, value->node->in[i], level, depth + 1);
+        highest = below > highest ? below : highest;
+    }
+    return highest;
+}
+
+void mi_nest_fold_levels(struct mi_nest *s)
+{
+    struct mi_arena *arena = s->e->arena;
+    size_t count = (size_t)s->kernel->count;
+    int *level = mi_arena_new(arena, count, sizeof *level), levels = 0;
+    struct mi_node **nodes = mi_arena_new(arena, count, sizeof *nodes);
+    struct state *states = mi_arena_new(arena, count, sizeof *states);
+    if (!level || !nodes || !states)
+        return;
+    for (int m = 0; m < s->kernel->count; m++) {
+        const struct mi_node *node = s->kernel->nodes[m];
+        level[m] = mi_nest_is_reduction(node);
+        for (int i = 0; i < node->inputs; i++) {
+            int through = reach_level(s, node->in[i], level, 0) + mi_nest_is_reduction(node);
+            level[m] = through > level[m] ? through : level[m];
+        }
+        levels = level[m] > levels ? level[m] : levels;
+    }
+    for (int l = 1; l <= levels; l++) {
+        int many = 0;
+        for (int m = 0; m < s->kernel->count; m++)
+            if (level[m] == l && mi_nest_is_reduction(s->kernel->nodes[m]))
+                nodes[many++] = s->kernel->nodes[m];
+        for (int i = 0; i < many; i++)
+            states[i] = declare_state(s, nodes[i]);
+        if (s->by_rows) {
+            size_t scope = mi_scope_open(s->e, "%s", "");
+            fold_rows(s, nodes, states, many);
+            mi_scope_close(s->e, scope);
+        } else
+            fold_columns(s, nodes, states, many);
+        for (int i = 0; i < many; i++)
+            finish_reduction(s, nodes[i], &states[i]);
+    }
+}

@@ -1,0 +1,111 @@
+/* Nests: the loops over a tile's places, and what coordinates values have there. */
+#include "engines/nest.h"
+
+/* A text for the tile's variable: an element of its array by columns. */
+const char *mi_nest_slot(struct mi_nest *s, const char *name)
+{
+    return s->arrays ? mi_arena_format(s->e->arena, "%s[v]", name) : name;
+}
+
+const char *mi_nest_and_also(struct mi_nest *s, const char *condition, const char *more)
+{
+    return condition ? mi_arena_format(s->e->arena, "%s && %s", condition, more) : more;
+}
+
+/* Declares the coordinate of one kept axis from its physical parts, kept inside the tensor. */
+static void coordinate(struct mi_nest *s, int axis, const char *outer, const char *inner)
+{
+    struct mi_emitter *e = s->e;
+    int block = s->layout.block[axis];
+    const char *at = outer;
+    if (block > 1)
+        at = mi_arena_format(e->arena, "%s*%d + %s", outer, block, inner);
+    else if (s->layout.low[axis])
+        at = mi_arena_format(e->arena, "%s - %d", outer, s->layout.low[axis]);
+    struct mi_coordinate made = {.at = at};
+    const char *name = mi_arena_format(e->arena, "k%d", axis);
+    if (!mi_layout_extends(&s->layout, &s->kept, axis)) {
+        mi_line(e, "const IDX %s = %s;", name, at);
+        made = (struct mi_coordinate){name, block > 1 ? outer : NULL, block > 1 ? inner : NULL, block};
+    } else {
+        const char *size = mi_dim_text(e->arena, s->kept.dim[axis]);
+        mi_line(e, "const IDX e%d = %s, %s = clamp(e%d, (IDX)0, (IDX)(%s - 1));", axis, at, name, axis, size);
+        mi_line(e, "const bool b%d = e%d == %s;", axis, axis, name);
+        s->real = mi_nest_and_also(s, s->real, mi_arena_format(e->arena, "b%d", axis));
+        made.at = name;
+    }
+    s->at[axis] = made;
+}
+
+/* Declares the coordinates of axes that do (or do not) involve the last physical dimension. */
+void mi_nest_coordinates(struct mi_nest *s, bool of_last)
+{
+    int last = s->dims - 1, last_axis = s->physical[last].axis;
+    for (int d = 0; d < s->dims; d++) {
+        int axis = s->physical[d].axis;
+        if (s->physical[d].inner || axis < 0 || (axis == last_axis) != of_last)
+            continue;
+        const char *outer = mi_arena_format(s->e->arena, "m%d", d), *inner = NULL;
+        for (int k = d + 1; k < s->dims; k++)
+            if (s->physical[k].inner && s->physical[k].axis == axis)
+                inner = mi_arena_format(s->e->arena, "m%d", k);
+        coordinate(s, axis, outer, inner);
+    }
+}
+
+/* Opens the loop over the places of a tile. */
+size_t mi_nest_open_places(struct mi_nest *s)
+{
+    struct mi_emitter *e = s->e;
+    int last = s->dims - 1;
+    size_t scope;
+    if (s->by_rows || s->v == 1) {
+        scope = mi_scope_open(e, "%s", "");
+        mi_line(e, "const int v = 0;");
+    } else
+        scope = mi_scope_open(e, "for (int v = 0; v < places; v++) ");
+    mi_line(e, "const IDX m%d = first + v;", last);
+    s->real = NULL;
+    mi_nest_coordinates(s, true);
+    for (int axis = 0; axis < s->kept.rank; axis++)
+        if (axis != s->physical[last].axis && mi_layout_extends(&s->layout, &s->kept, axis))
+            s->real = mi_nest_and_also(s, s->real, mi_arena_format(e->arena, "b%d", axis));
+    return scope;
+}
+
+/* The coordinates of a value of the kept shape or the full space, axes of size 1 left out or put in as it has them. */
+void mi_nest_value_at(struct mi_nest *s, const mi_value *value, struct mi_coordinate *at)
+{
+    const struct mi_shape *shape = &value->shape;
+    struct mi_coordinate all[MI_MAX_RANK];
+    struct mi_shape space = s->kept;
+    int rank = s->kept.rank, next = 0;
+    bool full = mi_nest_is_full(s, value);
+    for (int i = 0; i < rank; i++)
+        all[i] = s->at[i];
+    if (full) {
+        space = s->kernel->space;
+        rank = space.rank;
+        for (int i = 0; i < s->kept.rank; i++)
+            all[s->kept_axis[i]] = s->at[i];
+        for (int i = 0; i < s->reductions; i++)
+            all[s->reduced_axis[i]] = (struct mi_coordinate){.at = s->reduced_at[i]};
+    }
+    if (s->e->groups) {
+        for (int i = 0; i < s->e->groups; i++)
+            at[i] = s->at[i];
+        return;
+    }
+    bool same_rank = shape->rank == rank;
+    for (int i = 0; i < shape->rank; i++) {
+        at[i] = same_rank ? all[i] : (struct mi_coordinate){.at = "0"};
+        if (same_rank)
+            continue;
+        if (mi_dim_is(shape->dim[i], 1))
+            continue;
+        while (next < rank && mi_dim_is(space.dim[next], 1))
+            next++;
+        if (next < rank)
+            at[i] = all[next++];
+    }
+}

@@ -1,0 +1,127 @@
+/* Nests: stores, and what lies around a tensor in its layout. */
+#include "engines/nest.h"
+
+#include <string.h>
+
+/* Whether the loops run past the tensor along a dimension of the value: the coordinate is then named k..., the place it was
+ * moved from e..., and b... says whether they are the same. */
+static bool runs_past(const struct mi_nest *s, const mi_value *value, int i)
+{
+    if (!mi_nest_is_full(s, value))
+        return mi_layout_extends(&s->layout, &s->kept, i);
+    for (int a = 0; a < s->kept.rank; a++)
+        if (s->kept_axis[a] == i)
+            return mi_layout_extends(&s->layout, &s->kept, a);
+    return mi_layout_extends(&s->full, &value->shape, i);
+}
+
+/* A value is stored where the loops are, not where coordinates were moved to: with the fill where its own layout has a place
+ * outside the tensor, and not at all where it has none. */
+static void store(struct mi_nest *s, mi_value *value, const char *real)
+{
+    struct mi_emitter *e = s->e;
+    struct mi_coordinate at[MI_MAX_RANK], place[MI_MAX_RANK];
+    const struct mi_layout *layout = &e->tensors[value->id].layout;
+    const char *inside = NULL, *fill = NULL;
+    mi_nest_value_at(s, value, at);
+    const char *text = mi_emit_value(e, value, at, NULL);
+    memcpy(place, at, sizeof place);
+    int rank = mi_nest_is_full(s, value) ? s->kernel->space.rank : s->kept.rank;
+    if (e->groups || value->shape.rank != rank)
+        inside = real;
+    for (int i = 0; i < value->shape.rank && inside != real && real; i++) {
+        if (at[i].at[0] != 'k' || !runs_past(s, value, i))
+            continue;
+        const char *same = mi_arena_format(e->arena, "b%s", at[i].at + 1), *from = mi_arena_format(e->arena, "e%s", at[i].at + 1);
+        if (!mi_layout_extends(layout, &value->shape, i)) {
+            inside = mi_nest_and_also(s, inside, same);
+            continue;
+        }
+        struct mi_dim end = {value->shape.dim[i].a, value->shape.dim[i].b + layout->high[i]};
+        if (layout->block[i] == 1)
+            inside = mi_nest_and_also(s, inside, mi_arena_format(e->arena, "%s >= -%d && %s < %s", from, layout->low[i], from,
+                                                                 mi_dim_text(e->arena, end)));
+        fill = mi_nest_and_also(s, fill, same);
+        place[i] = (struct mi_coordinate){.at = from};
+    }
+    size_t scope = inside ? mi_scope_open(e, "if (%s) ", inside) : 0;
+    mi_emit_store(e, value, place, text, fill);
+    if (inside)
+        mi_scope_close(e, scope);
+}
+
+void mi_nest_store_kept(struct mi_nest *s)
+{
+    bool any = false;
+    for (int i = 0; i < s->kernel->outs; i++)
+        any = any || !mi_nest_is_full(s, s->kernel->out[i]);
+    if (!any)
+        return;
+    size_t lane = 0, places;
+    if (s->lanes > 1)
+        lane = mi_scope_open(s->e, "if (lane == 0) ");
+    places = mi_nest_open_places(s);
+    for (int i = 0; i < s->kernel->outs; i++)
+        if (!mi_nest_is_full(s, s->kernel->out[i]))
+            store(s, s->kernel->out[i], s->real);
+    mi_scope_close(s->e, places);
+    if (s->lanes > 1)
+        mi_scope_close(s->e, lane);
+}
+
+/* Loops over the reduced axes for storing, over the padding too where the layout has some there. */
+static const char *open_stored(struct mi_nest *s, size_t *scopes)
+{
+    struct mi_emitter *e = s->e;
+    const char *real = NULL;
+    for (int i = 0; i < s->reductions; i++) {
+        int axis = s->reduced_axis[i];
+        struct mi_dim extent = s->reduced[i];
+        s->reduced_at[i] = mi_arena_format(e->arena, "k%d_r", i);
+        if (!mi_layout_extends(&s->full, &s->kernel->space, axis)) {
+            scopes[i] = mi_scope_open(e, "for (IDX k%d_r = 0; k%d_r < %s; k%d_r++) ", i, i, mi_dim_text(e->arena, extent), i);
+            continue;
+        }
+        int block = s->full.block[axis], low = s->full.low[axis];
+        struct mi_dim end = {extent.a, extent.b + s->full.high[axis]};
+        if (block > 1)
+            end = mi_fixed((extent.b + block - 1) / block * block);
+        scopes[i] = mi_scope_open(e, "for (IDX e%d_r = -%d; e%d_r < %s; e%d_r++) ", i, low, i, mi_dim_text(e->arena, end), i);
+        mi_line(e, "const IDX k%d_r = clamp(e%d_r, (IDX)0, (IDX)(%s - 1));", i, i, mi_dim_text(e->arena, extent));
+        mi_line(e, "const bool b%d_r = e%d_r == k%d_r;", i, i, i);
+        real = mi_nest_and_also(s, real, mi_arena_format(e->arena, "b%d_r", i));
+    }
+    return real;
+}
+
+void mi_nest_store_full(struct mi_nest *s)
+{
+    size_t scopes[MI_MAX_AXES], lanes = 0, places;
+    bool any = false, extends = false;
+    for (int i = 0; i < s->kernel->outs; i++)
+        any = any || mi_nest_is_full(s, s->kernel->out[i]);
+    if (!any)
+        return;
+    for (int i = 0; i < s->reductions; i++)
+        extends = extends || mi_layout_extends(&s->full, &s->kernel->space, s->reduced_axis[i]);
+    bool shared = s->lanes > 1 && !extends;
+    const char *real = NULL;
+    if (shared)
+        lanes = mi_nest_open_lanes(s);
+    else {
+        if (s->lanes > 1)
+            lanes = mi_scope_open(s->e, "if (lane == 0) ");
+        real = open_stored(s, scopes);
+    }
+    places = mi_nest_open_places(s);
+    if (s->real)
+        real = mi_nest_and_also(s, real, s->real);
+    for (int i = 0; i < s->kernel->outs; i++)
+        if (mi_nest_is_full(s, s->kernel->out[i]))
+            store(s, s->kernel->out[i], real);
+    mi_scope_close(s->e, places);
+    if (!shared)
+        mi_nest_close_reduced(s, 0, scopes);
+    if (s->lanes > 1)
+        mi_scope_close(s->e, lanes);
+}

@@ -1,0 +1,99 @@
+/* README.md names everything that there is: layers, activations, operators of ONNX, losses, initializers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "nn/layer.h"
+#include "nn/loss.h"
+#include "ops/ops.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+/* Whether the word stands in the text, and not as a part of another. */
+static bool names(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
+        if ((at == text || !is_word(at[-1])) && !is_word(at[length]))
+            return true;
+    return false;
+}
+
+static int read_readme(void **state)
+{
+    struct mi_error error = {0};
+    unsigned char *bytes;
+    size_t size;
+    if (mi_file_read(&error, MICA_SOURCE_DIR "/README.md", 1 << 20, &bytes, &size))
+        return 1;
+    *state = bytes;
+    return 0;
+}
+
+static int free_readme(void **state)
+{
+    free(*state);
+    return 0;
+}
+
+static void test_layers(void **state)
+{
+    for (const struct mi_layer_type *const *type = mi_layer_types; *type; type++)
+        if (!names(*state, (*type)->type))
+            fail_msg("README.md does not name the layer %s", (*type)->type);
+}
+
+static void test_activations(void **state)
+{
+    struct mi_arena arena = {0};
+    const char *all[64];
+    mi_activation_names(&arena, all, MI_COUNT(all));
+    for (size_t i = 0; all[i]; i++)
+        if (!names(*state, all[i]))
+            fail_msg("README.md does not name the activation %s", all[i]);
+    mi_arena_destroy(&arena);
+}
+
+static void test_operators(void **state)
+{
+    /* Parts of others, which nobody asks for by name. */
+    static const char own[] =
+        "DivideByCount Index ReduceArgMax ReduceArgMaxLast EqualShare ConvProduct ConvDataGrad ConvWeightGrad Window Unwindow "
+        "SelectInWindow Unpool SelectInPool DivideByWindow SliceGrad GatherGrad RandomDrop ReduceVariance ReduceSumMean "
+        "InverseRoot ScaleShift MovingAverage NormalizationGrad PickLabel CheckLabel CountLabel MaskLabel CrossEntropyGrad "
+        "LogProbability CategoricalGrad ProbabilityGrad Input Constant Variable Assign Derivative";
+    for (const struct mi_op *const *op = mi_ops; *op; op++)
+        if (!names(own, (*op)->name) && !names(*state, (*op)->name))
+            fail_msg("README.md does not name the operator %s", (*op)->name);
+}
+
+static void test_losses_and_initializers(void **state)
+{
+    for (const char *const *name = mi_loss_names; *name; name++)
+        if (!names(*state, *name))
+            fail_msg("README.md does not name the loss %s", *name);
+    for (const char *const *name = mi_initializer_names; *name; name++)
+        if (!names(*state, *name))
+            fail_msg("README.md does not name the initializer %s", *name);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_operators),
+        cmocka_unit_test(test_losses_and_initializers),
+    };
+    return cmocka_run_group_tests_name("tables", tests, read_readme, free_readme);
+}
