@@ -47,6 +47,7 @@ typedef struct mica_absent_gpu {
 typedef struct mica_limits {
     uint64_t local_memory_bytes, work_group, allocation_bytes;
     bool no_fp16, no_fp64;
+    bool gpu_kernels; /* run a CPU device with the kernels of a GPU: one small item a lane, work-groups, local memory */
 } mica_limits;
 
 typedef struct mica_device_desc {

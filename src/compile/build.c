@@ -35,6 +35,22 @@ mica_status mi_action_place(struct mica_plan *plan, struct mi_action *action)
     return MICA_OK;
 }
 
+/* A driver may allow this kernel smaller groups than the device in general. */
+static mica_status set_grid(struct mica_plan *plan, struct mi_action *action, size_t largest)
+{
+    struct mi_grid grid = action->code->grid;
+    size_t group = 1;
+    if (!grid.fixed && grid.dims == 1 && grid.local[0] > largest)
+        grid.local[0] = largest;
+    for (unsigned d = 0; d < grid.dims; d++)
+        group *= grid.local[d];
+    if (group > largest)
+        return mi_fail(&plan->error, MICA_UNSUPPORTED, "kernel %s: a work-group of %zu, the device allows %zu",
+                       action->code->name, group, largest);
+    mi_launch_grid(&action->launch, grid.dims, grid.global, grid.local);
+    return MICA_OK;
+}
+
 static mica_status action_add(struct mica_plan *plan, int kernel, const struct mi_code *code)
 {
     struct mi_action *action = &plan->actions[plan->action_count];
@@ -47,13 +63,7 @@ static mica_status action_add(struct mica_plan *plan, int kernel, const struct m
         MI_TRY(from_device(plan, mi_program_get(plan->device, code->name, code->source, &program)));
         MI_TRY(from_device(plan, mi_launch_create(plan->device, program, code->name, &action->launch, &largest)));
         plan->action_count++;
-        size_t group = 1;
-        for (unsigned d = 0; d < code->grid.dims; d++)
-            group *= code->grid.local[d];
-        if (group > largest)
-            return mi_fail(&plan->error, MICA_UNSUPPORTED, "kernel %s: a work-group of %zu, the device allows %zu", code->name,
-                           group, largest);
-        mi_launch_grid(&action->launch, code->grid.dims, code->grid.global, code->grid.local);
+        MI_TRY(set_grid(plan, action, largest));
         MI_TRY(from_device(plan, mi_launch_arg(plan->device, &action->launch, 0, sizeof plan->step_block.mem,
                                                &plan->step_block.mem)));
     } else

@@ -17,9 +17,10 @@ static const struct mi_engine *cheapest(const struct mica_plan *plan, const stru
     for (const struct mi_engine *const *engine = mi_engines; *engine; engine++) {
         if (!is_allowed(plan, *engine) || !(*engine)->supports(problem))
             continue;
+        if (plan->desc.engine)
+            return *engine; /* asked for, at whatever cost; the reference, which does everything, is the last */
         double own = (*engine)->cost(problem);
-        bool asked = plan->desc.engine && *engine != &mi_engine_nest;
-        if (asked || own < cost) {
+        if (own < cost) {
             best = *engine;
             cost = own;
         }

@@ -73,7 +73,8 @@ static mica_status list_intervals(struct mica_plan *plan, struct interval *inter
             continue;
         of_value[v] = (int)*count;
         bool outside = value->node->op == &mi_op_input || value->name;
-        interval[(*count)++] = (struct interval){outside ? 0 : end, outside ? end : -1, mi_value_bytes(plan, value), &plan->homes[v]};
+        interval[(*count)++] =
+            (struct interval){outside ? 0 : end, outside ? end : -1, mi_value_bytes(plan, value), &plan->homes[v]};
     }
     for (int at = 0; at < end; at++) {
         const struct mi_kernel *kernel = &plan->kernels.list[plan->order[at]];
@@ -170,7 +171,8 @@ static mica_status pack(struct mica_plan *plan, struct interval *interval, size_
         if (wanted->bytes > most) {
             status = mi_fail(&plan->error, MICA_DEVICE_MEMORY,
                              "a tensor of the plan takes %llu bytes, the device allocates at most %llu at once: "
-                             "choose a smaller batch", (unsigned long long)wanted->bytes, (unsigned long long)most);
+                             "choose a smaller batch",
+                             (unsigned long long)wanted->bytes, (unsigned long long)most);
             break;
         }
         int block = 0;
@@ -206,7 +208,8 @@ static mica_status allocate(struct mica_plan *plan)
     for (size_t b = 0; b < plan->block_count; b++)
         if (plan->block_bytes[b])
             MI_TRY(mi_error_report(&plan->error, mi_buffer_create(plan->device, plan->block_bytes[b], &plan->blocks[b])
-                                                     ? &plan->device->error : &(struct mi_error){0}));
+                                                     ? &plan->device->error
+                                                     : &(struct mi_error){0}));
     if (!plan->device->debug)
         return MICA_OK;
     plan->own = mi_arena_new(&plan->arena, plan->graph->value_count, sizeof *plan->own);

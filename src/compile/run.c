@@ -119,6 +119,7 @@ void mica_plan_destroy(mica_plan *plan)
         mi_buffer_destroy(plan->device, &plan->bound[v].buffer);
     mi_buffer_destroy(plan->device, &plan->step_block);
     mi_graph_destroy(plan->graph);
+    free(plan->kernels.list);
     mi_arena_destroy(&plan->arena);
     free(plan);
 }

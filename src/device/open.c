@@ -43,6 +43,8 @@ static bool parse_item(const char *item, size_t size, mica_limits *limits)
     const char *equals = memchr(item, '=', size), *end = item + size;
     if (same(item, size, "no_fp16"))
         return limits->no_fp16 = true;
+    if (same(item, size, "gpu_kernels"))
+        return limits->gpu_kernels = true;
     if (same(item, size, "no_fp64"))
         return limits->no_fp64 = true;
     if (!equals)
@@ -64,7 +66,7 @@ mica_status mi_limits_parse(const char *text, mica_limits *limits, struct mi_err
         if (size && !parse_item(text, size, limits))
             return mi_fail(error, MICA_INVALID_ARGUMENT,
                            "MICA_LIMITS has \"%.*s\", where it takes local=BYTES, "
-                           "group=ITEMS, allocation=BYTES, no_fp16 and no_fp64",
+                           "group=ITEMS, allocation=BYTES, no_fp16, no_fp64 and gpu_kernels",
                            (int)(size < 200 ? size : 200), text);
         text += size;
         text += *text == ',';
@@ -146,7 +148,7 @@ mica_status mi_device_start(mica_device *device, const mica_device_desc *desc)
         MI_TRY(mi_limits_parse(environment, &limits, &device->error));
     mi_limits_apply(&limits, &device->info);
     MI_TRY(refuse_unfit(device));
-    device->is_cpu = device->info.type == MICA_DEVICE_CPU;
+    device->is_cpu = device->info.type == MICA_DEVICE_CPU && !limits.gpu_kernels;
     device->vector_width = lanes_of(device);
     mi_quirks_decide(device);
     return make_context(device);

@@ -152,7 +152,7 @@ static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv,
             mi_emit_store(e, value, place, text, real);
     }
     const char *stores = mi_arena_strdup(e->arena, mi_text_get(&e->text));
-    mi_text_destroy(&e->text);
+    mi_emit_text_end(e, &e->text);
     e->text = before;
     return stores ? stores : "";
 }
@@ -209,7 +209,7 @@ static const char *emit_halo(struct mi_emitter *e, const struct mi_conv *conv)
         mi_scope_close(e, blocks);
     }
     const char *halo = mi_arena_strdup(e->arena, mi_text_get(&e->text));
-    mi_text_destroy(&e->text);
+    mi_emit_text_end(e, &e->text);
     e->text = before;
     return halo ? halo : "";
 }
@@ -252,12 +252,14 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     const char *with[2] = {emit_stores(e, &conv, &t), emit_halo(e, &conv)};
     mi_emit_template(e, body, (const char *const[]){"MICA_STORE", "MICA_HALO"}, with, 2);
     struct mi_code *code = mi_code_add(e, codes);
-    if (!code)
+    if (!code) {
+        mi_emit_text_end(e, &defines);
         return e->error->status;
-    code->grid = (struct mi_grid){3, {(size_t)(t.blocks / t.ob), (size_t)((conv.out[0] + t.rows - 1) / t.rows),
-                                      (size_t)problem->batch}, {1, 1, 1}};
+    }
+    code->grid = (struct mi_grid){.dims = 3, .global = {(size_t)(t.blocks / t.ob), (size_t)((conv.out[0] + t.rows - 1) / t.rows),
+                                      (size_t)problem->batch}, .local = {1, 1, 1}};
     mi_emit_finish(e, mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name), mi_text_get(&defines), code);
-    mi_text_destroy(&defines);
+    mi_emit_text_end(e, &defines);
     return e->error->status;
 }
 

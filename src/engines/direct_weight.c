@@ -118,15 +118,18 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     for (int o = 0; o < e->kernel->outs; o++)
         mi_emit_store(e, e->kernel->out[o], at, mi_emit_value(e, e->kernel->out[o], at, NULL), NULL);
     const char *with = mi_arena_strdup(e->arena, mi_text_get(&e->text));
+    with = with ? with : "";
     mi_text_clear(&e->text);
     mi_emit_template(e, body, (const char *const[]){"MICA_STORE"}, &with, 1);
     struct mi_code *code = mi_code_add(e, codes);
-    if (!code)
+    if (!code) {
+        mi_emit_text_end(e, &defines);
         return e->error->status;
+    }
     int64_t channels = t.xb > 1 ? (conv.c + t.xb - 1) / t.xb * t.xb : conv.c;
-    code->grid = (struct mi_grid){3, {(size_t)(t.blocks / t.ob), (size_t)(channels / t.ic), (size_t)conv.kernel[0]}, {1, 1, 1}};
+    code->grid = (struct mi_grid){.dims = 3, .global = {(size_t)(t.blocks / t.ob), (size_t)(channels / t.ic), (size_t)conv.kernel[0]}, .local = {1, 1, 1}};
     mi_emit_finish(e, mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name), mi_text_get(&defines), code);
-    mi_text_destroy(&defines);
+    mi_emit_text_end(e, &defines);
     return e->error->status;
 }
 

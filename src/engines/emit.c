@@ -5,9 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+void mi_emit_text_end(struct mi_emitter *e, struct mi_text *text)
+{
+    e->arena->failed = e->arena->failed || text->failed;
+    mi_text_destroy(text);
+}
+
 void mi_emitter_destroy(struct mi_emitter *e)
 {
-    mi_text_destroy(&e->text);
+    mi_emit_text_end(e, &e->text);
     free(e->memo);
     free(e->bound);
 }
@@ -310,8 +316,7 @@ static const char *substitute(struct mi_emitter *e, const struct mi_node *node, 
         c += length ? length : 1;
     }
     const char *result = mi_arena_strdup(e->arena, mi_text_get(&out));
-    e->arena->failed = e->arena->failed || out.failed;
-    mi_text_destroy(&out);
+    mi_emit_text_end(e, &out);
     return result ? result : "";
 }
 
@@ -456,7 +461,8 @@ const char *mi_emit_value(struct mi_emitter *e, const mi_value *value, const str
     else if (node->op->kind == MI_MOVE || node->op->kind == MI_INDEXED)
         name = emit_move(e, value, at, guard);
     else {
-        mi_fail(e->error, MICA_INTERNAL, "kernel uses %s \"%s\" before it is computed", node->op->name, node->name);
+        if (!e->arena->failed) /* then it may have been computed, but could not be remembered */
+            mi_fail(e->error, MICA_INTERNAL, "kernel uses %s \"%s\" before it is computed", node->op->name, node->name);
         return "0";
     }
     return memo_add(e, value, key, name);
@@ -593,13 +599,12 @@ void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue
         const char *type = argument->value ? mi_types[argument->value->type].stored : "float";
         mi_text_add(&out, "    __global %s%s *restrict p%d = q%d + o%d;\n", argument->written ? "" : "const ", type, i, i, i);
     }
+    mi_text_append(&out, mi_text_get(&e->locals), e->locals.size);
     mi_text_append(&out, mi_text_get(&e->text), e->text.size);
     mi_text_add(&out, "}\n");
     code->name = mi_arena_strdup(e->arena, name);
     code->source = mi_arena_strdup(e->arena, mi_text_get(&out));
     memcpy(code->argument, e->argument, sizeof code->argument);
     code->arguments = e->arguments;
-    if (out.failed || e->text.failed)
-        e->arena->failed = true;
-    mi_text_destroy(&out);
+    mi_emit_text_end(e, &out);
 }

@@ -24,6 +24,7 @@ struct mi_emitter {
     const struct mi_kernel *kernel;
     int64_t batch;
     struct mi_text text;             /* the body so far */
+    struct mi_text locals;           /* local arrays: they are declared in a kernel's outermost scope */
     int indent;
 
     struct mi_argument argument[MI_MAX_ARGUMENTS];
@@ -42,6 +43,8 @@ struct mi_emitter {
 };
 
 void mi_emitter_destroy(struct mi_emitter *e);
+/* Destroys a text of the emitter's; that it could not grow is the emitter's failure. */
+void mi_emit_text_end(struct mi_emitter *e, struct mi_text *text);
 
 /* Adds a line at the current indentation. */
 void mi_line(struct mi_emitter *e, const char *format, ...) MI_PRINTF(2, 3);

@@ -7,8 +7,8 @@
 enum { PACK_DEPTH = 64 };
 
 struct tile {
-    int vw, nv, mr;              /* lanes of a vector, vectors of a panel, rows of a tile */
-    int64_t chunk;               /* rows an item computes */
+    int vw, nv, mr; /* lanes of a vector, vectors of a panel, rows of a tile */
+    int64_t chunk;  /* rows an item computes */
     int64_t panels;
     bool packed;
 };
@@ -44,7 +44,8 @@ static struct tile choose_tile(const struct mi_problem *problem, const struct mi
     t.panels = (columns + width - 1) / width;
     t.packed = columns < width || !mi_dim_is(p->stride_b[MI_PRODUCT_N], 1);
     int64_t batch = mi_dim_at(p->extent[MI_PRODUCT_BATCH], problem->batch), items = t.panels * batch;
-    int64_t wanted = 8 * (int64_t)problem->device->info.compute_units, parts = items >= wanted ? 1 : (wanted + items - 1) / (items ? items : 1);
+    int64_t wanted = 8 * (int64_t)problem->device->info.compute_units,
+            parts = items >= wanted ? 1 : (wanted + items - 1) / (items ? items : 1);
     t.chunk = (rows + parts - 1) / parts;
     t.chunk = (t.chunk + t.mr - 1) / t.mr * t.mr;
     return t;
@@ -67,7 +68,9 @@ static void define_matrix(struct mi_emitter *e, const struct mi_product *p, cons
     define_dim(e, text, "A_BATCH", p->stride_a[MI_PRODUCT_BATCH]);
     define_dim(e, text, "A_M", p->stride_a[MI_PRODUCT_M]);
     define_dim(e, text, "A_K", p->stride_a[MI_PRODUCT_K]);
-    mi_text_add(text, "#define PANELS_IN_N %lld\n#define VW %d\n#define NV %d\n#define MR %d\n#define CHUNK %lld\n#define PACKED %d\n",
+    mi_text_add(text,
+                "#define PANELS_IN_N %lld\n#define VW %d\n#define NV %d\n#define MR %d\n#define CHUNK %lld\n#define "
+                "PACKED %d\n",
                 (long long)t->panels, t->vw, t->nv, t->mr, (long long)t->chunk, t->packed);
     mi_text_add(text, "#define VEC float%d\n#define VLOAD vload%d\n#define VSTORE vstore%d\n", t->vw, t->vw, t->vw);
     mi_text_add(text, "#define WIDTH %d\n#define DEPTH %d\n", t->vw * t->nv, PACK_DEPTH);
@@ -78,7 +81,8 @@ static mica_status emit_pack(struct mi_emitter *e, const struct mi_problem *prob
                              const struct tile *t, const char *defines, struct mi_codes *codes)
 {
     struct mi_text text = {0};
-    int64_t depth = mi_dim_at(p->extent[MI_PRODUCT_K], problem->batch), batch = mi_dim_at(p->extent[MI_PRODUCT_BATCH], problem->batch);
+    int64_t depth = mi_dim_at(p->extent[MI_PRODUCT_K], problem->batch),
+            batch = mi_dim_at(p->extent[MI_PRODUCT_BATCH], problem->batch);
     codes->scratch[codes->scratches++] = batch * t->panels * depth * t->nv * t->vw * (int64_t)sizeof(float);
     int b = mi_emit_argument(e, p->b->node->out[p->b->output], false), panels = mi_emit_scratch(e, 0, true);
     mi_text_add(&text, "%s#define MATRIX_B p%d\n#define PANELS p%d\n", defines, b, panels);
@@ -87,18 +91,21 @@ static mica_status emit_pack(struct mi_emitter *e, const struct mi_problem *prob
         return mi_fail(e->error, MICA_INTERNAL, "there is no kernel file \"gemm_pack.cl\"");
     mi_text_append(&e->text, body, strlen(body));
     struct mi_code *code = mi_code_add(e, codes);
-    if (!code)
+    if (!code) {
+        mi_emit_text_end(e, &text);
         return e->error->status;
-    code->grid = (struct mi_grid){3, {(size_t)t->panels, (size_t)((depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)batch}, {1, 1, 1}};
+    }
+    code->grid = (struct mi_grid){.dims = 3, .global = {(size_t)t->panels, (size_t)((depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)batch}, .local = {1, 1, 1}};
     mi_emit_finish(e, "mica_gemm_pack", mi_text_get(&text), code);
-    mi_text_destroy(&text);
+    mi_emit_text_end(e, &text);
     mi_text_clear(&e->text);
     e->arguments = 0;
     return MICA_OK;
 }
 
 /* The stores of one row: what depends on the row alone, and what each column needs. */
-static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, const struct mi_product *p, const char *with[2])
+static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, const struct mi_product *p,
+                        const char *with[2])
 {
     const struct mi_contraction *c = &problem->c;
     const char *axis[MI_MAX_AXES];
@@ -129,28 +136,38 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     mi_product_match(&problem->c, &p);
     struct tile t = choose_tile(problem, &p);
     define_matrix(e, &p, &t, &defines);
-    if (t.packed)
-        MI_TRY(emit_pack(e, problem, &p, &t, mi_text_get(&defines), codes));
-    mi_text_add(&text, "%s#define MATRIX_A p%d\n", mi_text_get(&defines), mi_emit_argument(e, p.a->node->out[p.a->output], false));
+    mica_status status = t.packed ? emit_pack(e, problem, &p, &t, mi_text_get(&defines), codes) : MICA_OK;
+    if (status != MICA_OK) {
+        mi_emit_text_end(e, &defines);
+        return status;
+    }
+    mi_text_add(&text, "%s#define MATRIX_A p%d\n", mi_text_get(&defines),
+                mi_emit_argument(e, p.a->node->out[p.a->output], false));
     if (t.packed)
         mi_text_add(&text, "#define PANELS p%d\n", mi_emit_scratch(e, 0, false));
     else
         mi_text_add(&text, "#define MATRIX_B p%d\n", mi_emit_argument(e, p.b->node->out[p.b->output], false));
     emit_stores(e, problem, &p, with);
     const char *body = mi_kernel_text("gemm.cl");
-    if (!body || !with[0] || !with[1])
+    if (!body)
         return mi_fail(e->error, MICA_INTERNAL, "there is no kernel file \"gemm.cl\"");
+    for (int i = 0; i < 2; i++)
+        with[i] = with[i] ? with[i] : "";
     mi_emit_template(e, body, (const char *const[]){"MICA_ROW", "MICA_STORE"}, with, 2);
-    int64_t rows = mi_dim_at(p.extent[MI_PRODUCT_M], problem->batch), batch = mi_dim_at(p.extent[MI_PRODUCT_BATCH], problem->batch);
+    int64_t rows = mi_dim_at(p.extent[MI_PRODUCT_M], problem->batch),
+            batch = mi_dim_at(p.extent[MI_PRODUCT_BATCH], problem->batch);
     struct mi_code *code = mi_code_add(e, codes);
-    if (!code)
+    if (!code) {
+        mi_emit_text_end(e, &defines);
+        mi_emit_text_end(e, &text);
         return e->error->status;
-    code->grid = (struct mi_grid){3, {(size_t)t.panels, (size_t)(t.chunk ? (rows + t.chunk - 1) / t.chunk : 0), (size_t)batch}, {1, 1, 1}};
+    }
+    code->grid = (struct mi_grid){.dims = 3, .global = {(size_t)t.panels, (size_t)(t.chunk ? (rows + t.chunk - 1) / t.chunk : 0), (size_t)batch}, .local = {1, 1, 1}};
     mi_emit_finish(e, mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name), mi_text_get(&text), code);
-    mi_text_destroy(&defines);
-    mi_text_destroy(&text);
+    mi_emit_text_end(e, &defines);
+    mi_emit_text_end(e, &text);
     return e->error->status;
 }
 
-const struct mi_engine mi_engine_gemm = {.name = "gemm", .supports = supports, .cost = cost, .epilogue = true, .memory = true,
-                                         .emit = emit};
+const struct mi_engine mi_engine_gemm = {
+    .name = "gemm", .supports = supports, .cost = cost, .epilogue = true, .memory = true, .emit = emit};

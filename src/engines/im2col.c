@@ -9,14 +9,14 @@ enum { WORKSPACE_BYTES = 64 << 20 };
 
 /* A contraction with its images taken apart. */
 struct unfold {
-    const struct mi_operand *x;    /* with windows: unfolded */
-    int image;                     /* the axis of the images */
-    struct mi_contraction inner;   /* of one image, x replaced by the matrix (`matrix`, plain rows over its axes) */
+    const struct mi_operand *x;  /* with windows: unfolded */
+    int image;                   /* the axis of the images */
+    struct mi_contraction inner; /* of one image, x replaced by the matrix (`matrix`, plain rows over its axes) */
     mi_value matrix;
-    int axis[MI_MAX_AXES], axes;   /* the matrix's axes, outermost first: reduced, then the result's */
-    int64_t elements;              /* of the matrix, of one image */
+    int axis[MI_MAX_AXES], axes; /* the matrix's axes, outermost first: reduced, then the result's */
+    int64_t elements;            /* of the matrix, of one image */
     struct mi_product product;
-    bool x_is_a;                   /* in the product */
+    bool x_is_a; /* in the product */
 };
 
 static bool has_windows(const struct mi_operand *operand)
@@ -40,7 +40,9 @@ static int image_axis(const struct mi_contraction *c, const struct mi_operand *x
 {
     const struct mi_index *first = &x->index[0];
     return first->terms == 1 && first->coefficient[0] == 1 && first->offset == 0 && c->extent[first->axis[0]].a == 1 &&
-                   c->extent[first->axis[0]].b == 0 ? first->axis[0] : -1;
+                   c->extent[first->axis[0]].b == 0
+               ? first->axis[0]
+               : -1;
 }
 
 /* Elements from one image to the next in plain rows; 0 where the operand has no images. */
@@ -87,8 +89,8 @@ static bool unfold_match(const struct mi_contraction *c, struct unfold *u)
 static bool supports(const struct mi_problem *problem)
 {
     struct unfold u;
-    return problem->c.out.value->type == MI_FLOAT && mi_clblast_ready(problem->device) && unfold_match(&problem->c, &u) &&
-           mi_clblast_call(NULL, &u.product, problem->batch, NULL);
+    return problem->c.out.value->type == MI_FLOAT && mi_clblast_ready(problem->device) &&
+           unfold_match(&problem->c, &u) && mi_clblast_call(NULL, &u.product, problem->batch, NULL);
 }
 
 static double cost(const struct mi_problem *problem)
@@ -108,8 +110,8 @@ static int64_t chunk_images(const struct mi_problem *problem, const struct unfol
 }
 
 /* The launch that unfolds images first ... first + images - 1: an item for each row of the matrix's last axis. */
-static mica_status emit_unfold(struct mi_emitter *e, const struct mi_problem *problem, const struct unfold *u, int64_t first,
-                               int64_t images, struct mi_codes *codes)
+static mica_status emit_unfold(struct mi_emitter *e, const struct mi_problem *problem, const struct unfold *u,
+                               int64_t first, int64_t images, struct mi_codes *codes)
 {
     const struct mi_contraction *c = &problem->c;
     const char *axis[MI_MAX_AXES] = {0}, *guard;
@@ -122,13 +124,15 @@ static mica_status emit_unfold(struct mi_emitter *e, const struct mi_problem *pr
     e->memos = 0;
     e->indent = 1;
     mi_line(e, "const IDX images = min((IDX)n - %lld, (IDX)%lld);", (long long)first, (long long)images);
-    size_t loop = mi_scope_open(e, "for (IDX item = get_global_id(0); item < images*%lld; item += get_global_size(0)) ", (long long)rows);
+    size_t loop = mi_scope_open(e, "for (IDX item = get_global_id(0); item < images*%lld; item += get_global_size(0)) ",
+                                (long long)rows);
     mi_line(e, "const IDX image = item / %lld + %lld;", (long long)rows, (long long)first);
     mi_line(e, "IDX rest = item %% %lld;", (long long)rows);
     axis[u->image] = "image";
     for (int i = u->axes - 2; i >= 0; i--) {
         axis[u->axis[i]] = mi_arena_format(e->arena, "u%d", i);
-        mi_line(e, "const IDX u%d = rest %% %lld; rest /= %lld;", i, (long long)c->extent[u->axis[i]].b, (long long)c->extent[u->axis[i]].b);
+        mi_line(e, "const IDX u%d = rest %% %lld; rest /= %lld;", i, (long long)c->extent[u->axis[i]].b,
+                (long long)c->extent[u->axis[i]].b);
     }
     size_t row = mi_scope_open(e, "for (IDX j = 0; j < %lld; j++) ", (long long)last);
     axis[u->axis[u->axes - 1]] = "j";
@@ -142,13 +146,13 @@ static mica_status emit_unfold(struct mi_emitter *e, const struct mi_problem *pr
         return e->error->status;
     int64_t local = e->device->is_cpu ? 1 : 64, groups = (images * rows + local - 1) / local;
     int64_t most = e->device->is_cpu ? 16 * (int64_t)e->device->info.compute_units : 65535;
-    code->grid = (struct mi_grid){1, {(size_t)((groups < most ? groups : most) * local)}, {(size_t)local}};
+    code->grid = (struct mi_grid){.dims = 1, .global = {(size_t)((groups < most ? groups : most) * local)}, .local = {(size_t)local}};
     mi_emit_finish(e, "mica_im2col", "", code);
     return e->error->status;
 }
 
-static mica_status emit_multiply(struct mi_emitter *e, const struct mi_problem *problem, const struct unfold *u, int64_t first,
-                                 int64_t images, struct mi_codes *codes)
+static mica_status emit_multiply(struct mi_emitter *e, const struct mi_problem *problem, const struct unfold *u,
+                                 int64_t first, int64_t images, struct mi_codes *codes)
 {
     const struct mi_contraction *c = &problem->c;
     const struct mi_operand *w = u->x == &c->a ? &c->b : &c->a;
@@ -164,7 +168,8 @@ static mica_status emit_multiply(struct mi_emitter *e, const struct mi_problem *
     call->image_b = u->x_is_a ? image_stride(w, u->image) : u->elements;
     call->image_c = image_stride(&c->out, u->image);
     call->accumulate = u->image >= c->out_axes;
-    struct mi_argument matrix = {.scratch = 0}, weight = {.value = w->value->node->out[w->value->output], .scratch = -1};
+    struct mi_argument matrix = {.scratch = 0},
+                       weight = {.value = w->value->node->out[w->value->output], .scratch = -1};
     *code = (struct mi_code){.name = "CLBlastSgemm", .call = call, .arguments = 3};
     code->argument[0] = u->x_is_a ? matrix : weight;
     code->argument[1] = u->x_is_a ? weight : matrix;
@@ -186,4 +191,5 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     return e->error->status;
 }
 
-const struct mi_engine mi_engine_im2col = {.name = "im2col", .supports = supports, .cost = cost, .memory = true, .emit = emit};
+const struct mi_engine mi_engine_im2col = {
+    .name = "im2col", .supports = supports, .cost = cost, .memory = true, .emit = emit};

@@ -41,6 +41,7 @@ struct mi_argument {
 struct mi_grid {
     unsigned dims;
     size_t global[3], local[3];
+    bool fixed;                  /* the kernel counts on its local sizes; otherwise a smaller group does too */
 };
 
 /* One step of a kernel: OpenCL source and its grid, or a call into a library such as CLBlast. */

@@ -250,6 +250,7 @@ static struct mi_grid grid_of(const struct mi_nest *s)
     if (groups > most)
         groups = most;
     struct mi_grid grid = {.dims = 1, .global = {(size_t)(groups * local)}, .local = {(size_t)local}};
+    grid.fixed = s->lanes > 1;
     return grid;
 }
 

@@ -49,7 +49,7 @@ static const char *statement(struct mi_nest *s, const char *text, const struct s
         c += length;
     }
     const char *result = mi_arena_strdup(s->e->arena, mi_text_get(&out));
-    mi_text_destroy(&out);
+    mi_emit_text_end(s->e, &out);
     return result ? result : "";
 }
 
@@ -221,7 +221,7 @@ static void merge_rows(struct mi_nest *s, const struct mi_node *node, const stru
     struct state shared = {{0}, state->count};
     for (int i = 0; i < state->count; i++) {
         shared.name[i] = mi_arena_format(e->arena, "l%s", state->name[i]);
-        mi_line(e, "__local %s %s[%d];", state_type(node, i), shared.name[i], s->lanes);
+        mi_text_add(&e->locals, "    __local %s %s[%d];\n", state_type(node, i), shared.name[i], s->lanes);
         mi_line(e, "%s[lane] = %s[0];", shared.name[i], state->name[i]);
     }
     mi_line(e, "barrier(CLK_LOCAL_MEM_FENCE);");

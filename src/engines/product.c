@@ -12,7 +12,8 @@ static bool plain_strides(const struct mi_shape *shape, struct mi_dim *stride)
 }
 
 /* The stride of every axis of the contraction in one operand; axes that it lacks have 0. False: not single axes. */
-static bool axis_strides(const struct mi_contraction *c, const struct mi_operand *operand, struct mi_dim *by_axis, bool *has)
+static bool axis_strides(const struct mi_contraction *c, const struct mi_operand *operand, struct mi_dim *by_axis,
+                         bool *has)
 {
     struct mi_dim stride[MI_MAX_RANK];
     const struct mi_shape *shape = &operand->value->shape;
@@ -54,7 +55,8 @@ static bool continues(const struct operand_axes *o, struct mi_dim extent, int ou
     struct mi_dim s = o->stride[inner];
     if (s.a && extent.a)
         return false;
-    struct mi_dim whole = extent.a ? (struct mi_dim){extent.a * s.b, extent.b * s.b} : (struct mi_dim){s.a * extent.b, s.b * extent.b};
+    struct mi_dim whole =
+        extent.a ? (struct mi_dim){extent.a * s.b, extent.b * s.b} : (struct mi_dim){s.a * extent.b, s.b * extent.b};
     return mi_dim_equal(whole, o->stride[outer]);
 }
 
@@ -166,15 +168,16 @@ void mi_product_axes(struct mi_emitter *e, const struct mi_contraction *c, const
     }
 }
 
-void mi_output_at(struct mi_emitter *e, const struct mi_contraction *c, const char *const *axis, struct mi_coordinate *at)
+void mi_output_at(struct mi_emitter *e, const struct mi_contraction *c, const char *const *axis,
+                  struct mi_coordinate *at)
 {
     for (int d = 0; d < c->out.value->shape.rank; d++) {
         const struct mi_index *index = &c->out.index[d];
         const char *text = index->terms ? NULL : "0";
         for (int t = 0; t < index->terms; t++) {
-            const char *term = index->coefficient[t] == 1
-                                   ? axis[index->axis[t]]
-                                   : mi_arena_format(e->arena, "%s*%lld", axis[index->axis[t]], (long long)index->coefficient[t]);
+            const char *term = index->coefficient[t] == 1 ? axis[index->axis[t]]
+                                                          : mi_arena_format(e->arena, "%s*%lld", axis[index->axis[t]],
+                                                                            (long long)index->coefficient[t]);
             text = text ? mi_arena_format(e->arena, "%s + %s", text, term) : term;
         }
         if (index->terms > 1) {

@@ -33,12 +33,14 @@ static mica_status infer_batch_normalization(struct mi_node *node)
 /* ---- Pieces ---- */
 
 MI_MAP_ROW(InverseRoot, 1, NULL, .expr = {"1.0f / sqrt(x + epsilon)"}, .grad = {"-0.5f * g * y * y * y"});
-MI_MAP_ROW(ScaleShift, 3, NULL, .expr = {"a * b + c"}, .grad = {"g * b", "g * a", "g"});
+MI_MAP_ROW(ScaleShift, 4, NULL, .in = "x mean factor bias", .expr = {"(x - mean) * factor + bias"});
 MI_MAP_ROW(MovingAverage, 2, NULL, .expr = {"a * momentum + b * (1.0f - momentum)"},
            .grad = {"g * momentum", "g * (1.0f - momentum)"});
-/* From dy, the normalised x, and the means of dy and of dy * normalised x. */
-MI_MAP_ROW(NormalizationGrad, 4, NULL, .in = "d xhat mean_d mean_dx",
-           .expr = {"d - mean_d - xhat * mean_dx"});
+/* With xhat = (x - mean) * inverse: dy * xhat, and dx from the means of dy and of dy * xhat. They start from
+ * x again, so that no tensor of the size of x is kept beside x. */
+MI_MAP_ROW(NormalizedProduct, 4, NULL, .in = "d x mean inverse", .expr = {"d * (x - mean) * inverse"});
+MI_MAP_ROW(NormalizationGrad, 7, NULL, .in = "d x mean inverse factor mean_d mean_dx",
+           .expr = {"factor * (d - mean_d - (x - mean) * inverse * mean_dx)"});
 
 /* Of deviations from the mean: the variance, and the unbiased one. */
 const struct mi_op mi_op_ReduceVariance = {
@@ -89,31 +91,26 @@ static mi_value *inverse_root(struct mi_node *node, mi_value *variance)
 
 /* What the forward and the gradient both start from; the plan computes what is the same only once. */
 struct statistics {
-    mi_value *mean, *centered, *variance, *unbiased, *inverse; /* of shape (1, C, 1...) or (C, 1...) */
+    mi_value *mean, *unbiased, *inverse,
+        *factor; /* of shape (1, C, 1...) or (C, 1...); factor: scale * inverse */
 };
 
-static bool batch_statistics(struct mi_node *node, struct statistics *s)
+static bool statistics(struct mi_node *node, struct statistics *s)
 {
     struct mi_graph *graph = node->graph;
-    if (!graph->training) {
-        int rank = node->in[0]->shape.rank;
-        s->mean = mi_channels(graph, node->in[3], rank);
-        s->centered = mi_op2(graph, "Sub", node->in[0], s->mean);
-        s->inverse = inverse_root(node, mi_channels(graph, node->in[4], rank));
-        return s->inverse && s->centered;
+    int rank = node->in[0]->shape.rank;
+    mi_value *variance = mi_channels(graph, node->in[4], rank);
+    s->mean = mi_channels(graph, node->in[3], rank);
+    if (graph->training) {
+        struct mi_node *mean = over_batch(graph, "ReduceMean", node->in[0]), *spread;
+        s->mean = mean ? mean->out[0] : NULL;
+        spread = over_batch(graph, "ReduceVariance", mi_op2(graph, "Sub", node->in[0], s->mean));
+        variance = spread ? spread->out[0] : NULL;
+        s->unbiased = spread ? spread->out[1] : NULL;
     }
-    struct mi_node *mean = over_batch(graph, "ReduceMean", node->in[0]);
-    if (!mean)
-        return false;
-    s->mean = mean->out[0];
-    s->centered = mi_op2(graph, "Sub", node->in[0], s->mean);
-    struct mi_node *variance = over_batch(graph, "ReduceVariance", s->centered);
-    if (!variance)
-        return false;
-    s->variance = variance->out[0];
-    s->unbiased = variance->out[1];
-    s->inverse = inverse_root(node, s->variance);
-    return s->inverse != NULL;
+    s->inverse = inverse_root(node, variance);
+    s->factor = mi_op2(graph, "Mul", s->inverse, mi_channels(graph, node->in[1], rank));
+    return s->factor != NULL;
 }
 
 static mi_value *moving_average(struct mi_node *node, mi_value *old, mi_value *batch)
@@ -127,37 +124,33 @@ static mica_status lower_batch_normalization(struct mi_node *node, mi_value **ou
 {
     struct mi_graph *graph = node->graph;
     struct statistics s = {0};
-    int rank = node->in[0]->shape.rank;
-    if (!batch_statistics(node, &s))
+    if (!statistics(node, &s))
         return graph->error.status;
-    mi_value *factor = mi_op2(graph, "Mul", s.inverse, mi_channels(graph, node->in[1], rank));
-    out[0] = mi_op3(graph, "ScaleShift", s.centered, factor, mi_channels(graph, node->in[2], rank));
+    mi_value *in[] = {node->in[0], s.mean, s.factor,
+                      mi_channels(graph, node->in[2], node->in[0]->shape.rank)};
+    out[0] = mi_apply(graph, "ScaleShift", in, 4, NULL, 0);
     out[1] = graph->training ? moving_average(node, node->in[3], s.mean) : node->in[3];
     out[2] = graph->training ? moving_average(node, node->in[4], s.unbiased) : node->in[4];
     return graph->error.status;
 }
 
-/* With xhat = (x - mean) * inverse: dbias = sum(dy), dscale = sum(dy * xhat), and
- * dx = scale * inverse * (dy - mean(dy) - xhat * mean(dy * xhat)); in inference dx = scale * inverse * dy. */
+/* dbias = sum(dy), dscale = sum(dy * xhat), dx = factor * (dy - mean(dy) - xhat * mean(dy * xhat)); in
+ * inference dx = factor * dy. */
 static mica_status gradient_batch_normalization(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
     struct mi_graph *graph = node->graph;
     struct statistics s = {0};
-    if (!dy[0] || !batch_statistics(node, &s))
+    if (!dy[0] || !statistics(node, &s))
         return graph->error.status;
-    mi_value *xhat = mi_op2(graph, "Mul", s.centered, s.inverse);
-    mi_value *factor =
-        mi_op2(graph, "Mul", s.inverse, mi_channels(graph, node->in[1], node->in[0]->shape.rank));
+    mi_value *product_in[] = {dy[0], node->in[0], s.mean, s.inverse};
+    mi_value *product = mi_apply(graph, "NormalizedProduct", product_in, 4, NULL, 0);
     struct mi_node *sum_d = over_batch(graph, "ReduceSumMean", dy[0]);
-    struct mi_node *sum_dx = over_batch(graph, "ReduceSumMean", mi_op2(graph, "Mul", dy[0], xhat));
+    struct mi_node *sum_dx = over_batch(graph, "ReduceSumMean", product);
     if (!sum_d || !sum_dx)
         return graph->error.status;
-    mi_value *inner = dy[0];
-    if (graph->training) {
-        mi_value *in[] = {dy[0], xhat, sum_d->out[1], sum_dx->out[1]};
-        inner = mi_apply(graph, "NormalizationGrad", in, 4, NULL, 0);
-    }
-    dx[0] = mi_op2(graph, "Mul", factor, inner);
+    mi_value *in[] = {dy[0], node->in[0], s.mean, s.inverse, s.factor, sum_d->out[1], sum_dx->out[1]};
+    dx[0] = graph->training ? mi_apply(graph, "NormalizationGrad", in, 7, NULL, 0)
+                            : mi_op2(graph, "Mul", s.factor, dy[0]);
     dx[1] = mi_reshape_to(graph, sum_dx->out[0], &node->in[1]->shape);
     dx[2] = mi_reshape_to(graph, sum_d->out[0], &node->in[2]->shape);
     return graph->error.status;

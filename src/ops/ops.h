@@ -49,7 +49,7 @@
     X(Gather) X(GatherGrad)                                                                             \
     X(Dropout) X(RandomDrop)                                                                            \
     X(BatchNormalization) X(ReduceVariance) X(ReduceSumMean) X(InverseRoot) X(ScaleShift)               \
-    X(MovingAverage) X(NormalizationGrad)                                                               \
+    X(MovingAverage) X(NormalizedProduct) X(NormalizationGrad)                                          \
     X(SoftmaxCrossEntropyLoss) X(NegativeLogLikelihoodLoss) X(PickLabel) X(CheckLabel) X(CountLabel)    \
     X(MaskLabel) X(CrossEntropyGrad) X(LogProbability) X(SquaredError) X(BinaryCrossEntropy)            \
     X(BinaryCrossEntropyWithLogits) X(CategoricalCrossEntropy) X(CategoricalGrad) X(ProbabilityGrad)    \

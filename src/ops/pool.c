@@ -134,9 +134,9 @@ static int move_unpool(struct mi_arena *arena, const struct mi_node *node, const
 MI_MOVE_ROW(Unpool, 1, infer_unpool, NULL, move_unpool);
 
 /* a where the place within its window, counted row by row, is b. */
-MI_MAP_ROW(SelectInPool, 2, NULL,
-           .expr = {"(((at2 + b0) % s0 * k1 + (at3 + b1) % s1) * k2 + (at4 + b2) % s2 == b && "
-                    "(at2 + b0) % s0 < k0 && (at3 + b1) % s1 < k1 && (at4 + b2) % s2 < k2) ? a : 0"});
+MI_MAP_ROW(SelectInPool, 2, NULL, /* & and not &&: sizes of 1 make constants of some, of which compilers warn */
+           .expr = {"((((at2 + b0) % s0 * k1 + (at3 + b1) % s1) * k2 + (at4 + b2) % s2 == b) & ((at2 + b0) % s0 < k0) & "
+                    "((at3 + b1) % s1 < k1) & ((at4 + b2) % s2 < k2)) ? a : 0"});
 
 /* ---- What the pools share ---- */
 

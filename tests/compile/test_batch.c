@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 5, CLASSES = 10 };
+enum { CLASSES = 10 };
 
 struct subject {
     const char *name, *input;
+    int64_t most;               /* samples */
     void (*build)(struct network *net, mi_value *x);
 };
 
@@ -74,10 +75,10 @@ static void build_cross_entropy(struct network *net, mi_value *x)
 }
 
 static const struct subject subjects[] = {
-    {"a perceptron", "n 21", build_mlp},
-    {"convolutions", "n 3 9 11", build_conv},
-    {"batch normalisation", "n 5 4 6", build_batch_normalization},
-    {"cross-entropy", "n 10", build_cross_entropy},
+    {"a perceptron", "n 21", 5, build_mlp},
+    {"convolutions", "n 3 9 11", 3, build_conv},
+    {"batch normalisation", "n 5 4 6", 3, build_batch_normalization},
+    {"cross-entropy", "n 10", 5, build_cross_entropy},
 };
 
 /* ---- The comparison ---- */
@@ -145,11 +146,11 @@ static void test_subject(mica_device *device, const struct subject *subject)
 {
     struct network most;
     size_t count, after;
-    compile(&most, device, subject, MOST);
+    compile(&most, device, subject, subject->most);
     float *start = network_state(&most, &count);
-    for (int64_t n = 1; n <= MOST; n++) {
+    for (int64_t n = 1; n <= subject->most; n++) {
         struct network exact;
-        spoil(&most, subject, MOST);
+        spoil(&most, subject, subject->most);
         network_set_state(&most, start);
         feed(&most, subject, n);
         network_step(&most, n, 3);
@@ -171,7 +172,7 @@ static void test_subject(mica_device *device, const struct subject *subject)
 static void test_all(void **state)
 {
     for (size_t i = 0; i < MI_COUNT(subjects); i++) {
-        print_message("%s\n", subjects[i].name);
+        print_message("  %s\n", subjects[i].name);
         test_subject(*state, &subjects[i]);
     }
 }

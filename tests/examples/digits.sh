@@ -8,7 +8,7 @@ trap 'rm -rf "$(dirname "$model")"' EXIT
 "$2" | grep -q '^Device: '
 drawn=$("$2" "$model" "$4")
 echo "$drawn"
-answers=$(echo "$drawn" | grep -oE '(^| )a [0-9]( |$)' | wc -l)
+answers=$(echo "$drawn" | grep -oE "  a [0-9]" | wc -l)
 [ "$answers" = 8 ] || { echo "expected 8 answers, found $answers"; exit 1; }
 # An application with a context of its own says ten scores.
 scores=$("$3" "$model")

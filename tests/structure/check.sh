@@ -135,18 +135,6 @@ check_headers() { # check_headers COMPILER LANGUAGE OPENCL-INCLUDE-FOLDER
     done
 }
 
-# The first program of README.md is short, and compiles and links as it stands there.
-check_readme() { # check_readme COMPILER OPENCL-INCLUDE-FOLDER LIBRARY
-    program=$(mktemp -d)
-    awk '/^```c$/ { inside = 1; next } /^```/ { if (inside) exit } inside' README.md >"$program/readme.c"
-    lines=$(grep -c . "$program/readme.c")
-    [ "$lines" -gt 0 ] || echo "README.md: no program in C" >>"$found"
-    [ "$lines" -le 25 ] || echo "README.md: the program has $lines lines, at most 25" >>"$found"
-    "$1" -std=c11 -Wall -Wextra -Werror -Iinclude -isystem "$2" "$program/readme.c" "$3" -o "$program/readme" \
-        >>"$found" 2>&1 || echo "README.md: the program does not build" >>"$found"
-    rm -rf "$program"
-}
-
 "check_$rule" "$@"
 if [ -s "$found" ]; then
     cat "$found"

@@ -202,7 +202,7 @@ void network_train(struct network *net, mi_value *loss, const char *optimizer)
 {
     enum { MOST = 32 };
     struct mi_variable *trained[MOST];
-    mi_value *value[MOST], *gradient[MOST];
+    mi_value *value[MOST] = {0}, *gradient[MOST] = {0};
     int count = 0;
     for (size_t i = 0; i < net->variables.count; i++)
         if (net->variables.list[i]->role == MI_PARAMETER) {

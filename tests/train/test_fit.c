@@ -194,16 +194,18 @@ static void repeats(void **state)
 static void predicts(void **state)
 {
     struct points points;
-    float all[SAMPLES], one[1], values[SAMPLES];
+    float all[SAMPLES], some[SAMPLES], values[SAMPLES];
     make_points(&points);
     mica_data *data = open_points(*state, &points, false);
     mica_model *model = make_model(*state, 1, NULL);
     mica_fit(model, data, &(mica_fit_desc){.loss = "mean_squared_error", .epochs = -1}, NULL);
     assert_int_equal(mica_predict(model, points.inputs, SAMPLES, all, SAMPLES), MICA_OK);
-    for (int i = 0; i < SAMPLES; i += 7) { /* other batches, the same answers */
-        assert_int_equal(mica_predict(model, points.inputs + i * INPUTS, 1, one, 1), MICA_OK);
-        assert_true(fabsf(one[0] - all[i]) <= 1e-6f);
+    for (int n = 1; n <= SAMPLES; n++) { /* every other batch, the same answers */
+        assert_int_equal(mica_predict(model, points.inputs, n, some, (size_t)n), MICA_OK);
+        golden_compare("a smaller batch", some, all, (size_t)n, 1e-6);
     }
+    assert_int_equal(mica_predict(model, points.inputs + 7 * INPUTS, 1, some, 1), MICA_OK);
+    golden_compare("one sample", some, all + 7, 1, 1e-6);
     for (int i = 0; i < SAMPLES; i++) {   /* raw inputs are normalised as in training */
         float sample[INPUTS];
         int32_t class_index;

@@ -1,0 +1,171 @@
+/* How many launches the usual patterns take, and that fusing them changes nothing. */
+#include "compile/compile.h"
+#include "support/network.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BATCH = 64 };
+
+struct pattern {
+    const char *name, *input;
+    mi_value *(*build)(struct network *net, mi_value *x);
+    int launches;
+    const char *engine;
+};
+
+/* ---- Patterns ---- */
+
+static mi_value *dense_relu(struct network *net, mi_value *x)
+{
+    return mi_op1(net->graph, "Relu", network_dense(net, x, "d", 32));
+}
+
+static mi_value *conv_relu(struct network *net, mi_value *x)
+{
+    return mi_op1(net->graph, "Relu", network_conv(net, x, "c", 16, 3));
+}
+
+static mi_value *residual(struct network *net, mi_value *x)
+{
+    return mi_op1(net->graph, "Relu", mi_op2(net->graph, "Add", network_conv(net, x, "c", 16, 3), x));
+}
+
+static mi_value *softmax(struct network *net, mi_value *x)
+{
+    return MI_APPLY(net->graph, "Softmax", ((mi_value *[]){x}), MI_INT("axis", 1));
+}
+
+static mi_value *mean(struct network *net, mi_value *x)
+{
+    const int64_t last = 1;
+    return MI_APPLY(net->graph, "ReduceMean", ((mi_value *[]){x, mi_ints(net->graph, &last, 1)}), MI_INT("keepdims", 1));
+}
+
+/* (x - mean) / sqrt(variance + e) * scale + shift, along rows. */
+static mi_value *layer_norm(struct network *net, mi_value *x)
+{
+    struct mi_graph *graph = net->graph;
+    mi_value *centered = mi_op2(graph, "Sub", x, mean(net, x));
+    mi_value *variance = mean(net, mi_op2(graph, "Mul", centered, centered));
+    mi_value *root = mi_op1(graph, "Sqrt", mi_op2(graph, "Add", variance, mi_scalar(graph, 1e-3f)));
+    mi_value *scaled = mi_op2(graph, "Mul", mi_op2(graph, "Div", centered, root), network_weight(net, "scale", "48", 1));
+    return mi_op2(graph, "Add", scaled, network_weight(net, "shift", "48", 1));
+}
+
+static mi_value *maps(struct network *net, mi_value *x)
+{
+    mi_value *y = mi_op1(net->graph, "Sigmoid", mi_op2(net->graph, "Mul", x, network_weight(net, "a", "48", 1)));
+    return mi_op2(net->graph, "Add", mi_op1(net->graph, "Exp", y), x);
+}
+
+static mi_value *transposed(struct network *net, mi_value *x)
+{
+    const int64_t order[] = {0, 2, 1};
+    mi_value *y = MI_APPLY(net->graph, "Transpose", ((mi_value *[]){mi_op1(net->graph, "Neg", x)}), MI_INTS("perm", order, 3));
+    return mi_op1(net->graph, "Tanh", y);
+}
+
+static mi_value *max_pool(struct network *net, mi_value *x)
+{
+    const int64_t two[] = {2, 2};
+    return MI_APPLY(net->graph, "MaxPool", ((mi_value *[]){mi_op1(net->graph, "Relu", x)}), MI_INTS("kernel_shape", two, 2),
+                    MI_INTS("strides", two, 2));
+}
+
+static const struct pattern patterns[] = {
+    {"dense, bias, relu by loops", "n 20", dense_relu, 1, "nest"},
+    {"convolution, bias, relu by loops", "n 3 6 6", conv_relu, 1, "nest"},
+    {"convolution, bias, residual, relu", "n 16 6 6", residual, 1, "nest"},
+    {"softmax", "n 48", softmax, 1, NULL},
+    {"layer normalisation", "n 48", layer_norm, 1, NULL},
+    {"maps", "n 48", maps, 1, NULL},
+    {"maps around a transposition", "n 6 8", transposed, 1, NULL},
+    {"relu and max-pooling", "n 3 6 6", max_pool, 1, NULL},
+};
+
+static float *run(mica_device *device, const struct pattern *pattern, const struct mi_plan_desc *how, int *launches, size_t *count)
+{
+    struct network net;
+    struct mi_shape shape = network_shape(pattern->input);
+    float *x = random_floats((size_t)mi_shape_count(&shape, BATCH), 1);
+    network_begin(&net, device);
+    mi_output(net.graph, "y", pattern->build(&net, network_input(&net, "x", pattern->input, MI_FLOAT)));
+    network_compile(&net, BATCH, how);
+    *launches = mica_plan_launches(net.plan);
+    network_feed(&net, "x", x, BATCH);
+    network_step(&net, BATCH, 1);
+    float *y = network_fetch(&net, "y", BATCH, count);
+    network_end(&net);
+    free(x);
+    return y;
+}
+
+static void test_patterns(void **state)
+{
+    for (size_t i = 0; i < MI_COUNT(patterns); i++) {
+        const struct pattern *p = &patterns[i];
+        int fused, apart;
+        size_t count;
+        float *y = run(*state, p, &(struct mi_plan_desc){.engine = p->engine}, &fused, &count);
+        float *expected = run(*state, p, &(struct mi_plan_desc){.engine = p->engine, .no_fusion = true}, &apart, &count);
+        if (fused != p->launches || apart <= fused)
+            fail_msg("%s: %d launches, expected %d; %d without fusion", p->name, fused, p->launches, apart);
+        assert_near(p->name, y, expected, count, 1e-6);
+        free(y);
+        free(expected);
+    }
+}
+
+/* ---- Epilogues of engines: nothing runs after the kernel that makes the product ---- */
+
+static void test_epilogues(void **state)
+{
+    static const struct pattern with_engine[] = {{"dense", "n 64", dense_relu, 0, NULL}, {"conv", "n 16 6 6", conv_relu, 0, NULL}};
+    for (size_t i = 0; i < MI_COUNT(with_engine); i++) {
+        struct network net;
+        network_begin(&net, *state);
+        mi_output(net.graph, "y", with_engine[i].build(&net, network_input(&net, "x", with_engine[i].input, MI_FLOAT)));
+        network_compile(&net, BATCH, NULL);
+        const struct mi_kernel *last = &net.plan->kernels.list[net.plan->order[net.plan->kernels.count - 1]];
+        if (last->engine && last->engine->epilogue) {
+            assert_non_null(last->anchor);
+            assert_true(last->count >= 3); /* the product, bias, relu */
+            assert_int_equal(last->outs, 1);
+        } else
+            assert_true(!last->engine || !last->engine->epilogue);
+        network_end(&net);
+    }
+}
+
+/* ---- An optimizer's step: one launch a block of the arena, however many parameters ---- */
+
+static int updates_of(const struct network *net)
+{
+    int updates = 0;
+    for (size_t i = 0; i < net->plan->action_count; i++)
+        updates += net->plan->kernels.list[net->plan->actions[i].kernel].update;
+    return updates;
+}
+
+static void test_one_update(void **state)
+{
+    struct network net;
+    network_begin(&net, *state);
+    mi_value *x = network_dense(&net, network_input(&net, "x", "n 5", MI_FLOAT), "a", 7);
+    x = network_dense(&net, x, "b", 3);
+    network_train(&net, network_cross_entropy(&net, network_dense(&net, x, "c", 4)), "AdamUpdate");
+    network_compile(&net, 4, NULL);
+    assert_int_equal(updates_of(&net), 1);
+    network_end(&net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_epilogues),
+        cmocka_unit_test(test_one_update),
+    };
+    return cmocka_run_group_tests(tests, network_device_open, network_device_close);
+}

@@ -1,0 +1,165 @@
+/* Every engine, every layout and the debug mode compute the same convolution and the same gradients, on shapes that fill no
+ * block, no tile and no work-group. */
+#include "compile/compile.h"
+#include "support/network.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 3, RESULTS = 3 };
+
+struct shape {
+    const char *x, *w;
+    int64_t pads[4], strides[2], dilations[2], group; /* zeros: 0, 1, 1, 1 */
+    bool thorough;              /* with every variant, not only the choice and the engines */
+};
+
+static const struct shape shapes[] = {
+    {"n 3 5 7", "16 3 3 3", {1, 1, 1, 1}, {0}, {0}, 0, true},
+    {"n 16 13 13", "13 16 5 5", {2, 2, 2, 2}, {2, 2}, {0}, 0, false},
+    {"n 24 5 7", "16 24 1 1", {0}, {0}, {0}, 0, false},
+    {"n 13 5 7", "24 13 3 3", {0, 1, 2, 0}, {1, 2}, {0}, 0, false},
+    {"n 16 6 7", "16 16 3 3", {2, 2, 2, 2}, {0}, {2, 2}, 0, true},
+    {"n 16 5 7", "24 8 3 3", {1, 1, 1, 1}, {0}, {0}, 2, false},
+    {"n 24 5 7", "24 1 3 3", {1, 1, 1, 1}, {2, 1}, {0}, 24, false},
+    {"n 1 1 1", "1 1 1 1", {0}, {0}, {0}, 0, false},
+    {"n 16 13", "13 16 3", {1, 1}, {0}, {0}, 0, false},
+};
+
+struct variant {
+    const char *name;
+    struct mi_plan_desc how;
+    bool debug, thorough;
+};
+
+/* The reference comes first. */
+static const struct variant variants[] = {
+    {"plain loops", {.engine = "nest", .no_blocked = true}, false, false},
+    {"the choice", {.engine = NULL}, false, false},
+    {"plain layouts", {.no_blocked = true}, false, true},
+    {"not fused", {.no_fusion = true}, false, true},
+    {"debug", {.engine = NULL}, true, true},
+};
+
+static const char *const names[RESULTS] = {"y", "dx", "dw"};
+
+struct results {
+    float *value[RESULTS];
+    size_t count[RESULTS];
+};
+
+static void build(struct network *net, const struct shape *s)
+{
+    const int64_t ones[] = {1, 1};
+    int spatial = network_shape(s->x).rank - 2;
+    mi_value *x = network_input(net, "x", s->x, MI_FLOAT), *w = network_weight(net, "w", s->w, 1), *d[2] = {0};
+    mi_value *in[] = {mi_op1(net->graph, "Identity", x), w};
+    const struct mi_attribute attributes[] = {
+        MI_INTS("pads", s->pads, 2 * spatial), MI_INTS("strides", s->strides[0] ? s->strides : ones, spatial),
+        MI_INTS("dilations", s->dilations[0] ? s->dilations : ones, spatial), MI_INT("group", s->group ? s->group : 1)};
+    mi_value *product = mi_apply(net->graph, "Conv", in, 2, attributes, (int)MI_COUNT(attributes));
+    if (!product)
+        fail_msg("%s", net->graph->error.text);
+    mi_value *y = mi_op1(net->graph, "Tanh", product);
+    mi_value *loss = MI_APPLY(net->graph, "ReduceSum", ((mi_value *[]){mi_op2(net->graph, "Mul", y, y)}), MI_INT("keepdims", 0));
+    assert_int_equal(mi_differentiate(net->graph, loss, (mi_value *[]){x, w}, 2, d), MICA_OK);
+    mi_output(net->graph, "y", y);
+    mi_output(net->graph, "dx", d[0]);
+    mi_output(net->graph, "dw", d[1]);
+}
+
+static void run(struct network *net, const float *x, int64_t n, struct results *out)
+{
+    network_feed(net, "x", x, n);
+    network_step(net, n, 1);
+    for (int r = 0; r < RESULTS; r++)
+        out->value[r] = network_fetch(net, names[r], n, &out->count[r]);
+}
+
+static void forget(struct results *results)
+{
+    for (int r = 0; r < RESULTS; r++)
+        free(results->value[r]);
+}
+
+static void check(const struct shape *s, const char *variant, const struct results *got, const struct results *expected)
+{
+    char what[128];
+    for (int r = 0; r < RESULTS; r++) {
+        snprintf(what, sizeof what, "%s by %s, %s: %s", s->x, s->w, variant, names[r]);
+        assert_int_equal(got->count[r], expected->count[r]);
+        assert_near(what, got->value[r], expected->value[r], got->count[r], 1e-5);
+    }
+}
+
+/* All samples, then fewer; each twice, to the same bits. */
+static void try_variant(mica_device *device, const struct shape *s, const struct variant *variant, struct results expected[2])
+{
+    struct network net;
+    bool first = expected[0].value[0] == NULL;
+    struct mi_shape shape = network_shape(s->x);
+    float *x = random_floats((size_t)mi_shape_count(&shape, MOST), 5);
+    network_begin(&net, device);
+    build(&net, s);
+    network_compile(&net, MOST, &variant->how);
+    for (int k = 0; k < 2; k++) {
+        struct results got, again;
+        run(&net, x, k ? 1 : MOST, &got);
+        run(&net, x, k ? 1 : MOST, &again);
+        for (int r = 0; r < RESULTS; r++)
+            assert_memory_equal(got.value[r], again.value[r], got.count[r] * sizeof(float));
+        forget(&again);
+        if (first) {
+            expected[k] = got;
+            continue;
+        }
+        check(s, variant->name, &got, &expected[k]);
+        forget(&got);
+    }
+    network_end(&net);
+    free(x);
+}
+
+/* Engines that nothing in the plan takes would run the same launches again. */
+static bool fits_anywhere(mica_device *device, const struct shape *s, const struct mi_engine *engine)
+{
+    struct network net;
+    bool fits = false;
+    network_begin(&net, device);
+    build(&net, s);
+    assert_int_equal(mi_lower(net.graph), MICA_OK);
+    for (size_t i = 0; i < net.graph->node_count; i++) {
+        struct mi_problem problem = {.node = net.graph->nodes[i], .device = device, .batch = MOST};
+        if (problem.node->op->kind == MI_CONTRACT && problem.node->op->contract(problem.node, &problem.c) == MICA_OK)
+            fits = fits || engine->supports(&problem);
+    }
+    network_end(&net);
+    return fits;
+}
+
+static void test_shapes(void **state)
+{
+    mica_device *plain = *state, *debug = mica_device_open(&(mica_device_desc){.debug = true});
+    assert_int_equal(mica_device_status(debug), MICA_OK);
+    for (size_t i = 0; i < MI_COUNT(shapes); i++) {
+        print_message("  %s by %s\n", shapes[i].x, shapes[i].w);
+        struct results expected[2] = {0};
+        for (size_t v = 0; v < MI_COUNT(variants); v++)
+            if (shapes[i].thorough || !variants[v].thorough)
+                try_variant(variants[v].debug ? debug : plain, &shapes[i], &variants[v], expected);
+        for (const struct mi_engine *const *engine = mi_engines; *engine; engine++)
+            if (*engine != &mi_engine_nest && fits_anywhere(plain, &shapes[i], *engine))
+                try_variant(plain, &shapes[i],
+                            &(struct variant){.name = (*engine)->name, .how = {.engine = (*engine)->name}}, expected);
+        forget(&expected[0]);
+        forget(&expected[1]);
+    }
+    mica_device_destroy(debug);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes)};
+    return cmocka_run_group_tests(tests, network_device_open, network_device_close);
+}
