@@ -51,6 +51,9 @@ struct mica_plan {
     int *home;                     /* kernel of each node; -1: a source, or computed where it is used */
     const struct mi_engine **engines; /* of contractions, by node id */
     bool *wanted;                  /* by value id: an engine asked for its layout */
+    bool *derived;                 /* by kernel: a copy of variables, made again only when one of them changed */
+    uint64_t derived_version;      /* of those variables, when they were last made */
+    bool derived_made;
     bool *updates;                 /* by node id: an optimizer's step on a parameter */
     struct mi_kernel_list kernels;
     int *order;                    /* kernels in the order they run */
@@ -87,9 +90,13 @@ mica_status mi_choose_engines(struct mica_plan *plan);               /* an engin
 mica_status mi_start_tensors(struct mica_plan *plan);        /* everything stored plain, nothing at home */
 mica_status mi_fuse(struct mica_plan *plan);                 /* nodes become kernels */
 mica_status mi_order(struct mica_plan *plan);                /* kernels in an order, writers of variables after readers */
+mica_status mi_derive(struct mica_plan *plan);               /* which kernels only copy variables */
 mica_status mi_emit_plan(struct mica_plan *plan);            /* source of every kernel */
 mica_status mi_place(struct mica_plan *plan);                /* memory */
 mica_status mi_build(struct mica_plan *plan);                /* programs and launches */
+
+/* The sum of the versions of the variables that derived kernels read. */
+uint64_t mi_derived_version(const struct mica_plan *plan);
 
 /* The store's inside, for placing. */
 mica_status mi_store_place_of(struct mi_store *store, const struct mi_variable *variable, bool gradient,

@@ -93,6 +93,10 @@ static mica_status list_intervals(struct mica_plan *plan, struct interval *inter
                 continue;
             interval[which].first = at < interval[which].first ? at : interval[which].first;
             interval[which].last = at > interval[which].last ? at : interval[which].last;
+            if (plan->derived[plan->order[at]]) {
+                interval[which].first = 0;
+                interval[which].last = end;
+            }
         }
     }
     for (size_t a = 0; a < plan->assignment_count; a++) {

@@ -73,6 +73,7 @@ static mica_status compile(struct mica_plan *plan)
     MI_TRY(mi_choose_engines(plan));
     MI_TRY(mi_fuse(plan));
     MI_TRY(mi_order(plan));
+    MI_TRY(mi_derive(plan));
     MI_TRY(mi_emit_plan(plan));
     MI_TRY(mi_place(plan));
     MI_TRY(mi_build(plan));
@@ -252,8 +253,14 @@ static mica_status poison(struct mica_plan *plan)
 
 static mica_status run_actions(struct mica_plan *plan, int64_t n)
 {
+    uint64_t version = mi_derived_version(plan);
+    bool fresh = plan->derived_made && plan->derived_version == version && !plan->own;
+    plan->derived_made = n > 0;
+    plan->derived_version = version;
     for (size_t i = 0; i < plan->action_count; i++) {
         struct mi_action *action = &plan->actions[i];
+        if (fresh && plan->derived[action->kernel])
+            continue;
         if (action->code->source)
             MI_TRY(mi_launch_run(plan->device, &action->launch));
         else if (n > 0)

@@ -1,0 +1,84 @@
+/* Derived copies of variables, such as weights packed for an engine: kernels that read nothing but variables which no step of
+ * this plan changes. They keep their memory and run only when a variable's version differs from the copy's. */
+#include "compile/compile.h"
+
+#include <string.h>
+
+enum { MOST_SOURCES = 64 };
+
+static bool is_assigned(const struct mica_plan *plan, const struct mi_variable *variable)
+{
+    for (size_t a = 0; a < plan->assignment_count; a++)
+        if (plan->assignments[a].variable == variable)
+            return true;
+    return false;
+}
+
+/* Whether what the kernel stores may stay where it is from step to step. */
+static bool may_stay(const struct mica_plan *plan, const struct mi_kernel *kernel)
+{
+    for (int o = 0; o < kernel->outs; o++) {
+        if (kernel->out[o]->name)
+            return false;
+        for (size_t a = 0; a < plan->assignment_count; a++)
+            if (plan->assignments[a].value == kernel->out[o])
+                return false;
+    }
+    return !kernel->anchor && !kernel->update;
+}
+
+static bool names_the_step(const struct mi_node *node)
+{
+    struct mi_map_view view;
+    if (node->op->kind != MI_MAP)
+        return false;
+    mi_map_view(node, &view);
+    for (int o = 0; o < node->outputs; o++)
+        if (strstr(view.expr[o], "uniform") || strstr(view.expr[o], "learning_rate") || strstr(view.expr[o], "step"))
+            return true;
+    return false;
+}
+
+static bool is_derived(const struct mica_plan *plan, const struct mi_kernel *kernel)
+{
+    struct mi_source source[MOST_SOURCES];
+    int sources = 0;
+    if (!may_stay(plan, kernel))
+        return false;
+    for (int m = 0; m < kernel->count; m++) {
+        int count = mi_sources(plan, kernel->nodes[m], source, MOST_SOURCES);
+        if (count > MOST_SOURCES || names_the_step(kernel->nodes[m]))
+            return false;
+        for (int i = 0; i < count; i++) {
+            const struct mi_node *node = source[i].value->node;
+            int home = plan->home[node->id];
+            bool constant = node->op == &mi_op_variable ? !is_assigned(plan, node->variable)
+                                                        : home >= 0 && (plan->derived[home] || &plan->kernels.list[home] == kernel);
+            if (!constant)
+                return false;
+        }
+        sources += count;
+    }
+    return sources > 0;
+}
+
+mica_status mi_derive(struct mica_plan *plan)
+{
+    plan->derived = mi_arena_new(&plan->arena, plan->kernels.count, sizeof *plan->derived);
+    if (!plan->derived)
+        return mi_out_of_memory(&plan->error);
+    for (size_t at = 0; at < plan->kernels.count; at++) {
+        int k = plan->order[at];
+        plan->derived[k] = is_derived(plan, &plan->kernels.list[k]);
+    }
+    return MICA_OK;
+}
+
+uint64_t mi_derived_version(const struct mica_plan *plan)
+{
+    uint64_t version = 0;
+    for (size_t i = 0; i < plan->graph->node_count; i++)
+        if (plan->graph->nodes[i]->op == &mi_op_variable)
+            version += plan->graph->nodes[i]->variable->version;
+    return version;
+}
