@@ -12,6 +12,15 @@ static mica_status from_device(struct mica_plan *plan, mica_status status)
 
 /* ---- Compile ---- */
 
+/* A pass over the graph; an arena that could not grow has left it incomplete. */
+static mica_status from_graph(struct mica_plan *plan, mica_status status)
+{
+    mi_error_report(&plan->error, &plan->graph->error);
+    if (plan->graph->arena.failed)
+        return mi_out_of_memory(&plan->error);
+    return status == MICA_OK ? status : mi_fail(&plan->error, status, "%s", mica_status_text(status));
+}
+
 mica_status mi_start_tensors(struct mica_plan *plan)
 {
     const struct mi_graph *graph = plan->graph;
@@ -44,8 +53,10 @@ static mica_status warm_calls(struct mica_plan *plan)
         const struct mi_action *action = &plan->actions[i];
         if (!action->code->call)
             continue;
-        const struct mi_home *result = &plan->homes[mi_canonical(plan, action->code->argument[2].value)->id];
-        for (size_t s = 0; s < MI_COUNT(sizes) && (!result->variable || result->gradient); s++)
+        mi_value *value = action->code->argument[2].value;
+        const struct mi_home *result = value ? &plan->homes[mi_canonical(plan, value)->id] : NULL;
+        bool lasting = result && result->variable && !result->gradient;
+        for (size_t s = 0; s < MI_COUNT(sizes) && !lasting; s++)
             MI_TRY(action->code->call->run(plan->device, action->code->call, action->place, sizes[s]));
     }
     return MICA_OK;
@@ -67,8 +78,8 @@ static mica_status compile(struct mica_plan *plan)
     if (plan->batch < 1 || plan->batch > INT32_MAX)
         return mi_fail(&plan->error, MICA_INVALID_ARGUMENT, "a plan's batch is %lld, it must be from 1 to %d",
                        (long long)plan->batch, INT32_MAX);
-    if (mi_lower(graph) != MICA_OK || mi_simplify(graph) != MICA_OK)
-        return mi_error_report(&plan->error, &graph->error);
+    MI_TRY(from_graph(plan, mi_lower(graph)));
+    MI_TRY(from_graph(plan, mi_simplify(graph)));
     MI_TRY(from_device(plan, mi_store_place(plan->store)));
     MI_TRY(mi_choose_engines(plan));
     MI_TRY(mi_fuse(plan));

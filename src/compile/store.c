@@ -128,8 +128,23 @@ static mica_status place_shadows(struct mi_store *store)
     return MICA_OK;
 }
 
+/* Refuses variables that are more than the application's budget while nothing is allocated for them. */
+static mica_status check_budget(const struct mi_store *store)
+{
+    uint64_t budget = store->device->memory_budget_bytes, bytes = 0;
+    for (size_t i = 0; i < store->variables->count && budget; i++) {
+        uint64_t count = mi_variable_count(store->variables->list[i]);
+        bytes = count > (UINT64_MAX - bytes) / sizeof(float) ? UINT64_MAX : bytes + count * sizeof(float);
+    }
+    if (budget && bytes > budget)
+        return mi_fail(&store->device->error, MICA_DEVICE_MEMORY, "the variables need %llu bytes, the budget is %llu",
+                       (unsigned long long)bytes, (unsigned long long)budget);
+    return MICA_OK;
+}
+
 mica_status mi_store_place(struct mi_store *store)
 {
+    MI_TRY(check_budget(store));
     MI_TRY(place_new(store, true));
     MI_TRY(place_new(store, false));
     MI_TRY(place_shadows(store));

@@ -109,8 +109,9 @@ static mica_status run(mica_device *device, const struct mi_call *call, const st
         return multiply(device, blas, call, place, (const uint64_t[]){place[0].offset, place[1].offset, place[2].offset}, n, 0);
     for (int64_t i = 0; i < call->images && call->first + i < n; i++) {
         int64_t a = call->per_chunk_a ? i : call->first + i, b = call->per_chunk_b ? i : call->first + i;
+        int64_t c = call->per_chunk_c ? i : call->first + i;
         uint64_t offset[3] = {place[0].offset + (uint64_t)(a * call->image_a), place[1].offset + (uint64_t)(b * call->image_b),
-                              place[2].offset + (uint64_t)((call->first + i) * call->image_c)};
+                              place[2].offset + (uint64_t)(c * call->image_c)};
         bool more = call->accumulate && call->first + i > 0;
         MI_TRY(multiply(device, blas, call, place, offset, n, more ? 1.0f : 0.0f));
     }

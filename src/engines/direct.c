@@ -6,9 +6,9 @@
 #include <string.h>
 
 struct tile {
-    int b, xb;                   /* filters in a vector; channels of x that lie together */
-    int ob, tw;                  /* blocks of filters and pixels in registers */
-    int64_t blocks, rows;        /* blocks of filters in all; rows an item computes */
+    int b, xb;            /* filters in a vector; channels of x that lie together */
+    int ob, tw;           /* blocks of filters and pixels in registers */
+    int64_t blocks, rows; /* blocks of filters in all; rows an item computes */
 };
 
 static bool supports(const struct mi_problem *problem)
@@ -108,7 +108,8 @@ static void define_all(struct mi_emitter *e, const struct mi_conv *conv, const s
     define(text, "KW", conv->kernel[1]);
     define(text, "SH", conv->stride[0]);
     define(text, "SW", conv->stride[1]);
-    mi_text_add(text, "#define DH (%lld)\n#define DW (%lld)\n", (long long)conv->dilation[0], (long long)conv->dilation[1]);
+    mi_text_add(text, "#define DH (%lld)\n#define DW (%lld)\n", (long long)conv->dilation[0],
+                (long long)conv->dilation[1]);
     int64_t low_h = conv->spatial == 2 ? x->low[h] : 0;
     mi_text_add(text, "#define XH0 (%lld)\n#define XW0 (%lld)\n", (long long)(conv->offset[0] + low_h),
                 (long long)(conv->offset[1] + x->low[w]));
@@ -158,7 +159,8 @@ static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv,
 }
 
 /* Fills the halo of one output's rows from `first` to `last` (exclusive), columns from a to b. */
-static void halo_fill(struct mi_emitter *e, mi_value *value, int spatial, const char *first, const char *last, int64_t a, int64_t b)
+static void halo_fill(struct mi_emitter *e, mi_value *value, int spatial, const char *first, const char *last,
+                      int64_t a, int64_t b)
 {
     if (a >= b)
         return;
@@ -166,8 +168,9 @@ static void halo_fill(struct mi_emitter *e, mi_value *value, int spatial, const 
     size_t rows = mi_scope_open(e, "for (int h_ = %s; h_ < %s; h_++) ", first, last);
     size_t columns = mi_scope_open(e, "for (int w_ = %lld; w_ < %lld; w_++) ", (long long)a, (long long)b);
     bool blocked = e->tensors[value->id].layout.block[1] == e->device->vector_width;
-    size_t lanes = blocked ? mi_scope_open(e, "for (int v = 0; v < B; v++) ")
-                           : mi_scope_open(e, "for (int v = 0; v < B && kb*B + v < %lld; v++) ", (long long)value->shape.dim[1].b);
+    size_t lanes =
+        blocked ? mi_scope_open(e, "for (int v = 0; v < B; v++) ")
+                : mi_scope_open(e, "for (int v = 0; v < B && kb*B + v < %lld; v++) ", (long long)value->shape.dim[1].b);
     if (spatial == 2)
         at[2] = (struct mi_coordinate){.at = "h_"};
     at[1 + spatial] = (struct mi_coordinate){.at = "w_"};
@@ -197,13 +200,14 @@ static const char *emit_halo(struct mi_emitter *e, const struct mi_conv *conv)
         halo_fill(e, value, conv->spatial, "r0", "r1", width, width + right);
         if (top) {
             size_t scope = mi_scope_open(e, "if (r0 == 0) ");
-            halo_fill(e, value, conv->spatial, mi_arena_format(e->arena, "-%lld", (long long)top), "0", -left, width + right);
+            halo_fill(e, value, conv->spatial, mi_arena_format(e->arena, "-%lld", (long long)top), "0", -left,
+                      width + right);
             mi_scope_close(e, scope);
         }
         if (bottom) {
             size_t scope = mi_scope_open(e, "if (r1 == OH) ");
-            halo_fill(e, value, conv->spatial, "OH", mi_arena_format(e->arena, "%lld", (long long)(height + bottom)), -left,
-                      width + right);
+            halo_fill(e, value, conv->spatial, "OH", mi_arena_format(e->arena, "%lld", (long long)(height + bottom)),
+                      -left, width + right);
             mi_scope_close(e, scope);
         }
         mi_scope_close(e, blocks);
@@ -215,7 +219,8 @@ static const char *emit_halo(struct mi_emitter *e, const struct mi_conv *conv)
 }
 
 /* The template's text with its two markers replaced. */
-void mi_emit_template(struct mi_emitter *e, const char *text, const char *const *marker, const char *const *with, int count)
+void mi_emit_template(struct mi_emitter *e, const char *text, const char *const *marker, const char *const *with,
+                      int count)
 {
     while (*text) {
         const char *next = NULL;
@@ -256,12 +261,21 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
         mi_emit_text_end(e, &defines);
         return e->error->status;
     }
-    code->grid = (struct mi_grid){.dims = 3, .global = {(size_t)(t.blocks / t.ob), (size_t)((conv.out[0] + t.rows - 1) / t.rows),
-                                      (size_t)problem->batch}, .local = {1, 1, 1}};
-    mi_emit_finish(e, mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name), mi_text_get(&defines), code);
+    code->grid = (struct mi_grid){
+        .dims = 3,
+        .global = {(size_t)(t.blocks / t.ob), (size_t)((conv.out[0] + t.rows - 1) / t.rows), (size_t)problem->batch},
+        .local = {1, 1, 1}};
+    mi_emit_finish(e, mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name), mi_text_get(&defines),
+                   code);
     mi_emit_text_end(e, &defines);
     return e->error->status;
 }
 
-const struct mi_engine mi_engine_direct = {.name = "direct", .supports = supports, .cost = cost, .epilogue = true,
-                                           .memory = true, .blocked = true, .wishes = wishes, .emit = emit};
+const struct mi_engine mi_engine_direct = {.name = "direct",
+                                           .supports = supports,
+                                           .cost = cost,
+                                           .epilogue = true,
+                                           .memory = true,
+                                           .blocked = true,
+                                           .wishes = wishes,
+                                           .emit = emit};

@@ -127,11 +127,20 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
         return e->error->status;
     }
     int64_t channels = t.xb > 1 ? (conv.c + t.xb - 1) / t.xb * t.xb : conv.c;
-    code->grid = (struct mi_grid){.dims = 3, .global = {(size_t)(t.blocks / t.ob), (size_t)(channels / t.ic), (size_t)conv.kernel[0]}, .local = {1, 1, 1}};
-    mi_emit_finish(e, mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name), mi_text_get(&defines), code);
+    code->grid =
+        (struct mi_grid){.dims = 3,
+                         .global = {(size_t)(t.blocks / t.ob), (size_t)(channels / t.ic), (size_t)conv.kernel[0]},
+                         .local = {1, 1, 1}};
+    mi_emit_finish(e, mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name), mi_text_get(&defines),
+                   code);
     mi_emit_text_end(e, &defines);
     return e->error->status;
 }
 
-const struct mi_engine mi_engine_direct_weight = {.name = "direct_weight", .supports = supports, .cost = cost,
-                                                  .epilogue = true, .memory = true, .wishes = wishes, .emit = emit};
+const struct mi_engine mi_engine_direct_weight = {.name = "direct_weight",
+                                                  .supports = supports,
+                                                  .cost = cost,
+                                                  .epilogue = true,
+                                                  .memory = true,
+                                                  .wishes = wishes,
+                                                  .emit = emit};

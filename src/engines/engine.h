@@ -33,7 +33,7 @@ struct mi_engine {
 /* NULL-terminated; the reference engine, which does everything, is the last. */
 extern const struct mi_engine *const mi_engines[];
 extern const struct mi_engine mi_engine_nest, mi_engine_direct, mi_engine_direct_weight, mi_engine_gemm,
-    mi_engine_clblast, mi_engine_im2col;
+    mi_engine_clblast, mi_engine_im2col, mi_engine_col2im;
 
 /* Own operators: not contractions, but kernels of their own too (own.c). */
 /* Adds a template's text to the body with markers replaced. */

@@ -95,7 +95,10 @@ static mica_status emit_pack(struct mi_emitter *e, const struct mi_problem *prob
         mi_emit_text_end(e, &text);
         return e->error->status;
     }
-    code->grid = (struct mi_grid){.dims = 3, .global = {(size_t)t->panels, (size_t)((depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)batch}, .local = {1, 1, 1}};
+    code->grid =
+        (struct mi_grid){.dims = 3,
+                         .global = {(size_t)t->panels, (size_t)((depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)batch},
+                         .local = {1, 1, 1}};
     mi_emit_finish(e, "mica_gemm_pack", mi_text_get(&text), code);
     mi_emit_text_end(e, &text);
     mi_text_clear(&e->text);
@@ -162,7 +165,10 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
         mi_emit_text_end(e, &text);
         return e->error->status;
     }
-    code->grid = (struct mi_grid){.dims = 3, .global = {(size_t)t.panels, (size_t)(t.chunk ? (rows + t.chunk - 1) / t.chunk : 0), (size_t)batch}, .local = {1, 1, 1}};
+    code->grid = (struct mi_grid){
+        .dims = 3,
+        .global = {(size_t)t.panels, (size_t)(t.chunk ? (rows + t.chunk - 1) / t.chunk : 0), (size_t)batch},
+        .local = {1, 1, 1}};
     mi_emit_finish(e, mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name), mi_text_get(&text), code);
     mi_emit_text_end(e, &defines);
     mi_emit_text_end(e, &text);

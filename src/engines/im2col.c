@@ -146,7 +146,8 @@ static mica_status emit_unfold(struct mi_emitter *e, const struct mi_problem *pr
         return e->error->status;
     int64_t local = e->device->is_cpu ? 1 : 64, groups = (images * rows + local - 1) / local;
     int64_t most = e->device->is_cpu ? 16 * (int64_t)e->device->info.compute_units : 65535;
-    code->grid = (struct mi_grid){.dims = 1, .global = {(size_t)((groups < most ? groups : most) * local)}, .local = {(size_t)local}};
+    code->grid = (struct mi_grid){
+        .dims = 1, .global = {(size_t)((groups < most ? groups : most) * local)}, .local = {(size_t)local}};
     mi_emit_finish(e, "mica_im2col", "", code);
     return e->error->status;
 }

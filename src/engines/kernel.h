@@ -69,7 +69,7 @@ struct mi_call {
     int64_t batch;               /* the largest n */
     int64_t first, images;       /* images first ... first + images - 1, those below n; images 0: one product, no images */
     int64_t image_a, image_b, image_c; /* elements from one image to the next */
-    bool per_chunk_a, per_chunk_b;     /* the operand is scratch that begins with the chunk's first image */
+    bool per_chunk_a, per_chunk_b, per_chunk_c; /* scratch that begins with the chunk's first image */
     bool accumulate;             /* images are summed into one C */
 };
 

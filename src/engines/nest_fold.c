@@ -76,6 +76,13 @@ static const char *state_type(const struct mi_node *node, int i)
     return type && strcmp(type, "T") == 0 ? mi_types[node->in[0]->type].c : type;
 }
 
+/* The length of an array over a tile's places. POCL 3.1 loses stores to arrays of 3 or 4 that a loop of one turn fills, so
+ * none is that short. */
+static int array_size(const struct mi_nest *s)
+{
+    return s->v > 2 && s->v < 8 ? 8 : s->v;
+}
+
 static struct state declare_state(struct mi_nest *s, const struct mi_node *node)
 {
     struct state state = {{0}, 0};
@@ -83,7 +90,7 @@ static struct state declare_state(struct mi_nest *s, const struct mi_node *node)
     int id = e->names++;
     for (int i = 0; i < 2 && state_type(node, i); i++) {
         state.name[i] = mi_arena_format(e->arena, "s%d_%d", id, i);
-        mi_line(e, "%s %s[%d];", state_type(node, i), state.name[i], s->v);
+        mi_line(e, "%s %s[%d];", state_type(node, i), state.name[i], array_size(s));
         state.count++;
     }
     size_t scope = mi_scope_open(e, "for (int v = 0; v < %d; v++) ", s->v);
@@ -247,7 +254,7 @@ static void finish_reduction(struct mi_nest *s, const struct mi_node *node, cons
         const char *own = s->by_rows ? "[0]" : "[v]";
         const char *text = statement(s, rule_of(node)->finish[o], state, own, NULL, NULL, NULL, reduced_count(s));
         if (s->arrays) {
-            mi_line(e, "%s %s[%d];", type, name, s->v);
+            mi_line(e, "%s %s[%d];", type, name, array_size(s));
             mi_line(e, "for (int v = 0; v < %d; v++) %s[v] = %s;", s->v, name, text);
         } else
             mi_line(e, "const %s %s = %s;", type, name, text);

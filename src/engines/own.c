@@ -77,13 +77,15 @@ mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes)
                                  mi_dim_text(e->arena, items));
     mi_text_append(&e->text, body, strlen(body));
     mi_scope_close(e, scope);
-    int64_t groups = (most + local - 1) / local, limit = e->device->is_cpu ? 16 * (int64_t)e->device->info.compute_units : 65535;
+    int64_t groups = (most + local - 1) / local,
+            limit = e->device->is_cpu ? 16 * (int64_t)e->device->info.compute_units : 65535;
     struct mi_code *code = mi_code_add(e, codes);
     if (!code) {
         mi_emit_text_end(e, &defines);
         return e->error->status;
     }
-    code->grid = (struct mi_grid){.dims = 1, .global = {(size_t)((groups < limit ? groups : limit) * local)}, .local = {(size_t)local}};
+    code->grid = (struct mi_grid){
+        .dims = 1, .global = {(size_t)((groups < limit ? groups : limit) * local)}, .local = {(size_t)local}};
     mi_emit_finish(e, mi_arena_format(e->arena, "mica_%s", node->op->name), mi_text_get(&defines), code);
     mi_emit_text_end(e, &defines);
     return e->error->status;

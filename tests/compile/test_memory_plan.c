@@ -214,6 +214,15 @@ static void test_budget(void **state)
     mica_device *tight = mica_device_open(&(mica_device_desc){.memory_budget_bytes = peak - 1});
     refuse(tight, "the budget is");
     mica_device_destroy(tight);
+    tight = mica_device_open(&(mica_device_desc){.memory_budget_bytes = 1000});
+    network_begin(&net, tight);
+    build(&net);
+    uint64_t buffers = tight->calls_buffer;
+    assert_int_equal(network_try(&net, BATCH, NULL), MICA_DEVICE_MEMORY);
+    assert_non_null(strstr(mica_plan_error(net.plan), "1000"));
+    assert_int_equal(tight->calls_buffer, buffers); /* not even the variables' */
+    network_end(&net);
+    mica_device_destroy(tight);
     mica_device *enough = mica_device_open(&(mica_device_desc){.memory_budget_bytes = peak});
     network_begin(&net, enough);
     build(&net);

@@ -39,6 +39,7 @@ static void test_vectors(void **state)
         MATMUL("13", "13", {0}),
         MATMUL("n 13", "13", {0}),
         MATMUL("13", "13 n", {0}),
+        {"MatMul", {IN("13"), IN("13 n")}, .reference = reference_matmul, .batch = 4},
         MATMUL("13", "n 13 3", {0}),
         MATMUL("n 3 13", "13", {0}),
     };
