@@ -53,36 +53,55 @@ static void print_layers(const cJSON *json)
            number_of(json, "operators"), number_of(json, "launches"), number_of(json, "peak_bytes"));
 }
 
-/* Whatever the plan tells, as an indented outline; texts of several lines stand as they are. */
-static void print_outline(const cJSON *item, int depth)
+/* The strings of a list on one line. */
+static void print_list(const char *label, const cJSON *list)
 {
-    const cJSON *child;
-    cJSON_ArrayForEach(child, item) {
-        printf("%*s", 2 * depth, "");
-        if (child->string)
-            printf("%s:", child->string);
+    const cJSON *item;
+    const char *before = label;
+    cJSON_ArrayForEach(item, list) {
+        printf("%s%s", before, item->valuestring ? item->valuestring : "");
+        before = ", ";
+    }
+    if (cJSON_GetArraySize(list))
+        putchar('\n');
+}
+
+static void print_bytes(const cJSON *bytes)
+{
+    const cJSON *arena;
+    printf("\nmemory\n");
+    cJSON_ArrayForEach(arena, bytes)
+        printf("  %-24s %14.0f bytes\n", arena->string, arena->valuedouble);
+}
+
+static void print_kernels(const cJSON *kernels)
+{
+    const cJSON *kernel;
+    int number = 0;
+    printf("\nlaunches\n");
+    cJSON_ArrayForEach(kernel, kernels) {
+        printf("  %2d %-32s engine %s\n", ++number, text_of(kernel, "kernel"), text_of(kernel, "engine"));
+        print_list("       computes ", cJSON_GetObjectItem(kernel, "nodes"));
+        print_list("       stores   ", cJSON_GetObjectItem(kernel, "stores"));
+    }
+    number = 0;
+    cJSON_ArrayForEach(kernel, kernels) {
+        const char *source = text_of(kernel, "source");
+        if (*source)
+            printf("\n/* ---- launch %d ---- */\n%s", ++number, source);
         else
-            printf("-");
-        if (cJSON_IsString(child))
-            printf("%s%s\n", strchr(child->valuestring, '\n') ? "\n" : " ", child->valuestring);
-        else if (cJSON_IsNumber(child))
-            printf(" %.10g\n", child->valuedouble);
-        else if (cJSON_IsBool(child))
-            printf(" %s\n", cJSON_IsTrue(child) ? "yes" : "no");
-        else
-            putchar('\n');
-        print_outline(child, depth + 1);
+            printf("\n/* ---- launch %d: a call of CLBlast ---- */\n", ++number);
     }
 }
 
 static void print_plan(const cJSON *json)
 {
-    const cJSON *node;
+    const cJSON *node, *plan = cJSON_GetObjectItem(json, "plan");
     printf("\ngraph\n");
     cJSON_ArrayForEach(node, cJSON_GetObjectItem(json, "graph"))
         printf("  %-24s %-24s %s\n", text_of(node, "name"), text_of(node, "op"), text_of(node, "shape"));
-    printf("\nplan\n");
-    print_outline(cJSON_GetObjectItem(json, "plan"), 1);
+    print_bytes(cJSON_GetObjectItem(plan, "bytes"));
+    print_kernels(cJSON_GetObjectItem(plan, "kernels"));
 }
 
 static int print_model(char *text, bool plan, bool as_json)

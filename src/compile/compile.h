@@ -33,6 +33,13 @@ struct mi_chosen {
     const struct mi_engine *engine;
 };
 
+/* Host memory that mica_plan_write copies through: two slots, so that it waits only for the write before the last. */
+struct mi_staging {
+    void *slot[2];
+    cl_event written[2];
+    unsigned next;
+};
+
 struct mi_kernel_list {
     struct mi_kernel *list;
     size_t count, capacity;
@@ -75,9 +82,11 @@ struct mica_plan {
     struct mi_step slot[2];        /* host memory of the last two steps */
     cl_event in_flight[2];
     uint64_t steps;
+    struct mi_staging *staging;    /* by input; made by the first mica_plan_write */
     struct mi_bound { struct mi_buffer buffer; size_t offset; } *bound; /* buffers of an application, by value id; NULL: none */
 };
 
+void mi_staging_destroy(struct mica_plan *plan);
 mica_status mi_action_place(struct mica_plan *plan, struct mi_action *action); /* sets its tensors' places */
 
 enum { MI_ALIGN_ELEMENTS = 64 };   /* a variable begins at a multiple of so many elements */

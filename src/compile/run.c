@@ -108,8 +108,10 @@ mica_status mi_plan_create(const struct mi_plan_desc *desc, struct mica_plan **o
         status = mi_fail(&plan->error, MICA_INVALID_ARGUMENT, "a plan needs a graph");
     if (status == MICA_OK)
         status = compile(plan);
-    if (status != MICA_OK)
+    if (status != MICA_OK) {
+        mi_fail(&plan->error, status, "%s", mica_status_text(status)); /* where a pass left no text */
         mi_error_report(&plan->device->error, &plan->error);
+    }
     return status;
 }
 
@@ -129,6 +131,7 @@ void mica_plan_destroy(mica_plan *plan)
         mi_buffer_destroy(plan->device, &plan->own[v]);
     for (size_t v = 0; plan->bound && v < plan->graph->value_count; v++)
         mi_buffer_destroy(plan->device, &plan->bound[v].buffer);
+    mi_staging_destroy(plan);
     mi_buffer_destroy(plan->device, &plan->step_block);
     mi_graph_destroy(plan->graph);
     free(plan->kernels.list);
@@ -318,57 +321,4 @@ mica_status mi_plan_step(struct mica_plan *plan, const struct mi_step *step)
 {
     MI_TRY(check_n(plan, step->n));
     return from_device(plan, enqueue_step(plan, step));
-}
-
-/* ---- The public calls: values are float32, whatever the input's type ---- */
-
-mica_status mica_plan_write(mica_plan *plan, const char *name, const float *values, size_t count)
-{
-    MI_TRY(plan->error.status);
-    int input = mi_plan_input(plan, name);
-    if (input < 0)
-        return mi_fail(&plan->error, MICA_INVALID_ARGUMENT, "the plan has no input \"%s\"", name ? name : "(unnamed)");
-    const mi_value *value = plan->graph->inputs[input];
-    int64_t each = mi_shape_count(&value->shape, 1);
-    if (each < 1 || count % (size_t)each || count / (size_t)each > (size_t)plan->batch)
-        return mi_fail(&plan->error, MICA_SHAPE, "input \"%s\": %zu values, a sample has %lld and the batch at most %lld",
-                       value->name, count, (long long)each, (long long)plan->batch);
-    int64_t n = (int64_t)(count / (size_t)each);
-    if (value->type == MI_FLOAT) {
-        MI_TRY(mi_plan_feed(plan, input, values, n, NULL));
-        return from_device(plan, mi_device_finish(plan->device));
-    }
-    int32_t *whole = mi_new(count, sizeof *whole);
-    if (!whole)
-        return mi_out_of_memory(&plan->error);
-    for (size_t i = 0; i < count; i++)
-        whole[i] = (int32_t)values[i];
-    mica_status status = mi_plan_feed(plan, input, whole, n, NULL);
-    if (status == MICA_OK)
-        status = from_device(plan, mi_device_finish(plan->device));
-    free(whole);
-    return status;
-}
-
-mica_status mica_plan_run(mica_plan *plan, int64_t n)
-{
-    struct mi_step step = {.n = (int32_t)n, .step = 1};
-    MI_TRY(check_n(plan, n));
-    return mi_plan_step(plan, &step);
-}
-
-mica_status mica_plan_read(mica_plan *plan, const char *name, float *values, size_t count)
-{
-    MI_TRY(plan->error.status);
-    int output = mi_plan_output(plan, name);
-    if (output < 0)
-        return mi_fail(&plan->error, MICA_INVALID_ARGUMENT, "the plan has no output \"%s\"", name ? name : "(unnamed)");
-    const mi_value *value = plan->graph->outputs[output];
-    int64_t each = mi_shape_count(&value->shape, 1);
-    if (value->type != MI_FLOAT)
-        return mi_fail(&plan->error, MICA_UNSUPPORTED, "output \"%s\" is %s, not float32", value->name, mi_types[value->type].name);
-    if (each < 1 || count % (size_t)each)
-        return mi_fail(&plan->error, MICA_SHAPE, "output \"%s\": room for %zu values, a sample has %lld", value->name, count,
-                       (long long)each);
-    return mi_plan_fetch(plan, output, values, (int64_t)(count / (size_t)each));
 }

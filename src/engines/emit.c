@@ -191,17 +191,21 @@ static const char *new_name(struct mi_emitter *e, const char *prefix)
     return mi_arena_format(e->arena, "%s%d", prefix, e->names++);
 }
 
+static const char *float_text(struct mi_emitter *e, float number)
+{
+    if (number != number)
+        return "MICA_NAN";
+    if (number - number != 0)
+        return number > 0 ? "MICA_INF" : "(-MICA_INF)";
+    const char *text = mi_arena_format(e->arena, "%.9g", (double)number);
+    return mi_arena_format(e->arena, number < 0 ? "(%s%sf)" : "%s%sf", text, strpbrk(text, ".e") ? "" : ".0");
+}
+
 static const char *literal(struct mi_emitter *e, const mi_value *value)
 {
     float number;
-    if (mi_constant_float(value, &number)) {
-        if (number != number)
-            return "MICA_NAN";
-        if (number - number != 0)
-            return number > 0 ? "MICA_INF" : "(-MICA_INF)";
-        const char *text = mi_arena_format(e->arena, "%.9g", (double)number);
-        return mi_arena_format(e->arena, number < 0 ? "(%s%sf)" : "%s%sf", text, strpbrk(text, ".e") ? "" : ".0");
-    }
+    if (mi_constant_float(value, &number))
+        return float_text(e, number);
     int count = 0;
     const int64_t *ints = mi_constant_ints(value, &count);
     if (ints && count == 1)
@@ -255,8 +259,7 @@ static const char *attribute_text(struct mi_emitter *e, const struct mi_node *no
         return mi_arena_format(e->arena, "%lld", (long long)attribute->i);
     if (attribute->type != MI_ATTRIBUTE_FLOAT)
         return NULL;
-    const char *text = mi_arena_format(e->arena, "%.9g", (double)attribute->f);
-    return mi_arena_format(e->arena, "(%s%sf)", text, strpbrk(text, ".e") ? "" : ".0");
+    return float_text(e, attribute->f);
 }
 
 static const char *builtin_text(struct mi_emitter *e, const struct mi_node *node, const char *word,
@@ -399,9 +402,6 @@ static const char *emit_access(struct mi_emitter *e, const struct mi_access *acc
 static const char *fill_text(struct mi_emitter *e, const struct mi_node *node)
 {
     const char *text = attribute_text(e, node, "fill");
-    const struct mi_attribute *attribute = mi_attribute_find(node, "fill");
-    if (attribute && attribute->type == MI_ATTRIBUTE_FLOAT && attribute->f - attribute->f != 0)
-        return attribute->f != attribute->f ? "MICA_NAN" : attribute->f > 0 ? "MICA_INF" : "(-MICA_INF)";
     return text ? text : node->op->fill ? node->op->fill : "0";
 }
 

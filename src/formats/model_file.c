@@ -267,7 +267,7 @@ static mica_status take_loss(struct loading *l, const cJSON *loss, const cJSON *
     int logits = !from_logits ? 0 : cJSON_IsTrue(from_logits) ? 1 : -1;
     if (mi_loss_choose(&why, l->model->graph, loss->valuestring, logits, &chosen) != MICA_OK)
         return bad(l, "loss", why.text);
-    return mi_model_set_loss(l->model, loss->valuestring, logits);
+    return mi_model_set_loss(l->model, loss->valuestring, logits) == MICA_OK ? MICA_OK : mi_out_of_memory(&l->error);
 }
 
 static mica_status take_description(struct loading *l, const cJSON *json)

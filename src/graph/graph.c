@@ -142,9 +142,9 @@ static struct mi_node *node_make(struct mi_graph *graph, const struct mi_op *op,
     if (graph->error.status != MICA_OK || !inputs_fit(graph, op, inputs, input_count))
         return NULL;
     struct mi_node *node = node_new(graph, op, inputs, input_count, attributes, attribute_count);
-    if (!node || op->kind == MI_SOURCE)
-        return node;
-    mica_status status = op->infer ? op->infer(node) : infer_default(node);
+    if (!node)
+        return NULL;
+    mica_status status = op->kind == MI_SOURCE ? MICA_OK : op->infer ? op->infer(node) : infer_default(node);
     if (graph->arena.failed)
         status = mi_out_of_memory(&graph->error);
     return status == MICA_OK ? node : NULL;
@@ -265,8 +265,11 @@ static mi_value *constant(struct mi_graph *graph, enum mi_type type, const struc
 {
     mi_value *value = source(graph, &mi_op_constant, type, shape);
     void *copy = value ? mi_arena_new(&graph->arena, bytes, 1) : NULL;
-    if (!copy)
+    if (!copy) {
+        if (value)
+            mi_out_of_memory(&graph->error);
         return NULL;
+    }
     if (bytes)
         memcpy(copy, elements, bytes);
     value->node->constant = copy;

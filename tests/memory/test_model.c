@@ -17,7 +17,6 @@
 enum { SAMPLES = 10, CLASSES = 3, ATTEMPTS = 48 };
 
 static mica_device *device;
-static mica_data *data;
 static float inputs[SAMPLES * 32];
 static int32_t labels[SAMPLES];
 static char *described; /* by the first inspect */
@@ -121,11 +120,19 @@ static mica_status try_weights(void)
     return end(model, model ? mica_model_load_weights(model, model_path, NULL) : MICA_OUT_OF_MEMORY);
 }
 
+/* Of its own in each attempt: data keep their first error. */
+static mica_data *open_data(void)
+{
+    return mica_arrays_open(device, &(mica_arrays_desc){.samples = SAMPLES, .input_shape = MICA_SHAPE(2, 4, 4), .inputs = inputs,
+                                                        .classes = labels});
+}
+
 static mica_status try_fit(void)
 {
     mica_history *history = NULL;
     mica_model *model = build();
-    mica_status status = !model ? MICA_OUT_OF_MEMORY : mica_fit(model, data, &(mica_fit_desc){
+    mica_data *data = open_data();
+    mica_status status = !model || !data ? MICA_OUT_OF_MEMORY : mica_fit(model, data, &(mica_fit_desc){
         .loss = "sparse_categorical_crossentropy", .batch_size = 4, .epochs = 1, .accuracy = true, .no_shuffle = true,
         .optimizer = {.type = "adam"}}, &history);
     if (status == MICA_OK) {
@@ -133,18 +140,21 @@ static mica_status try_fit(void)
         assert_true(isfinite(mica_history_epoch(history, 0)->loss));
     }
     mica_history_destroy(history);
+    mica_data_destroy(data);
     return end(model, status);
 }
 
 static mica_status try_evaluate(void)
 {
     mica_result result;
+    mica_data *data = open_data();
     mica_model *model = mica_model_load(device, model_path);
-    mica_status status = model ? mica_model_status(model) : MICA_OUT_OF_MEMORY;
+    mica_status status = model && data ? mica_model_status(model) : MICA_OUT_OF_MEMORY;
     if (status == MICA_OK)
         status = mica_evaluate(model, data, MICA_TRAIN, NULL, 0, &result);
     if (status == MICA_OK)
         assert_int_equal(result.samples, SAMPLES);
+    mica_data_destroy(data);
     return end(model, status);
 }
 
@@ -247,8 +257,7 @@ static int begin(void **state)
         inputs[i] = mi_uniform(3, 1, i);
     for (int i = 0; i < SAMPLES; i++)
         labels[i] = i % CLASSES;
-    data = mica_arrays_open(device, &(mica_arrays_desc){.samples = SAMPLES, .input_shape = MICA_SHAPE(2, 4, 4), .inputs = inputs,
-                                                        .classes = labels});
+    mica_data *data = open_data();
     empty_file(model_path);
     empty_file(out_path);
     mica_model *model = build();
@@ -258,13 +267,13 @@ static int begin(void **state)
     if (status != MICA_OK)
         print_error("%s\n", mica_device_error(device));
     mica_model_destroy(model);
+    mica_data_destroy(data);
     return status == MICA_OK ? 0 : -1;
 }
 
 static int finish(void **state)
 {
     free(described);
-    mica_data_destroy(data);
     unlink(model_path);
     unlink(out_path);
     return network_device_close(state);
