@@ -117,6 +117,7 @@ static bool add_graph(const mica_model *model, cJSON *out)
         bool good = item && cJSON_AddStringToObject(item, "op", node->op->name) &&
                     cJSON_AddStringToObject(item, "name", node->name ? node->name : "") &&
                     (!node->outputs || cJSON_AddStringToObject(item, "shape", mi_shape_text(&arena, &node->out[0]->shape)));
+        good = good && !arena.failed;
         mi_arena_destroy(&arena);
         if (!good || !append(list, item)) {
             if (!good)

@@ -149,9 +149,11 @@ static void test_shapes(void **state)
             if (shapes[i].thorough || !variants[v].thorough)
                 try_variant(variants[v].debug ? debug : plain, &shapes[i], &variants[v], expected);
         for (const struct mi_engine *const *engine = mi_engines; *engine; engine++)
-            if (*engine != &mi_engine_nest && fits_anywhere(plain, &shapes[i], *engine))
+            if (*engine != &mi_engine_nest && fits_anywhere(plain, &shapes[i], *engine)) {
+                print_message("    with %s\n", (*engine)->name);
                 try_variant(plain, &shapes[i],
                             &(struct variant){.name = (*engine)->name, .how = {.engine = (*engine)->name}}, expected);
+            }
         forget(&expected[0]);
         forget(&expected[1]);
     }
