@@ -178,10 +178,7 @@ static bool supports(const struct mi_problem *problem)
 /* On a CPU its start-up, seconds for each class of shapes, and the epilogue's own launch count against it. */
 static double cost(const struct mi_problem *problem)
 {
-    double products = 1, rate = problem->device->is_cpu ? 1e8 : 2e11;
-    for (int i = 0; i < problem->c.axes; i++)
-        products *= (double)mi_dim_at(problem->c.extent[i], problem->batch);
-    return 2e-5 + products / rate;
+    return 2e-5 + mi_problem_products(problem) / (problem->device->is_cpu ? 1e8 : 2e11);
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)

@@ -237,15 +237,7 @@ static mica_status emit_fold(struct mi_emitter *e, const struct mi_problem *prob
         mi_emit_store(e, e->kernel->out[o], at, mi_emit_value(e, e->kernel->out[o], at, NULL), NULL);
     mi_scope_close(e, row);
     mi_scope_close(e, loop);
-    struct mi_code *code = mi_code_add(e, codes);
-    if (!code)
-        return e->error->status;
-    int64_t local = e->device->is_cpu ? 1 : 64, groups = (images * rows + local - 1) / local;
-    int64_t most = e->device->is_cpu ? 16 * (int64_t)e->device->info.compute_units : 65535;
-    code->grid = (struct mi_grid){
-        .dims = 1, .global = {(size_t)((groups < most ? groups : most) * local)}, .local = {(size_t)local}};
-    mi_emit_finish(e, "mica_col2im", "", code);
-    return e->error->status;
+    return mi_emit_body(e, "mica_col2im", "", mi_grid_of_items(e->device, images * rows), codes);
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)

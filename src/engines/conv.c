@@ -150,3 +150,51 @@ bool mi_layout_strides(const struct mi_layout *layout, const struct mi_shape *sh
     }
     return true;
 }
+
+void mi_define(struct mi_text *text, const char *name, int64_t value)
+{
+    mi_text_add(text, "#define %s (%lld)\n", name, (long long)value);
+}
+
+struct mi_layout mi_conv_input_layout(const struct mi_conv *conv, int xb)
+{
+    int rank = conv->spatial + 2;
+    struct mi_layout x = xb > 1 ? mi_layout_blocked(rank, 1, xb) : mi_layout_plain(rank);
+    for (int i = 2 - conv->spatial; i < 2; i++) {
+        x.low[i + conv->spatial] = (int16_t)conv->low[i];
+        x.high[i + conv->spatial] = (int16_t)conv->high[i];
+    }
+    return x;
+}
+
+void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int xb, struct mi_text *text)
+{
+    const struct mi_layout *x = &e->tensors[conv->x->value->id].layout;
+    int64_t stride[MI_MAX_RANK] = {0};
+    bool two = conv->spatial == 2;
+    int h = conv->spatial, w = conv->spatial + 1;
+    mi_layout_strides(x, &conv->x->value->shape, stride);
+    mi_define(text, "B", b);
+    mi_define(text, "XB", xb);
+    mi_define(text, "FILTERS", conv->k);
+    mi_define(text, "CHANNELS", conv->c);
+    mi_define(text, "CB", (conv->c + xb - 1) / xb);
+    mi_define(text, "OH", conv->out[0]);
+    mi_define(text, "OW", conv->out[1]);
+    mi_define(text, "KH", conv->kernel[0]);
+    mi_define(text, "KW", conv->kernel[1]);
+    mi_define(text, "SH", conv->stride[0]);
+    mi_define(text, "SW", conv->stride[1]);
+    mi_define(text, "DH", conv->dilation[0]);
+    mi_define(text, "DW", conv->dilation[1]);
+    /* Where the first place that the kernel may read lies, halo and all. */
+    mi_define(text, "XH0", conv->offset[0] + (two ? x->low[h] : 0));
+    mi_define(text, "XW0", conv->offset[1] + x->low[w]);
+    mi_define(text, "XSN", stride[0]);
+    mi_define(text, "XSC", stride[1]);
+    mi_define(text, "XSI", xb > 1 ? 1 : stride[1]);
+    mi_define(text, "XSH", two ? stride[h] : 0);
+    mi_define(text, "XSW", xb);
+    mi_text_add(text, "#define VEC float%d\n#define VLOAD vload%d\n#define VSTORE vstore%d\n", b, b, b);
+    mi_text_add(text, "#define X p%d\n", mi_emit_argument(e, conv->x->value, false));
+}

@@ -24,6 +24,13 @@ bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv);
 /* The gradient of the weight: dw[k, c, r...] = sum over n, p... of dy[n, k, p...] * x[n, c, p*stride + r*dilation + offset...] */
 bool mi_conv_weight_match(const struct mi_contraction *c, struct mi_conv *conv);
 
+/* The layout in which kernels/direct.cl and direct_weight.cl read x: blocks of xb channels (1: planes), with the halo that is
+ * read. */
+struct mi_layout mi_conv_input_layout(const struct mi_conv *conv, int xb);
+/* Defines what both kernels know of a convolution: sizes, strides, X and how it lies, vectors of `b` lanes. */
+void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int xb, struct mi_text *text);
+void mi_define(struct mi_text *text, const char *name, int64_t value);
+
 /* Elements between neighbours along each axis of a layout; false where that depends on n. */
 bool mi_layout_strides(const struct mi_layout *layout, const struct mi_shape *shape, int64_t *stride);
 

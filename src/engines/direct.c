@@ -22,10 +22,8 @@ static bool supports(const struct mi_problem *problem)
 
 static double cost(const struct mi_problem *problem)
 {
-    double products = 1, rate = 0.5 * 2.4e9 * 2 * problem->device->vector_width * problem->device->info.compute_units;
-    for (int i = 0; i < problem->c.axes; i++)
-        products *= (double)mi_dim_at(problem->c.extent[i], problem->batch);
-    return products / rate;
+    const mica_device *device = problem->device;
+    return mi_problem_products(problem) / (0.5 * 4.8e9 * device->vector_width * device->info.compute_units);
 }
 
 /* Pixels in a tile: as many as registers hold, with the least waste at a row's end. */
@@ -64,11 +62,7 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     mi_conv_match(&problem->c, &conv);
     struct tile t = choose_tile(problem, &conv);
     int rank = conv.spatial + 2;
-    struct mi_layout x = t.xb > 1 ? mi_layout_blocked(rank, 1, t.xb) : mi_layout_plain(rank);
-    for (int i = 2 - conv.spatial; i < 2; i++) {
-        x.low[i + conv.spatial] = (int16_t)conv.low[i];
-        x.high[i + conv.spatial] = (int16_t)conv.high[i];
-    }
+    struct mi_layout x = mi_conv_input_layout(&conv, t.xb);
     struct mi_layout w = mi_layout_plain(rank);
     int at = 0;
     w.order[at++] = (int8_t)conv.w_k;
@@ -84,46 +78,9 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     *wishes = (struct mi_wishes){.wanted = true, .a = x_is_a ? x : w, .b = x_is_a ? w : x};
 }
 
-static void define(struct mi_text *text, const char *name, int64_t value)
-{
-    mi_text_add(text, "#define %s %lld\n", name, (long long)value);
-}
-
-static void define_all(struct mi_emitter *e, const struct mi_conv *conv, const struct tile *t, struct mi_text *text)
-{
-    const struct mi_layout *x = &e->tensors[conv->x->value->id].layout;
-    int64_t stride[MI_MAX_RANK] = {0};
-    int rank = conv->spatial + 2, h = rank - 2, w = rank - 1;
-    mi_layout_strides(x, &conv->x->value->shape, stride);
-    define(text, "B", t->b);
-    define(text, "XB", t->xb);
-    define(text, "OB", t->ob);
-    define(text, "TW", t->tw);
-    define(text, "ROWS", t->rows);
-    define(text, "TILES", (conv->out[1] + t->tw - 1) / t->tw);
-    define(text, "CB", (conv->c + t->xb - 1) / t->xb);
-    define(text, "OH", conv->out[0]);
-    define(text, "OW", conv->out[1]);
-    define(text, "KH", conv->kernel[0]);
-    define(text, "KW", conv->kernel[1]);
-    define(text, "SH", conv->stride[0]);
-    define(text, "SW", conv->stride[1]);
-    mi_text_add(text, "#define DH (%lld)\n#define DW (%lld)\n", (long long)conv->dilation[0],
-                (long long)conv->dilation[1]);
-    int64_t low_h = conv->spatial == 2 ? x->low[h] : 0;
-    mi_text_add(text, "#define XH0 (%lld)\n#define XW0 (%lld)\n", (long long)(conv->offset[0] + low_h),
-                (long long)(conv->offset[1] + x->low[w]));
-    define(text, "XSN", stride[0]);
-    define(text, "XSC", stride[1]);
-    define(text, "XSH", conv->spatial == 2 ? stride[h] : 0);
-    mi_text_add(text, "#define VEC float%d\n#define VLOAD vload%d\n#define VSTORE vstore%d\n", t->b, t->b, t->b);
-}
-
 /* Stores one lane of the tile through the accessor of every output. */
 static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv, const struct tile *t)
 {
-    struct mi_text before = e->text;
-    e->text = (struct mi_text){0};
     e->indent = 6;
     bool tail = conv->k % t->b != 0;
     const char *real = NULL;
@@ -152,10 +109,7 @@ static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv,
         } else
             mi_emit_store(e, value, place, text, real);
     }
-    const char *stores = mi_arena_strdup(e->arena, mi_text_get(&e->text));
-    mi_emit_text_end(e, &e->text);
-    e->text = before;
-    return stores ? stores : "";
+    return mi_emit_take(e);
 }
 
 /* Fills the halo of one output's rows from `first` to `last` (exclusive), columns from a to b. */
@@ -184,8 +138,6 @@ static void halo_fill(struct mi_emitter *e, mi_value *value, int spatial, const 
 /* The halo that goes with an item's rows: left and right of them, above the first and below the last. */
 static const char *emit_halo(struct mi_emitter *e, const struct mi_conv *conv)
 {
-    struct mi_text before = e->text;
-    e->text = (struct mi_text){0};
     e->indent = 2;
     for (int o = 0; o < e->kernel->outs; o++) {
         mi_value *value = e->kernel->out[o];
@@ -212,34 +164,7 @@ static const char *emit_halo(struct mi_emitter *e, const struct mi_conv *conv)
         }
         mi_scope_close(e, blocks);
     }
-    const char *halo = mi_arena_strdup(e->arena, mi_text_get(&e->text));
-    mi_emit_text_end(e, &e->text);
-    e->text = before;
-    return halo ? halo : "";
-}
-
-/* The template's text with its two markers replaced. */
-void mi_emit_template(struct mi_emitter *e, const char *text, const char *const *marker, const char *const *with,
-                      int count)
-{
-    while (*text) {
-        const char *next = NULL;
-        int which = -1;
-        for (int i = 0; i < count; i++) {
-            const char *found = strstr(text, marker[i]);
-            if (found && (!next || found < next)) {
-                next = found;
-                which = i;
-            }
-        }
-        if (!next) {
-            mi_text_append(&e->text, text, strlen(text));
-            return;
-        }
-        mi_text_append(&e->text, text, (size_t)(next - text));
-        mi_text_append(&e->text, with[which], strlen(with[which]));
-        text = next + strlen(marker[which]);
-    }
+    return mi_emit_take(e);
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)
@@ -248,27 +173,20 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     struct mi_text defines = {0};
     mi_conv_match(&problem->c, &conv);
     struct tile t = choose_tile(problem, &conv);
-    const char *body = mi_kernel_text("direct.cl");
-    if (!body)
-        return mi_fail(e->error, MICA_INTERNAL, "there is no kernel file \"direct.cl\"");
-    define_all(e, &conv, &t, &defines);
-    mi_text_add(&defines, "#define X p%d\n", mi_emit_argument(e, conv.x->value, false));
+    mi_conv_define(e, &conv, t.b, t.xb, &defines);
+    mi_define(&defines, "OB", t.ob);
+    mi_define(&defines, "TW", t.tw);
+    mi_define(&defines, "ROWS", t.rows);
+    mi_define(&defines, "TILES", (conv.out[1] + t.tw - 1) / t.tw);
     mi_text_add(&defines, "#define W p%d\n", mi_emit_argument(e, conv.w->value, false));
     const char *with[2] = {emit_stores(e, &conv, &t), emit_halo(e, &conv)};
-    mi_emit_template(e, body, (const char *const[]){"MICA_STORE", "MICA_HALO"}, with, 2);
-    struct mi_code *code = mi_code_add(e, codes);
-    if (!code) {
-        mi_emit_text_end(e, &defines);
-        return e->error->status;
-    }
-    code->grid = (struct mi_grid){
+    struct mi_grid grid = {
         .dims = 3,
         .global = {(size_t)(t.blocks / t.ob), (size_t)((conv.out[0] + t.rows - 1) / t.rows), (size_t)problem->batch},
         .local = {1, 1, 1}};
-    mi_emit_finish(e, mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name), mi_text_get(&defines),
-                   code);
-    mi_emit_text_end(e, &defines);
-    return e->error->status;
+    const char *name = mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name);
+    return mi_emit_file(e, "direct.cl", name, &defines, (const char *const[]){"MICA_STORE", "MICA_HALO"}, with, 2, grid,
+                        codes);
 }
 
 const struct mi_engine mi_engine_direct = {.name = "direct",

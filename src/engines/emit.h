@@ -85,6 +85,21 @@ void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue
 /* A new code at the end of the list; NULL: out of memory, and the error says so. */
 struct mi_code *mi_code_add(struct mi_emitter *e, struct mi_codes *codes);
 
+/* ---- template.c: what engines with a kernel file share ---- */
+
+/* The text of the body so far, kept in the arena; the body is empty then. */
+const char *mi_emit_take(struct mi_emitter *e);
+/* Makes a code of kernels/FILE: its text with markers replaced is the body, `defines` stands before the kernel (and is
+ * destroyed). */
+mica_status mi_emit_file(struct mi_emitter *e, const char *file, const char *name, struct mi_text *defines,
+                         const char *const *marker, const char *const *with, int count, struct mi_grid grid,
+                         struct mi_codes *codes);
+/* Makes a code of the body as it is. */
+mica_status mi_emit_body(struct mi_emitter *e, const char *name, const char *prologue, struct mi_grid grid,
+                         struct mi_codes *codes);
+/* A grid of at most `items` items that take the work in turn: a few a compute unit on a CPU, one a lane on others. */
+struct mi_grid mi_grid_of_items(const mica_device *device, int64_t items);
+
 /* Nests: maps, moves and reductions; also the reference engine of contractions. */
 mica_status mi_emit_nest(struct mi_emitter *e, struct mi_codes *codes);
 

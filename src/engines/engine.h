@@ -30,15 +30,15 @@ struct mi_engine {
     mica_status (*emit)(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes);
 };
 
+/* How many products of two numbers the problem sums, at the largest batch. */
+double mi_problem_products(const struct mi_problem *problem);
+
 /* NULL-terminated; the reference engine, which does everything, is the last. */
 extern const struct mi_engine *const mi_engines[];
 extern const struct mi_engine mi_engine_nest, mi_engine_direct, mi_engine_direct_weight, mi_engine_gemm,
     mi_engine_clblast, mi_engine_im2col, mi_engine_col2im;
 
 /* Own operators: not contractions, but kernels of their own too (own.c). */
-/* Adds a template's text to the body with markers replaced. */
-void mi_emit_template(struct mi_emitter *e, const char *text, const char *const *marker, const char *const *with, int count);
-
 mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes);
 
 #endif

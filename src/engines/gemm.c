@@ -26,10 +26,8 @@ static bool supports(const struct mi_problem *problem)
 
 static double cost(const struct mi_problem *problem)
 {
-    double products = 1, rate = 0.4 * 2.4e9 * 2 * problem->device->vector_width * problem->device->info.compute_units;
-    for (int i = 0; i < problem->c.axes; i++)
-        products *= (double)mi_dim_at(problem->c.extent[i], problem->batch);
-    return products / rate;
+    const mica_device *device = problem->device;
+    return mi_problem_products(problem) / (0.4 * 4.8e9 * device->vector_width * device->info.compute_units);
 }
 
 static struct tile choose_tile(const struct mi_problem *problem, const struct mi_product *p)
@@ -86,24 +84,14 @@ static mica_status emit_pack(struct mi_emitter *e, const struct mi_problem *prob
     codes->scratch[codes->scratches++] = batch * t->panels * depth * t->nv * t->vw * (int64_t)sizeof(float);
     int b = mi_emit_argument(e, p->b->node->out[p->b->output], false), panels = mi_emit_scratch(e, 0, true);
     mi_text_add(&text, "%s#define MATRIX_B p%d\n#define PANELS p%d\n", defines, b, panels);
-    const char *body = mi_kernel_text("gemm_pack.cl");
-    if (!body)
-        return mi_fail(e->error, MICA_INTERNAL, "there is no kernel file \"gemm_pack.cl\"");
-    mi_text_append(&e->text, body, strlen(body));
-    struct mi_code *code = mi_code_add(e, codes);
-    if (!code) {
-        mi_emit_text_end(e, &text);
-        return e->error->status;
-    }
-    code->grid =
-        (struct mi_grid){.dims = 3,
-                         .global = {(size_t)t->panels, (size_t)((depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)batch},
-                         .local = {1, 1, 1}};
-    mi_emit_finish(e, "mica_gemm_pack", mi_text_get(&text), code);
-    mi_emit_text_end(e, &text);
+    struct mi_grid grid = {
+        .dims = 3,
+        .global = {(size_t)t->panels, (size_t)((depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)batch},
+        .local = {1, 1, 1}};
+    mica_status status = mi_emit_file(e, "gemm_pack.cl", "mica_gemm_pack", &text, NULL, NULL, 0, grid, codes);
     mi_text_clear(&e->text);
     e->arguments = 0;
-    return MICA_OK;
+    return status;
 }
 
 /* The stores of one row: what depends on the row alone, and what each column needs. */
@@ -117,8 +105,7 @@ static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, 
     struct mi_coordinate at[MI_MAX_RANK];
     e->indent = 4;
     mi_product_axes(e, c, p, row, by_row);
-    with[0] = mi_arena_strdup(e->arena, mi_text_get(&e->text));
-    mi_text_clear(&e->text);
+    with[0] = mi_emit_take(e);
     e->indent = 5;
     mi_product_axes(e, c, p, column, by_column);
     for (int i = 0; i < c->axes; i++)
@@ -127,8 +114,7 @@ static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, 
     mi_bind(e, e->kernel->anchor->out[0], "lane[v]");
     for (int o = 0; o < e->kernel->outs; o++)
         mi_emit_store(e, e->kernel->out[o], at, mi_emit_value(e, e->kernel->out[o], at, NULL), NULL);
-    with[1] = mi_arena_strdup(e->arena, mi_text_get(&e->text));
-    mi_text_clear(&e->text);
+    with[1] = mi_emit_take(e);
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)
@@ -151,28 +137,16 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     else
         mi_text_add(&text, "#define MATRIX_B p%d\n", mi_emit_argument(e, p.b->node->out[p.b->output], false));
     emit_stores(e, problem, &p, with);
-    const char *body = mi_kernel_text("gemm.cl");
-    if (!body)
-        return mi_fail(e->error, MICA_INTERNAL, "there is no kernel file \"gemm.cl\"");
-    for (int i = 0; i < 2; i++)
-        with[i] = with[i] ? with[i] : "";
-    mi_emit_template(e, body, (const char *const[]){"MICA_ROW", "MICA_STORE"}, with, 2);
-    int64_t rows = mi_dim_at(p.extent[MI_PRODUCT_M], problem->batch),
-            batch = mi_dim_at(p.extent[MI_PRODUCT_BATCH], problem->batch);
-    struct mi_code *code = mi_code_add(e, codes);
-    if (!code) {
-        mi_emit_text_end(e, &defines);
-        mi_emit_text_end(e, &text);
-        return e->error->status;
-    }
-    code->grid = (struct mi_grid){
+    mi_emit_text_end(e, &defines);
+    int64_t rows = mi_dim_at(p.extent[MI_PRODUCT_M], problem->batch);
+    int64_t batch = mi_dim_at(p.extent[MI_PRODUCT_BATCH], problem->batch);
+    struct mi_grid grid = {
         .dims = 3,
         .global = {(size_t)t.panels, (size_t)(t.chunk ? (rows + t.chunk - 1) / t.chunk : 0), (size_t)batch},
         .local = {1, 1, 1}};
-    mi_emit_finish(e, mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name), mi_text_get(&text), code);
-    mi_emit_text_end(e, &defines);
-    mi_emit_text_end(e, &text);
-    return e->error->status;
+    const char *name = mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name);
+    return mi_emit_file(e, "gemm.cl", name, &text, (const char *const[]){"MICA_ROW", "MICA_STORE"}, with, 2, grid,
+                        codes);
 }
 
 const struct mi_engine mi_engine_gemm = {

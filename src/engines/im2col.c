@@ -95,10 +95,7 @@ static bool supports(const struct mi_problem *problem)
 
 static double cost(const struct mi_problem *problem)
 {
-    double products = 1, rate = problem->device->is_cpu ? 1e8 : 5e10;
-    for (int i = 0; i < problem->c.axes; i++)
-        products *= (double)mi_dim_at(problem->c.extent[i], problem->batch);
-    return 1e-4 + products / rate;
+    return 1e-4 + mi_problem_products(problem) / (problem->device->is_cpu ? 1e8 : 5e10);
 }
 
 /* Images whose matrices fit the workspace. */
@@ -141,15 +138,7 @@ static mica_status emit_unfold(struct mi_emitter *e, const struct mi_problem *pr
     mi_line(e, "p%d[item*%lld + j] = %s;", mi_emit_scratch(e, 0, true), (long long)last, value);
     mi_scope_close(e, row);
     mi_scope_close(e, loop);
-    struct mi_code *code = mi_code_add(e, codes);
-    if (!code)
-        return e->error->status;
-    int64_t local = e->device->is_cpu ? 1 : 64, groups = (images * rows + local - 1) / local;
-    int64_t most = e->device->is_cpu ? 16 * (int64_t)e->device->info.compute_units : 65535;
-    code->grid = (struct mi_grid){
-        .dims = 1, .global = {(size_t)((groups < most ? groups : most) * local)}, .local = {(size_t)local}};
-    mi_emit_finish(e, "mica_im2col", "", code);
-    return e->error->status;
+    return mi_emit_body(e, "mica_im2col", "", mi_grid_of_items(e->device, images * rows), codes);
 }
 
 static mica_status emit_multiply(struct mi_emitter *e, const struct mi_problem *problem, const struct unfold *u,

@@ -64,29 +64,10 @@ mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes)
         define_dims(e, &defines, "OUT", k, node->out[k]);
     }
     define_attributes(&defines, node);
-    const char *body = mi_kernel_text(mi_arena_format(e->arena, "%s.cl", node->op->own));
-    if (!body) {
-        mi_emit_text_end(e, &defines);
-        return e->arena->failed ? mi_out_of_memory(e->error)
-                                : mi_fail(e->error, MICA_INTERNAL, "there is no kernel file \"%s.cl\"", node->op->own);
-    }
     struct mi_dim items = node->op->items(node);
-    int64_t most = mi_dim_at(items, e->batch), local = e->device->is_cpu ? 1 : 64;
-    e->indent = 1;
-    size_t scope = mi_scope_open(e, "for (IDX item = get_global_id(0); item < %s; item += get_global_size(0)) ",
-                                 mi_dim_text(e->arena, items));
-    mi_text_append(&e->text, body, strlen(body));
-    mi_scope_close(e, scope);
-    int64_t groups = (most + local - 1) / local,
-            limit = e->device->is_cpu ? 16 * (int64_t)e->device->info.compute_units : 65535;
-    struct mi_code *code = mi_code_add(e, codes);
-    if (!code) {
-        mi_emit_text_end(e, &defines);
-        return e->error->status;
-    }
-    code->grid = (struct mi_grid){
-        .dims = 1, .global = {(size_t)((groups < limit ? groups : limit) * local)}, .local = {(size_t)local}};
-    mi_emit_finish(e, mi_arena_format(e->arena, "mica_%s", node->op->name), mi_text_get(&defines), code);
-    mi_emit_text_end(e, &defines);
-    return e->error->status;
+    const char *file = mi_arena_format(e->arena, "%s.cl", node->op->own);
+    const char *name = mi_arena_format(e->arena, "mica_%s", node->op->name);
+    mi_text_add(&defines, "#define MICA_ITEMS %s\n", mi_dim_text(e->arena, items));
+    return mi_emit_file(e, file, name, &defines, NULL, NULL, 0, mi_grid_of_items(e->device, mi_dim_at(items, e->batch)),
+                        codes);
 }

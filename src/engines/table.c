@@ -7,13 +7,18 @@ static bool supports_all(const struct mi_problem *problem)
     return true;
 }
 
-/* Products at a rate that loops without a register tile reach. */
-static double nest_cost(const struct mi_problem *problem)
+double mi_problem_products(const struct mi_problem *problem)
 {
     double products = 1;
     for (int i = 0; i < problem->c.axes; i++)
         products *= (double)mi_dim_at(problem->c.extent[i], problem->batch);
-    return products / (1e9 * problem->device->info.compute_units);
+    return products;
+}
+
+/* A rate that loops without a register tile reach. */
+static double nest_cost(const struct mi_problem *problem)
+{
+    return mi_problem_products(problem) / (1e9 * problem->device->info.compute_units);
 }
 
 static mica_status emit_nest(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)
@@ -25,5 +30,6 @@ static mica_status emit_nest(struct mi_emitter *e, const struct mi_problem *prob
 const struct mi_engine mi_engine_nest = {
     .name = "nest", .supports = supports_all, .cost = nest_cost, .epilogue = true, .emit = emit_nest};
 
-const struct mi_engine *const mi_engines[] = {&mi_engine_direct, &mi_engine_direct_weight, &mi_engine_gemm, &mi_engine_clblast,
-                                                   &mi_engine_col2im, &mi_engine_im2col, &mi_engine_nest, NULL};
+const struct mi_engine *const mi_engines[] = {
+    &mi_engine_direct, &mi_engine_direct_weight, &mi_engine_gemm, &mi_engine_clblast,
+    &mi_engine_col2im, &mi_engine_im2col,        &mi_engine_nest, NULL};

@@ -94,7 +94,7 @@ struct mi_op {
     const char *fill;            /* of a move; NULL: "0". An attribute "fill" (float) of the node comes first */
     /* Composite: builds the same from others; out[] gets one value per output. graph->training says which flavour. */
     mica_status (*lower)(struct mi_node *node, mi_value **out);
-    const char *own;             /* own: its file in kernels/, without ".cl": the body of a kernel over `item`, with
+    const char *own;             /* own: its file in kernels/, without ".cl": a kernel's body that does MICA_ITEMS items, with
                                   * MICA_LOADk(i0, ...) of input k, MICA_STOREk(value, i0, ...) of output k, MICA_INk_Dd and
                                   * MICA_OUTk_Dd the dimensions, MICA_KEY the attributes that are numbers */
     struct mi_dim (*items)(const struct mi_node *node); /* own: how many items its kernel has */
