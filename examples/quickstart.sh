@@ -45,6 +45,7 @@ sh "$root/cmake/packages.sh" gcc:cc libc6-dev make:make cmake:cmake opencl-heade
 
 echo "Building Mica in $build"
 mkdir -p "$build"
+[ -w "$build" ] || fail "$build cannot be written"
 generator=
 if [ ! -f "$build/CMakeCache.txt" ] && command -v ninja >/dev/null 2>&1; then generator="-G Ninja"; fi
 # shellcheck disable=SC2086 # a list of arguments
@@ -56,6 +57,7 @@ fi
 
 echo
 "$build/examples/show_digits"
+echo "Its kernels are compiled first, which takes a while; the next time they come from a cache."
 echo
 if [ $# -eq 0 ]; then
     "$build/mica" train "$job" --out "$model"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE = 80, TEXT = 12, CLASSES = 10, SHOWN = 8 };
+enum { LINE = 80, TEXT = 10, CLASSES = 10, ROWS = 3, SHOWN = 9 };
 
 struct digit {
     float *pixels; /* height x width, as the network sees them */
@@ -56,8 +56,21 @@ static const char *const *choose_shades(void)
     return plain;
 }
 
-/* One line of a drawing. A character is about twice as high as wide: a small image takes two characters for a pixel,
- * a large one a character for two pixels above each other. */
+/* A character is about twice as high as wide: a small image takes two characters for a pixel, a large one a character
+ * for two pixels above each other. */
+static bool is_small(int width)
+{
+    return width <= 16;
+}
+
+/* How many drawings fit beside each other. */
+static int fit_across(int width)
+{
+    int across = LINE / ((is_small(width) ? 2 * width : width) + TEXT);
+    return across < 1 ? 1 : across > SHOWN / ROWS ? SHOWN / ROWS : across;
+}
+
+/* One line of a drawing. */
 static void draw_line(const struct digit *digit, int width, int height, int line, bool small, const char *const *shades)
 {
     float brightest = 0;
@@ -74,9 +87,8 @@ static void draw_line(const struct digit *digit, int width, int height, int line
 static void draw(const struct digit *digits, int count, int width, int height)
 {
     const char *const *shades = choose_shades();
-    bool small = width <= 16;
-    int columns = small ? 2 * width : width, lines = small ? height : (height + 1) / 2;
-    int across = LINE / (columns + TEXT) > 1 ? LINE / (columns + TEXT) : 1;
+    bool small = is_small(width);
+    int lines = small ? height : (height + 1) / 2, across = fit_across(width);
     for (int first = 0; first < count; first += across) {
         for (int line = 0; line < lines; line++) {
             for (int i = first; i < first + across && i < count; i++) {
@@ -115,8 +127,10 @@ static bool show(mica_device *device, const char *model_path, mica_job *job)
     mica_data *data = mica_job_data(job);
     mica_shape shape = mica_data_shape(data);
     int64_t samples = mica_data_count(data, MICA_TEST);
-    int count = samples < SHOWN ? (int)samples : SHOWN;
-    if (shape.rank != 3 || shape.dim[0] != 1 || shape.dim[1] > 64 || shape.dim[2] > 64 || count < 1) {
+    bool drawable = shape.rank == 3 && shape.dim[0] == 1 && shape.dim[1] <= 64 && shape.dim[2] <= 64;
+    int most = drawable ? ROWS * fit_across((int)shape.dim[2]) : 0;
+    int count = samples < most ? (int)samples : most;
+    if (count < 1) {
         fprintf(stderr, "show_digits: the job's data are no images of one channel with a test part\n");
         return false;
     }

@@ -9,7 +9,7 @@ trap 'rm -rf "$(dirname "$model")"' EXIT
 drawn=$("$2" "$model" "$4")
 echo "$drawn"
 answers=$(echo "$drawn" | grep -oE "  a [0-9]" | wc -l)
-[ "$answers" = 8 ] || { echo "expected 8 answers, found $answers"; exit 1; }
+[ "$answers" = 9 ] || { echo "expected 9 answers, found $answers"; exit 1; }
 # An application with a context of its own says ten scores.
 scores=$("$3" "$model")
 [ "$(echo "$scores" | grep -cE '^[0-9]: -?[0-9]+\.[0-9]+$')" = 10 ] || { echo "$scores"; exit 1; }

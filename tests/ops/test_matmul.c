@@ -2,15 +2,31 @@
 
 #define TRANS_A MI_INT("transA", 1)
 #define TRANS_B MI_INT("transB", 1)
-#define MATMUL(a, b, ...) \
-    {"MatMul", {IN(a), IN(b)}, {__VA_ARGS__}, .reference = reference_matmul, .engines = true}
-#define GEMM(a, b, ...) {"Gemm", {IN(a), IN(b)}, {__VA_ARGS__}, .reference = reference_gemm, .engines = true}
+#define MATMUL(a, b, ...)                                                                                              \
+    {                                                                                                                  \
+        "MatMul", {IN(a), IN(b)}, {__VA_ARGS__}, .reference = reference_matmul, .engines = true                        \
+    }
+#define GEMM(a, b, ...)                                                                                                \
+    {                                                                                                                  \
+        "Gemm", {IN(a), IN(b)}, {__VA_ARGS__}, .reference = reference_gemm, .engines = true                            \
+    }
 
 static void test_matrices(void **state)
 {
     const struct op_case cases[] = {
         MATMUL("n 13", "13 7", {0}),
-        MATMUL("n 127", "64 127", TRANS_B),
+        {"MatMul",
+         {IN("n 127"), IN("64 127")},
+         {TRANS_B},
+         .reference = reference_matmul,
+         .engines = true,
+         .clblast = true},
+        {"MatMul",
+         {IN("n 33"), IN("n 20")},
+         {TRANS_A},
+         .reference = reference_matmul,
+         .engines = true,
+         .clblast = true},
         MATMUL("n 33", "n 5", TRANS_A),
         MATMUL("17 n", "n 20", {0}),
         MATMUL("n 1", "1 1", {0}),
@@ -36,12 +52,9 @@ static void test_batches(void **state)
 static void test_vectors(void **state)
 {
     const struct op_case cases[] = {
-        MATMUL("13", "13", {0}),
-        MATMUL("n 13", "13", {0}),
-        MATMUL("13", "13 n", {0}),
-        {"MatMul", {IN("13"), IN("13 n")}, .reference = reference_matmul, .batch = 4},
-        MATMUL("13", "n 13 3", {0}),
-        MATMUL("n 3 13", "13", {0}),
+        MATMUL("13", "13", {0}),     MATMUL("n 13", "13", {0}),
+        MATMUL("13", "13 n", {0}),   {"MatMul", {IN("13"), IN("13 n")}, .reference = reference_matmul, .batch = 4},
+        MATMUL("13", "n 13 3", {0}), MATMUL("n 3 13", "13", {0}),
     };
     OP_CHECK_ALL(state, cases);
 }
@@ -52,7 +65,7 @@ static void test_gemm(void **state)
         GEMM("n 13", "13 7", {0}),
         GEMM("n 13", "7 13", TRANS_B, MI_REAL("alpha", 0.5f)),
         GEMM("13 n", "13 7", TRANS_A),
-        {"Gemm", {IN("n 13"), IN("13 7"), IN("7")}, .reference = reference_gemm, .engines = true},
+        {"Gemm", {IN("n 13"), IN("13 7"), IN("7")}, .reference = reference_gemm, .engines = true, .clblast = true},
         {"Gemm", {IN("n 13"), IN("13 7"), IN("n 1")}, {MI_REAL("beta", 2.0f)}, .reference = reference_gemm},
         {"Gemm", {IN("13 n"), IN("7 13"), IN("")}, {TRANS_A, TRANS_B}, .reference = reference_gemm},
     };

@@ -59,6 +59,7 @@ struct op_case {
     int64_t batch;              /* 0: 13 */
     double tolerance, gradient_tolerance; /* of the largest magnitude; 0: 2e-6 and 1e-4 */
     bool no_gradient, training, engines; /* engines: with each engine that fits */
+    bool clblast; /* also with CLBlast's, which compile for seconds on a CPU: tests/engines does so for convolutions */
 };
 
 /* Setup and teardown of a group: the devices. */
