@@ -18,6 +18,14 @@ static void print_usage(FILE *out)
           "requirement was not met.\n", out);
 }
 
+/* What could not be written is a failure: a full disk, a closed pipe. */
+static int flushed(int code)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK)
+        return cli_fail(CLI_FAILED, "standard output cannot be written");
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2)
@@ -32,6 +40,6 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i]->name, argv[1]) == 0)
-            return commands[i]->run(argc - 2, argv + 2);
+            return flushed(commands[i]->run(argc - 2, argv + 2));
     return cli_fail(CLI_USAGE, "there is no command \"%s\": train, evaluate, predict, inspect or devices", argv[1]);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int run(int argc, char **argv);
@@ -69,9 +70,12 @@ static void print_start(mica_job *job, const mica_device *device)
     for (int i = 0; i < mica_job_notes(job); i++)
         fprintf(stderr, "note: %s\n", mica_job_note(job, i));
     fprintf(stderr, "device %s: %s (%s)\n", info->id, info->name, info->platform);
+    long long train = (long long)mica_data_count(data, MICA_TRAIN), held = 0;
+    if (mica_job_fit(job)->validation_split > 0) /* the fit will hold them out */
+        held = (long long)ceil((double)mica_job_fit(job)->validation_split * (double)train);
     fprintf(stderr, "%lld parameters, %lld training, %lld validation and %lld test samples\n",
-            (long long)mica_model_parameter_count(mica_job_model(job)), (long long)mica_data_count(data, MICA_TRAIN),
-            (long long)mica_data_count(data, MICA_VALIDATION), (long long)mica_data_count(data, MICA_TEST));
+            (long long)mica_model_parameter_count(mica_job_model(job)), train - held,
+            held + (long long)mica_data_count(data, MICA_VALIDATION), (long long)mica_data_count(data, MICA_TEST));
     cli_note_unused_gpu(device);
 }
 
@@ -142,6 +146,11 @@ static int check_out(const char *out)
     const char *slash = strrchr(out, '/');
     size_t length = slash ? (size_t)(slash - out) : 0;
     char folder[4096] = ".";
+    struct stat there;
+    if (!*out)
+        return cli_fail(CLI_USAGE, "train: --out is empty, it must name a file");
+    if (stat(out, &there) == 0 && S_ISDIR(there.st_mode))
+        return cli_fail(CLI_FAILED, "%s: is a folder, the model needs a file", out);
     if (length >= sizeof folder)
         return cli_fail(CLI_FAILED, "%s: the path is too long", out);
     if (slash)
@@ -149,6 +158,13 @@ static int check_out(const char *out)
     if (access(folder, W_OK | X_OK) != 0)
         return cli_fail(CLI_FAILED, "%s: the folder %s does not exist or cannot be written", out, folder);
     return CLI_OK;
+}
+
+/* Whether the last epoch ended with a loss that is no number: such a model is of no use, and may not replace a good one. */
+static bool diverged(const mica_history *history)
+{
+    const mica_progress *last = mica_history_epoch(history, mica_history_epochs(history) - 1);
+    return last && !isfinite(last->loss);
 }
 
 static int train(mica_job *job, mica_device *device, const char *out, bool as_json)
@@ -168,6 +184,10 @@ static int train(mica_job *job, mica_device *device, const char *out, bool as_js
     mica_status status = mica_job_run(job, &history);
     if (status == MICA_OK && mica_data_count(mica_job_data(job), MICA_TEST) > 0)
         status = mica_evaluate(mica_job_model(job), mica_job_data(job), MICA_TEST, NULL, 0, &test);
+    if (status == MICA_OK && diverged(history)) {
+        mica_history_destroy(history);
+        return cli_fail(CLI_FAILED, "the training diverged, its loss is no number any more: a smaller learning rate may help");
+    }
     if (status == MICA_OK)
         status = mica_model_save(mica_job_model(job), out);
     int code = status == MICA_OK ? print_result(job, device, history, &test, out, as_json) : cli_device_failed(device);
@@ -194,9 +214,8 @@ static int run(int argc, char **argv)
         code = train(job, device, out ? out : made, common.json);
         mica_job_destroy(job);
         mica_device_destroy(device);
-    } else {
+    } else if (code == CLI_OK)
         code = CLI_FAILED;
-    }
     free(made);
     return code;
 }

@@ -71,14 +71,16 @@ static mica_status read_number(const struct reader *reader, const struct mi_key 
         return wrong(reader, name, whole ? "must be a whole number" : "must be a number");
     *number = json->valuedouble;
     if (!isfinite(*number) || (whole && (*number != floor(*number) || fabs(*number) > MOST_WHOLE))) {
-        snprintf(text, sizeof text, "must be a %snumber, not %.17g", whole ? "whole " : "", *number);
+        snprintf(text, sizeof text, "must be a %snumber, not %g", whole ? "whole " : "", *number);
         return wrong(reader, name, text);
     }
     if (key->ranged && (*number < key->min || *number > key->max)) {
-        if (key->max >= MOST_WHOLE)
-            snprintf(text, sizeof text, "must be at least %g, not %.17g", key->min, *number);
+        if (*number < key->min && key->max >= MOST_WHOLE)
+            snprintf(text, sizeof text, "must be at least %g, not %g", key->min, *number);
+        else if (key->max >= MOST_WHOLE)
+            snprintf(text, sizeof text, "is %g, which is too large", *number);
         else
-            snprintf(text, sizeof text, "must lie between %g and %g, not %.17g", key->min, key->max, *number);
+            snprintf(text, sizeof text, "must lie between %g and %g, not %g", key->min, key->max, *number);
         return wrong(reader, name, text);
     }
     return MICA_OK;
@@ -96,7 +98,7 @@ mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char 
     const cJSON *item;
     int count = 0;
     cJSON_ArrayForEach(item, json) {
-        double number;
+        double number = 0;
         MI_TRY(read_number(&reader, &row, key, item, true, &number));
         dims[count++] = (int64_t)number;
     }
@@ -106,7 +108,7 @@ mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char 
 
 static mica_status read_pair(const struct reader *reader, const struct mi_key *key, const cJSON *json, int64_t *pair)
 {
-    double number;
+    double number = 0;
     int count = 1;
     int64_t min = key->ranged ? (int64_t)key->min : INT64_MIN / 2048;
     if (cJSON_IsArray(json)) {

@@ -177,10 +177,13 @@ static bool fits(struct mi_layer *layer, const char *name, const struct mi_shape
 {
     mica_model *model = layer->model;
     int64_t count = mi_shape_count(shape, 0);
-    uint64_t memory = model->device->info.memory_bytes;
+    /* A tensor lies in one allocation. */
+    uint64_t memory = model->device->info.memory_bytes, most = model->device->info.largest_allocation_bytes;
+    if (most && most < memory)
+        memory = most;
     const char *text = mi_shape_text(&layer->graph->arena, shape);
     if (count < 0 || (memory && (uint64_t)count > memory / sizeof(float))) {
-        mi_layer_fail(layer, MICA_DEVICE_MEMORY, "%s has shape %s, more than the device's memory (%llu MiB) holds", name, text,
+        mi_layer_fail(layer, MICA_DEVICE_MEMORY, "%s has shape %s, more than the device allocates at once (%llu MiB)", name, text,
                       (unsigned long long)(memory >> 20));
         return false;
     }
