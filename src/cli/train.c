@@ -72,7 +72,7 @@ static void print_start(mica_job *job, const mica_device *device)
     fprintf(stderr, "device %s: %s (%s)\n", info->id, info->name, info->platform);
     long long train = (long long)mica_data_count(data, MICA_TRAIN), held = 0;
     if (mica_job_fit(job)->validation_split > 0) /* the fit will hold them out */
-        held = (long long)ceil((double)mica_job_fit(job)->validation_split * (double)train);
+        held = (long long)ceil(((double)mica_job_fit(job)->validation_split - 1e-7) * (double)train);
     fprintf(stderr, "%lld parameters, %lld training, %lld validation and %lld test samples\n",
             (long long)mica_model_parameter_count(mica_job_model(job)), train - held,
             held + (long long)mica_data_count(data, MICA_VALIDATION), (long long)mica_data_count(data, MICA_TEST));
