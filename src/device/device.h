@@ -84,7 +84,6 @@ struct mi_launch {
     const char *name;          /* borrowed: the kernel's, for errors and profiles */
     cl_uint dims;
     size_t global[3], local[3];
-    cl_ulong profile_ns;       /* filled by profiling runs */
 };
 
 /* Creates the kernel `name` of `program`; arguments follow through mi_launch_arg. `largest_group`, when not NULL, gets
