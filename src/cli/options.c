@@ -87,8 +87,11 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, const st
         fputs(command->help, stdout);
         return CLI_OK;
     }
-    if (found < least)
-        return cli_fail(CLI_USAGE, "%s: something is missing; see mica %s --help", command->name, command->name);
+    if (found < least) { /* the word behind "mica COMMAND" in its usage */
+        const char *word = strstr(command->help, command->name) + strlen(command->name) + 1;
+        return cli_fail(CLI_USAGE, "%s: %.*s is missing; see mica %s --help", command->name, (int)strcspn(word, " "), word,
+                        command->name);
+    }
     return CLI_OK;
 }
 

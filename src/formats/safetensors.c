@@ -223,8 +223,8 @@ mica_status mi_safetensors_open(struct mi_error *error, const char *place, const
     for (int i = 0; i < 8; i++)
         length |= (uint64_t)bytes[i] << (8 * i);
     if (length > MOST_HEADER || length > size - 8)
-        return mi_fail(error, MICA_FORMAT, "%s: the header has %llu bytes, the file %zu behind its length "
-                       "(and the limit is %llu)", place, (unsigned long long)length, size - 8,
+        return mi_fail(error, MICA_FORMAT, "%s: not a .safetensors file, or a damaged one: the header has %llu bytes, "
+                       "the file %zu behind its length (and the limit is %llu)", place, (unsigned long long)length, size - 8,
                        (unsigned long long)MOST_HEADER);
     struct reader r = {error, place, out, 8 + (size_t)length, size - 8 - (size_t)length};
     cJSON *header;

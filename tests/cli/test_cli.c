@@ -146,7 +146,7 @@ static void usage(void **state)
     }
     assert_fails("", 2, "a command is missing");
     assert_fails("trian", 2, "there is no command \"trian\"");
-    assert_fails("train", 2, "something is missing");
+    assert_fails("train", 2, "JOB.json is missing");
     assert_fails("train a.json b.json", 2, "one word too many");
     assert_fails("train a.json --sett x=1", 2, "there is no option \"--sett\"");
     assert_fails("train a.json --set", 2, "--set needs a value");
