@@ -167,7 +167,7 @@ static void error_texts(void **state)
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"relu\", \"name\": \"a\"}, {\"type\": \"tanh\", \"name\": \"a\"}]}",
          "there is a layer of that name already"},
         {"{\"input_shape\": [1000000, 1000], \"layers\": [{\"type\": \"flatten\"}, {\"type\": \"dense\", \"units\": "
-         "9000000000000000}]}", "more than the device's memory"},
+         "9000000000000000}]}", "more than the device allocates at once"},
     };
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         void *one = NULL;
