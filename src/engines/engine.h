@@ -13,7 +13,7 @@ struct mi_problem {
     bool plain_only;             /* blocked layouts are switched off */
 };
 
-/* What an engine wants of the layouts of its tensors; rank 0 dimensions are not looked at. */
+/* What an engine wants of the layouts of its operands. */
 struct mi_wishes {
     bool wanted;                 /* false: it takes any (it reads through accessors) */
     struct mi_layout a, b;       /* with the least halo; it may get a wider one. Results are stored in any layout */
