@@ -135,18 +135,17 @@ static mica_status read_problem(const struct mica_plan *plan, const struct mi_no
 }
 
 /* Replaces the inputs of a contraction that its engine wants in a layout of its own. */
-static mica_status ask(struct wishes *w, struct mi_node *node, const struct mi_engine *engine)
+static mica_status ask(struct wishes *w, struct mi_node *node, const struct mi_engine *engine,
+                       const struct mi_problem *problem)
 {
-    struct mi_problem problem;
     struct mi_wishes wanted = {0};
-    MI_TRY(read_problem(w->plan, node, &problem));
     if (engine->wishes)
-        engine->wishes(&problem, &wanted);
+        engine->wishes(problem, &wanted);
     for (int k = 0; k < node->inputs; k++) {
         if (!node->in[k] || !engine->memory)
             continue;
         struct mi_layout plain = mi_layout_plain(node->in[k]->shape.rank);
-        const struct mi_layout *layout = !wanted.wanted ? &plain : node->in[k] == problem.c.a.value ? &wanted.a : &wanted.b;
+        const struct mi_layout *layout = !wanted.wanted ? &plain : node->in[k] == problem->c.a.value ? &wanted.a : &wanted.b;
         mi_value *to = grant(w, node->in[k], layout);
         if (!to)
             return mi_error_report(&w->plan->error, &w->plan->graph->error);
@@ -175,7 +174,12 @@ static void keep_blocked(struct wishes *w, mi_value *value, int depth)
     }
 }
 
-static mica_status choose(struct wishes *w, struct mi_chosen *chosen, size_t *count)
+struct chosen {
+    struct mi_node *node;
+    struct mi_choice choice;
+};
+
+static mica_status choose(struct wishes *w, struct chosen *chosen, size_t *count)
 {
     struct mica_plan *plan = w->plan;
     size_t nodes = plan->graph->node_count;
@@ -185,11 +189,13 @@ static mica_status choose(struct wishes *w, struct mi_chosen *chosen, size_t *co
         if (node->op->kind != MI_CONTRACT)
             continue;
         MI_TRY(read_problem(plan, node, &problem));
-        chosen[*count] = (struct mi_chosen){node, cheapest(plan, &problem)};
-        MI_TRY(ask(w, node, chosen[(*count)++].engine));
+        const struct mi_engine *engine = cheapest(plan, &problem);
+        problem.variant = mi_variant_of(engine, &problem, plan->desc.variant);
+        chosen[(*count)++] = (struct chosen){node, {engine, problem.variant}};
+        MI_TRY(ask(w, node, engine, &problem));
     }
     for (size_t i = 0; i < *count; i++)
-        if (chosen[i].engine->blocked)
+        if (chosen[i].choice.engine->blocked)
             keep_blocked(w, chosen[i].node->out[0], 0);
     return w->plan->error.status;
 }
@@ -199,7 +205,7 @@ mica_status mi_choose_engines(struct mica_plan *plan)
 {
     struct wishes w = {.plan = plan};
     size_t count = 0;
-    struct mi_chosen *chosen = mi_new(plan->graph->node_count, sizeof *chosen);
+    struct chosen *chosen = mi_new(plan->graph->node_count, sizeof *chosen);
     mi_value **none = NULL;
     mica_status status = chosen ? choose(&w, chosen, &count) : mi_out_of_memory(&plan->error);
     plan->graph->scope = NULL;
@@ -210,7 +216,7 @@ mica_status mi_choose_engines(struct mica_plan *plan)
     if (status == MICA_OK)
         status = mi_start_tensors(plan);
     for (size_t i = 0; i < count && status == MICA_OK; i++)
-        plan->engines[chosen[i].node->id] = chosen[i].engine;
+        plan->choices[chosen[i].node->id] = chosen[i].choice;
     for (size_t i = 0; i < w.count && status == MICA_OK; i++) {
         plan->tensors[w.list[i].to->id].layout = w.list[i].layout;
         plan->wanted[w.list[i].to->id] = true;

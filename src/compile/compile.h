@@ -28,11 +28,6 @@ struct mi_action {
     struct mi_place place[MI_MAX_ARGUMENTS]; /* of a call */
 };
 
-struct mi_chosen {
-    struct mi_node *node;
-    const struct mi_engine *engine;
-};
-
 /* Host memory that mica_plan_write copies through: two slots, so that it waits only for the write before the last. */
 struct mi_staging {
     void *slot[2];
@@ -56,7 +51,7 @@ struct mica_plan {
 
     struct mi_tensor *tensors;     /* by value id */
     int *home;                     /* kernel of each node; -1: a source, or computed where it is used */
-    const struct mi_engine **engines; /* of contractions, by node id */
+    struct mi_choice *choices;     /* of contractions, by node id */
     bool *wanted;                  /* by value id: an engine asked for its layout */
     bool *derived;                 /* by kernel: a copy of variables, made again only when one of them changed */
     uint64_t derived_version;      /* of those variables, when they were last made */

@@ -33,7 +33,7 @@ static void add_kernel(struct description *d, const struct mi_action *action, bo
     cJSON *object = add(d, list, NULL, cJSON_CreateObject());
     cJSON *nodes = add(d, object, "nodes", cJSON_CreateArray()), *outputs = add(d, object, "stores", cJSON_CreateArray());
     add_text(d, object, "kernel", action->code->name);
-    add_text(d, object, "engine", kernel->engine ? kernel->engine->name : kernel->anchor ? "own" : "nest");
+    add_text(d, object, "engine", kernel->choice.engine ? kernel->choice.engine->name : kernel->anchor ? "own" : "nest");
     for (int m = 0; m < kernel->count; m++) {
         const struct mi_node *node = kernel->nodes[m];
         const char *of = node->of ? mi_arena_format(&d->scratch, "%s'", node->of->name) : node->op->name;

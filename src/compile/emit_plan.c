@@ -23,12 +23,13 @@ static mica_status emit_kernel(struct mica_plan *plan, int index)
     struct mi_codes *codes = &plan->codes[index];
     mica_status status;
     emitter_init(plan, index, &e);
-    if (kernel->engine) {
+    if (kernel->choice.engine) {
         struct mi_problem problem = {
-            .node = kernel->anchor, .device = plan->device, .batch = plan->batch, .plain_only = plan->desc.no_blocked};
+            .node = kernel->anchor, .device = plan->device, .batch = plan->batch, .plain_only = plan->desc.no_blocked,
+            .variant = kernel->choice.variant};
         status = kernel->anchor->op->contract(kernel->anchor, &problem.c);
         if (status == MICA_OK)
-            status = kernel->engine->emit(&e, &problem, codes);
+            status = kernel->choice.engine->emit(&e, &problem, codes);
     } else if (kernel->anchor)
         status = mi_emit_own(&e, codes);
     else

@@ -133,7 +133,7 @@ static bool map_fits(const struct mi_kernel *kernel, const struct mi_node *node)
     if (kernel->update)
         return false;
     if (kernel->anchor) /* an epilogue: exactly the result's shape, where the engine lets it */
-        return kernel->engine && kernel->engine->epilogue && mi_shape_equal(shape, &kernel->anchor->out[0]->shape);
+        return kernel->choice.engine && kernel->choice.engine->epilogue && mi_shape_equal(shape, &kernel->anchor->out[0]->shape);
     struct mi_shape kept = kept_shape(kernel);
     return mi_same_but_ones(shape, &kernel->space) || (kernel->axes && mi_same_but_ones(shape, &kept));
 }
@@ -280,7 +280,7 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
     if (index < 0) {
         MI_TRY(kernel_new(f, node, &index));
         if (node->op->kind == MI_CONTRACT)
-            plan->kernels.list[index].engine = plan->engines[node->id];
+            plan->kernels.list[index].choice = plan->choices[node->id];
     }
     struct mi_kernel *kernel = &plan->kernels.list[index];
     if (node->op->kind == MI_REDUCE)
@@ -345,7 +345,7 @@ static void mark_needed(struct fuse *f)
     struct mica_plan *plan = f->plan;
     for (size_t i = 0; i < plan->graph->node_count; i++) {
         const struct mi_node *node = plan->graph->nodes[i];
-        const struct mi_engine *engine = plan->engines[i];
+        const struct mi_engine *engine = plan->choices[i].engine;
         bool all = node->op->kind == MI_OWN || node->op == &mi_op_assign || plan->updates[i] || (engine && engine->memory);
         for (int k = 0; k < node->inputs && all; k++)
             need(f, node->in[k]);

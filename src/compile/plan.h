@@ -41,6 +41,7 @@ struct mi_plan_desc {
     struct mi_graph *graph;      /* taken over, also on failure: the plan lowers and rewrites it */
     int64_t batch;               /* largest n */
     const char *engine;          /* NULL: the cheapest that fits; else only engines of this name, where they fit */
+    int variant;                 /* which of each engine's variants; 0: its best guess */
     bool no_fusion;              /* every node a kernel of its own: tests compare with it */
     bool no_blocked;             /* plain layouts only */
 };

@@ -26,7 +26,7 @@ mica_status mi_start_tensors(struct mica_plan *plan)
     const struct mi_graph *graph = plan->graph;
     plan->tensors = mi_arena_new(&plan->arena, graph->value_count, sizeof *plan->tensors);
     plan->home = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->home);
-    plan->engines = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->engines);
+    plan->choices = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->choices);
     plan->wanted = mi_arena_new(&plan->arena, graph->value_count, sizeof *plan->wanted);
     plan->updates = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->updates);
     if (plan->arena.failed)

@@ -11,6 +11,7 @@ struct mi_problem {
     mica_device *device;
     int64_t batch;
     bool plain_only;             /* blocked layouts are switched off */
+    struct mi_variant variant;   /* one of the engine's variants for this problem; in supports, cost and variants: not set */
 };
 
 /* What an engine wants of the layouts of its operands. */
@@ -23,12 +24,17 @@ struct mi_engine {
     const char *name;
     bool (*supports)(const struct mi_problem *problem);
     double (*cost)(const struct mi_problem *problem); /* seconds, roughly */
+    /* The variants worth a try, the best guess first; how many, `most` at most. NULL: there is one way, and no numbers. */
+    int (*variants)(const struct mi_problem *problem, struct mi_variant *list, int most);
     bool epilogue;               /* maps over its result ride along */
     bool memory;                 /* reads its operands from memory: they must be stored (plain, unless it wishes otherwise) */
     bool blocked;                /* makes its result in blocks of channels, and stores it best so */
     void (*wishes)(const struct mi_problem *problem, struct mi_wishes *wishes); /* NULL: none */
     mica_status (*emit)(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes);
 };
+
+/* Variant number `which` of those the engine offers, or the last; 0 is its best guess. */
+struct mi_variant mi_variant_of(const struct mi_engine *engine, const struct mi_problem *problem, int which);
 
 /* How many products of two numbers the problem sums, at the largest batch. */
 double mi_problem_products(const struct mi_problem *problem);

@@ -8,11 +8,24 @@
 
 struct mi_engine;
 
+/* How an engine goes about a problem, in numbers of its own: tile sizes, blockings, what is packed. */
+enum { MI_VARIANT_NUMBERS = 8, MI_MOST_VARIANTS = 32 };
+struct mi_variant {
+    int32_t number[MI_VARIANT_NUMBERS];
+};
+
+
 /* How a value lies in memory; one for each value of the plan's graph, by its id. */
 struct mi_tensor {
     bool stored;                 /* in memory; otherwise computed where it is used */
     mi_value *same_as;           /* shares the memory of another stored value; NULL: its own */
     struct mi_layout layout;
+};
+
+/* What computes a contraction, and how. */
+struct mi_choice {
+    const struct mi_engine *engine;
+    struct mi_variant variant;
 };
 
 /* A group of nodes that become one launch (an engine may need a few). */
@@ -24,7 +37,7 @@ struct mi_kernel {
     int outs;
     struct mi_shape space;       /* a nest's full index space ... */
     uint32_t axes;               /* ... and which of its axes are reduced */
-    const struct mi_engine *engine; /* of a contraction */
+    struct mi_choice choice;     /* of a contraction */
     bool update;                 /* an optimizer's step: runs flat over blocks of the parameter arena */
 };
 

@@ -15,6 +15,13 @@ double mi_problem_products(const struct mi_problem *problem)
     return products;
 }
 
+struct mi_variant mi_variant_of(const struct mi_engine *engine, const struct mi_problem *problem, int which)
+{
+    struct mi_variant list[MI_MOST_VARIANTS] = {{{0}}};
+    int count = engine->variants ? engine->variants(problem, list, MI_MOST_VARIANTS) : 1;
+    return list[which < count ? which : count - 1];
+}
+
 /* A rate that loops without a register tile reach. */
 static double nest_cost(const struct mi_problem *problem)
 {

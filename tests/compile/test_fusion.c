@@ -128,12 +128,12 @@ static void test_epilogues(void **state)
         mi_output(net.graph, "y", with_engine[i].build(&net, network_input(&net, "x", with_engine[i].input, MI_FLOAT)));
         network_compile(&net, BATCH, NULL);
         const struct mi_kernel *last = &net.plan->kernels.list[net.plan->order[net.plan->kernels.count - 1]];
-        if (last->engine && last->engine->epilogue) {
+        if (last->choice.engine && last->choice.engine->epilogue) {
             assert_non_null(last->anchor);
             assert_true(last->count >= 3); /* the product, bias, relu */
             assert_int_equal(last->outs, 1);
         } else
-            assert_true(!last->engine || !last->engine->epilogue);
+            assert_true(!last->choice.engine || !last->choice.engine->epilogue);
         network_end(&net);
     }
 }
