@@ -10,14 +10,15 @@ struct mi_problem {
     struct mi_contraction c;
     mica_device *device;
     int64_t batch;
-    bool plain_only;             /* blocked layouts are switched off */
-    struct mi_variant variant;   /* one of the engine's variants for this problem; in supports, cost and variants: not set */
+    bool plain_only; /* blocked layouts are switched off */
+    struct mi_variant
+        variant; /* one of the engine's variants for this problem; in supports, cost and variants: not set */
 };
 
 /* What an engine wants of the layouts of its operands. */
 struct mi_wishes {
-    bool wanted;                 /* false: it takes any (it reads through accessors) */
-    struct mi_layout a, b;       /* with the least halo; it may get a wider one. Results are stored in any layout */
+    bool wanted;           /* false: it takes any (it reads through accessors) */
+    struct mi_layout a, b; /* with the least halo; it may get a wider one. Results are stored in any layout */
 };
 
 struct mi_engine {
@@ -26,9 +27,9 @@ struct mi_engine {
     double (*cost)(const struct mi_problem *problem); /* seconds, roughly */
     /* The variants worth a try, the best guess first; how many, `most` at most. NULL: there is one way, and no numbers. */
     int (*variants)(const struct mi_problem *problem, struct mi_variant *list, int most);
-    bool epilogue;               /* maps over its result ride along */
-    bool memory;                 /* reads its operands from memory: they must be stored (plain, unless it wishes otherwise) */
-    bool blocked;                /* makes its result in blocks of channels, and stores it best so */
+    bool epilogue; /* maps over its result ride along */
+    bool memory;   /* reads its operands from memory: they must be stored (plain, unless it wishes otherwise) */
+    bool blocked;  /* makes its result in blocks of channels, and stores it best so */
     void (*wishes)(const struct mi_problem *problem, struct mi_wishes *wishes); /* NULL: none */
     mica_status (*emit)(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes);
 };
@@ -41,7 +42,7 @@ double mi_problem_products(const struct mi_problem *problem);
 
 /* NULL-terminated; the reference engine, which does everything, is the last. */
 extern const struct mi_engine *const mi_engines[];
-extern const struct mi_engine mi_engine_nest, mi_engine_direct, mi_engine_direct_weight, mi_engine_gemm,
+extern const struct mi_engine mi_engine_nest, mi_engine_direct, mi_engine_direct_weight, mi_engine_gemm, mi_engine_tile,
     mi_engine_clblast, mi_engine_im2col, mi_engine_col2im;
 
 /* Own operators: not contractions, but kernels of their own too (own.c). */
