@@ -42,7 +42,7 @@ double mi_problem_products(const struct mi_problem *problem);
 /* NULL-terminated; the reference engine, which does everything, is the last. */
 extern const struct mi_engine *const mi_engines[];
 extern const struct mi_engine mi_engine_nest, mi_engine_direct, mi_engine_direct_weight, mi_engine_gemm,
-    mi_engine_clblast, mi_engine_im2col, mi_engine_col2im;
+    mi_engine_clblast, mi_engine_im2col, mi_engine_col2im, mi_engine_depthwise;
 
 /* Own operators: not contractions, but kernels of their own too (own.c). */
 mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes);

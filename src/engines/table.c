@@ -38,5 +38,5 @@ const struct mi_engine mi_engine_nest = {
     .name = "nest", .supports = supports_all, .cost = nest_cost, .epilogue = true, .emit = emit_nest};
 
 const struct mi_engine *const mi_engines[] = {
-    &mi_engine_direct, &mi_engine_direct_weight, &mi_engine_gemm, &mi_engine_clblast,
+    &mi_engine_depthwise, &mi_engine_direct, &mi_engine_direct_weight, &mi_engine_gemm, &mi_engine_clblast,
     &mi_engine_col2im, &mi_engine_im2col,        &mi_engine_nest, NULL};
