@@ -21,7 +21,8 @@ static double cost(const struct mi_problem *problem)
     struct mi_depthwise d;
     mi_depthwise_match(&problem->c, &d);
     double steps = (double)(d.divisor[0] * d.divisor[1]);
-    double products = mi_problem_products(problem) / steps / (0.3 * 4.8e9 * device->vector_width * device->info.compute_units);
+    double products =
+        mi_problem_products(problem) / steps / (0.3 * 4.8e9 * device->vector_width * device->info.compute_units);
     double bytes = 4.0 * (double)mi_shape_count(&d.conv.x->value->shape, problem->batch) +
                    4.0 * (double)mi_shape_count(&problem->c.out.value->shape, problem->batch);
     return products + bytes / (8e9 * device->info.compute_units);
@@ -43,7 +44,8 @@ static int even_width(int64_t width, int64_t most)
 static int64_t rows_of(const struct mi_problem *problem, const struct mi_conv *conv, int items_a_unit)
 {
     int64_t items = up(conv->c, problem->device->vector_width) * problem->batch;
-    int64_t wanted = items_a_unit * (int64_t)problem->device->info.compute_units, parts = items < 1 ? 1 : up(wanted, items);
+    int64_t wanted = items_a_unit * (int64_t)problem->device->info.compute_units,
+            parts = items < 1 ? 1 : up(wanted, items);
     return up(conv->out[0], parts < conv->out[0] ? parts : conv->out[0]);
 }
 
@@ -84,7 +86,8 @@ static bool is_vectors(const struct mi_emitter *e, const mi_value *value)
 }
 
 /* Coordinates in a kernel's loops: image img, channel `channel`, row `row`, column `column`. */
-static void set_at(struct mi_coordinate *at, int spatial, struct mi_coordinate channel, const char *row, const char *column)
+static void set_at(struct mi_coordinate *at, int spatial, struct mi_coordinate channel, const char *row,
+                   const char *column)
 {
     at[0] = (struct mi_coordinate){.at = "img"};
     at[1] = channel;
@@ -112,7 +115,8 @@ static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv)
     struct mi_coordinate at[4];
     e->indent = 4;
     mi_bind(e, e->kernel->anchor->out[0], "lane[v]");
-    set_at(at, conv->spatial, tail ? (struct mi_coordinate){.at = "k_"} : (struct mi_coordinate){"k_", "kb", "v", b}, "oh", "w_");
+    set_at(at, conv->spatial, tail ? (struct mi_coordinate){.at = "k_"} : (struct mi_coordinate){"k_", "kb", "v", b},
+           "oh", "w_");
     for (int o = 0; o < e->kernel->outs; o++)
         if (is_vectors(e, e->kernel->out[o]))
             mi_line(e, "float out%d[B];", o);
@@ -123,7 +127,8 @@ static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv)
         const char *text = mi_emit_value(e, value, at, NULL);
         if (is_vectors(e, value)) {
             double fill = (double)e->tensors[value->id].layout.fill;
-            mi_line(e, real ? "out%d[v] = %s ? %s : (float)%.9g;" : "out%d[v] = %s%s;", o, real ? real : "", text, fill);
+            mi_line(e, real ? "out%d[v] = %s ? %s : (float)%.9g;" : "out%d[v] = %s%s;", o, real ? real : "", text,
+                    fill);
         } else {
             size_t scope = mi_scope_open(e, "if (%s) ", real ? real : "true");
             mi_emit_store(e, value, at, text, NULL);
@@ -133,12 +138,14 @@ static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv)
     mi_scope_close(e, lanes);
     for (int o = 0; o < e->kernel->outs; o++)
         if (is_vectors(e, e->kernel->out[o]))
-            store_vector(e, e->kernel->out[o], conv->spatial, "oh", "w_", mi_arena_format(e->arena, "VLOAD(0, out%d)", o));
+            store_vector(e, e->kernel->out[o], conv->spatial, "oh", "w_",
+                         mi_arena_format(e->arena, "VLOAD(0, out%d)", o));
     return mi_emit_take(e);
 }
 
 /* Fills the padding of rows first to last - 1 and columns a to b - 1. */
-static void fill(struct mi_emitter *e, mi_value *value, int spatial, const char *first, const char *last, int64_t a, int64_t b)
+static void fill(struct mi_emitter *e, mi_value *value, int spatial, const char *first, const char *last, int64_t a,
+                 int64_t b)
 {
     const char *with = mi_arena_format(e->arena, "(float)%.9g", (double)e->tensors[value->id].layout.fill);
     if (a >= b)
@@ -150,7 +157,8 @@ static void fill(struct mi_emitter *e, mi_value *value, int spatial, const char 
     else {
         struct mi_coordinate at[4];
         set_at(at, spatial, (struct mi_coordinate){.at = "k_"}, "h_", "w_");
-        size_t lanes = mi_scope_open(e, "for (int k_ = kb*B; k_ < kb*B + B && k_ < %lld; k_++) ", (long long)value->shape.dim[1].b);
+        size_t lanes = mi_scope_open(e, "for (int k_ = kb*B; k_ < kb*B + B && k_ < %lld; k_++) ",
+                                     (long long)value->shape.dim[1].b);
         mi_emit_store(e, value, at, with, NULL);
         mi_scope_close(e, lanes);
     }
@@ -182,7 +190,8 @@ static const char *emit_halo(struct mi_emitter *e, const struct mi_conv *conv)
 
 /* ---- The kernel ---- */
 
-static void define_gather(struct mi_emitter *e, const struct mi_depthwise *d, int tw, int64_t tiles, struct mi_text *text)
+static void define_gather(struct mi_emitter *e, const struct mi_depthwise *d, int tw, int64_t tiles,
+                          struct mi_text *text)
 {
     const struct mi_conv *conv = &d->conv;
     const struct mi_layout *x = &e->tensors[conv->x->value->id].layout;

@@ -11,8 +11,8 @@
 #include "engines/conv.h"
 
 struct mi_depthwise {
-    struct mi_conv conv;         /* k and c are the channels; of a weight gradient, w is dy */
-    int64_t divisor[2];          /* 1 but in the gradient of the data by a stride */
+    struct mi_conv conv; /* k and c are the channels; of a weight gradient, w is dy */
+    int64_t divisor[2];  /* 1 but in the gradient of the data by a stride */
 };
 
 bool mi_depthwise_match(const struct mi_contraction *c, struct mi_depthwise *d);

@@ -23,7 +23,8 @@ static int axis_of(const struct mi_contraction *c, const struct mi_index *index)
 }
 
 /* Dimension d of x: (over*stride + within*dilation + offset)/divisor, `over` on the side of the contraction that is named. */
-static bool window_match(const struct mi_contraction *c, struct mi_depthwise *d, int i, bool over_out, int *over, int *within)
+static bool window_match(const struct mi_contraction *c, struct mi_depthwise *d, int i, bool over_out, int *over,
+                         int *within)
 {
     int dim = i + d->conv.spatial;
     const struct mi_index *index = &d->conv.x->index[dim];
@@ -34,7 +35,8 @@ static bool window_match(const struct mi_contraction *c, struct mi_depthwise *d,
     *over = index->axis[o];
     *within = index->axis[1 - o];
     struct mi_dim places = c->extent[*over], taps = c->extent[*within];
-    if (is_out(c, *over) != over_out || is_out(c, *within) == over_out || places.a || taps.a || places.b < 1 || taps.b < 1)
+    if (is_out(c, *over) != over_out || is_out(c, *within) == over_out || places.a || taps.a || places.b < 1 ||
+        taps.b < 1)
         return false;
     int64_t stride = index->coefficient[o], dilation = index->coefficient[1 - o];
     if (stride < 1 || (index->divisor > 1 && stride > 1))
@@ -87,8 +89,8 @@ bool mi_depthwise_match(const struct mi_contraction *c, struct mi_depthwise *d)
         return false;
     const struct mi_operand *x = d->conv.x, *w = d->conv.w;
     int channel = axis_of(c, &x->index[1]), n = axis_of(c, &x->index[0]);
-    if (!is_axis(c, &c->out.index[0], n) || !is_axis(c, &c->out.index[1], channel) || !is_axis(c, &w->index[0], channel) ||
-        !mi_dim_is(w->value->shape.dim[1], 1))
+    if (!is_axis(c, &c->out.index[0], n) || !is_axis(c, &c->out.index[1], channel) ||
+        !is_axis(c, &w->index[0], channel) || !mi_dim_is(w->value->shape.dim[1], 1))
         return false;
     for (int i = 2 - d->conv.spatial; i < 2; i++) {
         int over, within, dim = i + d->conv.spatial;
@@ -121,6 +123,6 @@ bool mi_depthwise_weight_match(const struct mi_contraction *c, struct mi_depthwi
 bool mi_depthwise_fits(const struct mi_problem *problem, const struct mi_depthwise *d)
 {
     const mica_device *device = problem->device;
-    return device->is_cpu && device->vector_width >= 4 && !problem->plain_only && problem->c.out.value->type == MI_FLOAT &&
-           d->conv.c >= device->vector_width / 2;
+    return device->is_cpu && device->vector_width >= 4 && !problem->plain_only &&
+           problem->c.out.value->type == MI_FLOAT && d->conv.c >= device->vector_width / 2;
 }

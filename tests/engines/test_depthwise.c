@@ -12,8 +12,8 @@ enum { MOST = 3, RESULTS = 4 };
 
 struct shape {
     int64_t channels, in[2], kernel[2], pads[4], strides[2], dilations[2];
-    int variants;               /* how many of the engine's variants are tried */
-    bool one_axis;              /* x is (n, c, in[1]) */
+    int variants;  /* how many of the engine's variants are tried */
+    bool one_axis; /* x is (n, c, in[1]) */
 };
 
 static const struct shape shapes[] = {
@@ -49,16 +49,17 @@ static void build(struct network *net, const struct shape *s)
     mi_value *x = network_input(net, "x", size[0], MI_FLOAT), *w = network_weight(net, "w", size[1], 1), *d[2] = {0};
     snprintf(size[1], sizeof size[1], s->one_axis ? "%lld 1" : "%lld 1 1", (long long)s->channels);
     mi_value *bias = network_weight(net, "bias", size[1], 1);
-    const struct mi_attribute attributes[] = {MI_INTS("pads", pads, 2 * spatial), MI_INTS("strides", s->strides + skip, spatial),
-                                              MI_INTS("dilations", s->dilations + skip, spatial),
-                                              MI_INT("group", s->channels)};
+    const struct mi_attribute attributes[] = {
+        MI_INTS("pads", pads, 2 * spatial), MI_INTS("strides", s->strides + skip, spatial),
+        MI_INTS("dilations", s->dilations + skip, spatial), MI_INT("group", s->channels)};
     mi_value *in[] = {mi_op1(net->graph, "Identity", x), w};
     mi_value *product = mi_apply(net->graph, "Conv", in, 2, attributes, (int)MI_COUNT(attributes));
     if (!product)
         fail_msg("%s", net->graph->error.text);
     mi_value *y = mi_op1(net->graph, "Tanh", mi_op2(net->graph, "Add", product, bias));
     mi_value *z = mi_op2(net->graph, "Mul", y, bias);
-    mi_value *loss = MI_APPLY(net->graph, "ReduceSum", ((mi_value *[]){mi_op2(net->graph, "Mul", y, y)}), MI_INT("keepdims", 0));
+    mi_value *loss =
+        MI_APPLY(net->graph, "ReduceSum", ((mi_value *[]){mi_op2(net->graph, "Mul", y, y)}), MI_INT("keepdims", 0));
     assert_int_equal(mi_differentiate(net->graph, loss, (mi_value *[]){x, w}, 2, d), MICA_OK);
     mi_output(net->graph, "y", y);
     mi_output(net->graph, "z", z);
@@ -71,14 +72,15 @@ static void build(struct network *net, const struct shape *s)
 struct sums {
     const struct shape *s;
     const float *x, *w, *bias;
-    double *result[RESULTS];    /* as float results, in double */
+    double *result[RESULTS]; /* as float results, in double */
     size_t count[RESULTS];
 };
 
 /* The place in a plane of x that output place (i, j) meets with place (r, q) of the kernel; -1: in the padding. */
 static int64_t met(const struct shape *s, int64_t i, int64_t j, int64_t r, int64_t q)
 {
-    int64_t h = i * s->strides[0] + r * s->dilations[0] - s->pads[0], w = j * s->strides[1] + q * s->dilations[1] - s->pads[1];
+    int64_t h = i * s->strides[0] + r * s->dilations[0] - s->pads[0],
+            w = j * s->strides[1] + q * s->dilations[1] - s->pads[1];
     return h < 0 || w < 0 || h >= s->in[0] || w >= s->in[1] ? -1 : h * s->in[1] + w;
 }
 
@@ -159,7 +161,8 @@ static void assert_engine(const struct network *net, const char *name, const cha
 static void run(struct network *net, const struct shape *s, const char *how)
 {
     size_t count;
-    float *x = random_floats((size_t)(MOST * s->channels * s->in[0] * s->in[1]), 5), *state = network_state(net, &count);
+    float *x = random_floats((size_t)(MOST * s->channels * s->in[0] * s->in[1]), 5),
+          *state = network_state(net, &count);
     for (int k = 0; k < 2; k++) {
         int64_t n = k ? 1 : MOST;
         struct sums expected = reference(s, x, state, n);
