@@ -1,6 +1,6 @@
 /* Depthwise convolution. One item computes ROWS rows of one block of B channels of one image, TW neighbouring pixels at a time
- * in registers. x lies in blocks of B channels with a halo, so no edge is checked; the weights in blocks (C/B, KH, KW, B).
- * The last tile of a row may overlap the one before it. */
+ * in registers; places FIRST to LAST of a row of x, each read once, meet them. x lies in blocks of B channels with a halo, so
+ * no edge is checked; the weights in blocks (C/B, KH, KW, B). The last tile of a row may overlap the one before it. */
 const int kb = (int)get_global_id(0), r0 = (int)get_global_id(1)*ROWS, img = (int)get_global_id(2);
 if (img < n) {
     const int r1 = min(r0 + ROWS, OH);
@@ -13,15 +13,21 @@ if (img < n) {
             #pragma unroll
             for (int t = 0; t < TW; t++)
                 acc[t] = (VEC)(0);
-            for (int kh = 0; kh < KH; kh++)
+            for (int kh = 0; kh < KH; kh++) {
+                __global const float *xp = row + kh*(DH*XSH) + ow*(SW*B);
+                VEC wv[KW];
                 #pragma unroll
-                for (int kw = 0; kw < KW; kw++) {
-                    __global const float *xp = row + kh*(DH*XSH) + (ow*SW + kw*DW)*B;
-                    const VEC wv = VLOAD(kh*KW + kw, wp);
+                for (int kw = 0; kw < KW; kw++)
+                    wv[kw] = VLOAD(kh*KW + kw, wp);
+                #pragma unroll
+                for (int j = FIRST; j <= LAST; j++) {
+                    const VEC xv = VLOAD(j, xp);
                     #pragma unroll
-                    for (int t = 0; t < TW; t++)
-                        acc[t] = fma(VLOAD(t*SW, xp), wv, acc[t]);
+                    for (int kw = 0; kw < KW; kw++)
+                        if (j >= kw*DW && (j - kw*DW)%SW == 0 && (j - kw*DW)/SW < TW)
+                            acc[(j - kw*DW)/SW] = fma(xv, wv[kw], acc[(j - kw*DW)/SW]);
                 }
+            }
             float registers[TW*B];
             #pragma unroll
             for (int t = 0; t < TW; t++)

@@ -29,7 +29,7 @@ if (img < n) {
                             const VEC wv = VLOAD(kh*KW + kw, wp);
                             #pragma unroll
                             for (int t = 0; t < TW; t++)
-                                acc[t] = fma(VLOAD(LAST(iw + t), row), wv, acc[t]);
+                                acc[t] = fma(VLOAD(INSIDE(iw + t), row), wv, acc[t]);
                         }
                 }
                 #pragma unroll

@@ -53,8 +53,8 @@ static int variants(const struct mi_problem *problem, struct mi_variant *list, i
 {
     struct mi_depthwise d;
     mi_depthwise_match(&problem->c, &d);
-    int registers = problem->device->vector_width >= 16 ? 28 : problem->device->vector_width == 8 ? 14 : 12, count = 0;
-    const int widths[] = {registers, registers / 2, registers * 2 / 3, 4}, parts[] = {8, 2, 32};
+    int registers = problem->device->vector_width >= 16 ? 28 : problem->device->vector_width == 8 ? 12 : 8, count = 0;
+    const int widths[] = {registers, 7, 10, 4}, parts[] = {8, 2, 32};
     int64_t width = up(d.conv.out[1], d.divisor[1]);
     for (size_t p = 0; p < MI_COUNT(parts); p++)
         for (size_t w = 0; w < MI_COUNT(widths) && count < most; w++) {
@@ -203,9 +203,9 @@ static void define_gather(struct mi_emitter *e, const struct mi_depthwise *d, in
     mi_define(text, "LOWH", conv->spatial == 2 ? x->low[w - 1] : 0);
     mi_define(text, "LOWW", x->low[w]);
     if (tiles * tw * d->divisor[1] > conv->out[1])
-        mi_text_add(text, "#define LAST(i) min(i, %lld)\n", (long long)(conv->in[1] - 1 + x->high[w]));
+        mi_text_add(text, "#define INSIDE(i) min(i, %lld)\n", (long long)(conv->in[1] - 1 + x->high[w]));
     else
-        mi_text_add(text, "#define LAST(i) (i)\n");
+        mi_text_add(text, "#define INSIDE(i) (i)\n");
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)
@@ -221,6 +221,9 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     mi_define(&defines, "TW", tw);
     mi_define(&defines, "ROWS", rows);
     mi_define(&defines, "TILES", tiles);
+    int64_t reach = (conv->kernel[1] - 1) * conv->dilation[1];
+    mi_define(&defines, "FIRST", reach < 0 ? reach : 0);
+    mi_define(&defines, "LAST", (tw - 1) * conv->stride[1] + (reach > 0 ? reach : 0));
     if (gather)
         define_gather(e, &d, tw, tiles, &defines);
     mi_text_add(&defines, "#define W p%d\n", mi_emit_argument(e, conv->w->value, false));
