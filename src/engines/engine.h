@@ -40,10 +40,22 @@ struct mi_variant mi_variant_of(const struct mi_engine *engine, const struct mi_
 /* How many products of two numbers the problem sums, at the largest batch. */
 double mi_problem_products(const struct mi_problem *problem);
 
-/* NULL-terminated; the reference engine, which does everything, is the last. */
-extern const struct mi_engine *const mi_engines[];
-extern const struct mi_engine mi_engine_nest, mi_engine_direct, mi_engine_direct_weight, mi_engine_gemm, mi_engine_tile,
-    mi_engine_clblast, mi_engine_im2col, mi_engine_col2im;
+/* The engines, one a line; the reference, which does everything, is the last. Where costs are equal the first is taken. */
+#define MI_ENGINES(X)                                                                                                            \
+    X(depthwise)                                                                                                                 \
+    X(direct)                                                                                                                    \
+    X(direct_weight)                                                                                                             \
+    X(gemm)                                                                                                                      \
+    X(tile)                                                                                                                      \
+    X(clblast)                                                                                                                   \
+    X(col2im)                                                                                                                    \
+    X(im2col)                                                                                                                    \
+    X(nest)
+
+#define MI_ENGINE_DECLARE(name) extern const struct mi_engine mi_engine_##name;
+MI_ENGINES(MI_ENGINE_DECLARE)
+#undef MI_ENGINE_DECLARE
+extern const struct mi_engine *const mi_engines[]; /* NULL-terminated */
 
 /* Own operators: not contractions, but kernels of their own too (own.c). */
 mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes);

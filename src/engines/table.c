@@ -37,6 +37,5 @@ static mica_status emit_nest(struct mi_emitter *e, const struct mi_problem *prob
 const struct mi_engine mi_engine_nest = {
     .name = "nest", .supports = supports_all, .cost = nest_cost, .epilogue = true, .emit = emit_nest};
 
-const struct mi_engine *const mi_engines[] = {&mi_engine_direct, &mi_engine_direct_weight, &mi_engine_gemm,
-                                              &mi_engine_tile,   &mi_engine_clblast,       &mi_engine_col2im,
-                                              &mi_engine_im2col, &mi_engine_nest,          NULL};
+#define LIST(name) &mi_engine_##name,
+const struct mi_engine *const mi_engines[] = {MI_ENGINES(LIST) NULL};
