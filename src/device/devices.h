@@ -18,6 +18,7 @@ struct mica_devices {
     size_t count, capacity;
     size_t platforms; /* how many there are, with devices or without */
     bool has_rusticl; /* Mesa's platform is there, perhaps without a device */
+    bool has_empty_pocl; /* POCL is there and offers no device */
     mica_absent_gpu *absent;
     size_t absent_count, absent_capacity;
 };

@@ -45,8 +45,10 @@ static mica_status add_platform(struct mica_devices *found, cl_platform_id platf
     if (cl->GetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name - 1, name, NULL) == CL_SUCCESS)
         found->has_rusticl = found->has_rusticl || mi_contains(name, "rusticl");
     if (cl->GetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) != CL_SUCCESS || !count ||
-        count > MOST_DEVICES)
+        count > MOST_DEVICES) {
+        found->has_empty_pocl = found->has_empty_pocl || mi_contains(name, "Portable Computing Language");
         return MICA_OK;
+    }
     cl_device_id *ids = mi_new(count, sizeof *ids);
     if (!ids)
         return mi_out_of_memory(&found->error);
@@ -90,6 +92,11 @@ static void say_none(struct mica_devices *found)
         mi_fail(&found->error, MICA_NO_PLATFORM,
                 "no OpenCL driver is installed: install one, such as "
                 "pocl-opencl-icd for the processor%s%s%s%s",
+                *gpu ? "; for " : "", gpu, between, advice);
+    else if (found->has_empty_pocl) /* it always has the processor, so its folder is the usual reason */
+        mi_fail(&found->error, MICA_NO_DEVICE,
+                "POCL offers no device: it needs a folder for compiled kernels that it can write, "
+                "set POCL_CACHE_DIR to one%s%s%s%s",
                 *gpu ? "; for " : "", gpu, between, advice);
     else
         mi_fail(&found->error, MICA_NO_DEVICE,

@@ -35,9 +35,9 @@ static mica_status check_keys(struct spec *s, const cJSON *object, const char *i
         if (*name)
             continue;
         const char *near = mi_nearest(item->string, known);
-        return mi_fail(&s->error, MICA_FORMAT, "%s%s: unknown key \"%s\"%s%s%s", s->place, inside,
-                       mi_show(item->string).text, near ? "; the nearest is \"" : "", near ? near : "",
-                       near ? "\"" : "");
+        return mi_fail(&s->error, MICA_FORMAT, "%s%s: there is no key \"%s\"%s%s%s", s->place, inside,
+                       mi_show(item->string).text, near ? "; did you mean \"" : "", near ? near : "",
+                       near ? "\"?" : "");
     }
     return MICA_OK;
 }
@@ -67,8 +67,8 @@ static mica_status read_choice(struct spec *s, const char *key, const char *cons
         }
     }
     const char *near = mi_nearest(item->valuestring, names);
-    return mi_fail(&s->error, MICA_FORMAT, "%s: unknown %s \"%s\"; the nearest is \"%s\"", s->place, key,
-                   mi_show(item->valuestring).text, near ? near : names[0]);
+    return mi_fail(&s->error, MICA_FORMAT, "%s: there is no %s \"%s\"%s%s%s", s->place, key,
+                   mi_show(item->valuestring).text, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static mica_status read_numbers(struct spec *s, const cJSON *item, const char *key, float **out, int *count)
@@ -154,7 +154,7 @@ static mica_status read_split(struct spec *s)
     if (split) {
         MI_TRY(read_numbers(s, split, "split", &fractions, &count));
         if (count < 2 || count > 3)
-            return wrong(s, "split", "a list of three fractions: training, validation, test");
+            return wrong(s, "split", "a list of two or three fractions: training, validation, test");
         for (int i = 0; i < count; i++)
             s->split.fraction[i] = fractions[i];
         if (fractions[0] == 0 && fractions[1] == 0 && (count == 2 || fractions[2] == 0))

@@ -194,6 +194,9 @@ static mica_status add_layers(mica_model *model, const cJSON *json, const char *
         return mi_model_fail(model, MICA_FORMAT, "%s%slayers must be a list of layers", prefix, *prefix ? "." : "");
     if (input_shape)
         MI_TRY(add_input(model, input_shape, prefix));
+    if (!cJSON_GetArraySize(layers))
+        return mi_model_fail(model, MICA_FORMAT, "%s%slayers is empty: a network has at least one layer", prefix,
+                             *prefix ? "." : "");
     cJSON_ArrayForEach(layer, layers) {
         snprintf(place, sizeof place, "%s%slayers[%d]", prefix, *prefix ? "." : "", i++);
         MI_TRY(set_place(model, place));

@@ -227,6 +227,17 @@ static mica_status fit_shapes(mica_job *job)
     return MICA_OK;
 }
 
+/* Such a network would be right by always saying the same. */
+static mica_status check_classes(mica_job *job)
+{
+    const struct mi_preprocess *p = &job->data->preprocess;
+    if (!job->data->classes || p->classes != 1 || job->fit.epochs < 0)
+        return MICA_OK;
+    const char *name = p->class_names ? mi_show(p->class_names[0]).text : "0";
+    return inside(job, MICA_DATA,
+                  mi_arena_format(&job->arena, "data: every label is \"%s\": there is only one class to learn", name));
+}
+
 static mica_status open_model(mica_job *job, const cJSON *model)
 {
     struct mi_error error = {0};
@@ -245,6 +256,7 @@ static mica_status open_model(mica_job *job, const cJSON *model)
         return inside(job, status, job->model->error.text);
     MI_TRY(fit_shapes(job));
     MI_TRY(check_loss(job));
+    MI_TRY(check_classes(job));
     return load_weights(job, &keys);
 }
 

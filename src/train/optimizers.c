@@ -1,4 +1,4 @@
-/* Optimizers by name. The formulas are the operators' (src/ops/update.c) and PyTorch's; the defaults are Keras's. */
+/* Optimizers by name. The formulas are the operators' (src/ops/optimizer.c) and PyTorch's; the defaults are Keras's. */
 #include "train/optimizers.h"
 
 #include <float.h>

@@ -75,10 +75,10 @@ static void build_cross_entropy(struct network *net, mi_value *x)
 }
 
 static const struct subject subjects[] = {
-    {"a perceptron", "n 21", 5, build_mlp},
+    {"a perceptron", "n 21", 3, build_mlp},
     {"convolutions", "n 3 9 11", 3, build_conv},
     {"batch normalisation", "n 5 4 6", 3, build_batch_normalization},
-    {"cross-entropy", "n 10", 5, build_cross_entropy},
+    {"cross-entropy", "n 10", 3, build_cross_entropy},
 };
 
 /* ---- The comparison ---- */

@@ -125,6 +125,7 @@ static void error_texts(void **state)
         {"[]", "must be a JSON object"},
         {"{\"layer\": []}", "there is no key \"layer\"; did you mean \"layers\"?"},
         {"{\"input_shape\": [4]}", "layers must be a list of layers"},
+        {"{\"input_shape\": [4], \"layers\": []}", "layers is empty: a network has at least one layer"},
         {"{\"input_shape\": [0], \"layers\": []}", "input_shape: must be at least 1, not 0"},
         {"{\"input_shape\": [4.5], \"layers\": []}", "input_shape: must be a whole number, not 4.5"},
         {"{\"layers\": [{\"type\": \"dense\", \"units\": 3}]}", "layers[0]: there is no input: \"input_shape\" is missing"},

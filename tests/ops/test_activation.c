@@ -37,8 +37,11 @@ static const struct {
 
 static void test_activations(void **state)
 {
+    struct op_case cases[MI_COUNT(plain)];
     for (size_t i = 0; i < MI_COUNT(plain); i++)
-        op_check(state, &(struct op_case){plain[i].name, {WIDE}, .map = plain[i].map});
+        cases[i] = (struct op_case){plain[i].name, {WIDE}, .map = plain[i].map};
+    OP_CHECK_TOGETHER(state, cases);
+    op_check(state, &(struct op_case){"Sigmoid", {WIDE}, .map = logistic, .apart = true});
 }
 
 static void test_slopes(void **state)
@@ -48,15 +51,17 @@ static void test_slopes(void **state)
         {"Elu", {WIDE}, {MI_REAL("alpha", 0.5f)}, .map = elu},
         {"Celu", {WIDE}, {MI_REAL("alpha", 0.5f)}, .map = celu},
     };
-    OP_CHECK_ALL(state, cases);
+    OP_CHECK_TOGETHER(state, cases);
 }
 
 static void test_special_values(void **state)
 {
     const double special[] = {(double)NAN, 0, 100, -100};
+    struct op_case cases[MI_COUNT(plain)];
     for (size_t i = 0; i < MI_COUNT(plain); i++)
-        op_check(state, &(struct op_case){plain[i].name, {{.shape = "n 6", .first = special, .firsts = 4}},
-                                          .map = plain[i].map, .no_gradient = true});
+        cases[i] = (struct op_case){plain[i].name, {{.shape = "n 6", .first = special, .firsts = 4}},
+                                    .map = plain[i].map, .no_gradient = true};
+    OP_CHECK_TOGETHER(state, cases);
 }
 
 /* Every activation of the list is tested here. */

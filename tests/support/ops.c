@@ -76,84 +76,12 @@ int op_devices_close(void **state)
 
 /* ---- Tensors ---- */
 
-struct mi_shape op_shape(const char *text)
-{
-    struct mi_shape shape = {.rank = 0};
-    while (*text) {
-        char *end;
-        if (*text == 'n') {
-            shape.dim[shape.rank++] = mi_batch();
-            text++;
-        } else {
-            shape.dim[shape.rank++] = mi_fixed(strtoll(text, &end, 10));
-            assert_true(end != text);
-            text = end;
-        }
-        text += strspn(text, " ");
-    }
-    return shape;
-}
-
 static bool has_batch(const struct mi_shape *shape)
 {
     for (int i = 0; i < shape->rank; i++)
         if (shape->dim[i].a)
             return true;
     return false;
-}
-
-static void tensor_create(struct tensor *t, enum mi_type type, const struct mi_shape *shape, int64_t n)
-{
-    *t = (struct tensor){.type = type, .rank = shape->rank, .count = mi_shape_count(shape, n)};
-    for (int i = 0; i < shape->rank; i++)
-        t->dim[i] = mi_dim_at(shape->dim[i], n);
-    assert_true(t->count >= 0);
-    t->data = mi_new((size_t)t->count, sizeof *t->data);
-    assert_non_null(t->data);
-}
-
-bool tensor_next(const struct tensor *t, int64_t *at)
-{
-    for (int i = t->rank - 1; i >= 0; i--) {
-        if (++at[i] < t->dim[i])
-            return true;
-        at[i] = 0;
-    }
-    return false;
-}
-
-int64_t tensor_offset(const struct tensor *t, const int64_t *at)
-{
-    int64_t offset = 0;
-    for (int i = 0; i < t->rank; i++)
-        offset = offset * t->dim[i] + at[i];
-    return offset;
-}
-
-double tensor_broadcast(const struct tensor *t, int rank, const int64_t *at)
-{
-    int64_t own[MI_MAX_RANK];
-    for (int i = 0; i < t->rank; i++)
-        own[i] = t->dim[i] == 1 ? 0 : at[rank - t->rank + i];
-    return t->data[tensor_offset(t, own)];
-}
-
-/* Random elements, as float32 has them, so that the device and the reference see the same numbers. */
-static void tensor_fill(struct tensor *t, const struct op_input *input, uint64_t stream)
-{
-    double low = input->low, high = input->high;
-    bool integer = t->type != MI_FLOAT;
-    if (low == 0 && high == 0 && !integer) {
-        low = -2;
-        high = 2;
-    }
-    for (int64_t i = 0; i < t->count; i++) {
-        double u = (double)mi_uniform(77, stream, (uint64_t)i);
-        double value = integer ? floor(low + u * (high - low + 1)) : low + u * (high - low);
-        t->data[i] = integer ? value : (double)(float)value;
-        if (i < input->firsts)
-            t->data[i] = input->first[i];
-    }
 }
 
 static void *to_elements(const struct tensor *t)
@@ -180,35 +108,6 @@ static double element(const void *bytes, enum mi_type type, int64_t i)
     }
 }
 
-/* ---- Attributes, for references ---- */
-
-static const struct mi_attribute *find_attribute(const struct op_case *c, const char *name)
-{
-    for (int i = 0; i < OP_ATTRIBUTES && c->attribute[i].name; i++)
-        if (strcmp(c->attribute[i].name, name) == 0)
-            return &c->attribute[i];
-    return NULL;
-}
-
-int64_t op_int(const struct op_case *c, const char *name, int64_t otherwise)
-{
-    const struct mi_attribute *attribute = find_attribute(c, name);
-    return attribute ? attribute->i : otherwise;
-}
-
-double op_float(const struct op_case *c, const char *name, double otherwise)
-{
-    const struct mi_attribute *attribute = find_attribute(c, name);
-    return attribute ? (double)attribute->f : otherwise;
-}
-
-const int64_t *op_ints(const struct op_case *c, const char *name, int *count)
-{
-    const struct mi_attribute *attribute = find_attribute(c, name);
-    *count = attribute ? attribute->count : 0;
-    return attribute ? attribute->ints : NULL;
-}
-
 /* ---- The graph of a case: inputs x0.., weight; outputs y0.., d0.. ---- */
 
 static const char *numbered(char text[16], const char *prefix, int i)
@@ -217,17 +116,45 @@ static const char *numbered(char text[16], const char *prefix, int i)
     return text;
 }
 
+mi_value *op_apply(struct mi_graph *graph, mi_value *const *in, int inputs, const struct op_case *c)
+{
+    int attributes = 0;
+    while (attributes < OP_ATTRIBUTES && c->attribute[attributes].name)
+        attributes++;
+    return c->build ? c->build(graph, in, c) : mi_apply(graph, c->op, in, inputs, c->attribute, attributes);
+}
+
+static void differentiate(struct run *run, struct mi_graph *graph, mi_value *y, mi_value **wanted, const int *index,
+                          int wants)
+{
+    char name[16];
+    mi_value *gradient[OP_INPUTS] = {0};
+    mi_value *weight = mi_input(graph, "weight", MI_FLOAT, &y->shape);
+    mi_value *loss =
+        MI_APPLY(graph, "ReduceSum", ((mi_value *[]){mi_op2(graph, "Mul", y, weight)}), MI_INT("keepdims", 0));
+    mi_differentiate(graph, loss, wanted, wants, gradient);
+    if (graph->error.status != MICA_OK)
+        return;
+    for (int i = 0; i < wants; i++) {
+        if (!gradient[i])
+            fail_msg("%s: no gradient by input %d", run->name, index[i]);
+        if (!mi_shape_equal(&gradient[i]->shape, &wanted[i]->shape))
+            fail_msg("%s: gradient by input %d has shape %s", run->name, index[i],
+                     mi_shape_text(&graph->arena, &gradient[i]->shape));
+    }
+    for (int i = 0; i < wants; i++)
+        mi_output(graph, numbered(name, "d", index[i]), gradient[i]);
+}
+
 static struct mi_graph *build_graph(struct run *run, struct mi_variables *variables, mi_value **y)
 {
     const struct op_case *c = run->c;
     struct mi_graph *graph = mi_graph_create(mi_ops, variables);
-    mi_value *in[OP_INPUTS] = {0}, *wanted[OP_INPUTS], *gradient[OP_INPUTS];
-    int attributes = 0, wants = 0, index[OP_INPUTS];
+    mi_value *in[OP_INPUTS] = {0}, *wanted[OP_INPUTS];
+    int wants = 0, index[OP_INPUTS];
     char name[16];
     assert_non_null(graph);
     graph->training = c->training;
-    while (attributes < OP_ATTRIBUTES && c->attribute[attributes].name)
-        attributes++;
     for (int i = 0; i < run->inputs; i++) {
         struct mi_shape shape = op_shape(c->in[i].shape);
         in[i] = mi_input(graph, numbered(name, "x", i), c->in[i].type, &shape);
@@ -236,27 +163,16 @@ static struct mi_graph *build_graph(struct run *run, struct mi_variables *variab
             wanted[wants++] = in[i];
         }
     }
-    mi_value *first =
-        c->build ? c->build(graph, in, c) : mi_apply(graph, c->op, in, run->inputs, c->attribute, attributes);
+    mi_value *first = op_apply(graph, in, run->inputs, c);
     if (!first)
         fail_msg("%s: %s", run->name, graph->error.text);
     for (int o = 0; o < run->outputs; o++)
-        y[o] = mi_output(graph, numbered(name, "y", o), o == 0 ? first : first->node->out[o]);
+        y[o] = c->parts  ? first /* whose parts are outputs already */
+               : o == 0 ? mi_output(graph, "y0", first)
+                        : mi_output(graph, numbered(name, "y", o), first->node->out[o]);
     run->differentiable = !c->no_gradient && wants > 0 && first->type == MI_FLOAT;
-    if (run->differentiable) {
-        mi_value *weight = mi_input(graph, "weight", MI_FLOAT, &first->shape);
-        mi_value *loss = MI_APPLY(graph, "ReduceSum", ((mi_value *[]){mi_op2(graph, "Mul", first, weight)}),
-                                  MI_INT("keepdims", 0));
-        mi_differentiate(graph, loss, wanted, wants, gradient);
-        for (int i = 0; i < wants && graph->error.status == MICA_OK; i++) {
-            if (!gradient[i])
-                fail_msg("%s: no gradient by input %d", run->name, index[i]);
-            if (!mi_shape_equal(&gradient[i]->shape, &wanted[i]->shape))
-                fail_msg("%s: gradient by input %d has shape %s", run->name, index[i],
-                         mi_shape_text(&graph->arena, &gradient[i]->shape));
-            mi_output(graph, numbered(name, "d", index[i]), gradient[i]);
-        }
-    }
+    if (run->differentiable)
+        differentiate(run, graph, first, wanted, index, wants);
     if (graph->error.status != MICA_OK)
         fail_msg("%s: %s", run->name, graph->error.text);
     return graph;
@@ -276,20 +192,34 @@ static void reference_map(const struct op_case *c, const struct tensor *in, stru
         } while (tensor_next(out, at));
 }
 
-static void evaluate(const struct op_case *c, struct expectation *e)
+void op_evaluate(const struct op_case *c, const struct tensor *in, struct tensor *out)
 {
     if (c->map)
-        reference_map(c, e->in, e->out);
+        reference_map(c, in, out);
     else
-        c->reference(c, e->in, e->out);
+        c->reference(c, in, out);
+}
+
+/* Columns that nobody differentiates may hold NaN. */
+static double weighted_columns(const struct expectation *e, int64_t first, int64_t width, int64_t stride)
+{
+    double sum = 0;
+    for (int64_t start = first; start + width <= e->out[0].count && width; start += stride)
+        for (int64_t i = start; i < start + width; i++)
+            sum += e->out[0].data[i] * e->weight.data[i];
+    return sum;
 }
 
 static double weighted(const struct op_case *c, struct expectation *e)
 {
+    int64_t columns = e->out[0].rank == 2 ? e->out[0].dim[1] : 0, first = 0;
     double sum = 0;
-    evaluate(c, e);
-    for (int64_t i = 0; i < e->out[0].count; i++)
-        sum += e->out[0].data[i] * e->weight.data[i];
+    op_evaluate(c, e->in, e->out);
+    if (!c->parts)
+        return weighted_columns(e, 0, e->out[0].count, e->out[0].count + 1);
+    for (int k = 0; k < c->parts->count; first += c->parts->part[k++].width)
+        if (!c->parts->part[k].c->no_gradient && c->parts->part[k].type == MI_FLOAT)
+            sum += weighted_columns(e, first, c->parts->part[k].width, columns);
     return sum;
 }
 
@@ -330,7 +260,7 @@ static void expect(struct run *run, struct expectation *e, int64_t n, mi_value *
     tensor_fill(&e->weight, &(struct op_input){.low = -1, .high = 1}, 99);
     if (run->differentiable)
         expect_slopes(run, e);
-    evaluate(c, e);
+    op_evaluate(c, e->in, e->out);
 }
 
 static void forget(struct run *run)
@@ -369,6 +299,26 @@ static void *fetch(const struct run *run, struct mica_plan *plan, const char *na
     return bytes;
 }
 
+/* The results of the parts, as columns. */
+static void *fetch_parts(const struct run *run, struct mica_plan *plan, int64_t n)
+{
+    const struct op_parts *parts = run->c->parts;
+    int64_t columns = 0, first = 0;
+    char name[16];
+    for (int k = 0; k < parts->count; k++)
+        columns += parts->part[k].width;
+    float *all = mi_new((size_t)(n * columns), sizeof *all);
+    assert_non_null(all);
+    for (int k = 0; k < parts->count; first += parts->part[k++].width) {
+        const struct op_part *part = &parts->part[k];
+        void *bytes = fetch(run, plan, numbered(name, "y", k), n, n * part->width, part->type);
+        for (int64_t i = 0; i < n * part->width; i++)
+            all[i / part->width * columns + first + i % part->width] = (float)element(bytes, part->type, i);
+        free(bytes);
+    }
+    return all;
+}
+
 static double largest(const double *values, int64_t count)
 {
     double most = 0;
@@ -385,60 +335,100 @@ static bool agrees(double got, double want, double margin)
     return fabs(got - want) <= margin;
 }
 
-static void compare_values(const struct run *run, const struct expectation *e, int o, const void *bytes)
+/* Elements first to first + width of every row of `stride`: the result of one case. */
+static void compare_columns(const struct run *run, const struct op_case *c, const struct expectation *e, int o,
+                            const void *bytes, int64_t first, int64_t width, int64_t stride)
 {
     const struct tensor *t = &e->out[o];
-    double margin = (run->c->tolerance > 0 ? run->c->tolerance : 2e-6) * largest(t->data, t->count);
-    if (t->type != MI_FLOAT)
-        margin = 0;
-    for (int64_t i = 0; i < t->count; i++)
-        if (!agrees(element(bytes, t->type, i), t->data[i], margin))
-            fail_msg("%s, n %lld: y%d[%lld] is %.9g, expected %.9g", run->name, (long long)e->n, o,
-                     (long long)i, element(bytes, t->type, i), t->data[i]);
+    double most = 0;
+    for (int64_t start = first; start + width <= t->count && width; start += stride)
+        most = fmax(most, largest(t->data + start, width));
+    double margin = t->type == MI_FLOAT ? (c->tolerance > 0 ? c->tolerance : 2e-6) * most : 0;
+    for (int64_t start = first; start + width <= t->count && width; start += stride)
+        for (int64_t i = start; i < start + width; i++)
+            if (!agrees(element(bytes, t->type, i), t->data[i], margin))
+                fail_msg("%s, n %lld: y%d[%lld] (%s) is %.9g, expected %.9g", run->name, (long long)e->n, o, (long long)i,
+                         c->op, element(bytes, t->type, i), t->data[i]);
+}
+
+static void compare_values(const struct run *run, const struct expectation *e, int o, const void *bytes)
+{
+    const struct op_parts *parts = run->c->parts;
+    int64_t first = 0;
+    if (!parts)
+        compare_columns(run, run->c, e, o, bytes, 0, e->out[o].count, e->out[o].count + 1);
+    for (int k = 0; parts && k < parts->count; first += parts->part[k++].width)
+        compare_columns(run, parts->part[k].c, e, o, bytes, first, parts->part[k].width, e->out[o].dim[1]);
+}
+
+static const struct op_case *case_of_input(const struct op_case *c, int i)
+{
+    for (int k = 0; c->parts && k < c->parts->count; k++)
+        if (i >= c->parts->part[k].input && i < c->parts->part[k].input + c->parts->part[k].inputs)
+            return c->parts->part[k].c;
+    return c;
 }
 
 static void compare_slopes(const struct run *run, const struct expectation *e, int i, const void *bytes)
 {
-    double tolerance = run->c->gradient_tolerance > 0 ? run->c->gradient_tolerance : 1e-4;
+    const struct op_case *c = case_of_input(run->c, i);
+    double tolerance = c->gradient_tolerance > 0 ? c->gradient_tolerance : 1e-4;
     double margin = tolerance * (largest(e->slope[i], e->probes[i]) + 1e-3);
-    for (int k = 0; k < e->probes[i]; k++)
-        if (!agrees(element(bytes, MI_FLOAT, e->probe[i][k]), e->slope[i][k], margin))
-            fail_msg("%s, n %lld: gradient by x%d[%lld] is %.9g, expected %.9g", run->name, (long long)e->n,
-                     i, (long long)e->probe[i][k], element(bytes, MI_FLOAT, e->probe[i][k]), e->slope[i][k]);
+    for (int k = 0; k < e->probes[i]; k++) {
+        int64_t at = e->probe[i][k];
+        if (!agrees(element(bytes, MI_FLOAT, at), e->slope[i][k], margin))
+            fail_msg("%s, n %lld: gradient by x%d[%lld] (%s) is %.9g, expected %.9g", run->name, (long long)e->n, i,
+                     (long long)e->probe[i][k], c->op, element(bytes, MI_FLOAT, at), e->slope[i][k]);
+    }
 }
 
-/* A step; gives all results, one after the other, in a buffer of the caller's to free. */
-static char *run_once(const struct run *run, struct mica_plan *plan, const struct expectation *e,
-                      size_t *size)
+/* Results, one after the other. */
+struct record {
+    char *bytes;
+    size_t size;
+};
+
+static void add_record(struct record *record, void *bytes, size_t more)
 {
-    char name[16], *all = mi_new(1, 1);
+    record->bytes = realloc(record->bytes, record->size + more + 1);
+    assert_non_null(record->bytes);
+    memcpy(record->bytes + record->size, bytes, more);
+    record->size += more;
+    free(bytes);
+}
+
+static bool has_slope(const struct run *run, int i)
+{
+    return run->differentiable && run->c->in[i].type == MI_FLOAT && !run->c->in[i].no_gradient;
+}
+
+/* A step. A step of no samples computes nothing, not even sums over them. */
+static struct record run_once(const struct run *run, struct mica_plan *plan, const struct expectation *e)
+{
+    char name[16];
+    struct record all = {0};
     struct mi_step step = {.n = (int32_t)e->n, .learning_rate = 0.125f, .step = 3, .seed = 42};
-    *size = 0;
     for (int i = 0; i < run->inputs; i++)
         feed(run, plan, numbered(name, "x", i), &e->in[i], e->n);
     if (run->differentiable)
         feed(run, plan, "weight", &e->weight, e->n);
     if (mi_plan_step(plan, &step) != MICA_OK)
         fail_msg("%s: %s", run->name, mica_plan_error(plan));
-    for (int k = 0; k < run->outputs + run->inputs; k++) {
-        bool slope = k >= run->outputs;
-        int i = slope ? k - run->outputs : k;
-        const struct tensor *t = slope ? &e->in[i] : &e->out[i];
-        if (slope && (!run->differentiable || t->type != MI_FLOAT || run->c->in[i].no_gradient))
+    if (e->n == 0)
+        return all;
+    for (int o = 0; o < run->outputs; o++) {
+        const struct tensor *t = &e->out[o];
+        void *bytes = run->c->parts ? fetch_parts(run, plan, e->n)
+                                    : fetch(run, plan, numbered(name, "y", o), e->n, t->count, t->type);
+        compare_values(run, e, o, bytes);
+        add_record(&all, bytes, (size_t)t->count * mi_types[t->type].bytes);
+    }
+    for (int i = 0; i < run->inputs; i++) {
+        if (!has_slope(run, i))
             continue;
-        if (e->n == 0) /* a step of no samples computes nothing, not even sums over them */
-            continue;
-        void *bytes = fetch(run, plan, numbered(name, slope ? "d" : "y", i), e->n, t->count, t->type);
-        if (slope)
-            compare_slopes(run, e, i, bytes);
-        else
-            compare_values(run, e, i, bytes);
-        size_t more = (size_t)t->count * mi_types[t->type].bytes;
-        all = realloc(all, *size + more + 1);
-        assert_non_null(all);
-        memcpy(all + *size, bytes, more);
-        *size += more;
-        free(bytes);
+        void *bytes = fetch(run, plan, numbered(name, "d", i), e->n, e->in[i].count, MI_FLOAT);
+        compare_slopes(run, e, i, bytes);
+        add_record(&all, bytes, (size_t)e->in[i].count * sizeof(float));
     }
     return all;
 }
@@ -466,14 +456,12 @@ static void run_variant(struct run *run, const struct variant *variant)
     if (mica_plan_status(plan) != MICA_OK)
         fail_msg("%s: %s", run->name, mica_plan_error(plan));
     for (int r = 0; r < run->expectations; r++) {
-        size_t size[2];
-        char *first = run_once(run, plan, &run->expected[r], &size[0]);
-        char *second = run_once(run, plan, &run->expected[r], &size[1]);
-        assert_int_equal(size[0], size[1]);
-        if (memcmp(first, second, size[0]) != 0)
+        struct record first = run_once(run, plan, &run->expected[r]), second = run_once(run, plan, &run->expected[r]);
+        assert_int_equal(first.size, second.size);
+        if (first.size && memcmp(first.bytes, second.bytes, first.size) != 0)
             fail_msg("%s: two runs differ", run->name);
-        free(first);
-        free(second);
+        free(first.bytes);
+        free(second.bytes);
     }
     mica_plan_destroy(plan);
     mi_store_destroy(store);
@@ -511,7 +499,7 @@ static bool is_of_clblast(const struct mi_engine *engine)
 void op_check(void **state, const struct op_case *c)
 {
     static const struct variant variants[] = {{.name = "fused"},
-                                              {.name = "not fused", .no_fusion = true},
+                                              {.name = "apart", .no_fusion = true},
                                               {.name = "plain layouts", .no_blocked = true},
                                               {.name = "debug", .debug = true}};
     struct run *run = mi_new(1, sizeof *run);
@@ -523,7 +511,7 @@ void op_check(void **state, const struct op_case *c)
         run->inputs++;
     expect_all(run);
     for (size_t v = 0; v < MI_COUNT(variants); v++)
-        if (!variants[v].no_blocked || c->engines)
+        if ((!variants[v].no_blocked || c->engines) && (!variants[v].no_fusion || c->apart))
             run_variant(run, &variants[v]);
     for (const struct mi_engine *const *engine = mi_engines; c->engines && *engine; engine++)
         if (c->clblast || !is_of_clblast(*engine))

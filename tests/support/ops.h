@@ -18,7 +18,7 @@
 #include "graph/op.h"
 #include "ops/ops.h"
 
-enum { OP_INPUTS = 6, OP_ATTRIBUTES = 8 };
+enum { OP_INPUTS = 16, OP_ATTRIBUTES = 8, OP_PARTS = 8 };
 
 /* A tensor of the reference: concrete sizes, doubles whatever the type. */
 struct tensor {
@@ -45,6 +45,7 @@ struct op_input {
 #define BOOLS(sizes) {.shape = (sizes), .type = MI_BOOL, .low = 0, .high = 1}
 
 struct op_case;
+struct op_parts;
 typedef void op_reference(const struct op_case *c, const struct tensor *in, struct tensor *out);
 
 struct op_case {
@@ -60,6 +61,20 @@ struct op_case {
     double tolerance, gradient_tolerance; /* of the largest magnitude; 0: 2e-6 and 1e-4 */
     bool no_gradient, training, engines; /* engines: with each engine that fits */
     bool clblast; /* also with CLBlast's, which compile for seconds on a CPU: tests/engines does so for convolutions */
+    bool apart;   /* also with every node a kernel of its own: what only tests do, so one case of a kind is enough */
+    struct op_parts *parts; /* of op_check_together */
+};
+
+/* Cases side by side: their results, flattened to (n, width) each, are the columns of one. */
+struct op_parts {
+    int count, inputs;
+    struct op_part {
+        const struct op_case *c;
+        int input, inputs;      /* its own: the first, and how many */
+        enum mi_type type;
+        struct mi_shape shape;
+        int64_t width;
+    } part[OP_PARTS];
 };
 
 /* Setup and teardown of a group: the devices. */
@@ -68,9 +83,19 @@ int op_devices_close(void **state);
 void op_check(void **state, const struct op_case *c);
 void op_check_all(void **state, const struct op_case *cases, size_t count);
 #define OP_CHECK_ALL(state, cases) op_check_all(state, cases, MI_COUNT(cases))
+/* The same for maps: several in one kernel. Their results lead with n and have few shapes. */
+void op_check_together(void **state, const struct op_case *cases, size_t count);
+#define OP_CHECK_TOGETHER(state, cases) op_check_together(state, cases, MI_COUNT(cases))
 
 bool op_tests_are_small(void);
 struct mi_shape op_shape(const char *text); /* "n 3 28 28" */
+
+/* The operator of a case. NULL: the graph has an error. */
+mi_value *op_apply(struct mi_graph *graph, mi_value *const *in, int inputs, const struct op_case *c);
+/* Fills out[0..outputs-1] with what the reference says. */
+void op_evaluate(const struct op_case *c, const struct tensor *in, struct tensor *out);
+void tensor_create(struct tensor *t, enum mi_type type, const struct mi_shape *shape, int64_t n);
+void tensor_fill(struct tensor *t, const struct op_input *input, uint64_t stream);
 
 /* ---- For references ---- */
 

@@ -24,6 +24,7 @@ static void write_text(const char *path, const char *text)
 
 static int setup(void **state)
 {
+    write_text("test_job_one.csv", "a,b,kind\n1,2,one\n3,4,one\n5,7,one\n");
     write_text("test_job.json", good);
     FILE *file = fopen("test_job.csv", "wb");
     fputs("a,b,kind\n", file);
@@ -37,6 +38,7 @@ static int teardown(void **state)
 {
     remove("test_job.json");
     remove("test_job.csv");
+    remove("test_job_one.csv");
     remove("test_job_bad.json");
     return golden_device_close(state);
 }
@@ -117,6 +119,9 @@ static void mistakes(void **state)
         {"data.format=csw", "csv"},
         {"data.path=nowhere.csv", "nowhere.csv"},
         {"data.label=kinds", "kind"},
+        {"data={\"format\": \"csv\", \"path\": \"test_job_one.csv\", \"label\": \"kind\"}",
+         "test_job.json: data: every label is \"one\": there is only one class to learn"},
+        {"model.layers=[]", "test_job.json: model.layers is empty"},
         {"data=3", "data: this must be an object"},
         {"seed.x=1", "neither an object nor a list: seed"},
         {"=1", "this is not KEY.PATH=VALUE"},
