@@ -5,10 +5,14 @@
 
 #include <string.h>
 
+/* How the work is cut; a variant's numbers. */
+enum { BLOCKS_OF_TILE, PIXELS_OF_TILE, CHUNK, ROWS };
+
 struct tile {
-    int b, xb;            /* filters in a vector; channels of x that lie together */
-    int ob, tw;           /* blocks of filters and pixels in registers */
-    int64_t blocks, rows; /* blocks of filters in all; rows an item computes */
+    int b, xb;           /* filters in a vector; channels of x that lie together */
+    int ob, tw;          /* blocks of filters and pixels in registers */
+    int64_t blocks;      /* of filters, in all */
+    int64_t chunk, rows; /* blocks of channels whose weights are used again and again; rows an item computes */
 };
 
 static bool supports(const struct mi_problem *problem)
@@ -26,41 +30,82 @@ static double cost(const struct mi_problem *problem)
     return mi_problem_products(problem) / (0.5 * 4.8e9 * device->vector_width * device->info.compute_units);
 }
 
-/* Pixels in a tile: as many as registers hold, with the least waste at a row's end. */
-static int best_width(int64_t width, int most)
+enum {
+    TILES = 4,
+    WEIGHT_BYTES = 40 << 10, /* of a chunk, in the nearest caches */
+    SUMS_BYTES = 64 << 10,   /* of an item's sums between chunks */
+    PIXELS_OF_ITEM = 200,
+    MOST_ITEMS = 65535 /* along a dimension of the grid */
+};
+
+/* Channels of x that lie together: few channels stay in planes. */
+static int x_block(const struct mi_problem *problem, const struct mi_conv *conv)
 {
-    int best = 1;
-    double waste = 1e9;
-    for (int tw = 1; tw <= most && tw <= width; tw++) {
-        int64_t tiles = (width + tw - 1) / tw;
-        double cost = (double)tiles * (tw + 1.5); /* a tile's overhead is about that of one or two pixels */
-        if (cost <= waste) {
-            waste = cost;
-            best = tw;
-        }
-    }
-    return best;
+    int b = problem->device->vector_width;
+    return conv->c < b ? 1 : b;
 }
 
-static struct tile choose_tile(const struct mi_problem *problem, const struct mi_conv *conv)
+static int64_t blocks_of(int64_t count, int block)
 {
-    struct tile t = {.b = problem->device->vector_width};
-    int registers = t.b >= 16 ? 28 : t.b == 8 ? 12 : 8;
-    t.xb = conv->c < t.b ? 1 : t.b;
-    t.blocks = (conv->k + t.b - 1) / t.b;
-    t.ob = t.blocks % 2 ? 1 : 2;
-    t.tw = best_width(conv->out[1], registers / t.ob);
-    int64_t items = t.blocks / t.ob * problem->batch, wanted = 8 * (int64_t)problem->device->info.compute_units;
-    int64_t parts = items >= wanted ? 1 : (wanted + items - 1) / items;
-    t.rows = (conv->out[0] + parts - 1) / parts;
+    return (count + block - 1) / block;
+}
+
+/* Pixels whose sums wait in local memory at a time: an item's, unless its rows are very long. */
+static int64_t strip_of(const struct mi_conv *conv, const struct tile *t)
+{
+    int64_t pixels = t->rows * conv->out[1], most = SUMS_BYTES / ((int64_t)sizeof(float) * t->ob * t->b);
+    return pixels < most ? pixels : most;
+}
+
+static struct tile read_tile(const struct mi_problem *problem, const struct mi_conv *conv)
+{
+    const int32_t *number = problem->variant.number;
+    struct tile t = {.b = problem->device->vector_width, .xb = x_block(problem, conv)};
+    t.blocks = blocks_of(conv->k, t.b);
+    t.ob = number[BLOCKS_OF_TILE];
+    t.tw = number[PIXELS_OF_TILE];
+    t.chunk = number[CHUNK];
+    t.rows = number[ROWS];
     return t;
 }
 
+/* The register tiles that a device's registers hold: blocks of filters and pixels. */
+static const int wide_tiles[][2] = {{4, 6}, {2, 12}, {3, 8}, {1, 24}},
+                 narrow_tiles[][2] = {{4, 3}, {2, 6}, {3, 4}, {1, 12}};
+
+static struct mi_variant variant_of(const struct mi_problem *problem, const struct mi_conv *conv, const int *shape)
+{
+    const mica_device *device = problem->device;
+    int b = device->vector_width, xb = x_block(problem, conv), ob = shape[0];
+    int64_t groups = blocks_of(blocks_of(conv->k, b), ob), channels = blocks_of(conv->c, xb);
+    int64_t bytes = conv->kernel[0] * conv->kernel[1] * xb * b * ob * (int64_t)sizeof(float);
+    int64_t chunk = bytes < WEIGHT_BYTES ? WEIGHT_BYTES / bytes : 1;
+    chunk = chunk > 16 ? 16 : chunk;
+    int64_t all = problem->batch * conv->out[0], wanted = 4 * (int64_t)device->info.compute_units;
+    int64_t rows = blocks_of(PIXELS_OF_ITEM, (int)conv->out[1]);
+    if (groups * blocks_of(all, (int)rows) < wanted)
+        rows = all * groups / wanted;
+    rows = rows <= all / MOST_ITEMS ? all / MOST_ITEMS + 1 : rows;
+    return (struct mi_variant){{ob, shape[1], (int32_t)(chunk < channels ? chunk : channels), (int32_t)rows}};
+}
+
+static int variants(const struct mi_problem *problem, struct mi_variant *list, int most)
+{
+    struct mi_conv conv;
+    mi_conv_match(&problem->c, &conv);
+    bool wide = problem->device->vector_width >= 16;
+    int count = 0;
+    for (int i = 0; i < TILES && count < most; i++) {
+        const int *shape = wide ? wide_tiles[i] : narrow_tiles[i];
+        list[count++] = variant_of(problem, &conv, shape);
+    }
+    return count;
+}
 static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
 {
     struct mi_conv conv;
     mi_conv_match(&problem->c, &conv);
-    struct tile t = choose_tile(problem, &conv);
+    struct tile t = read_tile(problem, &conv);
     int rank = conv.spatial + 2;
     struct mi_layout x = mi_conv_input_layout(&conv, t.xb);
     struct mi_layout w = mi_layout_plain(rank);
@@ -69,7 +114,7 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     w.order[at++] = (int8_t)conv.w_c;
     for (int i = 2 - conv.spatial; i < 2; i++)
         w.order[at++] = (int8_t)conv.w_r[i];
-    w.block[conv.w_k] = (int16_t)t.b;
+    w.block[conv.w_k] = (int16_t)(t.ob * t.b);
     w.block[conv.w_c] = (int16_t)t.xb;
     if (t.xb > 1)
         w.inner[w.inners++] = (int8_t)conv.w_c;
@@ -78,17 +123,14 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     *wishes = (struct mi_wishes){.wanted = true, .a = x_is_a ? x : w, .b = x_is_a ? w : x};
 }
 
-/* Stores one lane of the tile through the accessor of every output. */
-static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv, const struct tile *t)
+/* Where a lane lies: `at` in the tensor, `place` in its layout; the last block's tail is in the layout alone. */
+static const char *lane_at(struct mi_emitter *e, const struct mi_conv *conv, const struct tile *t,
+                           struct mi_coordinate *at, struct mi_coordinate *place)
 {
-    e->indent = 6;
     bool tail = conv->k % t->b != 0;
-    const char *real = NULL;
-    mi_bind(e, e->kernel->anchor->out[0], "lane[v]");
-    struct mi_coordinate at[4] = {{.at = "img"}}, place[4];
+    at[0] = (struct mi_coordinate){.at = "img"};
     if (tail) {
         mi_line(e, "const int f_ = kb*B + v, k_ = min(f_, %lld);", (long long)conv->k - 1);
-        real = mi_arena_format(e->arena, "f_ < %lld", (long long)conv->k);
         at[1] = (struct mi_coordinate){.at = "k_"};
     } else {
         mi_line(e, "const int k_ = kb*B + v;");
@@ -97,11 +139,27 @@ static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv,
     if (conv->spatial == 2)
         at[2] = (struct mi_coordinate){.at = "oh"};
     at[1 + conv->spatial] = (struct mi_coordinate){.at = "w_"};
-    memcpy(place, at, sizeof place);
+    memcpy(place, at, 4 * sizeof *at);
     place[1] = (struct mi_coordinate){tail ? "f_" : "k_", "kb", "v", t->b};
+    return tail ? mi_arena_format(e->arena, "f_ < %lld", (long long)conv->k) : NULL;
+}
+
+/* Computes a lane of every output, and then stores them all through their accessors. */
+static void emit_stores(struct mi_emitter *e, const struct mi_conv *conv, const struct tile *t, const char **with)
+{
+    struct mi_coordinate at[4], place[4];
+    size_t memos = e->memos;
+    e->indent = 4;
+    mi_bind(e, e->kernel->anchor->out[0], "lane[v]");
+    lane_at(e, conv, t, at, place);
+    for (int o = 0; o < e->kernel->outs; o++)
+        mi_line(e, "result[%d][v] = %s;", o, mi_emit_value(e, e->kernel->out[o], at, NULL));
+    with[0] = mi_emit_take(e);
+    e->memos = memos;
+    const char *real = lane_at(e, conv, t, at, place);
     for (int o = 0; o < e->kernel->outs; o++) {
         mi_value *value = e->kernel->out[o];
-        const char *text = mi_emit_value(e, value, at, NULL);
+        const char *text = mi_arena_format(e->arena, "result[%d][v]", o);
         if (real && e->tensors[value->id].layout.block[1] != t->b) {
             size_t scope = mi_scope_open(e, "if (%s) ", real);
             mi_emit_store(e, value, at, text, NULL);
@@ -109,7 +167,7 @@ static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv,
         } else
             mi_emit_store(e, value, place, text, real);
     }
-    return mi_emit_take(e);
+    with[1] = mi_emit_take(e);
 }
 
 /* Fills the halo of one output's rows from `first` to `last` (exclusive), columns from a to b. */
@@ -135,7 +193,7 @@ static void halo_fill(struct mi_emitter *e, mi_value *value, int spatial, const 
     mi_scope_close(e, rows);
 }
 
-/* The halo that goes with an item's rows: left and right of them, above the first and below the last. */
+/* The halo that goes with a row: left and right of it, above the first and below the last. */
 static const char *emit_halo(struct mi_emitter *e, const struct mi_conv *conv)
 {
     e->indent = 2;
@@ -145,24 +203,20 @@ static const char *emit_halo(struct mi_emitter *e, const struct mi_conv *conv)
         int rank = value->shape.rank, h = rank - 2, w = rank - 1;
         int64_t top = conv->spatial == 2 ? layout->low[h] : 0, bottom = conv->spatial == 2 ? layout->high[h] : 0;
         int64_t left = layout->low[w], right = layout->high[w], height = conv->out[0], width = conv->out[1];
-        if (!top && !bottom && !left && !right)
-            continue;
-        size_t blocks = mi_scope_open(e, "for (int kb = ob0; kb < ob0 + OB; kb++) ");
-        halo_fill(e, value, conv->spatial, "r0", "r1", -left, 0);
-        halo_fill(e, value, conv->spatial, "r0", "r1", width, width + right);
+        halo_fill(e, value, conv->spatial, "oh", "oh + 1", -left, 0);
+        halo_fill(e, value, conv->spatial, "oh", "oh + 1", width, width + right);
         if (top) {
-            size_t scope = mi_scope_open(e, "if (r0 == 0) ");
+            size_t scope = mi_scope_open(e, "if (oh == 0) ");
             halo_fill(e, value, conv->spatial, mi_arena_format(e->arena, "-%lld", (long long)top), "0", -left,
                       width + right);
             mi_scope_close(e, scope);
         }
         if (bottom) {
-            size_t scope = mi_scope_open(e, "if (r1 == OH) ");
+            size_t scope = mi_scope_open(e, "if (oh == OH - 1) ");
             halo_fill(e, value, conv->spatial, "OH", mi_arena_format(e->arena, "%lld", (long long)(height + bottom)),
                       -left, width + right);
             mi_scope_close(e, scope);
         }
-        mi_scope_close(e, blocks);
     }
     return mi_emit_take(e);
 }
@@ -172,26 +226,35 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     struct mi_conv conv;
     struct mi_text defines = {0};
     mi_conv_match(&problem->c, &conv);
-    struct tile t = choose_tile(problem, &conv);
+    struct tile t = read_tile(problem, &conv);
     mi_conv_define(e, &conv, t.b, t.xb, &defines);
     mi_define(&defines, "OB", t.ob);
     mi_define(&defines, "TW", t.tw);
+    mi_define(&defines, "BLOCKS", t.blocks);
+    mi_define(&defines, "CHUNK", t.chunk);
     mi_define(&defines, "ROWS", t.rows);
-    mi_define(&defines, "TILES", (conv.out[1] + t.tw - 1) / t.tw);
+    int64_t strip = strip_of(&conv, &t);
+    mi_define(&defines, "STRIP", strip);
+    mi_define(&defines, "SUMS", (strip + t.tw) * t.ob * t.b);
+    mi_define(&defines, "OUTS", e->kernel->outs);
+    mi_text_add(&defines, "#define UNROLL_KW %s\n", t.xb == 1 ? "_Pragma(\"unroll\")" : "");
     mi_text_add(&defines, "#define W p%d\n", mi_emit_argument(e, conv.w->value, false));
-    const char *with[2] = {emit_stores(e, &conv, &t), emit_halo(e, &conv)};
-    struct mi_grid grid = {
-        .dims = 3,
-        .global = {(size_t)(t.blocks / t.ob), (size_t)((conv.out[0] + t.rows - 1) / t.rows), (size_t)problem->batch},
-        .local = {1, 1, 1}};
+    const char *with[3];
+    emit_stores(e, &conv, &t, with);
+    with[2] = emit_halo(e, &conv);
+    int64_t rows = problem->batch * conv.out[0];
+    struct mi_grid grid = {.dims = 2,
+                           .global = {(size_t)((t.blocks + t.ob - 1) / t.ob), (size_t)((rows + t.rows - 1) / t.rows)},
+                           .local = {1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name);
-    return mi_emit_file(e, "direct.cl", name, &defines, (const char *const[]){"MICA_STORE", "MICA_HALO"}, with, 2, grid,
-                        codes);
+    return mi_emit_file(e, "direct.cl", name, &defines, (const char *const[]){"MICA_RESULT", "MICA_STORE", "MICA_HALO"},
+                        with, 3, grid, codes);
 }
 
 const struct mi_engine mi_engine_direct = {.name = "direct",
                                            .supports = supports,
                                            .cost = cost,
+                                           .variants = variants,
                                            .epilogue = true,
                                            .memory = true,
                                            .blocked = true,
