@@ -112,6 +112,17 @@ static mica_status list_assignments(struct mica_plan *plan)
     return MICA_OK;
 }
 
+/* What is written in place, in the emitter's eyes: the variable's old value and the new one are one tensor. */
+static void mark_over(struct mica_plan *plan)
+{
+    for (size_t i = 0; i < plan->graph->node_count; i++) {
+        const struct mi_node *node = plan->graph->nodes[i];
+        for (size_t a = 0; a < plan->assignment_count && node->op == &mi_op_variable; a++)
+            if (plan->assignments[a].in_place && plan->assignments[a].variable == node->variable)
+                plan->tensors[plan->assignments[a].value->id].over = node->out[0];
+    }
+}
+
 mica_status mi_order(struct mica_plan *plan)
 {
     size_t count = plan->kernels.count;
@@ -136,6 +147,8 @@ mica_status mi_order(struct mica_plan *plan)
             if (plan->assignments[a].in_place && !taken[plan->home[plan->assignments[a].value->node->id]])
                 plan->assignments[a].in_place = false;
     }
+    if (status == MICA_OK)
+        mark_over(plan);
     free(edges.before);
     free(taken);
     return status;

@@ -149,6 +149,8 @@ static int argument_add(struct mi_emitter *e, struct mi_argument argument)
 int mi_emit_argument(struct mi_emitter *e, mi_value *value, bool written)
 {
     value = canonical(e, value);
+    if (written && e->tensors[value->id].over)
+        value = e->tensors[value->id].over; /* one pointer for both, so that restrict tells the truth */
     if (mi_layout_count(&e->tensors[value->id].layout, &value->shape, e->batch) >= INT32_MAX)
         e->wide = true;
     return argument_add(e, (struct mi_argument){.value = value, .scratch = -1, .written = written});
@@ -475,10 +477,11 @@ void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordi
     struct mi_shape shape = seen_shape(e, &value->shape);
     int argument = mi_emit_argument(e, value, true);
     const char *place = mi_layout_place(e->arena, layout, &shape, at);
-    if (real) {
-        const char *fill = mi_arena_format(e->arena, "%.9g", (double)layout->fill);
+    const char *fill = float_text(e, layout->fill);
+    if (!text)
+        text = fill;
+    else if (real)
         text = mi_arena_format(e->arena, "%s ? %s : (%s)%s", real, text, mi_types[value->type].c, fill);
-    }
     if (value->type == MI_HALF)
         mi_line(e, "vstore_half_rte(%s, %s, p%d);", text, place, argument);
     else
@@ -591,7 +594,7 @@ void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue
     for (int i = 0; i < e->arguments; i++) {
         const struct mi_argument *argument = &e->argument[i];
         const char *type = argument->value ? mi_types[argument->value->type].stored : "float";
-        mi_text_add(&out, ",\n    __global %s%s *q%d, const ulong o%d", argument->written ? "" : "const ", type, i, i);
+        mi_text_add(&out, ",\n    __global %s%s *restrict q%d, const ulong o%d", argument->written ? "" : "const ", type, i, i);
     }
     mi_text_add(&out, ")\n{\n    const int n = mica_s->n;\n    if (n == 0)\n        return;\n");
     for (int i = 0; i < e->arguments; i++) {

@@ -19,6 +19,7 @@ struct mi_variant {
 struct mi_tensor {
     bool stored;                 /* in memory; otherwise computed where it is used */
     mi_value *same_as;           /* shares the memory of another stored value; NULL: its own */
+    mi_value *over;              /* the variable's value that it is written over, element by element; NULL: none */
     struct mi_layout layout;
 };
 

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MI_ITEMS_A_UNIT = 16 }; /* work-items a compute unit of a CPU, so that shares are even */
+
 /* ---- What the nest runs over ---- */
 
 bool mi_nest_is_reduction(const struct mi_node *node)
@@ -154,6 +156,8 @@ static bool wants_rows(const struct mi_nest *s)
         int rows = contiguity(&s->contraction, s->contraction.axes - 1), columns = contiguity(&s->contraction, last_out);
         return length >= 8 && rows > columns;
     }
+    if (s->layout.inners) /* the lanes of a block are kept places */
+        return false;
     bool last_reduced = s->reduced_axis[s->reductions - 1] == s->kernel->space.rank - 1;
     return (last_reduced && length >= 16) || (!s->e->device->is_cpu && count >= 256 && last_reduced);
 }
@@ -164,6 +168,18 @@ static int64_t power_below(int64_t x)
     while (power * 2 <= x)
         power *= 2;
     return power;
+}
+
+/* On a CPU work-items divide only the outer dimensions, as many as make shares even; index arithmetic stands outside the
+ * loops over the others. */
+static void choose_shared(struct mi_nest *s)
+{
+    int64_t tiles = 1, enough = 8 * MI_ITEMS_A_UNIT * (int64_t)s->e->device->info.compute_units;
+    s->shared = s->dims;
+    if (!s->e->device->is_cpu)
+        return;
+    for (s->shared = 0; s->shared < s->dims && tiles < enough; s->shared++)
+        tiles *= mi_nest_pieces(s, s->shared);
 }
 
 static void choose_schedule(struct mi_nest *s)
@@ -188,60 +204,19 @@ static void choose_schedule(struct mi_nest *s)
     }
     if (s->by_rows && device->is_cpu)
         s->lanes = 1;
+    choose_shared(s);
 }
 
 /* ---- The kernel ---- */
 
-/* Opens the tile: which one this item has, and the coordinates that all its places share. */
-static size_t open_tile(struct mi_nest *s)
-{
-    struct mi_emitter *e = s->e;
-    int last = s->dims - 1, width = s->by_rows ? 1 : s->v;
-    const char *across = mi_dim_text(e->arena, s->physical[last].extent), *total = across;
-    if (width > 1)
-        total = mi_arena_format(e->arena, "((%s + %d)/%d)", across, width - 1, width);
-    mi_line(e, "const IDX across = %s;", total);
-    total = "across";
-    for (int d = 0; d < last; d++)
-        total = mi_arena_format(e->arena, "%s*%s", total, mi_dim_text(e->arena, s->physical[d].extent));
-    mi_line(e, "const IDX tiles = %s;", total);
-    size_t scope;
-    if (s->lanes > 1) {
-        mi_line(e, "const int lane = get_local_id(0);");
-        scope = mi_scope_open(e, "for (IDX tile = get_group_id(0); tile < tiles; tile += get_num_groups(0)) ");
-    } else if (e->device->is_cpu) {
-        mi_line(e, "const IDX share = (tiles + (IDX)get_global_size(0) - 1) / (IDX)get_global_size(0);");
-        mi_line(e, "const IDX begin = (IDX)get_global_id(0) * share, end = min(begin + share, tiles);");
-        scope = mi_scope_open(e, "for (IDX tile = begin; tile < end; tile++) ");
-    } else
-        scope = mi_scope_open(e, "for (IDX tile = get_global_id(0); tile < tiles; tile += get_global_size(0)) ");
-    mi_line(e, "const IDX first = (tile %% across)*%d;", width);
-    if (width > 1)
-        mi_line(e, "const int places = min((IDX)%d, %s - first);", s->v, across);
-    const char *rest = "(tile / across)";
-    for (int d = last - 1; d >= 0; d--) {
-        const char *size = mi_dim_text(e->arena, s->physical[d].extent);
-        if (d == 0)
-            mi_line(e, "const IDX m0 = %s;", rest);
-        else
-            mi_line(e, "const IDX m%d = %s %% %s, n%d = %s / %s;", d, rest, size, d, rest, size);
-        rest = mi_arena_format(e->arena, "n%d", d);
-    }
-    s->real = NULL;
-    mi_nest_coordinates(s, false);
-    return scope;
-}
-
-/* A fixed grid: about 16 items a compute unit on a CPU, so that shares are even; on others one a tile, within bounds. */
+/* A fixed grid: some items a compute unit on a CPU; on others one a tile, within bounds. */
 static struct mi_grid grid_of(const struct mi_nest *s)
 {
     const mica_device *device = s->e->device;
-    int64_t tiles = 1, width = s->by_rows ? 1 : s->v;
-    for (int d = 0; d < s->dims; d++) {
-        int64_t extent = mi_dim_at(s->physical[d].extent, s->e->batch);
-        tiles *= d == s->dims - 1 ? (extent + width - 1) / width : extent;
-    }
-    int64_t most = device->is_cpu ? 16 * (int64_t)device->info.compute_units : 65535, local = 1;
+    int64_t tiles = 1;
+    for (int d = 0; d < s->shared; d++)
+        tiles *= mi_nest_pieces(s, d);
+    int64_t most = device->is_cpu ? MI_ITEMS_A_UNIT * (int64_t)device->info.compute_units : 65535, local = 1;
     if (s->lanes > 1)
         local = s->lanes;
     else if (!device->is_cpu)
@@ -319,13 +294,13 @@ mica_status mi_emit_nest(struct mi_emitter *e, struct mi_codes *codes)
     }
     set_physical(&s);
     choose_schedule(&s);
-    size_t tile = open_tile(&s);
+    mi_nest_open_tiles(&s);
     mi_nest_fold_levels(&s);
     mi_nest_store_kept(&s);
     mi_nest_store_full(&s);
     if (s.lanes > 1)
         mi_line(e, "barrier(CLK_LOCAL_MEM_FENCE);");
-    mi_scope_close(e, tile);
+    mi_nest_close_tiles(&s);
     struct mi_code *code = mi_code_add(e, codes);
     if (!code)
         return e->error->status;

@@ -22,6 +22,11 @@ struct mi_nest {
     bool by_rows;
     int lanes;                         /* work-items that share a tile */
     int v;                             /* places of a tile (by columns) or partial results (by rows) */
+    int shared;                        /* so many outer dimensions are divided among work-items; the others are loops */
+    const char *places;                /* how many of the v places there are: a number where it is always the same */
+    size_t tile_scope[MI_MAX_PHYSICAL + 1];
+    int tile_scopes;
+    int *level, levels;                /* of each member: how many reductions stand before its result, itself included */
     bool arrays;                       /* there are reductions by columns: v is bounded */
 
     struct mi_coordinate at[MI_MAX_RANK];      /* coordinates of the kept axes, once their loops are open */
@@ -40,6 +45,11 @@ const char *mi_nest_slot(struct mi_nest *s, const char *name);
 const char *mi_nest_and_also(struct mi_nest *s, const char *condition, const char *more);
 /* Declares the coordinates of axes that do (or do not) involve the last physical dimension. */
 void mi_nest_coordinates(struct mi_nest *s, bool of_last);
+/* Opens the loops over an item's tiles, and declares the coordinates that all places of a tile share. */
+void mi_nest_open_tiles(struct mi_nest *s);
+void mi_nest_close_tiles(struct mi_nest *s);
+/* How many pieces the dimension has for the largest batch: the last one is cut into tiles. */
+int64_t mi_nest_pieces(const struct mi_nest *s, int d);
 /* Opens the loop over the places of a tile. */
 size_t mi_nest_open_places(struct mi_nest *s);
 /* The coordinates of a value of the kept shape or the full space. */
@@ -47,6 +57,8 @@ void mi_nest_value_at(struct mi_nest *s, const mi_value *value, struct mi_coordi
 
 /* ---- nest_fold.c: reductions ---- */
 
+/* How many reductions stand before what a member computes, itself included. */
+int mi_nest_level(const struct mi_nest *s, const struct mi_node *node);
 /* Runs every level of reductions and binds their results. */
 void mi_nest_fold_levels(struct mi_nest *s);
 /* Loops over all reduced places in the lanes of the work-group, each the coordinates of one. */
@@ -56,6 +68,9 @@ void mi_nest_close_reduced(struct mi_nest *s, int leave, const size_t *scopes);
 /* ---- nest_store.c ---- */
 
 void mi_nest_store_kept(struct mi_nest *s);
+/* Stores, at the open loops' places, what a fold over reductions of this level knows: values of the level below. */
+void mi_nest_store_early(struct mi_nest *s, int level);
+/* Stores the others, and what lies around the early ones. */
 void mi_nest_store_full(struct mi_nest *s);
 
 #endif

@@ -4,11 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_UNROLLED = 25 };
+
 /* ---- Reductions ---- */
 
 struct state {
     const char *name[2];
     int count;
+    const struct mi_type_info *limit; /* the element's type */
 };
 
 static const struct mi_reduce_rule sum_rule = {
@@ -42,6 +45,8 @@ static const char *statement(struct mi_nest *s, const char *text, const struct s
             mi_text_add(&out, "%s", x);
         else if (strcmp(word, "r") == 0 && r)
             mi_text_add(&out, "(%s)", r);
+        else if (strcmp(word, "lowest") == 0 || strcmp(word, "highest") == 0)
+            mi_text_add(&out, "%s", word[0] == 'l' ? own->limit->lowest : own->limit->highest);
         else if (strcmp(word, "count") == 0)
             mi_text_add(&out, "(%s)", count);
         else
@@ -85,7 +90,7 @@ static int array_size(const struct mi_nest *s)
 
 static struct state declare_state(struct mi_nest *s, const struct mi_node *node)
 {
-    struct state state = {{0}, 0};
+    struct state state = {.limit = &mi_types[node->in[0]->type]};
     struct mi_emitter *e = s->e;
     int id = e->names++;
     for (int i = 0; i < 2 && state_type(node, i); i++) {
@@ -122,19 +127,41 @@ static const char *element(struct mi_nest *s, const struct mi_node *node)
     return mi_arena_format(e->arena, "%s*%s", a, b);
 }
 
+int mi_nest_level(const struct mi_nest *s, const struct mi_node *node)
+{
+    for (int m = 0; m < s->kernel->count; m++)
+        if (s->kernel->nodes[m] == node)
+            return s->level[m];
+    return 0;
+}
+
 static void fold_step(struct mi_nest *s, struct mi_node **nodes, const struct state *states, int count)
 {
+    int level = mi_nest_level(s, nodes[0]);
     for (int i = 0; i < count; i++) {
         const char *x = element(s, nodes[i]);
         mi_line(s->e, "%s", statement(s, rule_of(nodes[i])->step, &states[i], "[v]", NULL, x, reduced_index(s), "1"));
     }
+    mi_nest_store_early(s, level);
+}
+
+/* Whether so few places are reduced, a pool's window say, that the loops over them are best written out. */
+static bool is_small(const struct mi_nest *s)
+{
+    int64_t count = 1;
+    for (int i = 0; i < s->reductions && count <= MOST_UNROLLED; i++)
+        count *= s->reduced[i].a ? MOST_UNROLLED + 1 : s->reduced[i].b;
+    return count <= MOST_UNROLLED;
 }
 
 /* Opens loops over the reduced axes but the last `leave`. */
 static void open_reduced(struct mi_nest *s, int leave, size_t *scopes)
 {
+    bool small = is_small(s);
     for (int i = 0; i < s->reductions - leave; i++) {
         s->reduced_at[i] = mi_arena_format(s->e->arena, "r%d", i);
+        if (small)
+            mi_line(s->e, "#pragma unroll");
         scopes[i] = mi_scope_open(s->e, "for (IDX r%d = 0; r%d < %s; r%d++) ", i, i, mi_dim_text(s->e->arena, s->reduced[i]), i);
     }
 }
@@ -225,7 +252,7 @@ static void merge_rows(struct mi_nest *s, const struct mi_node *node, const stru
     }
     if (s->lanes == 1)
         return;
-    struct state shared = {{0}, state->count};
+    struct state shared = {.count = state->count, .limit = state->limit};
     for (int i = 0; i < state->count; i++) {
         shared.name[i] = mi_arena_format(e->arena, "l%s", state->name[i]);
         mi_text_add(&e->locals, "    __local %s %s[%d];\n", state_type(node, i), shared.name[i], s->lanes);
@@ -265,45 +292,50 @@ static void finish_reduction(struct mi_nest *s, const struct mi_node *node, cons
 /* ---- Levels ---- */
 
 /* The level of what a value is made of: that of the member it comes from, looked for through virtual nodes. */
-static int reach_level(const struct mi_nest *s, const mi_value *value, const int *level, int depth)
+static int reach_level(const struct mi_nest *s, const mi_value *value, int depth)
 {
     if (!value || depth > 16)
         return 0;
     for (int m = 0; m < s->kernel->count; m++)
         if (s->kernel->nodes[m] == value->node)
-            return level[m];
+            return s->level[m];
     if (s->e->tensors[value->id].stored || value->node->op->kind == MI_SOURCE)
         return 0;
     int highest = 0;
     for (int i = 0; i < value->node->inputs; i++) {
-        int below = reach_level(s, value->node->in[i], level, depth + 1);
+        int below = reach_level(s, value->node->in[i], depth + 1);
         highest = below > highest ? below : highest;
     }
     return highest;
+}
+
+static bool set_levels(struct mi_nest *s)
+{
+    s->level = mi_arena_new(s->e->arena, (size_t)s->kernel->count, sizeof *s->level);
+    for (int m = 0; m < s->kernel->count && s->level; m++) {
+        const struct mi_node *node = s->kernel->nodes[m];
+        s->level[m] = mi_nest_is_reduction(node);
+        for (int i = 0; i < node->inputs; i++) {
+            int through = reach_level(s, node->in[i], 0) + mi_nest_is_reduction(node);
+            s->level[m] = through > s->level[m] ? through : s->level[m];
+        }
+        s->levels = s->level[m] > s->levels ? s->level[m] : s->levels;
+    }
+    return s->level != NULL;
 }
 
 void mi_nest_fold_levels(struct mi_nest *s)
 {
     struct mi_arena *arena = s->e->arena;
     size_t count = (size_t)s->kernel->count;
-    int *level = mi_arena_new(arena, count, sizeof *level), levels = 0;
     struct mi_node **nodes = mi_arena_new(arena, count, sizeof *nodes);
     struct state *states = mi_arena_new(arena, count, sizeof *states);
-    if (!level || !nodes || !states)
+    if (!nodes || !states || !set_levels(s))
         return;
-    for (int m = 0; m < s->kernel->count; m++) {
-        const struct mi_node *node = s->kernel->nodes[m];
-        level[m] = mi_nest_is_reduction(node);
-        for (int i = 0; i < node->inputs; i++) {
-            int through = reach_level(s, node->in[i], level, 0) + mi_nest_is_reduction(node);
-            level[m] = through > level[m] ? through : level[m];
-        }
-        levels = level[m] > levels ? level[m] : levels;
-    }
-    for (int l = 1; l <= levels; l++) {
+    for (int l = 1; l <= s->levels; l++) {
         int many = 0;
         for (int m = 0; m < s->kernel->count; m++)
-            if (level[m] == l && mi_nest_is_reduction(s->kernel->nodes[m]))
+            if (s->level[m] == l && mi_nest_is_reduction(s->kernel->nodes[m]))
                 nodes[many++] = s->kernel->nodes[m];
         for (int i = 0; i < many; i++)
             states[i] = declare_state(s, nodes[i]);

@@ -53,6 +53,90 @@ void mi_nest_coordinates(struct mi_nest *s, bool of_last)
     }
 }
 
+/* ---- Tiles ---- */
+
+static int width_of(const struct mi_nest *s, int d)
+{
+    return d == s->dims - 1 && !s->by_rows ? s->v : 1;
+}
+
+int64_t mi_nest_pieces(const struct mi_nest *s, int d)
+{
+    int width = width_of(s, d);
+    return (mi_dim_at(s->physical[d].extent, s->e->batch) + width - 1) / width;
+}
+
+static const char *pieces_text(struct mi_nest *s, int d)
+{
+    struct mi_dim extent = s->physical[d].extent;
+    int width = width_of(s, d);
+    if (extent.a == 0)
+        return mi_dim_text(s->e->arena, mi_fixed(mi_nest_pieces(s, d)));
+    const char *text = mi_dim_text(s->e->arena, extent);
+    return width == 1 ? text : mi_arena_format(s->e->arena, "((%s + %d)/%d)", text, width - 1, width);
+}
+
+/* The loop over the tiles of this item, and the pieces of the outer dimensions: c0, c1, ... */
+static void open_shared(struct mi_nest *s)
+{
+    struct mi_emitter *e = s->e;
+    const char *total = s->shared ? NULL : "1";
+    for (int d = 0; d < s->shared; d++)
+        total = total ? mi_arena_format(e->arena, "%s*%s", total, pieces_text(s, d)) : pieces_text(s, d);
+    mi_line(e, "const IDX tiles = %s;", total);
+    if (s->lanes > 1) {
+        mi_line(e, "const int lane = get_local_id(0);");
+        s->tile_scope[0] = mi_scope_open(e, "for (IDX tile = get_group_id(0); tile < tiles; tile += get_num_groups(0)) ");
+    } else if (e->device->is_cpu) {
+        mi_line(e, "const IDX share = (tiles + (IDX)get_global_size(0) - 1) / (IDX)get_global_size(0);");
+        mi_line(e, "const IDX begin = (IDX)get_global_id(0) * share, end = min(begin + share, tiles);");
+        s->tile_scope[0] = mi_scope_open(e, "for (IDX tile = begin; tile < end; tile++) ");
+    } else
+        s->tile_scope[0] = mi_scope_open(e, "for (IDX tile = get_global_id(0); tile < tiles; tile += get_global_size(0)) ");
+    s->tile_scopes = 1;
+    const char *rest = "tile";
+    for (int d = s->shared - 1; d > 0; d--) {
+        const char *size = pieces_text(s, d);
+        mi_line(e, "const IDX c%d = %s %% %s, n%d = %s / %s;", d, rest, size, d, rest, size);
+        rest = mi_arena_format(e->arena, "n%d", d);
+    }
+    if (s->shared)
+        mi_line(e, "const IDX c0 = %s;", rest);
+}
+
+void mi_nest_open_tiles(struct mi_nest *s)
+{
+    struct mi_emitter *e = s->e;
+    int last = s->dims - 1, width = width_of(s, last);
+    struct mi_dim extent = s->physical[last].extent;
+    const char *across = mi_dim_text(e->arena, extent);
+    open_shared(s);
+    for (int d = s->shared; d < s->dims; d++)
+        if (s->physical[d].extent.a == 0 && mi_nest_pieces(s, d) == 1)
+            mi_line(e, "const IDX c%d = 0;", d);
+        else
+            s->tile_scope[s->tile_scopes++] =
+                mi_scope_open(e, "for (IDX c%d = 0; c%d < %s; c%d++) ", d, d, pieces_text(s, d), d);
+    for (int d = 0; d < last; d++)
+        mi_line(e, "const IDX m%d = c%d;", d, d);
+    mi_line(e, "const IDX first = c%d*%d;", last, width);
+    s->places = "1";
+    if (width > 1 && extent.a == 0 && extent.b % width == 0)
+        s->places = mi_arena_format(e->arena, "%d", width);
+    else if (width > 1) {
+        mi_line(e, "const int places = min((IDX)%d, %s - first);", width, across);
+        s->places = "places";
+    }
+    s->real = NULL;
+    mi_nest_coordinates(s, false);
+}
+
+void mi_nest_close_tiles(struct mi_nest *s)
+{
+    while (s->tile_scopes > 0)
+        mi_scope_close(s->e, s->tile_scope[--s->tile_scopes]);
+}
+
 /* Opens the loop over the places of a tile. */
 size_t mi_nest_open_places(struct mi_nest *s)
 {
@@ -63,7 +147,7 @@ size_t mi_nest_open_places(struct mi_nest *s)
         scope = mi_scope_open(e, "%s", "");
         mi_line(e, "const int v = 0;");
     } else
-        scope = mi_scope_open(e, "for (int v = 0; v < places; v++) ");
+        scope = mi_scope_open(e, "for (int v = 0; v < %s; v++) ", s->places);
     mi_line(e, "const IDX m%d = first + v;", last);
     s->real = NULL;
     mi_nest_coordinates(s, true);

@@ -16,15 +16,15 @@ static bool runs_past(const struct mi_nest *s, const mi_value *value, int i)
 }
 
 /* A value is stored where the loops are, not where coordinates were moved to: with the fill where its own layout has a place
- * outside the tensor, and not at all where it has none. */
-static void store(struct mi_nest *s, mi_value *value, const char *real)
+ * outside the tensor, and not at all where it has none. rim: only the fill. */
+static void store(struct mi_nest *s, mi_value *value, const char *real, bool rim)
 {
     struct mi_emitter *e = s->e;
     struct mi_coordinate at[MI_MAX_RANK], place[MI_MAX_RANK];
     const struct mi_layout *layout = &e->tensors[value->id].layout;
     const char *inside = NULL, *fill = NULL;
     mi_nest_value_at(s, value, at);
-    const char *text = mi_emit_value(e, value, at, NULL);
+    const char *text = rim ? NULL : mi_emit_value(e, value, at, NULL);
     memcpy(place, at, sizeof place);
     int rank = mi_nest_is_full(s, value) ? s->kernel->space.rank : s->kept.rank;
     if (e->groups || value->shape.rank != rank)
@@ -63,7 +63,7 @@ void mi_nest_store_kept(struct mi_nest *s)
     places = mi_nest_open_places(s);
     for (int i = 0; i < s->kernel->outs; i++)
         if (!mi_nest_is_full(s, s->kernel->out[i]))
-            store(s, s->kernel->out[i], s->real);
+            store(s, s->kernel->out[i], s->real, false);
     mi_scope_close(s->e, places);
     if (s->lanes > 1)
         mi_scope_close(s->e, lane);
@@ -94,12 +94,40 @@ static const char *open_stored(struct mi_nest *s, size_t *scopes)
     return real;
 }
 
-void mi_nest_store_full(struct mi_nest *s)
+/* Whether a fold's loops stored the value on their way. */
+static bool is_early(const struct mi_nest *s, const mi_value *value)
 {
-    size_t scopes[MI_MAX_AXES], lanes = 0, places;
+    return mi_nest_level(s, value->node) < s->levels;
+}
+
+void mi_nest_store_early(struct mi_nest *s, int level)
+{
+    for (int i = 0; i < s->kernel->outs; i++) {
+        mi_value *value = s->kernel->out[i];
+        if (mi_nest_is_full(s, value) && mi_nest_level(s, value->node) == level - 1)
+            store(s, value, s->real, false);
+    }
+}
+
+/* Whether the value's layout has places around the tensor along a reduced axis. */
+static bool has_rim(const struct mi_nest *s, const mi_value *value)
+{
+    const struct mi_layout *layout = &s->e->tensors[value->id].layout;
+    for (int i = 0; i < s->reductions && value->shape.rank == s->kernel->space.rank; i++)
+        if (mi_layout_extends(layout, &value->shape, s->reduced_axis[i]))
+            return true;
+    return false;
+}
+
+/* One sweep over the full space: the values not stored yet, or the rims of those that were. */
+static void sweep_full(struct mi_nest *s, bool rims)
+{
+    size_t scopes[MI_MAX_AXES], lanes = 0, places, rim = 0;
     bool any = false, extends = false;
-    for (int i = 0; i < s->kernel->outs; i++)
-        any = any || mi_nest_is_full(s, s->kernel->out[i]);
+    for (int i = 0; i < s->kernel->outs; i++) {
+        const mi_value *value = s->kernel->out[i];
+        any = any || (mi_nest_is_full(s, value) && is_early(s, value) == rims && (!rims || has_rim(s, value)));
+    }
     if (!any)
         return;
     for (int i = 0; i < s->reductions; i++)
@@ -113,15 +141,27 @@ void mi_nest_store_full(struct mi_nest *s)
             lanes = mi_scope_open(s->e, "if (lane == 0) ");
         real = open_stored(s, scopes);
     }
+    if (rims)
+        rim = mi_scope_open(s->e, "if (!(%s)) ", real);
     places = mi_nest_open_places(s);
     if (s->real)
         real = mi_nest_and_also(s, real, s->real);
-    for (int i = 0; i < s->kernel->outs; i++)
-        if (mi_nest_is_full(s, s->kernel->out[i]))
-            store(s, s->kernel->out[i], real);
+    for (int i = 0; i < s->kernel->outs; i++) {
+        mi_value *value = s->kernel->out[i];
+        if (mi_nest_is_full(s, value) && is_early(s, value) == rims && (!rims || has_rim(s, value)))
+            store(s, value, real, rims);
+    }
     mi_scope_close(s->e, places);
+    if (rims)
+        mi_scope_close(s->e, rim);
     if (!shared)
         mi_nest_close_reduced(s, 0, scopes);
     if (s->lanes > 1)
         mi_scope_close(s->e, lanes);
+}
+
+void mi_nest_store_full(struct mi_nest *s)
+{
+    sweep_full(s, false);
+    sweep_full(s, true);
 }

@@ -21,6 +21,7 @@ struct mi_type_info {
     const char *c;      /* OpenCL C's, of a value in a register */
     const char *stored; /* OpenCL C's, of an element in memory */
     size_t bytes;
+    const char *lowest, *highest; /* OpenCL C's, of a value in a register */
 };
 extern const struct mi_type_info mi_types[MI_TYPES];
 

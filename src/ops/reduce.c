@@ -104,25 +104,16 @@ MI_MAP_ROW(EqualShare, 2, NULL, .expr = {"a == b ? 1 : 0"});
         .max_inputs = 2, .outputs = 1, .infer = (inference), .gradient = (derivative),       \
         .reduce = &(const struct mi_reduce_rule){__VA_ARGS__}}
 
-/* The lowest (highest) number of the type of s0, whichever it is: a float has 0.5, an unsigned type has no
- * -1. */
-#define LOWEST                                                                               \
-    "s0 = 0.5f; if (s0 > 0) s0 = -MICA_INF; "                                                \
-    "else { s0 = -1; s0 = s0 > 0 ? 0 : (long)1 << (8 * sizeof(s0) - 1); }"
-#define HIGHEST                                                                              \
-    "s0 = 0.5f; if (s0 > 0) s0 = MICA_INF; "                                                 \
-    "else { s0 = -1; s0 = s0 > 0 ? s0 : ((ulong)1 << (8 * sizeof(s0) - 1)) - 1; }"
-
 REDUCE(ReduceSum, infer_onnx_reduce, gradient_sum, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;",
        .merge = "s0 += t0;", .finish = {"s0"});
 REDUCE(ReduceMean, infer_float_reduce, mi_gradient_mean, .state = {"T"}, .init = "s0 = 0;",
        .step = "s0 += x;", .merge = "s0 += t0;", .finish = {"s0 / count"});
 REDUCE(ReduceProd, infer_onnx_reduce, NULL, .state = {"T"}, .init = "s0 = 1;", .step = "s0 *= x;",
        .merge = "s0 *= t0;", .finish = {"s0"});
-REDUCE(ReduceMax, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init = LOWEST,
+REDUCE(ReduceMax, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init = "s0 = lowest;",
        .step = "s0 = x > s0 || x != x ? x : s0;", .merge = "s0 = t0 > s0 || t0 != t0 ? t0 : s0;",
        .finish = {"s0"});
-REDUCE(ReduceMin, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init = HIGHEST,
+REDUCE(ReduceMin, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init = "s0 = highest;",
        .step = "s0 = x < s0 || x != x ? x : s0;", .merge = "s0 = t0 < s0 || t0 != t0 ? t0 : s0;",
        .finish = {"s0"});
 
@@ -135,18 +126,19 @@ static mica_status infer_place(struct mi_node *node)
     return MICA_OK;
 }
 
-/* NaN counts as larger than every number. Among equals the first (last) place wins, in whatever order. */
-#define SAME(value) "(" value " == s0 || (" value " != " value " && s0 != s0))"
-#define TAKE(value, place, closer)                                                           \
-    "if (" value " > s0 || (" value " != " value " && s0 == s0) || (" SAME(value)            \
-    " && (s1 < 0 || " place closer "s1))) { s0 = " value "; s1 = " place "; }"
-#define TAKE_MERGED(closer) "if (t1 >= 0) { " TAKE("t0", "t1", closer) " }"
+/* NaN counts as larger than every number. Among equals the first (last) place wins: a state meets its elements in the order of
+ * their places, and states are merged in any order. Selects and no branches, so that lanes stay together. */
+#define TAKE(condition, value, place)                                                        \
+    "{ const int take = " condition "; s1 = take ? " place " : s1; s0 = take ? " value " : s0; }"
+#define LARGER(value) "((" value " > s0) | ((" value " != " value ") & (s0 == s0)))"
+#define SAME "((t0 == s0) | ((t0 != t0) & (s0 != s0)))"
+#define MERGE(closer) TAKE("(t1 >= 0) & ((s1 < 0) | " LARGER("t0") " | (" SAME " & (t1 " closer " s1)))", "t0", "t1")
 
 /* The row-major place of the first (last) maximum among the elements of all reduced axes, int32. */
-REDUCE(ReduceArgMax, infer_place, NULL, .state = {"T", "int"}, .init = LOWEST " s1 = -1;",
-       .step = TAKE("x", "r", " < "), .merge = TAKE_MERGED(" < "), .finish = {"s1"});
-REDUCE(ReduceArgMaxLast, infer_place, NULL, .state = {"T", "int"}, .init = LOWEST " s1 = -1;",
-       .step = TAKE("x", "r", " > "), .merge = TAKE_MERGED(" > "), .finish = {"s1"});
+REDUCE(ReduceArgMax, infer_place, NULL, .state = {"T", "int"}, .init = "s0 = lowest; s1 = -1;",
+       .step = TAKE("(s1 < 0) | " LARGER("x"), "x", "r"), .merge = MERGE("<"), .finish = {"s1"});
+REDUCE(ReduceArgMaxLast, infer_place, NULL, .state = {"T", "int"}, .init = "s0 = lowest; s1 = -1;",
+       .step = TAKE("(s1 < 0) | (x >= s0) | (x != x)", "x", "r"), .merge = MERGE(">"), .finish = {"s1"});
 
 /* ArgMax: attributes axis (0), keepdims (1), select_last_index (0); int64. */
 static mica_status infer_argmax(struct mi_node *node)
