@@ -80,10 +80,30 @@ typedef struct mica_bench_op_desc {
     mica_bench_desc common;
 } mica_bench_op_desc;
 
+/* A job's network (docs/jobs.md) with random values: neither its data nor its weights are opened, so that it needs an
+ * input_shape. Operations are those of products and convolutions; bytes are what every kernel of the plan reads and writes. */
+typedef struct mica_bench_model_desc {
+    bool training;                /* steps of training, with the job's loss and optimizer, instead of inference */
+    bool profile;                 /* also time every kernel of a step */
+    bool check;                   /* inference: the error of one sample against plain loops, none of them fused; slow */
+    bool start_only;              /* only start_seconds: no step beyond the first */
+    mica_bench_desc common;
+} mica_bench_model_desc;
+
+/* One kernel of a profile, by the times that the driver gives. The updates of all parameters are one line. */
+typedef struct mica_bench_kernel {
+    const char *name;             /* its operators and the layer */
+    const char *engine;
+    int launches;                 /* in a step */
+    double ms, share;             /* of a step; share of the sum over all kernels */
+    double gflops, gbytes_per_second;
+} mica_bench_kernel;
+
 /* Each measures and gives its results. NULL only when out of memory: ask mica_bench_status. */
 MICA_API mica_bench *mica_bench_gemm(mica_device *device, const mica_bench_gemm_desc *desc);
 MICA_API mica_bench *mica_bench_conv(mica_device *device, const mica_bench_conv_desc *desc);
 MICA_API mica_bench *mica_bench_op(mica_device *device, const mica_bench_op_desc *desc);
+MICA_API mica_bench *mica_bench_model(mica_device *device, const char *path, const mica_bench_model_desc *desc);
 
 /* The device's roofs: "copy", a plain copy of more than its last-level cache holds, in GB/s read and written, and "fma",
  * fused multiply-adds in registers, in GFLOP/s. */
@@ -95,6 +115,9 @@ MICA_API const char *mica_bench_error(const mica_bench *bench);
 
 MICA_API int mica_bench_count(const mica_bench *bench);
 MICA_API const mica_bench_result *mica_bench_get(const mica_bench *bench, int i);
+/* The kernels of a profile, the longest first. */
+MICA_API int mica_bench_kernel_count(const mica_bench *bench);
+MICA_API const mica_bench_kernel *mica_bench_get_kernel(const mica_bench *bench, int i);
 
 #ifdef __cplusplus
 }

@@ -52,6 +52,7 @@ void mica_bench_destroy(mica_bench *bench)
     if (!bench)
         return;
     free(bench->results);
+    free(bench->kernels);
     mi_arena_destroy(&bench->arena);
     free(bench);
 }
@@ -74,4 +75,14 @@ int mica_bench_count(const mica_bench *bench)
 const mica_bench_result *mica_bench_get(const mica_bench *bench, int i)
 {
     return bench && i >= 0 && (size_t)i < bench->count ? &bench->results[i] : NULL;
+}
+
+int mica_bench_kernel_count(const mica_bench *bench)
+{
+    return bench ? (int)bench->kernel_count : 0;
+}
+
+const mica_bench_kernel *mica_bench_get_kernel(const mica_bench *bench, int i)
+{
+    return bench && i >= 0 && (size_t)i < bench->kernel_count ? &bench->kernels[i] : NULL;
 }

@@ -18,6 +18,8 @@ struct mica_bench {
     struct mi_arena arena;
     mica_bench_result *results;
     size_t count, capacity;
+    mica_bench_kernel *kernels;
+    size_t kernel_count;
     struct mi_roof roof;
 };
 
@@ -89,5 +91,14 @@ mi_value *mi_bench_weight(mica_bench *bench, struct mi_bench_case *what, const c
 double mi_bench_bytes(const mi_value *const *values, int count, int64_t n);
 
 mica_status mi_bench_run_case(mica_bench *bench, struct mi_bench_case *what, const mica_bench_desc *desc);
+/* An error where no engine has that name; NULL is fine. */
+mica_status mi_bench_check_engine(mica_bench *bench, const char *name);
+
+/* ---- A plan's work (profile.c) ---- */
+
+/* Operations and bytes of a step, each operand of a kernel read once and each result written once. */
+void mi_bench_work_of(const mica_plan *plan, double *flops, double *bytes);
+/* Times the kernels of the plan's last step, of n samples, into bench->kernels. */
+mica_status mi_bench_profile(mica_bench *bench, mica_plan *plan, int64_t n);
 
 #endif

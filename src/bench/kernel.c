@@ -28,8 +28,7 @@ static mica_status run_plan(void *context, int times)
 
 /* ---- Engines ---- */
 
-/* An engine that is asked for by a name that no engine has. */
-static mica_status check_engine(mica_bench *bench, const char *name)
+mica_status mi_bench_check_engine(mica_bench *bench, const char *name)
 {
     const char *names[32] = {NULL};
     int count = 0;
@@ -244,7 +243,7 @@ mica_status mi_bench_run_case(mica_bench *bench, struct mi_bench_case *what, con
     static const mica_bench_desc defaults = {0};
     struct kernel_run run = {.bench = bench, .what = what, .desc = desc ? desc : &defaults};
     run.batch = run.desc->batch ? run.desc->batch : 1;
-    MI_TRY(check_engine(bench, run.desc->engine));
+    MI_TRY(mi_bench_check_engine(bench, run.desc->engine));
     if (!run.desc->no_roof)
         MI_TRY(mi_bench_roofs(bench, 0.2, false));
     mica_bench_result *result = mi_bench_add(bench, what->name);

@@ -1,5 +1,5 @@
 /* mica bench: how fast kernels and models run on a device. */
-#include "cli/cli.h"
+#include "cli/bench.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,10 +15,11 @@ const struct cli_command cli_bench = {
     "  mica bench conv C H W FILTERS KERNEL STRIDE [--groups G] [--padding P] [--dilation D]\n"
     "                  [--pass forward|data|weights]\n"
     "  mica bench op NAME SHAPE... [--attribute KEY=VALUE]... [--training] [--gradient]\n"
-    "  mica bench memory                                             the device's roofs\n\n"
+    "  mica bench memory                                             the device's roofs\n"
+    "  mica bench model JOB.json [--mode inference|training] [--profile] [--check] [--start]\n\n"
     "Prints the median time with its spread, GFLOP/s, GB/s, the share of what the device can do at most, peak\n"
     "bytes, and the largest error against a reference, as a fraction of its largest magnitude. A kernel's time is\n"
-    "that within a queue of many.\n\n"
+    "that within a queue of many, a model's that of whole steps. A job's data and weights are not opened.\n\n"
     "  --engine     who multiplies: direct, direct_weight, gemm, clblast, im2col, col2im, nest\n"
     "  --variant    which of the engine's ways, from 0\n"
     "  --batch      samples; of gemm, independent products\n"
@@ -28,16 +29,13 @@ const struct cli_command cli_bench = {
     "  --constant   B is a weight: what is packed of it is packed once\n"
     "  --padding    on every side (half the kernel)\n"
     "  SHAPE        8x64x56x56; n is the batch; :int32 behind it makes whole numbers\n"
-    "  --attribute  kernel_shape=3,3; a list of one number ends in a comma: axes=1,\n",
+    "  --attribute  kernel_shape=3,3; a list of one number ends in a comma: axes=1,\n"
+    "  --profile    also the time of every kernel of a step\n"
+    "  --check      inference: the error of one sample against plain loops; slow\n"
+    "  --start      also the seconds to the first result, with nothing cached and in a second start\n",
     run};
 
 enum { MOST_WORDS = 16 };
-
-struct bench_options {
-    const char *engine, *variant, *batch, *seconds, *transpose, *groups, *padding, *dilation, *pass;
-    bool no_roof, constant, training, gradient;
-    struct cli_list attributes;
-};
 
 /* ---- Numbers ---- */
 
@@ -53,7 +51,7 @@ static bool read_number(const char *what, const char *text, int64_t least, int64
     return true;
 }
 
-static bool read_common(const struct bench_options *options, mica_bench_desc *desc)
+static bool read_common(const struct cli_bench_options *options, mica_bench_desc *desc)
 {
     int64_t variant = 0;
     char *end = NULL;
@@ -73,8 +71,7 @@ static bool read_common(const struct bench_options *options, mica_bench_desc *de
     return true;
 }
 
-/* The index of a word in a list that ends with NULL; -1 after saying that it is not there. */
-static int find_word(const char *option, const char *word, const char *const *words)
+int cli_bench_word(const char *option, const char *word, const char *const *words)
 {
     for (int i = 0; words[i]; i++)
         if (strcmp(words[i], word) == 0)
@@ -114,11 +111,33 @@ static cJSON *result_json(const mica_bench_result *result)
     return json;
 }
 
-static int print_json(const mica_bench *bench, const mica_device *device)
+static cJSON *kernel_json(const mica_bench_kernel *kernel)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", kernel->name);
+    cJSON_AddStringToObject(json, "engine", kernel->engine);
+    cJSON_AddNumberToObject(json, "launches", kernel->launches);
+    add_number(json, "ms", kernel->ms);
+    add_number(json, "share", kernel->share);
+    add_number(json, "gflops", kernel->gflops);
+    add_number(json, "gbytes_per_second", kernel->gbytes_per_second);
+    return json;
+}
+
+static int print_json(const mica_bench *bench, const mica_device *device, const struct cli_start *start)
 {
     cJSON *json = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(json, "results");
-    for (int i = 0; i < mica_bench_count(bench); i++)
-        cJSON_AddItemToArray(list, result_json(mica_bench_get(bench, i)));
+    for (int i = 0; i < mica_bench_count(bench); i++) {
+        cJSON *result = result_json(mica_bench_get(bench, i));
+        if (start->measured) {
+            add_number(result, "cold_seconds", start->cold);
+            add_number(result, "warm_seconds", start->warm);
+        }
+        cJSON_AddItemToArray(list, result);
+    }
+    list = mica_bench_kernel_count(bench) ? cJSON_AddArrayToObject(json, "kernels") : NULL;
+    for (int i = 0; list && i < mica_bench_kernel_count(bench); i++)
+        cJSON_AddItemToArray(list, kernel_json(mica_bench_get_kernel(bench, i)));
     cJSON_AddStringToObject(json, "device", mica_device_get_info(device)->name);
     return cli_print_json(json);
 }
@@ -146,18 +165,42 @@ static void print_result(const mica_bench_result *result)
     putchar('\n');
 }
 
+static void print_kernels(const mica_bench *bench)
+{
+    double sum = 0;
+    int launches = 0;
+    if (mica_bench_kernel_count(bench))
+        printf("\n%9s %6s %4s %9s %7s  %s\n", "ms", "share", "", "GFLOP/s", "GB/s", "kernel");
+    for (int i = 0; i < mica_bench_kernel_count(bench); i++) {
+        const mica_bench_kernel *kernel = mica_bench_get_kernel(bench, i);
+        sum += kernel->ms;
+        launches += kernel->launches;
+        printf("%9.4f %5.1f%% %3dx ", kernel->ms, 100 * kernel->share, kernel->launches);
+        if (isnan(kernel->gflops))
+            printf("%9s", "");
+        else
+            printf("%9.4g", kernel->gflops);
+        printf(" %7.3g  %s, %s\n", kernel->gbytes_per_second, kernel->name, kernel->engine);
+    }
+    if (launches)
+        printf("%9.4f ms in %d launches\n", sum, launches);
+}
+
 /* Prints what was found, or why nothing was, and destroys it. */
-static int print_bench(mica_bench *bench, const mica_device *device, bool as_json)
+static int print_bench(mica_bench *bench, const mica_device *device, const struct cli_start *start, bool as_json)
 {
     int code = CLI_OK;
     if (mica_bench_status(bench) != MICA_OK) {
         code = cli_fail(CLI_FAILED, "%s", mica_bench_error(bench));
     } else if (as_json) {
-        code = print_json(bench, device);
+        code = print_json(bench, device, start);
     } else {
         printf("device %s\n", mica_device_get_info(device)->name);
         for (int i = 0; i < mica_bench_count(bench); i++)
             print_result(mica_bench_get(bench, i));
+        if (start->measured)
+            printf("  start to first result: %.3g s with nothing cached, then %.3g s\n", start->cold, start->warm);
+        print_kernels(bench);
     }
     mica_bench_destroy(bench);
     return code;
@@ -165,15 +208,8 @@ static int print_bench(mica_bench *bench, const mica_device *device, bool as_jso
 
 /* ---- Kinds: each reads its words and measures; NULL after saying what is wrong ---- */
 
-struct request {
-    const struct bench_options *options;
-    mica_bench_desc common;
-    const char *const *words;
-    int count;
-};
-
 /* Whether there are as many words as `names`, all of them numbers. */
-static bool read_words(const struct request *request, const char *const *names, int64_t *const *values, int count)
+static bool read_words(const struct cli_request *request, const char *const *names, int64_t *const *values, int count)
 {
     if (request->count != count) {
         cli_fail(CLI_USAGE, "bench: %d sizes, there must be %d; see mica bench --help", request->count, count);
@@ -185,11 +221,11 @@ static bool read_words(const struct request *request, const char *const *names, 
     return true;
 }
 
-static bool bench_gemm(mica_device *device, const struct request *request, mica_bench **out)
+static bool bench_gemm(mica_device *device, const struct cli_request *request, mica_bench **out)
 {
     static const char *const names[] = {"M", "N", "K"}, *const transposes[] = {"nn", "nt", "tn", "tt", NULL};
     mica_bench_gemm_desc desc = {.constant_b = request->options->constant, .common = request->common};
-    int transpose = request->options->transpose ? find_word("--transpose", request->options->transpose, transposes) : 0;
+    int transpose = request->options->transpose ? cli_bench_word("--transpose", request->options->transpose, transposes) : 0;
     if (transpose < 0 || !read_words(request, names, (int64_t *const[]){&desc.m, &desc.n, &desc.k}, 3))
         return false;
     desc.transpose_a = transpose >= 2;
@@ -198,13 +234,13 @@ static bool bench_gemm(mica_device *device, const struct request *request, mica_
     return true;
 }
 
-static bool bench_conv(mica_device *device, const struct request *request, mica_bench **out)
+static bool bench_conv(mica_device *device, const struct cli_request *request, mica_bench **out)
 {
     static const char *const names[] = {"C", "H", "W", "FILTERS", "KERNEL", "STRIDE"};
     static const char *const passes[] = {"forward", "data", "weights", NULL};
-    const struct bench_options *options = request->options;
+    const struct cli_bench_options *options = request->options;
     mica_bench_conv_desc desc = {.common = request->common};
-    int pass = options->pass ? find_word("--pass", options->pass, passes) : 0;
+    int pass = options->pass ? cli_bench_word("--pass", options->pass, passes) : 0;
     if (pass < 0 || !read_words(request, names, (int64_t *const[]){&desc.channels, &desc.height, &desc.width, &desc.filters,
                                                                    &desc.kernel, &desc.stride}, 6))
         return false;
@@ -219,9 +255,9 @@ static bool bench_conv(mica_device *device, const struct request *request, mica_
     return true;
 }
 
-static bool bench_op(mica_device *device, const struct request *request, mica_bench **out)
+static bool bench_op(mica_device *device, const struct cli_request *request, mica_bench **out)
 {
-    const struct bench_options *options = request->options;
+    const struct cli_bench_options *options = request->options;
     if (request->count < 2) {
         cli_fail(CLI_USAGE, "bench: op needs a name and the shapes of its inputs; see mica bench --help");
         return false;
@@ -234,7 +270,7 @@ static bool bench_op(mica_device *device, const struct request *request, mica_be
     return true;
 }
 
-static bool bench_memory(mica_device *device, const struct request *request, mica_bench **out)
+static bool bench_memory(mica_device *device, const struct cli_request *request, mica_bench **out)
 {
     if (!read_words(request, NULL, NULL, 0))
         return false;
@@ -244,21 +280,24 @@ static bool bench_memory(mica_device *device, const struct request *request, mic
 
 /* ---- The command ---- */
 
-static const char *const kinds[] = {"gemm", "conv", "op", "memory", NULL};
-static bool (*const measure[])(mica_device *device, const struct request *request, mica_bench **out) = {
-    bench_gemm, bench_conv, bench_op, bench_memory};
+static const char *const kinds[] = {"gemm", "conv", "op", "memory", "model", NULL};
+static bool (*const measure[])(mica_device *device, const struct cli_request *request, mica_bench **out) = {
+    bench_gemm, bench_conv, bench_op, bench_memory, cli_bench_model};
 
 /* The words are checked before a device is opened. */
-static int bench(const struct cli_common *common, int kind, const struct request *request)
+static int bench(const struct cli_common *common, int kind, const struct cli_request *request)
 {
     mica_bench *found = NULL;
+    struct cli_start start = {.measured = false};
     if (!measure[kind](NULL, request, &found))
         return CLI_USAGE;
+    if (request->options->start && !cli_bench_start(common, request, &start))
+        return CLI_FAILED;
     mica_device *device = cli_open_device(common);
     if (!device)
         return CLI_FAILED;
     measure[kind](device, request, &found);
-    int code = print_bench(found, device, common->json);
+    int code = print_bench(found, device, &start, common->json);
     mica_device_destroy(device);
     return code;
 }
@@ -266,8 +305,8 @@ static int bench(const struct cli_common *common, int kind, const struct request
 static int run(int argc, char **argv)
 {
     struct cli_common common = {0};
-    struct bench_options given = {0};
-    struct request request = {.options = &given};
+    struct cli_bench_options given = {0};
+    struct cli_request request = {.options = &given};
     const char *words[MOST_WORDS] = {NULL};
     const struct cli_option options[] = {
         {.name = "--engine", .value = &given.engine}, {.name = "--variant", .value = &given.variant},
@@ -276,13 +315,17 @@ static int run(int argc, char **argv)
         {.name = "--padding", .value = &given.padding}, {.name = "--dilation", .value = &given.dilation},
         {.name = "--pass", .value = &given.pass}, {.name = "--no-roof", .flag = &given.no_roof},
         {.name = "--constant", .flag = &given.constant}, {.name = "--training", .flag = &given.training},
-        {.name = "--gradient", .flag = &given.gradient}, {.name = "--attribute", .list = &given.attributes}};
+        {.name = "--gradient", .flag = &given.gradient}, {.name = "--attribute", .list = &given.attributes},
+        {.name = "--mode", .value = &given.mode}, {.name = "--profile", .flag = &given.profile},
+        {.name = "--check", .flag = &given.check}, {.name = "--start", .flag = &given.start}};
     int code = cli_parse(&cli_bench, argc, argv, options, sizeof options / sizeof *options, &common, words, 1, MOST_WORDS);
     if (code != CLI_OK || common.help)
         return code;
-    int kind = find_word("KIND", words[0], kinds);
+    int kind = cli_bench_word("KIND", words[0], kinds);
     if (kind < 0 || !read_common(&given, &request.common))
         return CLI_USAGE;
+    if (given.start && strcmp(kinds[kind], "model") != 0)
+        return cli_fail(CLI_USAGE, "bench: --start is for models");
     request.words = words + 1;
     while (request.count + 1 < MOST_WORDS && words[request.count + 1])
         request.count++;

@@ -71,6 +71,9 @@ int mi_plan_repeated(const struct mica_plan *plan, bool contractions); /* how ma
 /* The name of the engine of all the plan's contractions; NULL: they differ, or there are none. */
 const char *mi_plan_engine(const struct mica_plan *plan);
 
+/* Runs the launches of the last step a few times on a profiling queue: seconds[k] is the median of what kernel k took. */
+mica_status mi_plan_profile(struct mica_plan *plan, int64_t n, double *seconds);
+
 /* Adds a JSON object (an application's text) that describes operators, kernels and memory to `out`. */
 mica_status mi_plan_describe(const struct mica_plan *plan, bool with_source, struct mi_text *out);
 
