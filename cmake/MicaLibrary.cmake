@@ -1,7 +1,7 @@
 # The library: one object library for each folder of src/, in the order of docs/design.md; together they are mica_static
 # and mica_shared. OpenCL and CLBlast are opened at run time, so only their headers are needed here.
 
-set(MICA_FOLDERS base device graph ops engines compile nn data formats train)
+set(MICA_FOLDERS base device graph ops engines compile nn data formats train bench)
 
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)

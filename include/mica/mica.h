@@ -5,6 +5,7 @@
  *   3. bring data               data.h
  *   4. train it                 train.h, or a whole job file: job.h
  *   5. predict, save, load      model.h, train.h
+ *   6. see how fast it is       bench.h
  *
  * Objects: `_create`, `_open`, `_load`, `_find` make what the caller destroys; every other pointer is borrowed.
  * Descriptor structs are zero-initialised and copied; zero means the default written beside the field.
@@ -13,6 +14,7 @@
 #ifndef MICA_MICA_H
 #define MICA_MICA_H
 
+#include <mica/bench.h>
 #include <mica/data.h>
 #include <mica/device.h>
 #include <mica/job.h>

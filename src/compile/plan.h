@@ -64,6 +64,16 @@ mica_status mi_plan_step(struct mica_plan *plan, const struct mi_step *step);
 /* Waits, then copies n samples' elements of the output, in its own type. */
 mica_status mi_plan_fetch(struct mica_plan *plan, int output, void *elements, int64_t n);
 
+/* Enqueues the launches of the last step, of n samples, `times` times over, and waits once. contractions: only those of
+ * kernels that an engine wrote. Copies of variables are left as they are. What a plan assigns to variables goes on changing. */
+mica_status mi_plan_repeat(struct mica_plan *plan, int64_t n, bool contractions, int times);
+int mi_plan_repeated(const struct mica_plan *plan, bool contractions); /* how many launches that is each time */
+/* The name of the engine of all the plan's contractions; NULL: they differ, or there are none. */
+const char *mi_plan_engine(const struct mica_plan *plan);
+
+/* Runs the launches of the last step a few times on a profiling queue: seconds[k] is the median of what kernel k took. */
+mica_status mi_plan_profile(struct mica_plan *plan, int64_t n, double *seconds);
+
 /* Adds a JSON object (an application's text) that describes operators, kernels and memory to `out`. */
 mica_status mi_plan_describe(const struct mica_plan *plan, bool with_source, struct mi_text *out);
 

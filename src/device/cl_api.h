@@ -50,6 +50,7 @@
     X(cl_int, Finish, (cl_command_queue))                                                                    \
     X(cl_int, WaitForEvents, (cl_uint, const cl_event *))                                                    \
     X(cl_int, GetEventInfo, (cl_event, cl_event_info, size_t, void *, size_t *))                             \
+    X(cl_int, GetEventProfilingInfo, (cl_event, cl_profiling_info, size_t, void *, size_t *))                \
     X(cl_int, ReleaseEvent, (cl_event))
 
 struct mi_cl {

@@ -95,6 +95,8 @@ mica_status mi_launch_arg(mica_device *device, struct mi_launch *launch, cl_uint
 void mi_launch_grid(struct mi_launch *launch, cl_uint dims, const size_t *global, const size_t *local);
 /* Enqueues. In debug mode it also finishes, so that an error names this launch. */
 mica_status mi_launch_run(mica_device *device, const struct mi_launch *launch);
+/* The same; *done (NULL after a grid with a zero) is the caller's to release. */
+mica_status mi_launch_run_event(mica_device *device, const struct mi_launch *launch, cl_event *done);
 void mi_launch_destroy(mica_device *device, struct mi_launch *launch);
 
 /* ---- Queue ---- */
@@ -105,6 +107,13 @@ mica_status mi_event_wait(mica_device *device, cl_event *event); /* waits and re
 void mi_event_release(mica_device *device, cl_event *event);
 bool mi_event_done(mica_device *device, cl_event event); /* without waiting */
 mica_status mi_device_marker(mica_device *device, cl_uint waits, const cl_event *wait, cl_event *done);
+
+/* ---- Profiling: a queue that writes down when each launch began and ended (profile.c) ---- */
+
+/* Waits, and puts a profiling queue in the place of the device's own, or the own one back. *own: NULL at first. */
+mica_status mi_device_profile(mica_device *device, cl_command_queue *own);
+/* How long the command of an event ran on the device, in seconds, once it has passed. */
+mica_status mi_event_seconds(mica_device *device, cl_event event, double *seconds);
 
 /* The text of an OpenCL error number: "CL_OUT_OF_RESOURCES (-5)"; static storage. */
 const char *mi_cl_error_name(cl_int code);

@@ -70,6 +70,13 @@ static mica_status fail_launch(mica_device *device, const struct mi_launch *laun
 
 mica_status mi_launch_run(mica_device *device, const struct mi_launch *launch)
 {
+    return mi_launch_run_event(device, launch, NULL);
+}
+
+mica_status mi_launch_run_event(mica_device *device, const struct mi_launch *launch, cl_event *done)
+{
+    if (done)
+        *done = NULL;
     MI_TRY(mi_device_ready(device));
     if (!launch->kernel || !launch->dims)
         return mi_fail(&device->error, MICA_INTERNAL, "launch \"%s\" has no %s",
@@ -77,7 +84,7 @@ mica_status mi_launch_run(mica_device *device, const struct mi_launch *launch)
     if (!launch->global[0] || !launch->global[1] || !launch->global[2])
         return MICA_OK;
     cl_int code = device->cl->EnqueueNDRangeKernel(device->queue, launch->kernel, launch->dims, NULL,
-                                                   launch->global, launch->local, 0, NULL, NULL);
+                                                   launch->global, launch->local, 0, NULL, done);
     if (code != CL_SUCCESS)
         return fail_launch(device, launch, code, MI_STAGE_OTHER);
     if (!device->debug)

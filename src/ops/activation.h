@@ -10,6 +10,7 @@
 
 #define MI_ACTIVATIONS(X)                                                                               \
     X(Relu, , "x <= 0 ? 0 : x", "y <= 0 ? 0 : g")                                                       \
+    X(Relu6, , "x <= 0 ? 0 : x >= 6 ? 6 : x", "y <= 0 || y >= 6 ? 0 : g")                               \
     X(LeakyRelu, SLOPE(alpha, 0.01f), "x < 0 ? alpha * x : x", "y > 0 ? g : alpha * g")                 \
     X(ThresholdedRelu, REAL(alpha, 1.0f), "x <= alpha ? 0 : x", "x <= alpha ? 0 : g")                   \
     X(Elu, SLOPE(alpha, 1.0f), "x <= 0 ? alpha * expm1(x) : x", "y <= 0 ? g * (y + alpha) : g")         \

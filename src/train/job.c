@@ -170,7 +170,7 @@ static cJSON *layers_json(const mica_job *job, const cJSON *model, const struct 
     cJSON_DeleteItemFromObjectCaseSensitive(json, "partial");
     const cJSON *first = cJSON_GetArrayItem(keys->layers, 0), *type = cJSON_GetObjectItemCaseSensitive(first, "type");
     bool has_input = keys->input_shape || (cJSON_IsString(type) && strcmp(type->valuestring, "input") == 0);
-    if (!json || has_input)
+    if (!json || has_input || !job->data)
         return json;
     mica_shape shape = mica_data_shape(job->data);
     double dims[MICA_MAX_RANK];
@@ -221,7 +221,7 @@ static mica_status fit_shapes(mica_job *job)
     if (graph->input_count != 1)
         return inside(job, MICA_UNSUPPORTED, "model: a job's model has one input");
     mica_shape wanted = mica_node_shape(graph->inputs[0]);
-    if (wanted.rank > 0 && mi_data_reshape(job->data, mi_arena_format(&job->arena, "%s: model.input_shape", job->path),
+    if (job->data && wanted.rank > 0 && mi_data_reshape(job->data, mi_arena_format(&job->arena, "%s: model.input_shape", job->path),
                                            wanted) != MICA_OK)
         return mi_error_report(&job->error, &job->data->error);
     return MICA_OK;
@@ -257,7 +257,7 @@ static mica_status open_model(mica_job *job, const cJSON *model)
     MI_TRY(fit_shapes(job));
     MI_TRY(check_loss(job));
     MI_TRY(check_classes(job));
-    return load_weights(job, &keys);
+    return job->without_data ? MICA_OK : load_weights(job, &keys);
 }
 
 /* ---- The job ---- */
@@ -275,26 +275,36 @@ static mica_status open_job(mica_job *job, const char *path, const char *const *
     for (int i = 0; i < count; i++)
         MI_TRY(mi_job_set(&job->error, job->json, sets[i]));
     MI_TRY(read_keys(job, &keys));
-    MI_TRY(open_data(job, &keys));
+    if (!job->without_data)
+        MI_TRY(open_data(job, &keys));
     return open_model(job, keys.model);
 }
 
-mica_job *mica_job_open(mica_device *device, const char *path, const char *const *sets, int count)
+static mica_job *job_new(mica_device *device, const char *path, const char *const *sets, int count, bool without_data)
 {
-    if (!device || !path)
-        return NULL;
     mica_job *job = mi_new(1, sizeof *job);
     if (!job) {
         mi_out_of_memory(&device->error);
         return NULL;
     }
     job->device = device;
+    job->without_data = without_data;
     if (!device->context)
         mi_error_report(&job->error, &device->error);
     else
         open_job(job, path, sets, count);
     mi_error_report(&device->error, &job->error);
     return job;
+}
+
+mica_job *mica_job_open(mica_device *device, const char *path, const char *const *sets, int count)
+{
+    return device && path ? job_new(device, path, sets, count, false) : NULL;
+}
+
+mica_job *mi_job_open_model(mica_device *device, const char *path)
+{
+    return job_new(device, path, NULL, 0, true);
 }
 
 void mica_job_destroy(mica_job *job)

@@ -147,7 +147,8 @@ mica_status mi_task_compile(struct mi_task_state *task, const mica_optimizer *op
         mi_graph_destroy(graph);
         return status;
     }
-    struct mi_plan_desc desc = {.device = device, .store = store, .graph = graph, .batch = batch};
+    struct mi_plan_desc desc = {.device = device, .store = store, .graph = graph, .batch = batch,
+                                .engine = task->engine, .variant = task->variant};
     status = mi_plan_create(&desc, plan);
     if (!*plan)
         return mi_out_of_memory(&device->error);

@@ -14,6 +14,8 @@ struct mi_task_state {
     enum mi_labels labels;
     bool accuracy;                           /* it is measured */
     struct mi_variable *loss_sum, *right;    /* accumulators; right NULL without accuracy */
+    const char *engine;                      /* of its plans, as mi_plan_desc has them */
+    int variant;
 };
 
 /* Checks that model, data and loss fit together, and prepares the accumulators. Data of another shape with as many elements are

@@ -6,6 +6,7 @@
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
 static double relu(const double *x) { return x[0] <= 0 ? 0 : x[0]; }
+static double relu6(const double *x) { return x[0] <= 0 ? 0 : x[0] >= 6 ? 6 : x[0]; }
 static double leaky(const double *x) { return x[0] < 0 ? 0.25 * x[0] : x[0]; }
 static double leaky_default(const double *x) { return x[0] < 0 ? 0.01 * x[0] : x[0]; }
 static double thresholded(const double *x) { return x[0] <= 1 ? 0 : x[0]; }
@@ -25,7 +26,7 @@ static double hard_swish(const double *x) { return x[0] * (x[0] <= -3 ? 0 : x[0]
 static double silu(const double *x) { return x[0] * sigmoid(x[0]); }
 static double gelu(const double *x) { return 0.5 * x[0] * (1 + erf(x[0] / sqrt(2))); }
 
-#define WIDE IN_RANGE("n 13", -6, 6)
+#define WIDE IN_RANGE("n 13", -7, 7)
 
 static const struct {
     const char *name;
@@ -33,7 +34,8 @@ static const struct {
 } plain[] = {{"Relu", relu},         {"LeakyRelu", leaky_default}, {"ThresholdedRelu", thresholded},
              {"Selu", selu},         {"Sigmoid", logistic},        {"HardSigmoid", hard_sigmoid},
              {"Tanh", hyperbolic},   {"Softplus", softplus},       {"Softsign", softsign},
-             {"HardSwish", hard_swish}, {"Silu", silu},            {"Gelu", gelu}};
+             {"HardSwish", hard_swish}, {"Silu", silu},            {"Gelu", gelu},
+             {"Relu6", relu6}};
 
 static void test_activations(void **state)
 {

@@ -9,7 +9,7 @@ shift 2
 cd "$root" || exit 2
 
 # Each folder of src/ may include itself and those before it; the program includes only the public headers.
-folders="base device graph ops engines compile nn data formats train"
+folders="base device graph ops engines compile nn data formats train bench"
 
 found=$(mktemp)
 trap 'rm -f "$found"' EXIT

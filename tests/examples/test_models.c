@@ -1,0 +1,51 @@
+/* The networks of examples/models are those of torchvision: as many parameters, a thousand classes. Nothing is compiled, and
+ * no value is drawn. */
+#include "nn/model.h"
+#include "support/network.h"
+#include "train/job.h"
+
+#include <stdio.h>
+
+static const struct {
+    const char *name;
+    int64_t parameters, outputs;
+    int variables;               /* parameters and running statistics */
+} nets[] = {
+    {"mlp", 669706, 10, 6},
+    {"lenet", 121930, 10, 8},
+    {"resnet18", 11689512, 1000, 102},
+    {"resnet50", 25557032, 1000, 267},
+    {"mobilenet_v2", 3504872, 1000, 262},
+    {"vgg16", 138357544, 1000, 32},
+};
+
+static void test_models(void **state)
+{
+    for (size_t i = 0; i < MI_COUNT(nets); i++) {
+        struct mi_error error = {0};
+        cJSON *json = NULL;
+        char path[512];
+        snprintf(path, sizeof path, "%s/examples/models/%s.json", MICA_SOURCE_DIR, nets[i].name);
+        if (mi_json_file(&error, path, &json) != MICA_OK)
+            fail_msg("%s", error.text);
+        mica_model *model = mica_model_create(*state, NULL);
+        model->loading = true;
+        model->room = UINT64_MAX;
+        if (mi_model_add_layers(model, cJSON_GetObjectItem(json, "model"), "model") != MICA_OK)
+            fail_msg("%s: %s", path, mica_model_error(model));
+        mica_shape output = mica_node_shape(mi_model_output(model->graph, NULL));
+        print_message("  %s\n", nets[i].name);
+        assert_int_equal(mica_model_parameter_count(model), nets[i].parameters);
+        assert_int_equal(mica_model_variable_count(model), nets[i].variables);
+        assert_int_equal(output.rank, 1);
+        assert_int_equal(output.dim[0], nets[i].outputs);
+        mica_model_destroy(model);
+        cJSON_Delete(json);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_models)};
+    return cmocka_run_group_tests_name("models", tests, network_device_open, network_device_close);
+}
