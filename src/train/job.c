@@ -256,8 +256,10 @@ static mica_status open_model(mica_job *job, const cJSON *model)
         return inside(job, status, job->model->error.text);
     MI_TRY(fit_shapes(job));
     MI_TRY(check_loss(job));
+    if (job->without_data)
+        return MICA_OK;
     MI_TRY(check_classes(job));
-    return job->without_data ? MICA_OK : load_weights(job, &keys);
+    return load_weights(job, &keys);
 }
 
 /* ---- The job ---- */
