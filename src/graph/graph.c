@@ -178,11 +178,6 @@ mi_value *mi_op2(struct mi_graph *graph, const char *op, mi_value *x, mi_value *
     return mi_apply(graph, op, (mi_value *const[]){x, y}, 2, NULL, 0);
 }
 
-mi_value *mi_op3(struct mi_graph *graph, const char *op, mi_value *x, mi_value *y, mi_value *z)
-{
-    return mi_apply(graph, op, (mi_value *const[]){x, y, z}, 3, NULL, 0);
-}
-
 static mi_value *source(struct mi_graph *graph, const struct mi_op *op, enum mi_type type, const struct mi_shape *shape)
 {
     struct mi_node *node = node_make(graph, op, NULL, 0, NULL, 0);

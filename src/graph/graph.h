@@ -175,7 +175,6 @@ mi_value *mi_apply(struct mi_graph *graph, const char *op, mi_value *const *inpu
                    const struct mi_attribute *attributes, int attribute_count);
 mi_value *mi_op1(struct mi_graph *graph, const char *op, mi_value *x);
 mi_value *mi_op2(struct mi_graph *graph, const char *op, mi_value *x, mi_value *y);
-mi_value *mi_op3(struct mi_graph *graph, const char *op, mi_value *x, mi_value *y, mi_value *z);
 
 mi_value *mi_input(struct mi_graph *graph, const char *name, enum mi_type type, const struct mi_shape *shape);
 mi_value *mi_output(struct mi_graph *graph, const char *name, mi_value *value); /* returns value */

@@ -177,7 +177,7 @@ static void test_constants_fold(void **state)
     struct mi_shape shape = op_shape("n 12");
     mi_value *x = mi_input(graph, "x", MI_FLOAT, &shape);
     mi_value *y = mi_op2(graph, "Reshape", x, mi_ints(graph, (int64_t[]){0, 3, 4}, 3));
-    mi_value *z = mi_op3(graph, "Clip", y, mi_scalar(graph, -1), mi_scalar(graph, 2));
+    mi_value *z = mi_apply(graph, "Clip", (mi_value *[]){y, mi_scalar(graph, -1), mi_scalar(graph, 2)}, 3, NULL, 0);
     mi_value *s = mi_op2(graph, "ReduceSum", z, mi_ints(graph, (int64_t[]){-1}, 1));
     assert_non_null(s);
     assert_int_equal(y->node->inputs, 1);
