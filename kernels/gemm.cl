@@ -1,57 +1,119 @@
-/* Matrix product for CPU devices: C[m, n] = sum_k A[m, k] B[k, n]. One item makes the rows of a chunk by one panel of NV vectors
- * of B columns, MR rows at a time in registers. B's columns lie side by side: in memory, or in packed panels (PACKED) that
- * gemm_pack.cl made. The last panel of an unpacked B is moved back so that it ends with the matrix. */
-const IDX panel = get_global_id(0), chunk = get_global_id(1), batch = get_global_id(2);
-const IDX rows = M, depth = K, columns = N;
-if (batch < BATCH && chunk*CHUNK < rows) {
-#if PACKED
-    const IDX n0 = panel*(NV*VW);
-    __global const float *bp = PANELS + (batch*PANELS_IN_N + panel)*depth*(NV*VW);
-    const IDX bk = NV*VW;
-#else
-    const IDX n0 = min(panel*(NV*VW), columns - NV*VW);
-    __global const float *bp = MATRIX_B + batch*B_BATCH + n0;
-    const IDX bk = B_K;
+/* Matrix product for CPU devices: C[m, n] = sum_k A[m, k] B[k, n]. One item makes MB rows by NB columns of C, KB steps of k at a
+ * time, in tiles of MR rows by NV vectors that stay in registers. What of A and B does not lie well is packed into panels: A's
+ * block and one panel of B in local memory, which is the core's own cache, or all of B before (gemm_pack.cl, or in B's own
+ * layout). Where there are several blocks of k (PARTS), C's block waits in local memory between them.
+ * A last panel of an unpacked B is moved back so that it ends with the matrix. */
+#if PACK_A
+__local float a_panels[MB*KB];
 #endif
-    const IDX end = min(rows, (chunk + 1)*(IDX)CHUNK);
-    for (IDX m0 = chunk*CHUNK; m0 < end; m0 += MR) {
-        VEC acc[MR][NV];
-        __global const float *ap[MR];
-        #pragma unroll
-        for (int i = 0; i < MR; i++) {
-            ap[i] = MATRIX_A + batch*A_BATCH + min(m0 + i, rows - 1)*A_M;
-            #pragma unroll
-            for (int j = 0; j < NV; j++)
-                acc[i][j] = (VEC)(0);
-        }
-        for (IDX k = 0; k < depth; k++) {
-            VEC bv[NV];
-            #pragma unroll
-            for (int j = 0; j < NV; j++)
-                bv[j] = VLOAD(0, bp + k*bk + j*VW);
-            #pragma unroll
-            for (int i = 0; i < MR; i++) {
-                const VEC av = (VEC)(ap[i][k*A_K]);
+#if PACK_B == 1
+__local float b_panel[WIDTH*KB];
+#endif
+#if PARTS
+__local float parts[MB*NB];
+#endif
+const IDX m_first = (IDX)get_global_id(1)*MB, n_first = (IDX)get_global_id(0)*NB, batch = get_global_id(2);
+const IDX rows = M, columns = N, depth = K;
+if (batch < BATCH && m_first < rows && n_first < columns) {
+    const int high = (int)min((IDX)MB, rows - m_first);
+    const IDX n_end = min(n_first + NB, columns);
+    for (IDX k0 = 0; k0 == 0 || k0 < depth; k0 += KB) {
+        const int deep = (int)min((IDX)KB, depth - k0);
+#if PACK_A
+        for (int i = 0; i < high; i += MR)
+            mica_pack_panel(MATRIX_A + batch*A_BATCH + (m_first + i)*A_M + k0*A_K, A_M, A_K, min(MR, high - i),
+                            a_panels + i*deep, MR, deep);
+#endif
+        for (IDX n_ask = n_first; n_ask < n_end; n_ask += WIDTH) {
+#if PACK_B == 2
+            const IDX n0 = n_ask, bk = WIDTH;
+            __global const float *bp = PANELS + ((batch*PANELS_IN_N + n0/WIDTH)*depth + k0)*WIDTH;
+#elif PACK_B == 1
+            const IDX n0 = n_ask, bk = WIDTH;
+            __local const float *bp = b_panel;
+            mica_pack_panel(MATRIX_B + batch*B_BATCH + n0*B_N + k0*B_K, B_N, B_K, (int)min((IDX)WIDTH, columns - n0), b_panel,
+                            WIDTH, deep);
+#else
+            const IDX n0 = min(n_ask, columns - WIDTH), bk = B_K;
+            __global const float *bp = MATRIX_B + batch*B_BATCH + n0 + k0*B_K;
+#endif
+            for (int i0 = 0; i0 < high; i0 += MR) {
+                const IDX m0 = m_first + i0;
+                VEC acc[MR][NV];
+#if PARTS
+                __local float *part = parts + ((n_ask - n_first)/WIDTH*(MB/MR) + i0/MR)*(MR*WIDTH);
+#endif
+#if PACK_A
+                __local const float *ap = a_panels + i0*deep;
+                #define A_AT(i) ap[k*MR + i]
+#else
+                __global const float *ap[MR];
                 #pragma unroll
-                for (int j = 0; j < NV; j++)
-                    acc[i][j] = fma(av, bv[j], acc[i][j]);
-            }
-        }
-        /* Through memory, so that the epilogue is compiled once and not for every register. */
-        float tile[MR*NV*VW];
-        #pragma unroll
-        for (int i = 0; i < MR; i++)
-            #pragma unroll
-            for (int j = 0; j < NV; j++)
-                VSTORE(acc[i][j], i*NV + j, tile);
-        const int high = (int)min((IDX)MR, end - m0), wide = (int)min((IDX)(NV*VW), columns - n0);
-        for (int i = 0; i < high; i++) {
-            const IDX m_ = m0 + i;
-            const float *lane = tile + i*(NV*VW);
-            MICA_ROW
-            for (int v = 0; v < wide; v++) {
-                const IDX n_ = n0 + v;
-                MICA_STORE
+                for (int i = 0; i < MR; i++)
+                    ap[i] = MATRIX_A + batch*A_BATCH + min(m0 + i, rows - 1)*A_M + k0*A_K;
+                #define A_AT(i) ap[i][k*A_K]
+#endif
+                #pragma unroll
+                for (int i = 0; i < MR; i++)
+                    #pragma unroll
+                    for (int j = 0; j < NV; j++)
+                        acc[i][j] = (VEC)(0);
+#if PARTS
+                if (k0 > 0) {
+                    #pragma unroll
+                    for (int i = 0; i < MR; i++)
+                        #pragma unroll
+                        for (int j = 0; j < NV; j++)
+                            acc[i][j] = VLOAD(i*NV + j, part);
+                }
+#endif
+                for (IDX k = 0; k < deep; k++) {
+                    VEC bv[NV];
+                    #pragma unroll
+                    for (int j = 0; j < NV; j++)
+                        bv[j] = VLOAD(0, bp + k*bk + j*VW);
+                    #pragma unroll
+                    for (int i = 0; i < MR; i++) {
+                        const VEC av = (VEC)(A_AT(i));
+                        #pragma unroll
+                        for (int j = 0; j < NV; j++)
+                            acc[i][j] = fma(av, bv[j], acc[i][j]);
+                    }
+                }
+#if PARTS
+                if (k0 + KB < depth) {
+                    #pragma unroll
+                    for (int i = 0; i < MR; i++)
+                        #pragma unroll
+                        for (int j = 0; j < NV; j++)
+                            VSTORE(acc[i][j], i*NV + j, part);
+                    continue;
+                }
+#endif
+                /* Through memory, so that the epilogue is compiled once and not for every register. */
+                float tile[MR*WIDTH];
+                #pragma unroll
+                for (int i = 0; i < MR; i++)
+                    #pragma unroll
+                    for (int j = 0; j < NV; j++)
+                        VSTORE(acc[i][j], i*NV + j, tile);
+                const int tall = (int)min((IDX)MR, rows - m0);
+                const int from = (int)(n_ask - n0), to = (int)min((IDX)WIDTH, columns - n0);
+                for (int i = 0; i < tall; i++) {
+                    const IDX m_ = m0 + i;
+                    const float *lane = tile + i*WIDTH;
+                    MICA_ROW
+#if FULL
+                    if (from == 0 && to == WIDTH) {
+                        MICA_VECTORS
+                        continue;
+                    }
+#endif
+                    for (int v = from; v < to; v++) {
+                        const IDX n_ = n0 + v;
+                        MICA_STORE
+                    }
+                }
             }
         }
     }

@@ -1,92 +1,136 @@
-/* Mica's own matrix product for CPU devices: a register tile an item, with wide vectors; maps ride along. B is packed where its
- * columns do not lie side by side. Other devices have CLBlast, or the nest. */
-#include "engines/product.h"
+/* Mica's own matrix product for CPU devices: register tiles of wide vectors over packed panels; maps ride along. How a product
+ * is cut is gemm_choice.c's. Weights that nothing changes are packed once: they are wished for in panels, so the copy is a value
+ * derived from a variable. Other devices have CLBlast, or the nest. */
+#include "engines/gemm.h"
 
 #include <string.h>
 
 enum { PACK_DEPTH = 64 };
 
-struct tile {
-    int vw, nv, mr; /* lanes of a vector, vectors of a panel, rows of a tile */
-    int64_t chunk;  /* rows an item computes */
-    int64_t panels;
-    bool packed;
-};
-
-static bool supports(const struct mi_problem *problem)
+static bool match(const struct mi_problem *problem, struct mi_gemm *g)
 {
     struct mi_product p;
     const mica_device *device = problem->device;
     if (!device->is_cpu || device->vector_width < 4 || problem->c.out.value->type != MI_FLOAT)
         return false;
     /* The number of columns, and where a panel lies, are fixed when the kernel is written. */
-    return mi_product_match(&problem->c, &p) && p.extent[MI_PRODUCT_N].a == 0 && p.axes[MI_PRODUCT_N] > 0 &&
-           mi_dim_is(p.stride_c[MI_PRODUCT_N], 1);
+    if (!mi_product_match(&problem->c, &p) || p.extent[MI_PRODUCT_N].a != 0 || p.axes[MI_PRODUCT_N] == 0 ||
+        !mi_dim_is(p.stride_c[MI_PRODUCT_N], 1))
+        return false;
+    mi_gemm_read(problem, &p, g);
+    return true;
+}
+
+static bool supports(const struct mi_problem *problem)
+{
+    struct mi_gemm g;
+    return match(problem, &g);
+}
+
+static int variants(const struct mi_problem *problem, struct mi_variant *list, int most)
+{
+    struct mi_gemm g;
+    return match(problem, &g) ? mi_gemm_cuts(&g, list, most, NULL) : 0;
 }
 
 static double cost(const struct mi_problem *problem)
 {
-    const mica_device *device = problem->device;
-    return mi_problem_products(problem) / (0.4 * 4.8e9 * device->vector_width * device->info.compute_units);
+    struct mi_gemm g;
+    struct mi_variant best[1];
+    double seconds = 0;
+    match(problem, &g);
+    mi_gemm_cuts(&g, best, 1, &seconds);
+    return seconds;
 }
 
-static struct tile choose_tile(const struct mi_problem *problem, const struct mi_product *p)
+/* ---- Panels ---- */
+
+static int panel_width(const struct mi_gemm *g, const struct mi_variant *v)
 {
-    int vw = problem->device->vector_width;
-    int64_t columns = p->extent[MI_PRODUCT_N].b, rows = mi_dim_at(p->extent[MI_PRODUCT_M], problem->batch);
-    struct tile t = {.vw = vw, .nv = columns > vw ? 2 : 1};
-    t.mr = vw >= 16 ? 12 : t.nv == 2 ? 6 : 8;
-    if (rows < t.mr)
-        t.mr = rows < 1 ? 1 : (int)rows;
-    int64_t width = (int64_t)t.nv * vw;
-    t.panels = (columns + width - 1) / width;
-    t.packed = columns < width || !mi_dim_is(p->stride_b[MI_PRODUCT_N], 1);
-    int64_t batch = mi_dim_at(p->extent[MI_PRODUCT_BATCH], problem->batch), items = t.panels * batch;
-    int64_t wanted = 8 * (int64_t)problem->device->info.compute_units,
-            parts = items >= wanted ? 1 : (wanted + items - 1) / (items ? items : 1);
-    t.chunk = (rows + parts - 1) / parts;
-    t.chunk = (t.chunk + t.mr - 1) / t.mr * t.mr;
-    return t;
+    return v->number[MI_GEMM_NV] * g->vw;
 }
+
+/* B in panels: the axis of its columns in blocks, k between them. False: B is no plain matrix. */
+static bool panel_layout(const struct mi_gemm *g, const struct mi_variant *v, struct mi_layout *layout)
+{
+    const struct mi_product *p = &g->p;
+    bool by_rows = mi_dim_is(p->stride_b[MI_PRODUCT_N], 1);
+    if (p->b->shape.rank != 2 || !mi_dim_is(p->extent[MI_PRODUCT_BATCH], 1) ||
+        !mi_dim_equal(p->b->shape.dim[by_rows], p->extent[MI_PRODUCT_N]) ||
+        !mi_dim_equal(p->b->shape.dim[!by_rows], p->extent[MI_PRODUCT_K]))
+        return false;
+    *layout = mi_layout_blocked(2, by_rows, panel_width(g, v));
+    layout->order[0] = by_rows;
+    layout->order[1] = !by_rows;
+    return true;
+}
+
+static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
+{
+    struct mi_gemm g;
+    struct mi_layout panels;
+    if (!match(problem, &g) || !g.constant_b || problem->plain_only || problem->c.a.value == problem->c.b.value ||
+        problem->variant.number[MI_GEMM_PACK_B] != MI_GEMM_BEFORE || !panel_layout(&g, &problem->variant, &panels))
+        return;
+    bool exchanged = g.p.b == problem->c.a.value;
+    struct mi_layout plain = mi_layout_plain(g.p.a->shape.rank);
+    *wishes = (struct mi_wishes){.wanted = true, .a = exchanged ? panels : plain, .b = exchanged ? plain : panels};
+}
+
+/* ---- Writing ---- */
 
 static void define_dim(struct mi_emitter *e, struct mi_text *text, const char *name, struct mi_dim dim)
 {
     mi_text_add(text, "#define %s ((IDX)%s)\n", name, mi_dim_text(e->arena, dim));
 }
 
-static void define_matrix(struct mi_emitter *e, const struct mi_product *p, const struct tile *t, struct mi_text *text)
+static void define_matrix(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v,
+                          struct mi_text *text)
 {
-    define_dim(e, text, "M", p->extent[MI_PRODUCT_M]);
-    define_dim(e, text, "N", p->extent[MI_PRODUCT_N]);
-    define_dim(e, text, "K", p->extent[MI_PRODUCT_K]);
-    define_dim(e, text, "BATCH", p->extent[MI_PRODUCT_BATCH]);
-    define_dim(e, text, "B_BATCH", p->stride_b[MI_PRODUCT_BATCH]);
-    define_dim(e, text, "B_K", p->stride_b[MI_PRODUCT_K]);
-    define_dim(e, text, "B_N", p->stride_b[MI_PRODUCT_N]);
-    define_dim(e, text, "A_BATCH", p->stride_a[MI_PRODUCT_BATCH]);
-    define_dim(e, text, "A_M", p->stride_a[MI_PRODUCT_M]);
-    define_dim(e, text, "A_K", p->stride_a[MI_PRODUCT_K]);
-    mi_text_add(text,
-                "#define PANELS_IN_N %lld\n#define VW %d\n#define NV %d\n#define MR %d\n#define CHUNK %lld\n#define "
-                "PACKED %d\n",
-                (long long)t->panels, t->vw, t->nv, t->mr, (long long)t->chunk, t->packed);
-    mi_text_add(text, "#define VEC float%d\n#define VLOAD vload%d\n#define VSTORE vstore%d\n", t->vw, t->vw, t->vw);
-    mi_text_add(text, "#define WIDTH %d\n#define DEPTH %d\n", t->vw * t->nv, PACK_DEPTH);
+    const struct mi_product *p = &g->p;
+    static const char *const extent[] = {"BATCH", "M", "N", "K"};
+    int vw = g->vw, width = panel_width(g, v);
+    for (int i = 0; i < MI_PRODUCT_AXES; i++) {
+        define_dim(e, text, extent[i], p->extent[i]);
+        define_dim(e, text, mi_arena_format(e->arena, "A_%s", extent[i]), p->stride_a[i]);
+        define_dim(e, text, mi_arena_format(e->arena, "B_%s", extent[i]), p->stride_b[i]);
+    }
+    mi_text_add(text, "#define VW %d\n#define VEC float%d\n#define VLOAD vload%d\n#define VSTORE vstore%d\n", vw, vw,
+                vw, vw);
+    mi_text_add(text, "#define WIDTH %d\n#define PANELS_IN_N %lld\n", width,
+                (long long)((g->columns + width - 1) / width));
+}
+
+static void define_cut(const struct mi_gemm *g, const struct mi_variant *v, struct mi_text *text)
+{
+    static const char *const name[] = {"MR", "NV", "MB", "NB", "KB", "PACK_A", "PACK_B"};
+    for (size_t i = 0; i < MI_COUNT(name); i++)
+        mi_text_add(text, "#define %s %d\n", name[i], v->number[i]);
+    mi_text_add(text, "#define PARTS %d\n", g->depth > v->number[MI_GEMM_KB]);
+}
+
+static void add_panel_function(struct mi_text *text, const char *space)
+{
+    const char *function = mi_kernel_text("gemm_panel.cl");
+    mi_text_add(text, "#define PANEL_SPACE %s\n%s", space, function ? function : "");
 }
 
 /* A launch of its own that packs B into scratch. */
-static mica_status emit_pack(struct mi_emitter *e, const struct mi_problem *problem, const struct mi_product *p,
-                             const struct tile *t, const char *defines, struct mi_codes *codes)
+static mica_status emit_pack(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v,
+                             struct mi_codes *codes)
 {
     struct mi_text text = {0};
-    int64_t depth = mi_dim_at(p->extent[MI_PRODUCT_K], problem->batch),
-            batch = mi_dim_at(p->extent[MI_PRODUCT_BATCH], problem->batch);
-    codes->scratch[codes->scratches++] = batch * t->panels * depth * t->nv * t->vw * (int64_t)sizeof(float);
-    int b = mi_emit_argument(e, p->b->node->out[p->b->output], false), panels = mi_emit_scratch(e, 0, true);
-    mi_text_add(&text, "%s#define MATRIX_B p%d\n#define PANELS p%d\n", defines, b, panels);
+    const struct mi_product *p = &g->p;
+    int width = panel_width(g, v);
+    int64_t panels = (g->columns + width - 1) / width;
+    codes->scratch[codes->scratches++] = g->batch * panels * g->depth * width * (int64_t)sizeof(float);
+    define_matrix(e, g, v, &text);
+    add_panel_function(&text, "__global");
+    int b = mi_emit_argument(e, p->b->node->out[p->b->output], false), scratch = mi_emit_scratch(e, 0, true);
+    mi_text_add(&text, "#define DEPTH %d\n#define MATRIX_B p%d\n#define PANELS p%d\n", PACK_DEPTH, b, scratch);
     struct mi_grid grid = {
         .dims = 3,
-        .global = {(size_t)t->panels, (size_t)((depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)batch},
+        .global = {(size_t)panels, (size_t)((g->depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)g->batch},
         .local = {1, 1, 1}};
     mica_status status = mi_emit_file(e, "gemm_pack.cl", "mica_gemm_pack", &text, NULL, NULL, 0, grid, codes);
     mi_text_clear(&e->text);
@@ -94,60 +138,114 @@ static mica_status emit_pack(struct mi_emitter *e, const struct mi_problem *prob
     return status;
 }
 
-/* The stores of one row: what depends on the row alone, and what each column needs. */
-static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, const struct mi_product *p,
-                        const char *with[2])
+/* The coordinates of the result's element in column n_. */
+static void column_at(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_product *p,
+                      const char **by_row, struct mi_coordinate *at)
+{
+    const char *axis[MI_MAX_AXES], *column[MI_PRODUCT_AXES] = {NULL, NULL, "n_", NULL};
+    mi_product_axes(e, c, p, column, axis);
+    for (int i = 0; i < c->axes; i++)
+        if (strcmp(axis[i], "0") == 0)
+            axis[i] = by_row[i];
+    mi_output_at(e, c, axis, at);
+}
+
+/* Whether a row of every result is stored as vectors. */
+static bool stores_vectors(const struct mi_emitter *e)
+{
+    for (int o = 0; o < e->kernel->outs; o++) {
+        const mi_value *value = e->kernel->out[o];
+        if (value->type != MI_FLOAT || !mi_layout_is_plain(&e->tensors[value->id].layout, value->shape.rank))
+            return false;
+    }
+    return true;
+}
+
+/* A whole row of a tile: values are computed into arrays, then stored as vectors. */
+static const char *emit_vectors(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v,
+                                const struct mi_contraction *c, const char **by_row)
+{
+    struct mi_coordinate at[MI_MAX_RANK];
+    e->indent = 6;
+    for (int o = 0; o < e->kernel->outs; o++)
+        mi_line(e, "float row%d[WIDTH];", o);
+    size_t scope = mi_scope_open(e, "for (int v = 0; v < WIDTH; v++) ");
+    mi_line(e, "const IDX n_ = n0 + v;");
+    column_at(e, c, &g->p, by_row, at);
+    for (int o = 0; o < e->kernel->outs; o++)
+        mi_line(e, "row%d[v] = %s;", o, mi_emit_value(e, e->kernel->out[o], at, NULL));
+    mi_scope_close(e, scope);
+    mi_line(e, "const IDX n_ = n0;");
+    column_at(e, c, &g->p, by_row, at);
+    for (int o = 0; o < e->kernel->outs; o++) {
+        mi_value *value = e->kernel->out[o];
+        const char *place = mi_layout_place(e->arena, &e->tensors[value->id].layout, &value->shape, at);
+        int argument = mi_emit_argument(e, value, true);
+        mi_line(e, "__global float *to%d = p%d + (%s);", o, argument, place);
+        for (int j = 0; j < v->number[MI_GEMM_NV]; j++)
+            mi_line(e, "VSTORE(VLOAD(%d, row%d), %d, to%d);", j, o, j, o);
+    }
+    return mi_emit_take(e);
+}
+
+/* The stores of one row of a tile: what depends on the row alone, all columns, and each column. */
+static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, const struct mi_gemm *g,
+                        const struct mi_variant *v, const char *with[3])
 {
     const struct mi_contraction *c = &problem->c;
-    const char *axis[MI_MAX_AXES];
-    const char *row[MI_PRODUCT_AXES] = {"batch", "m_", NULL, NULL}, *column[MI_PRODUCT_AXES] = {NULL, NULL, "n_", NULL};
-    const char *by_row[MI_MAX_AXES], *by_column[MI_MAX_AXES];
+    const char *row[MI_PRODUCT_AXES] = {"batch", "m_", NULL, NULL}, *by_row[MI_MAX_AXES];
     struct mi_coordinate at[MI_MAX_RANK];
-    e->indent = 4;
-    mi_product_axes(e, c, p, row, by_row);
-    with[0] = mi_emit_take(e);
     e->indent = 5;
-    mi_product_axes(e, c, p, column, by_column);
-    for (int i = 0; i < c->axes; i++)
-        axis[i] = strcmp(by_column[i], "0") != 0 ? by_column[i] : by_row[i];
-    mi_output_at(e, c, axis, at);
+    mi_product_axes(e, c, &g->p, row, by_row);
+    with[0] = mi_emit_take(e);
     mi_bind(e, e->kernel->anchor->out[0], "lane[v]");
+    with[1] = stores_vectors(e) ? emit_vectors(e, g, v, c, by_row) : "";
+    e->indent = 6;
+    column_at(e, c, &g->p, by_row, at);
     for (int o = 0; o < e->kernel->outs; o++)
         mi_emit_store(e, e->kernel->out[o], at, mi_emit_value(e, e->kernel->out[o], at, NULL), NULL);
-    with[1] = mi_emit_take(e);
+    with[2] = mi_emit_take(e);
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)
 {
-    struct mi_product p;
-    struct mi_text defines = {0}, text = {0};
-    const char *with[2] = {"", ""};
-    mi_product_match(&problem->c, &p);
-    struct tile t = choose_tile(problem, &p);
-    define_matrix(e, &p, &t, &defines);
-    mica_status status = t.packed ? emit_pack(e, problem, &p, &t, mi_text_get(&defines), codes) : MICA_OK;
-    if (status != MICA_OK) {
-        mi_emit_text_end(e, &defines);
-        return status;
-    }
-    mi_text_add(&text, "%s#define MATRIX_A p%d\n", mi_text_get(&defines),
-                mi_emit_argument(e, p.a->node->out[p.a->output], false));
-    if (t.packed)
+    struct mi_gemm g;
+    struct mi_layout panels;
+    struct mi_text text = {0};
+    const struct mi_variant *v = &problem->variant;
+    const char *with[3] = {"", "", ""};
+    match(problem, &g);
+    const struct mi_layout *layout = &e->tensors[g.p.b->id].layout;
+    bool ready = panel_layout(&g, v, &panels) && mi_layout_equal(layout, &panels, 2);
+    bool before = v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE;
+    if (before && !ready)
+        MI_TRY(emit_pack(e, &g, v, codes));
+    define_matrix(e, &g, v, &text);
+    define_cut(&g, v, &text);
+    add_panel_function(&text, "__local");
+    mi_text_add(&text, "#define MATRIX_A p%d\n", mi_emit_argument(e, g.p.a->node->out[g.p.a->output], false));
+    if (before && !ready)
         mi_text_add(&text, "#define PANELS p%d\n", mi_emit_scratch(e, 0, false));
     else
-        mi_text_add(&text, "#define MATRIX_B p%d\n", mi_emit_argument(e, p.b->node->out[p.b->output], false));
-    emit_stores(e, problem, &p, with);
-    mi_emit_text_end(e, &defines);
-    int64_t rows = mi_dim_at(p.extent[MI_PRODUCT_M], problem->batch);
-    int64_t batch = mi_dim_at(p.extent[MI_PRODUCT_BATCH], problem->batch);
+        mi_text_add(&text, "#define %s p%d\n", before ? "PANELS" : "MATRIX_B",
+                    mi_emit_argument(e, g.p.b->node->out[g.p.b->output], false));
+    emit_stores(e, problem, &g, v, with);
+    mi_text_add(&text, "#define FULL %d\n", with[1][0] != 0);
+    int64_t high = v->number[MI_GEMM_MB], wide = v->number[MI_GEMM_NB];
     struct mi_grid grid = {
         .dims = 3,
-        .global = {(size_t)t.panels, (size_t)(t.chunk ? (rows + t.chunk - 1) / t.chunk : 0), (size_t)batch},
+        .global = {(size_t)((g.columns + wide - 1) / wide), (size_t)((g.rows + high - 1) / high), (size_t)g.batch},
         .local = {1, 1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name);
-    return mi_emit_file(e, "gemm.cl", name, &text, (const char *const[]){"MICA_ROW", "MICA_STORE"}, with, 2, grid,
-                        codes);
+    return mi_emit_file(e, "gemm.cl", name, &text, (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE"},
+                        with, 3, grid, codes);
 }
 
-const struct mi_engine mi_engine_gemm = {
-    .name = "gemm", .supports = supports, .cost = cost, .epilogue = true, .memory = true, .emit = emit};
+const struct mi_engine mi_engine_gemm = {.name = "gemm",
+                                         .supports = supports,
+                                         .cost = cost,
+                                         .variants = variants,
+                                         .epilogue = true,
+                                         .memory = true,
+                                         .wishes = wishes,
+                                         .emit = emit};

@@ -22,10 +22,10 @@ struct mi_variant mi_variant_of(const struct mi_engine *engine, const struct mi_
     return list[which < count ? which : count - 1];
 }
 
-/* A rate that loops without a register tile reach. */
+/* A launch, and a rate that loops without a register tile reach. */
 static double nest_cost(const struct mi_problem *problem)
 {
-    return mi_problem_products(problem) / (1e9 * problem->device->info.compute_units);
+    return 2.4e-6 + mi_problem_products(problem) / (1e9 * problem->device->info.compute_units);
 }
 
 static mica_status emit_nest(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)

@@ -1,0 +1,40 @@
+/* Packs one panel of a matrix: to[k*width + i] = from[i*across + k*along] for `depth` steps k and `width` places i. Places from
+ * `count` on repeat the last or stay as they are: what is computed from them is dropped. PANEL_SPACE is where panels lie. */
+static inline void mica_pack_panel(__global const float *from, const IDX across, const IDX along, const int count,
+                                   PANEL_SPACE float *to, const int width, const int depth)
+{
+    if (along == 1 && width >= 4) {
+        /* Four rows at a time are turned in registers; the last four may overlap those before. */
+        for (int g = 0; g < width; g += 4) {
+            const int i = min(g, width - 4), end = count - 1;
+            __global const float *r0 = from + min(i, end)*across, *r1 = from + min(i + 1, end)*across;
+            __global const float *r2 = from + min(i + 2, end)*across, *r3 = from + min(i + 3, end)*across;
+            PANEL_SPACE float *t = to + i;
+            int k = 0;
+            for (; k + 4 <= depth; k += 4) {
+                const float4 a = vload4(0, r0 + k), b = vload4(0, r1 + k), c = vload4(0, r2 + k), d = vload4(0, r3 + k);
+                const float4 e = (float4)(a.s0, b.s0, a.s1, b.s1), f = (float4)(c.s0, d.s0, c.s1, d.s1);
+                const float4 g4 = (float4)(a.s2, b.s2, a.s3, b.s3), h = (float4)(c.s2, d.s2, c.s3, d.s3);
+                vstore4((float4)(e.s01, f.s01), 0, t + k*width);
+                vstore4((float4)(e.s23, f.s23), 0, t + (k + 1)*width);
+                vstore4((float4)(g4.s01, h.s01), 0, t + (k + 2)*width);
+                vstore4((float4)(g4.s23, h.s23), 0, t + (k + 3)*width);
+            }
+            for (; k < depth; k++)
+                vstore4((float4)(r0[k], r1[k], r2[k], r3[k]), 0, t + k*width);
+        }
+    } else if (across == 1 && count >= width && width % VW == 0) {
+        for (int k = 0; k < depth; k++)
+            for (int i = 0; i < width; i += VW)
+                VSTORE(VLOAD(0, from + k*along + i), 0, to + k*width + i);
+    } else if (across == 1 && count >= width && width >= 4) {
+        for (int k = 0; k < depth; k++)
+            for (int g = 0; g < width; g += 4) {
+                const int i = min(g, width - 4);
+                vstore4(vload4(0, from + k*along + i), 0, to + k*width + i);
+            }
+    } else
+        for (int k = 0; k < depth; k++)
+            for (int i = 0; i < width; i++)
+                to[k*width + i] = from[min(i, count - 1)*across + k*along];
+}

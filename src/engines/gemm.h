@@ -1,0 +1,37 @@
+/* What the matrix products of Mica's own agree on: how a product is cut, and what that costs. */
+#ifndef MICA_SRC_GEMM_H
+#define MICA_SRC_GEMM_H
+
+#include "engines/product.h"
+
+/* The numbers of a variant. */
+enum mi_gemm_number {
+    MI_GEMM_MR,     /* rows of a register tile */
+    MI_GEMM_NV,     /* vectors in each of its rows */
+    MI_GEMM_MB,     /* rows an item makes, a multiple of MR */
+    MI_GEMM_NB,     /* columns an item makes, a multiple of NV vectors */
+    MI_GEMM_KB,     /* steps of k at a time */
+    MI_GEMM_PACK_A, /* 1: the item packs its block of A */
+    MI_GEMM_PACK_B  /* enum mi_gemm_pack */
+};
+
+enum mi_gemm_pack {
+    MI_GEMM_IN_PLACE,   /* read where it is: columns lie side by side */
+    MI_GEMM_BY_ITEM,    /* each item packs the panel that it needs */
+    MI_GEMM_BEFORE      /* a launch of its own packs all, or it is packed already */
+};
+
+/* A product with its sizes at the largest batch. */
+struct mi_gemm {
+    struct mi_product p;
+    int64_t rows, columns, depth, batch;
+    int vw, units;              /* lanes of a vector; compute units */
+    uint64_t local_bytes;
+    bool constant_b;            /* B is made of variables that nothing changes: it is packed once */
+};
+
+void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *product, struct mi_gemm *g);
+/* Ways to cut a product for a CPU, the best first; *seconds (may be NULL): what the best takes, roughly. */
+int mi_gemm_cuts(const struct mi_gemm *g, struct mi_variant *list, int most, double *seconds);
+
+#endif

@@ -1,0 +1,199 @@
+/* How to cut a matrix product for a CPU: every sensible cut is priced in cycles of one core, by a model whose constants were
+ * measured. What the model knows: a register tile is bound by multiplications, loads or latency; rows and columns past the end
+ * are computed in vain; packing costs a share of a cycle an element, again in each item that packs the same; an item's results
+ * go through memory; work is handed out in whole items; a launch takes a while. */
+#include "engines/gemm.h"
+
+#include <string.h>
+
+struct tile {
+    int mr, nv;
+};
+
+/* Of 16 registers, and of 32. */
+static const struct tile tiles16[] = {{6, 2}, {4, 3}, {5, 2}, {4, 2}, {8, 1}, {3, 3}, {3, 2}, {2, 4},
+                                      {2, 2}, {1, 8}, {1, 4}, {1, 2}, {1, 1}, {2, 1}, {4, 1}},
+                         tiles32[] = {{12, 2}, {8, 3}, {6, 4}, {6, 2}, {8, 2}, {8, 1}, {4, 4}, {4, 2},
+                                      {2, 8},  {2, 4}, {1, 8}, {1, 4}, {1, 2}, {1, 1}, {2, 1}, {4, 1}};
+
+static const double cycles_a_second = 2.5e9, launch_cycles = 6000, item_cycles = 250;
+static const double pack_turned = 0.45, pack_straight = 0.3, pack_scattered = 1.5; /* cycles an element */
+
+static int64_t divide_up(int64_t x, int64_t y)
+{
+    return (x + y - 1) / y;
+}
+
+static bool is_constant(const mi_value *value, int depth)
+{
+    const struct mi_node *node = value->node;
+    const struct mi_graph *graph = node->graph;
+    if (node->op == &mi_op_variable) {
+        for (size_t i = 0; i < graph->node_count; i++)
+            if (graph->nodes[i]->op == &mi_op_assign && graph->nodes[i]->variable == node->variable)
+                return false;
+        return true;
+    }
+    return depth < 4 && node->op->kind == MI_MOVE && node->inputs == 1 && is_constant(node->in[0], depth + 1);
+}
+
+void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *product, struct mi_gemm *g)
+{
+    const mica_device *device = problem->device;
+    int64_t extent[MI_PRODUCT_AXES];
+    for (int i = 0; i < MI_PRODUCT_AXES; i++)
+        extent[i] = mi_dim_at(product->extent[i], problem->batch);
+    *g = (struct mi_gemm){.p = *product,
+                          .rows = extent[MI_PRODUCT_M],
+                          .columns = extent[MI_PRODUCT_N],
+                          .depth = extent[MI_PRODUCT_K],
+                          .batch = extent[MI_PRODUCT_BATCH],
+                          .vw = device->vector_width,
+                          .units = device->info.compute_units > 0 ? (int)device->info.compute_units : 1,
+                          .local_bytes = device->info.local_memory_bytes};
+    g->constant_b = product->b->shape.rank == 2 && is_constant(product->b, 0);
+}
+
+/* ---- Prices ---- */
+
+static double pack_price(struct mi_dim across, struct mi_dim along)
+{
+    return mi_dim_is(along, 1) ? pack_turned : mi_dim_is(across, 1) ? pack_straight : pack_scattered;
+}
+
+/* Cycles of one step of k of a register tile. */
+static double tile_step(const struct mi_gemm *g, const struct mi_variant *v)
+{
+    int mr = v->number[MI_GEMM_MR], nv = v->number[MI_GEMM_NV];
+    double multiply = mr * nv / 2.0, load = (mr + nv) / 2.0, cycles = multiply > load ? multiply : load;
+    cycles = cycles < 4.5 ? 4.5 : cycles;
+    if (v->number[MI_GEMM_PACK_B] == MI_GEMM_IN_PLACE)
+        cycles += mi_dim_at(g->p.stride_b[MI_PRODUCT_K], 1) * 4 % 1024 == 0 ? 3 : 1;
+    if (!v->number[MI_GEMM_PACK_A] && !mi_dim_is(g->p.stride_a[MI_PRODUCT_K], 1))
+        cycles += mi_dim_is(g->p.stride_a[MI_PRODUCT_M], 1) ? 1.5 : 0.5 * mr;
+    return cycles;
+}
+
+static double item_price(const struct mi_gemm *g, const struct mi_variant *v)
+{
+    int mr = v->number[MI_GEMM_MR], nv = v->number[MI_GEMM_NV], mb = v->number[MI_GEMM_MB], nb = v->number[MI_GEMM_NB];
+    double tiles = (double)(mb / mr) * (nb / (nv * g->vw)), depth = (double)g->depth;
+    double price = item_cycles + tiles * (depth * tile_step(g, v) + 30 + 7.0 * mr * nv);
+    price += tiles * (double)(divide_up(g->depth, v->number[MI_GEMM_KB]) - 1) * 2 * mr * nv;
+    if (v->number[MI_GEMM_PACK_A])
+        price += mb * depth * pack_price(g->p.stride_a[MI_PRODUCT_M], g->p.stride_a[MI_PRODUCT_K]);
+    if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM)
+        price += nb * depth * pack_price(g->p.stride_b[MI_PRODUCT_N], g->p.stride_b[MI_PRODUCT_K]);
+    return price;
+}
+
+/* Cycles until the last core is done. */
+static double cut_price(const struct mi_gemm *g, const struct mi_variant *v)
+{
+    int64_t items = divide_up(g->rows, v->number[MI_GEMM_MB]) * divide_up(g->columns, v->number[MI_GEMM_NB]) * g->batch;
+    double rounds = items <= 1 ? 1 : (double)(items / g->units) + (items > 64 * g->units ? 0.5 : 1);
+    double price = launch_cycles + rounds * item_price(g, v);
+    if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE && !g->constant_b)
+        price += launch_cycles + (double)(g->batch * g->columns * g->depth) / g->units * 1.2 *
+                                     pack_price(g->p.stride_b[MI_PRODUCT_N], g->p.stride_b[MI_PRODUCT_K]);
+    return price;
+}
+
+/* ---- Cuts ---- */
+
+static bool fits(const struct mi_gemm *g, const struct mi_variant *v)
+{
+    const int32_t *n = v->number;
+    int64_t width = (int64_t)n[MI_GEMM_NV] * g->vw,
+            floats = n[MI_GEMM_PACK_A] ? (int64_t)n[MI_GEMM_MB] * n[MI_GEMM_KB] : 0;
+    floats += n[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM ? width * n[MI_GEMM_KB] : 0;
+    floats += g->depth > n[MI_GEMM_KB] ? (int64_t)n[MI_GEMM_MB] * n[MI_GEMM_NB] : 0;
+    if (n[MI_GEMM_PACK_B] == MI_GEMM_IN_PLACE && (g->columns < width || !mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1)))
+        return false;
+    if (n[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM && g->constant_b)
+        return false;
+    return floats * (int64_t)sizeof(float) <= (int64_t)(g->local_bytes / 2);
+}
+
+struct ranking {
+    struct mi_variant *list;
+    int count, most;
+    double price[MI_MOST_VARIANTS];
+};
+
+static void rank(struct ranking *r, const struct mi_variant *v, double price)
+{
+    int at = r->count;
+    while (at > 0 && r->price[at - 1] > price)
+        at--;
+    if (at == r->most)
+        return;
+    if (r->count < r->most)
+        r->count++;
+    for (int i = r->count - 1; i > at; i--) {
+        r->list[i] = r->list[i - 1];
+        r->price[i] = r->price[i - 1];
+    }
+    r->list[at] = *v;
+    r->price[at] = price;
+}
+
+/* Steps of k such that a panel stays in the first cache, in blocks of one size. */
+static int32_t depth_block(int64_t depth)
+{
+    int64_t blocks = depth <= 384 ? 1 : divide_up(depth, 256);
+    int64_t block = divide_up(divide_up(depth, blocks), 8) * 8;
+    return (int32_t)(block < 8 ? 8 : block);
+}
+
+static void rank_packs(struct ranking *r, const struct mi_gemm *g, struct mi_variant v)
+{
+    for (int a = 0; a < 2; a++)
+        for (int b = MI_GEMM_IN_PLACE; b <= MI_GEMM_BEFORE; b++) {
+            v.number[MI_GEMM_PACK_A] = a;
+            v.number[MI_GEMM_PACK_B] = b;
+            bool packs = a || b;
+            v.number[MI_GEMM_KB] =
+                packs || g->depth > 4096 ? depth_block(g->depth) : (int32_t)divide_up(g->depth + 1, 8) * 8;
+            if (fits(g, &v))
+                rank(r, &v, cut_price(g, &v));
+        }
+}
+
+static void rank_blocks(struct ranking *r, const struct mi_gemm *g, const struct tile *t)
+{
+    static const int heights[] = {1, 24, 48, 96, 192}, widths[] = {1, 2, 4, 8, 16, 32};
+    int64_t width = (int64_t)t->nv * g->vw, last_rows = 0, last_columns;
+    for (size_t h = 0; h < MI_COUNT(heights); h++) {
+        int64_t most = heights[h] < t->mr ? t->mr : heights[h], blocks = divide_up(g->rows, most);
+        int64_t rows = divide_up(divide_up(g->rows, blocks ? blocks : 1), t->mr) * t->mr;
+        if (rows == last_rows || rows == 0)
+            continue;
+        last_rows = rows;
+        last_columns = 0;
+        for (size_t w = 0; w < MI_COUNT(widths); w++) {
+            blocks = divide_up(g->columns, widths[w] * width);
+            int64_t columns = divide_up(divide_up(g->columns, blocks ? blocks : 1), width) * width;
+            if (columns == last_columns || columns == 0)
+                continue;
+            last_columns = columns;
+            struct mi_variant v = {.number = {t->mr, t->nv, (int32_t)rows, (int32_t)columns}};
+            rank_packs(r, g, v);
+        }
+    }
+}
+
+int mi_gemm_cuts(const struct mi_gemm *g, struct mi_variant *list, int most, double *seconds)
+{
+    struct ranking r = {.list = list, .most = most < MI_MOST_VARIANTS ? most : MI_MOST_VARIANTS};
+    struct mi_gemm at_least = *g;
+    at_least.rows = g->rows < 1 ? 1 : g->rows;
+    at_least.columns = g->columns < 1 ? 1 : g->columns;
+    const struct tile *tiles = g->vw >= 16 ? tiles32 : tiles16;
+    size_t count = g->vw >= 16 ? MI_COUNT(tiles32) : MI_COUNT(tiles16);
+    for (size_t i = 0; i < count; i++)
+        rank_blocks(&r, &at_least, &tiles[i]);
+    if (seconds)
+        *seconds = r.count ? r.price[0] / cycles_a_second : 1e9;
+    return r.count;
+}
