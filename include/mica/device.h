@@ -74,6 +74,18 @@ MICA_API mica_device *mica_device_open(const mica_device_desc *desc);
 MICA_API void mica_device_destroy(mica_device *device); /* after its children; NULL is fine */
 MICA_API const mica_device_info *mica_device_get_info(const mica_device *device);
 
+/* How far a compilation is. Kernels count twice: once built, once run for the first time, when some drivers compile them. */
+typedef struct mica_compile_progress {
+    int done, total;
+    double seconds;               /* since it began */
+} mica_compile_progress;
+
+/* Tells `on_compile` while kernels are compiled for this device: by mica_compile, and when a fit, an evaluation or a prediction
+ * begins. It is called on the thread that compiles, after each step; when it returns false, the compilation ends with
+ * MICA_CANCELLED. What was built stays built, so that the next attempt goes on from there. NULL: tell nobody. */
+MICA_API void mica_device_on_compile(mica_device *device, bool (*on_compile)(void *user, const mica_compile_progress *now),
+                                     void *user);
+
 /* The first error of the device or its children since it was last cleared, and its text: one line. */
 MICA_API mica_status mica_device_status(const mica_device *device);
 MICA_API const char *mica_device_error(const mica_device *device); /* "" when all is well; valid until the next call */

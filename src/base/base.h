@@ -113,6 +113,23 @@ void mi_file_abandon(struct mi_file *file);        /* NULL is fine */
 char *mi_path_join(const char *folder, const char *name);
 char *mi_path_folder(const char *path); /* "." where there is none; the caller frees it */
 
+/* ---- Folders ---- */
+
+/* The user's cache folder of Mica: MICA_CACHE_DIR, else XDG_CACHE_HOME/mica, else HOME/.cache/mica. The caller frees it; NULL:
+ * there is none, or MICA_CACHE_DIR is "off" or empty. Nothing is made. */
+char *mi_cache_folder(void);
+/* Makes a folder, and those above it, for this user alone; true when it is there. */
+bool mi_folder_make(const char *path);
+/* Removes the oldest files that end in `suffix` until the others together have at most `limit` bytes. */
+void mi_folder_trim(const char *path, const char *suffix, uint64_t limit);
+void mi_file_remove(const char *path);
+
+/* ---- Threads ---- */
+
+int mi_processors(void); /* that this process may use; at least 1 */
+/* Runs work(context, i) in up to `threads` threads at once; returns when all have ended. i is 0 in the caller's own thread. */
+void mi_parallel(int threads, void (*work)(void *context, int thread), void *context);
+
 /* ---- Libraries opened at run time ---- */
 
 /* NULL: there is none of that name. name NULL: what the process has loaded already (NULL on Windows). */

@@ -51,17 +51,15 @@ static mica_status set_grid(struct mica_plan *plan, struct mi_action *action, si
     return MICA_OK;
 }
 
-static mica_status action_add(struct mica_plan *plan, int kernel, const struct mi_code *code)
+static mica_status action_add(struct mica_plan *plan, int kernel, const struct mi_code *code,
+                              const struct mi_wanted_kernel *built)
 {
     struct mi_action *action = &plan->actions[plan->action_count];
     size_t largest = 0;
     *action = (struct mi_action){.kernel = kernel, .code = code};
     if (code->source) {
-        cl_program program;
-        if (code->grid.global[0] == 0)
-            return MICA_OK;
-        MI_TRY(from_device(plan, mi_program_get(plan->device, code->name, code->source, &program)));
-        MI_TRY(from_device(plan, mi_launch_create(plan->device, program, code->name, &action->launch, &largest)));
+        MI_TRY(from_device(plan, mi_launch_create(plan->device, built->program, built->kernel, &action->launch, &largest)));
+        action->launch.name = code->name;
         plan->action_count++;
         MI_TRY(set_grid(plan, action, largest));
         MI_TRY(from_device(plan, mi_launch_arg(plan->device, &action->launch, 0, sizeof plan->step_block.mem,
@@ -71,23 +69,60 @@ static mica_status action_add(struct mica_plan *plan, int kernel, const struct m
     return mi_action_place(plan, action);
 }
 
-mica_status mi_build(struct mica_plan *plan)
+/* A kernel that has nothing to do at the largest batch is none. */
+static bool is_empty(const struct mi_code *code)
 {
-    size_t most = 0;
-    for (size_t k = 0; k < plan->kernels.count; k++)
-        most += (size_t)plan->codes[k].count;
-    plan->actions = mi_arena_new(&plan->arena, most, sizeof *plan->actions);
-    if (!plan->actions)
-        return mi_out_of_memory(&plan->error);
-    MI_TRY(from_device(plan, mi_buffer_create(plan->device, sizeof(struct mi_step), &plan->step_block)));
-    /* Updates run last: each waits for its readers only, and together they are one launch a block. */
+    return code->source && code->grid.global[0] == 0;
+}
+
+/* Goes over the codes in the order of the launches. Updates run last: each waits for its readers only, and together they are one
+ * launch a block. */
+static mica_status for_each_code(struct mica_plan *plan, struct mi_wanted_kernel *wanted, size_t *count,
+                                 mica_status (*each)(struct mica_plan *, int kernel, const struct mi_code *,
+                                                     struct mi_wanted_kernel *))
+{
     for (int updates = 0; updates < 2; updates++)
         for (size_t at = 0; at < plan->kernels.count; at++) {
             int k = plan->order[at];
             if (plan->kernels.list[k].update != (updates == 1))
                 continue;
-            for (int c = 0; c < plan->codes[k].count; c++)
-                MI_TRY(action_add(plan, k, &plan->codes[k].code[c]));
+            for (int c = 0; c < plan->codes[k].count; c++) {
+                const struct mi_code *code = &plan->codes[k].code[c];
+                if (is_empty(code))
+                    continue;
+                MI_TRY(each(plan, k, code, &wanted[*count]));
+                *count += code->source != NULL;
+            }
         }
     return MICA_OK;
+}
+
+static mica_status want(struct mica_plan *plan, int kernel, const struct mi_code *code, struct mi_wanted_kernel *wanted)
+{
+    (void)plan;
+    (void)kernel;
+    if (code->source)
+        *wanted = (struct mi_wanted_kernel){.name = code->name, .source = code->source};
+    return MICA_OK;
+}
+
+static mica_status launch(struct mica_plan *plan, int kernel, const struct mi_code *code, struct mi_wanted_kernel *wanted)
+{
+    return action_add(plan, kernel, code, wanted);
+}
+
+mica_status mi_build(struct mica_plan *plan)
+{
+    size_t most = 0, kernels = 0, launches = 0;
+    for (size_t k = 0; k < plan->kernels.count; k++)
+        most += (size_t)plan->codes[k].count;
+    plan->actions = mi_arena_new(&plan->arena, most, sizeof *plan->actions);
+    struct mi_wanted_kernel *wanted = mi_arena_new(&plan->arena, most + 1, sizeof *wanted);
+    if (!plan->actions || !wanted)
+        return mi_out_of_memory(&plan->error);
+    MI_TRY(from_device(plan, mi_buffer_create(plan->device, sizeof(struct mi_step), &plan->step_block)));
+    MI_TRY(for_each_code(plan, wanted, &kernels, want));
+    mi_compiling_begin(plan->device, (int)(2 * kernels));
+    MI_TRY(from_device(plan, mi_programs_get(plan->device, wanted, kernels)));
+    return for_each_code(plan, wanted, &launches, launch);
 }

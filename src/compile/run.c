@@ -62,13 +62,30 @@ static mica_status warm_calls(struct mica_plan *plan)
     return MICA_OK;
 }
 
+/* Runs the kernels one by one, so that somebody can be told how far it is. */
+static mica_status warm_kernels(struct mica_plan *plan)
+{
+    plan->slot[0] = (struct mi_step){0};
+    MI_TRY(mi_buffer_write(plan->device, &plan->step_block, 0, &plan->slot[0], sizeof plan->slot[0], NULL));
+    for (size_t i = 0; i < plan->action_count; i++) {
+        if (!plan->actions[i].code->source)
+            continue;
+        MI_TRY(mi_launch_run(plan->device, &plan->actions[i].launch));
+        if (plan->device->compiling.call)
+            MI_TRY(mi_device_finish(plan->device));
+        MI_TRY(mi_compiling_add(plan->device, 1));
+    }
+    return MICA_OK;
+}
+
 /* A step of no samples runs every kernel, and changes nothing: POCL compiles when a kernel is first enqueued. */
 static mica_status warm_up(struct mica_plan *plan)
 {
-    struct mi_step nothing = {0};
-    MI_TRY(mi_plan_step(plan, &nothing));
-    MI_TRY(from_device(plan, warm_calls(plan)));
-    return from_device(plan, mi_device_finish(plan->device));
+    mica_status status = warm_kernels(plan);
+    if (status == MICA_OK)
+        status = warm_calls(plan);
+    mica_status finished = mi_device_finish(plan->device);
+    return from_device(plan, status == MICA_OK ? finished : status);
 }
 
 static mica_status compile(struct mica_plan *plan)

@@ -23,6 +23,14 @@ struct mi_quirks {
     bool spins_on_wait;        /* NVIDIA, Intel GPU: clFinish spins a core */
 };
 
+/* Whom to tell of a compilation, and how far it is. */
+struct mi_compiling {
+    bool (*call)(void *user, const mica_compile_progress *now); /* NULL: nobody */
+    void *user;
+    int done, total;           /* kernels built and kernels warmed up, of both together */
+    double began;
+};
+
 struct mica_device {
     struct mi_error error;
     struct mi_error failed;    /* why opening failed: every call repeats it; MICA_OK on an open device */
@@ -39,6 +47,7 @@ struct mica_device {
     int vector_width;          /* float lanes of a CPU device's registers: 4, 8 or 16; 1 on others */
     struct mi_quirks quirks;
     struct mi_programs *programs; /* built programs by source */
+    struct mi_compiling compiling;
     uint64_t calls_build, calls_wait, calls_buffer; /* counted for the invariant on run: builds, waits, buffers made */
     struct mi_arena arena;     /* strings of info */
     struct { bool asked; void *data; void (*destroy)(void *data); } blas; /* what an engine opened for this device */
@@ -68,11 +77,24 @@ mica_status mi_buffer_copy(mica_device *device, const struct mi_buffer *from, ui
 mica_status mi_buffer_fill(mica_device *device, const struct mi_buffer *buffer, uint64_t offset, uint64_t size,
                            const void *pattern, size_t pattern_size);
 
-/* ---- Programs: one for each distinct source, kept until the device is destroyed ---- */
+/* ---- Programs: each distinct source is built once, and kept until the device is destroyed ---- */
 
-/* Builds (or finds) the program of `source`, with kernels/common.cl before it. A failure is MICA_BUILD and carries the
- * kernel's name and the beginning of the build log. */
+struct mi_wanted_kernel {
+    const char *name, *source; /* the kernel, and a source that defines it */
+    cl_program program;        /* out; the device's */
+    const char *kernel;        /* out: what the kernel is called there; lives as long as the device */
+};
+
+/* Builds (or finds) the programs of many kernels at once, with kernels/common.cl before each: some together in a program, some
+ * programs at the same time. A failure is MICA_BUILD and carries the kernel's name and the beginning of the build log. Tells
+ * device->compiling of each kernel that is ready; MICA_CANCELLED when that says so. */
+mica_status mi_programs_get(mica_device *device, struct mi_wanted_kernel *list, size_t count);
+/* The program of one source, alone. */
 mica_status mi_program_get(mica_device *device, const char *name, const char *source, cl_program *out);
+
+/* Begins to count a compilation of so many kernels; adds kernels that are done, and tells. */
+void mi_compiling_begin(mica_device *device, int total);
+mica_status mi_compiling_add(mica_device *device, int kernels);
 
 /* An embedded file of kernels/: "common.cl". NULL: no such file. */
 const char *mi_kernel_text(const char *file);

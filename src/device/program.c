@@ -1,21 +1,20 @@
-/* Builds programs, each distinct source once for a device.
- *
- * No build options: without -cl-std a device compiles OpenCL C 1.2, whatever its platform's version;
- * fast-math flags would make NaN undefined; and some drivers refuse options that they do not know. */
-#include "device/cl_api.h"
+/* Programs by source: each distinct kernel is built once for a device, with others where that is faster. */
 #include "device/kernels.h"
+#include "device/programs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct program {
+struct entry {
     uint64_t hash;
     char *source;
-    cl_program built;
+    cl_program program;        /* a reference of the entry's own */
+    char *kernel;              /* what it is called there */
 };
 
 struct mi_programs {
-    struct program *list; /* by hash */
+    struct entry *list;        /* by hash */
     size_t count, capacity;
 };
 
@@ -26,6 +25,8 @@ const char *mi_kernel_text(const char *file)
             return (const char *)mi_kernel_files[i].text;
     return NULL;
 }
+
+/* ---- Those that are built ---- */
 
 /* The first entry whose hash is not smaller. */
 static size_t place_of(const struct mi_programs *programs, uint64_t hash)
@@ -41,122 +42,38 @@ static size_t place_of(const struct mi_programs *programs, uint64_t hash)
     return low;
 }
 
-static cl_program find(const struct mi_programs *programs, uint64_t hash, const char *source)
+static uint64_t hash_of(const char *source)
 {
+    return mi_hash(source, strlen(source), 0);
+}
+
+static const struct entry *find(const struct mi_programs *programs, const char *source)
+{
+    uint64_t hash = hash_of(source);
     for (size_t i = place_of(programs, hash); i < programs->count && programs->list[i].hash == hash; i++)
         if (strcmp(programs->list[i].source, source) == 0)
-            return programs->list[i].built;
+            return &programs->list[i];
     return NULL;
 }
 
-/* The lines of a log that name errors, or its first ones, joined into one line. */
-static void shorten_log(const char *log, struct mi_text *text)
-{
-    enum { ENOUGH = 700 };
-    bool has_error = strstr(log, "error") != NULL;
-    while (*log && text->size < ENOUGH) {
-        size_t size = strcspn(log, "\r\n");
-        const char *word = strstr(log, "error");
-        const char *start = log + strspn(log, " \t");
-        size_t rest = size > (size_t)(start - log) ? size - (size_t)(start - log) : 0;
-        if (rest && (!has_error || (word && word < log + size))) {
-            if (text->size)
-                mi_text_append(text, " | ", 3);
-            mi_text_append(text, start, rest < ENOUGH ? rest : ENOUGH);
-        }
-        log += size;
-        log += strspn(log, "\r\n");
-    }
-}
-
-static mica_status fail_build(mica_device *device, cl_program program, cl_int code, const char *name)
-{
-    size_t size = 0, room;
-    char *log = NULL;
-    if (device->cl->GetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) ==
-            CL_SUCCESS &&
-        mi_add_size(size, 1, &room) && (log = mi_new(room, 1)) != NULL)
-        if (device->cl->GetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, size, log, NULL) !=
-            CL_SUCCESS)
-            log[0] = 0;
-    struct mi_text text = {0};
-    shorten_log(log ? log : "", &text);
-    if (mi_cl_status(code, MI_STAGE_OTHER) == MICA_BUILD)
-        mi_fail(&device->error, MICA_BUILD, "kernel \"%s\" does not compile on %s: %s", name,
-                device->info.name, text.size ? mi_text_get(&text) : mi_cl_error_name(code));
-    else
-        mi_cl_fail(device, code, name);
-    mica_status status = mi_cl_status(code, MI_STAGE_OTHER);
-    mi_text_destroy(&text);
-    free(log);
-    return status;
-}
-
-/* `#line 1 "NAME"`, so that a log points at the right file; a name never breaks the directive. */
-static void add_line(struct mi_text *text, const char *name)
-{
-    mi_text_add(text, "#line 1 \"");
-    for (; *name; name++)
-        mi_text_append(text, *name == '"' || *name == '\\' || (unsigned char)*name < ' ' ? "_" : name, 1);
-    mi_text_add(text, "\"\n");
-}
-
-static mica_status build(mica_device *device, const char *name, const char *source, cl_program *out)
-{
-    struct mi_text head = {0}, before = {0};
-    const char *common = mi_kernel_text("common.cl");
-    add_line(&before, "common.cl");
-    add_line(&head, name);
-    const char *parts[] = {mi_text_get(&before), common ? common : "", "\n", mi_text_get(&head), source};
-    cl_int code = CL_OUT_OF_HOST_MEMORY;
-    cl_program program = NULL;
-    if (!before.failed && !head.failed)
-        program = device->cl->CreateProgramWithSource(device->context, MI_COUNT(parts), parts, NULL, &code);
-    mi_text_destroy(&before);
-    mi_text_destroy(&head);
-    if (!program || code != CL_SUCCESS)
-        return mi_cl_fail(device, code != CL_SUCCESS ? code : CL_OUT_OF_HOST_MEMORY, name);
-    device->calls_build++;
-    code = device->cl->BuildProgram(program, 1, &device->id, "", NULL, NULL);
-    mica_status status = code == CL_SUCCESS ? MICA_OK : fail_build(device, program, code, name);
-    if (status != MICA_OK)
-        device->cl->ReleaseProgram(program);
-    *out = status == MICA_OK ? program : NULL;
-    return status;
-}
-
-/* Takes the program, or releases it when out of memory. */
-static mica_status keep(mica_device *device, uint64_t hash, const char *source, cl_program built)
+static mica_status keep(mica_device *device, const struct mi_wanted_kernel *wanted, const char *suffix, cl_program built)
 {
     struct mi_programs *programs = device->programs;
-    char *copy = mi_strdup(source);
-    if (!copy ||
-        !mi_grow(&programs->list, &programs->capacity, programs->count + 1, sizeof *programs->list)) {
-        free(copy);
-        device->cl->ReleaseProgram(built);
+    size_t size = strlen(wanted->name) + strlen(suffix) + 1;
+    struct entry entry = {.hash = hash_of(wanted->source), .source = mi_strdup(wanted->source), .program = built,
+                          .kernel = mi_new(size, 1)};
+    if (!entry.source || !entry.kernel ||
+        !mi_grow(&programs->list, &programs->capacity, programs->count + 1, sizeof *programs->list) ||
+        device->cl->RetainProgram(built) != CL_SUCCESS) {
+        free(entry.source);
+        free(entry.kernel);
         return mi_out_of_memory(&device->error);
     }
-    size_t place = place_of(programs, hash);
-    memmove(programs->list + place + 1, programs->list + place,
-            (programs->count - place) * sizeof *programs->list);
-    programs->list[place] = (struct program){.hash = hash, .source = copy, .built = built};
+    snprintf(entry.kernel, size, "%s%s", wanted->name, suffix);
+    size_t place = place_of(programs, entry.hash);
+    memmove(programs->list + place + 1, programs->list + place, (programs->count - place) * sizeof *programs->list);
+    programs->list[place] = entry;
     programs->count++;
-    return MICA_OK;
-}
-
-mica_status mi_program_get(mica_device *device, const char *name, const char *source, cl_program *out)
-{
-    *out = NULL;
-    MI_TRY(mi_device_ready(device));
-    if (!device->programs && !(device->programs = mi_new(1, sizeof *device->programs)))
-        return mi_out_of_memory(&device->error);
-    uint64_t hash = mi_hash(source, strlen(source), 0);
-    cl_program built = find(device->programs, hash, source);
-    if (!built) {
-        MI_TRY(build(device, name, source, &built));
-        MI_TRY(keep(device, hash, source, built));
-    }
-    *out = built;
     return MICA_OK;
 }
 
@@ -166,10 +83,186 @@ void mi_programs_destroy(mica_device *device)
     if (!programs)
         return;
     for (size_t i = 0; i < programs->count; i++) {
-        device->cl->ReleaseProgram(programs->list[i].built);
+        device->cl->ReleaseProgram(programs->list[i].program);
         free(programs->list[i].source);
+        free(programs->list[i].kernel);
     }
     free(programs->list);
     free(programs);
     device->programs = NULL;
+}
+
+/* ---- Which are built together ---- */
+
+/* What a call has to build, and how it divides that. */
+struct work {
+    mica_device *device;
+    struct mi_wanted_kernel **missing; /* each source once */
+    size_t count;
+    struct mi_program_unit *units;
+    size_t unit_count;
+};
+
+enum { MOST_TOGETHER = 256, SUFFIX = 24 };
+
+/* A kernel's name in a program of several ends so. */
+static void write_suffix(char *suffix, size_t place)
+{
+    snprintf(suffix, SUFFIX, "_%zu", place);
+}
+
+/* POCL compiles one kernel at a time, whatever the threads: everything in one program then reads its declarations once. */
+static int threads_of(const mica_device *device)
+{
+    return device->quirks.is_pocl ? 1 : mi_processors();
+}
+
+/* One program a thread; the kernels of each are neighbours in the list, with about as much source as those of the others. */
+static void divide(struct work *work)
+{
+    size_t bytes = 0, before = 0, units = (size_t)threads_of(work->device);
+    for (size_t i = 0; i < work->count; i++)
+        bytes += strlen(work->missing[i]->source);
+    for (size_t i = 0; i < work->count; i++) {
+        struct mi_program_unit *unit = work->unit_count ? &work->units[work->unit_count - 1] : NULL;
+        char suffix[SUFFIX];
+        bool first = !unit || before >= bytes / units * work->unit_count || unit->count == MOST_TOGETHER;
+        before += strlen(work->missing[i]->source);
+        write_suffix(suffix, first ? 0 : unit->count);
+        if (!first && mi_join_source(&unit->text, work->missing[i]->name, work->missing[i]->source, suffix)) {
+            unit->count++;
+            continue;
+        }
+        unit = &work->units[work->unit_count++];
+        *unit = (struct mi_program_unit){.first = i, .count = 1};
+        mi_program_unit_begin(unit, work->missing[i]->name);
+        write_suffix(suffix, 0);
+        if (!mi_join_source(&unit->text, work->missing[i]->name, work->missing[i]->source, suffix))
+            unit->text.failed = true; /* built alone afterwards */
+    }
+}
+
+/* Each of a unit's kernels in a program of its own, under its own name: the first that fails is named. */
+static mica_status build_alone(struct work *work, const struct mi_program_unit *unit)
+{
+    mica_device *device = work->device;
+    for (size_t i = unit->first; i < unit->first + unit->count; i++) {
+        const struct mi_wanted_kernel *wanted = work->missing[i];
+        struct mi_program_unit alone = {.first = i, .count = 1};
+        mi_program_unit_begin(&alone, wanted->name);
+        mi_add_line_directive(&alone.text, wanted->name);
+        mi_text_append(&alone.text, wanted->source, strlen(wanted->source));
+        mica_status status = mi_program_units_build(device, &alone, 1, 1);
+        if (status == MICA_OK && alone.code != CL_SUCCESS)
+            status = mi_program_unit_fail(device, &alone);
+        if (status == MICA_OK)
+            status = keep(device, wanted, "", alone.program);
+        mi_program_unit_destroy(device, &alone);
+        MI_TRY(status);
+    }
+    return MICA_OK;
+}
+
+static mica_status keep_unit(struct work *work, const struct mi_program_unit *unit)
+{
+    char suffix[SUFFIX];
+    if (unit->code != CL_SUCCESS)
+        return build_alone(work, unit);
+    for (size_t i = 0; i < unit->count; i++) {
+        write_suffix(suffix, i);
+        MI_TRY(keep(work->device, work->missing[unit->first + i], suffix, unit->program));
+    }
+    return MICA_OK;
+}
+
+static mica_status build_missing(struct work *work)
+{
+    work->units = mi_new(work->count, sizeof *work->units);
+    if (!work->units)
+        return mi_out_of_memory(&work->device->error);
+    divide(work);
+    mica_status status =
+        mi_program_units_build(work->device, work->units, work->unit_count, threads_of(work->device));
+    for (size_t i = 0; i < work->unit_count; i++) {
+        if (work->units[i].done && (status == MICA_OK || work->units[i].code == CL_SUCCESS)) {
+            mica_status kept = keep_unit(work, &work->units[i]);
+            status = status == MICA_OK ? kept : status;
+        }
+        mi_program_unit_destroy(work->device, &work->units[i]);
+    }
+    free(work->units);
+    return status;
+}
+
+/* ---- Asking ---- */
+
+static int by_source(const void *x, const void *y)
+{
+    const struct mi_wanted_kernel *a = *(struct mi_wanted_kernel *const *)x, *b = *(struct mi_wanted_kernel *const *)y;
+    int order = strcmp(a->source, b->source);
+    return order ? order : (a > b) - (a < b);
+}
+
+static int by_place(const void *x, const void *y)
+{
+    const struct mi_wanted_kernel *a = *(struct mi_wanted_kernel *const *)x, *b = *(struct mi_wanted_kernel *const *)y;
+    return (a > b) - (a < b);
+}
+
+/* The kernels that are not built yet, each source once, in the caller's order. */
+static void find_missing(struct work *work, struct mi_wanted_kernel *list, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!find(work->device->programs, list[i].source))
+            work->missing[work->count++] = &list[i];
+    if (work->count)
+        qsort(work->missing, work->count, sizeof *work->missing, by_source);
+    for (size_t i = 0; i < work->count; i++)
+        if (!kept || strcmp(work->missing[kept - 1]->source, work->missing[i]->source) != 0)
+            work->missing[kept++] = work->missing[i];
+    work->count = kept;
+    if (work->count)
+        qsort(work->missing, work->count, sizeof *work->missing, by_place);
+}
+
+mica_status mi_programs_get(mica_device *device, struct mi_wanted_kernel *list, size_t count)
+{
+    struct work work = {.device = device};
+    MI_TRY(mi_device_ready(device));
+    if (!device->programs && !(device->programs = mi_new(1, sizeof *device->programs)))
+        return mi_out_of_memory(&device->error);
+    if (!(work.missing = mi_new(count, sizeof *work.missing)))
+        return mi_out_of_memory(&device->error);
+    find_missing(&work, list, count);
+    mica_status status = mi_compiling_add(device, (int)(count - work.count));
+    if (status == MICA_OK && work.count)
+        status = build_missing(&work);
+    free(work.missing);
+    for (size_t i = 0; i < count && status == MICA_OK; i++) {
+        const struct entry *entry = find(device->programs, list[i].source);
+        if (!entry)
+            return mi_fail(&device->error, MICA_INTERNAL, "kernel \"%s\" was not built", list[i].name);
+        list[i].program = entry->program;
+        list[i].kernel = entry->kernel;
+    }
+    return status;
+}
+
+mica_status mi_program_get(mica_device *device, const char *name, const char *source, cl_program *out)
+{
+    *out = NULL;
+    MI_TRY(mi_device_ready(device));
+    if (!device->programs && !(device->programs = mi_new(1, sizeof *device->programs)))
+        return mi_out_of_memory(&device->error);
+    struct mi_wanted_kernel wanted = {.name = name, .source = source}, *missing = &wanted;
+    struct work work = {.device = device, .missing = &missing, .count = 1};
+    struct mi_program_unit unit = {.count = 1};
+    const struct entry *entry = find(device->programs, source);
+    if (!entry) {
+        MI_TRY(build_alone(&work, &unit));
+        entry = find(device->programs, source);
+    }
+    *out = entry ? entry->program : NULL;
+    return entry ? MICA_OK : MICA_INTERNAL;
 }
