@@ -43,6 +43,7 @@ double mi_problem_products(const struct mi_problem *problem);
 /* The engines, one a line; the reference, which does everything, is the last. Where costs are equal the first is taken. */
 #define MI_ENGINES(X)                                                                                                            \
     X(depthwise)                                                                                                                 \
+    X(depthwise_weight)                                                                                                          \
     X(direct)                                                                                                                    \
     X(direct_weight)                                                                                                             \
     X(gemm)                                                                                                                      \
