@@ -26,6 +26,8 @@ typedef struct mica_shape {
 
 typedef struct mica_model_desc {
     uint64_t seed; /* of initializers and dropout */
+    bool exact;    /* sums convolutions product by product, in every plan of the model: no Winograd's algorithm, which is
+                    * faster and rounds more (about 1e-5 of the largest result at most). Not saved with the model */
 } mica_model_desc;
 
 /* An empty model on a device. NULL desc: defaults. NULL only when out of memory. */

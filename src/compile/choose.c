@@ -127,11 +127,49 @@ static mi_value *grant(struct wishes *w, mi_value *value, const struct mi_layout
 
 /* ---- Contractions ---- */
 
+/* Whether the value is a variable that no step of the plan changes. */
+static bool is_constant(const struct mi_graph *graph, const mi_value *value)
+{
+    if (value->node->op != &mi_op_variable)
+        return false;
+    for (size_t i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == &mi_op_assign && graph->nodes[i]->variable == value->node->variable)
+            return false;
+    return true;
+}
+
 static mica_status read_problem(const struct mica_plan *plan, const struct mi_node *node, struct mi_problem *problem)
 {
-    *problem = (struct mi_problem){
-        .node = node, .device = plan->device, .batch = plan->batch, .plain_only = plan->desc.no_blocked};
-    return node->op->contract(node, &problem->c);
+    *problem = (struct mi_problem){.node = node,
+                                   .device = plan->device,
+                                   .batch = plan->batch,
+                                   .plain_only = plan->desc.no_blocked,
+                                   .exact = plan->desc.exact};
+    MI_TRY(node->op->contract(node, &problem->c));
+    problem->constant = is_constant(plan->graph, problem->c.b.value);
+    return MICA_OK;
+}
+
+/* Lets an engine have another form of operand b, as the node's third input. */
+static mica_status prepare(struct wishes *w, struct mi_node *node, const struct mi_engine *engine,
+                           const struct mi_problem *problem)
+{
+    struct mi_graph *graph = w->plan->graph;
+    if (!engine->prepare)
+        return MICA_OK;
+    graph->scope = node->name;
+    mi_value *prepared = engine->prepare(graph, problem);
+    mi_value **in = mi_arena_new(&graph->arena, (size_t)node->inputs + 1, sizeof *in);
+    if (graph->error.status != MICA_OK)
+        return mi_error_report(&w->plan->error, &graph->error);
+    if (!in)
+        return mi_out_of_memory(&w->plan->error);
+    if (!prepared)
+        return MICA_OK;
+    memcpy(in, node->in, (size_t)node->inputs * sizeof *in);
+    in[node->inputs++] = prepared;
+    node->in = in;
+    return MICA_OK;
 }
 
 /* Replaces the inputs of a contraction that its engine wants in a layout of its own. */
@@ -193,6 +231,7 @@ static mica_status choose(struct wishes *w, struct chosen *chosen, size_t *count
         problem.variant = mi_variant_of(engine, &problem, plan->desc.variant);
         chosen[(*count)++] = (struct chosen){node, {engine, problem.variant}};
         MI_TRY(ask(w, node, engine, &problem));
+        MI_TRY(prepare(w, node, engine, &problem));
     }
     for (size_t i = 0; i < *count; i++)
         if (chosen[i].choice.engine->blocked)

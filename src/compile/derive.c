@@ -24,7 +24,7 @@ static bool may_stay(const struct mica_plan *plan, const struct mi_kernel *kerne
             if (plan->assignments[a].value == kernel->out[o])
                 return false;
     }
-    return !kernel->anchor && !kernel->update;
+    return (!kernel->anchor || kernel->anchor->op->kind == MI_OWN) && !kernel->update;
 }
 
 static bool names_the_step(const struct mi_node *node)

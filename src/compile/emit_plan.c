@@ -26,7 +26,7 @@ static mica_status emit_kernel(struct mica_plan *plan, int index)
     if (kernel->choice.engine) {
         struct mi_problem problem = {
             .node = kernel->anchor, .device = plan->device, .batch = plan->batch, .plain_only = plan->desc.no_blocked,
-            .variant = kernel->choice.variant};
+            .exact = plan->desc.exact, .variant = kernel->choice.variant};
         status = kernel->anchor->op->contract(kernel->anchor, &problem.c);
         if (status == MICA_OK)
             status = kernel->choice.engine->emit(&e, &problem, codes);

@@ -44,6 +44,7 @@ struct mi_plan_desc {
     int variant;                 /* which of each engine's variants; 0: its best guess */
     bool no_fusion;              /* every node a kernel of its own: tests compare with it */
     bool no_blocked;             /* plain layouts only */
+    bool exact;                  /* no engine that trades rounding for speed (Winograd) */
 };
 
 /* Compiles. *out is NULL only when out of memory; a failure is also the plan's own error. */

@@ -31,6 +31,15 @@ struct mi_layout mi_conv_input_layout(const struct mi_conv *conv, int xb);
 void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int xb, struct mi_text *text);
 void mi_define(struct mi_text *text, const char *name, int64_t value);
 
+/* ---- conv_store.c ---- */
+
+/* Two texts: one computes lane `v` of every output, result[o][v], from lane[v], the other stores it through the outputs'
+ * accessors. The kernel's variables are img, kb (a block of b filters), v, oh and w_. */
+void mi_conv_emit_stores(struct mi_emitter *e, const struct mi_conv *conv, int b, int indent, const char *with[2]);
+/* The text that fills the part of every output's halo that goes with one tile of TILE x TILE places, at (row, column) of
+ * ROW_TILES x COLUMN_TILES and from (h0, w0) on. Two spatial axes. */
+const char *mi_conv_emit_border(struct mi_emitter *e, int b, int indent);
+
 /* Elements between neighbours along each axis of a layout; false where that depends on n. */
 bool mi_layout_strides(const struct mi_layout *layout, const struct mi_shape *shape, int64_t *stride);
 

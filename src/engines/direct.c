@@ -3,8 +3,6 @@
  * written. */
 #include "engines/conv.h"
 
-#include <string.h>
-
 /* How the work is cut; a variant's numbers. */
 enum { BLOCKS_OF_TILE, PIXELS_OF_TILE, CHUNK, ROWS };
 
@@ -123,53 +121,6 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     *wishes = (struct mi_wishes){.wanted = true, .a = x_is_a ? x : w, .b = x_is_a ? w : x};
 }
 
-/* Where a lane lies: `at` in the tensor, `place` in its layout; the last block's tail is in the layout alone. */
-static const char *lane_at(struct mi_emitter *e, const struct mi_conv *conv, const struct tile *t,
-                           struct mi_coordinate *at, struct mi_coordinate *place)
-{
-    bool tail = conv->k % t->b != 0;
-    at[0] = (struct mi_coordinate){.at = "img"};
-    if (tail) {
-        mi_line(e, "const int f_ = kb*B + v, k_ = min(f_, %lld);", (long long)conv->k - 1);
-        at[1] = (struct mi_coordinate){.at = "k_"};
-    } else {
-        mi_line(e, "const int k_ = kb*B + v;");
-        at[1] = (struct mi_coordinate){"k_", "kb", "v", t->b};
-    }
-    if (conv->spatial == 2)
-        at[2] = (struct mi_coordinate){.at = "oh"};
-    at[1 + conv->spatial] = (struct mi_coordinate){.at = "w_"};
-    memcpy(place, at, 4 * sizeof *at);
-    place[1] = (struct mi_coordinate){tail ? "f_" : "k_", "kb", "v", t->b};
-    return tail ? mi_arena_format(e->arena, "f_ < %lld", (long long)conv->k) : NULL;
-}
-
-/* Computes a lane of every output, and then stores them all through their accessors. */
-static void emit_stores(struct mi_emitter *e, const struct mi_conv *conv, const struct tile *t, const char **with)
-{
-    struct mi_coordinate at[4], place[4];
-    size_t memos = e->memos;
-    e->indent = 4;
-    mi_bind(e, e->kernel->anchor->out[0], "lane[v]");
-    lane_at(e, conv, t, at, place);
-    for (int o = 0; o < e->kernel->outs; o++)
-        mi_line(e, "result[%d][v] = %s;", o, mi_emit_value(e, e->kernel->out[o], at, NULL));
-    with[0] = mi_emit_take(e);
-    e->memos = memos;
-    const char *real = lane_at(e, conv, t, at, place);
-    for (int o = 0; o < e->kernel->outs; o++) {
-        mi_value *value = e->kernel->out[o];
-        const char *text = mi_arena_format(e->arena, "result[%d][v]", o);
-        if (real && e->tensors[value->id].layout.block[1] != t->b) {
-            size_t scope = mi_scope_open(e, "if (%s) ", real);
-            mi_emit_store(e, value, at, text, NULL);
-            mi_scope_close(e, scope);
-        } else
-            mi_emit_store(e, value, place, text, real);
-    }
-    with[1] = mi_emit_take(e);
-}
-
 /* Fills the halo of one output's rows from `first` to `last` (exclusive), columns from a to b. */
 static void halo_fill(struct mi_emitter *e, mi_value *value, int spatial, const char *first, const char *last,
                       int64_t a, int64_t b)
@@ -240,7 +191,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     mi_text_add(&defines, "#define UNROLL_KW %s\n", t.xb == 1 ? "_Pragma(\"unroll\")" : "");
     mi_text_add(&defines, "#define W p%d\n", mi_emit_argument(e, conv.w->value, false));
     const char *with[3];
-    emit_stores(e, &conv, &t, with);
+    mi_conv_emit_stores(e, &conv, t.b, 4, with);
     with[2] = emit_halo(e, &conv);
     int64_t rows = problem->batch * conv.out[0];
     struct mi_grid grid = {.dims = 2,

@@ -11,6 +11,8 @@ struct mi_problem {
     mica_device *device;
     int64_t batch;
     bool plain_only; /* blocked layouts are switched off */
+    bool exact;      /* only engines that round as the plain sum of products does */
+    bool constant;   /* operand b is the same in every step: what is prepared of it costs nothing */
     struct mi_variant
         variant; /* one of the engine's variants for this problem; in supports, cost and variants: not set */
 };
@@ -31,6 +33,10 @@ struct mi_engine {
     bool memory;   /* reads its operands from memory: they must be stored (plain, unless it wishes otherwise) */
     bool blocked;  /* makes its result in blocks of channels, and stores it best so */
     void (*wishes)(const struct mi_problem *problem, struct mi_wishes *wishes); /* NULL: none */
+    /* Adds nodes that compute another form of operand b from it, and returns their result: it becomes the node's third input,
+     * plain. Where b is a variable that no step changes, they run only when somebody else changed it. NULL: nothing to add,
+     * or, with an error in the graph, no memory. */
+    mi_value *(*prepare)(struct mi_graph *graph, const struct mi_problem *problem);
     mica_status (*emit)(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes);
 };
 
@@ -42,6 +48,7 @@ double mi_problem_products(const struct mi_problem *problem);
 
 /* The engines, one a line; the reference, which does everything, is the last. Where costs are equal the first is taken. */
 #define MI_ENGINES(X)                                                                                                            \
+    X(winograd)                                                                                                                  \
     X(depthwise)                                                                                                                 \
     X(depthwise_weight)                                                                                                          \
     X(direct)                                                                                                                    \

@@ -42,6 +42,7 @@ mica_model *mica_model_create(mica_device *device, const mica_model_desc *desc)
     }
     model->device = device;
     model->seed = desc ? desc->seed : 0;
+    model->exact = desc && desc->exact;
     model->graph = mi_graph_create(mi_ops, &model->variables);
     model->description = cJSON_CreateArray();
     if (!model->graph || !model->description) {
@@ -184,7 +185,9 @@ mica_plan *mica_compile(mica_model *model, const mica_plan_desc *desc)
         mi_graph_destroy(graph);
         return failed_plan(model);
     }
-    mi_plan_create(&(struct mi_plan_desc){.device = model->device, .store = store, .graph = graph, .batch = batch}, &plan);
+    struct mi_plan_desc inner = {
+        .device = model->device, .store = store, .graph = graph, .batch = batch, .exact = model->exact};
+    mi_plan_create(&inner, &plan);
     return plan;
 }
 

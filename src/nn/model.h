@@ -20,6 +20,7 @@ struct mica_model {
     mica_device *device;
     struct mi_error error;            /* of the calls that built it */
     uint64_t seed;
+    bool exact;                       /* as mica_model_desc has it */
     struct mi_graph *graph;
     struct mi_variables variables;
     struct mi_store *store;           /* NULL until the device is first needed */

@@ -46,7 +46,7 @@
     X(SelectInWindow) X(Unpool) X(SelectInPool) X(DivideByWindow)                                       \
     X(Reshape) X(Flatten) X(Squeeze) X(Unsqueeze)                                                       \
     X(Transpose) X(Slice) X(SliceGrad) X(Concat) X(Expand) X(Pad)                                       \
-    X(Gather) X(GatherGrad)                                                                             \
+    X(Gather) X(GatherGrad) X(WinogradWeight)                                                           \
     X(Dropout) X(RandomDrop)                                                                            \
     X(BatchNormalization) X(ReduceVariance) X(ReduceSumMean) X(InverseRoot) X(ScaleShift)               \
     X(MovingAverage) X(NormalizedProduct) X(NormalizationGrad)                                          \

@@ -30,7 +30,7 @@ struct job_keys {
     int epochs;
     float validation_split;
     uint64_t seed;
-    bool no_shuffle;
+    bool no_shuffle, exact;
 };
 
 static const struct mi_key loss_keys[] = {
@@ -51,6 +51,7 @@ static const struct mi_key job_keys[] = {
     MI_KEY_WITH(struct job_keys, "validation_split", MI_KEY_FLOAT, validation_split, MI_KEY_BETWEEN(0, 1)),
     MI_KEY_WITH(struct job_keys, "seed", MI_KEY_SEED, seed, MI_KEY_AT_LEAST(0)),
     MI_KEY(struct job_keys, "shuffle", MI_KEY_NOT, no_shuffle),
+    MI_KEY(struct job_keys, "exact", MI_KEY_BOOL, exact),
     {0},
 };
 
@@ -238,13 +239,13 @@ static mica_status check_classes(mica_job *job)
                   mi_arena_format(&job->arena, "data: every label is \"%s\": there is only one class to learn", name));
 }
 
-static mica_status open_model(mica_job *job, const cJSON *model)
+static mica_status open_model(mica_job *job, const cJSON *model, bool exact)
 {
     struct mi_error error = {0};
     struct model_keys keys = {0};
     if (mi_keys_read(&error, model, "model", model_keys, NULL, &keys) != MICA_OK)
         return inside(job, error.status, error.text);
-    job->model = mica_model_create(job->device, &(mica_model_desc){.seed = job->fit.seed});
+    job->model = mica_model_create(job->device, &(mica_model_desc){.seed = job->fit.seed, .exact = exact});
     cJSON *json = layers_json(job, model, &keys);
     if (!job->model || !json) {
         cJSON_Delete(json);
@@ -279,7 +280,7 @@ static mica_status open_job(mica_job *job, const char *path, const char *const *
     MI_TRY(read_keys(job, &keys));
     if (!job->without_data)
         MI_TRY(open_data(job, &keys));
-    return open_model(job, keys.model);
+    return open_model(job, keys.model, keys.exact);
 }
 
 static mica_job *job_new(mica_device *device, const char *path, const char *const *sets, int count, bool without_data)

@@ -66,7 +66,7 @@ static void opens(void **state)
 
 static void overrides(void **state)
 {
-    static const char *const sets[] = {"optimizer=sgd", "optimizer.learning_rate=0.5", "epochs=0", "shuffle=false",
+    static const char *const sets[] = {"optimizer=sgd", "optimizer.learning_rate=0.5", "epochs=0", "shuffle=false", "exact=true",
                                        "model.layers.0.units=7", "data.normalize=standard", "loss.from_logits=true"};
     mica_job *job = mica_job_open(*state, "test_job.json", sets, MI_COUNT(sets));
     if (mica_job_status(job))
@@ -77,6 +77,7 @@ static void overrides(void **state)
     assert_int_equal(fit->epochs, -1);
     assert_int_equal(fit->from_logits, 1);
     assert_true(fit->no_shuffle);
+    assert_true(mica_job_model(job)->exact);
     assert_int_equal(mica_model_parameter_count(mica_job_model(job)), 2 * 7 + 7 + 7 * 2 + 2);
     mica_job_destroy(job);
 }

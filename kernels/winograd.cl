@@ -1,0 +1,111 @@
+/* Winograd convolution F(TILE x TILE, 3 x 3) in one kernel, for CPU devices (Lavin, Gray: arXiv:1509.09308).
+ *
+ * One item computes TILES tiles, counted through all images, for one part of the filters. It transforms their inputs into
+ * local memory (on a CPU the core's own cache), multiplies, and transforms back: for each of the EDGE*EDGE places in a tile,
+ * (TILES x channels) times (channels x filters). Local memory is slices of SLICE floats, one a place and one more: inputs of
+ * place e lie in slice e + 1, products in slice e, whose inputs are used up by then. x lies in blocks of B channels with a halo
+ * that covers the last tiles whole; weights U as WinogradWeight has them. Tiles past the last repeat it and are not stored. */
+#define IMAGE_TILES (ROW_TILES*COLUMN_TILES)
+const int part = (int)get_global_id(0), first = (int)get_global_id(1)*TILES, tiles = n*IMAGE_TILES;
+if (first < tiles) {
+    const int kg0 = part*GROUPS, kg1 = min(kg0 + GROUPS, ALL_GROUPS);
+    for (int t = 0; t < TILES; t++) {
+        const int tile = min(first + t, tiles - 1), img = tile / IMAGE_TILES, place = tile % IMAGE_TILES;
+        const int ih = place / COLUMN_TILES * TILE, iw = place % COLUMN_TILES * TILE;
+        for (int c = 0; c < CB; c++) {
+            __global const float *xp = X + (long)img*XSN + c*XSC + (ih + XH0 - BEHIND)*XSH + (iw + XW0 - BEHIND)*B;
+            VEC d[EDGE][EDGE];
+            #pragma unroll
+            for (int j = 0; j < EDGE; j++) {
+                VEC column[EDGE];
+                #pragma unroll
+                for (int i = 0; i < EDGE; i++)
+                    column[i] = VLOAD(0, xp + i*XSH + j*B);
+                tile_in(column);
+                #pragma unroll
+                for (int i = 0; i < EDGE; i++)
+                    d[i][j] = column[i];
+            }
+            #pragma unroll
+            for (int i = 0; i < EDGE; i++) {
+                tile_in(d[i]);
+                #pragma unroll
+                for (int j = 0; j < EDGE; j++)
+                    VSTORE(d[i][j], 0, slice + (i*EDGE + j + 1)*SLICE + t*ROW + c*B);
+            }
+        }
+    }
+    for (int e = 0; e < EDGE*EDGE; e++)
+        for (int kg = kg0; kg < kg1; kg++)
+            for (int t0 = 0; t0 < TILES; t0 += TW) {
+                __local const float *vp = slice + (e + 1)*SLICE + t0*ROW;
+                __global const float *up = U + ((long)e*ALL_GROUPS + kg)*(CB*B*OB*B);
+                VEC acc[OB][TW];
+                #pragma unroll
+                for (int o = 0; o < OB; o++)
+                    #pragma unroll
+                    for (int t = 0; t < TW; t++)
+                        acc[o][t] = (VEC)(0);
+                for (int c = 0; c < CB*B; c++) {
+                    VEC u[OB];
+                    #pragma unroll
+                    for (int o = 0; o < OB; o++)
+                        u[o] = VLOAD(0, up + c*(OB*B) + o*B);
+                    #pragma unroll
+                    for (int t = 0; t < TW; t++) {
+                        const VEC v = (VEC)(vp[t*ROW + c]);
+                        #pragma unroll
+                        for (int o = 0; o < OB; o++)
+                            acc[o][t] = fma(v, u[o], acc[o][t]);
+                    }
+                }
+                #pragma unroll
+                for (int t = 0; t < TW; t++)
+                    #pragma unroll
+                    for (int o = 0; o < OB; o++)
+                        VSTORE(acc[o][t], 0, slice + e*SLICE + (t0 + t)*PRODUCTS + ((kg - kg0)*OB + o)*B);
+            }
+    for (int t = 0; t < min(TILES, tiles - first); t++) {
+        const int tile = first + t, img = tile / IMAGE_TILES, place = tile % IMAGE_TILES;
+        const int row = place / COLUMN_TILES, column = place % COLUMN_TILES, h0 = row*TILE, w0 = column*TILE;
+        for (int kb = kg0*OB; kb < min(kg1*OB, FILTER_BLOCKS); kb++) {
+            __local const float *mp = slice + t*PRODUCTS + (kb - kg0*OB)*B;
+            VEC s[TILE][EDGE];
+            #pragma unroll
+            for (int j = 0; j < EDGE; j++) {
+                VEC m[EDGE], y[TILE];
+                #pragma unroll
+                for (int i = 0; i < EDGE; i++)
+                    m[i] = VLOAD(0, mp + (i*EDGE + j)*SLICE);
+                tile_out(m, y);
+                #pragma unroll
+                for (int i = 0; i < TILE; i++)
+                    s[i][j] = y[i];
+            }
+            /* Through memory, so that the epilogue is compiled once and not for every register. */
+            float registers[TILE*TILE*B];
+            #pragma unroll
+            for (int i = 0; i < TILE; i++) {
+                VEC y[TILE];
+                tile_out(s[i], y);
+                #pragma unroll
+                for (int j = 0; j < TILE; j++)
+                    VSTORE(y[j], i*TILE + j, registers);
+            }
+            for (int i = 0; i < min(TILE, OH - h0); i++)
+                for (int j = 0; j < min(TILE, OW - w0); j++) {
+                    const float *lane = registers + (i*TILE + j)*B;
+                    const int oh = h0 + i, w_ = w0 + j;
+                    /* All lanes are loaded before any is stored, so that the compiler may make vectors of them. */
+                    float result[OUTS][B];
+                    for (int v = 0; v < B; v++) {
+                        MICA_RESULT
+                    }
+                    for (int v = 0; v < B; v++) {
+                        MICA_STORE
+                    }
+                }
+            MICA_HALO
+        }
+    }
+}

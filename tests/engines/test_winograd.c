@@ -1,0 +1,160 @@
+/* The Winograd engine against sums in double: forward with an epilogue, and the gradient of the data; channels and filters that
+ * fill no block, images that fill no tile, pads of every side, partial batches, every way the engine offers. */
+#include "compile/compile.h"
+#include "support/network.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 3 };
+
+struct shape {
+    int c, k, h, w, pads[4]; /* pads: top, left, bottom, right */
+    int variants;            /* how many of the engine's are tried */
+};
+
+static const struct shape shapes[] = {
+    {16, 16, 9, 10, {1, 1, 1, 1}, 4},
+    {13, 21, 7, 5, {1, 0, 2, 1}, 1},
+    {24, 9, 4, 11, {2, 2, 2, 2}, 1},
+    {3, 40, 3, 3, {0, 0, 0, 0}, 1},
+};
+
+struct sums {
+    double *y, *dx; /* the product; the gradient of the data for dy = y + x's mean channel, see build */
+};
+
+static int out_size(const struct shape *s, int axis)
+{
+    return (axis ? s->w : s->h) + s->pads[axis] + s->pads[axis + 2] - 2;
+}
+
+/* Adds x * w to y, or dy * w to dx (into `x`): for every product of the convolution. */
+static void convolve(const struct shape *s, int n, bool forward, double *x, const float *w, double *y)
+{
+    int p = out_size(s, 0), q = out_size(s, 1);
+    for (int i = 0; i < n * s->k * p * q; i++) {
+        int column = i % q, row = i / q % p, k = i / (q * p) % s->k, image = i / (q * p * s->k);
+        for (int j = 0; j < s->c * 9; j++) {
+            int h = row + j / 3 % 3 - s->pads[0], v = column + j % 3 - s->pads[1];
+            if (h < 0 || h >= s->h || v < 0 || v >= s->w)
+                continue;
+            double *at = &x[((image * s->c + j / 9) * s->h + h) * s->w + v];
+            double weight = (double)w[k * s->c * 9 + j];
+            if (forward)
+                y[i] += *at * weight;
+            else
+                *at += y[i] * weight;
+        }
+    }
+}
+
+/* y = leaky(conv(x, w) + bias) + residual; the loss is half the sum of squares of conv(x, w), so that dy is the product. */
+static void build(struct network *net, const struct shape *s)
+{
+    char x_shape[64], w_shape[64], y_shape[64], b_shape[64];
+    const int64_t pads[] = {s->pads[0], s->pads[1], s->pads[2], s->pads[3]};
+    snprintf(x_shape, sizeof x_shape, "n %d %d %d", s->c, s->h, s->w);
+    snprintf(w_shape, sizeof w_shape, "%d %d 3 3", s->k, s->c);
+    snprintf(b_shape, sizeof b_shape, "1 %d 1 1", s->k);
+    snprintf(y_shape, sizeof y_shape, "n %d %d %d", s->k, out_size(s, 0), out_size(s, 1));
+    mi_value *x = network_input(net, "x", x_shape, MI_FLOAT), *residual = network_input(net, "residual", y_shape, MI_FLOAT);
+    mi_value *dy = network_input(net, "dy", y_shape, MI_FLOAT), *dx = NULL;
+    mi_value *w = network_weight(net, "w", w_shape, 1), *b = network_weight(net, "b", b_shape, 1);
+    mi_value *y = MI_APPLY(net->graph, "Conv", ((mi_value *[]){x, w}), MI_INTS("pads", pads, 4));
+    mi_value *loss =
+        MI_APPLY(net->graph, "ReduceSum", ((mi_value *[]){mi_op2(net->graph, "Mul", y, dy)}), MI_INT("keepdims", 0));
+    assert_int_equal(mi_differentiate(net->graph, loss, (mi_value *[]){x}, 1, &dx), MICA_OK);
+    y = mi_op2(net->graph, "Add", mi_op1(net->graph, "Relu", mi_op2(net->graph, "Add", y, b)), residual);
+    mi_output(net->graph, "y", y);
+    mi_output(net->graph, "dx", dx);
+}
+
+static void expect(const struct shape *s, int n, const float *x, const float *dy, const float *residual, const float *w,
+                   const float *b, float *y, float *dx)
+{
+    int places = out_size(s, 0) * out_size(s, 1), outputs = n * s->k * places, inputs = n * s->c * s->h * s->w;
+    double *from = mi_new((size_t)inputs, sizeof *from), *to = mi_new((size_t)outputs, sizeof *to);
+    assert_true(from && to);
+    for (int i = 0; i < inputs; i++)
+        from[i] = (double)x[i];
+    convolve(s, n, true, from, w, to);
+    for (int i = 0; i < outputs; i++)
+        y[i] = (float)(fmax(to[i] + (double)b[i / places % s->k], 0) + (double)residual[i]);
+    memset(from, 0, (size_t)inputs * sizeof *from);
+    for (int i = 0; i < outputs; i++)
+        to[i] = (double)dy[i];
+    convolve(s, n, false, from, w, to);
+    for (int i = 0; i < inputs; i++)
+        dx[i] = (float)from[i];
+    free(from);
+    free(to);
+}
+
+static void check(struct network *net, const char *what, const char *output, int n, const float *expected)
+{
+    size_t count, again;
+    char text[160];
+    float *got = network_fetch(net, output, n, &count);
+    network_step(net, n, 2);
+    float *second = network_fetch(net, output, n, &again);
+    snprintf(text, sizeof text, "%s: %s", what, output);
+    assert_near(text, got, expected, count, 1e-5);
+    assert_memory_equal(got, second, count * sizeof *got);
+    free(got);
+    free(second);
+}
+
+static bool launches_winograd(const struct network *net)
+{
+    bool found = false;
+    for (size_t k = 0; k < net->plan->kernels.count; k++)
+        found = found || net->plan->kernels.list[k].choice.engine == &mi_engine_winograd;
+    return found;
+}
+
+static void try_variant(mica_device *device, const struct shape *s, int variant)
+{
+    struct network net;
+    char what[128];
+    int outputs = s->k * out_size(s, 0) * out_size(s, 1), inputs = s->c * s->h * s->w;
+    float *x = random_floats((size_t)(MOST * inputs), 5), *dy = random_floats((size_t)(MOST * outputs), 6);
+    float *residual = random_floats((size_t)(MOST * outputs), 7), *y = random_floats((size_t)(MOST * outputs), 8);
+    float *dx = random_floats((size_t)(MOST * inputs), 9), *w, *b;
+    network_begin(&net, device);
+    build(&net, s);
+    w = random_floats((size_t)(s->k * s->c * 9), 100);
+    b = random_floats((size_t)s->k, 101);
+    network_compile(&net, MOST, &(struct mi_plan_desc){.engine = "winograd", .variant = variant});
+    assert_true(launches_winograd(&net));
+    for (int n = MOST; n > 0; n -= 2) {
+        snprintf(what, sizeof what, "%d x %d x %d by %d, variant %d, batch %d", s->c, s->h, s->w, s->k, variant, n);
+        expect(s, n, x, dy, residual, w, b, y, dx);
+        network_feed(&net, "x", x, n);
+        network_feed(&net, "dy", dy, n);
+        network_feed(&net, "residual", residual, n);
+        network_step(&net, n, 1);
+        check(&net, what, "y", n, y);
+        check(&net, what, "dx", n, dx);
+    }
+    network_end(&net);
+    float *const all[] = {x, dy, residual, y, dx, w, b};
+    for (size_t i = 0; i < MI_COUNT(all); i++)
+        free(all[i]);
+}
+
+static void test_shapes(void **state)
+{
+    mica_device *device = *state;
+    for (size_t i = 0; i < MI_COUNT(shapes); i++)
+        for (int variant = 0; variant < shapes[i].variants; variant++)
+            try_variant(device, &shapes[i], variant);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes)};
+    return cmocka_run_group_tests(tests, network_device_open, network_device_close);
+}
