@@ -62,7 +62,7 @@ static mica_status warm_calls(struct mica_plan *plan)
     return MICA_OK;
 }
 
-/* Runs the kernels one by one, so that somebody can be told how far it is. */
+/* Runs the kernels one by one, so that somebody can be told how far it is. In the count of steps this is the first. */
 static mica_status warm_kernels(struct mica_plan *plan)
 {
     plan->slot[0] = (struct mi_step){0};
@@ -75,7 +75,7 @@ static mica_status warm_kernels(struct mica_plan *plan)
             MI_TRY(mi_device_finish(plan->device));
         MI_TRY(mi_compiling_add(plan->device, 1));
     }
-    return MICA_OK;
+    return mi_device_marker(plan->device, 0, NULL, &plan->in_flight[plan->steps++ % 2]);
 }
 
 /* A step of no samples runs every kernel, and changes nothing: POCL compiles when a kernel is first enqueued. */

@@ -92,7 +92,7 @@ static void build_unit(struct builders *builders, struct mi_program_unit *unit)
     mica_device *device = builders->device;
     const char *source = mi_text_get(&unit->text);
     unit->code = CL_OUT_OF_HOST_MEMORY;
-    if (unit->text.failed)
+    if (unit->alone)
         return;
     unit->program = builders->store ? mi_program_store_find(builders->store, source) : NULL;
     if (unit->program) {

@@ -155,8 +155,10 @@ bool mi_join_source(struct mi_text *program, const char *name, const char *sourc
 {
     bool defined = false;
     struct scan *scan = mi_new(1, sizeof *scan);
-    if (!scan)
+    if (!scan) {
+        program->failed = true;
         return false;
+    }
     scan_source(scan, source);
     for (int i = 0; i < scan->count; i++)
         defined = defined || (!scan->list[i].macro && is_same(&scan->list[i], name, strlen(name)));

@@ -56,27 +56,6 @@ static const struct entry *find(const struct mi_programs *programs, const char *
     return NULL;
 }
 
-static mica_status keep(mica_device *device, const struct mi_wanted_kernel *wanted, const char *suffix, cl_program built)
-{
-    struct mi_programs *programs = device->programs;
-    size_t size = strlen(wanted->name) + strlen(suffix) + 1;
-    struct entry entry = {.hash = hash_of(wanted->source), .source = mi_strdup(wanted->source), .program = built,
-                          .kernel = mi_new(size, 1)};
-    if (!entry.source || !entry.kernel ||
-        !mi_grow(&programs->list, &programs->capacity, programs->count + 1, sizeof *programs->list) ||
-        device->cl->RetainProgram(built) != CL_SUCCESS) {
-        free(entry.source);
-        free(entry.kernel);
-        return mi_out_of_memory(&device->error);
-    }
-    snprintf(entry.kernel, size, "%s%s", wanted->name, suffix);
-    size_t place = place_of(programs, entry.hash);
-    memmove(programs->list + place + 1, programs->list + place, (programs->count - place) * sizeof *programs->list);
-    programs->list[place] = entry;
-    programs->count++;
-    return MICA_OK;
-}
-
 void mi_programs_destroy(mica_device *device)
 {
     struct mi_programs *programs = device->programs;
@@ -94,16 +73,67 @@ void mi_programs_destroy(mica_device *device)
 
 /* ---- Which are built together ---- */
 
-/* What a call has to build, and how it divides that. */
+/* What a call has to build, and how it divides that. All of its memory is there before anything is built, so that nothing that
+ * took seconds is lost. */
 struct work {
     mica_device *device;
     struct mi_wanted_kernel **missing; /* each source once */
+    struct entry *fresh;               /* theirs; the sources of those that are kept are NULL */
     size_t count;
     struct mi_program_unit *units;
     size_t unit_count;
 };
 
 enum { MOST_TOGETHER = 256, SUFFIX = 24 };
+
+static mica_status prepare(struct work *work)
+{
+    struct mi_programs *programs = work->device->programs;
+    work->fresh = mi_new(work->count, sizeof *work->fresh);
+    work->units = mi_new(work->count, sizeof *work->units);
+    if (!work->fresh || !work->units ||
+        !mi_grow(&programs->list, &programs->capacity, programs->count + work->count, sizeof *programs->list))
+        return mi_out_of_memory(&work->device->error);
+    for (size_t i = 0; i < work->count; i++) {
+        struct entry *entry = &work->fresh[i];
+        *entry = (struct entry){.hash = hash_of(work->missing[i]->source), .source = mi_strdup(work->missing[i]->source),
+                                .kernel = mi_new(strlen(work->missing[i]->name) + SUFFIX, 1)};
+        if (!entry->source || !entry->kernel)
+            return mi_out_of_memory(&work->device->error);
+    }
+    return MICA_OK;
+}
+
+static void work_destroy(struct work *work)
+{
+    for (size_t i = 0; i < work->count && work->fresh; i++) {
+        free(work->fresh[i].source);
+        free(work->fresh[i].kernel);
+    }
+    for (size_t i = 0; i < work->unit_count; i++)
+        mi_program_unit_destroy(work->device, &work->units[i]);
+    free(work->fresh);
+    free(work->units);
+}
+
+/* Moves a kernel's entry to those that are built. */
+static mica_status keep(struct work *work, size_t which, const char *suffix, cl_program built)
+{
+    struct mi_programs *programs = work->device->programs;
+    struct entry *entry = &work->fresh[which];
+    const char *name = work->missing[which]->name;
+    cl_int code = work->device->cl->RetainProgram(built);
+    if (code != CL_SUCCESS)
+        return mi_cl_fail(work->device, code, name);
+    snprintf(entry->kernel, strlen(name) + SUFFIX, "%s%s", name, suffix);
+    entry->program = built;
+    size_t place = place_of(programs, entry->hash);
+    memmove(programs->list + place + 1, programs->list + place, (programs->count - place) * sizeof *programs->list);
+    programs->list[place] = *entry;
+    programs->count++;
+    *entry = (struct entry){0};
+    return MICA_OK;
+}
 
 /* A kernel's name in a program of several ends so. */
 static void write_suffix(char *suffix, size_t place)
@@ -118,79 +148,79 @@ static int threads_of(const mica_device *device)
 }
 
 /* One program a thread; the kernels of each are neighbours in the list, with about as much source as those of the others. */
-static void divide(struct work *work)
+static mica_status divide(struct work *work)
 {
     size_t bytes = 0, before = 0, units = (size_t)threads_of(work->device);
     for (size_t i = 0; i < work->count; i++)
         bytes += strlen(work->missing[i]->source);
     for (size_t i = 0; i < work->count; i++) {
+        const char *name = work->missing[i]->name, *source = work->missing[i]->source;
         struct mi_program_unit *unit = work->unit_count ? &work->units[work->unit_count - 1] : NULL;
         char suffix[SUFFIX];
-        bool first = !unit || before >= bytes / units * work->unit_count || unit->count == MOST_TOGETHER;
-        before += strlen(work->missing[i]->source);
-        write_suffix(suffix, first ? 0 : unit->count);
-        if (!first && mi_join_source(&unit->text, work->missing[i]->name, work->missing[i]->source, suffix)) {
-            unit->count++;
-            continue;
+        bool joined = unit && !unit->alone && before < bytes / units * work->unit_count && unit->count < MOST_TOGETHER;
+        before += strlen(source);
+        if (joined) {
+            write_suffix(suffix, unit->count);
+            joined = mi_join_source(&unit->text, name, source, suffix);
+            unit->count += joined;
         }
-        unit = &work->units[work->unit_count++];
-        *unit = (struct mi_program_unit){.first = i, .count = 1};
-        mi_program_unit_begin(unit, work->missing[i]->name);
-        write_suffix(suffix, 0);
-        if (!mi_join_source(&unit->text, work->missing[i]->name, work->missing[i]->source, suffix))
-            unit->text.failed = true; /* built alone afterwards */
-    }
-}
-
-/* Each of a unit's kernels in a program of its own, under its own name: the first that fails is named. */
-static mica_status build_alone(struct work *work, const struct mi_program_unit *unit)
-{
-    mica_device *device = work->device;
-    for (size_t i = unit->first; i < unit->first + unit->count; i++) {
-        const struct mi_wanted_kernel *wanted = work->missing[i];
-        struct mi_program_unit alone = {.first = i, .count = 1};
-        mi_program_unit_begin(&alone, wanted->name);
-        mi_add_line_directive(&alone.text, wanted->name);
-        mi_text_append(&alone.text, wanted->source, strlen(wanted->source));
-        mica_status status = mi_program_units_build(device, &alone, 1, 1);
-        if (status == MICA_OK && alone.code != CL_SUCCESS)
-            status = mi_program_unit_fail(device, &alone);
-        if (status == MICA_OK)
-            status = keep(device, wanted, "", alone.program);
-        mi_program_unit_destroy(device, &alone);
-        MI_TRY(status);
+        if (!joined && !(unit && unit->text.failed)) {
+            unit = &work->units[work->unit_count++];
+            *unit = (struct mi_program_unit){.first = i, .count = 1};
+            mi_program_unit_begin(unit, name);
+            write_suffix(suffix, 0);
+            unit->alone = !mi_join_source(&unit->text, name, source, suffix);
+        }
+        if (unit->text.failed)
+            return mi_out_of_memory(&work->device->error);
     }
     return MICA_OK;
 }
 
+/* A kernel in a program of its own, under its own name. */
+static mica_status build_alone(struct work *work, size_t which)
+{
+    mica_device *device = work->device;
+    const struct mi_wanted_kernel *wanted = work->missing[which];
+    struct mi_program_unit alone = {.first = which, .count = 1};
+    mi_program_unit_begin(&alone, wanted->name);
+    mi_add_line_directive(&alone.text, wanted->name);
+    mi_text_append(&alone.text, wanted->source, strlen(wanted->source));
+    mica_status status =
+        alone.text.failed ? mi_out_of_memory(&device->error) : mi_program_units_build(device, &alone, 1, 1);
+    if (status == MICA_OK && alone.code != CL_SUCCESS)
+        status = mi_program_unit_fail(device, &alone);
+    if (status == MICA_OK)
+        status = keep(work, which, "", alone.program);
+    mi_program_unit_destroy(device, &alone);
+    return status;
+}
+
+/* The kernels of a unit. Where it did not build, each is tried alone: the first that fails is named. */
 static mica_status keep_unit(struct work *work, const struct mi_program_unit *unit)
 {
     char suffix[SUFFIX];
-    if (unit->code != CL_SUCCESS)
-        return build_alone(work, unit);
     for (size_t i = 0; i < unit->count; i++) {
         write_suffix(suffix, i);
-        MI_TRY(keep(work->device, work->missing[unit->first + i], suffix, unit->program));
+        if (unit->code == CL_SUCCESS)
+            MI_TRY(keep(work, unit->first + i, suffix, unit->program));
+        else
+            MI_TRY(build_alone(work, unit->first + i));
     }
     return MICA_OK;
 }
 
 static mica_status build_missing(struct work *work)
 {
-    work->units = mi_new(work->count, sizeof *work->units);
-    if (!work->units)
-        return mi_out_of_memory(&work->device->error);
-    divide(work);
+    MI_TRY(divide(work));
     mica_status status =
         mi_program_units_build(work->device, work->units, work->unit_count, threads_of(work->device));
     for (size_t i = 0; i < work->unit_count; i++) {
-        if (work->units[i].done && (status == MICA_OK || work->units[i].code == CL_SUCCESS)) {
-            mica_status kept = keep_unit(work, &work->units[i]);
-            status = status == MICA_OK ? kept : status;
-        }
-        mi_program_unit_destroy(work->device, &work->units[i]);
+        if (!work->units[i].done || (status != MICA_OK && work->units[i].code != CL_SUCCESS))
+            continue;
+        mica_status kept = keep_unit(work, &work->units[i]);
+        status = status == MICA_OK ? kept : status;
     }
-    free(work->units);
     return status;
 }
 
@@ -237,7 +267,10 @@ mica_status mi_programs_get(mica_device *device, struct mi_wanted_kernel *list, 
     find_missing(&work, list, count);
     mica_status status = mi_compiling_add(device, (int)(count - work.count));
     if (status == MICA_OK && work.count)
+        status = prepare(&work);
+    if (status == MICA_OK && work.count)
         status = build_missing(&work);
+    work_destroy(&work);
     free(work.missing);
     for (size_t i = 0; i < count && status == MICA_OK; i++) {
         const struct entry *entry = find(device->programs, list[i].source);
@@ -257,12 +290,15 @@ mica_status mi_program_get(mica_device *device, const char *name, const char *so
         return mi_out_of_memory(&device->error);
     struct mi_wanted_kernel wanted = {.name = name, .source = source}, *missing = &wanted;
     struct work work = {.device = device, .missing = &missing, .count = 1};
-    struct mi_program_unit unit = {.count = 1};
     const struct entry *entry = find(device->programs, source);
     if (!entry) {
-        MI_TRY(build_alone(&work, &unit));
+        mica_status status = prepare(&work);
+        if (status == MICA_OK)
+            status = build_alone(&work, 0);
+        work_destroy(&work);
+        MI_TRY(status);
         entry = find(device->programs, source);
     }
-    *out = entry ? entry->program : NULL;
-    return entry ? MICA_OK : MICA_INTERNAL;
+    *out = entry->program;
+    return MICA_OK;
 }

@@ -7,7 +7,8 @@
 /* ---- join.c ---- */
 
 /* Adds a kernel's source to the text of a program that holds others: what it defines at file scope gets `suffix` after its
- * name, and its macros end with it. false: it defines no kernel of that name, or memory ran out; the text is as before. */
+ * name, and its macros end with it. false: it defines no kernel of that name, and the text is as before; or memory ran out, and
+ * the text says so. */
 bool mi_join_source(struct mi_text *program, const char *name, const char *source, const char *suffix);
 /* `#line 1 "NAME"`, so that a log points at the right file; a name never breaks the directive. */
 void mi_add_line_directive(struct mi_text *text, const char *name);
@@ -22,6 +23,7 @@ struct mi_program_unit {
     cl_program program;
     cl_int code;              /* CL_SUCCESS: program is built; otherwise it may be there for its log */
     bool done;
+    bool alone;               /* not joined: each kernel is to be built in a program of its own */
 };
 
 /* Begins a unit's text with kernels/common.cl. */
