@@ -83,6 +83,8 @@ typedef struct mica_bench_op_desc {
 /* A job's network (docs/jobs.md) with random values: neither its data nor its weights are opened, so that it needs an
  * input_shape. Operations are those of products and convolutions; bytes are what every kernel of the plan reads and writes. */
 typedef struct mica_bench_model_desc {
+    const char *const *sets;      /* "key.path=value" overrides of the job */
+    int set_count;
     bool training;                /* steps of training, with the job's loss and optimizer, instead of inference */
     bool profile;                 /* also time every kernel of a step */
     bool check;                   /* inference: the error of one sample against plain loops, none of them fused; slow */

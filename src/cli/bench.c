@@ -16,7 +16,8 @@ const struct cli_command cli_bench = {
     "                  [--pass forward|data|weights]\n"
     "  mica bench op NAME SHAPE... [--attribute KEY=VALUE]... [--training] [--gradient]\n"
     "  mica bench memory                                             the device's roofs\n"
-    "  mica bench model JOB.json [--mode inference|training] [--profile] [--check] [--start]\n\n"
+    "  mica bench model JOB.json [--mode inference|training] [--profile] [--check] [--start]\n"
+    "                  [--set KEY.PATH=VALUE]...\n\n"
     "Prints the median time with its spread, GFLOP/s, GB/s, the share of what the device can do at most, peak\n"
     "bytes, and the largest error against a reference, as a fraction of its largest magnitude. A kernel's time is\n"
     "that within a queue of many, a model's that of whole steps. A job's data and weights are not opened.\n\n"
@@ -316,9 +317,11 @@ static int run(int argc, char **argv)
         {.name = "--pass", .value = &given.pass}, {.name = "--no-roof", .flag = &given.no_roof},
         {.name = "--constant", .flag = &given.constant}, {.name = "--training", .flag = &given.training},
         {.name = "--gradient", .flag = &given.gradient}, {.name = "--attribute", .list = &given.attributes},
-        {.name = "--mode", .value = &given.mode}, {.name = "--profile", .flag = &given.profile},
-        {.name = "--check", .flag = &given.check}, {.name = "--start", .flag = &given.start}};
-    int code = cli_parse(&cli_bench, argc, argv, options, sizeof options / sizeof *options, &common, words, 1, MOST_WORDS);
+        {.name = "--set", .list = &given.sets}, {.name = "--mode", .value = &given.mode},
+        {.name = "--profile", .flag = &given.profile}, {.name = "--check", .flag = &given.check},
+        {.name = "--start", .flag = &given.start}};
+    int count = (int)(sizeof options / sizeof *options);
+    int code = cli_parse(&cli_bench, argc, argv, options, count, &common, words, 1, MOST_WORDS);
     if (code != CLI_OK || common.help)
         return code;
     int kind = cli_bench_word("KIND", words[0], kinds);

@@ -7,7 +7,7 @@
 struct cli_bench_options {
     const char *engine, *variant, *batch, *seconds, *transpose, *groups, *padding, *dilation, *pass, *mode;
     bool no_roof, constant, training, gradient, profile, check, start;
-    struct cli_list attributes;
+    struct cli_list attributes, sets;
 };
 
 /* The words behind the kind, and the options. */

@@ -18,6 +18,7 @@ static bool read_desc(const struct cli_request *request, mica_bench_model_desc *
     const struct cli_bench_options *options = request->options;
     int mode = options->mode ? cli_bench_word("--mode", options->mode, modes) : 0;
     *desc = (mica_bench_model_desc){.training = mode == 1, .profile = options->profile, .check = options->check,
+                                    .sets = options->sets.values, .set_count = options->sets.count,
                                     .common = request->common};
     if (mode < 0)
         return false;

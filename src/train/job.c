@@ -305,9 +305,9 @@ mica_job *mica_job_open(mica_device *device, const char *path, const char *const
     return device && path ? job_new(device, path, sets, count, false) : NULL;
 }
 
-mica_job *mi_job_open_model(mica_device *device, const char *path)
+mica_job *mi_job_open_model(mica_device *device, const char *path, const char *const *sets, int count)
 {
-    return job_new(device, path, NULL, 0, true);
+    return job_new(device, path, sets, count, true);
 }
 
 void mica_job_destroy(mica_job *job)

@@ -24,7 +24,7 @@ struct mica_job {
 };
 
 /* As mica_job_open, but neither data nor weights are read: the model has random values, and must name its input's shape. */
-mica_job *mi_job_open_model(mica_device *device, const char *path);
+mica_job *mi_job_open_model(mica_device *device, const char *path, const char *const *sets, int count);
 
 /* Applies one "key.path=value": a value that is JSON as such, any other as a text. Keys that are not there are made; whoever reads
  * them says whether they exist. */

@@ -283,10 +283,37 @@ static void device_list(void **state)
     assert_fails("devices --device no-such-device", 1, "no-such-device");
 }
 
+/* The keys are part of the program's interface. */
+static void benchmarks(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = {"median_ms", "min_ms", "max_ms", "gflops", "gbytes_per_second", "peak_bytes", "error",
+                                          "launches"};
+    cJSON *json = mica_json("bench gemm 8 9 10 --transpose tn --batch 2 --seconds 0.001 --no-roof --json");
+    const cJSON *result = cJSON_GetArrayItem(cJSON_GetObjectItem(json, "results"), 0);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        number(result, numbers[i]);
+    assert_true(cJSON_IsNull(cJSON_GetObjectItem(result, "roof_share")));
+    assert_string_equal(cJSON_GetObjectItem(result, "name")->valuestring, "gemm 8x9x10 tn b2");
+    assert_true(cJSON_IsString(cJSON_GetObjectItem(result, "engine")) && cJSON_IsString(cJSON_GetObjectItem(json, "device")));
+    cJSON_Delete(json);
+    json = mica_json("bench model cli_value.json --seconds 0.001 --no-roof --set model.input_shape=[4] --profile --start --json");
+    result = cJSON_GetArrayItem(cJSON_GetObjectItem(json, "results"), 0);
+    assert_true(number(result, "cold_seconds") > 0 && number(result, "warm_seconds") > 0);
+    assert_true(number(cJSON_GetArrayItem(cJSON_GetObjectItem(json, "kernels"), 0), "share") > 0);
+    cJSON_Delete(json);
+    assert_fails("bench conv 3 8 8 4 3", 2, "5 sizes");
+    assert_fails("bench gemm 8 8 x", 2, "K is \"x\"");
+    assert_fails("bench gemm 8 8 8 --transpose no", 2, "--transpose is \"no\"");
+    assert_fails("bench gemm 8 8 8 --start", 2, "--start");
+    assert_fails("bench gemm 8 8 8 --engine fastest", 1, "fastest");
+    assert_fails("bench tea", 2, "tea");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(usage), cmocka_unit_test(mistakes), cmocka_unit_test(classification),
                                        cmocka_unit_test(regression), cmocka_unit_test(inspection),
-                                       cmocka_unit_test(device_list)};
+                                       cmocka_unit_test(device_list), cmocka_unit_test(benchmarks)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,298 @@
+"""The other libraries of compare.py, each in a process of its own.
+
+A peer is started as `python3 peers.py KIND`, reads one request a line from standard input (JSON), times it, and answers with
+one line: {"ms": MEDIAN} or {"error": TEXT}. Between requests it sleeps, so that it takes no time from the others.
+"""
+import json
+import os
+import sys
+import tempfile
+import time
+
+
+def median(values):
+    values = sorted(values)
+    return (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
+
+
+def time_queue(work, wait, seconds):
+    """Milliseconds of one call within a row of at least ten, waited for once; the median over rows."""
+    work()
+    wait()
+    began = time.perf_counter()
+    work()
+    wait()
+    once = max(time.perf_counter() - began, 1e-7)
+    times = max(1, min(2000, max(min(10, int(seconds / 2 / once)), int(0.05 * seconds / once))))
+    runs, ends = [], time.perf_counter() + seconds
+    while len(runs) < 3 or time.perf_counter() < ends:
+        began = time.perf_counter()
+        for _ in range(times):
+            work()
+        wait()
+        runs.append((time.perf_counter() - began) * 1e3 / times)
+    return median(runs)
+
+
+def time_steps(step, seconds, warm_up=3):
+    """Milliseconds of a step, each timed and waited for by itself."""
+    for _ in range(warm_up):
+        step()
+    runs, ends = [], time.perf_counter() + seconds
+    while len(runs) < 5 or time.perf_counter() < ends:
+        began = time.perf_counter()
+        step()
+        runs.append((time.perf_counter() - began) * 1e3)
+    return median(runs)
+
+
+# ---- OpenBLAS, through NumPy ----
+
+
+class Blas:
+    def __init__(self, threads):
+        import numpy
+
+        self.numpy = numpy
+
+    def gemm(self, m, n, k, transpose, seconds, **_):
+        numpy = self.numpy
+        random = numpy.random.default_rng(1)
+
+        def operand(rows, columns, transposed):
+            shape = (columns, rows) if transposed else (rows, columns)
+            values = random.random(shape, dtype=numpy.float32) * 2 - 1
+            return values.T if transposed else values
+
+        a, b = operand(m, k, transpose[0] == "t"), operand(k, n, transpose[1] == "t")
+        out = numpy.empty((m, n), dtype=numpy.float32)
+        return {"ms": time_queue(lambda: numpy.matmul(a, b, out=out), lambda: None, seconds)}
+
+
+# ---- PyTorch ----
+
+
+def torch_net(torch, path):
+    """The network of a job file as a module: the same layers, so that a ratio compares the same work."""
+    nn = torch.nn
+    with open(path, encoding="utf-8") as file:
+        model = json.load(file)["model"]
+    activations = {"relu": nn.ReLU, "relu6": nn.ReLU6}
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts, self.steps = nn.ModuleList(), []
+            shapes, last = {"input": tuple(model["input_shape"])}, "input"
+            for layer in model["layers"]:
+                names = layer.get("inputs", [last])
+                last = layer["name"]
+                part, shapes[last] = self.make(layer, [shapes[name] for name in names])
+                self.parts.append(part if part else nn.Identity())
+                self.steps.append((layer["type"], names, last))
+
+        @staticmethod
+        def window(size, layer, kernel):
+            pad, stride = layer.get("padding", 0), layer.get("strides", kernel if "pool_size" in layer else 1)
+            return (size + 2 * pad - kernel) // stride + 1, pad, stride
+
+        def make(self, layer, shapes):
+            kind, shape = layer["type"], shapes[0]
+            then = [activations[layer["activation"]](inplace=True)] if "activation" in layer else []
+            if kind == "conv2d":
+                side, pad, stride = self.window(shape[1], layer, layer["kernel_size"])
+                conv = nn.Conv2d(shape[0], layer["filters"], layer["kernel_size"], stride, pad, groups=layer.get("groups", 1),
+                                 bias=layer.get("use_bias", True))
+                return nn.Sequential(conv, *then), (layer["filters"], side, side)
+            if kind == "dense":
+                return nn.Sequential(nn.Linear(shape[0], layer["units"]), *then), (layer["units"],)
+            if kind == "batch_normalization":
+                return nn.BatchNorm2d(shape[0], layer["epsilon"], 1 - layer["momentum"]), shape
+            if kind == "max_pooling2d":
+                side, pad, stride = self.window(shape[1], layer, layer["pool_size"])
+                return nn.MaxPool2d(layer["pool_size"], stride, pad), (shape[0], side, side)
+            if kind == "global_average_pooling":
+                return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), shape[:1]
+            if kind == "flatten":
+                count = 1
+                for size in shape:
+                    count *= size
+                return nn.Flatten(), (count,)
+            if kind == "dropout":
+                return nn.Dropout(layer["rate"]), shape
+            if kind in activations:
+                return activations[kind](inplace=True), shape
+            if kind == "add":
+                return None, shape
+            raise ValueError(f"{path}: layer {kind} has no counterpart here")
+
+        def forward(self, x):
+            values = {"input": x}
+            for part, (kind, names, last) in zip(self.parts, self.steps):
+                first = values[names[0]]
+                x = values[last] = first + values[names[1]] if kind == "add" else part(first)
+            return x
+
+    return Net(), tuple(model["input_shape"]), model["layers"][-1]["units"]
+
+
+def status_kib(key):
+    with open("/proc/self/status", encoding="ascii") as file:
+        for line in file:
+            if line.startswith(key):
+                return int(line.split()[1])
+    return 0
+
+
+class Torch:
+    def __init__(self, threads):
+        import torch
+
+        self.torch = torch
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        self.device = os.environ.get("MICA_COMPARE_TORCH_DEVICE", "cpu")
+
+    def wait(self):
+        if self.device != "cpu":
+            self.torch.cuda.synchronize()
+
+    def gemm(self, m, n, k, transpose, seconds, **_):
+        torch = self.torch
+        a = torch.rand(*((k, m) if transpose[0] == "t" else (m, k)), device=self.device)
+        b = torch.rand(*((n, k) if transpose[1] == "t" else (k, n)), device=self.device)
+        a, b, out = a.T if transpose[0] == "t" else a, b.T if transpose[1] == "t" else b, torch.empty(m, n, device=self.device)
+        return {"ms": time_queue(lambda: torch.mm(a, b, out=out), self.wait, seconds)}
+
+    def conv(self, c, h, w, filters, kernel, stride, groups, padding, batch, which, layout, seconds, **_):
+        torch = self.torch
+        lay = torch.channels_last if layout == "channels-last" else torch.contiguous_format
+        x = torch.rand(batch, c, h, w, device=self.device).to(memory_format=lay)
+        weight = torch.rand(filters, c // groups, kernel, kernel, device=self.device).to(memory_format=lay)
+        with torch.no_grad():
+            if which == "forward":
+                return {"ms": time_queue(
+                    lambda: torch.nn.functional.conv2d(x, weight, None, stride, padding, 1, groups), self.wait, seconds)}
+            dy = torch.ones_like(torch.nn.functional.conv2d(x, weight, None, stride, padding, 1, groups))
+            mask = [which == "data", which == "weights", False]
+            return {"ms": time_queue(
+                lambda: torch.ops.aten.convolution_backward(dy, x, weight, None, [stride] * 2, [padding] * 2, [1, 1], False,
+                                                            [0, 0], groups, mask), self.wait, seconds)}
+
+    def prepare(self, path, batch, layout, compiled):
+        torch = self.torch
+        net, shape, classes = torch_net(torch, path)
+        x, y = torch.randn(batch, *shape), torch.randint(0, classes, (batch,))
+        if layout == "channels-last":
+            net, x = net.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
+        net, x, y = net.to(self.device), x.to(self.device), y.to(self.device)
+        return net, torch.compile(net) if compiled else net, x, y
+
+    def inference(self, path, batch, layout, seconds, compiled=False, **_):
+        net, run, x, _ = self.prepare(path, batch, layout, compiled)
+        net.eval()
+
+        def step():
+            with self.torch.inference_mode():
+                run(x)
+            self.wait()
+
+        return {"ms": time_steps(step, seconds)}
+
+    def training(self, path, batch, layout, seconds, compiled=False, **_):
+        torch = self.torch
+        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")  # the peak counts from here
+        before = status_kib("VmRSS")
+        net, run, x, y = self.prepare(path, batch, layout, compiled)
+        net.train()
+        adam = torch.optim.Adam(net.parameters(), 1e-3, fused=True)
+
+        def step():
+            adam.zero_grad(set_to_none=True)
+            torch.nn.functional.cross_entropy(run(x), y).backward()
+            adam.step()
+            self.wait()
+
+        ms = time_steps(step, seconds)
+        return {"ms": ms, "peak_bytes": max(0, status_kib("VmHWM") - before) * 1024}
+
+    def epoch(self, path, batch, mnist, **_):
+        """Milliseconds of an epoch over MNIST's training images, all of them tensors in memory; the first one warms up."""
+        torch = self.torch
+        net, run, _, _ = self.prepare(path, 1, "plain", False)
+        x, y = (torch.from_numpy(values) for values in read_mnist(mnist))
+        x = x.to(torch.float32).div_(255).unsqueeze_(1)
+        y = y.to(torch.int64)
+        adam = torch.optim.Adam(net.parameters(), 1e-3, fused=True)
+        for _ in range(2):
+            began = time.perf_counter()
+            for at in torch.randperm(len(x)).split(batch):
+                adam.zero_grad(set_to_none=True)
+                torch.nn.functional.cross_entropy(run(x[at]), y[at]).backward()
+                adam.step()
+            ms = (time.perf_counter() - began) * 1e3
+        return {"ms": ms}
+
+
+def read_mnist(folder):
+    import gzip
+
+    import numpy
+
+    with gzip.open(os.path.join(folder, "train-images-idx3-ubyte.gz")) as file:
+        images = numpy.frombuffer(file.read(), dtype=numpy.uint8, offset=16).reshape(-1, 28, 28).copy()
+    with gzip.open(os.path.join(folder, "train-labels-idx1-ubyte.gz")) as file:
+        labels = numpy.frombuffer(file.read(), dtype=numpy.uint8, offset=8).copy()
+    return images, labels
+
+
+# ---- ONNX Runtime ----
+
+
+class OnnxRuntime:
+    def __init__(self, threads):
+        import onnxruntime
+        import torch
+
+        self.onnxruntime, self.torch, self.threads = onnxruntime, torch, threads
+        onnxruntime.set_default_logger_severity(3)
+
+    def inference(self, path, batch, seconds, **_):
+        net, shape, _ = torch_net(self.torch, path)
+        x = self.torch.randn(batch, *shape)
+        options = self.onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        with tempfile.TemporaryDirectory() as folder:
+            name = os.path.join(folder, "net.onnx")
+            self.torch.onnx.export(net.eval(), (x,), name, dynamo=False, opset_version=17)
+            session = self.onnxruntime.InferenceSession(name, options, providers=["CPUExecutionProvider"])
+        values = {session.get_inputs()[0].name: x.numpy()}
+        return {"ms": time_steps(lambda: session.run(None, values), seconds)}
+
+
+KINDS = {"openblas": Blas, "torch": Torch, "onnxruntime": OnnxRuntime}
+
+
+def main():
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a library prints is no answer
+    try:
+        peer = KINDS[sys.argv[1]](int(sys.argv[2]))
+    except ImportError as error:
+        print(json.dumps({"error": str(error)}), file=answers, flush=True)
+        return
+    print(json.dumps({"ready": True}), file=answers, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = getattr(peer, request.pop("what"))(**request)
+        except Exception as error:  # a peer that fails at something is said so, and the others go on
+            answer = {"error": f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0]}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
