@@ -34,7 +34,7 @@ static int64_t up(int64_t x, int64_t y)
 /* How many chunks of rows an image is divided into so that there are as many units as parts. */
 static int64_t chunks_of(const struct mi_problem *problem, const struct mi_conv *conv, int64_t parts)
 {
-    int64_t chunks = up(parts, problem->batch < 1 ? 1 : problem->batch);
+    int64_t chunks = up(parts < 1 ? 1 : parts, problem->batch < 1 ? 1 : problem->batch);
     int64_t rows = up(conv->out[0], chunks < conv->out[0] ? chunks : conv->out[0]);
     return up(conv->out[0], rows);
 }
