@@ -6,7 +6,7 @@
  * place e lie in slice e + 1, products in slice e, whose inputs are used up by then. x lies in blocks of B channels with a halo
  * that covers the last tiles whole; weights U as WinogradWeight has them. Tiles past the last repeat it and are not stored. */
 #define IMAGE_TILES (ROW_TILES*COLUMN_TILES)
-const int part = (int)get_global_id(0), first = (int)get_global_id(1)*TILES, tiles = n*IMAGE_TILES;
+const int part = (int)get_global_id(1), first = (int)get_global_id(0)*TILES, tiles = n*IMAGE_TILES;
 if (first < tiles) {
     const int kg0 = part*GROUPS, kg1 = min(kg0 + GROUPS, ALL_GROUPS);
     for (int t = 0; t < TILES; t++) {
@@ -46,17 +46,20 @@ if (first < tiles) {
                     #pragma unroll
                     for (int t = 0; t < TW; t++)
                         acc[o][t] = (VEC)(0);
-                for (int c = 0; c < CB*B; c++) {
-                    VEC u[OB];
+                for (int c = 0; c < CB; c++, vp += B, up += B*OB*B) {
                     #pragma unroll
-                    for (int o = 0; o < OB; o++)
-                        u[o] = VLOAD(0, up + c*(OB*B) + o*B);
-                    #pragma unroll
-                    for (int t = 0; t < TW; t++) {
-                        const VEC v = (VEC)(vp[t*ROW + c]);
+                    for (int i = 0; i < B; i++) {
+                        VEC u[OB];
                         #pragma unroll
                         for (int o = 0; o < OB; o++)
-                            acc[o][t] = fma(v, u[o], acc[o][t]);
+                            u[o] = VLOAD(i*OB + o, up);
+                        #pragma unroll
+                        for (int t = 0; t < TW; t++) {
+                            const VEC v = (VEC)(vp[t*ROW + i]);
+                            #pragma unroll
+                            for (int o = 0; o < OB; o++)
+                                acc[o][t] = fma(v, u[o], acc[o][t]);
+                        }
                     }
                 }
                 #pragma unroll

@@ -4,8 +4,14 @@
  * and writes whole blocks of filters. Filters and channels that are not there are zeros. */
 #define EDGE (MICA_TILE + 2)
 #if MICA_TILE == 4
-const float G[6][3] = {{0.25f, 0, 0}, {-1/6.0f, -1/6.0f, -1/6.0f}, {-1/6.0f, 1/6.0f, -1/6.0f},
-                       {1/24.0f, 1/12.0f, 1/6.0f}, {1/24.0f, -1/12.0f, 1/6.0f}, {0, 0, 1}};
+/* Points 0, P, -P, Q, -Q and infinity, as winograd_tile.cl has them; G's rows are their powers over the products of differences. */
+#define P 0.625f
+#define Q 1.5f
+#define OF_0 (1/(P*P*Q*Q))
+#define OF_P (1/(2*P*P*(P*P - Q*Q)))
+#define OF_Q (1/(2*Q*Q*(Q*Q - P*P)))
+const float G[6][3] = {{OF_0, 0, 0}, {OF_P, P*OF_P, P*P*OF_P}, {OF_P, -P*OF_P, P*P*OF_P},
+                       {OF_Q, Q*OF_Q, Q*Q*OF_Q}, {OF_Q, -Q*OF_Q, Q*Q*OF_Q}, {0, 0, 1}};
 #else
 const float G[4][3] = {{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
 #endif
