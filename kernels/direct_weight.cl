@@ -35,6 +35,19 @@ for (int img0 = 0; img0 < n; img0 += IMAGES) {
                     __global const float *xp = X + (IDX)img*XSN + (oh*SH + XH0)*XSH + XW0*XSW;
                     UNROLL_OW
                     for (int ow = 0; ow < OW; ow++) {
+#if TAPS > OB /* the fewer are held, the others pass, as in kernels/direct.cl */
+                        VEC d[OB];
+                        #pragma unroll
+                        for (int o = 0; o < OB; o++)
+                            d[o] = VLOAD(0, dp + (IDX)o*DSK + ow*B);
+                        #pragma unroll
+                        for (int t = 0; t < TAPS; t++) {
+                            const VEC xv = (VEC)(xp[at[t] + ow*(SW*XSW)]);
+                            #pragma unroll
+                            for (int o = 0; o < OB; o++)
+                                acc[o][t] = fma(xv, d[o], acc[o][t]);
+                        }
+#else
                         VEC xv[TAPS];
                         #pragma unroll
                         for (int t = 0; t < TAPS; t++)
@@ -46,6 +59,7 @@ for (int img0 = 0; img0 < n; img0 += IMAGES) {
                             for (int t = 0; t < TAPS; t++)
                                 acc[o][t] = fma(xv[t], d, acc[o][t]);
                         }
+#endif
                     }
                 }
             #pragma unroll

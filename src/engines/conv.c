@@ -15,13 +15,19 @@ static bool is_out(const struct mi_contraction *c, int axis)
 /* A dimension p*stride + r*dilation + offset with p on one side of the contraction and r on the other. */
 struct window {
     int over, within;
-    int64_t stride, dilation, offset, low, high;
+    int64_t stride, dilation, offset, divisor, low, high;
 };
+
+/* The quotient, rounded towards positive infinity. */
+static int64_t divide_up(int64_t value, int64_t divisor)
+{
+    return value > 0 ? (value - 1) / divisor + 1 : value / divisor;
+}
 
 static bool window_match(const struct mi_contraction *c, const struct mi_index *index, struct mi_dim dim, bool over_out,
                          struct window *w)
 {
-    if (index->terms != 2 || index->divisor != 1 || dim.a)
+    if (index->terms != 2 || dim.a)
         return false;
     int o = is_out(c, index->axis[0]) == over_out ? 0 : 1;
     w->over = index->axis[o];
@@ -29,10 +35,16 @@ static bool window_match(const struct mi_contraction *c, const struct mi_index *
     w->stride = index->coefficient[o];
     w->dilation = index->coefficient[1 - o];
     w->offset = index->offset;
+    w->divisor = index->divisor;
+    if (w->divisor > 1 && w->stride != 1)
+        return false;
     if (is_out(c, w->over) != over_out || is_out(c, w->within) == over_out || w->stride < 1)
         return false;
     int64_t over = c->extent[w->over].b - 1, within = (c->extent[w->within].b - 1) * w->dilation;
-    int64_t first = w->offset + (within < 0 ? within : 0), last = w->offset + over * w->stride + (within > 0 ? within : 0);
+    int64_t first = w->offset + (within < 0 ? within : 0),
+            last = w->offset + over * w->stride + (within > 0 ? within : 0);
+    first = divide_up(first, w->divisor);
+    last = last < 0 ? -1 : last / w->divisor;
     w->low = first < 0 ? -first : 0;
     w->high = last >= dim.b ? last - dim.b + 1 : 0;
     return c->extent[w->over].a == 0 && c->extent[w->within].a == 0 && over >= 0 && c->extent[w->within].b > 0;
@@ -77,7 +89,8 @@ static bool spatial_match(const struct mi_contraction *c, struct mi_conv *conv, 
                           bool over_out, struct window *w)
 {
     int d = i + conv->spatial;
-    if (!window_match(c, &conv->x->index[d], conv->x->value->shape.dim[d], over_out, w) || over->index[d].axis[0] != w->over)
+    if (!window_match(c, &conv->x->index[d], conv->x->value->shape.dim[d], over_out, w) ||
+        over->index[d].axis[0] != w->over)
         return false;
     conv->in[i] = conv->x->value->shape.dim[d].b;
     conv->out[i] = c->extent[w->over].b;
@@ -85,6 +98,7 @@ static bool spatial_match(const struct mi_contraction *c, struct mi_conv *conv, 
     conv->stride[i] = w->stride;
     conv->dilation[i] = w->dilation;
     conv->offset[i] = w->offset;
+    conv->divisor[i] = w->divisor;
     conv->low[i] = w->low;
     conv->high[i] = w->high;
     return true;
@@ -92,11 +106,11 @@ static bool spatial_match(const struct mi_contraction *c, struct mi_conv *conv, 
 
 static void spatial_default(struct mi_conv *conv)
 {
-    conv->in[0] = conv->out[0] = conv->kernel[0] = conv->stride[0] = conv->dilation[0] = 1;
+    conv->in[0] = conv->out[0] = conv->kernel[0] = conv->stride[0] = conv->dilation[0] = conv->divisor[0] = 1;
     conv->w_r[0] = -1;
 }
 
-bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv)
+bool mi_conv_match_phased(const struct mi_contraction *c, struct mi_conv *conv)
 {
     if (!shape_match(c, conv))
         return false;
@@ -116,6 +130,28 @@ bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv)
     return true;
 }
 
+bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv)
+{
+    return mi_conv_match_phased(c, conv) && conv->divisor[0] == 1 && conv->divisor[1] == 1;
+}
+
+/* r*dilation + offset + phase is a multiple of the divisor for every step-th r. */
+struct mi_phase mi_conv_phase(const struct mi_conv *conv, int axis, int64_t phase)
+{
+    int64_t divisor = conv->divisor[axis], dilation = conv->dilation[axis], from = conv->offset[axis] + phase;
+    struct mi_phase p = {.phase = phase, .stride = conv->stride[axis], .step = 1};
+    p.out = phase < conv->out[axis] ? (conv->out[axis] - phase + divisor - 1) / divisor : 0;
+    while (p.first < divisor && (from + p.first * dilation) % divisor)
+        p.first++;
+    while (p.step * dilation % divisor)
+        p.step++;
+    bool met = p.first < divisor && p.first < conv->kernel[axis];
+    p.kernel = met ? (conv->kernel[axis] - p.first + p.step - 1) / p.step : 0;
+    p.dilation = p.step * dilation / divisor;
+    p.offset = p.kernel ? (from + p.first * dilation) / divisor : 0;
+    return p;
+}
+
 bool mi_conv_weight_match(const struct mi_contraction *c, struct mi_conv *conv)
 {
     if (!shape_match(c, conv))
@@ -129,7 +165,8 @@ bool mi_conv_weight_match(const struct mi_contraction *c, struct mi_conv *conv)
     spatial_default(conv);
     for (int i = 2 - conv->spatial; i < 2; i++) {
         struct window w;
-        if (!spatial_match(c, conv, i, conv->w, false, &w) || c->out.index[i + conv->spatial].axis[0] != w.within)
+        if (!spatial_match(c, conv, i, conv->w, false, &w) || w.divisor != 1 ||
+            c->out.index[i + conv->spatial].axis[0] != w.within)
             return false;
     }
     return true;
@@ -167,7 +204,8 @@ struct mi_layout mi_conv_input_layout(const struct mi_conv *conv, int xb)
     return x;
 }
 
-void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int xb, struct mi_text *text)
+void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, const struct mi_phase phase[2], int b,
+                          int xb, struct mi_text *text)
 {
     const struct mi_layout *x = &e->tensors[conv->x->value->id].layout;
     int64_t stride[MI_MAX_RANK] = {0};
@@ -179,17 +217,17 @@ void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int
     mi_define(text, "FILTERS", conv->k);
     mi_define(text, "CHANNELS", conv->c);
     mi_define(text, "CB", (conv->c + xb - 1) / xb);
-    mi_define(text, "OH", conv->out[0]);
-    mi_define(text, "OW", conv->out[1]);
-    mi_define(text, "KH", conv->kernel[0]);
-    mi_define(text, "KW", conv->kernel[1]);
-    mi_define(text, "SH", conv->stride[0]);
-    mi_define(text, "SW", conv->stride[1]);
-    mi_define(text, "DH", conv->dilation[0]);
-    mi_define(text, "DW", conv->dilation[1]);
+    mi_define(text, "OH", phase[0].out);
+    mi_define(text, "OW", phase[1].out);
+    mi_define(text, "KH", phase[0].kernel);
+    mi_define(text, "KW", phase[1].kernel);
+    mi_define(text, "SH", phase[0].stride);
+    mi_define(text, "SW", phase[1].stride);
+    mi_define(text, "DH", phase[0].dilation);
+    mi_define(text, "DW", phase[1].dilation);
     /* Where the first place that the kernel may read lies, halo and all. */
-    mi_define(text, "XH0", conv->offset[0] + (two ? x->low[h] : 0));
-    mi_define(text, "XW0", conv->offset[1] + x->low[w]);
+    mi_define(text, "XH0", phase[0].offset + (two ? x->low[h] : 0));
+    mi_define(text, "XW0", phase[1].offset + x->low[w]);
     mi_define(text, "XSN", stride[0]);
     mi_define(text, "XSC", stride[1]);
     mi_define(text, "XSI", xb > 1 ? 1 : stride[1]);
@@ -197,4 +235,20 @@ void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int
     mi_define(text, "XSW", xb);
     mi_text_add(text, "#define VEC float%d\n#define VLOAD vload%d\n#define VSTORE vstore%d\n", b, b, b);
     mi_text_add(text, "#define X p%d\n", mi_emit_argument(e, conv->x->value, false));
+}
+
+static struct mi_phase whole(const struct mi_conv *conv, int axis)
+{
+    return (struct mi_phase){.out = conv->out[axis],
+                             .kernel = conv->kernel[axis],
+                             .step = 1,
+                             .stride = conv->stride[axis],
+                             .dilation = conv->dilation[axis],
+                             .offset = conv->offset[axis]};
+}
+
+void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int xb, struct mi_text *text)
+{
+    const struct mi_phase all[2] = {whole(conv, 0), whole(conv, 1)};
+    mi_conv_define_phase(e, conv, all, b, xb, text);
 }

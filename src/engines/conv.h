@@ -16,10 +16,22 @@ struct mi_conv {
     int64_t k, c;                         /* filters and channels */
     int64_t in[2], out[2], kernel[2];     /* extents; [0] is 1 where there is one spatial axis */
     int64_t stride[2], dilation[2], offset[2];
+    int64_t divisor[2];                   /* 1, but where x is read at (p + r*dilation + offset) / divisor */
     int64_t low[2], high[2];              /* how far x is read before its first and past its last place */
 };
 
 bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv);
+
+/* Also the gradient of the data of a strided convolution: places that do not divide are not there, so divisor*divisor phases of
+ * the output are convolutions each with some of the kernel's places. */
+bool mi_conv_match_phased(const struct mi_contraction *c, struct mi_conv *conv);
+
+/* One phase along an axis: output places p*divisor + phase for p below `out`. Its kernel's places are first, first + step, ...;
+ * for number j of them, x is read at p*stride + j*dilation + offset. */
+struct mi_phase {
+    int64_t phase, out, kernel, first, step, stride, dilation, offset;
+};
+struct mi_phase mi_conv_phase(const struct mi_conv *conv, int axis, int64_t phase);
 
 /* The gradient of the weight: dw[k, c, r...] = sum over n, p... of dy[n, k, p...] * x[n, c, p*stride + r*dilation + offset...] */
 bool mi_conv_weight_match(const struct mi_contraction *c, struct mi_conv *conv);
@@ -27,8 +39,11 @@ bool mi_conv_weight_match(const struct mi_contraction *c, struct mi_conv *conv);
 /* The layout in which kernels/direct.cl and direct_weight.cl read x: blocks of xb channels (1: planes), with the halo that is
  * read. */
 struct mi_layout mi_conv_input_layout(const struct mi_conv *conv, int xb);
-/* Defines what both kernels know of a convolution: sizes, strides, X and how it lies, vectors of `b` lanes. */
+/* Defines what the kernels know of a convolution: sizes, strides, X and how it lies, vectors of `b` lanes. */
 void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int xb, struct mi_text *text);
+/* The same for one phase of it. */
+void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, const struct mi_phase phase[2], int b,
+                          int xb, struct mi_text *text);
 void mi_define(struct mi_text *text, const char *name, int64_t value);
 
 /* ---- conv_store.c ---- */

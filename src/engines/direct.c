@@ -3,6 +3,8 @@
  * written. */
 #include "engines/conv.h"
 
+#include <string.h>
+
 /* How the work is cut; a variant's numbers. */
 enum { BLOCKS_OF_TILE, PIXELS_OF_TILE, CHUNK, ROWS };
 
@@ -13,28 +15,40 @@ struct tile {
     int64_t chunk, rows; /* blocks of channels whose weights are used again and again; rows an item computes */
 };
 
+enum {
+    TILES = 4,
+    MOST_PHASES = 16,
+    WEIGHT_BYTES = 40 << 10, /* of a chunk, in the nearest caches */
+    LINES_BYTES = 24 << 10,
+    SUMS_BYTES = 64 << 10, /* of an item's sums between chunks */
+    PIXELS_OF_ITEM = 200,
+    MOST_ITEMS = 65535 /* along a dimension of the grid */
+};
+
+static int64_t blocks_of(int64_t count, int64_t block)
+{
+    return (count + block - 1) / block;
+}
+
 static bool supports(const struct mi_problem *problem)
 {
     struct mi_conv conv;
     const mica_device *device = problem->device;
     if (!device->is_cpu || device->vector_width < 4 || problem->c.out.value->type != MI_FLOAT || problem->plain_only)
         return false;
-    return mi_conv_match(&problem->c, &conv) && conv.k >= device->vector_width / 2 && conv.out[1] >= 2;
+    return mi_conv_match_phased(&problem->c, &conv) && conv.divisor[0] * conv.divisor[1] <= MOST_PHASES;
 }
 
 static double cost(const struct mi_problem *problem)
 {
     const mica_device *device = problem->device;
-    return mi_problem_products(problem) / (0.5 * 4.8e9 * device->vector_width * device->info.compute_units);
+    struct mi_conv conv;
+    mi_conv_match_phased(&problem->c, &conv);
+    /* Lanes that no filter fills cost as much as others; of a strided gradient's places only those that divide are met. */
+    double lanes = (double)(blocks_of(conv.k, device->vector_width) * device->vector_width) / (double)conv.k;
+    double products = mi_problem_products(problem) * lanes / (double)(conv.divisor[0] * conv.divisor[1]);
+    return products / (0.8 * 4.8e9 * device->vector_width * device->info.compute_units);
 }
-
-enum {
-    TILES = 4,
-    WEIGHT_BYTES = 40 << 10, /* of a chunk, in the nearest caches */
-    SUMS_BYTES = 64 << 10,   /* of an item's sums between chunks */
-    PIXELS_OF_ITEM = 200,
-    MOST_ITEMS = 65535 /* along a dimension of the grid */
-};
 
 /* Channels of x that lie together: few channels stay in planes. */
 static int x_block(const struct mi_problem *problem, const struct mi_conv *conv)
@@ -43,16 +57,47 @@ static int x_block(const struct mi_problem *problem, const struct mi_conv *conv)
     return conv->c < b ? 1 : b;
 }
 
-static int64_t blocks_of(int64_t count, int block)
+/* Floats of a line of x that a row reads, and where it begins. */
+static int64_t line_of(const struct mi_conv *conv, int64_t *begin)
 {
-    return (count + block - 1) / block;
+    int64_t reach = (conv->kernel[1] - 1) * conv->dilation[1];
+    *begin = conv->offset[1] + (reach < 0 ? reach : 0);
+    return (conv->out[1] - 1) * conv->stride[1] + (reach < 0 ? -reach : reach) + 1;
+}
+
+/* Bytes of all the lines that one row reads, where it reads planes. */
+static int64_t lines_bytes(const struct mi_conv *conv)
+{
+    int64_t begin;
+    return line_of(conv, &begin) * conv->kernel[0] * conv->c * (int64_t)sizeof(float);
+}
+
+static int64_t least(int64_t x, int64_t y)
+{
+    return x < y ? x : y;
+}
+
+/* The fewest rows an item may have: the grid has a limit. */
+static int64_t fewest_rows(const struct mi_problem *problem, const struct mi_conv *conv)
+{
+    return problem->batch * blocks_of(conv->out[0], conv->divisor[0]) / MOST_ITEMS + 1;
+}
+
+/* Rows whose lines are copied at a time; 0: x is read where it lies, and needs a halo. */
+static int64_t rows_of_lines(const struct mi_problem *problem, const struct mi_conv *conv)
+{
+    int64_t most = least(LINES_BYTES, (int64_t)problem->device->info.local_memory_bytes / 2) / lines_bytes(conv);
+    bool copied = x_block(problem, conv) == 1 && conv->divisor[0] * conv->divisor[1] == 1;
+    return copied && most >= fewest_rows(problem, conv) ? most : 0;
 }
 
 /* Pixels whose sums wait in local memory at a time: an item's, unless its rows are very long. */
-static int64_t strip_of(const struct mi_conv *conv, const struct tile *t)
+static int64_t strip_of(const mica_device *device, const struct mi_phase phase[2], const struct tile *t)
 {
-    int64_t pixels = t->rows * conv->out[1], most = SUMS_BYTES / ((int64_t)sizeof(float) * t->ob * t->b);
-    return pixels < most ? pixels : most;
+    int64_t bytes = least(SUMS_BYTES, (int64_t)device->info.local_memory_bytes / 2),
+            pixel = (int64_t)sizeof(float) * t->ob * t->b;
+    int64_t pixels = t->rows * phase[1].out, most = bytes / pixel - t->tw;
+    return least(pixels, most);
 }
 
 static struct tile read_tile(const struct mi_problem *problem, const struct mi_conv *conv)
@@ -76,36 +121,55 @@ static struct mi_variant variant_of(const struct mi_problem *problem, const stru
     const mica_device *device = problem->device;
     int b = device->vector_width, xb = x_block(problem, conv), ob = shape[0];
     int64_t groups = blocks_of(blocks_of(conv->k, b), ob), channels = blocks_of(conv->c, xb);
+    int64_t height = blocks_of(conv->out[0], conv->divisor[0]), width = blocks_of(conv->out[1], conv->divisor[1]);
     int64_t bytes = conv->kernel[0] * conv->kernel[1] * xb * b * ob * (int64_t)sizeof(float);
     int64_t chunk = bytes < WEIGHT_BYTES ? WEIGHT_BYTES / bytes : 1;
     chunk = chunk > 16 ? 16 : chunk;
-    int64_t all = problem->batch * conv->out[0], wanted = 4 * (int64_t)device->info.compute_units;
-    int64_t rows = blocks_of(PIXELS_OF_ITEM, (int)conv->out[1]);
-    if (groups * blocks_of(all, (int)rows) < wanted)
+    int64_t all = problem->batch * height, wanted = 4 * (int64_t)device->info.compute_units;
+    int64_t rows = blocks_of(PIXELS_OF_ITEM, width);
+    if (groups * blocks_of(all, rows) < wanted)
         rows = all * groups / wanted;
-    rows = rows <= all / MOST_ITEMS ? all / MOST_ITEMS + 1 : rows;
-    return (struct mi_variant){{ob, shape[1], (int32_t)(chunk < channels ? chunk : channels), (int32_t)rows}};
+    if (rows_of_lines(problem, conv))
+        rows = least(rows, rows_of_lines(problem, conv));
+    if (rows < fewest_rows(problem, conv))
+        rows = fewest_rows(problem, conv);
+    return (struct mi_variant){{ob, shape[1], (int32_t)least(chunk, channels), (int32_t)rows}};
+}
+
+/* What a tile makes of the filters, best 1: all of its blocks filled, and few loads for each product. */
+static double merit(int64_t blocks, const int *shape)
+{
+    int64_t computed = blocks_of(blocks, shape[0]) * shape[0];
+    double loads = (double)(shape[0] + shape[1]) / (double)(shape[0] * shape[1]);
+    return (double)blocks / (double)computed / (0.6 + 0.7 * loads);
 }
 
 static int variants(const struct mi_problem *problem, struct mi_variant *list, int most)
 {
     struct mi_conv conv;
-    mi_conv_match(&problem->c, &conv);
-    bool wide = problem->device->vector_width >= 16;
-    int count = 0;
-    for (int i = 0; i < TILES && count < most; i++) {
-        const int *shape = wide ? wide_tiles[i] : narrow_tiles[i];
-        list[count++] = variant_of(problem, &conv, shape);
+    mi_conv_match_phased(&problem->c, &conv);
+    int b = problem->device->vector_width, count = 0;
+    const int(*tiles)[2] = b >= 16 ? wide_tiles : narrow_tiles;
+    int64_t blocks = blocks_of(conv.k, b);
+    bool taken[TILES] = {false};
+    while (count < TILES && count < most) {
+        int best = -1;
+        for (int i = 0; i < TILES; i++)
+            if (!taken[i] && (best < 0 || merit(blocks, tiles[i]) > merit(blocks, tiles[best])))
+                best = i;
+        taken[best] = true;
+        list[count++] = variant_of(problem, &conv, tiles[best]);
     }
     return count;
 }
+
 static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
 {
     struct mi_conv conv;
-    mi_conv_match(&problem->c, &conv);
+    mi_conv_match_phased(&problem->c, &conv);
     struct tile t = read_tile(problem, &conv);
     int rank = conv.spatial + 2;
-    struct mi_layout x = mi_conv_input_layout(&conv, t.xb);
+    struct mi_layout x = rows_of_lines(problem, &conv) ? mi_layout_plain(rank) : mi_conv_input_layout(&conv, t.xb);
     struct mi_layout w = mi_layout_plain(rank);
     int at = 0;
     w.order[at++] = (int8_t)conv.w_k;
@@ -163,43 +227,94 @@ static const char *emit_halo(struct mi_emitter *e, const struct mi_conv *conv)
             mi_scope_close(e, scope);
         }
         if (bottom) {
-            size_t scope = mi_scope_open(e, "if (oh == OH - 1) ");
-            halo_fill(e, value, conv->spatial, "OH", mi_arena_format(e->arena, "%lld", (long long)(height + bottom)),
-                      -left, width + right);
+            size_t scope = mi_scope_open(e, "if (oh == %lld) ", (long long)height - 1);
+            halo_fill(e, value, conv->spatial, mi_arena_format(e->arena, "%lld", (long long)height),
+                      mi_arena_format(e->arena, "%lld", (long long)(height + bottom)), -left, width + right);
             mi_scope_close(e, scope);
         }
     }
     return mi_emit_take(e);
 }
 
+static void define_lines(const struct mi_conv *conv, struct mi_text *defines)
+{
+    int64_t begin, line = line_of(conv, &begin);
+    int64_t left = begin < 0 ? -begin : 0, from = begin < 0 ? 0 : begin, count = conv->in[1] - from;
+    count = left + count > line ? line - left : count;
+    mi_define(defines, "LINES", 1);
+    mi_define(defines, "LINE", line);
+    mi_define(defines, "LINE_ROWS", conv->in[0]);
+    mi_define(defines, "LINE_H0", conv->offset[0]);
+    mi_define(defines, "LINE_W0", conv->offset[1] - begin);
+    mi_define(defines, "LINE_LEFT", left);
+    mi_define(defines, "LINE_FROM", from - conv->offset[1]);
+    mi_define(defines, "LINE_COUNT", count > 0 ? count : 0);
+}
+
+static void define_tile(const mica_device *device, const struct mi_conv *conv, const struct tile *t,
+                        const struct mi_phase phase[2], struct mi_text *defines)
+{
+    bool empty = phase[0].kernel == 0 || phase[1].kernel == 0;
+    int64_t channels = blocks_of(conv->c, t->xb), strip = strip_of(device, phase, t);
+    mi_define(defines, "OB", t->ob);
+    mi_define(defines, "TW", t->tw);
+    mi_define(defines, "BLOCKS", t->blocks);
+    mi_define(defines, "CHUNK", empty || t->chunk > channels ? channels : t->chunk);
+    mi_define(defines, "ROWS", t->rows);
+    mi_define(defines, "STRIP", strip);
+    mi_define(defines, "SUMS", (strip + t->tw) * t->ob * t->b);
+    mi_define(defines, "PHASES_H", conv->divisor[0]);
+    mi_define(defines, "PHASES_W", conv->divisor[1]);
+    mi_define(defines, "PHASE_H", phase[0].phase);
+    mi_define(defines, "PHASE_W", phase[1].phase);
+    mi_define(defines, "WINDOW", conv->kernel[0] * conv->kernel[1]);
+    mi_text_add(defines, "#define WINDOW_AT(kh, kw) (((kh)*%lld + %lld)*%lld + (kw)*%lld + %lld)\n",
+                (long long)phase[0].step, (long long)phase[0].first, (long long)conv->kernel[1],
+                (long long)phase[1].step, (long long)phase[1].first);
+    mi_text_add(defines, "#define UNROLL_KW %s\n", t->xb == 1 ? "_Pragma(\"unroll\")" : "");
+}
+
+/* The halo of a row is filled where its first place is computed. */
+static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *problem, const struct mi_conv *conv,
+                              const struct mi_phase phase[2], struct mi_codes *codes)
+{
+    struct mi_text defines = {0};
+    struct tile t = read_tile(problem, conv);
+    const char *with[3] = {"", "", ""};
+    e->arguments = 0;
+    e->memos = 0;
+    mi_conv_define_phase(e, conv, phase, t.b, t.xb, &defines);
+    define_tile(problem->device, conv, &t, phase, &defines);
+    mi_define(&defines, "OUTS", e->kernel->outs);
+    if (rows_of_lines(problem, conv))
+        define_lines(conv, &defines);
+    mi_text_add(&defines, "#define W p%d\n", mi_emit_argument(e, conv->w->value, false));
+    mi_conv_emit_stores(e, conv, t.b, 4, with);
+    if (phase[1].phase == 0)
+        with[2] = emit_halo(e, conv);
+    int64_t rows = problem->batch * phase[0].out;
+    struct mi_grid grid = {.dims = 2,
+                           .global = {(size_t)blocks_of(t.blocks, t.ob), (size_t)((rows + t.rows - 1) / t.rows)},
+                           .local = {1, 1}};
+    const char *name = mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name);
+    mica_status status =
+        mi_emit_file(e, "direct.cl", name, &defines, (const char *const[]){"MICA_RESULT", "MICA_STORE", "MICA_HALO"},
+                     with, 3, grid, codes);
+    mi_text_clear(&e->text);
+    return status;
+}
+
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)
 {
     struct mi_conv conv;
-    struct mi_text defines = {0};
-    mi_conv_match(&problem->c, &conv);
-    struct tile t = read_tile(problem, &conv);
-    mi_conv_define(e, &conv, t.b, t.xb, &defines);
-    mi_define(&defines, "OB", t.ob);
-    mi_define(&defines, "TW", t.tw);
-    mi_define(&defines, "BLOCKS", t.blocks);
-    mi_define(&defines, "CHUNK", t.chunk);
-    mi_define(&defines, "ROWS", t.rows);
-    int64_t strip = strip_of(&conv, &t);
-    mi_define(&defines, "STRIP", strip);
-    mi_define(&defines, "SUMS", (strip + t.tw) * t.ob * t.b);
-    mi_define(&defines, "OUTS", e->kernel->outs);
-    mi_text_add(&defines, "#define UNROLL_KW %s\n", t.xb == 1 ? "_Pragma(\"unroll\")" : "");
-    mi_text_add(&defines, "#define W p%d\n", mi_emit_argument(e, conv.w->value, false));
-    const char *with[3];
-    mi_conv_emit_stores(e, &conv, t.b, 4, with);
-    with[2] = emit_halo(e, &conv);
-    int64_t rows = problem->batch * conv.out[0];
-    struct mi_grid grid = {.dims = 2,
-                           .global = {(size_t)((t.blocks + t.ob - 1) / t.ob), (size_t)((rows + t.rows - 1) / t.rows)},
-                           .local = {1, 1}};
-    const char *name = mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name);
-    return mi_emit_file(e, "direct.cl", name, &defines, (const char *const[]){"MICA_RESULT", "MICA_STORE", "MICA_HALO"},
-                        with, 3, grid, codes);
+    mi_conv_match_phased(&problem->c, &conv);
+    for (int64_t h = 0; h < conv.divisor[0]; h++)
+        for (int64_t w = 0; w < conv.divisor[1]; w++) {
+            const struct mi_phase phase[2] = {mi_conv_phase(&conv, 0, h), mi_conv_phase(&conv, 1, w)};
+            if (phase[0].out && phase[1].out)
+                MI_TRY(emit_phase(e, problem, &conv, phase, codes));
+        }
+    return e->error->status;
 }
 
 const struct mi_engine mi_engine_direct = {.name = "direct",

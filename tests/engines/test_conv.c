@@ -14,18 +14,24 @@ struct shape {
     int64_t pads[4], strides[2], dilations[2], group; /* zeros: 0, 1, 1, 1 */
     bool thorough;              /* with every variant, not only the choice and the engines */
     bool clblast;               /* also with CLBlast's engines, which compile for seconds on a CPU */
+    int cuts;                   /* how many more of the direct engines' variants */
 };
 
 static const struct shape shapes[] = {
-    {"n 3 5 7", "16 3 3 3", {1, 1, 1, 1}, {0}, {0}, 0, true, true},
-    {"n 16 13 13", "13 16 5 5", {2, 2, 2, 2}, {2, 2}, {0}, 0, false, true},
-    {"n 24 5 7", "16 24 1 1", {0}, {0}, {0}, 0, false, false},
-    {"n 13 5 7", "24 13 3 3", {0, 1, 2, 0}, {1, 2}, {0}, 0, false, true},
-    {"n 16 6 7", "16 16 3 3", {2, 2, 2, 2}, {0}, {2, 2}, 0, false, false},
-    {"n 16 5 7", "24 8 3 3", {1, 1, 1, 1}, {0}, {0}, 2, false, false},
-    {"n 24 5 7", "24 1 3 3", {1, 1, 1, 1}, {2, 1}, {0}, 24, false, false},
-    {"n 1 1 1", "1 1 1 1", {0}, {0}, {0}, 0, false, false},
-    {"n 16 13", "13 16 3", {1, 1}, {0}, {0}, 0, false, false},
+    {"n 3 5 7", "16 3 3 3", {1, 1, 1, 1}, {0}, {0}, 0, true, true, 0},
+    {"n 16 13 13", "13 16 5 5", {2, 2, 2, 2}, {2, 2}, {0}, 0, false, true, 0},
+    {"n 24 5 7", "16 24 1 1", {0}, {0}, {0}, 0, false, false, 0},
+    {"n 13 5 7", "24 13 3 3", {0, 1, 2, 0}, {1, 2}, {0}, 0, false, true, 0},
+    {"n 16 6 7", "16 16 3 3", {2, 2, 2, 2}, {0}, {2, 2}, 0, false, false, 0},
+    {"n 16 5 7", "24 8 3 3", {1, 1, 1, 1}, {0}, {0}, 2, false, false, 0},
+    {"n 24 5 7", "24 1 3 3", {1, 1, 1, 1}, {2, 1}, {0}, 24, false, false, 0},
+    {"n 1 1 1", "1 1 1 1", {0}, {0}, {0}, 0, false, false, 0},
+    {"n 72 5 6", "48 72 3 3", {1, 1, 1, 1}, {0}, {0}, 0, false, false, 3}, /* several chunks of channels, a last group */
+    {"n 8 13 14", "32 8 3 3", {1, 1, 1, 1}, {0}, {0}, 0, false, false, 0}, /* several chunks of rows */
+    {"n 16 6 7", "12 16 1 1", {0}, {2, 2}, {0}, 0, false, false, 0},       /* phases of the gradient without a tap */
+    {"n 3 9 11", "12 3 5 3", {2, 0, 1, 3}, {2, 2}, {0}, 0, false, false, 0},
+    {"n 9 8 9", "16 9 3 3", {1, 0, 2, 1}, {3, 2}, {2, 2}, 0, false, false, 0},
+    {"n 16 13", "13 16 3", {1, 1}, {0}, {0}, 0, false, false, 0},
 };
 
 struct variant {
@@ -122,6 +128,16 @@ static void try_variant(mica_device *device, const struct shape *s, const struct
     free(x);
 }
 
+/* The direct engines' other ways to cut their work. */
+static void try_cuts(mica_device *device, const struct shape *s, struct results expected[2])
+{
+    const char *const engines[] = {"direct", "direct_weight"};
+    for (size_t i = 0; i < MI_COUNT(engines); i++)
+        for (int cut = 1; cut <= s->cuts; cut++)
+            try_variant(device, s, &(struct variant){.name = engines[i], .how = {.engine = engines[i], .variant = cut}},
+                        expected);
+}
+
 static bool is_of_clblast(const struct mi_engine *engine)
 {
     return engine == &mi_engine_clblast || engine == &mi_engine_im2col || engine == &mi_engine_col2im;
@@ -161,6 +177,7 @@ static void test_shapes(void **state)
                 try_variant(plain, &shapes[i],
                             &(struct variant){.name = (*engine)->name, .how = {.engine = (*engine)->name}}, expected);
             }
+        try_cuts(plain, &shapes[i], expected);
         forget(&expected[0]);
         forget(&expected[1]);
     }
