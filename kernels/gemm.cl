@@ -2,7 +2,8 @@
  * time, in tiles of MR rows by NV vectors that stay in registers. What of A and B does not lie well is packed into panels: A's
  * block and one panel of B in local memory, which is the core's own cache, or all of B before (gemm_pack.cl, or in B's own
  * layout). Where there are several blocks of k (PARTS), C's block waits in local memory between them.
- * A last panel of an unpacked B is moved back so that it ends with the matrix. */
+ * A last panel of an unpacked B is moved back so that it ends with the matrix. With SPLIT pieces of k each has items of its own,
+ * which leave what they sum in PIECES for gemm_sum.cl. */
 #if PACK_A
 __local float a_panels[MB*KB];
 #endif
@@ -12,13 +13,15 @@ __local float b_panel[WIDTH*KB];
 #if PARTS
 __local float parts[MB*NB];
 #endif
-const IDX m_first = (IDX)get_global_id(1)*MB, n_first = (IDX)get_global_id(0)*NB, batch = get_global_id(2);
-const IDX rows = M, columns = N, depth = K;
+const IDX m_first = (IDX)get_global_id(1)*MB, n_first = (IDX)get_global_id(0)*NB;
+const IDX batch = (IDX)get_global_id(2)/SPLIT, piece = (IDX)get_global_id(2)%SPLIT;
+const IDX rows = M, columns = N, depth = K, share = (depth + SPLIT*KB - 1)/(SPLIT*KB)*KB;
+const IDX k_first = piece*share, k_end = SPLIT == 1 ? depth : min(depth, k_first + share);
 if (batch < BATCH && m_first < rows && n_first < columns) {
     const int high = (int)min((IDX)MB, rows - m_first);
     const IDX n_end = min(n_first + NB, columns);
-    for (IDX k0 = 0; k0 == 0 || k0 < depth; k0 += KB) {
-        const int deep = (int)min((IDX)KB, depth - k0);
+    for (IDX k0 = k_first; k0 == k_first || k0 < k_end; k0 += KB) {
+        const int deep = (int)max((IDX)0, min((IDX)KB, k_end - k0));
 #if PACK_A
         for (int i = 0; i < high; i += MR)
             mica_pack_panel(MATRIX_A + batch*A_BATCH + (m_first + i)*A_M + k0*A_K, A_M, A_K, min(MR, high - i),
@@ -59,7 +62,7 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
                     for (int j = 0; j < NV; j++)
                         acc[i][j] = (VEC)(0);
 #if PARTS
-                if (k0 > 0) {
+                if (k0 > k_first) {
                     #pragma unroll
                     for (int i = 0; i < MR; i++)
                         #pragma unroll
@@ -81,7 +84,7 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
                     }
                 }
 #if PARTS
-                if (k0 + KB < depth) {
+                if (k0 + KB < k_end) {
                     #pragma unroll
                     for (int i = 0; i < MR; i++)
                         #pragma unroll

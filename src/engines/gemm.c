@@ -103,7 +103,7 @@ static void define_matrix(struct mi_emitter *e, const struct mi_gemm *g, const s
 
 static void define_cut(const struct mi_gemm *g, const struct mi_variant *v, struct mi_text *text)
 {
-    static const char *const name[] = {"MR", "NV", "MB", "NB", "KB", "PACK_A", "PACK_B"};
+    static const char *const name[] = {"MR", "NV", "MB", "NB", "KB", "PACK_A", "PACK_B", "SPLIT"};
     for (size_t i = 0; i < MI_COUNT(name); i++)
         mi_text_add(text, "#define %s %d\n", name[i], v->number[i]);
     mi_text_add(text, "#define PARTS %d\n", g->depth > v->number[MI_GEMM_KB]);
@@ -207,6 +207,48 @@ static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, 
     with[2] = mi_emit_take(e);
 }
 
+/* Pieces of k are stored as they are ... */
+static void emit_pieces(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v,
+                        struct mi_codes *codes, struct mi_text *text, const char *with[3])
+{
+    int scratch = codes->scratches++;
+    codes->scratch[scratch] = g->batch * v->number[MI_GEMM_SPLIT] * g->rows * g->columns * (int64_t)sizeof(float);
+    mi_text_add(text, "#define PIECES p%d\n", mi_emit_scratch(e, scratch, true));
+    with[0] = "__global float *sums = PIECES + ((IDX)get_global_id(2)*rows + m_)*columns + n0;";
+    e->indent = 6;
+    for (int j = 0; j < v->number[MI_GEMM_NV]; j++)
+        mi_line(e, "VSTORE(VLOAD(%d, lane), %d, sums);", j, j);
+    with[1] = mi_emit_take(e);
+    with[2] = "sums[v] = lane[v];";
+}
+
+/* ... and summed by a launch of their own. */
+static mica_status emit_sum(struct mi_emitter *e, const struct mi_problem *problem, const struct mi_gemm *g,
+                            struct mi_codes *codes)
+{
+    const struct mi_contraction *c = &problem->c;
+    struct mi_text text = {0};
+    const char *row[MI_PRODUCT_AXES] = {"batch", "m_", NULL, NULL}, *by_row[MI_MAX_AXES], *with[2];
+    struct mi_coordinate at[MI_MAX_RANK];
+    mi_text_clear(&e->text);
+    e->arguments = 0;
+    define_matrix(e, g, &problem->variant, &text);
+    mi_text_add(&text, "#define SPLIT %d\n#define PIECES p%d\n", problem->variant.number[MI_GEMM_SPLIT],
+                mi_emit_scratch(e, codes->scratches - 1, false));
+    e->indent = 2;
+    mi_product_axes(e, c, &g->p, row, by_row);
+    with[0] = mi_emit_take(e);
+    e->indent = 3;
+    mi_bind(e, e->kernel->anchor->out[0], "total");
+    column_at(e, c, &g->p, by_row, at);
+    for (int o = 0; o < e->kernel->outs; o++)
+        mi_emit_store(e, e->kernel->out[o], at, mi_emit_value(e, e->kernel->out[o], at, NULL), NULL);
+    with[1] = mi_emit_take(e);
+    const char *name = mi_arena_format(e->arena, "mica_gemm_sum_%s", e->kernel->anchor->op->name);
+    return mi_emit_file(e, "gemm_sum.cl", name, &text, (const char *const[]){"MICA_ROW", "MICA_STORE"}, with, 2,
+                        mi_grid_of_items(e->device, g->batch * g->rows), codes);
+}
+
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)
 {
     struct mi_gemm g;
@@ -229,16 +271,21 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     else
         mi_text_add(&text, "#define %s p%d\n", before ? "PANELS" : "MATRIX_B",
                     mi_emit_argument(e, g.p.b->node->out[g.p.b->output], false));
-    emit_stores(e, problem, &g, v, with);
+    int64_t split = v->number[MI_GEMM_SPLIT];
+    if (split > 1)
+        emit_pieces(e, &g, v, codes, &text, with);
+    else
+        emit_stores(e, problem, &g, v, with);
     mi_text_add(&text, "#define FULL %d\n", with[1][0] != 0);
     int64_t high = v->number[MI_GEMM_MB], wide = v->number[MI_GEMM_NB];
-    struct mi_grid grid = {
-        .dims = 3,
-        .global = {(size_t)((g.columns + wide - 1) / wide), (size_t)((g.rows + high - 1) / high), (size_t)g.batch},
-        .local = {1, 1, 1}};
+    struct mi_grid grid = {.dims = 3,
+                           .global = {(size_t)((g.columns + wide - 1) / wide), (size_t)((g.rows + high - 1) / high),
+                                      (size_t)(g.batch * split)},
+                           .local = {1, 1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name);
-    return mi_emit_file(e, "gemm.cl", name, &text, (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE"},
-                        with, 3, grid, codes);
+    MI_TRY(mi_emit_file(e, "gemm.cl", name, &text, (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE"},
+                        with, 3, grid, codes));
+    return split > 1 ? emit_sum(e, problem, &g, codes) : MICA_OK;
 }
 
 const struct mi_engine mi_engine_gemm = {.name = "gemm",

@@ -12,7 +12,8 @@ enum mi_gemm_number {
     MI_GEMM_NB,     /* columns an item makes, a multiple of NV vectors */
     MI_GEMM_KB,     /* steps of k at a time */
     MI_GEMM_PACK_A, /* 1: the item packs its block of A */
-    MI_GEMM_PACK_B  /* enum mi_gemm_pack */
+    MI_GEMM_PACK_B, /* enum mi_gemm_pack */
+    MI_GEMM_SPLIT   /* pieces of k that are summed apart, and then in their order */
 };
 
 enum mi_gemm_pack {

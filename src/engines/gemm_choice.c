@@ -16,7 +16,7 @@ static const struct tile tiles16[] = {{6, 2}, {4, 3}, {5, 2}, {4, 2}, {8, 1}, {3
                          tiles32[] = {{12, 2}, {8, 3}, {6, 4}, {6, 2}, {8, 2}, {8, 1}, {4, 4}, {4, 2},
                                       {2, 8},  {2, 4}, {1, 8}, {1, 4}, {1, 2}, {1, 1}, {2, 1}, {4, 1}};
 
-static const double cycles_a_second = 2.5e9, launch_cycles = 6000, item_cycles = 250;
+static const double cycles_a_second = 2.5e9, launch_cycles = 6000, wake_cycles = 5000, item_cycles = 250;
 static const double pack_turned = 0.45, pack_straight = 0.3, pack_scattered = 1.5; /* cycles an element */
 
 static int64_t divide_up(int64_t x, int64_t y)
@@ -68,18 +68,22 @@ static double tile_step(const struct mi_gemm *g, const struct mi_variant *v)
     double multiply = mr * nv / 2.0, load = (mr + nv) / 2.0, cycles = multiply > load ? multiply : load;
     cycles = cycles < 4.5 ? 4.5 : cycles;
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_IN_PLACE)
-        cycles += mi_dim_at(g->p.stride_b[MI_PRODUCT_K], 1) * 4 % 1024 == 0 ? 3 : 1;
+        cycles += g->columns * g->depth <= 8192 ? 0.3 : mi_dim_at(g->p.stride_b[MI_PRODUCT_K], 1) % 256 == 0 ? 3 : 1;
     if (!v->number[MI_GEMM_PACK_A] && !mi_dim_is(g->p.stride_a[MI_PRODUCT_K], 1))
-        cycles += mi_dim_is(g->p.stride_a[MI_PRODUCT_M], 1) ? 1.5 : 0.5 * mr;
+        cycles += mi_dim_is(g->p.stride_a[MI_PRODUCT_M], 1) ? 0.7 : 0.5 * mr;
     return cycles;
 }
 
 static double item_price(const struct mi_gemm *g, const struct mi_variant *v)
 {
     int mr = v->number[MI_GEMM_MR], nv = v->number[MI_GEMM_NV], mb = v->number[MI_GEMM_MB], nb = v->number[MI_GEMM_NB];
-    double tiles = (double)(mb / mr) * (nb / (nv * g->vw)), depth = (double)g->depth;
+    int64_t share = divide_up(g->depth, v->number[MI_GEMM_SPLIT]);
+    double tiles = (double)(mb / mr) * (nb / (nv * g->vw)), depth = (double)share;
     double price = item_cycles + tiles * (depth * tile_step(g, v) + 30 + 7.0 * mr * nv);
-    price += tiles * (double)(divide_up(g->depth, v->number[MI_GEMM_KB]) - 1) * 2 * mr * nv;
+    price += tiles * (double)(divide_up(share, v->number[MI_GEMM_KB]) - 1) * 2 * mr * nv;
+    /* A panel of B comes from the second cache, once for all rows of the item. */
+    if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE)
+        price += depth * nb / 8.0;
     if (v->number[MI_GEMM_PACK_A])
         price += mb * depth * pack_price(g->p.stride_a[MI_PRODUCT_M], g->p.stride_a[MI_PRODUCT_K]);
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM)
@@ -87,15 +91,24 @@ static double item_price(const struct mi_gemm *g, const struct mi_variant *v)
     return price;
 }
 
+static int64_t count_items(const struct mi_gemm *g, const struct mi_variant *v)
+{
+    return divide_up(g->rows, v->number[MI_GEMM_MB]) * divide_up(g->columns, v->number[MI_GEMM_NB]) * g->batch;
+}
+
 /* Cycles until the last core is done. */
 static double cut_price(const struct mi_gemm *g, const struct mi_variant *v)
 {
-    int64_t items = divide_up(g->rows, v->number[MI_GEMM_MB]) * divide_up(g->columns, v->number[MI_GEMM_NB]) * g->batch;
-    double rounds = items <= 1 ? 1 : (double)(items / g->units) + (items > 64 * g->units ? 0.5 : 1);
-    double price = launch_cycles + rounds * item_price(g, v);
+    int split = v->number[MI_GEMM_SPLIT];
+    int64_t items = count_items(g, v) * split;
+    double rounds = items <= 1 ? 1 : (double)divide_up(items, g->units) + 0.3;
+    double price = launch_cycles + (items > 1 ? wake_cycles : 0) + rounds * item_price(g, v);
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE && !g->constant_b)
-        price += launch_cycles + (double)(g->batch * g->columns * g->depth) / g->units * 1.2 *
-                                     pack_price(g->p.stride_b[MI_PRODUCT_N], g->p.stride_b[MI_PRODUCT_K]);
+        price += launch_cycles + wake_cycles +
+                 (double)(g->batch * g->columns * g->depth) / g->units * 1.2 *
+                     pack_price(g->p.stride_b[MI_PRODUCT_N], g->p.stride_b[MI_PRODUCT_K]);
+    if (split > 1)
+        price += launch_cycles + wake_cycles + (double)(g->batch * g->rows * g->columns) * split / g->units;
     return price;
 }
 
@@ -146,6 +159,21 @@ static int32_t depth_block(int64_t depth)
     return (int32_t)(block < 8 ? 8 : block);
 }
 
+/* Where there are few items and many steps, also with k in pieces: a few for each core. */
+static void rank_splits(struct ranking *r, const struct mi_gemm *g, struct mi_variant v)
+{
+    v.number[MI_GEMM_SPLIT] = 1;
+    if (!fits(g, &v))
+        return;
+    rank(r, &v, cut_price(g, &v));
+    int64_t split = divide_up(4 * (int64_t)g->units, count_items(g, &v)), most = g->depth / 512;
+    split = split < most ? split : most;
+    if (split < 2)
+        return;
+    v.number[MI_GEMM_SPLIT] = (int32_t)split;
+    rank(r, &v, cut_price(g, &v));
+}
+
 static void rank_packs(struct ranking *r, const struct mi_gemm *g, struct mi_variant v)
 {
     for (int a = 0; a < 2; a++)
@@ -155,8 +183,7 @@ static void rank_packs(struct ranking *r, const struct mi_gemm *g, struct mi_var
             bool packs = a || b;
             v.number[MI_GEMM_KB] =
                 packs || g->depth > 4096 ? depth_block(g->depth) : (int32_t)divide_up(g->depth + 1, 8) * 8;
-            if (fits(g, &v))
-                rank(r, &v, cut_price(g, &v));
+            rank_splits(r, g, v);
         }
 }
 
