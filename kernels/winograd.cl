@@ -4,12 +4,14 @@
  * local memory (on a CPU the core's own cache), multiplies, and transforms back: for each of the EDGE*EDGE places in a tile,
  * (TILES x channels) times (channels x filters). Local memory is slices of SLICE floats, one a place and one more: inputs of
  * place e lie in slice e + 1, products in slice e, whose inputs are used up by then. x lies in blocks of B channels with a halo
- * that covers the last tiles whole; weights U as WinogradWeight has them. Tiles past the last repeat it and are not stored. */
+ * that covers the last tiles whole; weights U as WinogradWeight has them. Tiles past the last, which fill up registers, repeat
+ * it and are not stored. */
 #define IMAGE_TILES (ROW_TILES*COLUMN_TILES)
 const int part = (int)get_global_id(1), first = (int)get_global_id(0)*TILES, tiles = n*IMAGE_TILES;
 if (first < tiles) {
     const int kg0 = part*GROUPS, kg1 = min(kg0 + GROUPS, ALL_GROUPS);
-    for (int t = 0; t < TILES; t++) {
+    const int count = min(TILES, tiles - first), padded = (count + TW - 1)/TW*TW;
+    for (int t = 0; t < padded; t++) {
         const int tile = min(first + t, tiles - 1), img = tile / IMAGE_TILES, place = tile % IMAGE_TILES;
         const int ih = place / COLUMN_TILES * TILE, iw = place % COLUMN_TILES * TILE;
         for (int c = 0; c < CB; c++) {
@@ -37,7 +39,7 @@ if (first < tiles) {
     }
     for (int e = 0; e < EDGE*EDGE; e++)
         for (int kg = kg0; kg < kg1; kg++)
-            for (int t0 = 0; t0 < TILES; t0 += TW) {
+            for (int t0 = 0; t0 < padded; t0 += TW) {
                 __local const float *vp = slice + (e + 1)*SLICE + t0*ROW;
                 __global const float *up = U + ((long)e*ALL_GROUPS + kg)*(CB*B*OB*B);
                 VEC acc[OB][TW];
@@ -68,7 +70,7 @@ if (first < tiles) {
                     for (int o = 0; o < OB; o++)
                         VSTORE(acc[o][t], 0, slice + e*SLICE + (t0 + t)*PRODUCTS + ((kg - kg0)*OB + o)*B);
             }
-    for (int t = 0; t < min(TILES, tiles - first); t++) {
+    for (int t = 0; t < count; t++) {
         const int tile = first + t, img = tile / IMAGE_TILES, place = tile % IMAGE_TILES;
         const int row = place / COLUMN_TILES, column = place % COLUMN_TILES, h0 = row*TILE, w0 = column*TILE;
         for (int kb = kg0*OB; kb < min(kg1*OB, FILTER_BLOCKS); kb++) {

@@ -7,7 +7,8 @@
  * node's third input, made by the operator WinogradWeight. The kernel is kernels/winograd.cl.
  *
  * It rounds more than the plain sum: the largest error, relative to the largest result, is about 1e-6 for m 2 and 3e-6 for
- * m 4 (5e-7 and 1e-6 for the plain sum). A NaN or infinity in x makes every result of the tiles that read it NaN, also those beside its own windows. */
+ * m 4 (5e-7 to 2e-6 for the plain sum). A NaN or infinity in x makes NaN of every result of the tiles that read it, also of
+ * those beside its own windows. */
 #include "engines/conv.h"
 
 enum { NUMBER_TILE, NUMBER_TILES, NUMBER_WIDTH, NUMBER_BLOCKS, NUMBER_PARTS };
@@ -51,7 +52,7 @@ static uint64_t local_bytes(const struct winograd *w)
 static bool fits(const struct mi_problem *problem, const struct winograd *w)
 {
     uint64_t most = problem->device->info.local_memory_bytes;
-    return w->cb < 1 << 16 && w->groups < 1 << 16 && local_bytes(w) + 8192 <= most;
+    return local_bytes(w) + 8192 <= most;
 }
 
 /* Reads a variant's numbers; what the last tiles read beyond the image becomes part of the halo. */
@@ -79,13 +80,14 @@ static void configure(const struct mi_problem *problem, const struct mi_variant 
 
 static bool match(const struct mi_problem *problem, struct mi_conv *conv)
 {
+    enum { MOST = 1 << 20 }; /* channels, filters and places along an axis: products of sizes stay within 64 bits */
     if (!mi_conv_match(&problem->c, conv) || conv->spatial != 2 || conv->w != &problem->c.b)
         return false;
     for (int i = 0; i < 2; i++)
         if (conv->kernel[i] != 3 || conv->stride[i] != 1 || conv->w_r[i] != 2 + i || conv->dilation[i] != conv->dilation[0] ||
-            conv->out[i] < 1 || conv->in[i] < 1)
+            conv->out[i] < 1 || conv->in[i] < 1 || conv->out[i] > MOST || conv->in[i] > MOST)
             return false;
-    return conv->dilation[0] == 1 || conv->dilation[0] == -1;
+    return conv->c <= MOST && conv->k <= MOST && (conv->dilation[0] == 1 || conv->dilation[0] == -1);
 }
 
 /* ---- Variants ---- */
@@ -93,33 +95,46 @@ static bool match(const struct mi_problem *problem, struct mi_conv *conv)
 /* An item's weights: those of one part are used by one item after the other, from the cache that all cores share. */
 enum { WEIGHT_BYTES = 6 << 20 };
 
-/* Tiles in registers: few enough, and such that little is done for nothing. */
-static int best_width(int64_t tiles, int most)
+/* A way to go about it: results along a tile's side, blocks of filters in registers, tiles an item. */
+struct way {
+    int tile, ob, tiles;
+};
+
+/* Blocks of filters in registers: fewer where many would be blocks of nothing. */
+static int blocks_in_registers(int64_t blocks, int most)
 {
-    int best = most;
-    for (int width = most - 1; width >= 2 && width >= most / 2; width--)
-        if (up(tiles, width) * width < up(tiles, best) * best)
-            best = width;
-    return tiles < best ? (int)tiles : best;
+    while (most > 1 && up(blocks, most) * most * 8 > blocks * 9)
+        most /= 2;
+    return most;
 }
 
-/* One way with tiles of `tile` and at most `turns` registers full of tiles an item; false: it does not fit local memory. */
-static bool plan_variant(const struct mi_problem *problem, const struct mi_conv *conv, int tile, int turns,
+/* Parts of the filters: enough that every core has work, and that the weights of one stay in the cache that all cores share
+ * while all tiles go by. */
+static int64_t parts_of(const struct mi_problem *problem, const struct winograd *w, int64_t items)
+{
+    int64_t wanted = 2 * (int64_t)problem->device->info.compute_units, parts = items < wanted ? up(wanted, items) : 1;
+    int64_t bytes = w->edge * w->edge * w->cb * w->b * w->groups * w->ob * w->b * (int64_t)sizeof(float);
+    if (items > 1 && parts < up(bytes, WEIGHT_BYTES))
+        parts = up(bytes, WEIGHT_BYTES);
+    return parts > w->groups ? w->groups : parts;
+}
+
+/* The variant for one way, with fewer tiles where local memory is small; false: it does not fit. */
+static bool plan_variant(const struct mi_problem *problem, const struct mi_conv *conv, const struct way *way,
                          struct mi_variant *variant)
 {
-    int b = problem->device->vector_width, registers = b >= 16 ? 28 : b == 8 ? 12 : 8;
+    int b = problem->device->vector_width, registers = b >= 16 ? 24 : 12;
+    int ob = blocks_in_registers(up(conv->k, b), way->ob);
     struct winograd w = {.conv = *conv};
-    int64_t all = problem->batch * up(conv->out[0], tile) * up(conv->out[1], tile);
-    int ob = up(conv->k, b) > 1 ? 2 : 1, width = best_width(all, registers / ob);
+    int64_t all = problem->batch * up(conv->out[0], way->tile) * up(conv->out[1], way->tile);
+    int64_t width = registers / ob < all ? registers / ob : all, turns = way->tiles / width;
+    while (turns > 1 && up(all, width * turns) < 4 * (int64_t)problem->device->info.compute_units)
+        turns--; /* few items would leave cores without work at the end */
+    turns = turns > 0 ? turns : 1;
     for (; turns > 0; turns--) {
-        int64_t items = up(all, (int64_t)width * turns), wanted = 2 * (int64_t)problem->device->info.compute_units;
-        int64_t groups = up(conv->k, (int64_t)b * ob), parts = items < wanted ? up(wanted, items) : 1;
-        int64_t bytes = (tile + 2) * (tile + 2) * up(conv->c, b) * b * groups * ob * b * (int64_t)sizeof(float);
-        if (items > 1 && parts < up(bytes, WEIGHT_BYTES))
-            parts = up(bytes, WEIGHT_BYTES);
-        parts = parts > groups ? groups : parts;
-        *variant = (struct mi_variant){{tile, width * turns, width, ob, (int32_t)parts}};
+        *variant = (struct mi_variant){{way->tile, (int32_t)(width * turns), (int32_t)width, ob, 1}};
         configure(problem, variant, &w);
+        variant->number[NUMBER_PARTS] = w.parts = (int32_t)parts_of(problem, &w, up(all, w.tiles));
         if (fits(problem, &w))
             return true;
     }
@@ -128,13 +143,13 @@ static bool plan_variant(const struct mi_problem *problem, const struct mi_conv 
 
 static int variants(const struct mi_problem *problem, struct mi_variant *list, int most)
 {
-    static const int way[][2] = {{4, 2}, {4, 1}, {4, 4}, {2, 2}, {2, 4}, {2, 1}};
+    static const struct way ways[] = {{4, 2, 12}, {4, 2, 6}, {4, 2, 24}, {4, 4, 12}, {2, 2, 24}, {2, 2, 12}};
     struct mi_conv conv;
     int count = 0;
     if (!match(problem, &conv))
         return 0;
-    for (size_t i = 0; i < MI_COUNT(way) && count < most; i++)
-        count += plan_variant(problem, &conv, way[i][0], way[i][1], &list[count]);
+    for (size_t i = 0; i < MI_COUNT(ways) && count < most; i++)
+        count += plan_variant(problem, &conv, &ways[i], &list[count]);
     return count;
 }
 
@@ -157,6 +172,10 @@ static void read_variant(const struct mi_problem *problem, struct winograd *w)
 
 /* ---- Cost ---- */
 
+/* Seconds for a transformed weight, where there are too many for the caches: to read it, and to make it. */
+#define WEIGHT_READ 0.3e-9
+#define WEIGHT_MADE 1.8e-9
+
 static double cost(const struct mi_problem *problem)
 {
     const mica_device *device = problem->device;
@@ -165,10 +184,10 @@ static double cost(const struct mi_problem *problem)
     match(problem, &w.conv);
     configure(problem, &variant, &w);
     double lanes = 4.8e9 * device->vector_width * device->info.compute_units;
-    double tiles = (double)up(problem->batch * w.rows * w.columns, w.tiles) * w.tiles, places = (double)w.edge * w.edge;
+    double tiles = (double)up(problem->batch * w.rows * w.columns, w.tw) * w.tw, places = (double)w.edge * w.edge;
     double c = (double)w.cb * w.b, k = (double)w.groups * w.ob * w.b, weights = places * c * k;
     double seconds = tiles * weights / (0.4 * lanes) + tiles * places * 6 * (c * w.parts + k) / (0.2 * lanes);
-    return seconds + (problem->constant ? 0 : weights * 1e-9 / device->info.compute_units);
+    return seconds + weights * (WEIGHT_READ + (problem->constant ? 0 : WEIGHT_MADE));
 }
 
 /* ---- Operands and kernel ---- */

@@ -20,6 +20,8 @@ static mica_status infer_winograd(struct mi_node *node)
     int64_t channels = mi_attribute_int(node, "channels", 0);
     int k = mi_attribute_int(node, "transposed", 0) ? 1 : 0;
     MI_TRY(mi_float_types(node));
+    MI_TRY(mi_default_int(node, "transposed", 0));
+    MI_TRY(mi_default_int(node, "turned", 0));
     if (w->rank != 4 || !mi_dim_is(w->dim[2], 3) || !mi_dim_is(w->dim[3], 3) || w->dim[0].a || w->dim[1].a)
         return mi_op_fail(node, MICA_SHAPE, "weight is %s, its kernel must be 3 x 3", mi_shape_text(&node->graph->arena, w));
     if ((m != 2 && m != 4) || block < 1 || block > 256 || channels < 1 || channels > 256)
