@@ -29,7 +29,7 @@ static const struct mi_engine *cheapest(const struct mica_plan *plan, const stru
 }
 
 /* The parameter's variable whose new value a map computes, if all it computes is assigned to variables. */
-static bool is_update(const struct mi_graph *graph, const struct mi_node *node)
+bool mi_is_update(const struct mi_graph *graph, const struct mi_node *node)
 {
     if (node->op->kind != MI_MAP || node->inputs < 2 || !node->in[0] || !node->in[0]->node->variable)
         return false;
@@ -50,7 +50,7 @@ static bool is_update(const struct mi_graph *graph, const struct mi_node *node)
 static mica_status find_updates(struct mica_plan *plan)
 {
     for (size_t i = 0; i < plan->graph->node_count; i++)
-        plan->updates[i] = is_update(plan->graph, plan->graph->nodes[i]);
+        plan->updates[i] = mi_is_update(plan->graph, plan->graph->nodes[i]);
     return MICA_OK;
 }
 
@@ -76,7 +76,7 @@ static bool is_free(const struct mica_plan *plan, const mi_value *value)
         return false;
     for (size_t i = 0; i < plan->graph->node_count; i++) {
         const struct mi_node *user = plan->graph->nodes[i];
-        bool plain = user->op == &mi_op_assign || user->op->kind == MI_OWN || is_update(plan->graph, user);
+        bool plain = user->op == &mi_op_assign || user->op->kind == MI_OWN || mi_is_update(plan->graph, user);
         for (int k = 0; k < user->inputs && plain; k++)
             if (user->in[k] == value)
                 return false;

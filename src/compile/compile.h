@@ -54,6 +54,8 @@ struct mica_plan {
     struct mi_choice *choices;     /* of contractions, by node id */
     bool *wanted;                  /* by value id: an engine asked for its layout */
     bool *derived;                 /* by kernel: a copy of variables, made again only when one of them changed */
+    const struct mi_variable **derived_from; /* the variables that derived kernels read */
+    size_t derived_from_count;
     uint64_t derived_version;      /* of those variables, when they were last made */
     bool derived_made;
     bool *updates;                 /* by node id: an optimizer's step on a parameter */
@@ -81,6 +83,8 @@ struct mica_plan {
     struct mi_bound { struct mi_buffer buffer; size_t offset; } *bound; /* buffers of an application, by value id; NULL: none */
 };
 
+/* Whether a map is an optimizer's step: all it computes is assigned to variables, a parameter first. */
+bool mi_is_update(const struct mi_graph *graph, const struct mi_node *node);
 void mi_staging_destroy(struct mica_plan *plan);
 mica_status mi_action_place(struct mica_plan *plan, struct mi_action *action); /* sets its tensors' places */
 
@@ -90,9 +94,11 @@ enum { MI_ALIGN_ELEMENTS = 64 };   /* a variable begins at a multiple of so many
 mica_status mi_lower(struct mi_graph *graph);                /* composites become maps, reductions and moves */
 mica_status mi_simplify(struct mi_graph *graph);             /* drops what nobody needs, what is the same twice, identities */
 mica_status mi_graph_rebuild(struct mi_graph *graph, mi_value *const *replacement);
+mica_status mi_separate_gradients(struct mi_graph *graph);   /* each update reads a gradient of its own */
 mica_status mi_choose_engines(struct mica_plan *plan);               /* an engine for each contraction, and the layouts it likes */
 mica_status mi_start_tensors(struct mica_plan *plan);        /* everything stored plain, nothing at home */
 mica_status mi_fuse(struct mica_plan *plan);                 /* nodes become kernels */
+void mi_match_layouts(struct mica_plan *plan);               /* tensors stored side by side lie alike */
 mica_status mi_order(struct mica_plan *plan);                /* kernels in an order, writers of variables after readers */
 mica_status mi_derive(struct mica_plan *plan);               /* which kernels only copy variables */
 mica_status mi_emit_plan(struct mica_plan *plan);            /* source of every kernel */

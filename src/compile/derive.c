@@ -62,14 +62,34 @@ static bool is_derived(const struct mica_plan *plan, const struct mi_kernel *ker
     return sources > 0;
 }
 
+/* Lists the variables that a derived kernel reads, each once. */
+static void list_variables(struct mica_plan *plan, const struct mi_kernel *kernel)
+{
+    struct mi_source source[MOST_SOURCES];
+    for (int m = 0; m < kernel->count; m++) {
+        int count = mi_sources(plan, kernel->nodes[m], source, MOST_SOURCES);
+        for (int i = 0; i < count; i++) {
+            struct mi_variable *variable = source[i].value->node->variable;
+            size_t known = 0;
+            while (known < plan->derived_from_count && plan->derived_from[known] != variable)
+                known++;
+            if (variable && known == plan->derived_from_count)
+                plan->derived_from[plan->derived_from_count++] = variable;
+        }
+    }
+}
+
 mica_status mi_derive(struct mica_plan *plan)
 {
     plan->derived = mi_arena_new(&plan->arena, plan->kernels.count, sizeof *plan->derived);
-    if (!plan->derived)
+    plan->derived_from = mi_arena_new(&plan->arena, plan->graph->node_count, sizeof *plan->derived_from);
+    if (!plan->derived || !plan->derived_from)
         return mi_out_of_memory(&plan->error);
     for (size_t at = 0; at < plan->kernels.count; at++) {
         int k = plan->order[at];
         plan->derived[k] = is_derived(plan, &plan->kernels.list[k]);
+        if (plan->derived[k])
+            list_variables(plan, &plan->kernels.list[k]);
     }
     return MICA_OK;
 }
@@ -77,8 +97,7 @@ mica_status mi_derive(struct mica_plan *plan)
 uint64_t mi_derived_version(const struct mica_plan *plan)
 {
     uint64_t version = 0;
-    for (size_t i = 0; i < plan->graph->node_count; i++)
-        if (plan->graph->nodes[i]->op == &mi_op_variable)
-            version += plan->graph->nodes[i]->variable->version;
+    for (size_t i = 0; i < plan->derived_from_count; i++)
+        version += plan->derived_from[i]->version;
     return version;
 }

@@ -97,9 +97,11 @@ static mica_status compile(struct mica_plan *plan)
                        (long long)plan->batch, INT32_MAX);
     MI_TRY(from_graph(plan, mi_lower(graph)));
     MI_TRY(from_graph(plan, mi_simplify(graph)));
+    MI_TRY(from_graph(plan, mi_separate_gradients(graph)));
     MI_TRY(from_device(plan, mi_store_place(plan->store)));
     MI_TRY(mi_choose_engines(plan));
     MI_TRY(mi_fuse(plan));
+    mi_match_layouts(plan);
     MI_TRY(mi_order(plan));
     MI_TRY(mi_derive(plan));
     MI_TRY(mi_emit_plan(plan));

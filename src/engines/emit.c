@@ -403,8 +403,10 @@ static const char *emit_access(struct mi_emitter *e, const struct mi_access *acc
 
 static const char *fill_text(struct mi_emitter *e, const struct mi_node *node)
 {
-    const char *text = attribute_text(e, node, "fill");
-    return text ? text : node->op->fill ? node->op->fill : "0";
+    const char *text = attribute_text(e, node, "fill"), *type = mi_types[node->out[0]->type].c;
+    if (text)
+        return mi_arena_format(e->arena, "(%s)%s", type, text);
+    return node->op->fill ? node->op->fill : "0";
 }
 
 static const char *emit_move(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard)

@@ -182,6 +182,18 @@ static void choose_shared(struct mi_nest *s)
         tiles *= mi_nest_pieces(s, s->shared);
 }
 
+/* How many neighbours are folded together: as many as registers hold, or, down long columns, so many that memory is read
+ * in long pieces and the partial results stay in the first cache. */
+static int64_t most_columns(const struct mi_nest *s, int64_t last)
+{
+    const mica_device *device = s->e->device;
+    int64_t least = 4 * device->vector_width, most = 128 * device->vector_width;
+    int64_t share = last / (2 * (int64_t)device->info.compute_units) / least * least;
+    if (s->kernel->anchor || mi_dim_at(s->reduced[s->reductions - 1], s->e->batch) < 16 || share < least)
+        return least;
+    return share < most ? share : most;
+}
+
 static void choose_schedule(struct mi_nest *s)
 {
     const mica_device *device = s->e->device;
@@ -199,11 +211,12 @@ static void choose_schedule(struct mi_nest *s)
     } else if (s->by_rows) {
         s->v = count < 8 ? 1 : 2 * device->vector_width;
     } else {
-        int64_t most = s->arrays ? 4 * device->vector_width : 4096;
+        int64_t most = s->arrays ? most_columns(s, last) : 4096;
         s->v = (int)(last < 1 ? 1 : last < most ? last : most);
     }
     if (s->by_rows && device->is_cpu)
         s->lanes = 1;
+    mi_nest_choose_cross(s);
     choose_shared(s);
 }
 

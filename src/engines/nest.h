@@ -6,6 +6,8 @@
 
 enum { MI_MAX_PHYSICAL = MI_MAX_RANK + 2 };
 
+enum { MI_CROSS = 64 };
+
 struct mi_nest {
     struct mi_emitter *e;
     const struct mi_kernel *kernel;
@@ -23,8 +25,9 @@ struct mi_nest {
     int lanes;                         /* work-items that share a tile */
     int v;                             /* places of a tile (by columns) or partial results (by rows) */
     int shared;                        /* so many outer dimensions are divided among work-items; the others are loops */
+    int cross;                         /* the loops run in tiles of MI_CROSS places of this dimension by v of the last; -1: no */
     const char *places;                /* how many of the v places there are: a number where it is always the same */
-    size_t tile_scope[MI_MAX_PHYSICAL + 1];
+    size_t tile_scope[MI_MAX_PHYSICAL + 2];
     int tile_scopes;
     int *level, levels;                /* of each member: how many reductions stand before its result, itself included */
     bool arrays;                       /* there are reductions by columns: v is bounded */
@@ -54,6 +57,11 @@ int64_t mi_nest_pieces(const struct mi_nest *s, int d);
 size_t mi_nest_open_places(struct mi_nest *s);
 /* The coordinates of a value of the kept shape or the full space. */
 void mi_nest_value_at(struct mi_nest *s, const mi_value *value, struct mi_coordinate *at);
+
+/* ---- nest_cross.c ---- */
+
+/* Sets cross, and v where it is used. */
+void mi_nest_choose_cross(struct mi_nest *s);
 
 /* ---- nest_fold.c: reductions ---- */
 

@@ -57,7 +57,7 @@ void mi_nest_coordinates(struct mi_nest *s, bool of_last)
 
 static int width_of(const struct mi_nest *s, int d)
 {
-    return d == s->dims - 1 && !s->by_rows ? s->v : 1;
+    return d == s->dims - 1 && !s->by_rows ? s->v : d == s->cross ? MI_CROSS : 1;
 }
 
 int64_t mi_nest_pieces(const struct mi_nest *s, int d)
@@ -117,8 +117,15 @@ void mi_nest_open_tiles(struct mi_nest *s)
         else
             s->tile_scope[s->tile_scopes++] =
                 mi_scope_open(e, "for (IDX c%d = 0; c%d < %s; c%d++) ", d, d, pieces_text(s, d), d);
+    if (s->cross >= 0) {
+        const char *size = mi_dim_text(e->arena, s->physical[s->cross].extent);
+        s->tile_scope[s->tile_scopes++] = mi_scope_open(e, "for (IDX m%d = c%d*%d; m%d < min(c%d*%d + %d, (IDX)%s); m%d++) ",
+                                                        s->cross, s->cross, MI_CROSS, s->cross, s->cross, MI_CROSS, MI_CROSS, size,
+                                                        s->cross);
+    }
     for (int d = 0; d < last; d++)
-        mi_line(e, "const IDX m%d = c%d;", d, d);
+        if (d != s->cross)
+            mi_line(e, "const IDX m%d = c%d;", d, d);
     mi_line(e, "const IDX first = c%d*%d;", last, width);
     s->places = "1";
     if (width > 1 && extent.a == 0 && extent.b % width == 0)

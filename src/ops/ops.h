@@ -43,7 +43,7 @@
     X(MatMul) X(Gemm)                                                                                   \
     X(Conv) X(ConvProduct) X(ConvDataGrad) X(ConvWeightGrad)                                            \
     X(MaxPool) X(AveragePool) X(GlobalMaxPool) X(GlobalAveragePool) X(Window) X(Unwindow)               \
-    X(SelectInWindow) X(Unpool) X(SelectInPool) X(DivideByWindow)                                       \
+    X(SelectInWindow) X(Unpool) X(SelectInPool) X(SelectInPools) X(DivideByWindow)                    \
     X(Reshape) X(Flatten) X(Squeeze) X(Unsqueeze)                                                       \
     X(Transpose) X(Slice) X(SliceGrad) X(Concat) X(Expand) X(Pad)                                       \
     X(Gather) X(GatherGrad) X(WinogradWeight)                                                           \

@@ -1,16 +1,17 @@
-/* Pooling, made of two moves of Mica's own and reductions, which fuse into one kernel:
+/* Pooling, made of moves of Mica's own and reductions, which fuse into one kernel:
  *
  *   Window    x (N, C, H...) -> (N, C, P..., R...)  x at p * stride + r * dilation - pad, or the fill
+ *   Unpool    y (N, C, P...) -> (N, C, J..., H...)  y at (h + pad) / stride - j
  *   Unwindow  y (N, C, P...) -> (N, C, H..., R...)  y at (h + pad - r * dilation) / stride where that divides
  *
- * Window then a reduction over R is the pool; Unwindow then a sum over R gathers what an input place owes to
- * its windows, so the gradient needs no atomics and no order of arrival. */
+ * Window then a reduction over R is the pool; Unpool then a sum over J (with dilation: Unwindow, over R)
+ * gathers what an input place owes to its windows, so the gradient needs no atomics and no order of arrival. */
 #include "ops/ops.h"
 #include "ops/window.h"
 
 #include <math.h>
 
-/* ---- The two moves ---- */
+/* ---- The moves ---- */
 
 static mica_status infer_window(struct mi_node *node)
 {
@@ -26,10 +27,10 @@ static mica_status infer_window(struct mi_node *node)
     return MICA_OK;
 }
 
-/* "left && right", or the one there is. */
+/* Both conditions, or the one there is; & makes no branches. */
 static const char *both(struct mi_arena *arena, const char *left, const char *right)
 {
-    return left ? mi_arena_format(arena, "%s && %s", left, right) : right;
+    return left ? mi_arena_format(arena, "%s & (%s)", left, right) : mi_arena_format(arena, "(%s)", right);
 }
 
 static int move_window(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
@@ -47,7 +48,7 @@ static int move_window(struct mi_arena *arena, const struct mi_node *node, const
         if (!inside)
             access->guard =
                 both(arena, access->guard,
-                     mi_arena_format(arena, "%s >= 0 && %s < %lld", place, place, (long long)w.in[i]));
+                     mi_arena_format(arena, "(%s >= 0) & (%s < %lld)", place, place, (long long)w.in[i]));
     }
     return 1;
 }
@@ -78,9 +79,9 @@ static int move_unwindow(struct mi_arena *arena, const struct mi_node *node, con
             mi_arena_format(arena, "((%s) + %lld - (%s) * %lld)", index[2 + i], (long long)w.before[i],
                             index[2 + w.axes + i], (long long)w.dilation[i]);
         const char *guard =
-            mi_arena_format(arena, "%s >= 0 && %s < %lld", place, place, (long long)(w.out[i] * w.stride[i]));
+            mi_arena_format(arena, "(%s >= 0) & (%s < %lld)", place, place, (long long)(w.out[i] * w.stride[i]));
         if (w.stride[i] > 1)
-            guard = mi_arena_format(arena, "%s && %s %% %lld == 0", guard, place, (long long)w.stride[i]);
+            guard = mi_arena_format(arena, "(%s) & (%s %% %lld == 0)", guard, place, (long long)w.stride[i]);
         access->guard = both(arena, access->guard, guard);
         access->index[2 + i] = mi_arena_format(arena, "(%s / %lld)", place, (long long)w.stride[i]);
     }
@@ -93,23 +94,45 @@ MI_MOVE_ROW(Unwindow, 1, infer_unwindow, NULL, move_unwindow);
 /* a where the place within the window is b; windows are the last axes, of `window` places. */
 MI_MAP_ROW(SelectInWindow, 2, NULL, .expr = {"(int)(index % window) == b ? a : 0"});
 
-/* ---- Windows that do not overlap: every place of the input has one window at most ---- */
+/* ---- Without dilation a place lies in at most ceil(kernel / stride) windows of an axis ---- */
 
-static bool is_apart(const struct mi_window *w)
+static bool is_dense(const struct mi_window *w)
 {
     for (int i = 0; i < w->axes; i++)
-        if (w->stride[i] < w->kernel[i] || w->dilation[i] != 1)
+        if (w->dilation[i] != 1)
             return false;
     return true;
 }
 
-/* Unpool: y (N, C, P...) -> (N, C, H...), the value of the window that a place lies in. Attributes shape and
- * shape_n. */
+/* How many windows of an axis a place can lie in. */
+static int64_t reach(const struct mi_window *w, int i)
+{
+    return i < w->axes && w->kernel[i] > w->stride[i] ? (w->kernel[i] + w->stride[i] - 1) / w->stride[i] : 1;
+}
+
+/* Windows apart: every place has one at most. */
+static bool is_apart(const struct mi_window *w)
+{
+    return reach(w, 0) * reach(w, 1) * reach(w, 2) == 1;
+}
+
+/* Unpool: y (N, C, P...) -> (N, C, J0, J1, J2, H...), the value of window (h + pad) / stride - j, where the place lies in that;
+ * without J where windows are apart. Attributes shape and shape_n: of the pool's input. */
 static mica_status infer_unpool(struct mi_node *node)
 {
-    struct mi_shape out;
-    if (!mi_get_shape(node, &out) || out.rank != node->in[0]->shape.rank)
+    struct mi_shape in, out;
+    struct mi_window w;
+    if (!mi_get_shape(node, &in) || in.rank != node->in[0]->shape.rank)
         return mi_op_fail(node, MICA_INVALID_ARGUMENT, "attribute shape does not fit the input");
+    mi_window_get(node, &in, &node->in[0]->shape, &w);
+    out = in;
+    if (!is_apart(&w)) {
+        out.rank = in.rank + MI_MAX_SPATIAL;
+        for (int i = 0; i < MI_MAX_SPATIAL; i++)
+            out.dim[2 + i] = mi_fixed(reach(&w, i));
+        for (int i = 0; i < w.axes; i++)
+            out.dim[2 + MI_MAX_SPATIAL + i] = in.dim[2 + i];
+    }
     mi_infer_output(node, 0, node->in[0]->type, &out);
     return MICA_OK;
 }
@@ -118,25 +141,36 @@ static int move_unpool(struct mi_arena *arena, const struct mi_node *node, const
                        struct mi_access *access)
 {
     struct mi_window w;
-    mi_window_get(node, &node->out[0]->shape, &node->in[0]->shape, &w);
+    struct mi_shape in;
+    mi_get_shape(node, &in);
+    mi_window_get(node, &in, &node->in[0]->shape, &w);
+    int first = is_apart(&w) ? 2 : 2 + MI_MAX_SPATIAL;
     *access = (struct mi_access){.value = node->in[0], .index = {index[0], index[1]}};
     for (int i = 0; i < w.axes; i++) {
-        const char *place = mi_arena_format(arena, "((%s) + %lld)", index[2 + i], (long long)w.before[i]);
-        access->index[2 + i] = mi_arena_format(arena, "(%s / %lld)", place, (long long)w.stride[i]);
-        if (w.out[i] * w.stride[i] < w.in[i] + w.before[i])
-            access->guard =
-                both(arena, access->guard,
-                     mi_arena_format(arena, "%s < %lld", place, (long long)(w.out[i] * w.stride[i])));
+        long long stride = (long long)w.stride[i], out = (long long)w.out[i], kernel = (long long)w.kernel[i];
+        const char *j = first > 2 ? index[2 + i] : "0";
+        const char *place = mi_arena_format(arena, "((%s) + %lld)", index[first + i], (long long)w.before[i]);
+        const char *window = mi_arena_format(arena, "(%s / %lld - (%s))", place, stride, j);
+        if (reach(&w, i) > 1)
+            access->guard = both(arena, access->guard, mi_arena_format(arena, "%s >= 0", window));
+        if (out * stride < w.in[i] + w.before[i])
+            access->guard = both(arena, access->guard, mi_arena_format(arena, "%s < %lld", window, out));
+        if (kernel % stride)
+            access->guard = both(arena, access->guard,
+                                 mi_arena_format(arena, "%s %% %lld + (%s) * %lld < %lld", place, stride, j, stride, kernel));
+        access->index[2 + i] = window;
     }
     return 1;
 }
 
 MI_MOVE_ROW(Unpool, 1, infer_unpool, NULL, move_unpool);
 
-/* a where the place within its window, counted row by row, is b. */
-MI_MAP_ROW(SelectInPool, 2, NULL, /* & and not &&: sizes of 1 make constants of some, of which compilers warn */
-           .expr = {"((((at2 + b0) % s0 * k1 + (at3 + b1) % s1) * k2 + (at4 + b2) % s2 == b) & ((at2 + b0) % s0 < k0) & "
-                    "((at3 + b1) % s1 < k1) & ((at4 + b2) % s2 < k2)) ? a : 0"});
+/* a where the place within its window, counted row by row, is b; windows apart, and windows that overlap. */
+MI_MAP_ROW(SelectInPool, 2, NULL,
+           .expr = {"((at2 + b0) % s0 * k1 + (at3 + b1) % s1) * k2 + (at4 + b2) % s2 == b ? a : 0"});
+MI_MAP_ROW(SelectInPools, 2, NULL,
+           .expr = {"(((at5 + b0) % s0 + at2 * s0) * k1 + (at6 + b1) % s1 + at3 * s1) * k2 + (at7 + b2) % s2 + at4 * s2 == b "
+                    "? a : 0"});
 
 /* ---- What the pools share ---- */
 
@@ -192,8 +226,15 @@ static mica_status lower_max(struct mi_node *node, mi_value **out)
     return node->graph->error.status;
 }
 
-/* With windows apart, a place looks into the one window it lies in: no sum. */
-static mica_status gradient_apart(struct mi_node *node, const struct mi_window *w, mi_value *dy,
+/* The sum over the windows that a place lies in. */
+static mi_value *over_windows(struct mi_node *node, const struct mi_window *w, mi_value *value)
+{
+    static const int64_t axes[] = {2, 3, 4};
+    return is_apart(w) ? value : mi_reduce(node->graph, "ReduceSum", value, axes, MI_MAX_SPATIAL, false);
+}
+
+/* Without dilation a place looks into the windows that it lies in. */
+static mica_status gradient_dense(struct mi_node *node, const struct mi_window *w, mi_value *dy,
                                   mi_value *place, mi_value **dx)
 {
     static const char *const names[3][3] = {{"b0", "s0", "k0"}, {"b1", "s1", "k1"}, {"b2", "s2", "k2"}};
@@ -205,7 +246,7 @@ static mica_status gradient_apart(struct mi_node *node, const struct mi_window *
         attributes[3 * i + 2] = MI_INT(names[i][2], is ? w->kernel[i] : 1);
     }
     mi_value *in[] = {spread(node, "Unpool", dy, 0), spread(node, "Unpool", place, -1)};
-    *dx = mi_apply(node->graph, "SelectInPool", in, 2, attributes, 9);
+    *dx = over_windows(node, w, mi_apply(node->graph, is_apart(w) ? "SelectInPool" : "SelectInPools", in, 2, attributes, 9));
     return node->graph->error.status;
 }
 
@@ -216,8 +257,8 @@ static mica_status gradient_max(struct mi_node *node, mi_value *const *dy, mi_va
     struct mi_window window;
     mi_window_get(node, &node->in[0]->shape, &node->out[0]->shape, &window);
     mi_value *place = over_places(node, "ReduceArgMax", windows(node, -INFINITY));
-    if (is_apart(&window))
-        return gradient_apart(node, &window, dy[0], place, &dx[0]);
+    if (is_dense(&window))
+        return gradient_dense(node, &window, dy[0], place, &dx[0]);
     mi_value *in[] = {spread(node, "Unwindow", dy[0], 0), spread(node, "Unwindow", place, -1)};
     dx[0] = over_places(node, "ReduceSum",
                         MI_APPLY(graph, "SelectInWindow", in, MI_INT("window", places(&window))));
@@ -278,7 +319,11 @@ static mica_status lower_average(struct mi_node *node, mi_value **out)
 
 static mica_status gradient_average(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
-    dx[0] = over_places(node, "ReduceSum", spread(node, "Unwindow", averaged(node, dy[0]), 0));
+    struct mi_window window;
+    mi_window_get(node, &node->in[0]->shape, &node->out[0]->shape, &window);
+    mi_value *share = averaged(node, dy[0]);
+    dx[0] = is_dense(&window) ? over_windows(node, &window, spread(node, "Unpool", share, 0))
+                              : over_places(node, "ReduceSum", spread(node, "Unwindow", share, 0));
     return node->graph->error.status;
 }
 

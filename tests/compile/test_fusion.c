@@ -160,12 +160,42 @@ static void test_one_update(void **state)
     network_end(&net);
 }
 
+/* Two parameters that are added have one gradient; each update reads its own copy. */
+static void test_shared_gradient(void **state)
+{
+    enum { COUNT = 5 };
+    struct network net;
+    size_t count;
+    network_begin(&net, *state);
+    mi_value *x = network_input(&net, "x", "n 5", MI_FLOAT);
+    for (int i = 0; i < 2; i++)
+        x = mi_op2(net.graph, "Add", x, network_weight(&net, i ? "q" : "p", "5", 1));
+    network_train(&net, network_cross_entropy(&net, x), "SgdUpdate");
+    network_compile(&net, 4, NULL);
+    float *rows = random_floats(4 * COUNT, 1), *before = network_state(&net, &count);
+    int32_t *labels = random_classes(4, COUNT, 2);
+    network_feed(&net, "x", rows, 4);
+    network_feed(&net, "labels", labels, 4);
+    network_step(&net, 4, 1);
+    float *after = network_state(&net, &count);
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(after[i] != before[i]);
+        assert_float_equal(after[i] - before[i], after[COUNT + i] - before[COUNT + i], 1e-6);
+    }
+    free(rows);
+    free(labels);
+    free(before);
+    free(after);
+    network_end(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_epilogues),
         cmocka_unit_test(test_one_update),
+        cmocka_unit_test(test_shared_gradient),
     };
     return cmocka_run_group_tests(tests, network_device_open, network_device_close);
 }

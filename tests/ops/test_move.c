@@ -23,6 +23,7 @@ static void test_transpose(void **state)
     const struct op_case cases[] = {
         {"Transpose", {IN("n 13")}, .reference = reference_transpose},
         {"Transpose", {IN("n 3 4 5")}, {LIST("perm", 0, 2, 3, 1)}, .reference = reference_transpose},
+        {"Transpose", {IN("n 67 19")}, {LIST("perm", 0, 2, 1)}, .reference = reference_transpose, .batch = 2},
         {"Transpose", {IN("3 n 127")}, {LIST("perm", 1, 0, 2)}, .reference = reference_transpose},
         {"Transpose", {INTEGERS("n 1 4", -9, 9)}, {LIST("perm", 2, 1, 0)}, .reference = reference_transpose},
     };

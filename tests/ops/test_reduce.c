@@ -70,6 +70,7 @@ static void test_sum(void **state)
         REDUCE("ReduceSum", "n 3 4 5", AXES(1, -1), DROP),
         REDUCE("ReduceSum", "n 3", DROP),
         REDUCE("ReduceSum", "127 2", AXES(0), DROP),
+        REDUCE("ReduceSum", "17 300", AXES(0)),
         REDUCE("ReduceSum", "n 1", AXES(1)),
         REDUCE("ReduceSum", "n 0 3", AXES(1)),
         REDUCE("ReduceSum", "n 3", MI_INT("noop_with_empty_axes", 1)),
