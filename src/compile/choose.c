@@ -54,6 +54,26 @@ static mica_status find_updates(struct mica_plan *plan)
     return MICA_OK;
 }
 
+/* An update runs over blocks of the arena of gradients, so its gradient is a value with a place there of its own. Parameters
+ * whose gradients are the same (the shifts before the two branches of a sum) get copies. */
+static mica_status part_gradients(struct mica_plan *plan)
+{
+    struct mi_graph *graph = plan->graph;
+    size_t nodes = graph->node_count;
+    for (size_t i = 0; i < nodes; i++) {
+        struct mi_node *node = graph->nodes[i];
+        bool shared = false;
+        if (!is_update(graph, node))
+            continue;
+        for (size_t k = 0; k < i && !shared; k++)
+            shared = graph->nodes[k]->inputs > 1 && graph->nodes[k]->in[1] == node->in[1] && is_update(graph, graph->nodes[k]);
+        graph->scope = node->name;
+        if (shared && !(node->in[1] = mi_op1(graph, "Identity", node->in[1])))
+            return mi_error_report(&plan->error, &graph->error);
+    }
+    return MICA_OK;
+}
+
 /* ---- Layouts ---- */
 
 /* A value that an engine wants in a layout, and the value that gets it. */
@@ -244,6 +264,7 @@ mica_status mi_choose_engines(struct mica_plan *plan)
 {
     struct wishes w = {.plan = plan};
     size_t count = 0;
+    MI_TRY(part_gradients(plan));
     struct chosen *chosen = mi_new(plan->graph->node_count, sizeof *chosen);
     mi_value **none = NULL;
     mica_status status = chosen ? choose(&w, chosen, &count) : mi_out_of_memory(&plan->error);

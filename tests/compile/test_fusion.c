@@ -2,6 +2,7 @@
 #include "compile/compile.h"
 #include "support/network.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -160,12 +161,42 @@ static void test_one_update(void **state)
     network_end(&net);
 }
 
+/* The biases of two branches that are added have one gradient; each takes it. */
+static void test_same_gradient(void **state)
+{
+    struct network net;
+    float before[2][4], after[2][4], *x = random_floats(4 * 5, 3);
+    int32_t *labels = random_classes(4, 4, 4);
+    network_begin(&net, *state);
+    mi_value *in = network_input(&net, "x", "n 5", MI_FLOAT);
+    mi_value *sum = mi_op2(net.graph, "Add", network_dense(&net, in, "a", 4), network_dense(&net, in, "b", 4));
+    network_train(&net, network_cross_entropy(&net, sum), "SgdUpdate");
+    network_compile(&net, 4, NULL);
+    struct mi_variable *bias[] = {mi_variable_find(&net.variables, "a.bias"), mi_variable_find(&net.variables, "b.bias")};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(mi_store_read(net.store, bias[i], before[i]), MICA_OK);
+    network_feed(&net, "x", x, 4);
+    network_feed(&net, "labels", labels, 4);
+    network_step(&net, 4, 1);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(mi_store_read(net.store, bias[i], after[i]), MICA_OK);
+    for (int k = 0; k < 4; k++) {
+        double a = (double)after[0][k] - (double)before[0][k], b = (double)after[1][k] - (double)before[1][k];
+        assert_true(fabs(a) > 1e-4 && fabs(a - b) < 1e-6);
+    }
+    assert_int_equal(updates_of(&net), 1);
+    network_end(&net);
+    free(x);
+    free(labels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_epilogues),
         cmocka_unit_test(test_one_update),
+        cmocka_unit_test(test_same_gradient),
     };
     return cmocka_run_group_tests(tests, network_device_open, network_device_close);
 }
