@@ -10,7 +10,7 @@ is tried in each of them first, and then runs in its best.
   gemm       matrix products, all transposes, against OpenBLAS (through NumPy) with the core type that suits it best
   conv       the convolutions of ResNet-50 and MobileNetV2, forward and both gradients, against PyTorch in its better layout
   inference  whole networks, against ONNX Runtime and PyTorch
-  training   whole steps with Adam, against PyTorch (channels-last, fused Adam; --compile: torch.compile too), and memory
+  training   whole steps with Adam, against PyTorch (in its better layout, fused Adam; --compile: torch.compile too), and memory
   epochs     MNIST with data loading, against a PyTorch loop over tensors in memory; needs --mnist FOLDER
   start      seconds to the first result with empty caches, and again (no peer)
 
@@ -24,6 +24,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -165,10 +166,10 @@ def training_rows(arguments):
     for net in nets_of(arguments):
         path = os.path.join(MODELS, net + ".json")
         for batch in {**SMALL_NETS, **LARGE_NETS}[net]:
-            request = {"what": "training", "path": path, "batch": batch, "layout": "channels-last"}
-            ways = [("torch", "PyTorch", request)]
+            request = {"what": "training", "path": path, "batch": batch}
+            ways = [("torch", f"PyTorch {layout}", {**request, "layout": layout}) for layout in ("plain", "channels-last")]
             if arguments.compile:
-                ways.append(("torch", "PyTorch compiled", {**request, "compiled": True}))
+                ways.append(("torch", "PyTorch compiled", {**request, "layout": "channels-last", "compiled": True}))
             yield row("training", f"{net} b{batch}", ["model", path, "--batch", str(batch), "--mode", "training"], ways,
                       fresh=True)
 
@@ -178,12 +179,13 @@ def epoch_rows(arguments):
         print("epochs: left out, --mnist FOLDER is not given")
         return
     folder = os.path.abspath(arguments.mnist)
-    files = {"train.images": "train-images-idx3-ubyte.gz", "train.labels": "train-labels-idx1-ubyte.gz", "test": "null"}
-    sets = [f"data.{key}={name if name == 'null' else os.path.join(folder, name)}" for key, name in files.items()]
+    files = {"train.images": "train-images-idx3-ubyte.gz", "train.labels": "train-labels-idx1-ubyte.gz",
+             "test.images": "t10k-images-idx3-ubyte.gz", "test.labels": "t10k-labels-idx1-ubyte.gz"}
+    sets = [f"data.{key}={os.path.join(folder, name)}" for key, name in files.items()]
     for net, batches in SMALL_NETS.items():
         path = os.path.join(MODELS, net + ".json")
         for batch in batches[1:] if arguments.quick else batches:
-            words = ["train", path, "--out", os.devnull]
+            words = ["train", path, "--out", os.path.join(tempfile.gettempdir(), "mica-compare.safetensors")]
             for text in [*sets, f"batch_size={batch}", "epochs=2"]:
                 words += ["--set", text]
             yield row("epochs", f"{net} MNIST b{batch}", words, [("torch", "PyTorch", {"what": "epoch", "path": path,

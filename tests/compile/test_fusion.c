@@ -2,6 +2,7 @@
 #include "compile/compile.h"
 #include "support/network.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
