@@ -59,6 +59,22 @@ static void tuner_destroy(void *data)
     free(tuner);
 }
 
+static void set_level(struct mi_tuner *tuner, mica_tuning level)
+{
+    bool quick = level == MICA_TUNING_QUICK;
+    tuner->level = level;
+    tuner->seconds = quick ? 2 : 60;
+    tuner->candidates = quick ? 8 : INT32_MAX;
+    tuner->candidates_each = quick ? 3 : INT32_MAX;
+}
+
+/* Where the device's file is, and what it says. */
+static void find_file(struct mi_tuner *tuner, const mica_device *device)
+{
+    if (!tuner->path && (tuner->path = path_of(device)) != NULL)
+        read_file(tuner, device);
+}
+
 struct mi_tuner *mi_tuner_of(mica_device *device)
 {
     if (device->tuner.data)
@@ -66,16 +82,20 @@ struct mi_tuner *mi_tuner_of(mica_device *device)
     struct mi_tuner *tuner = mi_new(1, sizeof *tuner);
     if (!tuner)
         return NULL;
-    tuner->level = level_of(device);
-    bool quick = tuner->level == MICA_TUNING_QUICK;
-    tuner->seconds = quick ? 2 : 60;
-    tuner->candidates = quick ? 8 : INT32_MAX;
-    tuner->candidates_each = quick ? 3 : INT32_MAX;
-    if (tuner->level != MICA_TUNING_OFF && (tuner->path = path_of(device)) != NULL)
-        read_file(tuner, device);
+    set_level(tuner, level_of(device));
+    if (tuner->level != MICA_TUNING_OFF)
+        find_file(tuner, device);
     device->tuner.data = tuner;
     device->tuner.destroy = tuner_destroy;
     return tuner;
+}
+
+void mi_tuner_search(struct mi_tuner *tuner, mica_device *device, double seconds)
+{
+    find_file(tuner, device);
+    set_level(tuner, MICA_TUNING_THOROUGH);
+    tuner->seconds = seconds;
+    tuner->tried = tuner->changed = 0;
 }
 
 /* A file that cannot be written is no failure: the next start searches again. */

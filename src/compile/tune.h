@@ -20,6 +20,9 @@ struct mi_tuner {
 /* The device's tuner, made and its file read when first asked for; NULL: out of memory. */
 struct mi_tuner *mi_tuner_of(mica_device *device);
 
+/* Lets the next compilations search for so many seconds each, whatever was allowed before, and counts from zero. */
+void mi_tuner_search(struct mi_tuner *tuner, mica_device *device, double seconds);
+
 /* Times candidates for the contractions of a plan that nothing is known of, within the tuner's bounds, and keeps the winners.
  * MICA_CANCELLED, out of memory, or MICA_OK: a candidate that fails or differs from the reference does not win. */
 mica_status mi_tune(struct mica_plan *plan);
