@@ -50,11 +50,20 @@ typedef struct mica_limits {
     bool gpu_kernels; /* run a CPU device with the kernels of a GPU: one small item a lane, work-groups, local memory */
 } mica_limits;
 
+/* How long compiling a model may search for the fastest kernels of its products and convolutions (docs/tuning.md). */
+typedef enum mica_tuning {
+    MICA_TUNING_DEFAULT,  /* MICA_TUNING (off, quick or thorough); else off where the environment has CI, else quick */
+    MICA_TUNING_OFF,      /* by rules alone: nothing is timed, nothing that was found before is used */
+    MICA_TUNING_QUICK,    /* at most eight candidates, and none begun after two seconds, once for each new model */
+    MICA_TUNING_THOROUGH  /* all candidates, up to a minute a plan */
+} mica_tuning;
+
 typedef struct mica_device_desc {
     const char *select;           /* "gpu", "cpu", "1:0", or a part of the name; NULL: MICA_DEVICE, else the best */
     bool debug;                   /* every tensor in a buffer of its own, poisoned with NaN, finish after each launch */
     uint64_t memory_budget_bytes; /* a plan needing more is refused before anything is allocated; 0: no budget */
     mica_limits limits;
+    mica_tuning tuning;
 } mica_device_desc;
 
 /* Searches all platforms. Never NULL except when out of memory; destroy it also after an error. Opens no device. */

@@ -22,5 +22,6 @@
 #include <mica/model.h>
 #include <mica/status.h>
 #include <mica/train.h>
+#include <mica/tune.h>
 
 #endif

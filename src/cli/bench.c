@@ -294,7 +294,9 @@ static int bench(const struct cli_common *common, int kind, const struct cli_req
         return CLI_USAGE;
     if (request->options->start && !cli_bench_start(common, request, &start))
         return CLI_FAILED;
-    mica_device *device = cli_open_device(common);
+    struct cli_common plain = *common; /* the rules are measured, unless another way is asked for */
+    plain.tuning = getenv("MICA_TUNING") ? MICA_TUNING_DEFAULT : MICA_TUNING_OFF;
+    mica_device *device = cli_open_device(&plain);
     if (!device)
         return CLI_FAILED;
     measure[kind](device, request, &found);

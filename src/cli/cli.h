@@ -28,6 +28,7 @@ struct cli_list {
 struct cli_common {
     const char *device;
     bool json, debug, help;
+    mica_tuning tuning;              /* of the device */
 };
 
 /* A command: its words after "mica". */
@@ -36,7 +37,7 @@ struct cli_command {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct cli_command cli_train, cli_evaluate, cli_predict, cli_inspect, cli_bench, cli_devices;
+extern const struct cli_command cli_train, cli_evaluate, cli_predict, cli_inspect, cli_bench, cli_tune, cli_devices;
 
 /* Reads options and at most `most` plain words, of which `least` are needed. An error prints its line and gives CLI_USAGE;
  * --help prints the command's help and gives CLI_OK with common->help set. */

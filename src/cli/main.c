@@ -7,6 +7,7 @@
 static const struct cli_command *const commands[] = {&cli_train,   &cli_evaluate, &cli_predict,
                                                      &cli_inspect, &cli_bench,    &cli_devices};
 
+#define COMMAND_NAMES "train, evaluate, predict, inspect, bench, tune or devices"
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_usage(FILE *out)
@@ -30,7 +31,7 @@ static int flushed(int code)
 int main(int argc, char **argv)
 {
     if (argc < 2)
-        return cli_fail(CLI_USAGE, "a command is missing: train, evaluate, predict, inspect, bench or devices; see mica --help");
+        return cli_fail(CLI_USAGE, "a command is missing: " COMMAND_NAMES "; see mica --help");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_usage(stdout);
         return CLI_OK;
@@ -42,5 +43,5 @@ int main(int argc, char **argv)
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i]->name, argv[1]) == 0)
             return flushed(commands[i]->run(argc - 2, argv + 2));
-    return cli_fail(CLI_USAGE, "there is no command \"%s\": train, evaluate, predict, inspect, bench or devices", argv[1]);
+    return cli_fail(CLI_USAGE, "there is no command \"%s\": " COMMAND_NAMES, argv[1]);
 }

@@ -1,4 +1,7 @@
 /* Options, error lines and JSON output. */
+#if !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
 #include "cli/cli.h"
 
 #include <math.h>
@@ -6,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int cli_fail(int code, const char *format, ...)
 {
@@ -97,9 +101,25 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, const st
 
 /* ---- Devices ---- */
 
+/* A line that is written over, once a compilation has taken a second. */
+static bool show_compiling(void *user, const mica_compile_progress *now)
+{
+    (void)user;
+    if (now->done < now->total && now->seconds < 1)
+        return true;
+    if (now->done < now->total)
+        fprintf(stderr, "\rcompiling kernels: %d of %d steps, %.0f s ", now->done, now->total, now->seconds);
+    else
+        fputs("\r\033[K", stderr);
+    return true;
+}
+
 mica_device *cli_open_device(const struct cli_common *common)
 {
-    mica_device *device = mica_device_open(&(mica_device_desc){.select = common->device, .debug = common->debug});
+    mica_device *device = mica_device_open(
+        &(mica_device_desc){.select = common->device, .debug = common->debug, .tuning = common->tuning});
+    if (device && isatty(STDERR_FILENO))
+        mica_device_on_compile(device, show_compiling, NULL);
     if (device && mica_device_status(device) == MICA_OK)
         return device;
     cli_fail(CLI_FAILED, "%s", device ? mica_device_error(device) : mica_status_text(MICA_OUT_OF_MEMORY));

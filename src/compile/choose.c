@@ -1,6 +1,6 @@
 /* Chooses an engine for each contraction by cost, gives tensors the layouts that engines wish for, and puts conversions where
  * a tensor is wanted in two. */
-#include "compile/compile.h"
+#include "compile/tune.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@ static bool is_allowed(const struct mica_plan *plan, const struct mi_engine *eng
     return !plan->desc.engine || strcmp(plan->desc.engine, engine->name) == 0 || engine == &mi_engine_nest;
 }
 
-static const struct mi_engine *cheapest(const struct mica_plan *plan, const struct mi_problem *problem)
+const struct mi_engine *mi_cheapest(const struct mica_plan *plan, const struct mi_problem *problem)
 {
     const struct mi_engine *best = &mi_engine_nest;
     double cost = best->cost(problem);
@@ -138,7 +138,7 @@ static bool is_constant(const struct mi_graph *graph, const mi_value *value)
     return true;
 }
 
-static mica_status read_problem(const struct mica_plan *plan, const struct mi_node *node, struct mi_problem *problem)
+mica_status mi_read_problem(const struct mica_plan *plan, const struct mi_node *node, struct mi_problem *problem)
 {
     *problem = (struct mi_problem){.node = node,
                                    .device = plan->device,
@@ -217,6 +217,27 @@ struct chosen {
     struct mi_choice choice;
 };
 
+/* What the model ran with before, or what tuning found; else the cheapest. A choice that does not fit is none. */
+static mica_status find_choice(struct mica_plan *plan, const struct mi_problem *problem, struct mi_choice *choice)
+{
+    const struct mi_engine *engine = mi_cheapest(plan, problem);
+    const struct mi_known_choice *known = NULL;
+    struct mi_tuner *tuner = plan->desc.engine || plan->desc.variant ? NULL : mi_tuner_of(plan->device);
+    *choice = (struct mi_choice){engine, mi_variant_of(engine, problem, plan->desc.variant)};
+    if (!tuner)
+        return MICA_OK;
+    const char *key = mi_problem_key(&plan->arena, problem);
+    if (plan->desc.choices)
+        known = mi_choices_find(plan->desc.choices, key);
+    if (!known || !mi_choice_fits(&known->choice, problem))
+        known = mi_choices_find(&tuner->table, key);
+    if (known && mi_choice_fits(&known->choice, problem))
+        *choice = known->choice;
+    if (plan->desc.choices && !mi_choices_set(plan->desc.choices, key, choice, -1))
+        return mi_out_of_memory(&plan->error);
+    return MICA_OK;
+}
+
 static mica_status choose(struct wishes *w, struct chosen *chosen, size_t *count)
 {
     struct mica_plan *plan = w->plan;
@@ -226,12 +247,13 @@ static mica_status choose(struct wishes *w, struct chosen *chosen, size_t *count
         struct mi_problem problem;
         if (node->op->kind != MI_CONTRACT)
             continue;
-        MI_TRY(read_problem(plan, node, &problem));
-        const struct mi_engine *engine = cheapest(plan, &problem);
-        problem.variant = mi_variant_of(engine, &problem, plan->desc.variant);
-        chosen[(*count)++] = (struct chosen){node, {engine, problem.variant}};
-        MI_TRY(ask(w, node, engine, &problem));
-        MI_TRY(prepare(w, node, engine, &problem));
+        MI_TRY(mi_read_problem(plan, node, &problem));
+        struct mi_choice choice;
+        MI_TRY(find_choice(plan, &problem, &choice));
+        problem.variant = choice.variant;
+        chosen[(*count)++] = (struct chosen){node, choice};
+        MI_TRY(ask(w, node, choice.engine, &problem));
+        MI_TRY(prepare(w, node, choice.engine, &problem));
     }
     for (size_t i = 0; i < *count; i++)
         if (chosen[i].choice.engine->blocked)
@@ -244,6 +266,7 @@ mica_status mi_choose_engines(struct mica_plan *plan)
 {
     struct wishes w = {.plan = plan};
     size_t count = 0;
+    MI_TRY(mi_tune(plan));
     struct chosen *chosen = mi_new(plan->graph->node_count, sizeof *chosen);
     mi_value **none = NULL;
     mica_status status = chosen ? choose(&w, chosen, &count) : mi_out_of_memory(&plan->error);

@@ -12,6 +12,7 @@
 /* ---- The store: device memory of variables, shared by all plans of a model ---- */
 
 struct mi_store;
+struct mi_choices;
 
 mica_status mi_store_create(mica_device *device, struct mi_variables *variables, struct mi_store **out);
 void mi_store_destroy(struct mi_store *store);
@@ -44,6 +45,7 @@ struct mi_plan_desc {
     int variant;                 /* which of each engine's variants; 0: its best guess */
     bool no_fusion;              /* every node a kernel of its own: tests compare with it */
     bool no_blocked;             /* plain layouts only */
+    struct mi_choices *choices;  /* of the model: what it ran with before is taken, what is chosen is added; NULL: none */
     bool exact;                  /* no engine that trades rounding for speed (Winograd) */
 };
 

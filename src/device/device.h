@@ -51,6 +51,11 @@ struct mica_device {
     uint64_t calls_build, calls_wait, calls_buffer; /* counted for the invariant on run: builds, waits, buffers made */
     struct mi_arena arena;     /* strings of info */
     struct { bool asked; void *data; void (*destroy)(void *data); } blas; /* what an engine opened for this device */
+    mica_tuning tuning_level; /* as the descriptor says */
+    struct {
+        void *data;
+        void (*destroy)(void *data);
+    } tuner; /* what tuning knows of this device */
     struct mi_loader *loader;  /* the opened OpenCL library; closed at destroy */
 };
 

@@ -12,6 +12,7 @@ mica_device *mi_device_new(const mica_device_desc *desc)
         return NULL;
     device->info = mi_info_empty();
     device->debug = (desc && desc->debug) || (debug && *debug && strcmp(debug, "0") != 0);
+    device->tuning_level = desc ? desc->tuning : MICA_TUNING_DEFAULT;
     device->memory_budget_bytes = desc ? desc->memory_budget_bytes : 0;
     return device;
 }
@@ -203,6 +204,8 @@ void mica_device_destroy(mica_device *device)
         mi_programs_destroy(device);
         device->cl->ReleaseCommandQueue(device->queue);
     }
+    if (device->tuner.destroy)
+        device->tuner.destroy(device->tuner.data);
     if (device->blas.destroy)
         device->blas.destroy(device->blas.data);
     if (device->context)

@@ -1,7 +1,7 @@
 /* Models as .safetensors files: the variables under their names, and in the metadata, under "mica", a JSON object:
  *
  *   {"version": 1, "model": {"layers": [...], "outputs": {...}}, "loss": NAME, "from_logits": true | false,
- *    "preprocess": {...}}
+ *    "preprocess": {...}, "choices": the engines that its plans ran with (src/compile/choices.h)}
  *
  * so that any reader of safetensors opens it. Nothing in a file is believed before it is checked. */
 #include "formats/model_file.h"
@@ -16,9 +16,20 @@
 enum { VERSION = 1 };
 #define MODEL_LIMIT ((uint64_t)64 << 30)
 
-static const char *const keys[] = {"version", "model", "loss", "from_logits", "preprocess", NULL};
+static const char *const keys[] = {"version", "model", "loss", "from_logits", "preprocess", "choices", NULL};
 
 /* ---- Saving ---- */
+
+static bool add_choices(const mica_model *model, cJSON *json)
+{
+    struct mi_text text = {0};
+    if (!model->choices.count)
+        return true;
+    mi_choices_write(&model->choices, model->device, &text);
+    bool good = !text.failed && cJSON_AddStringToObject(json, "choices", mi_text_get(&text));
+    mi_text_destroy(&text);
+    return good;
+}
 
 static cJSON *describe(const mica_model *model)
 {
@@ -35,6 +46,7 @@ static cJSON *describe(const mica_model *model)
         good = preprocess && cJSON_AddItemToObject(json, "preprocess", preprocess);
         preprocess = good ? NULL : preprocess;
     }
+    good = good && add_choices(model, json);
     cJSON_Delete(layers);
     cJSON_Delete(preprocess);
     if (good)
@@ -270,6 +282,20 @@ static mica_status take_loss(struct loading *l, const cJSON *loss, const cJSON *
     return mi_model_set_loss(l->model, loss->valuestring, logits) == MICA_OK ? MICA_OK : mi_out_of_memory(&l->error);
 }
 
+/* Those of another device say nothing about this one. */
+static mica_status take_choices(struct loading *l, const cJSON *json)
+{
+    struct mi_error why = {0};
+    if (!json)
+        return MICA_OK;
+    if (!cJSON_IsString(json))
+        return bad(l, "choices", "is not a text");
+    mica_status status = mi_choices_read(&l->model->choices, &why, l->model->device, "choices", json->valuestring);
+    return status == MICA_OK || status == MICA_UNSUPPORTED ? MICA_OK
+           : status == MICA_OUT_OF_MEMORY                  ? mi_out_of_memory(&l->error)
+                                                           : bad(l, "choices", why.text);
+}
+
 static mica_status take_description(struct loading *l, const cJSON *json)
 {
     const cJSON *item, *version = cJSON_GetObjectItemCaseSensitive(json, "version");
@@ -293,6 +319,7 @@ static mica_status take_description(struct loading *l, const cJSON *json)
         return mi_fail(&l->error, l->model->error.status, "%s: %s", l->place, l->model->error.text);
     if (l->model->graph->output_count == 0)
         return bad(l, "model", "has no output");
+    MI_TRY(take_choices(l, cJSON_GetObjectItemCaseSensitive(json, "choices")));
     MI_TRY(take_preprocess(l, cJSON_GetObjectItemCaseSensitive(json, "preprocess")));
     return take_loss(l, cJSON_GetObjectItemCaseSensitive(json, "loss"),
                      cJSON_GetObjectItemCaseSensitive(json, "from_logits"));

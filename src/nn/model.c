@@ -86,6 +86,7 @@ void mica_model_destroy(mica_model *model)
     free(model->loss);
     free(model->preprocess);
     free(model->place);
+    mi_choices_destroy(&model->choices);
     free(model);
 }
 
@@ -186,7 +187,7 @@ mica_plan *mica_compile(mica_model *model, const mica_plan_desc *desc)
         return failed_plan(model);
     }
     struct mi_plan_desc inner = {
-        .device = model->device, .store = store, .graph = graph, .batch = batch, .exact = model->exact};
+        .device = model->device, .store = store, .graph = graph, .batch = batch, .choices = &model->choices, .exact = model->exact};
     mi_plan_create(&inner, &plan);
     return plan;
 }

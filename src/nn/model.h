@@ -2,6 +2,7 @@
 #ifndef MICA_SRC_NN_MODEL_H
 #define MICA_SRC_NN_MODEL_H
 
+#include "compile/choices.h"
 #include "compile/plan.h"
 #include "graph/op.h"
 
@@ -38,6 +39,7 @@ struct mica_model {
     char **class_names;
     int class_count;
 
+    struct mi_choices choices;        /* the engines that its plans ran with, saved with it */
     struct mica_plan *predictor;      /* for mica_predict, kept between calls */
     int64_t predictor_batch;
 };

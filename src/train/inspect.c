@@ -155,7 +155,7 @@ static const char *usual_loss(const mica_model *model)
     return "mean_squared_error";
 }
 
-static mica_status training_plan(mica_model *model, int64_t batch, mica_plan **plan)
+mica_status mi_training_plan(mica_model *model, int64_t batch, mica_plan **plan)
 {
     struct mi_task_state task;
     mica_optimizer adam;
@@ -182,7 +182,7 @@ static mica_status describe_plan(mica_model *model, const mica_inspect_desc *des
     int64_t batch = desc->batch ? desc->batch : 1;
     mica_status status;
     if (desc->training) {
-        status = training_plan(model, batch, &plan);
+        status = mi_training_plan(model, batch, &plan);
     } else {
         plan = mica_compile(model, &(mica_plan_desc){.batch = batch});
         status = plan ? mica_plan_status(plan) : mi_out_of_memory(&model->device->error);

@@ -30,6 +30,9 @@ mica_status mi_task_without_data(mica_model *model, const struct mi_loss *loss, 
 /* A plan of one step for up to `batch` samples. optimizer NULL: evaluation. */
 mica_status mi_task_compile(struct mi_task_state *task, const mica_optimizer *optimizer, int64_t batch, mica_plan **plan);
 
+/* The plan of a training step of a model without data: Adam, and the model's usual loss. */
+mica_status mi_training_plan(mica_model *model, int64_t batch, mica_plan **plan);
+
 struct mi_pass {
     mica_plan *plan;
     struct mi_loader *loader;

@@ -1,0 +1,119 @@
+/* mica tune: times engines for a model's products and convolutions, and keeps the fastest for this device. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int run(int argc, char **argv);
+
+const struct cli_command cli_tune = {
+    "tune", "find the fastest kernels for a model on this device",
+    "Usage: mica tune [MODEL] [--batch N] [--training] [--budget SECONDS] [--save] [--device D] [--json] [--debug]\n\n"
+    "Times the engines that can do each product and convolution of a model, checks what they compute, and keeps the\n"
+    "fastest in a text file for this device and driver, which later runs read.\n\n"
+    "  MODEL       a saved model, or a job file (.json); a small convolution network where there is none\n"
+    "  --batch     samples in a step (1); a problem is tuned for its batch\n"
+    "  --training  the step of a training instead of prediction\n"
+    "  --budget    begin no candidate later than this (60 seconds)\n"
+    "  --save      write what was found into MODEL too, which keeps the kernels that it was saved with\n",
+    run};
+
+static const char *const usual =
+    "{\"input_shape\": [64, 56, 56], \"layers\": ["
+    "{\"type\": \"conv2d\", \"filters\": 64, \"kernel_size\": 3, \"padding\": 1},"
+    "{\"type\": \"conv2d\", \"filters\": 128, \"kernel_size\": 3, \"padding\": 1, \"strides\": 2},"
+    "{\"type\": \"conv2d\", \"filters\": 256, \"kernel_size\": 1},"
+    "{\"type\": \"global_average_pooling\"}, {\"type\": \"dense\", \"units\": 1000}]}";
+
+struct tuning {
+    mica_job *job;      /* NULL, or the owner of the model */
+    mica_model *model;
+};
+
+static bool ends_in(const char *text, const char *end)
+{
+    size_t size = strlen(text), tail = strlen(end);
+    return size >= tail && strcmp(text + size - tail, end) == 0;
+}
+
+static int open_model(mica_device *device, const char *path, struct tuning *tuning)
+{
+    if (path && ends_in(path, ".json")) {
+        tuning->job = mica_job_open(device, path, NULL, 0);
+        if (mica_job_status(tuning->job) != MICA_OK)
+            return cli_fail(CLI_FAILED, "%s", mica_job_error(tuning->job));
+        tuning->model = mica_job_model(tuning->job);
+        return CLI_OK;
+    }
+    tuning->model = path ? mica_model_load(device, path) : mica_model_create(device, NULL);
+    if (!path)
+        mica_model_add_json(tuning->model, usual);
+    return mica_model_status(tuning->model) == MICA_OK ? CLI_OK : cli_fail(CLI_FAILED, "%s", mica_model_error(tuning->model));
+}
+
+static void close_model(struct tuning *tuning)
+{
+    if (tuning->job)
+        mica_job_destroy(tuning->job);
+    else
+        mica_model_destroy(tuning->model);
+}
+
+static int print_result(const mica_tune_result *result, bool json)
+{
+    if (*result->note)
+        fprintf(stderr, "note: %s: it is replaced\n", result->note);
+    if (!json) {
+        printf("%d candidates timed, %d problems run better than by the rules; kept in %s\n", result->tried, result->changed,
+               *result->path ? result->path : "no file");
+        return CLI_OK;
+    }
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "tried", result->tried);
+    cJSON_AddNumberToObject(object, "changed", result->changed);
+    cJSON_AddStringToObject(object, "path", result->path);
+    return cli_print_json(object);
+}
+
+static int tune(mica_device *device, const char *path, const mica_tune_desc *desc, bool save, bool json)
+{
+    struct tuning tuning = {NULL, NULL};
+    mica_tune_result result;
+    int code = open_model(device, path, &tuning);
+    if (code == CLI_OK && mica_tune(tuning.model, desc, &result) != MICA_OK)
+        code = cli_device_failed(device);
+    if (code == CLI_OK && save && mica_model_save(tuning.model, path) != MICA_OK)
+        code = cli_device_failed(device);
+    if (code == CLI_OK)
+        code = print_result(&result, json);
+    close_model(&tuning);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    struct cli_common common = {0};
+    const char *path = NULL, *batch = "1", *budget = "60";
+    bool training = false, save = false;
+    const struct cli_option options[] = {{.name = "--batch", .value = &batch}, {.name = "--budget", .value = &budget},
+                                         {.name = "--training", .flag = &training}, {.name = "--save", .flag = &save}};
+    int code = cli_parse(&cli_tune, argc, argv, options, 4, &common, &path, 0, 1);
+    if (code != CLI_OK || common.help)
+        return code;
+    char *end = NULL;
+    mica_tune_desc desc = {.batch = strtoll(batch, &end, 10), .training = training};
+    if (end == batch || *end || desc.batch < 1)
+        return cli_fail(CLI_USAGE, "tune: --batch %s: it must be a number from 1", batch);
+    desc.seconds = strtod(budget, &end);
+    if (end == budget || *end || !(desc.seconds > 0 && desc.seconds < 1e6))
+        return cli_fail(CLI_USAGE, "tune: --budget %s: it must be a number of seconds above 0", budget);
+    if (save && (!path || ends_in(path, ".json")))
+        return cli_fail(CLI_USAGE, "tune: --save needs a saved model");
+    mica_device *device = cli_open_device(&common);
+    if (!device)
+        return CLI_FAILED;
+    code = tune(device, path, &desc, save, common.json);
+    mica_device_destroy(device);
+    return code;
+}

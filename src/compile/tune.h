@@ -1,0 +1,57 @@
+/* Tuning: contractions are timed, and what is fastest is remembered for the device. */
+#ifndef MICA_SRC_TUNE_H
+#define MICA_SRC_TUNE_H
+
+#include "compile/choices.h"
+#include "compile/compile.h"
+
+/* What a device knows from tuning, and how far a compilation may search. */
+struct mi_tuner {
+    mica_tuning level;           /* never MICA_TUNING_DEFAULT */
+    double seconds;              /* no candidate is begun later than this into a search */
+    int candidates;              /* how many are compiled at most, for all problems and for one */
+    int candidates_each;
+    struct mi_choices table;
+    char *path;                  /* of the device's file; NULL: nothing is read or kept */
+    struct mi_error note;        /* why the file was not taken */
+    int tried, changed;          /* candidates timed, and problems whose engine or variant is not the first guess */
+};
+
+/* The device's tuner, made and its file read when first asked for; NULL: out of memory. */
+struct mi_tuner *mi_tuner_of(mica_device *device);
+
+/* Lets the next compilations search for so many seconds each, whatever was allowed before, and counts from zero. */
+void mi_tuner_search(struct mi_tuner *tuner, mica_device *device, double seconds);
+
+/* Times candidates for the contractions of a plan that nothing is known of, within the tuner's bounds, and keeps the winners.
+ * MICA_CANCELLED, out of memory, or MICA_OK: a candidate that fails or differs from the reference does not win. */
+mica_status mi_tune(struct mica_plan *plan);
+
+/* A contraction as engines look at it (choose.c). */
+mica_status mi_read_problem(const struct mica_plan *plan, const struct mi_node *node, struct mi_problem *problem);
+/* The engine of least cost, which needs no search. */
+const struct mi_engine *mi_cheapest(const struct mica_plan *plan, const struct mi_problem *problem);
+
+/* ---- One problem (tune_trial.c, tune_check.c) ---- */
+
+/* The largest difference between `got` and sums in double, over sampled elements, divided by the largest magnitude: samples are
+ * as many as `products` allow, the first and the last element among them. a, b and got are plain rows of n samples. */
+double mi_product_error(const struct mi_contraction *c, const float *a, const float *b, const float *got, int64_t n,
+                        double products);
+
+/* A problem to be timed: operands on the host, and the first right result. */
+struct mi_trial {
+    const struct mi_problem *problem;
+    float *a, *b;
+    float *expected;             /* NULL: no candidate was right so far */
+    size_t count;                /* elements of the result */
+};
+
+/* Fills operands. MICA_UNSUPPORTED: the problem is none that stands alone. */
+mica_status mi_trial_begin(struct mi_trial *trial, const struct mi_problem *problem);
+void mi_trial_end(struct mi_trial *trial);
+/* Compiles and runs a candidate. *seconds of one run; infinity where its result is wrong: at places taken at random by sums in
+ * double, everywhere by the first candidate that was right there. */
+mica_status mi_trial_time(struct mi_trial *trial, const struct mi_engine *engine, int variant, double *seconds);
+
+#endif
