@@ -165,9 +165,9 @@ static void test_tiles(void **state)
     assert_int_equal(mica_device_status(device), MICA_OK);
     for (size_t i = 0; i < MI_COUNT(shapes); i++) {
         struct mi_variant list[MI_MOST_VARIANTS];
-        int count = list_variants(device, &shapes[i], &mi_engine_gemm_tile, list);
+        int count = list_variants(device, &shapes[i], &mi_engine_tile, list);
         assert_true(count > 0);
-        try_variant(device, &shapes[i], "gemm_tile", i % 2 ? (int)i % count : 0);
+        try_variant(device, &shapes[i], "tile", i % 2 ? (int)i % count : 0);
     }
     mica_device_destroy(device);
 }
