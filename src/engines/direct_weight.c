@@ -27,7 +27,7 @@ static bool supports(const struct mi_problem *problem)
 static double cost(const struct mi_problem *problem)
 {
     const mica_device *device = problem->device;
-    return mi_problem_products(problem) / (0.75 * 4.8e9 * device->vector_width * device->info.compute_units);
+    return mi_problem_products(problem) / (0.95 * 4.8e9 * device->vector_width * device->info.compute_units);
 }
 
 /* The register tiles that a device's registers hold: blocks of filters and taps. */
