@@ -54,7 +54,8 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 /* In a child: where POCL, NVIDIA's driver, Mesa and Mica keep what they built, then a first result. */
 static int first_result(const struct cli_common *common, const struct cli_request *request, const char *folder, int out)
 {
-    static const char *const places[] = {"XDG_CACHE_HOME", "MICA_CACHE_DIR", "POCL_CACHE_DIR", "CUDA_CACHE_PATH", "MESA_SHADER_CACHE_DIR"};
+    static const char *const places[] = {"XDG_CACHE_HOME", "MICA_CACHE_DIR", "POCL_CACHE_DIR", "CUDA_CACHE_PATH",
+                                         "MESA_SHADER_CACHE_DIR"};
     mica_bench_model_desc desc;
     double began = now();
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
