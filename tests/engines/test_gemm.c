@@ -1,0 +1,163 @@
+/* Matrix products: each way to cut one, on shapes that fill no tile, no block and no panel, compared with sums in double. */
+#include "engines/gemm.h"
+#include "support/network.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 67 };
+
+struct shape {
+    const char *a, *b;
+    bool transpose_a, transpose_b;
+    bool weights; /* B is a variable that nothing changes */
+};
+
+static const struct shape shapes[] = {
+    {"n 700", "40 700", false, true, true},     {"n 700", "700 52", false, false, false},
+    {"n 13", "n 37", true, false, false},       {"13 3000", "37 3000", false, true, false},
+    {"n 1 65", "n 65 33", false, false, false}, {"3 20 9", "3 31 20", true, true, false},
+};
+
+/* What the tried cuts had in them: each must have come up. */
+enum { A_IN_PLACE, A_PACKED, B_IN_PLACE, B_BY_ITEM, B_BEFORE, PARTS, SPLIT, KINDS };
+
+struct product {
+    int64_t batch, m, n, k;
+    const float *a, *b;
+    bool transpose_a, transpose_b;
+};
+
+static double expected(const struct product *p, const float *bias, int64_t i, int64_t row, int64_t column)
+{
+    double sum = (double)bias[column];
+    const float *a = p->a + i * p->m * p->k, *b = p->b + i * p->k * p->n;
+    for (int64_t k = 0; k < p->k; k++)
+        sum += (double)(p->transpose_a ? a[k * p->m + row] : a[row * p->k + k]) *
+               (double)(p->transpose_b ? b[column * p->k + k] : b[k * p->n + column]);
+    return sum < 0 ? 0 : sum;
+}
+
+static float *reference(const struct product *p, const float *bias)
+{
+    float *y = mi_new((size_t)(p->batch * p->m * p->n), sizeof *y), *next = y;
+    assert_non_null(y);
+    for (int64_t i = 0; i < p->batch; i++)
+        for (int64_t row = 0; row < p->m; row++)
+            for (int64_t column = 0; column < p->n; column++)
+                *next++ = (float)expected(p, bias, i, row, column);
+    return y;
+}
+
+static int64_t size_at(const struct mi_shape *shape, int axis, int64_t n)
+{
+    return axis < 0 ? 1 : mi_dim_at(shape->dim[axis], n);
+}
+
+static struct product product_of(const struct shape *s, int64_t n)
+{
+    struct mi_shape a = network_shape(s->a), b = network_shape(s->b);
+    int last = a.rank - 1;
+    return (struct product){.batch = size_at(&a, last - 2, n),
+                            .m = size_at(&a, s->transpose_a ? last : last - 1, n),
+                            .k = size_at(&a, s->transpose_a ? last - 1 : last, n),
+                            .n = size_at(&b, s->transpose_b ? last - 1 : last, n),
+                            .transpose_a = s->transpose_a,
+                            .transpose_b = s->transpose_b};
+}
+
+/* relu(A B + bias); returns the product's node. */
+static const struct mi_node *build(struct network *net, const struct shape *s)
+{
+    struct product p = product_of(s, MOST);
+    char columns[32];
+    snprintf(columns, sizeof columns, "%d", (int)p.n);
+    mi_value *a = network_input(net, "a", s->a, MI_FLOAT);
+    mi_value *b = s->weights ? network_weight(net, "b", s->b, 1) : network_input(net, "b", s->b, MI_FLOAT);
+    mi_value *bias = network_input(net, "bias", columns, MI_FLOAT);
+    mi_value *y = MI_APPLY(net->graph, "MatMul", ((mi_value *[]){a, b}), MI_INT("transA", s->transpose_a),
+                           MI_INT("transB", s->transpose_b));
+    assert_non_null(y);
+    mi_output(net->graph, "y", mi_op1(net->graph, "Relu", mi_op2(net->graph, "Add", y, bias)));
+    return y->node;
+}
+
+/* All samples, then fewer, then all again: what was packed once must still be right. */
+static void try_variant(mica_device *device, const struct shape *s, int variant)
+{
+    static const int64_t samples[] = {MOST, 5, MOST};
+    struct network net;
+    char what[128];
+    network_begin(&net, device);
+    build(&net, s);
+    snprintf(what, sizeof what, "%s by %s, cut %d", s->a, s->b, variant);
+    network_compile(&net, MOST, &(struct mi_plan_desc){.engine = "gemm", .variant = variant});
+    for (size_t i = 0; i < MI_COUNT(samples); i++) {
+        struct product p = product_of(s, samples[i]);
+        size_t count;
+        float *a = random_floats((size_t)(p.batch * p.m * p.k), 5), *bias = random_floats((size_t)p.n, 6);
+        float *b = random_floats((size_t)(p.batch * p.k * p.n), s->weights ? 100 : 7);
+        p.a = a;
+        p.b = b;
+        network_feed(&net, "a", a, samples[i]);
+        if (!s->weights)
+            network_feed(&net, "b", b, samples[i]);
+        network_feed(&net, "bias", bias, samples[i]);
+        network_step(&net, samples[i], 1);
+        float *y = network_fetch(&net, "y", samples[i], &count), *good = reference(&p, bias);
+        assert_near(what, y, good, count, 1e-5);
+        free(a);
+        free(b);
+        free(bias);
+        free(y);
+        free(good);
+    }
+    network_end(&net);
+}
+
+static int list_variants(mica_device *device, const struct shape *s, struct mi_variant *list)
+{
+    struct network net;
+    network_begin(&net, device);
+    struct mi_problem problem = {.node = build(&net, s), .device = device, .batch = MOST};
+    assert_int_equal(problem.node->op->contract(problem.node, &problem.c), MICA_OK);
+    assert_true(mi_engine_gemm.supports(&problem));
+    int count = mi_engine_gemm.variants(&problem, list, MI_MOST_VARIANTS);
+    network_end(&net);
+    return count;
+}
+
+static unsigned kinds_of(const struct shape *s, const struct mi_variant *v)
+{
+    const int32_t *n = v->number;
+    bool parts = product_of(s, MOST).k / n[MI_GEMM_SPLIT] > n[MI_GEMM_KB];
+    return 1u << (n[MI_GEMM_PACK_A] ? A_PACKED : A_IN_PLACE) | 1u << (B_IN_PLACE + n[MI_GEMM_PACK_B]) |
+           (parts ? 1u << PARTS : 0) | (n[MI_GEMM_SPLIT] > 1 ? 1u << SPLIT : 0);
+}
+
+/* The best guess of each shape, and the first cut of any kind that it has and those before did not. */
+static void test_cuts(void **state)
+{
+    mica_device *device = *state;
+    unsigned all = 0;
+    for (size_t i = 0; i < MI_COUNT(shapes); i++) {
+        struct mi_variant list[MI_MOST_VARIANTS];
+        int count = list_variants(device, &shapes[i], list);
+        assert_true(count > 0);
+        for (int v = 0; v < count; v++) {
+            unsigned kinds = kinds_of(&shapes[i], &list[v]);
+            if (v > 0 && (all | kinds) == all)
+                continue;
+            all |= kinds;
+            try_variant(device, &shapes[i], v);
+        }
+    }
+    assert_int_equal(all, (1u << KINDS) - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cuts)};
+    return cmocka_run_group_tests(tests, network_device_open, network_device_close);
+}
