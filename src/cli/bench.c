@@ -21,10 +21,8 @@ const struct cli_command cli_bench = {
     "Prints the median time with its spread, GFLOP/s, GB/s, the share of what the device can do at most, peak\n"
     "bytes, and the largest error against a reference, as a fraction of its largest magnitude. A kernel's time is\n"
     "that within a queue of many, a model's that of whole steps. A job's data and weights are not opened.\n\n"
-      "  --engine     who multiplies: winograd, direct, direct_weight, depthwise, depthwise_weight, gemm, tile,
-"
-      "               clblast, im2col, col2im, nest
-"
+      "  --engine     who multiplies: winograd, direct, direct_weight, depthwise, depthwise_weight, gemm, tile,\n"
+      "               clblast, im2col, col2im, nest\n"
     "  --variant    which of the engine's ways, from 0\n"
     "  --batch      samples; of gemm, independent products\n"
     "  --seconds    to spend on each median, roughly (1)\n"

@@ -51,7 +51,8 @@ void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *pro
                           .vw = device->vector_width,
                           .units = device->info.compute_units > 0 ? (int)device->info.compute_units : 1,
                           .local_bytes = device->info.local_memory_bytes};
-    g->constant_b = product->b->shape.rank == 2 && is_constant(product->b, 0);
+    g->constant_b =
+        !problem->plain_only && product->a != product->b && product->b->shape.rank == 2 && is_constant(product->b, 0);
 }
 
 /* ---- Prices ---- */
