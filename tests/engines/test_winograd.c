@@ -22,10 +22,6 @@ static const struct shape shapes[] = {
     {3, 40, 3, 3, {0, 0, 0, 0}, 1},
 };
 
-struct sums {
-    double *y, *dx; /* the product; the gradient of the data for dy = y + x's mean channel, see build */
-};
-
 static int out_size(const struct shape *s, int axis)
 {
     return (axis ? s->w : s->h) + s->pads[axis] + s->pads[axis + 2] - 2;
@@ -51,7 +47,7 @@ static void convolve(const struct shape *s, int n, bool forward, double *x, cons
     }
 }
 
-/* y = leaky(conv(x, w) + bias) + residual; the loss is half the sum of squares of conv(x, w), so that dy is the product. */
+/* y = relu(conv(x, w) + bias) + residual; dx is the gradient of conv(x, w) for the input dy. */
 static void build(struct network *net, const struct shape *s)
 {
     char x_shape[64], w_shape[64], y_shape[64], b_shape[64];
@@ -130,6 +126,10 @@ static void try_variant(mica_device *device, const struct shape *s, int variant)
     network_compile(&net, MOST, &(struct mi_plan_desc){.engine = "winograd", .variant = variant});
     assert_true(launches_winograd(&net));
     for (int n = MOST; n > 0; n -= 2) {
+        for (int i = 0; i < s->k * s->c * 9 && n == 1; i++)
+            w[i] = -0.5f * w[i]; /* transformed weights are kept from step to step, but not those of other values */
+        if (n == 1)
+            assert_int_equal(mi_store_write(net.store, mi_variable_find(&net.variables, "w"), w), MICA_OK);
         snprintf(what, sizeof what, "%d x %d x %d by %d, variant %d, batch %d", s->c, s->h, s->w, s->k, variant, n);
         expect(s, n, x, dy, residual, w, b, y, dx);
         network_feed(&net, "x", x, n);
@@ -156,8 +156,28 @@ static void test_shapes(void **state)
             try_variant(device, &shapes[i], variant);
 }
 
+/* Whoever asks for exact sums gets none of Winograd's. */
+static void test_exact(void **state)
+{
+    struct network net;
+    int offered = 0;
+    network_begin(&net, *state);
+    build(&net, &shapes[0]);
+    assert_int_equal(mi_lower(net.graph), MICA_OK);
+    for (size_t i = 0; i < net.graph->node_count; i++) {
+        struct mi_problem problem = {.node = net.graph->nodes[i], .device = net.device, .batch = MOST};
+        if (problem.node->op->kind != MI_CONTRACT || problem.node->op->contract(problem.node, &problem.c) != MICA_OK)
+            continue;
+        offered += mi_engine_winograd.supports(&problem);
+        problem.exact = true;
+        assert_false(mi_engine_winograd.supports(&problem));
+    }
+    assert_int_equal(offered, net.device->is_cpu && net.device->vector_width >= 4 ? 2 : 0);
+    network_end(&net);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact), cmocka_unit_test(test_shapes)};
     return cmocka_run_group_tests(tests, network_device_open, network_device_close);
 }
