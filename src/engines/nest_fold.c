@@ -81,11 +81,11 @@ static const char *state_type(const struct mi_node *node, int i)
     return type && strcmp(type, "T") == 0 ? mi_types[node->in[0]->type].c : type;
 }
 
-/* The length of an array over a tile's places. POCL 3.1 loses stores to arrays of 3 or 4 that a loop of one turn fills, so
+/* The length of an array over a tile's places. POCL 3.1 loses stores to arrays of 2 to 4 that a loop of one turn fills, so
  * none is that short. */
 static int array_size(const struct mi_nest *s)
 {
-    return s->v > 2 && s->v < 8 ? 8 : s->v;
+    return s->v > 1 && s->v < 8 ? 8 : s->v;
 }
 
 static struct state declare_state(struct mi_nest *s, const struct mi_node *node)
