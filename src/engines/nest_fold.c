@@ -81,7 +81,7 @@ static const char *state_type(const struct mi_node *node, int i)
     return type && strcmp(type, "T") == 0 ? mi_types[node->in[0]->type].c : type;
 }
 
-/* The length of an array over a tile's places. POCL 3.1 loses stores to arrays of 2 to 4 that a loop of one turn fills or
+/* The length of an array over a tile's places. POCL 3.1 loses stores to arrays of 2 to 4 that a loop of one turn fills, so
  * none is that short. */
 static int array_size(const struct mi_nest *s)
 {
