@@ -18,8 +18,8 @@ struct mi_cl; /* the table of OpenCL's functions, opened at run time (cl_api.h) 
 
 /* What a driver is known to get wrong or to do by itself; decided once, when the device is opened (quirks.c). */
 struct mi_quirks {
-    bool keeps_own_cache;      /* POCL, NVIDIA: no program cache of ours */
-    bool is_pocl;              /* compiles at enqueue, per local size */
+    bool keeps_own_cache;      /* POCL, NVIDIA: no program cache of ours; nor Oclgrind, whose reports need the source */
+    bool builds_alone;         /* POCL: one kernel at a time; Oclgrind: ends the process when two threads build */
     bool spins_on_wait;        /* NVIDIA, Intel GPU: clFinish spins a core */
 };
 

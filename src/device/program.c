@@ -141,10 +141,10 @@ static void write_suffix(char *suffix, size_t place)
     snprintf(suffix, SUFFIX, "_%zu", place);
 }
 
-/* POCL compiles one kernel at a time, whatever the threads: everything in one program then reads its declarations once. */
+/* Where kernels are compiled one at a time, whatever the threads: everything in one program then reads its declarations once. */
 static int threads_of(const mica_device *device)
 {
-    return device->quirks.is_pocl ? 1 : mi_processors();
+    return device->quirks.builds_alone ? 1 : mi_processors();
 }
 
 /* One program a thread; the kernels of each are neighbours in the list, with about as much source as those of the others. */

@@ -5,11 +5,12 @@ void mi_quirks_decide(mica_device *device)
 {
     const mica_device_info *info = &device->info;
     bool pocl = mi_contains(info->platform, "portable computing language");
+    bool oclgrind = mi_contains(info->platform, "oclgrind");
     bool nvidia = mi_contains(info->platform, "nvidia");
     bool intel_gpu = mi_is_gpu(info->type) && mi_contains(info->platform, "intel");
     device->quirks = (struct mi_quirks){
-        .is_pocl = pocl,
-        .keeps_own_cache = pocl || nvidia, /* POCL: asking for a binary forces a slower, generic build */
+        .builds_alone = pocl || oclgrind,
+        .keeps_own_cache = pocl || nvidia || oclgrind, /* POCL: asking for a binary forces a slower, generic build */
         .spins_on_wait = nvidia || intel_gpu,
     };
 }

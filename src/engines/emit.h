@@ -57,7 +57,8 @@ void mi_bind(struct mi_emitter *e, const mi_value *value, const char *text);
 /* The name of a variable that holds the value's element at the coordinates. guard (NULL: none) is a condition without which
  * nothing is loaded. */
 const char *mi_emit_value(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard);
-/* Stores `text` (NULL: the layout's fill) as the value's element at the coordinates; where `real` (NULL: always) does not hold, the layout's fill. */
+/* Stores `text` (NULL: the layout's fill) as the value's element at the coordinates; where `real` (NULL: always) does not hold,
+ * the layout's fill. */
 void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *text, const char *real);
 
 /* Coordinates of an operand of a contraction from those of its axes; *guard is NULL where every place exists. */
