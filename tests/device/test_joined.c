@@ -58,7 +58,7 @@ static void test_joined(void **state)
     mica_device *device = *state;
     uint64_t before = device->calls_build;
     check_both(device);
-    assert_int_equal(device->calls_build, before + (device->quirks.is_pocl || mi_processors() == 1 ? 1 : 2));
+    assert_int_equal(device->calls_build, before + (device->quirks.builds_alone || mi_processors() == 1 ? 1 : 2));
     before = device->calls_build;
     check_both(device);
     assert_int_equal(device->calls_build, before);
