@@ -1,0 +1,99 @@
+/* Layouts from end to end: what stands between convolutions (normalisation, activations, depthwise convolutions, residual
+ * sums, pools) is stored in the convolutions' blocks, forward and backward, and nothing is converted but the input. */
+#include "compile/compile.h"
+#include "support/network.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { BATCH = 2, CHANNELS = 16 };
+
+static mi_value *normalized(struct network *net, mi_value *x, const char *name)
+{
+    char text[64], size[16];
+    snprintf(size, sizeof size, "%d", (int)x->shape.dim[1].b);
+    snprintf(text, sizeof text, "%s.gamma", name);
+    mi_value *gamma = network_weight(net, text, size, 1);
+    snprintf(text, sizeof text, "%s.beta", name);
+    mi_value *beta = network_weight(net, text, size, 1);
+    snprintf(text, sizeof text, "%s.mean", name);
+    struct mi_variable *mean = network_variable(net, text, size, MI_STATISTIC, 0);
+    snprintf(text, sizeof text, "%s.variance", name);
+    struct mi_variable *variance = network_variable(net, text, size, MI_STATISTIC, 1);
+    mi_value *in[] = {x, gamma, beta, mi_variable(net->graph, mean), mi_variable(net->graph, variance)};
+    struct mi_node *node = mi_node_add(net->graph, "BatchNormalization", in, (int)MI_COUNT(in), NULL, 0);
+    assert_non_null(node);
+    assert_true(mi_assign(net->graph, mean, node->out[1]));
+    assert_true(mi_assign(net->graph, variance, node->out[2]));
+    return node->out[0];
+}
+
+static mi_value *depthwise(struct network *net, mi_value *x)
+{
+    const int64_t pads[] = {1, 1, 1, 1}, channels = x->shape.dim[1].b;
+    char size[32];
+    snprintf(size, sizeof size, "%d 1 3 3", (int)channels);
+    mi_value *in[] = {x, network_weight(net, "depthwise", size, 1)};
+    return MI_APPLY(net->graph, "Conv", in, MI_INTS("pads", pads, 4), MI_INT("group", channels));
+}
+
+/* A convolution, an inverted residual, the mean of each channel, a classifier. */
+static mi_value *build(struct network *net)
+{
+    mi_value *x = network_conv(net, network_input(net, "x", "n 3 12 12", MI_FLOAT), "stem", CHANNELS, 3);
+    x = mi_op1(net->graph, "Relu6", normalized(net, x, "n0"));
+    mi_value *y = mi_op1(net->graph, "Relu6", normalized(net, network_conv(net, x, "expand", 2 * CHANNELS, 1), "n1"));
+    y = mi_op1(net->graph, "Relu6", normalized(net, depthwise(net, y), "n2"));
+    y = mi_op2(net->graph, "Add", normalized(net, network_conv(net, y, "project", CHANNELS, 1), "n3"), x);
+    y = mi_op1(net->graph, "Relu", network_conv(net, y, "last", CHANNELS, 3));
+    y = mi_op1(net->graph, "GlobalAveragePool", y);
+    return network_dense(net, MI_APPLY(net->graph, "Flatten", ((mi_value *[]){y}), MI_INT("axis", 1)), "classes", 4);
+}
+
+static void check(const struct network *net)
+{
+    const struct mica_plan *plan = net->plan;
+    int width = net->device->vector_width, images = 0;
+    bool blocks = net->device->is_cpu && width >= 4 && width <= CHANNELS;
+    for (size_t i = 0; i < plan->graph->value_count; i++) {
+        const mi_value *value = plan->graph->values[i];
+        const struct mi_tensor *tensor = &plan->tensors[value->id];
+        bool image = value->shape.rank == 4 && value->shape.dim[0].a == 1 && value->shape.dim[3].b > 1;
+        if (!image || !tensor->stored || value->shape.dim[1].b < CHANNELS)
+            continue;
+        images++;
+        if ((tensor->layout.block[1] == width) != blocks)
+            fail_msg("%s \"%s\" lies in blocks of %d", value->node->op->name, value->node->name,
+                     tensor->layout.block[1]);
+        if (strcmp(value->node->op->name, "Identity") == 0)
+            fail_msg("\"%s\" is converted", value->node->name);
+    }
+    assert_true(images >= 6);
+}
+
+static void test_training(void **state)
+{
+    struct network net;
+    network_begin(&net, *state);
+    net.graph->training = true;
+    network_train(&net, network_cross_entropy(&net, build(&net)), "SgdUpdate");
+    network_compile(&net, BATCH, NULL);
+    check(&net);
+    network_end(&net);
+}
+
+static void test_inference(void **state)
+{
+    struct network net;
+    network_begin(&net, *state);
+    mi_output(net.graph, "y", build(&net));
+    network_compile(&net, BATCH, NULL);
+    check(&net);
+    network_end(&net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_inference), cmocka_unit_test(test_training)};
+    return cmocka_run_group_tests(tests, network_device_open, network_device_close);
+}
