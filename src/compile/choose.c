@@ -192,7 +192,17 @@ static mica_status ask(struct wishes *w, struct mi_node *node, const struct mi_e
     return MICA_OK;
 }
 
-/* What an engine makes in blocks is best left so, down a chain of maps. */
+/* Whether an output of `user` has the samples and channels of its input, place by place: a map of the same shape, a move or a
+ * reduction of other axes. */
+static bool keeps_channels(const struct mi_node *user, const mi_value *in, const mi_value *out)
+{
+    if (user->op->kind == MI_MAP)
+        return mi_shape_equal(&out->shape, &in->shape);
+    return (user->op->kind == MI_MOVE || user->op->kind == MI_REDUCE) && user->in[0] == in && out->shape.rank >= 3 &&
+           mi_dim_equal(out->shape.dim[0], in->shape.dim[0]) && mi_dim_equal(out->shape.dim[1], in->shape.dim[1]);
+}
+
+/* What an engine makes in blocks is best left so, down a chain of maps and reductions, through moves (a pool's windows). */
 static void keep_blocked(struct wishes *w, mi_value *value, int depth)
 {
     const struct mi_graph *graph = w->plan->graph;
@@ -202,13 +212,16 @@ static void keep_blocked(struct wishes *w, mi_value *value, int depth)
     for (size_t i = 0; i < w->count; i++)
         if (w->list[i].from == value)
             return;
-    struct mi_layout layout = mi_layout_blocked(value->shape.rank, 1, block);
-    grant(w, value, &layout);
+    if (value->node->op->kind != MI_MOVE) {
+        struct mi_layout layout = mi_layout_blocked(value->shape.rank, 1, block);
+        grant(w, value, &layout);
+    }
     for (size_t i = 0; i < graph->node_count; i++) {
         struct mi_node *user = graph->nodes[i];
-        for (int k = 0; k < user->inputs && user->op->kind == MI_MAP; k++)
-            if (user->in[k] == value && mi_shape_equal(&user->out[0]->shape, &value->shape))
-                keep_blocked(w, user->out[0], depth + 1);
+        for (int k = 0; k < user->inputs; k++)
+            for (int o = 0; o < user->outputs && user->in[k] == value; o++)
+                if (keeps_channels(user, value, user->out[o]))
+                    keep_blocked(w, user->out[o], depth + 1);
     }
 }
 

@@ -37,14 +37,17 @@ static mi_value *depthwise(struct network *net, mi_value *x)
     return MI_APPLY(net->graph, "Conv", in, MI_INTS("pads", pads, 4), MI_INT("group", channels));
 }
 
-/* A convolution, an inverted residual, the mean of each channel, a classifier. */
+/* A convolution, an inverted residual, a pool, the mean of each channel, a classifier. */
 static mi_value *build(struct network *net)
 {
+    const int64_t two[] = {2, 2};
     mi_value *x = network_conv(net, network_input(net, "x", "n 3 12 12", MI_FLOAT), "stem", CHANNELS, 3);
     x = mi_op1(net->graph, "Relu6", normalized(net, x, "n0"));
     mi_value *y = mi_op1(net->graph, "Relu6", normalized(net, network_conv(net, x, "expand", 2 * CHANNELS, 1), "n1"));
     y = mi_op1(net->graph, "Relu6", normalized(net, depthwise(net, y), "n2"));
     y = mi_op2(net->graph, "Add", normalized(net, network_conv(net, y, "project", CHANNELS, 1), "n3"), x);
+    y = MI_APPLY(net->graph, "MaxPool", ((mi_value *[]){y}), MI_INTS("kernel_shape", two, 2),
+                 MI_INTS("strides", two, 2));
     y = mi_op1(net->graph, "Relu", network_conv(net, y, "last", CHANNELS, 3));
     y = mi_op1(net->graph, "GlobalAveragePool", y);
     return network_dense(net, MI_APPLY(net->graph, "Flatten", ((mi_value *[]){y}), MI_INT("axis", 1)), "classes", 4);
