@@ -1,11 +1,10 @@
 /* Direct convolution. One item computes OB blocks of B filters for ROWS rows of pixels, TW pixels at a time in registers. Rows
  * are counted through all images, so that a tile may end one row, or one image, and begin the next: no pixel is computed twice.
- * x lies in blocks of XB channels with a halo, so no edge is checked, or (XB 1) in planes, whose lines are copied; the weights in blocks
- * (K/(OB*B), C/XB, KH, KW, XB, OB*B). The channels are walked in chunks whose weights stay in the nearest cache; between chunks
- * an item's sums wait in local memory, and so they do for the epilogue: its constants would take registers from the tile.
- *
- * Of the gradient of a strided convolution's data this is one phase: every PHASES_H-th row and PHASES_W-th place of it, for
- * which WINDOW_AT(kh, kw) names the places of the kernel that meet it. */
+ * x lies in blocks of XB channels with a halo, so no edge is checked, or (XB 1) in planes, whose lines are copied; the weights
+ * in blocks (K/(OB*B), C/XB, KH, KW, XB, OB*B). The channels are walked in chunks whose weights stay in the nearest cache;
+ * between chunks an item's sums wait in local memory, and so they do for the epilogue: its constants would take registers from
+ * the tile. Of the gradient of a strided convolution's data this is one phase: every PHASES_H-th row and PHASES_W-th place of
+ * it, for which WINDOW_AT(kh, kw) names the places of the kernel that meet it. */
 __local float sums[SUMS];
 const IDX r0 = (IDX)get_global_id(1)*ROWS, r1 = min(r0 + ROWS, (IDX)n*OH);
 const int ob0 = (int)get_global_id(0)*OB, pixels = r0 < r1 ? (int)(r1 - r0)*OW : 0;
