@@ -14,6 +14,7 @@ void mi_emit_text_end(struct mi_emitter *e, struct mi_text *text)
 void mi_emitter_destroy(struct mi_emitter *e)
 {
     mi_emit_text_end(e, &e->text);
+    mi_emit_text_end(e, &e->locals);
     free(e->memo);
     free(e->bound);
 }
