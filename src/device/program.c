@@ -157,7 +157,9 @@ static mica_status divide(struct work *work)
         const char *name = work->missing[i]->name, *source = work->missing[i]->source;
         struct mi_program_unit *unit = work->unit_count ? &work->units[work->unit_count - 1] : NULL;
         char suffix[SUFFIX];
-        bool joined = unit && !unit->alone && before < bytes / units * work->unit_count && unit->count < MOST_TOGETHER;
+        /* The unit ends where more than half of this source would lie beyond its share. */
+        bool within = before + strlen(source) / 2 < bytes / units * work->unit_count;
+        bool joined = unit && !unit->alone && within && unit->count < MOST_TOGETHER;
         before += strlen(source);
         if (joined) {
             write_suffix(suffix, unit->count);
