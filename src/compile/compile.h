@@ -83,6 +83,8 @@ struct mica_plan {
     struct mi_bound { struct mi_buffer buffer; size_t offset; } *bound; /* buffers of an application, by value id; NULL: none */
 };
 
+/* A contraction of the plan as engines look at it; no variant. */
+mica_status mi_read_problem(const struct mica_plan *plan, const struct mi_node *node, struct mi_problem *problem);
 /* Whether a map is an optimizer's step: all it computes is assigned to variables, a parameter first. */
 bool mi_is_update(const struct mi_graph *graph, const struct mi_node *node);
 void mi_staging_destroy(struct mica_plan *plan);

@@ -24,10 +24,9 @@ static mica_status emit_kernel(struct mica_plan *plan, int index)
     mica_status status;
     emitter_init(plan, index, &e);
     if (kernel->choice.engine) {
-        struct mi_problem problem = {
-            .node = kernel->anchor, .device = plan->device, .batch = plan->batch, .plain_only = plan->desc.no_blocked,
-            .exact = plan->desc.exact, .variant = kernel->choice.variant};
-        status = kernel->anchor->op->contract(kernel->anchor, &problem.c);
+        struct mi_problem problem;
+        status = mi_read_problem(plan, kernel->anchor, &problem);
+        problem.variant = kernel->choice.variant;
         if (status == MICA_OK)
             status = kernel->choice.engine->emit(&e, &problem, codes);
     } else if (kernel->anchor)

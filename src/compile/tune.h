@@ -28,7 +28,6 @@ void mi_tuner_search(struct mi_tuner *tuner, mica_device *device, double seconds
 mica_status mi_tune(struct mica_plan *plan);
 
 /* A contraction as engines look at it (choose.c). */
-mica_status mi_read_problem(const struct mica_plan *plan, const struct mi_node *node, struct mi_problem *problem);
 /* The engine of least cost, which needs no search. */
 const struct mi_engine *mi_cheapest(const struct mica_plan *plan, const struct mi_problem *problem);
 

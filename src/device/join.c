@@ -1,5 +1,5 @@
 /* Joins the sources of several kernels into one program. A driver reads its built-in declarations once a program (POCL: 0.07
- * to 0.3 s), so a plan's kernels in one program build ten times as fast as each in its own.
+ * to 0.3 s), so a plan's kernels build faster in one program than each in its own.
  *
  * Names that sources define at file scope must not meet: each is given a suffix by a macro that ends with its source. Sources
  * are scanned, not parsed; where that goes wrong the joined program does not compile, and its kernels are built alone. */

@@ -247,6 +247,13 @@ static struct mi_phase whole(const struct mi_conv *conv, int axis)
                              .offset = conv->offset[axis]};
 }
 
+struct mi_wishes mi_conv_wishes(const struct mi_problem *problem, const struct mi_conv *conv, struct mi_layout x,
+                                struct mi_layout other)
+{
+    bool x_is_a = conv->x == &problem->c.a;
+    return (struct mi_wishes){.wanted = true, .a = x_is_a ? x : other, .b = x_is_a ? other : x};
+}
+
 void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int xb, struct mi_text *text)
 {
     const struct mi_phase all[2] = {whole(conv, 0), whole(conv, 1)};

@@ -46,6 +46,10 @@ void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, cons
                           int xb, struct mi_text *text);
 void mi_define(struct mi_text *text, const char *name, int64_t value);
 
+/* Wishes for x in one layout and for the other operand in another. */
+struct mi_wishes mi_conv_wishes(const struct mi_problem *problem, const struct mi_conv *conv, struct mi_layout x,
+                                struct mi_layout other);
+
 /* ---- conv_store.c ---- */
 
 /* Two texts: one computes lane `v` of every output, result[o][v], from lane[v], the other stores it through the outputs'

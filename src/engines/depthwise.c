@@ -3,8 +3,6 @@
  * any layout is written; the engine's own blocks are stored as vectors. */
 #include "engines/depthwise.h"
 
-#include <string.h>
-
 /* The numbers of a variant. */
 enum { WIDTH, ROWS };
 
@@ -57,13 +55,9 @@ static int variants(const struct mi_problem *problem, struct mi_variant *list, i
     const int widths[] = {registers, 7, 10, 4}, parts[] = {8, 2, 32};
     int64_t width = up(d.conv.out[1], d.divisor[1]);
     for (size_t p = 0; p < MI_COUNT(parts); p++)
-        for (size_t w = 0; w < MI_COUNT(widths) && count < most; w++) {
+        for (size_t w = 0; w < MI_COUNT(widths); w++) {
             struct mi_variant v = {{even_width(width, widths[w]), (int32_t)rows_of(problem, &d.conv, parts[p])}};
-            bool known = false;
-            for (int i = 0; i < count; i++)
-                known = known || memcmp(&list[i], &v, sizeof v) == 0;
-            if (!known)
-                list[count++] = v;
+            count = mi_variant_add(list, count, most, v);
         }
     return count;
 }
@@ -74,8 +68,7 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     mi_depthwise_match(&problem->c, &d);
     int b = problem->device->vector_width;
     struct mi_layout x = mi_conv_input_layout(&d.conv, b), w = mi_layout_blocked(d.conv.spatial + 2, 0, b);
-    bool x_is_a = d.conv.x == &problem->c.a;
-    *wishes = (struct mi_wishes){.wanted = true, .a = x_is_a ? x : w, .b = x_is_a ? w : x};
+    *wishes = mi_conv_wishes(problem, &d.conv, x, w);
 }
 
 /* ---- Stores ---- */

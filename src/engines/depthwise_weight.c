@@ -47,15 +47,11 @@ static int variants(const struct mi_problem *problem, struct mi_variant *list, i
     int64_t blocks = up(d.conv.c, problem->device->vector_width), units = problem->device->info.compute_units;
     int count = 0;
     for (size_t p = 0; p < MI_COUNT(items); p++)
-        for (size_t w = 0; w < MI_COUNT(widths) && count < most; w++) {
+        for (size_t w = 0; w < MI_COUNT(widths); w++) {
             int64_t parts = up(items[p] * units, blocks), chunks = chunks_of(problem, &d.conv, parts) * problem->batch;
             int width = widths[w] < d.conv.out[1] ? widths[w] : (int)d.conv.out[1];
             struct mi_variant v = {{width, (int32_t)(parts < 1 || chunks < 1 ? 1 : parts < chunks ? parts : chunks)}};
-            bool known = false;
-            for (int i = 0; i < count; i++)
-                known = known || memcmp(&list[i], &v, sizeof v) == 0;
-            if (!known)
-                list[count++] = v;
+            count = mi_variant_add(list, count, most, v);
         }
     return count;
 }
@@ -66,8 +62,7 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     mi_depthwise_weight_match(&problem->c, &d);
     int b = problem->device->vector_width;
     struct mi_layout x = mi_conv_input_layout(&d.conv, b), dy = mi_layout_blocked(d.conv.spatial + 2, 1, b);
-    bool x_is_a = d.conv.x == &problem->c.a;
-    *wishes = (struct mi_wishes){.wanted = true, .a = x_is_a ? x : dy, .b = x_is_a ? dy : x};
+    *wishes = mi_conv_wishes(problem, &d.conv, x, dy);
 }
 
 /* Stores the B channels of `lane`, the sums of one tap. */

@@ -181,8 +181,7 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     if (t.xb > 1)
         w.inner[w.inners++] = (int8_t)conv.w_c;
     w.inner[w.inners++] = (int8_t)conv.w_k;
-    bool x_is_a = conv.x == &problem->c.a;
-    *wishes = (struct mi_wishes){.wanted = true, .a = x_is_a ? x : w, .b = x_is_a ? w : x};
+    *wishes = mi_conv_wishes(problem, &conv, x, w);
 }
 
 /* Fills the halo of one output's rows from `first` to `last` (exclusive), columns from a to b. */

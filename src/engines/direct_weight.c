@@ -98,8 +98,7 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     struct tile t = read_tile(problem, &conv);
     struct mi_layout x = mi_conv_input_layout(&conv, t.xb);
     struct mi_layout dy = mi_layout_blocked(conv.spatial + 2, 1, t.b);
-    bool x_is_a = conv.x == &problem->c.a;
-    *wishes = (struct mi_wishes){.wanted = true, .a = x_is_a ? x : dy, .b = x_is_a ? dy : x};
+    *wishes = mi_conv_wishes(problem, &conv, x, dy);
 }
 
 static void define_gradient(struct mi_emitter *e, const struct mi_conv *conv, const struct tile *t,

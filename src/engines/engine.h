@@ -43,6 +43,9 @@ struct mi_engine {
 /* Variant number `which` of those the engine offers, or the last; 0 is its best guess. */
 struct mi_variant mi_variant_of(const struct mi_engine *engine, const struct mi_problem *problem, int which);
 
+/* Adds a variant at the end, unless it is there or the list is full; how many there are then. */
+int mi_variant_add(struct mi_variant *list, int count, int most, struct mi_variant variant);
+
 /* How many products of two numbers the problem sums, at the largest batch. */
 double mi_problem_products(const struct mi_problem *problem);
 

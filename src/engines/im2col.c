@@ -27,15 +27,6 @@ static bool has_windows(const struct mi_operand *operand)
     return false;
 }
 
-static bool uses_axis(const struct mi_operand *operand, int axis)
-{
-    for (int d = 0; d < operand->value->shape.rank; d++)
-        for (int t = 0; t < operand->index[d].terms; t++)
-            if (operand->index[d].axis[t] == axis)
-                return true;
-    return false;
-}
-
 static int image_axis(const struct mi_contraction *c, const struct mi_operand *x)
 {
     const struct mi_index *first = &x->index[0];
@@ -70,7 +61,7 @@ static bool unfold_match(const struct mi_contraction *c, struct unfold *u)
     for (int pass = 0; pass < 2; pass++) /* reduced axes first */
         for (int axis = 0; axis < c->axes; axis++) {
             bool reduced = axis >= c->out_axes;
-            if (axis == u->image || reduced != (pass == 0) || !uses_axis(u->x, axis))
+            if (axis == u->image || reduced != (pass == 0) || !mi_uses_axis(u->x, axis))
                 continue;
             if (c->extent[axis].a || u->axes == MI_MAX_RANK)
                 return false;

@@ -109,6 +109,15 @@ static bool join(const struct mi_contraction *c, struct mi_product *p, const str
     return true;
 }
 
+bool mi_uses_axis(const struct mi_operand *operand, int axis)
+{
+    for (int d = 0; d < operand->value->shape.rank; d++)
+        for (int t = 0; t < operand->index[d].terms; t++)
+            if (operand->index[d].axis[t] == axis)
+                return true;
+    return false;
+}
+
 bool mi_product_match(const struct mi_contraction *c, struct mi_product *p)
 {
     struct operand_axes o[3];

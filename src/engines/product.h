@@ -18,6 +18,8 @@ struct mi_product {
     int axis[MI_PRODUCT_AXES][MI_MAX_RANK], axes[MI_PRODUCT_AXES]; /* the contraction's axes in each, outermost first */
 };
 
+/* Whether an operand's place depends on the axis. */
+bool mi_uses_axis(const struct mi_operand *operand, int axis);
 bool mi_product_match(const struct mi_contraction *c, struct mi_product *product);
 
 /* The contraction's axes from the joined ones' names: declares variables where axes were joined. */

@@ -1,10 +1,22 @@
 /* The engines, and the reference that does everything. */
 #include "engines/engine.h"
 
+#include <string.h>
+
 static bool supports_all(const struct mi_problem *problem)
 {
     (void)problem;
     return true;
+}
+
+int mi_variant_add(struct mi_variant *list, int count, int most, struct mi_variant variant)
+{
+    for (int i = 0; i < count; i++)
+        if (memcmp(&list[i], &variant, sizeof variant) == 0)
+            return count;
+    if (count < most)
+        list[count++] = variant;
+    return count;
 }
 
 double mi_problem_products(const struct mi_problem *problem)

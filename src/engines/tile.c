@@ -17,15 +17,6 @@ struct joined {
     struct mi_dim extent[MI_PRODUCT_AXES];
 };
 
-static bool uses_axis(const struct mi_operand *operand, int axis)
-{
-    for (int d = 0; d < operand->value->shape.rank; d++)
-        for (int t = 0; t < operand->index[d].terms; t++)
-            if (operand->index[d].axis[t] == axis)
-                return true;
-    return false;
-}
-
 /* The axis along which an operand's neighbours lie: the last term of its last dimension that has one; -1: none. */
 static int last_axis(const struct mi_operand *operand)
 {
@@ -38,11 +29,11 @@ static int last_axis(const struct mi_operand *operand)
 static bool join(const struct mi_contraction *c, struct joined *j)
 {
     int last = last_axis(&c->out);
-    bool exchange = last >= 0 && uses_axis(&c->a, last) && !uses_axis(&c->b, last);
+    bool exchange = last >= 0 && mi_uses_axis(&c->a, last) && !mi_uses_axis(&c->b, last);
     *j = (struct joined){.a = exchange ? &c->b : &c->a, .b = exchange ? &c->a : &c->b};
     struct mi_shape joined[MI_PRODUCT_AXES] = {{0}};
     for (int axis = 0; axis < c->axes; axis++) {
-        bool a = uses_axis(j->a, axis), b = uses_axis(j->b, axis);
+        bool a = mi_uses_axis(j->a, axis), b = mi_uses_axis(j->b, axis);
         int kind = axis >= c->out_axes ? MI_PRODUCT_K : a == b ? MI_PRODUCT_BATCH : a ? MI_PRODUCT_M : MI_PRODUCT_N;
         struct mi_product *p = &j->product;
         if (mi_dim_is(c->extent[axis], 1))

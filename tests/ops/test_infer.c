@@ -1,4 +1,5 @@
 /* Shapes and errors of the rows, without a device. */
+#include "support/network.h"
 #include "support/ops.h"
 
 #include <stdio.h>
@@ -22,7 +23,7 @@ static void check(const struct infer_case *c)
     char name[16];
     assert_non_null(graph);
     for (; inputs < OP_INPUTS && c->in[inputs].shape; inputs++) {
-        struct mi_shape shape = op_shape(c->in[inputs].shape);
+        struct mi_shape shape = network_shape(c->in[inputs].shape);
         snprintf(name, sizeof name, "x%d", inputs);
         in[inputs] = mi_input(graph, name, c->in[inputs].type, &shape);
     }
@@ -174,7 +175,7 @@ static void test_constants_fold(void **state)
     (void)state;
     struct mi_variables variables = {0};
     struct mi_graph *graph = mi_graph_create(mi_ops, &variables);
-    struct mi_shape shape = op_shape("n 12");
+    struct mi_shape shape = network_shape("n 12");
     mi_value *x = mi_input(graph, "x", MI_FLOAT, &shape);
     mi_value *y = mi_op2(graph, "Reshape", x, mi_ints(graph, (int64_t[]){0, 3, 4}, 3));
     mi_value *z = mi_apply(graph, "Clip", (mi_value *[]){y, mi_scalar(graph, -1), mi_scalar(graph, 2)}, 3, NULL, 0);

@@ -2,6 +2,7 @@
 
 #include "compile/plan.h"
 #include "engines/engine.h"
+#include "support/network.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -156,7 +157,7 @@ static struct mi_graph *build_graph(struct run *run, struct mi_variables *variab
     assert_non_null(graph);
     graph->training = c->training;
     for (int i = 0; i < run->inputs; i++) {
-        struct mi_shape shape = op_shape(c->in[i].shape);
+        struct mi_shape shape = network_shape(c->in[i].shape);
         in[i] = mi_input(graph, numbered(name, "x", i), c->in[i].type, &shape);
         if (c->in[i].type == MI_FLOAT && !c->in[i].no_gradient) {
             index[wants] = i;
@@ -250,7 +251,7 @@ static void expect(struct run *run, struct expectation *e, int64_t n, mi_value *
     const struct op_case *c = run->c;
     e->n = n;
     for (int i = 0; i < run->inputs; i++) {
-        struct mi_shape shape = op_shape(c->in[i].shape);
+        struct mi_shape shape = network_shape(c->in[i].shape);
         tensor_create(&e->in[i], c->in[i].type, &shape, n);
         tensor_fill(&e->in[i], &c->in[i], (uint64_t)i);
     }
@@ -475,7 +476,7 @@ static void expect_all(struct run *run)
     bool batched = false;
     snprintf(run->name, sizeof run->name, "%s(%s)", run->c->op, run->c->in[0].shape);
     for (int i = 0; i < run->inputs; i++) {
-        struct mi_shape shape = op_shape(run->c->in[i].shape);
+        struct mi_shape shape = network_shape(run->c->in[i].shape);
         batched = batched || has_batch(&shape);
     }
     struct mi_graph *graph = build_graph(run, &variables, y);

@@ -88,7 +88,6 @@ void op_check_together(void **state, const struct op_case *cases, size_t count);
 #define OP_CHECK_TOGETHER(state, cases) op_check_together(state, cases, MI_COUNT(cases))
 
 bool op_tests_are_small(void);
-struct mi_shape op_shape(const char *text); /* "n 3 28 28" */
 
 /* The operator of a case. NULL: the graph has an error. */
 mi_value *op_apply(struct mi_graph *graph, mi_value *const *in, int inputs, const struct op_case *c);

@@ -7,24 +7,6 @@
 
 /* ---- Tensors ---- */
 
-struct mi_shape op_shape(const char *text)
-{
-    struct mi_shape shape = {.rank = 0};
-    while (*text) {
-        char *end;
-        if (*text == 'n') {
-            shape.dim[shape.rank++] = mi_batch();
-            text++;
-        } else {
-            shape.dim[shape.rank++] = mi_fixed(strtoll(text, &end, 10));
-            assert_true(end != text);
-            text = end;
-        }
-        text += strspn(text, " ");
-    }
-    return shape;
-}
-
 void tensor_create(struct tensor *t, enum mi_type type, const struct mi_shape *shape, int64_t n)
 {
     *t = (struct tensor){.type = type, .rank = shape->rank, .count = mi_shape_count(shape, n)};
