@@ -51,6 +51,12 @@ char *mi_strdup(const char *text);
 bool mi_mul_size(size_t a, size_t b, size_t *out);
 bool mi_add_size(size_t a, size_t b, size_t *out);
 
+/* The quotient, rounded towards positive infinity; y is above 0. */
+static inline int64_t mi_divide_up(int64_t x, int64_t y)
+{
+    return x > 0 ? (x - 1) / y + 1 : x / y;
+}
+
 /* ---- Arena: many small things that die together ---- */
 
 struct mi_arena {

@@ -127,17 +127,6 @@ static mi_value *grant(struct wishes *w, mi_value *value, const struct mi_layout
 
 /* ---- Contractions ---- */
 
-/* Whether the value is a variable that no step of the plan changes. */
-static bool is_constant(const struct mi_graph *graph, const mi_value *value)
-{
-    if (value->node->op != &mi_op_variable)
-        return false;
-    for (size_t i = 0; i < graph->node_count; i++)
-        if (graph->nodes[i]->op == &mi_op_assign && graph->nodes[i]->variable == value->node->variable)
-            return false;
-    return true;
-}
-
 mica_status mi_read_problem(const struct mica_plan *plan, const struct mi_node *node, struct mi_problem *problem)
 {
     *problem = (struct mi_problem){.node = node,
@@ -146,7 +135,7 @@ mica_status mi_read_problem(const struct mica_plan *plan, const struct mi_node *
                                    .plain_only = plan->desc.no_blocked,
                                    .exact = plan->desc.exact};
     MI_TRY(node->op->contract(node, &problem->c));
-    problem->constant = is_constant(plan->graph, problem->c.b.value);
+    problem->constant = mi_stays_the_same(problem->c.b.value);
     return MICA_OK;
 }
 

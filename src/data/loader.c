@@ -152,7 +152,7 @@ mica_status mi_loader_create(mica_data *data, const struct mi_loader_desc *desc,
     loader->samples = mica_data_count(data, desc->part);
     if (loader->desc.batch > loader->samples)
         loader->desc.batch = loader->samples ? loader->samples : 1;
-    loader->batches = (loader->samples + loader->desc.batch - 1) / loader->desc.batch;
+    loader->batches = mi_divide_up(loader->samples, loader->desc.batch);
     loader->filled = loader->taken = loader->batches; /* over, until an epoch begins */
     bool locked = make_slots(loader) && !pthread_mutex_init(&loader->lock, NULL);
     if (locked && pthread_cond_init(&loader->changed, NULL)) {

@@ -18,12 +18,6 @@ struct window {
     int64_t stride, dilation, offset, divisor, low, high;
 };
 
-/* The quotient, rounded towards positive infinity. */
-static int64_t divide_up(int64_t value, int64_t divisor)
-{
-    return value > 0 ? (value - 1) / divisor + 1 : value / divisor;
-}
-
 static bool window_match(const struct mi_contraction *c, const struct mi_index *index, struct mi_dim dim, bool over_out,
                          struct window *w)
 {
@@ -43,7 +37,7 @@ static bool window_match(const struct mi_contraction *c, const struct mi_index *
     int64_t over = c->extent[w->over].b - 1, within = (c->extent[w->within].b - 1) * w->dilation;
     int64_t first = w->offset + (within < 0 ? within : 0),
             last = w->offset + over * w->stride + (within > 0 ? within : 0);
-    first = divide_up(first, w->divisor);
+    first = mi_divide_up(first, w->divisor);
     last = last < 0 ? -1 : last / w->divisor;
     w->low = first < 0 ? -first : 0;
     w->high = last >= dim.b ? last - dim.b + 1 : 0;
@@ -140,13 +134,13 @@ struct mi_phase mi_conv_phase(const struct mi_conv *conv, int axis, int64_t phas
 {
     int64_t divisor = conv->divisor[axis], dilation = conv->dilation[axis], from = conv->offset[axis] + phase;
     struct mi_phase p = {.phase = phase, .stride = conv->stride[axis], .step = 1};
-    p.out = phase < conv->out[axis] ? (conv->out[axis] - phase + divisor - 1) / divisor : 0;
+    p.out = phase < conv->out[axis] ? mi_divide_up(conv->out[axis] - phase, divisor) : 0;
     while (p.first < divisor && (from + p.first * dilation) % divisor)
         p.first++;
     while (p.step * dilation % divisor)
         p.step++;
     bool met = p.first < divisor && p.first < conv->kernel[axis];
-    p.kernel = met ? (conv->kernel[axis] - p.first + p.step - 1) / p.step : 0;
+    p.kernel = met ? mi_divide_up(conv->kernel[axis] - p.first, p.step) : 0;
     p.dilation = p.step * dilation / divisor;
     p.offset = p.kernel ? (from + p.first * dilation) / divisor : 0;
     return p;
@@ -216,7 +210,7 @@ void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, cons
     mi_define(text, "XB", xb);
     mi_define(text, "FILTERS", conv->k);
     mi_define(text, "CHANNELS", conv->c);
-    mi_define(text, "CB", (conv->c + xb - 1) / xb);
+    mi_define(text, "CB", mi_divide_up(conv->c, xb));
     mi_define(text, "OH", phase[0].out);
     mi_define(text, "OW", phase[1].out);
     mi_define(text, "KH", phase[0].kernel);

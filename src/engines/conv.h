@@ -55,9 +55,25 @@ struct mi_wishes mi_conv_wishes(const struct mi_problem *problem, const struct m
 /* Two texts: one computes lane `v` of every output, result[o][v], from lane[v], the other stores it through the outputs'
  * accessors. The kernel's variables are img, kb (a block of b filters), v, oh and w_. */
 void mi_conv_emit_stores(struct mi_emitter *e, const struct mi_conv *conv, int b, int indent, const char *with[2]);
-/* The text that fills the part of every output's halo that goes with one tile of TILE x TILE places, at (row, column) of
- * ROW_TILES x COLUMN_TILES and from (h0, w0) on. Two spatial axes. */
-const char *mi_conv_emit_border(struct mi_emitter *e, int b, int indent);
+/* The text that fills the part of every output's halo that goes with rows first to end - 1 of block kb of image img: left and
+ * right of them, above where they are the first, and below where they are the last. */
+struct mi_conv_rows {
+    const char *first, *end, *at_top, *at_bottom;
+};
+const char *mi_conv_emit_halo(struct mi_emitter *e, const struct mi_conv *conv, int indent,
+                              const struct mi_conv_rows *rows);
+/* The same for one tile of TILE x TILE places, at (row, column) of ROW_TILES x COLUMN_TILES and from (h0, w0) on. Two spatial
+ * axes. */
+const char *mi_conv_emit_border(struct mi_emitter *e, int indent);
+
+/* The coordinates of an element of image img. */
+void mi_conv_set_at(struct mi_coordinate *at, int spatial, struct mi_coordinate channel, const char *row,
+                    const char *column);
+/* Whether an output lies in vectors of channels. */
+bool mi_conv_in_vectors(const struct mi_emitter *e, const mi_value *value);
+/* Stores a vector of such an output, at the first lane of block kb. */
+void mi_conv_store_vector(struct mi_emitter *e, mi_value *value, const char *row, const char *column,
+                          const char *vector);
 
 /* Elements between neighbours along each axis of a layout; false where that depends on n. */
 bool mi_layout_strides(const struct mi_layout *layout, const struct mi_shape *shape, int64_t *stride);

@@ -4,22 +4,42 @@
 
 #include <string.h>
 
+void mi_conv_set_at(struct mi_coordinate *at, int spatial, struct mi_coordinate channel, const char *row,
+                    const char *column)
+{
+    at[0] = (struct mi_coordinate){.at = "img"};
+    at[1] = channel;
+    if (spatial == 2)
+        at[2] = (struct mi_coordinate){.at = row};
+    at[1 + spatial] = (struct mi_coordinate){.at = column};
+}
+
+bool mi_conv_in_vectors(const struct mi_emitter *e, const mi_value *value)
+{
+    return value->type == MI_FLOAT && e->tensors[value->id].layout.block[1] == e->device->vector_width;
+}
+
+void mi_conv_store_vector(struct mi_emitter *e, mi_value *value, const char *row, const char *column,
+                          const char *vector)
+{
+    struct mi_coordinate at[4];
+    mi_conv_set_at(at, value->shape.rank - 2, (struct mi_coordinate){"kb*B", "kb", "0", e->device->vector_width}, row,
+                   column);
+    const char *place = mi_layout_place(e->arena, &e->tensors[value->id].layout, &value->shape, at);
+    mi_line(e, "VSTORE(%s, 0, p%d + (%s));", vector, mi_emit_argument(e, value, true), place);
+}
+
 /* Where a lane lies: `at` in the tensor, `place` in its layout; the last block's tail is in the layout alone. */
 static const char *lane_at(struct mi_emitter *e, const struct mi_conv *conv, int b,
                            struct mi_coordinate *at, struct mi_coordinate *place)
 {
     bool tail = conv->k % b != 0;
-    at[0] = (struct mi_coordinate){.at = "img"};
-    if (tail) {
+    if (tail)
         mi_line(e, "const int f_ = kb*B + v, k_ = min(f_, %lld);", (long long)conv->k - 1);
-        at[1] = (struct mi_coordinate){.at = "k_"};
-    } else {
+    else
         mi_line(e, "const int k_ = kb*B + v;");
-        at[1] = (struct mi_coordinate){"k_", "kb", "v", b};
-    }
-    if (conv->spatial == 2)
-        at[2] = (struct mi_coordinate){.at = "oh"};
-    at[1 + conv->spatial] = (struct mi_coordinate){.at = "w_"};
+    mi_conv_set_at(at, conv->spatial,
+                   tail ? (struct mi_coordinate){.at = "k_"} : (struct mi_coordinate){"k_", "kb", "v", b}, "oh", "w_");
     memcpy(place, at, 4 * sizeof *at);
     place[1] = (struct mi_coordinate){tail ? "f_" : "k_", "kb", "v", b};
     return tail ? mi_arena_format(e->arena, "f_ < %lld", (long long)conv->k) : NULL;
@@ -50,13 +70,73 @@ void mi_conv_emit_stores(struct mi_emitter *e, const struct mi_conv *conv, int b
     with[1] = mi_emit_take(e);
 }
 
-const char *mi_conv_emit_border(struct mi_emitter *e, int b, int indent)
+/* ---- Halos ---- */
+
+/* Fills place (h_, w_), outside the tensor, of the channels of block kb. */
+static void fill_place(struct mi_emitter *e, mi_value *value)
+{
+    const struct mi_layout *layout = &e->tensors[value->id].layout;
+    int b = e->device->vector_width;
+    const char *fill = mi_arena_format(e->arena, "(float)%.9g", (double)layout->fill);
+    struct mi_coordinate at[4];
+    if (mi_conv_in_vectors(e, value)) {
+        mi_conv_store_vector(e, value, "h_", "w_", mi_arena_format(e->arena, "(VEC)(%s)", fill));
+        return;
+    }
+    mi_conv_set_at(at, value->shape.rank - 2, (struct mi_coordinate){"(kb*B + v)", "kb", "v", b}, "h_", "w_");
+    const char *lanes = layout->block[1] == b
+                            ? "B"
+                            : mi_arena_format(e->arena, "min(B, %lld - kb*B)", (long long)value->shape.dim[1].b);
+    size_t scope = mi_scope_open(e, "for (int v = 0; v < %s; v++) ", lanes);
+    mi_emit_store(e, value, at, fill, NULL);
+    mi_scope_close(e, scope);
+}
+
+static void fill_places(struct mi_emitter *e, mi_value *value, const char *first, const char *end, int64_t left,
+                        int64_t right)
+{
+    if (left >= right)
+        return;
+    size_t rows = mi_scope_open(e, "for (int h_ = %s; h_ < %s; h_++) ", first, end);
+    size_t columns = mi_scope_open(e, "for (int w_ = %lld; w_ < %lld; w_++) ", (long long)left, (long long)right);
+    fill_place(e, value);
+    mi_scope_close(e, columns);
+    mi_scope_close(e, rows);
+}
+
+const char *mi_conv_emit_halo(struct mi_emitter *e, const struct mi_conv *conv, int indent,
+                              const struct mi_conv_rows *rows)
 {
     e->indent = indent;
     for (int o = 0; o < e->kernel->outs; o++) {
         mi_value *value = e->kernel->out[o];
         const struct mi_layout *layout = &e->tensors[value->id].layout;
-        struct mi_coordinate at[4] = {{.at = "img"}, {"(kb*B + v)", "kb", "v", b}, {.at = "h_"}, {.at = "w_"}};
+        int h = conv->spatial, w = conv->spatial + 1;
+        int64_t top = h == 2 ? layout->low[h] : 0, bottom = h == 2 ? layout->high[h] : 0, height = conv->out[0];
+        int64_t left = -layout->low[w], width = conv->out[1], right = width + layout->high[w];
+        fill_places(e, value, rows->first, rows->end, left, 0);
+        fill_places(e, value, rows->first, rows->end, width, right);
+        if (top) {
+            size_t scope = mi_scope_open(e, "if (%s) ", rows->at_top);
+            fill_places(e, value, mi_arena_format(e->arena, "-%lld", (long long)top), "0", left, right);
+            mi_scope_close(e, scope);
+        }
+        if (bottom) {
+            size_t scope = mi_scope_open(e, "if (%s) ", rows->at_bottom);
+            fill_places(e, value, mi_arena_format(e->arena, "%lld", (long long)height),
+                        mi_arena_format(e->arena, "%lld", (long long)(height + bottom)), left, right);
+            mi_scope_close(e, scope);
+        }
+    }
+    return mi_emit_take(e);
+}
+
+const char *mi_conv_emit_border(struct mi_emitter *e, int indent)
+{
+    e->indent = indent;
+    for (int o = 0; o < e->kernel->outs; o++) {
+        mi_value *value = e->kernel->out[o];
+        const struct mi_layout *layout = &e->tensors[value->id].layout;
         if (!layout->low[2] && !layout->high[2] && !layout->low[3] && !layout->high[3])
             continue;
         size_t edge = mi_scope_open(e, "if (row == 0 || row == ROW_TILES - 1 || column == 0 || column == COLUMN_TILES - 1) ");
@@ -65,11 +145,7 @@ const char *mi_conv_emit_border(struct mi_emitter *e, int b, int indent)
         size_t rows = mi_scope_open(e, "for (int h_ = row ? h0 : -%d; h_ < h_end; h_++) ", layout->low[2]);
         size_t columns = mi_scope_open(e, "for (int w_ = column ? w0 : -%d; w_ < w_end; w_++) ", layout->low[3]);
         size_t outside = mi_scope_open(e, "if (h_ < 0 || h_ >= OH || w_ < 0 || w_ >= OW) ");
-        size_t lanes = layout->block[1] == b
-                           ? mi_scope_open(e, "for (int v = 0; v < B; v++) ")
-                           : mi_scope_open(e, "for (int v = 0; v < min(B, FILTERS - kb*B); v++) ");
-        mi_emit_store(e, value, at, mi_arena_format(e->arena, "(float)%.9g", (double)layout->fill), NULL);
-        mi_scope_close(e, lanes);
+        fill_place(e, value);
         mi_scope_close(e, outside);
         mi_scope_close(e, columns);
         mi_scope_close(e, rows);

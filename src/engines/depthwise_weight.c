@@ -26,17 +26,12 @@ static double cost(const struct mi_problem *problem)
     return products + bytes / (8e9 * device->info.compute_units);
 }
 
-static int64_t up(int64_t x, int64_t y)
-{
-    return (x + y - 1) / y;
-}
-
 /* How many chunks of rows an image is divided into so that there are as many units as parts. */
 static int64_t chunks_of(const struct mi_problem *problem, const struct mi_conv *conv, int64_t parts)
 {
-    int64_t chunks = up(parts < 1 ? 1 : parts, problem->batch < 1 ? 1 : problem->batch);
-    int64_t rows = up(conv->out[0], chunks < conv->out[0] ? chunks : conv->out[0]);
-    return up(conv->out[0], rows);
+    int64_t chunks = mi_divide_up(parts < 1 ? 1 : parts, problem->batch < 1 ? 1 : problem->batch);
+    int64_t rows = mi_divide_up(conv->out[0], chunks < conv->out[0] ? chunks : conv->out[0]);
+    return mi_divide_up(conv->out[0], rows);
 }
 
 static int variants(const struct mi_problem *problem, struct mi_variant *list, int most)
@@ -44,11 +39,12 @@ static int variants(const struct mi_problem *problem, struct mi_variant *list, i
     struct mi_depthwise d;
     mi_depthwise_weight_match(&problem->c, &d);
     const int widths[] = {4, 2, 7, 1}, items[] = {8, 32, 0};
-    int64_t blocks = up(d.conv.c, problem->device->vector_width), units = problem->device->info.compute_units;
+    int64_t blocks = mi_divide_up(d.conv.c, problem->device->vector_width), units = problem->device->info.compute_units;
     int count = 0;
     for (size_t p = 0; p < MI_COUNT(items); p++)
         for (size_t w = 0; w < MI_COUNT(widths); w++) {
-            int64_t parts = up(items[p] * units, blocks), chunks = chunks_of(problem, &d.conv, parts) * problem->batch;
+            int64_t parts = mi_divide_up(items[p] * units, blocks),
+                    chunks = chunks_of(problem, &d.conv, parts) * problem->batch;
             int width = widths[w] < d.conv.out[1] ? widths[w] : (int)d.conv.out[1];
             struct mi_variant v = {{width, (int32_t)(parts < 1 || chunks < 1 ? 1 : parts < chunks ? parts : chunks)}};
             count = mi_variant_add(list, count, most, v);
@@ -111,7 +107,7 @@ static mica_status emit_sums(struct mi_emitter *e, const struct mi_problem *prob
 {
     struct mi_text defines = {0};
     int b = problem->device->vector_width, tw = problem->variant.number[WIDTH], parts = problem->variant.number[PARTS];
-    int64_t chunks = chunks_of(problem, conv, parts), blocks = up(conv->c, b),
+    int64_t chunks = chunks_of(problem, conv, parts), blocks = mi_divide_up(conv->c, b),
             reach = (conv->kernel[1] - 1) * conv->dilation[1];
     int64_t registers = b >= 16 ? 20 : 10, fit = registers / conv->kernel[1];
     mi_conv_define(e, conv, b, b, &defines);
@@ -120,7 +116,7 @@ static mica_status emit_sums(struct mi_emitter *e, const struct mi_problem *prob
     mi_define(&defines, "KR", fit < 1 ? 1 : fit < conv->kernel[0] ? fit : conv->kernel[0]);
     mi_define(&defines, "PARTS", parts);
     mi_define(&defines, "CHUNKS", chunks);
-    mi_define(&defines, "ROWS", up(conv->out[0], chunks));
+    mi_define(&defines, "ROWS", mi_divide_up(conv->out[0], chunks));
     mi_define(&defines, "FIRST", reach < 0 ? reach : 0);
     mi_define(&defines, "LAST", (tw - 1) * conv->stride[1] + (reach > 0 ? reach : 0));
     const char *result =
@@ -140,7 +136,7 @@ static mica_status emit_total(struct mi_emitter *e, const struct mi_problem *pro
 {
     struct mi_text defines = {0};
     int b = problem->device->vector_width, parts = problem->variant.number[PARTS];
-    int64_t blocks = up(conv->c, b), taps = conv->kernel[0] * conv->kernel[1];
+    int64_t blocks = mi_divide_up(conv->c, b), taps = conv->kernel[0] * conv->kernel[1];
     mi_text_clear(&e->text);
     e->arguments = 0;
     e->memos = e->bounds = 0;
@@ -174,7 +170,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     if (parts == 1)
         return emit_sums(e, problem, conv, codes);
     codes->scratch[codes->scratches++] =
-        parts * up(conv->c, b) * b * conv->kernel[0] * conv->kernel[1] * (int64_t)sizeof(float);
+        parts * mi_divide_up(conv->c, b) * b * conv->kernel[0] * conv->kernel[1] * (int64_t)sizeof(float);
     MI_TRY(emit_sums(e, problem, conv, codes));
     return emit_total(e, problem, conv, codes);
 }

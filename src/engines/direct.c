@@ -25,11 +25,6 @@ enum {
     MOST_ITEMS = 65535 /* along a dimension of the grid */
 };
 
-static int64_t blocks_of(int64_t count, int64_t block)
-{
-    return (count + block - 1) / block;
-}
-
 static bool supports(const struct mi_problem *problem)
 {
     struct mi_conv conv;
@@ -45,7 +40,7 @@ static double cost(const struct mi_problem *problem)
     struct mi_conv conv;
     mi_conv_match_phased(&problem->c, &conv);
     /* Lanes that no filter fills cost as much as others; of a strided gradient's places only those that divide are met. */
-    double lanes = (double)(blocks_of(conv.k, device->vector_width) * device->vector_width) / (double)conv.k;
+    double lanes = (double)(mi_divide_up(conv.k, device->vector_width) * device->vector_width) / (double)conv.k;
     double products = mi_problem_products(problem) * lanes / (double)(conv.divisor[0] * conv.divisor[1]);
     return products / (1.05 * 4.8e9 * device->vector_width * device->info.compute_units);
 }
@@ -80,7 +75,7 @@ static int64_t least(int64_t x, int64_t y)
 /* The fewest rows an item may have: the grid has a limit. */
 static int64_t fewest_rows(const struct mi_problem *problem, const struct mi_conv *conv)
 {
-    return problem->batch * blocks_of(conv->out[0], conv->divisor[0]) / MOST_ITEMS + 1;
+    return problem->batch * mi_divide_up(conv->out[0], conv->divisor[0]) / MOST_ITEMS + 1;
 }
 
 /* Rows whose lines are copied at a time; 0: x is read where it lies, and needs a halo. */
@@ -104,7 +99,7 @@ static struct tile read_tile(const struct mi_problem *problem, const struct mi_c
 {
     const int32_t *number = problem->variant.number;
     struct tile t = {.b = problem->device->vector_width, .xb = x_block(problem, conv)};
-    t.blocks = blocks_of(conv->k, t.b);
+    t.blocks = mi_divide_up(conv->k, t.b);
     t.ob = number[BLOCKS_OF_TILE];
     t.tw = number[PIXELS_OF_TILE];
     t.chunk = number[CHUNK];
@@ -120,14 +115,14 @@ static struct mi_variant variant_of(const struct mi_problem *problem, const stru
 {
     const mica_device *device = problem->device;
     int b = device->vector_width, xb = x_block(problem, conv), ob = shape[0];
-    int64_t groups = blocks_of(blocks_of(conv->k, b), ob), channels = blocks_of(conv->c, xb);
-    int64_t height = blocks_of(conv->out[0], conv->divisor[0]), width = blocks_of(conv->out[1], conv->divisor[1]);
+    int64_t groups = mi_divide_up(mi_divide_up(conv->k, b), ob), channels = mi_divide_up(conv->c, xb);
+    int64_t height = mi_divide_up(conv->out[0], conv->divisor[0]), width = mi_divide_up(conv->out[1], conv->divisor[1]);
     int64_t bytes = conv->kernel[0] * conv->kernel[1] * xb * b * ob * (int64_t)sizeof(float);
     int64_t chunk = bytes < WEIGHT_BYTES ? WEIGHT_BYTES / bytes : 1;
     chunk = chunk > 16 ? 16 : chunk;
     int64_t all = problem->batch * height, wanted = 4 * (int64_t)device->info.compute_units;
-    int64_t rows = blocks_of(PIXELS_OF_ITEM, width);
-    if (groups * blocks_of(all, rows) < wanted)
+    int64_t rows = mi_divide_up(PIXELS_OF_ITEM, width);
+    if (groups * mi_divide_up(all, rows) < wanted)
         rows = all * groups / wanted;
     if (rows_of_lines(problem, conv))
         rows = least(rows, rows_of_lines(problem, conv));
@@ -139,7 +134,7 @@ static struct mi_variant variant_of(const struct mi_problem *problem, const stru
 /* What a tile makes of the filters, best 1: all of its blocks filled, and few loads for each product. */
 static double merit(int64_t blocks, const int *shape)
 {
-    int64_t computed = blocks_of(blocks, shape[0]) * shape[0];
+    int64_t computed = mi_divide_up(blocks, shape[0]) * shape[0];
     double loads = (double)(shape[0] + shape[1]) / (double)(shape[0] * shape[1]);
     return (double)blocks / (double)computed / (0.6 + 0.7 * loads);
 }
@@ -150,7 +145,7 @@ static int variants(const struct mi_problem *problem, struct mi_variant *list, i
     mi_conv_match_phased(&problem->c, &conv);
     int b = problem->device->vector_width, count = 0;
     const int(*tiles)[2] = b >= 16 ? wide_tiles : narrow_tiles;
-    int64_t blocks = blocks_of(conv.k, b);
+    int64_t blocks = mi_divide_up(conv.k, b);
     bool taken[TILES] = {false};
     while (count < TILES && count < most) {
         int best = -1;
@@ -184,57 +179,6 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     *wishes = mi_conv_wishes(problem, &conv, x, w);
 }
 
-/* Fills the halo of one output's rows from `first` to `last` (exclusive), columns from a to b. */
-static void halo_fill(struct mi_emitter *e, mi_value *value, int spatial, const char *first, const char *last,
-                      int64_t a, int64_t b)
-{
-    if (a >= b)
-        return;
-    struct mi_coordinate at[4] = {{.at = "img"}, {"(kb*B + v)", "kb", "v", e->device->vector_width}};
-    size_t rows = mi_scope_open(e, "for (int h_ = %s; h_ < %s; h_++) ", first, last);
-    size_t columns = mi_scope_open(e, "for (int w_ = %lld; w_ < %lld; w_++) ", (long long)a, (long long)b);
-    bool blocked = e->tensors[value->id].layout.block[1] == e->device->vector_width;
-    size_t lanes =
-        blocked ? mi_scope_open(e, "for (int v = 0; v < B; v++) ")
-                : mi_scope_open(e, "for (int v = 0; v < B && kb*B + v < %lld; v++) ", (long long)value->shape.dim[1].b);
-    if (spatial == 2)
-        at[2] = (struct mi_coordinate){.at = "h_"};
-    at[1 + spatial] = (struct mi_coordinate){.at = "w_"};
-    float fill = e->tensors[value->id].layout.fill;
-    mi_emit_store(e, value, at, mi_arena_format(e->arena, "(float)%.9g", (double)fill), NULL);
-    mi_scope_close(e, lanes);
-    mi_scope_close(e, columns);
-    mi_scope_close(e, rows);
-}
-
-/* The halo that goes with a row: left and right of it, above the first and below the last. */
-static const char *emit_halo(struct mi_emitter *e, const struct mi_conv *conv)
-{
-    e->indent = 2;
-    for (int o = 0; o < e->kernel->outs; o++) {
-        mi_value *value = e->kernel->out[o];
-        const struct mi_layout *layout = &e->tensors[value->id].layout;
-        int rank = value->shape.rank, h = rank - 2, w = rank - 1;
-        int64_t top = conv->spatial == 2 ? layout->low[h] : 0, bottom = conv->spatial == 2 ? layout->high[h] : 0;
-        int64_t left = layout->low[w], right = layout->high[w], height = conv->out[0], width = conv->out[1];
-        halo_fill(e, value, conv->spatial, "oh", "oh + 1", -left, 0);
-        halo_fill(e, value, conv->spatial, "oh", "oh + 1", width, width + right);
-        if (top) {
-            size_t scope = mi_scope_open(e, "if (oh == 0) ");
-            halo_fill(e, value, conv->spatial, mi_arena_format(e->arena, "-%lld", (long long)top), "0", -left,
-                      width + right);
-            mi_scope_close(e, scope);
-        }
-        if (bottom) {
-            size_t scope = mi_scope_open(e, "if (oh == %lld) ", (long long)height - 1);
-            halo_fill(e, value, conv->spatial, mi_arena_format(e->arena, "%lld", (long long)height),
-                      mi_arena_format(e->arena, "%lld", (long long)(height + bottom)), -left, width + right);
-            mi_scope_close(e, scope);
-        }
-    }
-    return mi_emit_take(e);
-}
-
 static void define_lines(const struct mi_conv *conv, struct mi_text *defines)
 {
     int64_t begin, line = line_of(conv, &begin);
@@ -254,7 +198,7 @@ static void define_tile(const mica_device *device, const struct mi_conv *conv, c
                         const struct mi_phase phase[2], struct mi_text *defines)
 {
     bool empty = phase[0].kernel == 0 || phase[1].kernel == 0;
-    int64_t channels = blocks_of(conv->c, t->xb), strip = strip_of(device, phase, t);
+    int64_t channels = mi_divide_up(conv->c, t->xb), strip = strip_of(device, phase, t);
     mi_define(defines, "OB", t->ob);
     mi_define(defines, "TW", t->tw);
     mi_define(defines, "BLOCKS", t->blocks);
@@ -289,11 +233,13 @@ static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *pro
         define_lines(conv, &defines);
     mi_text_add(&defines, "#define W p%d\n", mi_emit_argument(e, conv->w->value, false));
     mi_conv_emit_stores(e, conv, t.b, 4, with);
-    if (phase[1].phase == 0)
-        with[2] = emit_halo(e, conv);
+    if (phase[1].phase == 0) {
+        const char *last = mi_arena_format(e->arena, "oh == %lld", (long long)conv->out[0] - 1);
+        with[2] = mi_conv_emit_halo(e, conv, 2, &(struct mi_conv_rows){"oh", "oh + 1", "oh == 0", last});
+    }
     int64_t rows = problem->batch * phase[0].out;
     struct mi_grid grid = {.dims = 2,
-                           .global = {(size_t)blocks_of(t.blocks, t.ob), (size_t)((rows + t.rows - 1) / t.rows)},
+                           .global = {(size_t)mi_divide_up(t.blocks, t.ob), (size_t)mi_divide_up(rows, t.rows)},
                            .local = {1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name);
     mica_status status =

@@ -45,7 +45,7 @@ static struct tile read_tile(const struct mi_problem *problem, const struct mi_c
     const int32_t *number = problem->variant.number;
     struct tile t = {.b = problem->device->vector_width};
     t.xb = conv->c < t.b ? 1 : t.b;
-    t.blocks = (conv->k + t.b - 1) / t.b;
+    t.blocks = mi_divide_up(conv->k, t.b);
     t.ob = number[BLOCKS_OF_TILE];
     t.taps = number[TAPS_OF_TILE];
     t.channels = number[CHANNELS_OF_ITEM];
@@ -63,12 +63,12 @@ static struct mi_variant variant_of(const struct mi_problem *problem, const stru
 {
     const mica_device *device = problem->device;
     int b = device->vector_width, ob = shape[0];
-    int64_t window = conv->kernel[0] * conv->kernel[1], groups = (conv->k + b - 1) / b / ob;
+    int64_t window = conv->kernel[0] * conv->kernel[1], groups = mi_divide_up(conv->k, b) / ob;
     int64_t line = (int64_t)ob * b * (int64_t)sizeof(float), wanted = 4 * (int64_t)device->info.compute_units;
     int64_t channels = at_most(at_most(72 / window, MOST_SUMS / line / window), conv->c);
     if (channels > 8)
         channels = channels / 8 * 8;
-    while (channels > 1 && groups * ((conv->c + channels - 1) / channels) < wanted)
+    while (channels > 1 && groups * mi_divide_up(conv->c, channels) < wanted)
         channels = (channels + 1) / 2;
     int64_t pixel = line + channels * (int64_t)sizeof(float), row = conv->out[1] * pixel;
     int64_t rows = at_most(CHUNK_BYTES / row, conv->out[0]), images = 1;
@@ -82,7 +82,7 @@ static int variants(const struct mi_problem *problem, struct mi_variant *list, i
     struct mi_conv conv;
     mi_conv_weight_match(&problem->c, &conv);
     int b = problem->device->vector_width, count = 0;
-    int64_t blocks = (conv.k + b - 1) / b;
+    int64_t blocks = mi_divide_up(conv.k, b);
     for (int i = 0; i < TILES && count < most; i++) {
         const int *shape = b >= 16 ? wide_tiles[i] : narrow_tiles[i];
         if (blocks % shape[0] == 0)
@@ -140,9 +140,8 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     for (int o = 0; o < e->kernel->outs; o++)
         mi_emit_store(e, e->kernel->out[o], at, mi_emit_value(e, e->kernel->out[o], at, NULL), NULL);
     const char *with = mi_emit_take(e);
-    struct mi_grid grid = {.dims = 2,
-                           .global = {(size_t)(t.blocks / t.ob), (size_t)((conv.c + t.channels - 1) / t.channels)},
-                           .local = {1, 1}};
+    struct mi_grid grid = {
+        .dims = 2, .global = {(size_t)(t.blocks / t.ob), (size_t)mi_divide_up(conv.c, t.channels)}, .local = {1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name);
     return mi_emit_file(e, "direct_weight.cl", name, &defines, (const char *const[]){"MICA_STORE"}, &with, 1, grid,
                         codes);

@@ -189,7 +189,7 @@ static const char *memo_add(struct mi_emitter *e, const mi_value *value, const c
     return name;
 }
 
-static const char *new_name(struct mi_emitter *e, const char *prefix)
+const char *mi_emit_name(struct mi_emitter *e, const char *prefix)
 {
     return mi_arena_format(e->arena, "%s%d", prefix, e->names++);
 }
@@ -224,7 +224,7 @@ static const char *emit_load(struct mi_emitter *e, mi_value *value, const struct
     struct mi_shape shape = seen_shape(e, &value->shape);
     struct mi_layout plain = mi_layout_plain(shape.rank);
     const char *place = mi_layout_place(e->arena, e->groups ? &plain : &tensor->layout, &shape, at);
-    const char *name = new_name(e, "v");
+    const char *name = mi_emit_name(e, "v");
     const char *load = value->type == MI_HALF ? mi_arena_format(e->arena, "vload_half(%s, p%d)", place, argument)
                                               : mi_arena_format(e->arena, "p%d[%s]", argument, place);
     if (guard)
@@ -343,7 +343,7 @@ static const char *emit_map(struct mi_emitter *e, const mi_value *value, const s
         words[count++] = (struct word){view.in[i], mi_emit_value(e, node->in[i], in_at, guard)};
     }
     for (int o = 0; o < node->outputs; o++) {
-        const char *name = new_name(e, "v");
+        const char *name = mi_emit_name(e, "v");
         mi_line(e, "const %s %s = %s;", mi_types[node->out[o]->type].c, name,
                 substitute(e, node, view.expr[o], words, count, at));
         words[count++] = (struct word){view.out[o], name};
@@ -370,17 +370,22 @@ static bool is_word(const char *text)
     return *text == 0;
 }
 
+const char *mi_emit_index(struct mi_emitter *e, const char *text)
+{
+    if (is_word(text))
+        return text;
+    const char *name = mi_emit_name(e, "i");
+    mi_line(e, "const IDX %s = %s;", name, text);
+    return name;
+}
+
 /* A coordinate of an access: one of the output's own where the text is the same, else a variable of its own. */
 static struct mi_coordinate access_coordinate(struct mi_emitter *e, const char *text, int rank, const struct mi_coordinate *at)
 {
     for (int i = 0; i < rank; i++)
         if (strcmp(text, at[i].at) == 0)
             return at[i];
-    if (is_word(text))
-        return (struct mi_coordinate){.at = text};
-    const char *name = new_name(e, "i");
-    mi_line(e, "const IDX %s = %s;", name, text);
-    return (struct mi_coordinate){.at = name};
+    return (struct mi_coordinate){.at = mi_emit_index(e, text)};
 }
 
 static const char *emit_access(struct mi_emitter *e, const struct mi_access *access, const char *index, int rank,
@@ -392,7 +397,7 @@ static const char *emit_access(struct mi_emitter *e, const struct mi_access *acc
     const char *own = with_index(e, access->guard, index);
     *reached = NULL;
     if (own) {
-        *reached = new_name(e, "g");
+        *reached = mi_emit_name(e, "g");
         if (guard)
             mi_line(e, "const bool %s = %s && (%s);", *reached, guard, own);
         else
@@ -441,7 +446,7 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
     }
     if (result && is_word(result))
         return result;
-    const char *variable = new_name(e, "v");
+    const char *variable = mi_emit_name(e, "v");
     mi_line(e, "const %s %s = %s;", mi_types[value->type].c, variable, result ? result : "0");
     return variable;
 }
@@ -489,85 +494,6 @@ void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordi
         mi_line(e, "vstore_half_rte(%s, %s, p%d);", text, place, argument);
     else
         mi_line(e, "p%d[%s] = %s;", argument, place, text);
-}
-
-/* ---- Contractions ---- */
-
-void mi_emit_axes(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_coordinate *at, const char **axis)
-{
-    const struct mi_operand *out = &c->out;
-    for (int d = 0; d < out->value->shape.rank; d++) {
-        const struct mi_index *index = &out->index[d];
-        if (index->terms == 1)
-            axis[index->axis[0]] = at[d].at;
-        if (index->terms != 2)
-            continue;
-        long long size = (long long)index->coefficient[0];
-        const char *high = new_name(e, "a"), *low = new_name(e, "a");
-        mi_line(e, "const IDX %s = (%s)/%lld, %s = (%s)%%%lld;", high, at[d].at, size, low, at[d].at, size);
-        axis[index->axis[0]] = high;
-        axis[index->axis[1]] = low;
-    }
-}
-
-/* Whether every place the index reaches lies inside the dimension. */
-bool mi_always_inside(const struct mi_contraction *c, const struct mi_index *index, struct mi_dim dim)
-{
-    if (index->divisor != 1)
-        return false;
-    if (index->terms == 1 && index->coefficient[0] == 1 && index->offset == 0)
-        return mi_dim_equal(c->extent[index->axis[0]], dim);
-    int64_t low = index->offset, high = index->offset;
-    for (int t = 0; t < index->terms; t++) {
-        struct mi_dim extent = c->extent[index->axis[t]];
-        if (extent.a)
-            return false;
-        int64_t reach = index->coefficient[t] * (extent.b - 1);
-        low += reach < 0 ? reach : 0;
-        high += reach > 0 ? reach : 0;
-    }
-    return low >= 0 && (dim.a > 0 || high < dim.b);
-}
-
-void mi_emit_operand(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_operand *operand,
-                     const char *const *axis, struct mi_coordinate *at, const char **guard)
-{
-    *guard = NULL;
-    for (int d = 0; d < operand->value->shape.rank; d++) {
-        const struct mi_index *index = &operand->index[d];
-        const char *text = NULL;
-        for (int t = 0; t < index->terms; t++) {
-            const char *term = index->coefficient[t] == 1
-                                   ? axis[index->axis[t]]
-                                   : mi_arena_format(e->arena, "%s*%lld", axis[index->axis[t]], (long long)index->coefficient[t]);
-            text = text ? mi_arena_format(e->arena, "%s + %s", text, term) : term;
-        }
-        text = text ? text : "0";
-        if (index->offset)
-            text = mi_arena_format(e->arena, "%s + (%lld)", text, (long long)index->offset);
-        struct mi_dim dim = operand->value->shape.dim[d];
-        bool inside = mi_always_inside(c, index, dim);
-        const char *name = text;
-        if (!is_word(text)) {
-            name = new_name(e, "i");
-            mi_line(e, "const IDX %s = %s;", name, text);
-        }
-        if (!inside) {
-            const char *condition = new_name(e, "g"), *size = mi_dim_text(e->arena, dim);
-            if (index->divisor == 1)
-                mi_line(e, "const bool %s = %s >= 0 && %s < %s;", condition, name, name, size);
-            else
-                mi_line(e, "const bool %s = %s >= 0 && %s %% %lld == 0 && %s / %lld < %s;", condition, name, name,
-                        (long long)index->divisor, name, (long long)index->divisor, size);
-            *guard = *guard ? mi_arena_format(e->arena, "%s && %s", *guard, condition) : condition;
-        }
-        if (index->divisor != 1) {
-            const char *quotient = new_name(e, "i");
-            mi_line(e, "const IDX %s = %s / %lld;", quotient, name, (long long)index->divisor);
-            name = quotient;
-        }
-        at[d] = (struct mi_coordinate){.at = name};
-    }
 }
 
 /* ---- The whole kernel ---- */

@@ -54,20 +54,17 @@ void mi_scope_close(struct mi_emitter *e, size_t scope);
 
 void mi_bind(struct mi_emitter *e, const mi_value *value, const char *text);
 
+/* A new name that begins with the prefix. */
+const char *mi_emit_name(struct mi_emitter *e, const char *prefix);
+/* A text as it is where it is one word, else the name of a variable that holds the index. */
+const char *mi_emit_index(struct mi_emitter *e, const char *text);
+
 /* The name of a variable that holds the value's element at the coordinates. guard (NULL: none) is a condition without which
  * nothing is loaded. */
 const char *mi_emit_value(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard);
 /* Stores `text` (NULL: the layout's fill) as the value's element at the coordinates; where `real` (NULL: always) does not hold,
  * the layout's fill. */
 void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *text, const char *real);
-
-/* Coordinates of an operand of a contraction from those of its axes; *guard is NULL where every place exists. */
-void mi_emit_operand(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_operand *operand,
-                     const char *const *axis, struct mi_coordinate *at, const char **guard);
-/* Whether every place that an index reaches lies inside the dimension. */
-bool mi_always_inside(const struct mi_contraction *c, const struct mi_index *index, struct mi_dim dim);
-/* The axes' coordinates from the output's. */
-void mi_emit_axes(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_coordinate *at, const char **axis);
 
 /* The number of an argument, added when new: "p3". */
 int mi_emit_argument(struct mi_emitter *e, mi_value *value, bool written);
@@ -85,6 +82,17 @@ void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue
 
 /* A new code at the end of the list; NULL: out of memory, and the error says so. */
 struct mi_code *mi_code_add(struct mi_emitter *e, struct mi_codes *codes);
+
+/* ---- emit_operand.c ---- */
+
+/* Coordinates of an operand of a contraction from those of its axes; *guard is NULL where every place exists. */
+void mi_emit_operand(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_operand *operand,
+                     const char *const *axis, struct mi_coordinate *at, const char **guard);
+/* Whether every place that an index reaches lies inside the dimension. */
+bool mi_always_inside(const struct mi_contraction *c, const struct mi_index *index, struct mi_dim dim);
+/* The axes' coordinates from the output's. */
+void mi_emit_axes(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_coordinate *at,
+                  const char **axis);
 
 /* ---- template.c: what engines with a kernel file share ---- */
 

@@ -98,7 +98,7 @@ static void define_matrix(struct mi_emitter *e, const struct mi_gemm *g, const s
     mi_text_add(text, "#define VW %d\n#define VEC float%d\n#define VLOAD vload%d\n#define VSTORE vstore%d\n", vw, vw,
                 vw, vw);
     mi_text_add(text, "#define WIDTH %d\n#define PANELS_IN_N %lld\n", width,
-                (long long)((g->columns + width - 1) / width));
+                (long long)mi_divide_up(g->columns, width));
 }
 
 static void define_cut(const struct mi_gemm *g, const struct mi_variant *v, struct mi_text *text)
@@ -122,7 +122,7 @@ static mica_status emit_pack(struct mi_emitter *e, const struct mi_gemm *g, cons
     struct mi_text text = {0};
     const struct mi_product *p = &g->p;
     int width = panel_width(g, v);
-    int64_t panels = (g->columns + width - 1) / width;
+    int64_t panels = mi_divide_up(g->columns, width);
     codes->scratch[codes->scratches++] = g->batch * panels * g->depth * width * (int64_t)sizeof(float);
     define_matrix(e, g, v, &text);
     add_panel_function(&text, "__global");
@@ -279,7 +279,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     mi_text_add(&text, "#define FULL %d\n", with[1][0] != 0);
     int64_t high = v->number[MI_GEMM_MB], wide = v->number[MI_GEMM_NB];
     struct mi_grid grid = {.dims = 3,
-                           .global = {(size_t)((g.columns + wide - 1) / wide), (size_t)((g.rows + high - 1) / high),
+                           .global = {(size_t)mi_divide_up(g.columns, wide), (size_t)mi_divide_up(g.rows, high),
                                       (size_t)(g.batch * split)},
                            .local = {1, 1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name);

@@ -19,24 +19,6 @@ static const struct tile tiles16[] = {{6, 2}, {4, 3}, {5, 2}, {4, 2}, {8, 1}, {3
 static const double cycles_a_second = 2.5e9, launch_cycles = 6000, wake_cycles = 5000, item_cycles = 250;
 static const double pack_turned = 0.45, pack_straight = 0.3, pack_scattered = 1.5; /* cycles an element */
 
-static int64_t divide_up(int64_t x, int64_t y)
-{
-    return (x + y - 1) / y;
-}
-
-static bool is_constant(const mi_value *value, int depth)
-{
-    const struct mi_node *node = value->node;
-    const struct mi_graph *graph = node->graph;
-    if (node->op == &mi_op_variable) {
-        for (size_t i = 0; i < graph->node_count; i++)
-            if (graph->nodes[i]->op == &mi_op_assign && graph->nodes[i]->variable == node->variable)
-                return false;
-        return true;
-    }
-    return depth < 4 && node->op->kind == MI_MOVE && node->inputs == 1 && is_constant(node->in[0], depth + 1);
-}
-
 void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *product, struct mi_gemm *g)
 {
     const mica_device *device = problem->device;
@@ -51,8 +33,8 @@ void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *pro
                           .vw = device->vector_width,
                           .units = device->info.compute_units > 0 ? (int)device->info.compute_units : 1,
                           .local_bytes = device->info.local_memory_bytes};
-    g->constant_b =
-        !problem->plain_only && product->a != product->b && product->b->shape.rank == 2 && is_constant(product->b, 0);
+    g->constant_b = !problem->plain_only && product->a != product->b && product->b->shape.rank == 2 &&
+                    mi_stays_the_same(product->b);
 }
 
 /* ---- Prices ---- */
@@ -78,10 +60,10 @@ static double tile_step(const struct mi_gemm *g, const struct mi_variant *v)
 static double item_price(const struct mi_gemm *g, const struct mi_variant *v)
 {
     int mr = v->number[MI_GEMM_MR], nv = v->number[MI_GEMM_NV], mb = v->number[MI_GEMM_MB], nb = v->number[MI_GEMM_NB];
-    int64_t share = divide_up(g->depth, v->number[MI_GEMM_SPLIT]);
+    int64_t share = mi_divide_up(g->depth, v->number[MI_GEMM_SPLIT]);
     double tiles = (double)(mb / mr) * (nb / (nv * g->vw)), depth = (double)share;
     double price = item_cycles + tiles * (depth * tile_step(g, v) + 30 + 7.0 * mr * nv);
-    price += tiles * (double)(divide_up(share, v->number[MI_GEMM_KB]) - 1) * 2 * mr * nv;
+    price += tiles * (double)(mi_divide_up(share, v->number[MI_GEMM_KB]) - 1) * 2 * mr * nv;
     /* A panel of B comes from the second cache, once for all rows of the item. */
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE)
         price += depth * nb / 8.0;
@@ -94,7 +76,7 @@ static double item_price(const struct mi_gemm *g, const struct mi_variant *v)
 
 static int64_t count_items(const struct mi_gemm *g, const struct mi_variant *v)
 {
-    return divide_up(g->rows, v->number[MI_GEMM_MB]) * divide_up(g->columns, v->number[MI_GEMM_NB]) * g->batch;
+    return mi_divide_up(g->rows, v->number[MI_GEMM_MB]) * mi_divide_up(g->columns, v->number[MI_GEMM_NB]) * g->batch;
 }
 
 /* Cycles until the last core is done. */
@@ -102,7 +84,7 @@ static double cut_price(const struct mi_gemm *g, const struct mi_variant *v)
 {
     int split = v->number[MI_GEMM_SPLIT];
     int64_t items = count_items(g, v) * split;
-    double rounds = items <= 1 ? 1 : (double)divide_up(items, g->units) + 0.3;
+    double rounds = items <= 1 ? 1 : (double)mi_divide_up(items, g->units) + 0.3;
     double price = launch_cycles + (items > 1 ? wake_cycles : 0) + rounds * item_price(g, v);
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE && !g->constant_b)
         price += launch_cycles + wake_cycles +
@@ -155,8 +137,8 @@ static void rank(struct ranking *r, const struct mi_variant *v, double price)
 /* Steps of k such that a panel stays in the first cache, in blocks of one size. */
 static int32_t depth_block(int64_t depth)
 {
-    int64_t blocks = depth <= 384 ? 1 : divide_up(depth, 256);
-    int64_t block = divide_up(divide_up(depth, blocks), 8) * 8;
+    int64_t blocks = depth <= 384 ? 1 : mi_divide_up(depth, 256);
+    int64_t block = mi_divide_up(mi_divide_up(depth, blocks), 8) * 8;
     return (int32_t)(block < 8 ? 8 : block);
 }
 
@@ -167,7 +149,7 @@ static void rank_splits(struct ranking *r, const struct mi_gemm *g, struct mi_va
     if (!fits(g, &v))
         return;
     rank(r, &v, cut_price(g, &v));
-    int64_t split = divide_up(4 * (int64_t)g->units, count_items(g, &v)), most = g->depth / 512;
+    int64_t split = mi_divide_up(4 * (int64_t)g->units, count_items(g, &v)), most = g->depth / 512;
     split = split < most ? split : most;
     if (split < 2)
         return;
@@ -183,7 +165,7 @@ static void rank_packs(struct ranking *r, const struct mi_gemm *g, struct mi_var
             v.number[MI_GEMM_PACK_B] = b;
             bool packs = a || b;
             v.number[MI_GEMM_KB] =
-                packs || g->depth > 4096 ? depth_block(g->depth) : (int32_t)divide_up(g->depth + 1, 8) * 8;
+                packs || g->depth > 4096 ? depth_block(g->depth) : (int32_t)mi_divide_up(g->depth + 1, 8) * 8;
             rank_splits(r, g, v);
         }
 }
@@ -193,15 +175,15 @@ static void rank_blocks(struct ranking *r, const struct mi_gemm *g, const struct
     static const int heights[] = {1, 24, 48, 96, 192}, widths[] = {1, 2, 4, 8, 16, 32};
     int64_t width = (int64_t)t->nv * g->vw, last_rows = 0, last_columns;
     for (size_t h = 0; h < MI_COUNT(heights); h++) {
-        int64_t most = heights[h] < t->mr ? t->mr : heights[h], blocks = divide_up(g->rows, most);
-        int64_t rows = divide_up(divide_up(g->rows, blocks ? blocks : 1), t->mr) * t->mr;
+        int64_t most = heights[h] < t->mr ? t->mr : heights[h], blocks = mi_divide_up(g->rows, most);
+        int64_t rows = mi_divide_up(mi_divide_up(g->rows, blocks ? blocks : 1), t->mr) * t->mr;
         if (rows == last_rows || rows == 0)
             continue;
         last_rows = rows;
         last_columns = 0;
         for (size_t w = 0; w < MI_COUNT(widths); w++) {
-            blocks = divide_up(g->columns, widths[w] * width);
-            int64_t columns = divide_up(divide_up(g->columns, blocks ? blocks : 1), width) * width;
+            blocks = mi_divide_up(g->columns, widths[w] * width);
+            int64_t columns = mi_divide_up(mi_divide_up(g->columns, blocks ? blocks : 1), width) * width;
             if (columns == last_columns || columns == 0)
                 continue;
             last_columns = columns;

@@ -42,7 +42,7 @@ struct mi_dim mi_layout_outer(const struct mi_layout *layout, const struct mi_sh
     struct mi_dim dim = shape->dim[axis];
     int block = layout->block[axis];
     if (block > 1)
-        return mi_fixed((dim.b + block - 1) / block);
+        return mi_fixed(mi_divide_up(dim.b, block));
     return (struct mi_dim){dim.a, dim.b + layout->low[axis] + layout->high[axis]};
 }
 

@@ -234,7 +234,7 @@ static struct mi_grid grid_of(const struct mi_nest *s)
         local = s->lanes;
     else if (!device->is_cpu)
         local = power_below(device->info.largest_work_group < 64 ? (int64_t)device->info.largest_work_group : 64);
-    int64_t groups = s->lanes > 1 ? tiles : (tiles + local - 1) / local;
+    int64_t groups = s->lanes > 1 ? tiles : mi_divide_up(tiles, local);
     if (groups > most)
         groups = most;
     struct mi_grid grid = {.dims = 1, .global = {(size_t)(groups * local)}, .local = {(size_t)local}};

@@ -62,8 +62,7 @@ static int width_of(const struct mi_nest *s, int d)
 
 int64_t mi_nest_pieces(const struct mi_nest *s, int d)
 {
-    int width = width_of(s, d);
-    return (mi_dim_at(s->physical[d].extent, s->e->batch) + width - 1) / width;
+    return mi_divide_up(mi_dim_at(s->physical[d].extent, s->e->batch), width_of(s, d));
 }
 
 static const char *pieces_text(struct mi_nest *s, int d)

@@ -85,7 +85,7 @@ static const char *open_stored(struct mi_nest *s, size_t *scopes)
         int block = s->full.block[axis], low = s->full.low[axis];
         struct mi_dim end = {extent.a, extent.b + s->full.high[axis]};
         if (block > 1)
-            end = mi_fixed((extent.b + block - 1) / block * block);
+            end = mi_fixed(mi_divide_up(extent.b, block) * block);
         scopes[i] = mi_scope_open(e, "for (IDX e%d_r = -%d; e%d_r < %s; e%d_r++) ", i, low, i, mi_dim_text(e->arena, end), i);
         mi_line(e, "const IDX k%d_r = clamp(e%d_r, (IDX)0, (IDX)(%s - 1));", i, i, mi_dim_text(e->arena, extent));
         mi_line(e, "const bool b%d_r = e%d_r == k%d_r;", i, i, i);

@@ -37,7 +37,7 @@ static void add_template(struct mi_emitter *e, const char *text, const char *con
 
 struct mi_grid mi_grid_of_items(const mica_device *device, int64_t items)
 {
-    int64_t local = device->is_cpu ? 1 : 64, groups = (items + local - 1) / local;
+    int64_t local = device->is_cpu ? 1 : 64, groups = mi_divide_up(items, local);
     int64_t most = device->is_cpu ? 16 * (int64_t)device->info.compute_units : 65535;
     return (struct mi_grid){
         .dims = 1, .global = {(size_t)((groups < most ? groups : most) * local)}, .local = {(size_t)local}};

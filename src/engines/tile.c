@@ -63,15 +63,20 @@ static double cost(const struct mi_problem *problem)
     return 1e-5 + mi_problem_products(problem) / (8e9 * problem->device->info.compute_units);
 }
 
+/* Tiles of all results: a work-group computes one. */
+static int64_t groups_of(const struct mi_problem *problem, const struct joined *j, const struct tile *t)
+{
+    int64_t rows = mi_dim_at(j->extent[MI_PRODUCT_M], problem->batch),
+            columns = mi_dim_at(j->extent[MI_PRODUCT_N], problem->batch);
+    return mi_divide_up(rows, (int64_t)t->rm * t->high) * mi_divide_up(columns, (int64_t)t->rn * t->wide) *
+           mi_dim_at(j->extent[MI_PRODUCT_BATCH], problem->batch);
+}
+
 /* As many parts as give every compute unit a few groups, each of some depth. */
 static int parts_of(const struct mi_problem *problem, const struct joined *j, const struct tile *t)
 {
-    int64_t size[MI_PRODUCT_AXES], tm = (int64_t)t->rm * t->high, tn = (int64_t)t->rn * t->wide;
-    for (int kind = 0; kind < MI_PRODUCT_AXES; kind++)
-        size[kind] = mi_dim_at(j->extent[kind], problem->batch);
-    int64_t groups =
-        ((size[MI_PRODUCT_M] + tm - 1) / tm) * ((size[MI_PRODUCT_N] + tn - 1) / tn) * size[MI_PRODUCT_BATCH];
-    int64_t wanted = 4 * (int64_t)problem->device->info.compute_units, most = size[MI_PRODUCT_K] / (8 * (int64_t)t->tk);
+    int64_t groups = groups_of(problem, j, t), depth = mi_dim_at(j->extent[MI_PRODUCT_K], problem->batch);
+    int64_t wanted = 4 * (int64_t)problem->device->info.compute_units, most = depth / (8 * (int64_t)t->tk);
     int64_t parts = groups > 0 ? wanted / groups : 1;
     parts = parts > most ? most : parts;
     return parts < 1 ? 1 : parts > 64 ? 64 : (int)parts;
@@ -152,7 +157,6 @@ static mica_status emit_tiles(struct mi_emitter *e, const struct mi_problem *pro
 {
     const struct mi_contraction *c = &problem->c;
     struct mi_text defines = {0};
-    int64_t tm = (int64_t)t->rm * t->high, tn = (int64_t)t->rn * t->wide, size[MI_PRODUCT_AXES];
     const char *with[3];
     define(e, j, t, &defines);
     mi_text_add(&defines, "#define RM %d\n#define RN %d\n#define WIDE %d\n#define HIGH %d\n#define TK %d\n", t->rm,
@@ -165,13 +169,8 @@ static mica_status emit_tiles(struct mi_emitter *e, const struct mi_problem *pro
     with[2] = t->parts == 1 ? emit_put(e, c, j)
                             : mi_arena_format(e->arena, "p%d[((part*batches + batch)*rows + m_)*columns + n_] = sum;",
                                               mi_emit_scratch(e, 0, true));
-    for (int kind = 0; kind < MI_PRODUCT_AXES; kind++)
-        size[kind] = mi_dim_at(j->extent[kind], problem->batch);
-    int64_t groups =
-        ((size[MI_PRODUCT_M] + tm - 1) / tm) * ((size[MI_PRODUCT_N] + tn - 1) / tn) * size[MI_PRODUCT_BATCH];
-    size_t local = (size_t)t->wide * (size_t)t->high;
-    struct mi_grid grid = {
-        .dims = 1, .global = {(size_t)groups * (size_t)t->parts * local}, .local = {local}, .fixed = true};
+    size_t groups = (size_t)groups_of(problem, j, t), local = (size_t)t->wide * (size_t)t->high;
+    struct mi_grid grid = {.dims = 1, .global = {groups * (size_t)t->parts * local}, .local = {local}, .fixed = true};
     const char *name = mi_arena_format(e->arena, "mica_tile_%s", e->kernel->anchor->op->name);
     mica_status status = mi_emit_file(e, "tile.cl", name, &defines,
                                       (const char *const[]){"MICA_A", "MICA_B", "MICA_PUT"}, with, 3, grid, codes);

@@ -21,11 +21,6 @@ struct winograd {
     int64_t cb, groups;       /* blocks of channels; groups of ob blocks of filters */
 };
 
-static int64_t up(int64_t count, int64_t block)
-{
-    return (count + block - 1) / block;
-}
-
 /* Elements of one slice of local memory, and between its tiles: one block more, lest all begin at one place of the cache. */
 static int64_t slice_row(const struct winograd *w)
 {
@@ -34,7 +29,7 @@ static int64_t slice_row(const struct winograd *w)
 
 static int64_t slice_products(const struct winograd *w)
 {
-    return (up(w->groups, w->parts) * w->ob + 1) * w->b;
+    return (mi_divide_up(w->groups, w->parts) * w->ob + 1) * w->b;
 }
 
 static int64_t slice_size(const struct winograd *w)
@@ -66,10 +61,10 @@ static void configure(const struct mi_problem *problem, const struct mi_variant 
     w->ob = variant->number[NUMBER_BLOCKS];
     w->parts = variant->number[NUMBER_PARTS];
     w->edge = w->tile + 2;
-    w->rows = up(conv->out[0], w->tile);
-    w->columns = up(conv->out[1], w->tile);
-    w->cb = up(conv->c, w->b);
-    w->groups = up(conv->k, (int64_t)w->b * w->ob);
+    w->rows = mi_divide_up(conv->out[0], w->tile);
+    w->columns = mi_divide_up(conv->out[1], w->tile);
+    w->cb = mi_divide_up(conv->c, w->b);
+    w->groups = mi_divide_up(conv->k, (int64_t)w->b * w->ob);
     for (int i = 0; i < 2; i++) {
         int64_t first = conv->offset[i] - (conv->dilation[i] < 0 ? 2 : 0);
         int64_t end = first + ((i ? w->columns : w->rows) - 1) * w->tile + w->edge;
@@ -103,7 +98,7 @@ struct way {
 /* Blocks of filters in registers: fewer where many would be blocks of nothing. */
 static int blocks_in_registers(int64_t blocks, int most)
 {
-    while (most > 1 && up(blocks, most) * most * 8 > blocks * 9)
+    while (most > 1 && mi_divide_up(blocks, most) * most * 8 > blocks * 9)
         most /= 2;
     return most;
 }
@@ -112,10 +107,11 @@ static int blocks_in_registers(int64_t blocks, int most)
  * while all tiles go by. */
 static int64_t parts_of(const struct mi_problem *problem, const struct winograd *w, int64_t items)
 {
-    int64_t wanted = 2 * (int64_t)problem->device->info.compute_units, parts = items < wanted ? up(wanted, items) : 1;
+    int64_t wanted = 2 * (int64_t)problem->device->info.compute_units,
+            parts = items < wanted ? mi_divide_up(wanted, items) : 1;
     int64_t bytes = w->edge * w->edge * w->cb * w->b * w->groups * w->ob * w->b * (int64_t)sizeof(float);
-    if (items > 1 && parts < up(bytes, WEIGHT_BYTES))
-        parts = up(bytes, WEIGHT_BYTES);
+    if (items > 1 && parts < mi_divide_up(bytes, WEIGHT_BYTES))
+        parts = mi_divide_up(bytes, WEIGHT_BYTES);
     return parts > w->groups ? w->groups : parts;
 }
 
@@ -124,17 +120,17 @@ static bool plan_variant(const struct mi_problem *problem, const struct mi_conv 
                          struct mi_variant *variant)
 {
     int b = problem->device->vector_width, registers = b >= 16 ? 24 : 12;
-    int ob = blocks_in_registers(up(conv->k, b), way->ob);
+    int ob = blocks_in_registers(mi_divide_up(conv->k, b), way->ob);
     struct winograd w = {.conv = *conv};
-    int64_t all = problem->batch * up(conv->out[0], way->tile) * up(conv->out[1], way->tile);
+    int64_t all = problem->batch * mi_divide_up(conv->out[0], way->tile) * mi_divide_up(conv->out[1], way->tile);
     int64_t width = registers / ob < all ? registers / ob : all, turns = way->tiles / width;
-    while (turns > 1 && up(all, width * turns) < 4 * (int64_t)problem->device->info.compute_units)
+    while (turns > 1 && mi_divide_up(all, width * turns) < 4 * (int64_t)problem->device->info.compute_units)
         turns--; /* few items would leave cores without work at the end */
     turns = turns > 0 ? turns : 1;
     for (; turns > 0; turns--) {
         *variant = (struct mi_variant){{way->tile, (int32_t)(width * turns), (int32_t)width, ob, 1}};
         configure(problem, variant, &w);
-        variant->number[NUMBER_PARTS] = w.parts = (int32_t)parts_of(problem, &w, up(all, w.tiles));
+        variant->number[NUMBER_PARTS] = w.parts = (int32_t)parts_of(problem, &w, mi_divide_up(all, w.tiles));
         if (fits(problem, &w))
             return true;
     }
@@ -184,7 +180,8 @@ static double cost(const struct mi_problem *problem)
     match(problem, &w.conv);
     configure(problem, &variant, &w);
     double lanes = 4.8e9 * device->vector_width * device->info.compute_units;
-    double tiles = (double)up(problem->batch * w.rows * w.columns, w.tw) * w.tw, places = (double)w.edge * w.edge;
+    double tiles = (double)mi_divide_up(problem->batch * w.rows * w.columns, w.tw) * w.tw,
+           places = (double)w.edge * w.edge;
     double c = (double)w.cb * w.b, k = (double)w.groups * w.ob * w.b, weights = places * c * k;
     double seconds = tiles * weights / (1.0 * lanes) + tiles * places * 6 * (c * w.parts + k) / (0.55 * lanes);
     if (w.conv.c < 16 || w.conv.k < 16)
@@ -221,9 +218,9 @@ static void define(struct mi_emitter *e, const struct winograd *w, struct mi_tex
     mi_define(text, "OB", w->ob);
     mi_define(text, "ROW_TILES", w->rows);
     mi_define(text, "COLUMN_TILES", w->columns);
-    mi_define(text, "FILTER_BLOCKS", up(w->conv.k, w->b));
+    mi_define(text, "FILTER_BLOCKS", mi_divide_up(w->conv.k, w->b));
     mi_define(text, "ALL_GROUPS", w->groups);
-    mi_define(text, "GROUPS", up(w->groups, w->parts));
+    mi_define(text, "GROUPS", mi_divide_up(w->groups, w->parts));
     mi_define(text, "BEHIND", w->conv.dilation[0] < 0 ? 2 : 0);
     mi_define(text, "ROW", slice_row(w));
     mi_define(text, "PRODUCTS", slice_products(w));
@@ -241,8 +238,8 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     mi_define(&defines, "OUTS", e->kernel->outs);
     const char *with[3];
     mi_conv_emit_stores(e, &w.conv, w.b, 6, with);
-    with[2] = mi_conv_emit_border(e, w.b, 3);
-    size_t items = (size_t)up(problem->batch * w.rows * w.columns, w.tiles);
+    with[2] = mi_conv_emit_border(e, 3);
+    size_t items = (size_t)mi_divide_up(problem->batch * w.rows * w.columns, w.tiles);
     struct mi_grid grid = {.dims = 2, .global = {items, (size_t)w.parts}, .local = {1, 1}, .fixed = true};
     const char *name = mi_arena_format(e->arena, "mica_winograd%d_%s", w.tile, e->kernel->anchor->op->name);
     return mi_emit_file(e, "winograd.cl", name, &defines, (const char *const[]){"MICA_RESULT", "MICA_STORE", "MICA_HALO"},

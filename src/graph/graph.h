@@ -195,6 +195,8 @@ const struct mi_attribute *mi_attribute_find(const struct mi_node *node, const c
 /* The elements of a constant int64 vector; NULL when value is NULL or no such constant. */
 const int64_t *mi_constant_ints(const mi_value *value, int *count);
 bool mi_constant_float(const mi_value *value, float *out); /* of rank 0 or one element */
+/* Whether a value is a variable that no step of its graph changes, or moves of one. */
+bool mi_stays_the_same(const mi_value *value);
 
 /* ---- Differentiation (differentiate.c) ---- */
 

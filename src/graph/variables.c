@@ -1,5 +1,5 @@
 /* The list of variables that graphs share. */
-#include "graph/graph.h"
+#include "graph/op.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +50,17 @@ struct mi_variable *mi_variable_add(struct mi_variables *variables, struct mi_er
     variable->index = (int)variables->count;
     variables->list[variables->count++] = variable;
     return variable;
+}
+
+bool mi_stays_the_same(const mi_value *value)
+{
+    while (value->node->op->kind == MI_MOVE && value->node->inputs == 1)
+        value = value->node->in[0];
+    const struct mi_node *node = value->node;
+    for (size_t i = 0; i < node->graph->node_count; i++)
+        if (node->graph->nodes[i]->op == &mi_op_assign && node->graph->nodes[i]->variable == node->variable)
+            return false;
+    return node->op == &mi_op_variable;
 }
 
 size_t mi_variable_count(const struct mi_variable *variable)

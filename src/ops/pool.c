@@ -107,7 +107,7 @@ static bool is_dense(const struct mi_window *w)
 /* How many windows of an axis a place can lie in. */
 static int64_t reach(const struct mi_window *w, int i)
 {
-    return i < w->axes && w->kernel[i] > w->stride[i] ? (w->kernel[i] + w->stride[i] - 1) / w->stride[i] : 1;
+    return i < w->axes && w->kernel[i] > w->stride[i] ? mi_divide_up(w->kernel[i], w->stride[i]) : 1;
 }
 
 /* Windows apart: every place has one at most. */

@@ -50,7 +50,7 @@ static int64_t span(const struct mi_window *window, int i)
 static void pad_same(struct mi_window *window, bool lower)
 {
     for (int i = 0; i < window->axes; i++) {
-        int64_t windows = (window->in[i] + window->stride[i] - 1) / window->stride[i];
+        int64_t windows = mi_divide_up(window->in[i], window->stride[i]);
         int64_t total = (windows - 1) * window->stride[i] + span(window, i) - window->in[i];
         if (total < 0)
             total = 0;
@@ -88,7 +88,7 @@ static mica_status count_windows(const struct mi_node *node, struct mi_window *w
         if (room < 0)
             return mi_op_fail(node, MICA_SHAPE, "window spans %lld places, input has %lld with padding",
                               (long long)span(window, i), (long long)(room + span(window, i)));
-        int64_t last = ceil_mode ? (room + stride - 1) / stride : room / stride;
+        int64_t last = ceil_mode ? mi_divide_up(room, stride) : room / stride;
         /* The last window must begin inside the input or the padding before it. */
         if (ceil_mode && last * stride >= window->in[i] + window->before[i])
             last--;

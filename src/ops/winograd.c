@@ -8,11 +8,6 @@
  * for it, and it has no gradient. */
 #include "ops/ops.h"
 
-static int64_t up(int64_t count, int64_t block)
-{
-    return (count + block - 1) / block;
-}
-
 static mica_status infer_winograd(struct mi_node *node)
 {
     const struct mi_shape *w = &node->in[0]->shape;
@@ -28,8 +23,8 @@ static mica_status infer_winograd(struct mi_node *node)
         return mi_op_fail(node, MICA_INVALID_ARGUMENT, "tile %lld must be 2 or 4, block %lld and channels %lld 1 to 256",
                           (long long)m, (long long)block, (long long)channels);
     struct mi_shape u = {.rank = 4,
-                         .dim = {mi_fixed((m + 2) * (m + 2)), mi_fixed(up(w->dim[k].b, block)),
-                                 mi_fixed(up(w->dim[1 - k].b, channels) * channels), mi_fixed(block)}};
+                         .dim = {mi_fixed((m + 2) * (m + 2)), mi_fixed(mi_divide_up(w->dim[k].b, block)),
+                                 mi_fixed(mi_divide_up(w->dim[1 - k].b, channels) * channels), mi_fixed(block)}};
     mi_infer_output(node, 0, node->in[0]->type, &u);
     return MICA_OK;
 }

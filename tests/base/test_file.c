@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
+#include "support/files.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -61,14 +62,6 @@ static int end(void **state)
     return rmdir(folder);
 }
 
-static void put(const char *path, const void *bytes, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    fclose(file);
-}
-
 static void expect(const char *path, uint64_t limit, mica_status status, const char *what)
 {
     struct mi_error error = {0};
@@ -89,8 +82,8 @@ static void expect(const char *path, uint64_t limit, mica_status status, const c
 static void test_read(void **state)
 {
     (void)state;
-    put(in_folder("plain"), "hello", 5);
-    put(in_folder("empty"), "", 0);
+    write_bytes(in_folder("plain"), "hello", 5);
+    write_bytes(in_folder("empty"), "", 0);
     expect(in_folder("plain"), 5, MICA_OK, "hello");
     expect(in_folder("empty"), 5, MICA_OK, "");
     expect(in_folder("plain"), 4, MICA_FORMAT, "more than the limit of 4 bytes");
@@ -142,20 +135,20 @@ static void test_broken_gzip(void **state)
     size_t length = fread(packed, 1, sizeof packed, file);
     fclose(file);
     for (size_t cut = 3; cut < length; cut++) {
-        put(path, packed, cut);
+        write_bytes(path, packed, cut);
         error = (struct mi_error){0};
         assert_int_equal(mi_file_read(&error, path, 1000, &bytes, &size), MICA_FORMAT);
     }
     packed[length - 8] ^= 1; /* the checksum */
-    put(path, packed, length);
+    write_bytes(path, packed, length);
     expect(path, 1000, MICA_FORMAT, "broken gzip data");
     packed[length - 8] ^= 1;
     packed[length] = 0;
     packed[length + 1] = 0;
-    put(path, packed, length + 2);
+    write_bytes(path, packed, length + 2);
     expect(path, 1000, MICA_OK, "some words to pack, some words to pack");
     packed[length + 1] = 'x';
-    put(path, packed, length + 2);
+    write_bytes(path, packed, length + 2);
     expect(path, 1000, MICA_FORMAT, "2 bytes follow the end");
 }
 
@@ -166,7 +159,7 @@ static void test_replace(void **state)
     struct mi_file *file;
     struct stat info;
     const char *path = in_folder("target");
-    put(path, "old", 3);
+    write_bytes(path, "old", 3);
     assert_int_equal(chmod(path, 0640), 0);
     int before = entries();
     assert_int_equal(mi_file_create(&error, path, &file), MICA_OK);
@@ -211,7 +204,7 @@ static void test_links_and_devices(void **state)
     struct mi_error error = {0};
     struct mi_file *file;
     struct stat info;
-    put(in_folder("real"), "old", 3);
+    write_bytes(in_folder("real"), "old", 3);
     assert_int_equal(symlink("real", in_folder("link")), 0);
     assert_int_equal(mi_file_create(&error, in_folder("link"), &file), MICA_OK);
     mi_file_write(file, "new", 3);

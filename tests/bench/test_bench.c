@@ -1,5 +1,6 @@
 /* Benchmarks say what ran, how fast, and how wrong; what they time is not looked at here. */
 #include "bench/bench.h"
+#include "support/files.h"
 #include "support/network.h"
 
 #include <math.h>
@@ -151,14 +152,6 @@ static const char job[] =
     "\"data\": {\"format\": \"npy\", \"train\": {\"inputs\": \"nowhere.npy\", \"labels\": \"nowhere.npy\"}}, "
     "\"loss\": \"sparse_categorical_crossentropy\", \"optimizer\": \"adam\"}";
 
-static void write_job(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
 static void check_kernels(const mica_bench *bench, bool updates)
 {
     double share = 0;
@@ -176,7 +169,7 @@ static void check_kernels(const mica_bench *bench, bool updates)
 
 static void test_model(void **state)
 {
-    write_job("bench.json", job);
+    write_text("bench.json", job);
     mica_bench_model_desc desc = {.profile = true, .check = true,
                                   .common = {.batch = 3, .seconds = 0.001, .no_roof = true}};
     mica_bench *bench = mica_bench_model(*state, "bench.json", &desc);
@@ -207,5 +200,5 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_gemm),   cmocka_unit_test(test_conv),
                                        cmocka_unit_test(test_product_error), cmocka_unit_test(test_op),
                                        cmocka_unit_test(test_memory), cmocka_unit_test(test_model)};
-    return cmocka_run_group_tests_name("bench", tests, network_device_open, network_device_close);
+    return cmocka_run_group_tests_name("bench", tests, open_device, close_device);
 }

@@ -11,6 +11,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "support/files.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,14 +84,6 @@ static double number(const cJSON *json, const char *key)
 }
 
 /* ---- Files ---- */
-
-static void write_text(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
 
 static int setup(void **state)
 {

@@ -225,5 +225,5 @@ int main(void)
         cmocka_unit_test(test_recorded),
         cmocka_unit_test(test_search),
     };
-    return cmocka_run_group_tests(tests, network_device_open, network_device_close);
+    return cmocka_run_group_tests(tests, open_device, close_device);
 }

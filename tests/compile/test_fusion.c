@@ -198,5 +198,5 @@ int main(void)
         cmocka_unit_test(test_one_update),
         cmocka_unit_test(test_shared_gradient),
     };
-    return cmocka_run_group_tests(tests, network_device_open, network_device_close);
+    return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -1,20 +1,10 @@
-/* What the tests of this folder share: an open device as cmocka's state, and checks of errors. */
+/* What the tests of this folder share: checks of errors, and the environment. */
 #ifndef MICA_TEST_ON_DEVICE_H
 #define MICA_TEST_ON_DEVICE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "support/device.h"
+
 #include <string.h>
-
-#include <cmocka.h>
-
-#include "device/device.h"
-
-/* Setup and teardown. A machine without a device fails with the reason. */
-int open_device(void **state);
-int close_device(void **state);
 
 /* The device holds this error, and its text has each of `parts` (NULL-terminated) in one line. Clears it. */
 void assert_error(mica_device *device, mica_status status, const char *const *parts);

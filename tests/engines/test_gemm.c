@@ -159,5 +159,5 @@ static void test_cuts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cuts)};
-    return cmocka_run_group_tests(tests, network_device_open, network_device_close);
+    return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -179,5 +179,5 @@ static void test_exact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact), cmocka_unit_test(test_shapes)};
-    return cmocka_run_group_tests(tests, network_device_open, network_device_close);
+    return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -55,5 +55,5 @@ static void test_models(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_models)};
-    return cmocka_run_group_tests_name("models", tests, network_device_open, network_device_close);
+    return cmocka_run_group_tests_name("models", tests, open_device, close_device);
 }

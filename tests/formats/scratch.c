@@ -1,6 +1,8 @@
 #define _XOPEN_SOURCE 700
 #include "scratch.h"
 
+#include "support/files.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,10 +47,7 @@ const char *scratch_path(const char *name)
 const char *scratch_write(const char *name, const void *bytes, size_t size)
 {
     const char *path = scratch_path(name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
+    write_bytes(path, bytes, size);
     return path;
 }
 

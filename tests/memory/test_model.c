@@ -254,7 +254,7 @@ static void empty_file(char *path)
 static int begin(void **state)
 {
     cJSON_InitHooks(&(cJSON_Hooks){malloc, free}); /* so that they fail too */
-    if (network_device_open(state))
+    if (open_device(state))
         return -1;
     device = *state;
     for (size_t i = 0; i < MI_COUNT(inputs); i++)
@@ -280,7 +280,7 @@ static int finish(void **state)
     free(described);
     unlink(model_path);
     unlink(out_path);
-    return network_device_close(state);
+    return close_device(state);
 }
 
 int main(void)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "failing.h"
+#include "support/files.h"
 #include "device/device.h"
 #include "nn/loss.h"
 #include "train/job.h"
@@ -113,14 +114,6 @@ static mica_status try_load(void)
 }
 
 /* ---- The files that are read ---- */
-
-static void write_bytes(const char *path, const void *bytes, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    fclose(file);
-}
 
 /* A model of one dense layer, by hand: saving needs a device. */
 static void write_model(void)

@@ -264,5 +264,5 @@ int main(void)
         cmocka_unit_test(test_results_wait),
         cmocka_unit_test(test_epochs),
     };
-    return cmocka_run_group_tests(tests, network_device_open, network_device_close);
+    return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -5,26 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Devices ---- */
-
-int network_device_open(void **state)
-{
-    mica_device *device = mica_device_open(NULL);
-    if (mica_device_status(device) != MICA_OK) {
-        print_error("no device to test on: %s\n", mica_device_error(device));
-        mica_device_destroy(device);
-        return -1;
-    }
-    *state = device;
-    return 0;
-}
-
-int network_device_close(void **state)
-{
-    mica_device_destroy(*state);
-    return 0;
-}
-
 /* ---- Life ---- */
 
 void network_begin(struct network *net, mica_device *device)

@@ -2,12 +2,7 @@
 #ifndef MICA_TEST_NETWORK_H
 #define MICA_TEST_NETWORK_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "support/device.h"
 
 #include "compile/plan.h"
 #include "ops/ops.h"
@@ -21,10 +16,6 @@ struct network {
     struct mi_graph *graph;     /* until the plan takes it */
     mica_plan *plan;            /* its status is the test's to look at after network_try */
 };
-
-/* Setup and teardown of a group: cmocka's state is an open device. */
-int network_device_open(void **state);
-int network_device_close(void **state);
 
 void network_begin(struct network *net, mica_device *device);
 /* Compiles; the first fails the test where that fails. `how` may be NULL; its device, store, graph and batch are set here. */

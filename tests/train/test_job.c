@@ -1,4 +1,5 @@
 /* Job files: every kind of mistake gives one line that names it; overrides; what a good job opens as. */
+#include "support/files.h"
 #include "train/golden.h"
 #include "train/job.h"
 
@@ -13,14 +14,6 @@ static const char good[] =
     " \"data\": {\"format\": \"csv\", \"path\": \"test_job.csv\", \"label\": \"kind\", \"split\": [0.5, 0.25, 0.25]},\n"
     " \"loss\": \"sparse_categorical_crossentropy\", \"metrics\": [\"accuracy\"],\n"
     " \"optimizer\": {\"type\": \"adam\", \"learning_rate\": 0.01}, \"batch_size\": 4, \"epochs\": 2, \"seed\": 3}";
-
-static void write_text(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
 
 static int setup(void **state)
 {
