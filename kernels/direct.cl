@@ -5,12 +5,10 @@
  * between chunks an item's sums wait in local memory, and so they do for the epilogue: its constants would take registers from
  * the tile. Of the gradient of a strided convolution's data this is one phase: every PHASES_H-th row and PHASES_W-th place of
  * it, for which WINDOW_AT(kh, kw) names the places of the kernel that meet it. */
-__local float sums[SUMS];
 const IDX r0 = (IDX)get_global_id(1)*ROWS, r1 = min(r0 + ROWS, (IDX)n*OH);
 const int ob0 = (int)get_global_id(0)*OB, pixels = r0 < r1 ? (int)(r1 - r0)*OW : 0;
 #if LINES
 /* For each row the lines of x that it reads, with zeros where x ends: so may x be what the user gave, plain. */
-__local float lines[ROWS*CB*KH*LINE];
 for (int row = 0; row < pixels/OW; row++)
     for (int c = 0; c < CB; c++)
         for (int kh = 0; kh < KH; kh++) {
@@ -23,43 +21,56 @@ for (int row = 0; row < pixels/OW; row++)
             for (int w = 0; w < places; w++)
                 to[LINE_LEFT + w] = from[w];
         }
-#define X_AT(row, r, ow) ((row)*(CB*KH*LINE) + (ow)*SW + LINE_W0)
-#define X_FROM(c, kh, kw) (lines + ((c)*KH + (kh))*LINE + (kw)*DW)
+#define X_LINE (row*(CB*KH*LINE) + LINE_W0)
+#define X_FROM(c) (lines + (c)*(KH*LINE))
+#define X_ROW LINE
 #define X_MEMORY __local
 #else
-#define X_AT(row, r, ow) ((r)/OH*XSN + ((r)%OH*SH + XH0)*XSH + ((ow)*SW + XW0)*XSW)
-#define X_FROM(c, kh, kw) (X + (IDX)(c)*XSC + (kh)*DH*XSH + (kw)*DW*XSW)
+#define X_LINE (image*XSN + (y*SH + XH0)*XSH + XW0*XSW)
+#define X_FROM(c) (X + (IDX)(c)*XSC)
+#define X_ROW (DH*XSH)
 #define X_MEMORY __global
 #endif
+/* Pixels are counted, not divided: sizes are no constants here. */
+#define PIXEL(p) int row = (p)/OW, x = (p) - row*OW; IDX image = (r0 + row)/OH, y = r0 + row - image*OH
+#define NEXT_PIXEL(then) if (++x == OW) { x = 0; row++; if (++y == OH) { y = 0; image++; } then; }
 for (int first = 0; first < pixels; first += STRIP) {
     const int last = min(first + STRIP, pixels);
+    /* Zeros are loaded as sums are, so that the compiler makes one copy of the loops below and not one for each case. */
+    for (int i = 0; i < (last - first + TW)*OB; i++)
+        VSTORE((VEC)(0), i, sums);
     for (int c0 = 0; c0 < CB; c0 += CHUNK) {
         const int c1 = min(c0 + CHUNK, CB);
+        PIXEL(first);
+        IDX line = X_LINE;
         for (int p = first; p < last; p += TW) {
-            IDX at[TW];
-            #pragma unroll
-            for (int t = 0; t < TW; t++) {
-                const int q = min(p + t, last - 1);
-                at[t] = X_AT(q/OW, r0 + q/OW, q%OW);
+            long at[TW]; /* 64 bits: an address is then one register and a displacement */
+            if (min(OW - x, last - p) > TW) {
+                #pragma unroll
+                for (int t = 0; t < TW; t++)
+                    at[t] = line + (x + t)*(SW*XSW);
+                x += TW;
+            } else {
+                #pragma unroll
+                for (int t = 0; t < TW; t++) {
+                    at[t] = line + x*(SW*XSW);
+                    if (p + t + 1 < last)
+                        NEXT_PIXEL(line = X_LINE)
+                }
             }
             VEC acc[OB][TW];
             #pragma unroll
             for (int o = 0; o < OB; o++)
                 #pragma unroll
                 for (int t = 0; t < TW; t++)
-                    acc[o][t] = (VEC)(0);
-            if (c0)
-                #pragma unroll
-                for (int o = 0; o < OB; o++)
-                    #pragma unroll
-                    for (int t = 0; t < TW; t++)
-                        acc[o][t] = VLOAD((p - first + t)*OB + o, sums);
-            for (int c = c0; c < c1; c++)
-                for (int kh = 0; kh < KH; kh++)
+                    acc[o][t] = VLOAD((p - first + t)*OB + o, sums);
+            for (int c = c0; c < c1; c++) {
+                X_MEMORY const float *xh = X_FROM(c);
+                for (int kh = 0; kh < KH; kh++, xh += X_ROW)
                     UNROLL_KW
                     for (int kw = 0; kw < KW; kw++) {
-                        X_MEMORY const float *xp = X_FROM(c, kh, kw);
-                        __global const float *wp = W + (((IDX)(ob0/OB)*CB + c)*WINDOW + WINDOW_AT(kh, kw))*(XB*OB*B);
+                        X_MEMORY const float *xp = xh + kw*(DW*XSW);
+                        __global const float *wp = W + ((long)(ob0/OB*CB + c)*WINDOW + WINDOW_AT(kh, kw))*(XB*OB*B);
                         #pragma unroll
                         for (int i = 0; i < XB; i++) {
                             /* The fewer of pixels and filters are held, the others pass: accumulators must not spill. */
@@ -90,6 +101,7 @@ for (int first = 0; first < pixels; first += STRIP) {
 #endif
                         }
                     }
+            }
             #pragma unroll
             for (int o = 0; o < OB; o++)
                 #pragma unroll
@@ -97,9 +109,10 @@ for (int first = 0; first < pixels; first += STRIP) {
                     VSTORE(acc[o][t], (p - first + t)*OB + o, sums);
         }
     }
+    PIXEL(first);
     for (int q = first; q < last; q++) {
-        const int w_ = q%OW*PHASES_W + PHASE_W;
-        const IDX r = r0 + q/OW, img = r/OH, oh = r%OH*PHASES_H + PHASE_H;
+        const int w_ = x*PHASES_W + PHASE_W;
+        const IDX img = image, oh = y*PHASES_H + PHASE_H;
         for (int o = 0; o < OB && ob0 + o < BLOCKS; o++) {
             const int kb = ob0 + o;
             __local const float *lane = sums + ((q - first)*OB + o)*B;
@@ -112,6 +125,7 @@ for (int first = 0; first < pixels; first += STRIP) {
                 MICA_STORE
             }
         }
+        NEXT_PIXEL(;)
     }
 }
 for (IDX r = r0; r < r1; r++) {

@@ -3,7 +3,6 @@
  * wait in local memory. Pixels are walked in chunks of IMAGES images or ROWS rows, so that what a chunk reads stays in the
  * nearest cache while all taps meet it. dy lies in blocks of B filters; x in planes or blocks with a halo, as
  * kernels/direct.cl reads it: neighbouring channels are XSI apart, neighbouring pixels XSW. */
-__local float sums[SUMS];
 const int ob0 = (int)get_global_id(0)*OB, c0 = (int)get_global_id(1)*IC;
 const int taps = min(IC, CHANNELS - c0)*(KH*KW);
 for (int img0 = 0; img0 < n; img0 += IMAGES) {

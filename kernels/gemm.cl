@@ -4,15 +4,6 @@
  * layout). Where there are several blocks of k (PARTS), C's block waits in local memory between them.
  * A last panel of an unpacked B is moved back so that it ends with the matrix. With SPLIT pieces of k each has items of its own,
  * which leave what they sum in PIECES for gemm_sum.cl. */
-#if PACK_A
-__local float a_panels[MB*KB];
-#endif
-#if PACK_B == 1
-__local float b_panel[WIDTH*KB];
-#endif
-#if PARTS
-__local float parts[MB*NB];
-#endif
 const IDX m_first = (IDX)get_global_id(1)*MB, n_first = (IDX)get_global_id(0)*NB;
 const IDX batch = (IDX)get_global_id(2)/SPLIT, piece = (IDX)get_global_id(2)%SPLIT;
 const IDX rows = M, columns = N, depth = K, share = (depth + SPLIT*KB - 1)/(SPLIT*KB)*KB;

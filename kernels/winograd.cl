@@ -16,8 +16,7 @@ if (first < tiles) {
         const int ih = place / COLUMN_TILES * TILE, iw = place % COLUMN_TILES * TILE;
         for (int c = 0; c < CB; c++) {
             __global const float *xp = X + (long)img*XSN + c*XSC + (ih + XH0 - BEHIND)*XSH + (iw + XW0 - BEHIND)*B;
-            VEC d[EDGE][EDGE];
-            #pragma unroll
+            VEC d[EDGE*EDGE];
             for (int j = 0; j < EDGE; j++) {
                 VEC column[EDGE];
                 #pragma unroll
@@ -26,21 +25,24 @@ if (first < tiles) {
                 tile_in(column);
                 #pragma unroll
                 for (int i = 0; i < EDGE; i++)
-                    d[i][j] = column[i];
+                    d[i*EDGE + j] = column[i];
             }
-            #pragma unroll
             for (int i = 0; i < EDGE; i++) {
-                tile_in(d[i]);
+                VEC row[EDGE];
                 #pragma unroll
                 for (int j = 0; j < EDGE; j++)
-                    VSTORE(d[i][j], 0, slice + (i*EDGE + j + 1)*SLICE + t*ROW + c*B);
+                    row[j] = d[i*EDGE + j];
+                tile_in(row);
+                #pragma unroll
+                for (int j = 0; j < EDGE; j++)
+                    VSTORE(row[j], 0, slice + (i*EDGE + j + 1)*SLICE + t/TW*GROUP + (c*TW + t%TW)*B);
             }
         }
     }
     for (int e = 0; e < EDGE*EDGE; e++)
         for (int kg = kg0; kg < kg1; kg++)
             for (int t0 = 0; t0 < padded; t0 += TW) {
-                __local const float *vp = slice + (e + 1)*SLICE + t0*ROW;
+                __local const float *vp = slice + (e + 1)*SLICE + t0/TW*GROUP;
                 __global const float *up = U + ((long)e*ALL_GROUPS + kg)*(CB*B*OB*B);
                 VEC acc[OB][TW];
                 #pragma unroll
@@ -48,7 +50,7 @@ if (first < tiles) {
                     #pragma unroll
                     for (int t = 0; t < TW; t++)
                         acc[o][t] = (VEC)(0);
-                for (int c = 0; c < CB; c++, vp += B, up += B*OB*B) {
+                for (int c = 0; c < CB; c++, vp += TW*B, up += B*OB*B) {
                     #pragma unroll
                     for (int i = 0; i < B; i++) {
                         VEC u[OB];
@@ -57,7 +59,7 @@ if (first < tiles) {
                             u[o] = VLOAD(i*OB + o, up);
                         #pragma unroll
                         for (int t = 0; t < TW; t++) {
-                            const VEC v = (VEC)(vp[t*ROW + i]);
+                            const VEC v = (VEC)(vp[t*B + i]);
                             #pragma unroll
                             for (int o = 0; o < OB; o++)
                                 acc[o][t] = fma(v, u[o], acc[o][t]);
@@ -75,8 +77,7 @@ if (first < tiles) {
         const int row = place / COLUMN_TILES, column = place % COLUMN_TILES, h0 = row*TILE, w0 = column*TILE;
         for (int kb = kg0*OB; kb < min(kg1*OB, FILTER_BLOCKS); kb++) {
             __local const float *mp = slice + t*PRODUCTS + (kb - kg0*OB)*B;
-            VEC s[TILE][EDGE];
-            #pragma unroll
+            VEC s[TILE*EDGE], results[TILE*TILE];
             for (int j = 0; j < EDGE; j++) {
                 VEC m[EDGE], y[TILE];
                 #pragma unroll
@@ -85,21 +86,21 @@ if (first < tiles) {
                 tile_out(m, y);
                 #pragma unroll
                 for (int i = 0; i < TILE; i++)
-                    s[i][j] = y[i];
+                    s[i*EDGE + j] = y[i];
             }
-            /* Through memory, so that the epilogue is compiled once and not for every register. */
-            float registers[TILE*TILE*B];
-            #pragma unroll
             for (int i = 0; i < TILE; i++) {
-                VEC y[TILE];
-                tile_out(s[i], y);
+                VEC m[EDGE], y[TILE];
+                #pragma unroll
+                for (int j = 0; j < EDGE; j++)
+                    m[j] = s[i*EDGE + j];
+                tile_out(m, y);
                 #pragma unroll
                 for (int j = 0; j < TILE; j++)
-                    VSTORE(y[j], i*TILE + j, registers);
+                    results[i*TILE + j] = y[j];
             }
             for (int i = 0; i < min(TILE, OH - h0); i++)
                 for (int j = 0; j < min(TILE, OW - w0); j++) {
-                    const float *lane = registers + (i*TILE + j)*B;
+                    const float *lane = (const float *)&results[i*TILE + j];
                     const int oh = h0 + i, w_ = w0 + j;
                     /* All lanes are loaded before any is stored, so that the compiler may make vectors of them. */
                     float result[OUTS][B];

@@ -51,6 +51,26 @@ static mica_status set_grid(struct mica_plan *plan, struct mi_action *action, si
     return MICA_OK;
 }
 
+/* The sizes of its problem that the kernel has as arguments, after the step block and two for each tensor; then what it needs of
+ * local memory. */
+static mica_status set_sizes(struct mica_plan *plan, struct mi_action *action)
+{
+    const struct mi_code *code = action->code;
+    for (int i = 0; i < code->sizes; i++) {
+        cl_uint at = 1 + 2 * (cl_uint)code->arguments + (cl_uint)i;
+        cl_long wide = code->size[i];
+        cl_int narrow = (cl_int)wide;
+        const void *value = wide > INT32_MAX ? (const void *)&wide : &narrow;
+        size_t bytes = wide > INT32_MAX ? sizeof wide : sizeof narrow;
+        MI_TRY(from_device(plan, mi_launch_arg(plan->device, &action->launch, at, bytes, value)));
+    }
+    for (int i = 0; i < code->locals; i++) {
+        cl_uint at = 1 + 2 * (cl_uint)code->arguments + (cl_uint)(code->sizes + i);
+        MI_TRY(from_device(plan, mi_launch_arg(plan->device, &action->launch, at, (size_t)code->local[i], NULL)));
+    }
+    return MICA_OK;
+}
+
 static mica_status action_add(struct mica_plan *plan, int kernel, const struct mi_code *code,
                               const struct mi_wanted_kernel *built)
 {
@@ -62,6 +82,7 @@ static mica_status action_add(struct mica_plan *plan, int kernel, const struct m
         action->launch.name = code->name;
         plan->action_count++;
         MI_TRY(set_grid(plan, action, largest));
+        MI_TRY(set_sizes(plan, action));
         MI_TRY(from_device(plan, mi_launch_arg(plan->device, &action->launch, 0, sizeof plan->step_block.mem,
                                                &plan->step_block.mem)));
     } else

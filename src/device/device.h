@@ -20,6 +20,7 @@ struct mi_cl; /* the table of OpenCL's functions, opened at run time (cl_api.h) 
 struct mi_quirks {
     bool keeps_own_cache;      /* POCL, NVIDIA: no program cache of ours; nor Oclgrind, whose reports need the source */
     bool builds_alone;         /* POCL: one kernel at a time; Oclgrind: ends the process when two threads build */
+    bool copies_kernels;       /* POCL: compiles what is in a kernel three times, a function that it calls once */
     bool spins_on_wait;        /* NVIDIA, Intel GPU: clFinish spins a core */
 };
 

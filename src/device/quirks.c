@@ -10,6 +10,7 @@ void mi_quirks_decide(mica_device *device)
     bool intel_gpu = mi_is_gpu(info->type) && mi_contains(info->platform, "intel");
     device->quirks = (struct mi_quirks){
         .builds_alone = pocl || oclgrind,
+        .copies_kernels = pocl,
         .keeps_own_cache = pocl || nvidia || oclgrind, /* POCL: asking for a binary forces a slower, generic build */
         .spins_on_wait = nvidia || intel_gpu,
     };

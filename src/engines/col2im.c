@@ -211,14 +211,11 @@ static mica_status emit_fold(struct mi_emitter *e, const struct mi_problem *prob
     int last = shape->rank - 1;
     mi_shape_product(shape, 1, shape->rank, &all);
     int64_t rows = shape->dim[last].b ? all.b / shape->dim[last].b : 0;
-    mi_text_clear(&e->text);
-    e->arguments = 0;
-    e->memos = e->bounds = 0;
     e->indent = 1;
-    mi_line(e, "const IDX images = min((IDX)n - %lld, (IDX)%lld);", (long long)first, (long long)images);
-    size_t loop = mi_scope_open(e, "for (IDX item = get_global_id(0); item < images*%lld; item += get_global_size(0)) ",
+    mi_line(e, "const IDX images = min((IDX)n - @%lld, (IDX)@%lld);", (long long)first, (long long)images);
+    size_t loop = mi_scope_open(e, "for (IDX item = get_global_id(0); item < images*@%lld; item += get_global_size(0)) ",
                                 (long long)rows);
-    mi_line(e, "const IDX local_image = item / %lld, image = local_image + %lld;", (long long)rows, (long long)first);
+    mi_line(e, "const IDX local_image = item / %lld, image = local_image + @%lld;", (long long)rows, (long long)first);
     mi_line(e, "IDX rest = item %% %lld;", (long long)rows);
     at[0] = (struct mi_coordinate){.at = "image"};
     for (int d = last - 1; d > 0; d--) {

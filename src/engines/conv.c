@@ -187,6 +187,11 @@ void mi_define(struct mi_text *text, const char *name, int64_t value)
     mi_text_add(text, "#define %s (%lld)\n", name, (long long)value);
 }
 
+void mi_define_size(struct mi_text *text, const char *name, int64_t value)
+{
+    mi_text_add(text, "#define %s (@%lld)\n", name, (long long)value);
+}
+
 struct mi_layout mi_conv_input_layout(const struct mi_conv *conv, int xb)
 {
     int rank = conv->spatial + 2;
@@ -208,11 +213,11 @@ void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, cons
     mi_layout_strides(x, &conv->x->value->shape, stride);
     mi_define(text, "B", b);
     mi_define(text, "XB", xb);
-    mi_define(text, "FILTERS", conv->k);
-    mi_define(text, "CHANNELS", conv->c);
-    mi_define(text, "CB", mi_divide_up(conv->c, xb));
-    mi_define(text, "OH", phase[0].out);
-    mi_define(text, "OW", phase[1].out);
+    mi_define_size(text, "FILTERS", conv->k);
+    mi_define_size(text, "CHANNELS", conv->c);
+    mi_define_size(text, "CB", mi_divide_up(conv->c, xb));
+    mi_define_size(text, "OH", phase[0].out);
+    mi_define_size(text, "OW", phase[1].out);
     mi_define(text, "KH", phase[0].kernel);
     mi_define(text, "KW", phase[1].kernel);
     mi_define(text, "SH", phase[0].stride);
@@ -220,12 +225,12 @@ void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, cons
     mi_define(text, "DH", phase[0].dilation);
     mi_define(text, "DW", phase[1].dilation);
     /* Where the first place that the kernel may read lies, halo and all. */
-    mi_define(text, "XH0", phase[0].offset + (two ? x->low[h] : 0));
-    mi_define(text, "XW0", phase[1].offset + x->low[w]);
-    mi_define(text, "XSN", stride[0]);
-    mi_define(text, "XSC", stride[1]);
-    mi_define(text, "XSI", xb > 1 ? 1 : stride[1]);
-    mi_define(text, "XSH", two ? stride[h] : 0);
+    mi_define_size(text, "XH0", phase[0].offset + (two ? x->low[h] : 0));
+    mi_define_size(text, "XW0", phase[1].offset + x->low[w]);
+    mi_define_size(text, "XSN", stride[0]);
+    mi_define_size(text, "XSC", stride[1]);
+    mi_text_add(text, "#define XSI %s\n", xb > 1 ? "1" : "XSC");
+    mi_define_size(text, "XSH", two ? stride[h] : 0);
     mi_define(text, "XSW", xb);
     mi_text_add(text, "#define VEC float%d\n#define VLOAD vload%d\n#define VSTORE vstore%d\n", b, b, b);
     mi_text_add(text, "#define X p%d\n", mi_emit_argument(e, conv->x->value, false));

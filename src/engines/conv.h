@@ -45,6 +45,8 @@ void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int
 void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, const struct mi_phase phase[2], int b,
                           int xb, struct mi_text *text);
 void mi_define(struct mi_text *text, const char *name, int64_t value);
+/* Defines a size of the problem, which becomes an argument of the kernel (finish.c). */
+void mi_define_size(struct mi_text *text, const char *name, int64_t value);
 
 /* Wishes for x in one layout and for the other operand in another. */
 struct mi_wishes mi_conv_wishes(const struct mi_problem *problem, const struct mi_conv *conv, struct mi_layout x,

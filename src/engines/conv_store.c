@@ -35,14 +35,14 @@ static const char *lane_at(struct mi_emitter *e, const struct mi_conv *conv, int
 {
     bool tail = conv->k % b != 0;
     if (tail)
-        mi_line(e, "const int f_ = kb*B + v, k_ = min(f_, %lld);", (long long)conv->k - 1);
+        mi_line(e, "const int f_ = kb*B + v, k_ = min(f_, @%lld);", (long long)conv->k - 1);
     else
         mi_line(e, "const int k_ = kb*B + v;");
     mi_conv_set_at(at, conv->spatial,
                    tail ? (struct mi_coordinate){.at = "k_"} : (struct mi_coordinate){"k_", "kb", "v", b}, "oh", "w_");
     memcpy(place, at, 4 * sizeof *at);
     place[1] = (struct mi_coordinate){tail ? "f_" : "k_", "kb", "v", b};
-    return tail ? mi_arena_format(e->arena, "f_ < %lld", (long long)conv->k) : NULL;
+    return tail ? mi_arena_format(e->arena, "f_ < @%lld", (long long)conv->k) : NULL;
 }
 
 void mi_conv_emit_stores(struct mi_emitter *e, const struct mi_conv *conv, int b, int indent, const char *with[2])
@@ -86,7 +86,7 @@ static void fill_place(struct mi_emitter *e, mi_value *value)
     mi_conv_set_at(at, value->shape.rank - 2, (struct mi_coordinate){"(kb*B + v)", "kb", "v", b}, "h_", "w_");
     const char *lanes = layout->block[1] == b
                             ? "B"
-                            : mi_arena_format(e->arena, "min(B, %lld - kb*B)", (long long)value->shape.dim[1].b);
+                            : mi_arena_format(e->arena, "min(B, @%lld - kb*B)", (long long)value->shape.dim[1].b);
     size_t scope = mi_scope_open(e, "for (int v = 0; v < %s; v++) ", lanes);
     mi_emit_store(e, value, at, fill, NULL);
     mi_scope_close(e, scope);
@@ -98,7 +98,8 @@ static void fill_places(struct mi_emitter *e, mi_value *value, const char *first
     if (left >= right)
         return;
     size_t rows = mi_scope_open(e, "for (int h_ = %s; h_ < %s; h_++) ", first, end);
-    size_t columns = mi_scope_open(e, "for (int w_ = %lld; w_ < %lld; w_++) ", (long long)left, (long long)right);
+    size_t columns = mi_scope_open(e, "for (int w_ = %s%lld; w_ < @%lld; w_++) ", left > 0 ? "@" : "", (long long)left,
+                                   (long long)right);
     fill_place(e, value);
     mi_scope_close(e, columns);
     mi_scope_close(e, rows);
@@ -123,8 +124,8 @@ const char *mi_conv_emit_halo(struct mi_emitter *e, const struct mi_conv *conv, 
         }
         if (bottom) {
             size_t scope = mi_scope_open(e, "if (%s) ", rows->at_bottom);
-            fill_places(e, value, mi_arena_format(e->arena, "%lld", (long long)height),
-                        mi_arena_format(e->arena, "%lld", (long long)(height + bottom)), left, right);
+            fill_places(e, value, mi_arena_format(e->arena, "@%lld", (long long)height),
+                        mi_arena_format(e->arena, "@%lld", (long long)(height + bottom)), left, right);
             mi_scope_close(e, scope);
         }
     }
@@ -140,8 +141,8 @@ const char *mi_conv_emit_border(struct mi_emitter *e, int indent)
         if (!layout->low[2] && !layout->high[2] && !layout->low[3] && !layout->high[3])
             continue;
         size_t edge = mi_scope_open(e, "if (row == 0 || row == ROW_TILES - 1 || column == 0 || column == COLUMN_TILES - 1) ");
-        mi_line(e, "const int h_end = row == ROW_TILES - 1 ? OH + %d : h0 + TILE;", layout->high[2]);
-        mi_line(e, "const int w_end = column == COLUMN_TILES - 1 ? OW + %d : w0 + TILE;", layout->high[3]);
+        mi_line(e, "const int h_end = row == ROW_TILES - 1 ? @%lld : h0 + TILE;", (long long)value->shape.dim[2].b + layout->high[2]);
+        mi_line(e, "const int w_end = column == COLUMN_TILES - 1 ? @%lld : w0 + TILE;", (long long)value->shape.dim[3].b + layout->high[3]);
         size_t rows = mi_scope_open(e, "for (int h_ = row ? h0 : -%d; h_ < h_end; h_++) ", layout->low[2]);
         size_t columns = mi_scope_open(e, "for (int w_ = column ? w0 : -%d; w_ < w_end; w_++) ", layout->low[3]);
         size_t outside = mi_scope_open(e, "if (h_ < 0 || h_ >= OH || w_ < 0 || w_ >= OW) ");

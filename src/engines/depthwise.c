@@ -73,7 +73,7 @@ static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv)
 {
     int b = e->device->vector_width;
     bool tail = conv->k % b != 0;
-    const char *real = tail ? mi_arena_format(e->arena, "kb*B + v < %lld", (long long)conv->k) : NULL;
+    const char *real = tail ? mi_arena_format(e->arena, "kb*B + v < @%lld", (long long)conv->k) : NULL;
     struct mi_coordinate at[4];
     e->indent = 4;
     mi_bind(e, e->kernel->anchor->out[0], "lane[v]");
@@ -83,7 +83,7 @@ static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv)
         if (mi_conv_in_vectors(e, e->kernel->out[o]))
             mi_line(e, "float out%d[B];", o);
     size_t lanes = mi_scope_open(e, "for (int v = 0; v < B; v++) ");
-    mi_line(e, tail ? "const int k_ = min(kb*B + v, %lld);" : "const int k_ = kb*B + v;", (long long)conv->k - 1);
+    mi_line(e, tail ? "const int k_ = min(kb*B + v, @%lld);" : "const int k_ = kb*B + v;", (long long)conv->k - 1);
     for (int o = 0; o < e->kernel->outs; o++) {
         mi_value *value = e->kernel->out[o];
         const char *text = mi_emit_value(e, value, at, NULL);
@@ -119,7 +119,7 @@ static void define_gather(struct mi_emitter *e, const struct mi_depthwise *d, in
     mi_define(text, "LOWH", conv->spatial == 2 ? x->low[w - 1] : 0);
     mi_define(text, "LOWW", x->low[w]);
     if (tiles * tw * d->divisor[1] > conv->out[1])
-        mi_text_add(text, "#define INSIDE(i) min(i, %lld)\n", (long long)(conv->in[1] - 1 + x->high[w]));
+        mi_text_add(text, "#define INSIDE(i) min(i, @%lld)\n", (long long)(conv->in[1] - 1 + x->high[w]));
     else
         mi_text_add(text, "#define INSIDE(i) (i)\n");
 }
@@ -135,8 +135,8 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     bool gather = d.divisor[0] * d.divisor[1] > 1;
     mi_conv_define(e, conv, b, b, &defines);
     mi_define(&defines, "TW", tw);
-    mi_define(&defines, "ROWS", rows);
-    mi_define(&defines, "TILES", tiles);
+    mi_define_size(&defines, "ROWS", rows);
+    mi_define_size(&defines, "TILES", tiles);
     int64_t reach = (conv->kernel[1] - 1) * conv->dilation[1];
     mi_define(&defines, "FIRST", reach < 0 ? reach : 0);
     mi_define(&defines, "LAST", (tw - 1) * conv->stride[1] + (reach > 0 ? reach : 0));

@@ -65,7 +65,7 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
 static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv)
 {
     int b = e->device->vector_width;
-    const char *real = conv->c % b ? mi_arena_format(e->arena, "kb*B + v < %lld", (long long)conv->c) : "true";
+    const char *real = conv->c % b ? mi_arena_format(e->arena, "kb*B + v < @%lld", (long long)conv->c) : "true";
     struct mi_coordinate at[4] = {{.at = "k_"}, {.at = "0"}, {.at = "tap/KW"}}, place[4];
     e->indent = 1;
     mi_bind(e, e->kernel->anchor->out[0], "lane[v]");
@@ -73,7 +73,7 @@ static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv)
     memcpy(place, at, sizeof place);
     place[0] = (struct mi_coordinate){"kb*B + v", "kb", "v", b};
     size_t lanes = mi_scope_open(e, "for (int v = 0; v < B; v++) ");
-    mi_line(e, "const int k_ = min(kb*B + v, %lld);", (long long)conv->c - 1);
+    mi_line(e, "const int k_ = min(kb*B + v, @%lld);", (long long)conv->c - 1);
     for (int o = 0; o < e->kernel->outs; o++) {
         mi_value *value = e->kernel->out[o];
         const char *text = mi_emit_value(e, value, at, NULL);
@@ -93,11 +93,11 @@ static void define_gradient(struct mi_emitter *e, const struct mi_conv *conv, st
     int h = conv->spatial, w = conv->spatial + 1;
     mi_layout_strides(dy, &conv->w->value->shape, stride);
     int64_t row = h == 2 ? stride[h] : 0, low = h == 2 ? dy->low[h] : 0;
-    mi_define(text, "DSN", stride[0]);
-    mi_define(text, "DSC", stride[1]);
-    mi_define(text, "DSH", row);
+    mi_define_size(text, "DSN", stride[0]);
+    mi_define_size(text, "DSC", stride[1]);
+    mi_define_size(text, "DSH", row);
     /* A halo of dy, where another engine asked for one, is stepped over. */
-    mi_text_add(text, "#define DY (p%d + %lld)\n", mi_emit_argument(e, conv->w->value, false),
+    mi_text_add(text, "#define DY (p%d + @%lld)\n", mi_emit_argument(e, conv->w->value, false),
                 (long long)(low * row + dy->low[w] * e->device->vector_width));
 }
 
@@ -114,15 +114,15 @@ static mica_status emit_sums(struct mi_emitter *e, const struct mi_problem *prob
     define_gradient(e, conv, &defines);
     mi_define(&defines, "TW", tw);
     mi_define(&defines, "KR", fit < 1 ? 1 : fit < conv->kernel[0] ? fit : conv->kernel[0]);
-    mi_define(&defines, "PARTS", parts);
-    mi_define(&defines, "CHUNKS", chunks);
-    mi_define(&defines, "ROWS", mi_divide_up(conv->out[0], chunks));
+    mi_define_size(&defines, "PARTS", parts);
+    mi_define_size(&defines, "CHUNKS", chunks);
+    mi_define_size(&defines, "ROWS", mi_divide_up(conv->out[0], chunks));
     mi_define(&defines, "FIRST", reach < 0 ? reach : 0);
     mi_define(&defines, "LAST", (tw - 1) * conv->stride[1] + (reach > 0 ? reach : 0));
     const char *result =
         mi_arena_format(e->arena, "const float *lane = total + tap*B;\n    %s", parts > 1 ? "" : emit_stores(e, conv));
     if (parts > 1)
-        result = mi_arena_format(e->arena, "VSTORE(VLOAD(tap, total), tap, p%d + (part*%lld + kb)*(KH*KW*B));",
+        result = mi_arena_format(e->arena, "VSTORE(VLOAD(tap, total), tap, p%d + (part*@%lld + kb)*(KH*KW*B));",
                                  mi_emit_scratch(e, 0, true), (long long)blocks);
     struct mi_grid grid = {.dims = 2, .global = {(size_t)blocks, (size_t)parts}, .local = {1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_depthwise_%s", e->kernel->anchor->op->name);
@@ -137,9 +137,6 @@ static mica_status emit_total(struct mi_emitter *e, const struct mi_problem *pro
     struct mi_text defines = {0};
     int b = problem->device->vector_width, parts = problem->variant.number[PARTS];
     int64_t blocks = mi_divide_up(conv->c, b), taps = conv->kernel[0] * conv->kernel[1];
-    mi_text_clear(&e->text);
-    e->arguments = 0;
-    e->memos = e->bounds = 0;
     mi_define(&defines, "B", b);
     mi_define(&defines, "KW", conv->kernel[1]);
     int sums = mi_emit_scratch(e, 0, false);
@@ -149,8 +146,8 @@ static mica_status emit_total(struct mi_emitter *e, const struct mi_problem *pro
     size_t tap = mi_scope_open(e, "for (int tap = 0; tap < %lld; tap++) ", (long long)taps);
     mi_line(e, "float lane[B + 8];");
     mi_line(e, "for (int v = 0; v < B; v++) lane[v] = 0;");
-    size_t part = mi_scope_open(e, "for (int part = 0; part < %d; part++) ", parts);
-    mi_line(e, "for (int v = 0; v < B; v++) lane[v] += p%d[((part*%lld + kb)*%lld + tap)*B + v];", sums,
+    size_t part = mi_scope_open(e, "for (int part = 0; part < @%d; part++) ", parts);
+    mi_line(e, "for (int v = 0; v < B; v++) lane[v] += p%d[((part*@%lld + kb)*%lld + tap)*B + v];", sums,
             (long long)blocks, (long long)taps);
     mi_scope_close(e, part);
     mi_text_append(&e->text, stores, strlen(stores));

@@ -186,7 +186,7 @@ static void define_lines(const struct mi_conv *conv, struct mi_text *defines)
     count = left + count > line ? line - left : count;
     mi_define(defines, "LINES", 1);
     mi_define(defines, "LINE", line);
-    mi_define(defines, "LINE_ROWS", conv->in[0]);
+    mi_define_size(defines, "LINE_ROWS", conv->in[0]);
     mi_define(defines, "LINE_H0", conv->offset[0]);
     mi_define(defines, "LINE_W0", conv->offset[1] - begin);
     mi_define(defines, "LINE_LEFT", left);
@@ -201,11 +201,10 @@ static void define_tile(const mica_device *device, const struct mi_conv *conv, c
     int64_t channels = mi_divide_up(conv->c, t->xb), strip = strip_of(device, phase, t);
     mi_define(defines, "OB", t->ob);
     mi_define(defines, "TW", t->tw);
-    mi_define(defines, "BLOCKS", t->blocks);
-    mi_define(defines, "CHUNK", empty || t->chunk > channels ? channels : t->chunk);
-    mi_define(defines, "ROWS", t->rows);
-    mi_define(defines, "STRIP", strip);
-    mi_define(defines, "SUMS", (strip + t->tw) * t->ob * t->b);
+    mi_define_size(defines, "BLOCKS", t->blocks);
+    mi_define_size(defines, "CHUNK", empty || t->chunk > channels ? channels : t->chunk);
+    mi_define_size(defines, "ROWS", t->rows);
+    mi_define_size(defines, "STRIP", strip);
     mi_define(defines, "PHASES_H", conv->divisor[0]);
     mi_define(defines, "PHASES_W", conv->divisor[1]);
     mi_define(defines, "PHASE_H", phase[0].phase);
@@ -224,17 +223,18 @@ static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *pro
     struct mi_text defines = {0};
     struct tile t = read_tile(problem, conv);
     const char *with[3] = {"", "", ""};
-    e->arguments = 0;
-    e->memos = 0;
     mi_conv_define_phase(e, conv, phase, t.b, t.xb, &defines);
     define_tile(problem->device, conv, &t, phase, &defines);
     mi_define(&defines, "OUTS", e->kernel->outs);
-    if (rows_of_lines(problem, conv))
+    mi_emit_local(e, "float", "sums", (strip_of(e->device, phase, &t) + t.tw) * t.ob * t.b);
+    if (rows_of_lines(problem, conv)) {
+        mi_emit_local(e, "float", "lines", t.rows * lines_bytes(conv) / (int64_t)sizeof(float));
         define_lines(conv, &defines);
+    }
     mi_text_add(&defines, "#define W p%d\n", mi_emit_argument(e, conv->w->value, false));
     mi_conv_emit_stores(e, conv, t.b, 4, with);
     if (phase[1].phase == 0) {
-        const char *last = mi_arena_format(e->arena, "oh == %lld", (long long)conv->out[0] - 1);
+        const char *last = mi_arena_format(e->arena, "oh == @%lld", (long long)conv->out[0] - 1);
         with[2] = mi_conv_emit_halo(e, conv, 2, &(struct mi_conv_rows){"oh", "oh + 1", "oh == 0", last});
     }
     int64_t rows = problem->batch * phase[0].out;
@@ -242,11 +242,8 @@ static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *pro
                            .global = {(size_t)mi_divide_up(t.blocks, t.ob), (size_t)mi_divide_up(rows, t.rows)},
                            .local = {1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name);
-    mica_status status =
-        mi_emit_file(e, "direct.cl", name, &defines, (const char *const[]){"MICA_RESULT", "MICA_STORE", "MICA_HALO"},
-                     with, 3, grid, codes);
-    mi_text_clear(&e->text);
-    return status;
+    return mi_emit_file(e, "direct.cl", name, &defines,
+                        (const char *const[]){"MICA_RESULT", "MICA_STORE", "MICA_HALO"}, with, 3, grid, codes);
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)

@@ -113,15 +113,15 @@ static void define_gradient(struct mi_emitter *e, const struct mi_conv *conv, co
     mi_define(text, "OB", t->ob);
     mi_define(text, "TAPS", t->taps);
     mi_define(text, "IC", t->channels);
-    mi_define(text, "ROWS", t->rows);
-    mi_define(text, "IMAGES", t->images);
-    mi_define(text, "SUMS", (t->channels * conv->kernel[0] * conv->kernel[1] + t->taps) * t->ob * t->b);
+    mi_define_size(text, "ROWS", t->rows);
+    mi_define_size(text, "IMAGES", t->images);
+    mi_emit_local(e, "float", "sums", (t->channels * conv->kernel[0] * conv->kernel[1] + t->taps) * t->ob * t->b);
     mi_text_add(text, "#define UNROLL_OW _Pragma(\"unroll %d\")\n", conv->out[1] <= 14 ? (int)conv->out[1] : 4);
-    mi_define(text, "DSN", stride[0]);
-    mi_define(text, "DSK", stride[1]);
-    mi_define(text, "DSH", row);
+    mi_define_size(text, "DSN", stride[0]);
+    mi_define_size(text, "DSK", stride[1]);
+    mi_define_size(text, "DSH", row);
     /* A halo of dy, where another engine asked for one, is stepped over. */
-    mi_text_add(text, "#define DY (p%d + %lld)\n", mi_emit_argument(e, conv->w->value, false),
+    mi_text_add(text, "#define DY (p%d + @%lld)\n", mi_emit_argument(e, conv->w->value, false),
                 (long long)(low * row + dy->low[w] * t->b));
 }
 

@@ -14,7 +14,6 @@ void mi_emit_text_end(struct mi_emitter *e, struct mi_text *text)
 void mi_emitter_destroy(struct mi_emitter *e)
 {
     mi_emit_text_end(e, &e->text);
-    mi_emit_text_end(e, &e->locals);
     free(e->memo);
     free(e->bound);
 }
@@ -160,6 +159,15 @@ int mi_emit_argument(struct mi_emitter *e, mi_value *value, bool written)
 int mi_emit_scratch(struct mi_emitter *e, int scratch, bool written)
 {
     return argument_add(e, (struct mi_argument){.scratch = scratch, .written = written});
+}
+
+void mi_emit_local(struct mi_emitter *e, const char *type, const char *name, int64_t count)
+{
+    if (e->locals == MI_MAX_LOCALS)
+        mi_fail(e->error, MICA_UNSUPPORTED, "kernel of \"%s\" has more than %d arrays in local memory",
+                e->kernel->nodes[0]->name, MI_MAX_LOCALS);
+    else
+        e->local[e->locals++] = (struct mi_local){type, name, count};
 }
 
 /* ---- Values ---- */
@@ -494,49 +502,4 @@ void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordi
         mi_line(e, "vstore_half_rte(%s, %s, p%d);", text, place, argument);
     else
         mi_line(e, "p%d[%s] = %s;", argument, place, text);
-}
-
-/* ---- The whole kernel ---- */
-
-struct mi_code *mi_code_add(struct mi_emitter *e, struct mi_codes *codes)
-{
-    if (codes->count == codes->capacity) {
-        int capacity = codes->capacity ? 2 * codes->capacity : 2;
-        struct mi_code *grown = mi_arena_new(e->arena, (size_t)capacity, sizeof *grown);
-        if (!grown) {
-            mi_out_of_memory(e->error);
-            return NULL;
-        }
-        if (codes->count)
-            memcpy(grown, codes->code, (size_t)codes->count * sizeof *grown);
-        codes->code = grown;
-        codes->capacity = capacity;
-    }
-    return &codes->code[codes->count++];
-}
-
-void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue, struct mi_code *code)
-{
-    struct mi_text out = {0};
-    mi_text_add(&out, "#define IDX %s\n%s__kernel void %s(__global const mica_step *restrict mica_s", e->wide ? "long" : "int",
-                prologue, name);
-    for (int i = 0; i < e->arguments; i++) {
-        const struct mi_argument *argument = &e->argument[i];
-        const char *type = argument->value ? mi_types[argument->value->type].stored : "float";
-        mi_text_add(&out, ",\n    __global %s%s *restrict q%d, const ulong o%d", argument->written ? "" : "const ", type, i, i);
-    }
-    mi_text_add(&out, ")\n{\n    const int n = mica_s->n;\n    if (n == 0)\n        return;\n");
-    for (int i = 0; i < e->arguments; i++) {
-        const struct mi_argument *argument = &e->argument[i];
-        const char *type = argument->value ? mi_types[argument->value->type].stored : "float";
-        mi_text_add(&out, "    __global %s%s *restrict p%d = q%d + o%d;\n", argument->written ? "" : "const ", type, i, i, i);
-    }
-    mi_text_append(&out, mi_text_get(&e->locals), e->locals.size);
-    mi_text_append(&out, mi_text_get(&e->text), e->text.size);
-    mi_text_add(&out, "}\n");
-    code->name = mi_arena_strdup(e->arena, name);
-    code->source = mi_arena_strdup(e->arena, mi_text_get(&out));
-    memcpy(code->argument, e->argument, sizeof code->argument);
-    code->arguments = e->arguments;
-    mi_emit_text_end(e, &out);
 }

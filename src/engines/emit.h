@@ -14,6 +14,12 @@ struct mi_binding {
     const char *text;
 };
 
+/* An array in local memory. */
+struct mi_local {
+    const char *type, *name;
+    int64_t count;
+};
+
 struct mi_emitter {
     struct mi_arena *arena;
     struct mi_error *error;
@@ -24,11 +30,12 @@ struct mi_emitter {
     const struct mi_kernel *kernel;
     int64_t batch;
     struct mi_text text;             /* the body so far */
-    struct mi_text locals;           /* local arrays: they are declared in a kernel's outermost scope */
     int indent;
 
     struct mi_argument argument[MI_MAX_ARGUMENTS];
     int arguments;
+    struct mi_local local[MI_MAX_LOCALS];
+    int locals;
     bool wide;                       /* some tensor has 2^31 elements or more: 64-bit indices */
 
     /* Axes of a nest of maps that were joined: group g covers axes first[g]..first[g+1]-1. groups 0: not joined. */
@@ -69,6 +76,8 @@ void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordi
 /* The number of an argument, added when new: "p3". */
 int mi_emit_argument(struct mi_emitter *e, mi_value *value, bool written);
 int mi_emit_scratch(struct mi_emitter *e, int scratch, bool written);
+/* Adds an array in local memory, which has to be declared in a kernel's outermost scope. */
+void mi_emit_local(struct mi_emitter *e, const char *type, const char *name, int64_t count);
 
 /* Whether a move only drops or adds axes of size 1. */
 bool mi_is_squeeze(const struct mi_node *node);
@@ -77,7 +86,13 @@ bool mi_names_coordinates(const struct mi_node *node);
 /* Whether the shapes are equal but for axes of size 1. */
 bool mi_same_but_ones(const struct mi_shape *x, const struct mi_shape *y);
 
-/* Puts head, parameters and body together and fills code's name, source and arguments. `attributes` stand before the name. */
+/* ---- finish.c ---- */
+
+/* Puts head, parameters and body together and fills code's name, source and arguments. `prologue` stands before the kernel.
+ * Sizes marked "@56", in the definitions of the prologue and in the body, become arguments of the kernel, so that kernels that
+ * differ in them alone are one program. A size that must be known when the kernel is compiled (of an array or a vector, in an
+ * #if), or that is divided by often (a constant division is a product), is written without the mark. The emitter is ready for
+ * another kernel then. */
 void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue, struct mi_code *code);
 
 /* A new code at the end of the list; NULL: out of memory, and the error says so. */

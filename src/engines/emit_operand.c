@@ -57,7 +57,7 @@ void mi_emit_operand(struct mi_emitter *e, const struct mi_contraction *c, const
         bool inside = mi_always_inside(c, index, dim);
         const char *name = mi_emit_index(e, text);
         if (!inside) {
-            const char *condition = mi_emit_name(e, "g"), *size = mi_dim_text(e->arena, dim);
+            const char *condition = mi_emit_name(e, "g"), *size = mi_dim_code(e->arena, dim);
             if (index->divisor == 1)
                 mi_line(e, "const bool %s = %s >= 0 && %s < %s;", condition, name, name, size);
             else

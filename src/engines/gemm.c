@@ -79,9 +79,11 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
 
 /* ---- Writing ---- */
 
+/* Ones and zeros stay numbers: what lies side by side, and which axes are not there, shapes the kernel. */
 static void define_dim(struct mi_emitter *e, struct mi_text *text, const char *name, struct mi_dim dim)
 {
-    mi_text_add(text, "#define %s ((IDX)%s)\n", name, mi_dim_text(e->arena, dim));
+    bool shapes = dim.a == 0 && dim.b <= 1;
+    mi_text_add(text, "#define %s ((IDX)%s)\n", name, shapes ? mi_dim_text(e->arena, dim) : mi_dim_code(e->arena, dim));
 }
 
 static void define_matrix(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v,
@@ -97,16 +99,22 @@ static void define_matrix(struct mi_emitter *e, const struct mi_gemm *g, const s
     }
     mi_text_add(text, "#define VW %d\n#define VEC float%d\n#define VLOAD vload%d\n#define VSTORE vstore%d\n", vw, vw,
                 vw, vw);
-    mi_text_add(text, "#define WIDTH %d\n#define PANELS_IN_N %lld\n", width,
+    mi_text_add(text, "#define WIDTH %d\n#define PANELS_IN_N @%lld\n", width,
                 (long long)mi_divide_up(g->columns, width));
 }
 
-static void define_cut(const struct mi_gemm *g, const struct mi_variant *v, struct mi_text *text)
+static void define_cut(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v, struct mi_text *text)
 {
     static const char *const name[] = {"MR", "NV", "MB", "NB", "KB", "PACK_A", "PACK_B", "SPLIT"};
     for (size_t i = 0; i < MI_COUNT(name); i++)
         mi_text_add(text, "#define %s %d\n", name[i], v->number[i]);
     mi_text_add(text, "#define PARTS %d\n", g->depth > v->number[MI_GEMM_KB]);
+    if (v->number[MI_GEMM_PACK_A])
+        mi_emit_local(e, "float", "a_panels", (int64_t)v->number[MI_GEMM_MB] * v->number[MI_GEMM_KB]);
+    if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM)
+        mi_emit_local(e, "float", "b_panel", (int64_t)panel_width(g, v) * v->number[MI_GEMM_KB]);
+    if (g->depth > v->number[MI_GEMM_KB])
+        mi_emit_local(e, "float", "parts", (int64_t)v->number[MI_GEMM_MB] * v->number[MI_GEMM_NB]);
 }
 
 static void add_panel_function(struct mi_text *text, const char *space)
@@ -132,10 +140,7 @@ static mica_status emit_pack(struct mi_emitter *e, const struct mi_gemm *g, cons
         .dims = 3,
         .global = {(size_t)panels, (size_t)((g->depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)g->batch},
         .local = {1, 1, 1}};
-    mica_status status = mi_emit_file(e, "gemm_pack.cl", "mica_gemm_pack", &text, NULL, NULL, 0, grid, codes);
-    mi_text_clear(&e->text);
-    e->arguments = 0;
-    return status;
+    return mi_emit_file(e, "gemm_pack.cl", "mica_gemm_pack", &text, NULL, NULL, 0, grid, codes);
 }
 
 /* The coordinates of the result's element in column n_. */
@@ -230,8 +235,6 @@ static mica_status emit_sum(struct mi_emitter *e, const struct mi_problem *probl
     struct mi_text text = {0};
     const char *row[MI_PRODUCT_AXES] = {"batch", "m_", NULL, NULL}, *by_row[MI_MAX_AXES], *with[2];
     struct mi_coordinate at[MI_MAX_RANK];
-    mi_text_clear(&e->text);
-    e->arguments = 0;
     define_matrix(e, g, &problem->variant, &text);
     mi_text_add(&text, "#define SPLIT %d\n#define PIECES p%d\n", problem->variant.number[MI_GEMM_SPLIT],
                 mi_emit_scratch(e, codes->scratches - 1, false));
@@ -263,7 +266,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     if (before && !ready)
         MI_TRY(emit_pack(e, &g, v, codes));
     define_matrix(e, &g, v, &text);
-    define_cut(&g, v, &text);
+    define_cut(e, &g, v, &text);
     add_panel_function(&text, "__local");
     mi_text_add(&text, "#define MATRIX_A p%d\n", mi_emit_argument(e, g.p.a->node->out[g.p.a->output], false));
     if (before && !ready)

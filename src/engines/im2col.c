@@ -107,14 +107,11 @@ static mica_status emit_unfold(struct mi_emitter *e, const struct mi_problem *pr
     int64_t last = c->extent[u->axis[u->axes - 1]].b, rows = u->elements / last;
     for (int i = 0; i < c->axes; i++)
         axis[i] = "0";
-    mi_text_clear(&e->text);
-    e->arguments = 0;
-    e->memos = 0;
     e->indent = 1;
-    mi_line(e, "const IDX images = min((IDX)n - %lld, (IDX)%lld);", (long long)first, (long long)images);
-    size_t loop = mi_scope_open(e, "for (IDX item = get_global_id(0); item < images*%lld; item += get_global_size(0)) ",
+    mi_line(e, "const IDX images = min((IDX)n - @%lld, (IDX)@%lld);", (long long)first, (long long)images);
+    size_t loop = mi_scope_open(e, "for (IDX item = get_global_id(0); item < images*@%lld; item += get_global_size(0)) ",
                                 (long long)rows);
-    mi_line(e, "const IDX image = item / %lld + %lld;", (long long)rows, (long long)first);
+    mi_line(e, "const IDX image = item / %lld + @%lld;", (long long)rows, (long long)first);
     mi_line(e, "IDX rest = item %% %lld;", (long long)rows);
     axis[u->image] = "image";
     for (int i = u->axes - 2; i >= 0; i--) {

@@ -14,7 +14,6 @@ struct mi_variant {
     int32_t number[MI_VARIANT_NUMBERS];
 };
 
-
 /* How a value lies in memory; one for each value of the plan's graph, by its id. */
 struct mi_tensor {
     bool stored;                 /* in memory; otherwise computed where it is used */
@@ -42,7 +41,7 @@ struct mi_kernel {
     bool update;                 /* an optimizer's step: runs flat over blocks of the parameter arena */
 };
 
-enum { MI_MAX_ARGUMENTS = 24 };
+enum { MI_MAX_ARGUMENTS = 24, MI_MAX_SIZES = 64, MI_MAX_LOCALS = 32 };
 
 /* One argument of a launch: a tensor, or scratch memory that lives during the kernel. Each becomes a pointer and an offset. */
 struct mi_argument {
@@ -64,6 +63,10 @@ struct mi_code {
     const char *source;          /* NULL: a call */
     struct mi_argument argument[MI_MAX_ARGUMENTS];
     int arguments;
+    int64_t size[MI_MAX_SIZES];  /* sizes of its problem that the source has as arguments after these, dim0, dim1, ... */
+    int sizes;
+    int64_t local[MI_MAX_LOCALS]; /* bytes of its arguments in local memory, after those */
+    int locals;
     struct mi_grid grid;
     const struct mi_call *call;
 };

@@ -65,6 +65,17 @@ int64_t mi_layout_count(const struct mi_layout *layout, const struct mi_shape *s
     return count < 0 || count > INT64_MAX / 16 / inner ? -1 : count * inner;
 }
 
+const char *mi_dim_code(struct mi_arena *arena, struct mi_dim dim)
+{
+    if (dim.a == 0)
+        return mi_arena_format(arena, "@%lld", (long long)dim.b);
+    if (dim.a == 1 && dim.b == 0)
+        return "n";
+    if (dim.b == 0)
+        return mi_arena_format(arena, "(@%lld*n)", (long long)dim.a);
+    return mi_arena_format(arena, "(@%lld*n + @%lld)", (long long)dim.a, (long long)dim.b);
+}
+
 static const char *outer_part(struct mi_arena *arena, const struct mi_layout *layout, int axis, const struct mi_coordinate *at)
 {
     int block = layout->block[axis];
@@ -83,7 +94,7 @@ const char *mi_layout_place(struct mi_arena *arena, const struct mi_layout *layo
         if (mi_dim_is(extent, 1) && layout->block[axis] == 1)
             continue;
         const char *part = outer_part(arena, layout, axis, &at[axis]);
-        place = place ? mi_arena_format(arena, "(%s)*%s + %s", place, mi_dim_text(arena, extent), part) : part;
+        place = place ? mi_arena_format(arena, "(%s)*%s + %s", place, mi_dim_code(arena, extent), part) : part;
     }
     for (int k = 0; k < layout->inners; k++) {
         int axis = layout->inner[k], block = layout->block[axis];

@@ -39,6 +39,8 @@ struct mi_coordinate {
     const char *outer, *inner;              /* at == outer * block + inner; NULL: not held apart */
     int block;
 };
+/* A dimension as such an expression. Its sizes are marked, "@56": finish.c makes arguments of them. */
+const char *mi_dim_code(struct mi_arena *arena, struct mi_dim dim);
 const char *mi_layout_place(struct mi_arena *arena, const struct mi_layout *layout, const struct mi_shape *shape,
                             const struct mi_coordinate *at);
 const char *mi_layout_text(struct mi_arena *arena, const struct mi_layout *layout, int rank); /* for inspect: "NCHW8c+1" */

@@ -62,7 +62,7 @@ static const char *reduced_count(struct mi_nest *s)
 {
     const char *text = "1";
     for (int i = 0; i < s->reductions; i++)
-        text = mi_arena_format(s->e->arena, "%s*%s", text, mi_dim_text(s->e->arena, s->reduced[i]));
+        text = mi_arena_format(s->e->arena, "%s*%s", text, mi_dim_code(s->e->arena, s->reduced[i]));
     return text;
 }
 
@@ -71,7 +71,7 @@ static const char *reduced_index(struct mi_nest *s)
 {
     const char *text = "0";
     for (int i = 0; i < s->reductions; i++)
-        text = mi_arena_format(s->e->arena, "(%s)*%s + %s", text, mi_dim_text(s->e->arena, s->reduced[i]), s->reduced_at[i]);
+        text = mi_arena_format(s->e->arena, "(%s)*%s + %s", text, mi_dim_code(s->e->arena, s->reduced[i]), s->reduced_at[i]);
     return text;
 }
 
@@ -162,7 +162,8 @@ static void open_reduced(struct mi_nest *s, int leave, size_t *scopes)
         s->reduced_at[i] = mi_arena_format(s->e->arena, "r%d", i);
         if (small)
             mi_line(s->e, "#pragma unroll");
-        scopes[i] = mi_scope_open(s->e, "for (IDX r%d = 0; r%d < %s; r%d++) ", i, i, mi_dim_text(s->e->arena, s->reduced[i]), i);
+        const char *size = small ? mi_dim_text(s->e->arena, s->reduced[i]) : mi_dim_code(s->e->arena, s->reduced[i]);
+        scopes[i] = mi_scope_open(s->e, "for (IDX r%d = 0; r%d < %s; r%d++) ", i, i, size, i);
     }
 }
 
@@ -214,7 +215,7 @@ static void fold_rows(struct mi_nest *s, struct mi_node **nodes, const struct st
     int last = s->reductions - 1;
     open_reduced(s, 1, scopes);
     s->reduced_at[last] = mi_arena_format(e->arena, "r%d", last);
-    const char *size = mi_dim_text(e->arena, s->reduced[last]);
+    const char *size = mi_dim_code(e->arena, s->reduced[last]);
     mi_line(e, "IDX c = 0;");
     for (int tail = 0; tail < 2; tail++) {
         size_t outer = 0, inner;
@@ -255,7 +256,7 @@ static void merge_rows(struct mi_nest *s, const struct mi_node *node, const stru
     struct state shared = {.count = state->count, .limit = state->limit};
     for (int i = 0; i < state->count; i++) {
         shared.name[i] = mi_arena_format(e->arena, "l%s", state->name[i]);
-        mi_text_add(&e->locals, "    __local %s %s[%d];\n", state_type(node, i), shared.name[i], s->lanes);
+        mi_emit_local(e, state_type(node, i), shared.name[i], s->lanes);
         mi_line(e, "%s[lane] = %s[0];", shared.name[i], state->name[i]);
     }
     mi_line(e, "barrier(CLK_LOCAL_MEM_FENCE);");

@@ -28,7 +28,7 @@ static void coordinate(struct mi_nest *s, int axis, const char *outer, const cha
         mi_line(e, "const IDX %s = %s;", name, at);
         made = (struct mi_coordinate){name, block > 1 ? outer : NULL, block > 1 ? inner : NULL, block};
     } else {
-        const char *size = mi_dim_text(e->arena, s->kept.dim[axis]);
+        const char *size = mi_dim_code(e->arena, s->kept.dim[axis]);
         mi_line(e, "const IDX e%d = %s, %s = clamp(e%d, (IDX)0, (IDX)(%s - 1));", axis, at, name, axis, size);
         mi_line(e, "const bool b%d = e%d == %s;", axis, axis, name);
         s->real = mi_nest_and_also(s, s->real, mi_arena_format(e->arena, "b%d", axis));
@@ -69,10 +69,10 @@ static const char *pieces_text(struct mi_nest *s, int d)
 {
     struct mi_dim extent = s->physical[d].extent;
     int width = width_of(s, d);
-    if (extent.a == 0)
-        return mi_dim_text(s->e->arena, mi_fixed(mi_nest_pieces(s, d)));
-    const char *text = mi_dim_text(s->e->arena, extent);
-    return width == 1 ? text : mi_arena_format(s->e->arena, "((%s + %d)/%d)", text, width - 1, width);
+    struct mi_dim counted = extent.a ? extent : mi_fixed(mi_nest_pieces(s, d));
+    /* Elsewhere tiles are single places, and each divides by these. */
+    const char *text = s->e->device->is_cpu ? mi_dim_code(s->e->arena, counted) : mi_dim_text(s->e->arena, counted);
+    return extent.a == 0 || width == 1 ? text : mi_arena_format(s->e->arena, "((%s + %d)/%d)", text, width - 1, width);
 }
 
 /* The loop over the tiles of this item, and the pieces of the outer dimensions: c0, c1, ... */
@@ -108,7 +108,7 @@ void mi_nest_open_tiles(struct mi_nest *s)
     struct mi_emitter *e = s->e;
     int last = s->dims - 1, width = width_of(s, last);
     struct mi_dim extent = s->physical[last].extent;
-    const char *across = mi_dim_text(e->arena, extent);
+    const char *across = mi_dim_code(e->arena, extent);
     open_shared(s);
     for (int d = s->shared; d < s->dims; d++)
         if (s->physical[d].extent.a == 0 && mi_nest_pieces(s, d) == 1)
@@ -117,7 +117,7 @@ void mi_nest_open_tiles(struct mi_nest *s)
             s->tile_scope[s->tile_scopes++] =
                 mi_scope_open(e, "for (IDX c%d = 0; c%d < %s; c%d++) ", d, d, pieces_text(s, d), d);
     if (s->cross >= 0) {
-        const char *size = mi_dim_text(e->arena, s->physical[s->cross].extent);
+        const char *size = mi_dim_code(e->arena, s->physical[s->cross].extent);
         s->tile_scope[s->tile_scopes++] = mi_scope_open(e, "for (IDX m%d = c%d*%d; m%d < min(c%d*%d + %d, (IDX)%s); m%d++) ",
                                                         s->cross, s->cross, MI_CROSS, s->cross, s->cross, MI_CROSS, MI_CROSS, size,
                                                         s->cross);

@@ -40,7 +40,7 @@ static void store(struct mi_nest *s, mi_value *value, const char *real, bool rim
         struct mi_dim end = {value->shape.dim[i].a, value->shape.dim[i].b + layout->high[i]};
         if (layout->block[i] == 1)
             inside = mi_nest_and_also(s, inside, mi_arena_format(e->arena, "%s >= -%d && %s < %s", from, layout->low[i], from,
-                                                                 mi_dim_text(e->arena, end)));
+                                                                 mi_dim_code(e->arena, end)));
         fill = mi_nest_and_also(s, fill, same);
         place[i] = (struct mi_coordinate){.at = from};
     }
@@ -79,15 +79,15 @@ static const char *open_stored(struct mi_nest *s, size_t *scopes)
         struct mi_dim extent = s->reduced[i];
         s->reduced_at[i] = mi_arena_format(e->arena, "k%d_r", i);
         if (!mi_layout_extends(&s->full, &s->kernel->space, axis)) {
-            scopes[i] = mi_scope_open(e, "for (IDX k%d_r = 0; k%d_r < %s; k%d_r++) ", i, i, mi_dim_text(e->arena, extent), i);
+            scopes[i] = mi_scope_open(e, "for (IDX k%d_r = 0; k%d_r < %s; k%d_r++) ", i, i, mi_dim_code(e->arena, extent), i);
             continue;
         }
         int block = s->full.block[axis], low = s->full.low[axis];
         struct mi_dim end = {extent.a, extent.b + s->full.high[axis]};
         if (block > 1)
             end = mi_fixed(mi_divide_up(extent.b, block) * block);
-        scopes[i] = mi_scope_open(e, "for (IDX e%d_r = -%d; e%d_r < %s; e%d_r++) ", i, low, i, mi_dim_text(e->arena, end), i);
-        mi_line(e, "const IDX k%d_r = clamp(e%d_r, (IDX)0, (IDX)(%s - 1));", i, i, mi_dim_text(e->arena, extent));
+        scopes[i] = mi_scope_open(e, "for (IDX e%d_r = -%d; e%d_r < %s; e%d_r++) ", i, low, i, mi_dim_code(e->arena, end), i);
+        mi_line(e, "const IDX k%d_r = clamp(e%d_r, (IDX)0, (IDX)(%s - 1));", i, i, mi_dim_code(e->arena, extent));
         mi_line(e, "const bool b%d_r = e%d_r == k%d_r;", i, i, i);
         real = mi_nest_and_also(s, real, mi_arena_format(e->arena, "b%d_r", i));
     }

@@ -23,7 +23,7 @@ static const char *place_of(struct mi_emitter *e, const mi_value *value)
 static void define_dims(struct mi_emitter *e, struct mi_text *text, const char *what, int k, const mi_value *value)
 {
     for (int d = 0; d < value->shape.rank; d++)
-        mi_text_add(text, "#define MICA_%s%d_D%d %s\n", what, k, d, mi_dim_text(e->arena, value->shape.dim[d]));
+        mi_text_add(text, "#define MICA_%s%d_D%d %s\n", what, k, d, mi_dim_code(e->arena, value->shape.dim[d]));
 }
 
 static void define_attributes(struct mi_text *text, const struct mi_node *node)
@@ -67,7 +67,7 @@ mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes)
     struct mi_dim items = node->op->items(node);
     const char *file = mi_arena_format(e->arena, "%s.cl", node->op->own);
     const char *name = mi_arena_format(e->arena, "mica_%s", node->op->name);
-    mi_text_add(&defines, "#define MICA_ITEMS %s\n", mi_dim_text(e->arena, items));
+    mi_text_add(&defines, "#define MICA_ITEMS %s\n", mi_dim_code(e->arena, items));
     return mi_emit_file(e, file, name, &defines, NULL, NULL, 0, mi_grid_of_items(e->device, mi_dim_at(items, e->batch)),
                         codes);
 }

@@ -142,7 +142,7 @@ static void define(struct mi_emitter *e, const struct joined *j, const struct ti
 {
     static const char *const names[MI_PRODUCT_AXES] = {"BATCH", "M", "N", "K"};
     for (int kind = 0; kind < MI_PRODUCT_AXES; kind++)
-        mi_text_add(text, "#define %s ((IDX)%s)\n", names[kind], mi_dim_text(e->arena, j->extent[kind]));
+        mi_text_add(text, "#define %s ((IDX)%s)\n", names[kind], mi_dim_code(e->arena, j->extent[kind]));
     mi_text_add(text, "#define PARTS %d\n", t->parts);
 }
 
@@ -163,7 +163,8 @@ static mica_status emit_tiles(struct mi_emitter *e, const struct mi_problem *pro
                 t->rn, t->wide, t->high, t->tk);
     mi_text_add(&defines, "#define TM (RM*HIGH)\n#define TN (RN*WIDE)\n#define A_BY_K %d\n#define B_BY_K %d\n",
                 is_by_depth(c, j->a), is_by_depth(c, j->b));
-    mi_text_add(&e->locals, "    __local float tile_a[TK*(TM + 1)], tile_b[TK*(TN + 1)];\n");
+    mi_emit_local(e, "float", "tile_a", (int64_t)t->tk * (t->rm * t->high + 1));
+    mi_emit_local(e, "float", "tile_b", (int64_t)t->tk * (t->rn * t->wide + 1));
     with[0] = emit_load(e, c, j, j->a, "m_", NULL);
     with[1] = emit_load(e, c, j, j->b, NULL, "n_");
     with[2] = t->parts == 1 ? emit_put(e, c, j)
@@ -172,12 +173,8 @@ static mica_status emit_tiles(struct mi_emitter *e, const struct mi_problem *pro
     size_t groups = (size_t)groups_of(problem, j, t), local = (size_t)t->wide * (size_t)t->high;
     struct mi_grid grid = {.dims = 1, .global = {groups * (size_t)t->parts * local}, .local = {local}, .fixed = true};
     const char *name = mi_arena_format(e->arena, "mica_tile_%s", e->kernel->anchor->op->name);
-    mica_status status = mi_emit_file(e, "tile.cl", name, &defines,
-                                      (const char *const[]){"MICA_A", "MICA_B", "MICA_PUT"}, with, 3, grid, codes);
-    mi_text_clear(&e->text);
-    mi_text_clear(&e->locals);
-    e->arguments = 0;
-    return status;
+    return mi_emit_file(e, "tile.cl", name, &defines, (const char *const[]){"MICA_A", "MICA_B", "MICA_PUT"}, with, 3,
+                        grid, codes);
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)

@@ -21,10 +21,11 @@ struct winograd {
     int64_t cb, groups;       /* blocks of channels; groups of ob blocks of filters */
 };
 
-/* Elements of one slice of local memory, and between its tiles: one block more, lest all begin at one place of the cache. */
-static int64_t slice_row(const struct winograd *w)
+/* Elements between groups of tw tiles in a slice's inputs, where a group's tiles lie side by side in each block of channels;
+ * between tiles in its products; and of a slice of local memory. A block more, lest all begin at one place of the cache. */
+static int64_t slice_group(const struct winograd *w)
 {
-    return (w->cb + 1) * w->b;
+    return (w->cb * w->tw + 1) * w->b;
 }
 
 static int64_t slice_products(const struct winograd *w)
@@ -34,8 +35,8 @@ static int64_t slice_products(const struct winograd *w)
 
 static int64_t slice_size(const struct winograd *w)
 {
-    int64_t row = slice_row(w), products = slice_products(w);
-    return w->tiles * (row > products ? row : products);
+    int64_t inputs = mi_divide_up(w->tiles, w->tw) * slice_group(w), products = w->tiles * slice_products(w);
+    return inputs > products ? inputs : products;
 }
 
 static uint64_t local_bytes(const struct winograd *w)
@@ -213,18 +214,18 @@ static void define(struct mi_emitter *e, const struct winograd *w, struct mi_tex
     mi_conv_define(e, &w->conv, w->b, w->b, text);
     mi_define(text, "TILE", w->tile);
     mi_define(text, "EDGE", w->edge);
-    mi_define(text, "TILES", w->tiles);
+    mi_define_size(text, "TILES", w->tiles);
     mi_define(text, "TW", w->tw);
     mi_define(text, "OB", w->ob);
-    mi_define(text, "ROW_TILES", w->rows);
-    mi_define(text, "COLUMN_TILES", w->columns);
-    mi_define(text, "FILTER_BLOCKS", mi_divide_up(w->conv.k, w->b));
-    mi_define(text, "ALL_GROUPS", w->groups);
-    mi_define(text, "GROUPS", mi_divide_up(w->groups, w->parts));
+    mi_define_size(text, "ROW_TILES", w->rows);
+    mi_define_size(text, "COLUMN_TILES", w->columns);
+    mi_define_size(text, "FILTER_BLOCKS", mi_divide_up(w->conv.k, w->b));
+    mi_define_size(text, "ALL_GROUPS", w->groups);
+    mi_define_size(text, "GROUPS", mi_divide_up(w->groups, w->parts));
     mi_define(text, "BEHIND", w->conv.dilation[0] < 0 ? 2 : 0);
-    mi_define(text, "ROW", slice_row(w));
-    mi_define(text, "PRODUCTS", slice_products(w));
-    mi_define(text, "SLICE", slice_size(w));
+    mi_define_size(text, "GROUP", slice_group(w));
+    mi_define_size(text, "PRODUCTS", slice_products(w));
+    mi_define_size(text, "SLICE", slice_size(w));
     mi_text_add(text, "#define U p%d\n%s", mi_emit_argument(e, e->kernel->anchor->in[2], false), functions ? functions : "");
 }
 
@@ -234,7 +235,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     struct mi_text defines = {0};
     read_variant(problem, &w);
     define(e, &w, &defines);
-    mi_text_add(&e->locals, "    __local float slice[%d*SLICE];\n", w.edge * w.edge + 1);
+    mi_emit_local(e, "float", "slice", (int64_t)(local_bytes(&w) / sizeof(float)));
     mi_define(&defines, "OUTS", e->kernel->outs);
     const char *with[3];
     mi_conv_emit_stores(e, &w.conv, w.b, 6, with);

@@ -1,0 +1,158 @@
+/* The whole kernel: its head, its arguments and its body. */
+#include "engines/emit.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct mi_code *mi_code_add(struct mi_emitter *e, struct mi_codes *codes)
+{
+    if (codes->count == codes->capacity) {
+        int capacity = codes->capacity ? 2 * codes->capacity : 2;
+        struct mi_code *grown = mi_arena_new(e->arena, (size_t)capacity, sizeof *grown);
+        if (!grown) {
+            mi_out_of_memory(e->error);
+            return NULL;
+        }
+        if (codes->count)
+            memcpy(grown, codes->code, (size_t)codes->count * sizeof *grown);
+        codes->code = grown;
+        codes->capacity = capacity;
+    }
+    return &codes->code[codes->count++];
+}
+
+/* ---- Sizes ---- */
+
+/* A size that stays a number: short loops are written out, and what is one or two often falls away. */
+enum { MOST_WRITTEN = 4 };
+
+/* The number of the argument that holds the size. Inside one body equal sizes are one argument. */
+static int size_argument(struct mi_code *code, int first, int64_t size)
+{
+    for (int i = first; i < code->sizes; i++)
+        if (code->size[i] == size)
+            return i;
+    if (code->sizes == MI_MAX_SIZES)
+        return -1;
+    code->size[code->sizes] = size;
+    return code->sizes++;
+}
+
+/* Adds a text in which every "@NUMBER" becomes an argument of the kernel. Of definitions each has its own, so that kernels of
+ * other sizes have the same source although some of theirs are equal. */
+static void add_sized(struct mi_text *out, struct mi_code *code, const char *text, bool definitions)
+{
+    int first = code->sizes;
+    for (const char *mark; (mark = strchr(text, '@')) != NULL;) {
+        char *end;
+        mi_text_append(out, text, (size_t)(mark - text));
+        int64_t size = strtoll(mark + 1, &end, 10);
+        bool written = !definitions && size <= MOST_WRITTEN;
+        int at = written ? -1 : size_argument(code, definitions ? code->sizes : first, size);
+        if (at < 0)
+            mi_text_append(out, mark + 1, (size_t)(end - mark - 1));
+        else
+            mi_text_add(out, "dim%d", at);
+        text = end;
+    }
+    mi_text_append(out, text, strlen(text));
+}
+
+/* ---- Head and body ---- */
+
+static const char *qualifier(const struct mi_argument *argument)
+{
+    return argument->written ? "" : "const ";
+}
+
+static const char *stored_type(const struct mi_argument *argument)
+{
+    return argument->value ? mi_types[argument->value->type].stored : "float";
+}
+
+static void add_sizes(struct mi_text *out, const struct mi_code *code)
+{
+    for (int i = 0; i < code->sizes; i++)
+        mi_text_add(out, ",%s const %s dim%d", i % 10 ? "" : "\n   ", code->size[i] > INT32_MAX ? "long" : "int", i);
+}
+
+static void add_head(struct mi_text *out, const struct mi_emitter *e, const char *name, const struct mi_code *code)
+{
+    bool declared = code->locals == 0; /* else they are arguments */
+    mi_text_add(out, "__kernel void %s(__global const mica_step *restrict mica_s", name);
+    for (int i = 0; i < e->arguments; i++)
+        mi_text_add(out, ",\n    __global %s%s *restrict q%d, const ulong o%d", qualifier(&e->argument[i]),
+                    stored_type(&e->argument[i]), i, i);
+    add_sizes(out, code);
+    for (int i = 0; i < e->locals && !declared; i++)
+        mi_text_add(out, ",\n    __local %s *%s", e->local[i].type, e->local[i].name);
+    mi_text_add(out, ")\n{\n");
+    for (int i = 0; i < e->locals && declared; i++)
+        mi_text_add(out, "    __local %s %s[%lld];\n", e->local[i].type, e->local[i].name, (long long)e->local[i].count);
+    mi_text_add(out, "    const int n = mica_s->n;\n    if (n == 0)\n        return;\n");
+}
+
+static void add_kernel(struct mi_text *out, const struct mi_emitter *e, const char *name, const struct mi_code *code,
+                       const char *body)
+{
+    add_head(out, e, name, code);
+    for (int i = 0; i < e->arguments; i++)
+        mi_text_add(out, "    __global %s%s *restrict p%d = q%d + o%d;\n", qualifier(&e->argument[i]),
+                    stored_type(&e->argument[i]), i, i, i);
+    mi_text_add(out, "%s}\n", body);
+}
+
+/* The body as a function of its own, which the kernel calls. Work-item functions are known in kernels alone, so it is given what
+ * they say. Its local memory is an argument of the kernel: of an array in the kernel the compiler would give the function the
+ * address of all threads' one. */
+static void add_function_and_kernel(struct mi_text *out, const struct mi_emitter *e, const char *name,
+                                    const struct mi_code *code, const char *body)
+{
+    mi_text_add(out, "#define get_global_id(axis) mica_id##axis\n#define get_global_size(axis) mica_size##axis\n"
+                     "__attribute__((noinline)) static void %s_body(const int n", name);
+    for (int i = 0; i < e->arguments; i++)
+        mi_text_add(out, ",\n    __global %s%s *restrict p%d", qualifier(&e->argument[i]), stored_type(&e->argument[i]), i);
+    for (int i = 0; i < e->locals; i++)
+        mi_text_add(out, ",\n    __local %s *restrict %s", e->local[i].type, e->local[i].name);
+    add_sizes(out, code);
+    mi_text_add(out, ",\n    const size_t mica_id0, const size_t mica_id1, const size_t mica_id2, const size_t mica_size0)\n"
+                     "{\n%s}\n#undef get_global_id\n#undef get_global_size\n", body);
+    add_head(out, e, name, code);
+    mi_text_add(out, "    %s_body(n", name);
+    for (int i = 0; i < e->arguments; i++)
+        mi_text_add(out, ", q%d + o%d", i, i);
+    for (int i = 0; i < e->locals; i++)
+        mi_text_add(out, ", %s", e->local[i].name);
+    for (int i = 0; i < code->sizes; i++)
+        mi_text_add(out, ", dim%d", i);
+    mi_text_add(out, ",\n        get_global_id(0), get_global_id(1), get_global_id(2), get_global_size(0));\n}\n");
+}
+
+/* No type is wider than 8 bytes. */
+static int64_t local_bytes(const struct mi_local *local)
+{
+    int64_t count = local->count > 0 ? local->count : 1;
+    return count * (strcmp(local->type, "float") == 0 ? 4 : 8);
+}
+
+void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue, struct mi_code *code)
+{
+    struct mi_text out = {0}, body = {0};
+    mi_text_add(&out, "#define IDX %s\n", e->wide ? "long" : "int");
+    add_sized(&out, code, prologue, true);
+    add_sized(&body, code, mi_text_get(&e->text), false);
+    bool apart = e->device->quirks.copies_kernels && e->device->is_cpu;
+    for (int i = 0; i < e->locals && apart; i++)
+        code->local[code->locals++] = local_bytes(&e->local[i]);
+    (apart ? add_function_and_kernel : add_kernel)(&out, e, name, code, mi_text_get(&body));
+    code->name = mi_arena_strdup(e->arena, name);
+    code->source = mi_arena_strdup(e->arena, mi_text_get(&out));
+    memcpy(code->argument, e->argument, sizeof code->argument);
+    code->arguments = e->arguments;
+    mi_emit_text_end(e, &body);
+    mi_emit_text_end(e, &out);
+    mi_text_clear(&e->text);
+    e->arguments = e->locals = e->names = 0;
+    e->memos = e->bounds = 0;
+}
