@@ -141,8 +141,10 @@ const char *mi_conv_emit_border(struct mi_emitter *e, int indent)
         if (!layout->low[2] && !layout->high[2] && !layout->low[3] && !layout->high[3])
             continue;
         size_t edge = mi_scope_open(e, "if (row == 0 || row == ROW_TILES - 1 || column == 0 || column == COLUMN_TILES - 1) ");
-        mi_line(e, "const int h_end = row == ROW_TILES - 1 ? @%lld : h0 + TILE;", (long long)value->shape.dim[2].b + layout->high[2]);
-        mi_line(e, "const int w_end = column == COLUMN_TILES - 1 ? @%lld : w0 + TILE;", (long long)value->shape.dim[3].b + layout->high[3]);
+        mi_line(e, "const int h_end = row == ROW_TILES - 1 ? @%lld : h0 + TILE;",
+                (long long)value->shape.dim[2].b + layout->high[2]);
+        mi_line(e, "const int w_end = column == COLUMN_TILES - 1 ? @%lld : w0 + TILE;",
+                (long long)value->shape.dim[3].b + layout->high[3]);
         size_t rows = mi_scope_open(e, "for (int h_ = row ? h0 : -%d; h_ < h_end; h_++) ", layout->low[2]);
         size_t columns = mi_scope_open(e, "for (int w_ = column ? w0 : -%d; w_ < w_end; w_++) ", layout->low[3]);
         size_t outside = mi_scope_open(e, "if (h_ < 0 || h_ >= OH || w_ < 0 || w_ >= OW) ");

@@ -110,7 +110,9 @@ static void add_function_and_kernel(struct mi_text *out, const struct mi_emitter
                                     const struct mi_code *code, const char *body)
 {
     mi_text_add(out, "#define get_global_id(axis) mica_id##axis\n#define get_global_size(axis) mica_size##axis\n"
-                     "__attribute__((noinline)) static void %s_body(const int n", name);
+                     "__attribute__((noinline)) static void %s_body(\n"
+                     "    __global const mica_step *restrict mica_s, const int n",
+                name);
     for (int i = 0; i < e->arguments; i++)
         mi_text_add(out, ",\n    __global %s%s *restrict p%d", qualifier(&e->argument[i]), stored_type(&e->argument[i]), i);
     for (int i = 0; i < e->locals; i++)
@@ -119,7 +121,7 @@ static void add_function_and_kernel(struct mi_text *out, const struct mi_emitter
     mi_text_add(out, ",\n    const size_t mica_id0, const size_t mica_id1, const size_t mica_id2, const size_t mica_size0)\n"
                      "{\n%s}\n#undef get_global_id\n#undef get_global_size\n", body);
     add_head(out, e, name, code);
-    mi_text_add(out, "    %s_body(n", name);
+    mi_text_add(out, "    %s_body(mica_s, n", name);
     for (int i = 0; i < e->arguments; i++)
         mi_text_add(out, ", q%d + o%d", i, i);
     for (int i = 0; i < e->locals; i++)
