@@ -62,8 +62,6 @@ static void close_model(struct tuning *tuning)
 
 static int print_result(const mica_tune_result *result, bool json)
 {
-    if (*result->note)
-        fprintf(stderr, "note: %s: it is replaced\n", result->note);
     if (!json) {
         printf("%d candidates timed, %d problems run better than by the rules; kept in %s\n", result->tried, result->changed,
                *result->path ? result->path : "no file");

@@ -48,6 +48,7 @@ struct mica_device {
     struct mi_quirks quirks;
     struct mi_programs *programs; /* built programs by source */
     struct mi_compiling compiling;
+    const char *note;                               /* to be told with the next progress; NULL: nothing */
     uint64_t calls_build, calls_wait, calls_buffer; /* counted for the invariant on run: builds, waits, buffers made */
     struct mi_arena arena;     /* strings of info */
     struct { bool asked; void *data; void (*destroy)(void *data); } blas; /* what an engine opened for this device */
