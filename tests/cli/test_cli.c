@@ -116,8 +116,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const files[] = {"cli.json", "cli_value.json", "cli.csv", "cli_raw.csv", "cli.out", "cli.err",
-                                        "cli.safetensors", "cli_value.safetensors", "cli_out.npy", "cli_cut.safetensors"};
+    static const char *const files[] = {
+        "cli.json", "cli_value.json",  "cli_shape.json",        "cli.csv",     "cli_raw.csv",        "cli.out",
+        "cli.err",  "cli.safetensors", "cli_value.safetensors", "cli_out.npy", "cli_cut.safetensors"};
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         remove(files[i]);
@@ -258,6 +259,20 @@ static void inspection(void **state)
     assert_non_null(strstr(run.out, "dense_1"));
     assert_non_null(strstr(run.out, "__kernel"));
     run_free(&run);
+    /* A job before training: the data are asked for the input's shape alone. */
+    json = mica_json("inspect cli.json --json");
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "layers")), 3);
+    assert_true(number(json, "parameters") > 114 && number(json, "parameters") < 116);
+    cJSON_Delete(json);
+    assert_fails("inspect cli_shape.json", 1, "cli_shape.json: No such file or directory");
+    write_text("cli_shape.json",
+               "{\"model\": {\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3}]}, "
+               "\"data\": {\"format\": \"csv\", \"path\": \"nowhere.csv\", \"label\": \"kind\"}, "
+               "\"loss\": \"sparse_categorical_crossentropy\"}");
+    run = mica("inspect cli_shape.json --plan --training");
+    assert_int_equal(run.status, 0);
+    assert_non_null(strstr(run.out, "__kernel"));
+    run_free(&run);
     char *whole = slurp("cli.safetensors");
     FILE *cut = fopen("cli_cut.safetensors", "wb");
     assert_non_null(cut);
@@ -345,6 +360,7 @@ static void tuning(void **state)
     write_nest(path, found, "nonsense\n");
     setenv("MICA_TUNING", "off", 1);
     assert_notes(0, "");
+    assert_int_equal(engines_kernels(), 2);
     setenv("MICA_TUNING", "quick", 1);
     assert_notes(1, "line 5: there is no engine of that name");
     assert_notes(0, "");
@@ -357,7 +373,6 @@ static void tuning(void **state)
     free(old[1]);
 }
 
-    assert_int_equal(engines_kernels(), 2);
 /* The keys are part of the program's interface. */
 static void benchmarks(void **state)
 {
