@@ -318,8 +318,15 @@ mica_status mi_tune(struct mica_plan *plan)
         return mi_out_of_memory(&plan->error);
     if (tuner->level == MICA_TUNING_OFF || plan->desc.engine || plan->desc.variant || plan->device->debug)
         return MICA_OK;
+    /* What is built for trials is forgotten: the plan's kernels are then joined into the same programs on every start, which
+     * caches find again. */
+    mica_device *device = plan->device;
+    struct mi_programs *programs = device->programs;
     struct search search = {.plan = plan, .tuner = tuner, .began = mi_seconds(), .left = tuner->candidates};
+    device->programs = NULL;
     mica_status status = run_search(&search);
+    mi_programs_destroy(device);
+    device->programs = programs;
     mi_arena_destroy(&search.arena);
     free(search.list);
     return status;

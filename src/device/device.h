@@ -98,6 +98,9 @@ mica_status mi_programs_get(mica_device *device, struct mi_wanted_kernel *list, 
 /* The program of one source, alone. */
 mica_status mi_program_get(mica_device *device, const char *name, const char *source, cl_program *out);
 
+/* Forgets all programs; kernels that were made of them stay. */
+void mi_programs_destroy(mica_device *device);
+
 /* Begins to count a compilation of so many kernels; adds kernels that are done, and tells. */
 void mi_compiling_begin(mica_device *device, int total);
 mica_status mi_compiling_add(mica_device *device, int kernels);
