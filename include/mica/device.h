@@ -87,6 +87,7 @@ MICA_API const mica_device_info *mica_device_get_info(const mica_device *device)
 typedef struct mica_compile_progress {
     int done, total;
     double seconds;               /* since it began */
+    const char *note;             /* in one line: why a file of tuning is not used; told once, otherwise NULL */
 } mica_compile_progress;
 
 /* Tells `on_compile` while kernels are compiled for this device: by mica_compile, and when a fit, an evaluation or a prediction

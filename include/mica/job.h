@@ -13,6 +13,9 @@ typedef struct mica_job mica_job;
 /* Reads a job file; `sets` are "key.path=value" overrides. Paths in it are relative to the file. Builds the model and
  * opens the data. Never NULL except when out of memory: ask mica_job_status. */
 MICA_API mica_job *mica_job_open(mica_device *device, const char *path, const char *const *sets, int count);
+/* The same for the model alone, with its initial weights: the file of weights is not read, and the data are opened only where the
+ * job does not say the model's input shape. There is nothing to run. */
+MICA_API mica_job *mica_job_open_model(mica_device *device, const char *path, const char *const *sets, int count);
 MICA_API void mica_job_destroy(mica_job *job);
 MICA_API mica_status mica_job_status(const mica_job *job);
 MICA_API const char *mica_job_error(const mica_job *job);

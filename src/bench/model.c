@@ -155,7 +155,7 @@ static mica_status check(struct model_run *run, mica_bench_result *result)
 
 static mica_status start(struct model_run *run, const char *path)
 {
-    run->job = mi_job_open_model(run->bench->device, path, run->desc->sets, run->desc->set_count);
+    run->job = mica_job_open_model(run->bench->device, path, run->desc->sets, run->desc->set_count);
     if (!run->job)
         return mi_out_of_memory(&run->bench->error);
     MI_TRY(mi_error_report(&run->bench->error, &run->job->error));

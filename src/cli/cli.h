@@ -61,6 +61,17 @@ int cli_device_failed(const mica_device *device);
 /* A line on standard error where a GPU of this machine goes unused. */
 void cli_note_unused_gpu(const mica_device *device);
 
+/* A model to look at: a saved one, or that of a job file (.json) with its initial weights. */
+struct cli_model {
+    mica_job *job; /* the model's owner; NULL: there is none */
+    mica_model *model;
+};
+bool cli_is_job(const char *path);
+int cli_open_model(mica_device *device, const char *path, struct cli_model *out); /* close it also after a failure */
+void cli_close_model(struct cli_model *model);
+/* Reads the number of samples of --batch; CLI_USAGE after printing why not. */
+int cli_batch(const struct cli_command *command, const char *text, int64_t *batch);
+
 /* ---- JSON ---- */
 
 /* Adds a float with the fewest digits that tell it from its neighbours; NaN adds nothing. */

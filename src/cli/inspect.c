@@ -2,8 +2,6 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static int run(int argc, char **argv);
 
@@ -11,6 +9,7 @@ const struct cli_command cli_inspect = {
     "inspect", "show a model's layers, operators, kernels and memory",
     "Usage: mica inspect MODEL [--plan] [--training] [--batch N] [--device D] [--json] [--debug]\n\n"
     "Shows the layers of a model, its parameters, and the launches and bytes of its plan.\n\n"
+    "  MODEL       a saved model, or a job file (.json), whose network has its initial weights then\n"
     "  --plan      also the graph, and every kernel with its source, layouts and engine\n"
     "  --training  the plan of a training step (Adam) instead of prediction\n"
     "  --batch     samples in a step (1)\n",
@@ -131,23 +130,21 @@ static int run(int argc, char **argv)
     int code = cli_parse(&cli_inspect, argc, argv, options, 3, &common, &path, 1, 1);
     if (code != CLI_OK || common.help)
         return code;
-    char *end = NULL, *text = NULL;
-    long long n = strtoll(batch, &end, 10);
-    if (end == batch || *end || n < 1)
-        return cli_fail(CLI_USAGE, "inspect: --batch %s: it must be a number from 1", batch);
-    mica_device *device = cli_open_device(&common);
+    int64_t n = 1;
+    code = cli_batch(&cli_inspect, batch, &n);
+    mica_device *device = code == CLI_OK ? cli_open_device(&common) : NULL;
     if (!device)
-        return CLI_FAILED;
-    mica_model *model = mica_model_load(device, path);
+        return code == CLI_OK ? CLI_FAILED : code;
+    struct cli_model opened;
+    char *text = NULL;
     mica_inspect_desc desc = {.with_plan = true, .training = training, .batch = n};
-    if (mica_model_status(model) != MICA_OK)
-        code = cli_fail(CLI_FAILED, "%s", mica_model_error(model));
-    else if (mica_model_inspect(model, &desc, &text) != MICA_OK)
+    code = cli_open_model(device, path, &opened);
+    if (code == CLI_OK && mica_model_inspect(opened.model, &desc, &text) != MICA_OK)
         code = cli_device_failed(device);
-    else
+    if (code == CLI_OK)
         code = print_model(text, plan, common.json);
     mica_free(text);
-    mica_model_destroy(model);
+    cli_close_model(&opened);
     mica_device_destroy(device);
     return code;
 }

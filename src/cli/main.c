@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct cli_command *const commands[] = {&cli_train,   &cli_evaluate, &cli_predict,
-                                                     &cli_inspect, &cli_bench,    &cli_devices};
+static const struct cli_command *const commands[] = {&cli_train, &cli_evaluate, &cli_predict, &cli_inspect,
+                                                     &cli_bench, &cli_tune,     &cli_devices};
 
 #define COMMAND_NAMES "train, evaluate, predict, inspect, bench, tune or devices"
 enum { COMMANDS = sizeof commands / sizeof *commands };

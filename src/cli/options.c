@@ -101,10 +101,18 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, const st
 
 /* ---- Devices ---- */
 
+static bool show_note(void *user, const mica_compile_progress *now)
+{
+    (void)user;
+    if (now->note)
+        fprintf(stderr, "note: %s: it is not used\n", now->note);
+    return true;
+}
+
 /* A line that is written over, once a compilation has taken a second. */
 static bool show_compiling(void *user, const mica_compile_progress *now)
 {
-    (void)user;
+    show_note(user, now);
     if (now->done < now->total && now->seconds < 1)
         return true;
     if (now->done < now->total)
@@ -118,8 +126,7 @@ mica_device *cli_open_device(const struct cli_common *common)
 {
     mica_device *device = mica_device_open(
         &(mica_device_desc){.select = common->device, .debug = common->debug, .tuning = common->tuning});
-    if (device && isatty(STDERR_FILENO))
-        mica_device_on_compile(device, show_compiling, NULL);
+    mica_device_on_compile(device, isatty(STDERR_FILENO) ? show_compiling : show_note, NULL);
     if (device && mica_device_status(device) == MICA_OK)
         return device;
     cli_fail(CLI_FAILED, "%s", device ? mica_device_error(device) : mica_status_text(MICA_OUT_OF_MEMORY));

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static int run(int argc, char **argv);
 
@@ -26,44 +25,18 @@ static const char *const usual =
     "{\"type\": \"conv2d\", \"filters\": 256, \"kernel_size\": 1},"
     "{\"type\": \"global_average_pooling\"}, {\"type\": \"dense\", \"units\": 1000}]}";
 
-struct tuning {
-    mica_job *job;      /* NULL, or the owner of the model */
-    mica_model *model;
-};
-
-static bool ends_in(const char *text, const char *end)
+static int open_model(mica_device *device, const char *path, struct cli_model *out)
 {
-    size_t size = strlen(text), tail = strlen(end);
-    return size >= tail && strcmp(text + size - tail, end) == 0;
-}
-
-static int open_model(mica_device *device, const char *path, struct tuning *tuning)
-{
-    if (path && ends_in(path, ".json")) {
-        tuning->job = mica_job_open(device, path, NULL, 0);
-        if (mica_job_status(tuning->job) != MICA_OK)
-            return cli_fail(CLI_FAILED, "%s", mica_job_error(tuning->job));
-        tuning->model = mica_job_model(tuning->job);
+    if (path)
+        return cli_open_model(device, path, out);
+    *out = (struct cli_model){NULL, mica_model_create(device, NULL)};
+    if (mica_model_add_json(out->model, usual) == MICA_OK)
         return CLI_OK;
-    }
-    tuning->model = path ? mica_model_load(device, path) : mica_model_create(device, NULL);
-    if (!path)
-        mica_model_add_json(tuning->model, usual);
-    return mica_model_status(tuning->model) == MICA_OK ? CLI_OK : cli_fail(CLI_FAILED, "%s", mica_model_error(tuning->model));
-}
-
-static void close_model(struct tuning *tuning)
-{
-    if (tuning->job)
-        mica_job_destroy(tuning->job);
-    else
-        mica_model_destroy(tuning->model);
+    return cli_fail(CLI_FAILED, "%s", mica_model_error(out->model));
 }
 
 static int print_result(const mica_tune_result *result, bool json)
 {
-    if (*result->note)
-        fprintf(stderr, "note: %s: it is replaced\n", result->note);
     if (!json) {
         printf("%d candidates timed, %d problems run better than by the rules; kept in %s\n", result->tried, result->changed,
                *result->path ? result->path : "no file");
@@ -78,7 +51,7 @@ static int print_result(const mica_tune_result *result, bool json)
 
 static int tune(mica_device *device, const char *path, const mica_tune_desc *desc, bool save, bool json)
 {
-    struct tuning tuning = {NULL, NULL};
+    struct cli_model tuning;
     mica_tune_result result;
     int code = open_model(device, path, &tuning);
     if (code == CLI_OK && mica_tune(tuning.model, desc, &result) != MICA_OK)
@@ -87,7 +60,7 @@ static int tune(mica_device *device, const char *path, const mica_tune_desc *des
         code = cli_device_failed(device);
     if (code == CLI_OK)
         code = print_result(&result, json);
-    close_model(&tuning);
+    cli_close_model(&tuning);
     return code;
 }
 
@@ -102,13 +75,14 @@ static int run(int argc, char **argv)
     if (code != CLI_OK || common.help)
         return code;
     char *end = NULL;
-    mica_tune_desc desc = {.batch = strtoll(batch, &end, 10), .training = training};
-    if (end == batch || *end || desc.batch < 1)
-        return cli_fail(CLI_USAGE, "tune: --batch %s: it must be a number from 1", batch);
+    mica_tune_desc desc = {.training = training};
+    code = cli_batch(&cli_tune, batch, &desc.batch);
+    if (code != CLI_OK)
+        return code;
     desc.seconds = strtod(budget, &end);
     if (end == budget || *end || !(desc.seconds > 0 && desc.seconds < 1e6))
         return cli_fail(CLI_USAGE, "tune: --budget %s: it must be a number of seconds above 0", budget);
-    if (save && (!path || ends_in(path, ".json")))
+    if (save && (!path || cli_is_job(path)))
         return cli_fail(CLI_USAGE, "tune: --save needs a saved model");
     mica_device *device = cli_open_device(&common);
     if (!device)

@@ -41,13 +41,21 @@ static char *path_of(const mica_device *device)
     return path;
 }
 
-static void read_file(struct mi_tuner *tuner, const mica_device *device)
+/* What is there but does not fit is noted; MICA_IO: there is none. */
+static void read_file(struct mi_tuner *tuner, mica_device *device)
 {
     unsigned char *bytes = NULL;
     size_t size = 0;
-    struct mi_error missing = {0};
-    if (mi_file_read(&missing, tuner->path, MOST_FILE_BYTES, &bytes, &size) == MICA_OK)
+    struct mi_error failed = {0};
+    if (mi_file_read(&failed, tuner->path, MOST_FILE_BYTES, &bytes, &size) != MICA_OK) {
+        if (failed.status == MICA_FORMAT)
+            tuner->note = failed;
+    } else if (strlen((const char *)bytes) != size)
+        mi_fail(&tuner->note, MICA_FORMAT, "%s: a zero byte at %zu is no text", tuner->path,
+                strlen((const char *)bytes));
+    else
         mi_choices_read(&tuner->table, &tuner->note, device, tuner->path, (const char *)bytes);
+    device->note = tuner->note.status == MICA_OK ? NULL : tuner->note.text;
     free(bytes);
 }
 
@@ -69,7 +77,7 @@ static void set_level(struct mi_tuner *tuner, mica_tuning level)
 }
 
 /* Where the device's file is, and what it says. */
-static void find_file(struct mi_tuner *tuner, const mica_device *device)
+static void find_file(struct mi_tuner *tuner, mica_device *device)
 {
     if (!tuner->path && (tuner->path = path_of(device)) != NULL)
         read_file(tuner, device);
@@ -310,8 +318,15 @@ mica_status mi_tune(struct mica_plan *plan)
         return mi_out_of_memory(&plan->error);
     if (tuner->level == MICA_TUNING_OFF || plan->desc.engine || plan->desc.variant || plan->device->debug)
         return MICA_OK;
+    /* What is built for trials is forgotten: the plan's kernels are then joined into the same programs on every start, which
+     * caches find again. */
+    mica_device *device = plan->device;
+    struct mi_programs *programs = device->programs;
     struct search search = {.plan = plan, .tuner = tuner, .began = mi_seconds(), .left = tuner->candidates};
+    device->programs = NULL;
     mica_status status = run_search(&search);
+    mi_programs_destroy(device);
+    device->programs = programs;
     mi_arena_destroy(&search.arena);
     free(search.list);
     return status;

@@ -164,8 +164,11 @@ mica_status mi_compiling_add(mica_device *device, int kernels)
     compiling->done = kernels < compiling->total - compiling->done ? compiling->done + kernels : compiling->total;
     if (!compiling->call || !compiling->total)
         return MICA_OK;
-    mica_compile_progress now = {.done = compiling->done, .total = compiling->total,
-                                 .seconds = mi_seconds() - compiling->began};
+    mica_compile_progress now = {.done = compiling->done,
+                                 .total = compiling->total,
+                                 .seconds = mi_seconds() - compiling->began,
+                                 .note = device->note};
+    device->note = NULL;
     if (compiling->call(compiling->user, &now))
         return MICA_OK;
     return mi_fail(&device->error, MICA_CANCELLED, "compiling was cancelled after %d of %d steps", compiling->done,

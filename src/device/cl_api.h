@@ -87,6 +87,4 @@ mica_status mi_cl_error(struct mi_error *error, cl_int code, enum mi_stage stage
 /* MICA_OK when the device is open; else the error of its opening, recorded again: every function begins so. */
 mica_status mi_device_ready(mica_device *device);
 
-void mi_programs_destroy(mica_device *device);
-
 #endif

@@ -49,6 +49,7 @@ struct mica_device {
     struct mi_quirks quirks;
     struct mi_programs *programs; /* built programs by source */
     struct mi_compiling compiling;
+    const char *note;                               /* to be told with the next progress; NULL: nothing */
     uint64_t calls_build, calls_wait, calls_buffer; /* counted for the invariant on run: builds, waits, buffers made */
     struct mi_arena arena;     /* strings of info */
     struct { bool asked; void *data; void (*destroy)(void *data); } blas; /* what an engine opened for this device */
@@ -97,6 +98,9 @@ struct mi_wanted_kernel {
 mica_status mi_programs_get(mica_device *device, struct mi_wanted_kernel *list, size_t count);
 /* The program of one source, alone. */
 mica_status mi_program_get(mica_device *device, const char *name, const char *source, cl_program *out);
+
+/* Forgets all programs; kernels that were made of them stay. */
+void mi_programs_destroy(mica_device *device);
 
 /* Begins to count a compilation of so many kernels; adds kernels that are done, and tells. */
 void mi_compiling_begin(mica_device *device, int total);

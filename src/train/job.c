@@ -163,15 +163,22 @@ static mica_status open_data(mica_job *job, const struct job_keys *keys)
 
 /* ---- Model ---- */
 
+/* Whether the job says the shape of the model's input. */
+static bool has_input(const cJSON *model)
+{
+    const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(model, "layers"), 0);
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(first, "type");
+    return cJSON_GetObjectItemCaseSensitive(model, "input_shape") ||
+           (cJSON_IsString(type) && strcmp(type->valuestring, "input") == 0);
+}
+
 /* The model's part of the job without what add_layers does not know, and with the data's shape where none is given. */
-static cJSON *layers_json(const mica_job *job, const cJSON *model, const struct model_keys *keys)
+static cJSON *layers_json(const mica_job *job, const cJSON *model)
 {
     cJSON *json = cJSON_Duplicate(model, true);
     cJSON_DeleteItemFromObjectCaseSensitive(json, "weights");
     cJSON_DeleteItemFromObjectCaseSensitive(json, "partial");
-    const cJSON *first = cJSON_GetArrayItem(keys->layers, 0), *type = cJSON_GetObjectItemCaseSensitive(first, "type");
-    bool has_input = keys->input_shape || (cJSON_IsString(type) && strcmp(type->valuestring, "input") == 0);
-    if (!json || has_input || !job->data)
+    if (!json || has_input(model))
         return json;
     mica_shape shape = mica_data_shape(job->data);
     double dims[MICA_MAX_RANK];
@@ -246,7 +253,7 @@ static mica_status open_model(mica_job *job, const cJSON *model, bool exact)
     if (mi_keys_read(&error, model, "model", model_keys, NULL, &keys) != MICA_OK)
         return inside(job, error.status, error.text);
     job->model = mica_model_create(job->device, &(mica_model_desc){.seed = job->fit.seed, .exact = exact});
-    cJSON *json = layers_json(job, model, &keys);
+    cJSON *json = layers_json(job, model);
     if (!job->model || !json) {
         cJSON_Delete(json);
         return mi_out_of_memory(&job->error);
@@ -257,7 +264,7 @@ static mica_status open_model(mica_job *job, const cJSON *model, bool exact)
         return inside(job, status, job->model->error.text);
     MI_TRY(fit_shapes(job));
     MI_TRY(check_loss(job));
-    if (job->without_data)
+    if (job->model_only)
         return MICA_OK;
     MI_TRY(check_classes(job));
     return load_weights(job, &keys);
@@ -278,12 +285,12 @@ static mica_status open_job(mica_job *job, const char *path, const char *const *
     for (int i = 0; i < count; i++)
         MI_TRY(mi_job_set(&job->error, job->json, sets[i]));
     MI_TRY(read_keys(job, &keys));
-    if (!job->without_data)
+    if (!job->model_only || !has_input(keys.model))
         MI_TRY(open_data(job, &keys));
     return open_model(job, keys.model, keys.exact);
 }
 
-static mica_job *job_new(mica_device *device, const char *path, const char *const *sets, int count, bool without_data)
+static mica_job *job_new(mica_device *device, const char *path, const char *const *sets, int count, bool model_only)
 {
     mica_job *job = mi_new(1, sizeof *job);
     if (!job) {
@@ -291,7 +298,7 @@ static mica_job *job_new(mica_device *device, const char *path, const char *cons
         return NULL;
     }
     job->device = device;
-    job->without_data = without_data;
+    job->model_only = model_only;
     if (!device->context)
         mi_error_report(&job->error, &device->error);
     else
@@ -305,9 +312,9 @@ mica_job *mica_job_open(mica_device *device, const char *path, const char *const
     return device && path ? job_new(device, path, sets, count, false) : NULL;
 }
 
-mica_job *mi_job_open_model(mica_device *device, const char *path, const char *const *sets, int count)
+mica_job *mica_job_open_model(mica_device *device, const char *path, const char *const *sets, int count)
 {
-    return job_new(device, path, sets, count, true);
+    return device && path ? job_new(device, path, sets, count, true) : NULL;
 }
 
 void mica_job_destroy(mica_job *job)
@@ -365,5 +372,7 @@ mica_status mica_job_run(mica_job *job, mica_history **history)
         return MICA_INVALID_ARGUMENT;
     if (job->error.status != MICA_OK)
         return job->error.status;
+    if (job->model_only)
+        return mi_fail(&job->error, MICA_INVALID_ARGUMENT, "%s: only the model was opened", job->path);
     return mica_fit(job->model, job->data, &job->fit, history);
 }

@@ -16,15 +16,12 @@ struct mica_job {
     const char *folder;
     cJSON *json;              /* after the overrides; the fit description borrows texts from it */
     mica_model *model;
-    mica_data *data;          /* NULL where the job was opened without */
-    bool without_data;
+    mica_data *data; /* NULL where only the model was opened, and did not need them */
+    bool model_only;
     mica_fit_desc fit;
     const char **notes;
     size_t note_count, note_capacity;
 };
-
-/* As mica_job_open, but neither data nor weights are read: the model has random values, and must name its input's shape. */
-mica_job *mi_job_open_model(mica_device *device, const char *path, const char *const *sets, int count);
 
 /* Applies one "key.path=value": a value that is JSON as such, any other as a text. Keys that are not there are made; whoever reads
  * them says whether they exist. */

@@ -116,8 +116,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const files[] = {"cli.json", "cli_value.json", "cli.csv", "cli_raw.csv", "cli.out", "cli.err",
-                                        "cli.safetensors", "cli_value.safetensors", "cli_out.npy", "cli_cut.safetensors"};
+    static const char *const files[] = {
+        "cli.json", "cli_value.json",  "cli_shape.json",        "cli.csv",     "cli_raw.csv",        "cli.out",
+        "cli.err",  "cli.safetensors", "cli_value.safetensors", "cli_out.npy", "cli_cut.safetensors"};
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         remove(files[i]);
@@ -129,8 +130,8 @@ static int teardown(void **state)
 static void usage(void **state)
 {
     (void)state;
-    static const char *const commands[] = {"--help", "train --help", "evaluate --help", "predict --help", "inspect --help",
-                                           "devices --help"};
+    static const char *const commands[] = {"--help",         "train --help", "evaluate --help", "predict --help",
+                                           "inspect --help", "bench --help", "tune --help",     "devices --help"};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         struct run run = mica(commands[i]);
         assert_int_equal(run.status, 0);
@@ -151,6 +152,9 @@ static void usage(void **state)
     assert_fails("evaluate m.safetensors --data s.json --require 'accuracy>=x'", 2, "it ends with a number");
     assert_fails("predict m.safetensors", 2, "--input FILE is missing");
     assert_fails("predict m.safetensors --input x.npy --top 0", 2, "--top 0");
+    assert_fails("tune m.safetensors --batch 0", 2, "--batch 0");
+    assert_fails("tune m.safetensors --budget 0", 2, "--budget 0");
+    assert_fails("tune --save", 2, "--save needs a saved model");
 }
 
 static void mistakes(void **state)
@@ -255,6 +259,20 @@ static void inspection(void **state)
     assert_non_null(strstr(run.out, "dense_1"));
     assert_non_null(strstr(run.out, "__kernel"));
     run_free(&run);
+    /* A job before training: the data are asked for the input's shape alone. */
+    json = mica_json("inspect cli.json --json");
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "layers")), 3);
+    assert_true(number(json, "parameters") > 114 && number(json, "parameters") < 116);
+    cJSON_Delete(json);
+    assert_fails("inspect cli_shape.json", 1, "cli_shape.json: No such file or directory");
+    write_text("cli_shape.json",
+               "{\"model\": {\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3}]}, "
+               "\"data\": {\"format\": \"csv\", \"path\": \"nowhere.csv\", \"label\": \"kind\"}, "
+               "\"loss\": \"sparse_categorical_crossentropy\"}");
+    run = mica("inspect cli_shape.json --plan --training");
+    assert_int_equal(run.status, 0);
+    assert_non_null(strstr(run.out, "__kernel"));
+    run_free(&run);
     char *whole = slurp("cli.safetensors");
     FILE *cut = fopen("cli_cut.safetensors", "wb");
     assert_non_null(cut);
@@ -275,6 +293,84 @@ static void device_list(void **state)
     assert_true(cJSON_IsString(cJSON_GetObjectItem(json, "chosen")) && cJSON_IsString(cJSON_GetObjectItem(json, "why")));
     cJSON_Delete(json);
     assert_fails("devices --device no-such-device", 1, "no-such-device");
+}
+
+/* ---- Tuning ---- */
+
+/* Two products of a model in a batch that it holds no choices for. */
+#define TUNED "cli.safetensors --batch 512"
+
+/* How many kernels are not the reference's. */
+static int engines_kernels(void)
+{
+    int count = 0;
+    cJSON *json = mica_json("inspect " TUNED " --plan --json");
+    const cJSON *kernel;
+    cJSON_ArrayForEach(kernel, cJSON_GetObjectItem(cJSON_GetObjectItem(json, "plan"), "kernels")) count +=
+        strcmp(cJSON_GetObjectItem(kernel, "engine")->valuestring, "nest") != 0;
+    cJSON_Delete(json);
+    return count;
+}
+
+/* Says in the file that the reference is the fastest, of every problem. */
+static void write_nest(const char *path, const char *text, const char *end)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    for (int line = 1; *text; line++) {
+        size_t size = strcspn(text, "\n");
+        fprintf(file, "%.*s%s\n", (int)(line < 3 ? size : strcspn(text, " ")), text,
+                line < 3 ? "" : " nest 0 0 0 0 0 0 0 0 1");
+        text += size + 1;
+    }
+    fputs(end, file);
+    fclose(file);
+}
+
+static void assert_notes(int notes, const char *text)
+{
+    struct run run = mica("inspect " TUNED);
+    int found = 0;
+    for (const char *at = run.err; (at = strstr(at, "note: ")) != NULL; at++)
+        found += strstr(at, text) != NULL;
+    if (run.status || found != notes)
+        fail_msg("status %d, expected %d notes of \"%s\": %s", run.status, notes, text, run.err);
+    run_free(&run);
+}
+
+/* What is found is kept in a file that later commands read; a file that does not fit is noted once, ignored and replaced. */
+static void tuning(void **state)
+{
+    char folder[] = "/tmp/mica-cli-XXXXXX", path[512], clean[64];
+    const char *level = getenv("MICA_TUNING"), *cache = getenv("MICA_CACHE_DIR");
+    char *old[] = {level ? strdup(level) : NULL, cache ? strdup(cache) : NULL};
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    setenv("MICA_CACHE_DIR", folder, 1);
+    setenv("MICA_TUNING", "quick", 1);
+    cJSON *json = mica_json("tune " TUNED " --budget 0.5 --json");
+    assert_true(number(json, "tried") >= 1 && number(json, "changed") <= 2);
+    snprintf(path, sizeof path, "%s", cJSON_GetObjectItem(json, "path")->valuestring);
+    cJSON_Delete(json);
+
+    char *found = slurp(path);
+    write_nest(path, found, "");
+    assert_int_equal(engines_kernels(), 0);
+    assert_notes(0, "");
+    write_nest(path, found, "nonsense\n");
+    setenv("MICA_TUNING", "off", 1);
+    assert_notes(0, "");
+    assert_int_equal(engines_kernels(), 2);
+    setenv("MICA_TUNING", "quick", 1);
+    assert_notes(1, "line 5: there is no engine of that name");
+    assert_notes(0, "");
+    free(found);
+    snprintf(clean, sizeof clean, "rm -r %s", folder);
+    assert_int_equal(system(clean), 0);
+    setenv("MICA_TUNING", old[0] ? old[0] : "", 1);
+    setenv("MICA_CACHE_DIR", old[1] ? old[1] : "", 1);
+    free(old[0]);
+    free(old[1]);
 }
 
 /* The keys are part of the program's interface. */
@@ -306,8 +402,9 @@ static void benchmarks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(usage), cmocka_unit_test(mistakes), cmocka_unit_test(classification),
-                                       cmocka_unit_test(regression), cmocka_unit_test(inspection),
-                                       cmocka_unit_test(device_list), cmocka_unit_test(benchmarks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(usage),          cmocka_unit_test(mistakes),
+                                       cmocka_unit_test(classification), cmocka_unit_test(regression),
+                                       cmocka_unit_test(inspection),     cmocka_unit_test(tuning),
+                                       cmocka_unit_test(device_list),    cmocka_unit_test(benchmarks)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

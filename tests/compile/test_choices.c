@@ -9,6 +9,7 @@
 #include <mica/layers.h>
 #include <mica/tune.h>
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +188,49 @@ static void test_search(void **state)
     remove(path);
 }
 
+static int files_in(const char *folder, bool remove_them)
+{
+    char path[600];
+    int count = 0;
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL; count += *entry->d_name != '.') {
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (remove_them && *entry->d_name != '.')
+            remove(path);
+    }
+    closedir(dir);
+    return count;
+}
+
+/* A start that searched leaves the programs that the next one asks for. */
+static void test_second_start(void **state)
+{
+    char folder[] = "/tmp/mica-tuning-XXXXXX", programs[64], tuning[64];
+    int files[2];
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(programs, sizeof programs, "%s/programs", folder);
+    snprintf(tuning, sizeof tuning, "%s/tuning", folder);
+    setenv("MICA_PROGRAM_CACHE", "on", 1);
+    for (int start = 0; start < 2; start++) {
+        mica_device *device = open_with(folder, MICA_TUNING_QUICK);
+        mica_model *model = small_model(device);
+        free(run(model));
+        assert_true(start ? mi_tuner_of(device)->tried == 0 : mi_tuner_of(device)->tried > 0);
+        mica_model_destroy(model);
+        mica_device_destroy(device);
+        files[start] = files_in(programs, start == 1);
+    }
+    unsetenv("MICA_PROGRAM_CACHE");
+    assert_true(files[0] > 0);
+    assert_int_equal(files[0], files[1]);
+    files_in(tuning, true);
+    remove(programs);
+    remove(tuning);
+    remove(folder);
+}
+
 /* ---- Recording ---- */
 
 /* A model that ran with one engine runs with it again after it was saved and loaded, whatever the rules prefer. */
@@ -220,10 +264,8 @@ static void test_recorded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text_again),
-        cmocka_unit_test(test_bad_text),
-        cmocka_unit_test(test_recorded),
-        cmocka_unit_test(test_search),
+        cmocka_unit_test(test_text_again), cmocka_unit_test(test_bad_text),     cmocka_unit_test(test_recorded),
+        cmocka_unit_test(test_search),     cmocka_unit_test(test_second_start),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
