@@ -93,6 +93,17 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
                     continue;
                 }
 #endif
+#if DIRECT
+                if (n0 == n_ask && n0 + WIDTH <= columns && i0 + MR <= high) {
+                    #pragma unroll
+                    for (int i = 0; i < MR; i++) {
+                        const IDX m_ = m0 + i;
+                        MICA_ROW
+                        MICA_DIRECT
+                    }
+                    continue;
+                }
+#endif
                 /* Through memory, so that the epilogue is compiled once and not for every register. */
                 float tile[MR*WIDTH];
                 #pragma unroll
