@@ -70,7 +70,8 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     struct mi_gemm g;
     struct mi_layout panels;
     if (!match(problem, &g) || !g.constant_b || problem->plain_only || problem->c.a.value == problem->c.b.value ||
-        problem->variant.number[MI_GEMM_PACK_B] != MI_GEMM_BEFORE || !panel_layout(&g, &problem->variant, &panels))
+        problem->variant.number[MI_GEMM_TURNED] || problem->variant.number[MI_GEMM_PACK_B] != MI_GEMM_BEFORE ||
+        !panel_layout(&g, &problem->variant, &panels))
         return;
     bool exchanged = g.p.b == problem->c.a.value;
     struct mi_layout plain = mi_layout_plain(g.p.a->shape.rank);
@@ -103,7 +104,7 @@ static void define_matrix(struct mi_emitter *e, const struct mi_gemm *g, const s
 
 static void define_cut(const struct mi_gemm *g, const struct mi_variant *v, struct mi_text *text)
 {
-    static const char *const name[] = {"MR", "NV", "MB", "NB", "KB", "PACK_A", "PACK_B", "SPLIT"};
+    static const char *const name[] = {"MR", "NV", "MB", "NB", "KB", "PACK_A", "PACK_B", "SPLIT", "TURNED"};
     for (size_t i = 0; i < MI_COUNT(name); i++)
         mi_text_add(text, "#define %s %d\n", name[i], v->number[i]);
     mi_text_add(text, "#define PARTS %d\n", g->depth > v->number[MI_GEMM_KB]);
@@ -151,8 +152,10 @@ static void column_at(struct mi_emitter *e, const struct mi_contraction *c, cons
 }
 
 /* Whether a row of every result is stored as vectors. */
-static bool stores_vectors(const struct mi_emitter *e)
+static bool stores_vectors(const struct mi_emitter *e, const struct mi_gemm *g)
 {
+    if (!mi_dim_is(g->p.stride_c[MI_PRODUCT_N], 1))
+        return false;
     for (int o = 0; o < e->kernel->outs; o++) {
         const mi_value *value = e->kernel->out[o];
         if (value->type != MI_FLOAT || !mi_layout_is_plain(&e->tensors[value->id].layout, value->shape.rank))
@@ -174,7 +177,7 @@ static const char *emit_direct(struct mi_emitter *e, const struct mi_gemm *g, co
                                const struct mi_contraction *c, const char **by_row)
 {
     struct mi_coordinate at[MI_MAX_RANK];
-    if (e->kernel->outs != 1 || e->kernel->out[0] != e->kernel->anchor->out[0] || !stores_vectors(e))
+    if (e->kernel->outs != 1 || e->kernel->out[0] != e->kernel->anchor->out[0] || !stores_vectors(e, g))
         return "";
     e->indent = 6;
     mi_line(e, "const IDX n_ = n0;");
@@ -221,7 +224,7 @@ static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, 
     with[0] = mi_emit_take(e);
     mi_bind(e, e->kernel->anchor->out[0], "lane[v]");
     with[3] = emit_direct(e, g, v, c, by_row);
-    with[1] = stores_vectors(e) ? emit_vectors(e, g, v, c, by_row) : "";
+    with[1] = stores_vectors(e, g) ? emit_vectors(e, g, v, c, by_row) : "";
     e->indent = 6;
     column_at(e, c, &g->p, by_row, at);
     for (int o = 0; o < e->kernel->outs; o++)
@@ -282,6 +285,8 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     const struct mi_variant *v = &problem->variant;
     const char *with[4] = {"", "", "", ""};
     match(problem, &g);
+    if (v->number[MI_GEMM_TURNED])
+        g = mi_gemm_turned(&g);
     const struct mi_layout *layout = &e->tensors[g.p.b->id].layout;
     bool ready = panel_layout(&g, v, &panels) && mi_layout_equal(layout, &panels, 2);
     bool before = v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE;
@@ -308,8 +313,9 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
                                       (size_t)(g.batch * split)},
                            .local = {1, 1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name);
-    MI_TRY(mi_emit_file(e, "gemm.cl", name, &text, (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE", "MICA_DIRECT"},
-                        with, 4, grid, codes));
+    MI_TRY(mi_emit_file(e, "gemm.cl", name, &text,
+                        (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE", "MICA_DIRECT"}, with, 4, grid,
+                        codes));
     return split > 1 ? emit_sum(e, problem, &g, codes) : MICA_OK;
 }
 
