@@ -84,6 +84,17 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
                     continue;
                 }
 #endif
+#if DIRECT
+                if (n0 == n_ask && n0 + WIDTH <= columns && i0 + MR <= high) {
+                    #pragma unroll
+                    for (int i = 0; i < MR; i++) {
+                        const IDX m_ = m0 + i;
+                        MICA_ROW
+                        MICA_DIRECT
+                    }
+                    continue;
+                }
+#endif
                 /* Through memory, so that the epilogue is compiled once and not for every register. */
                 float tile[MR*WIDTH];
                 #pragma unroll
@@ -93,6 +104,17 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
                         VSTORE(acc[i][j], i*NV + j, tile);
                 const int tall = (int)min((IDX)MR, rows - m0);
                 const int from = (int)(n_ask - n0), to = (int)min((IDX)WIDTH, columns - n0);
+#if TURNED && SPLIT == 1
+                for (int v = from; v < to; v++) {
+                    const IDX n_ = n0 + v;
+                    for (int i = 0; i < tall; i++) {
+                        const IDX m_ = m0 + i;
+                        const float *lane = tile + i*WIDTH;
+                        MICA_ROW
+                        MICA_STORE
+                    }
+                }
+#else
                 for (int i = 0; i < tall; i++) {
                     const IDX m_ = m0 + i;
                     const float *lane = tile + i*WIDTH;
@@ -108,6 +130,7 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
                         MICA_STORE
                     }
                 }
+#endif
             }
         }
     }

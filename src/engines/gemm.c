@@ -70,7 +70,8 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     struct mi_gemm g;
     struct mi_layout panels;
     if (!match(problem, &g) || !g.constant_b || problem->plain_only || problem->c.a.value == problem->c.b.value ||
-        problem->variant.number[MI_GEMM_PACK_B] != MI_GEMM_BEFORE || !panel_layout(&g, &problem->variant, &panels))
+        problem->variant.number[MI_GEMM_TURNED] || problem->variant.number[MI_GEMM_PACK_B] != MI_GEMM_BEFORE ||
+        !panel_layout(&g, &problem->variant, &panels))
         return;
     bool exchanged = g.p.b == problem->c.a.value;
     struct mi_layout plain = mi_layout_plain(g.p.a->shape.rank);
@@ -105,7 +106,7 @@ static void define_matrix(struct mi_emitter *e, const struct mi_gemm *g, const s
 
 static void define_cut(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v, struct mi_text *text)
 {
-    static const char *const name[] = {"MR", "NV", "MB", "NB", "KB", "PACK_A", "PACK_B", "SPLIT"};
+    static const char *const name[] = {"MR", "NV", "MB", "NB", "KB", "PACK_A", "PACK_B", "SPLIT", "TURNED"};
     for (size_t i = 0; i < MI_COUNT(name); i++)
         mi_text_add(text, "#define %s %d\n", name[i], v->number[i]);
     mi_text_add(text, "#define PARTS %d\n", g->depth > v->number[MI_GEMM_KB]);
@@ -156,14 +157,40 @@ static void column_at(struct mi_emitter *e, const struct mi_contraction *c, cons
 }
 
 /* Whether a row of every result is stored as vectors. */
-static bool stores_vectors(const struct mi_emitter *e)
+static bool stores_vectors(const struct mi_emitter *e, const struct mi_gemm *g)
 {
+    if (!mi_dim_is(g->p.stride_c[MI_PRODUCT_N], 1))
+        return false;
     for (int o = 0; o < e->kernel->outs; o++) {
         const mi_value *value = e->kernel->out[o];
         if (value->type != MI_FLOAT || !mi_layout_is_plain(&e->tensors[value->id].layout, value->shape.rank))
             return false;
     }
     return true;
+}
+
+/* Declares where a row of a tile lies in a result. */
+static void emit_place(struct mi_emitter *e, const struct mi_coordinate *at, int o)
+{
+    mi_value *value = e->kernel->out[o];
+    const char *place = mi_layout_place(e->arena, &e->tensors[value->id].layout, &value->shape, at);
+    mi_line(e, "__global float *to%d = p%d + (%s);", o, mi_emit_argument(e, value, true), place);
+}
+
+/* A row that no map changes goes from registers to memory. */
+static const char *emit_direct(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v,
+                               const struct mi_contraction *c, const char **by_row)
+{
+    struct mi_coordinate at[MI_MAX_RANK];
+    if (e->kernel->outs != 1 || e->kernel->out[0] != e->kernel->anchor->out[0] || !stores_vectors(e, g))
+        return "";
+    e->indent = 6;
+    mi_line(e, "const IDX n_ = n0;");
+    column_at(e, c, &g->p, by_row, at);
+    emit_place(e, at, 0);
+    for (int j = 0; j < v->number[MI_GEMM_NV]; j++)
+        mi_line(e, "VSTORE(acc[i][%d], %d, to0);", j, j);
+    return mi_emit_take(e);
 }
 
 /* A whole row of a tile: values are computed into arrays, then stored as vectors. */
@@ -183,10 +210,7 @@ static const char *emit_vectors(struct mi_emitter *e, const struct mi_gemm *g, c
     mi_line(e, "const IDX n_ = n0;");
     column_at(e, c, &g->p, by_row, at);
     for (int o = 0; o < e->kernel->outs; o++) {
-        mi_value *value = e->kernel->out[o];
-        const char *place = mi_layout_place(e->arena, &e->tensors[value->id].layout, &value->shape, at);
-        int argument = mi_emit_argument(e, value, true);
-        mi_line(e, "__global float *to%d = p%d + (%s);", o, argument, place);
+        emit_place(e, at, o);
         for (int j = 0; j < v->number[MI_GEMM_NV]; j++)
             mi_line(e, "VSTORE(VLOAD(%d, row%d), %d, to%d);", j, o, j, o);
     }
@@ -195,7 +219,7 @@ static const char *emit_vectors(struct mi_emitter *e, const struct mi_gemm *g, c
 
 /* The stores of one row of a tile: what depends on the row alone, all columns, and each column. */
 static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, const struct mi_gemm *g,
-                        const struct mi_variant *v, const char *with[3])
+                        const struct mi_variant *v, const char *with[4])
 {
     const struct mi_contraction *c = &problem->c;
     const char *row[MI_PRODUCT_AXES] = {"batch", "m_", NULL, NULL}, *by_row[MI_MAX_AXES];
@@ -204,7 +228,8 @@ static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, 
     mi_product_axes(e, c, &g->p, row, by_row);
     with[0] = mi_emit_take(e);
     mi_bind(e, e->kernel->anchor->out[0], "lane[v]");
-    with[1] = stores_vectors(e) ? emit_vectors(e, g, v, c, by_row) : "";
+    with[3] = emit_direct(e, g, v, c, by_row);
+    with[1] = stores_vectors(e, g) ? emit_vectors(e, g, v, c, by_row) : "";
     e->indent = 6;
     column_at(e, c, &g->p, by_row, at);
     for (int o = 0; o < e->kernel->outs; o++)
@@ -214,7 +239,7 @@ static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, 
 
 /* Pieces of k are stored as they are ... */
 static void emit_pieces(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v,
-                        struct mi_codes *codes, struct mi_text *text, const char *with[3])
+                        struct mi_codes *codes, struct mi_text *text, const char *with[4])
 {
     int scratch = codes->scratches++;
     codes->scratch[scratch] = g->batch * v->number[MI_GEMM_SPLIT] * g->rows * g->columns * (int64_t)sizeof(float);
@@ -225,6 +250,9 @@ static void emit_pieces(struct mi_emitter *e, const struct mi_gemm *g, const str
         mi_line(e, "VSTORE(VLOAD(%d, lane), %d, sums);", j, j);
     with[1] = mi_emit_take(e);
     with[2] = "sums[v] = lane[v];";
+    for (int j = 0; j < v->number[MI_GEMM_NV]; j++)
+        mi_line(e, "VSTORE(acc[i][%d], %d, sums);", j, j);
+    with[3] = mi_emit_take(e);
 }
 
 /* ... and summed by a launch of their own. */
@@ -258,8 +286,10 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     struct mi_layout panels;
     struct mi_text text = {0};
     const struct mi_variant *v = &problem->variant;
-    const char *with[3] = {"", "", ""};
+    const char *with[4] = {"", "", "", ""};
     match(problem, &g);
+    if (v->number[MI_GEMM_TURNED])
+        g = mi_gemm_turned(&g);
     const struct mi_layout *layout = &e->tensors[g.p.b->id].layout;
     bool ready = panel_layout(&g, v, &panels) && mi_layout_equal(layout, &panels, 2);
     bool before = v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE;
@@ -279,15 +309,16 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
         emit_pieces(e, &g, v, codes, &text, with);
     else
         emit_stores(e, problem, &g, v, with);
-    mi_text_add(&text, "#define FULL %d\n", with[1][0] != 0);
+    mi_text_add(&text, "#define FULL %d\n#define DIRECT %d\n", with[1][0] != 0, with[3][0] != 0);
     int64_t high = v->number[MI_GEMM_MB], wide = v->number[MI_GEMM_NB];
     struct mi_grid grid = {.dims = 3,
                            .global = {(size_t)mi_divide_up(g.columns, wide), (size_t)mi_divide_up(g.rows, high),
                                       (size_t)(g.batch * split)},
                            .local = {1, 1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name);
-    MI_TRY(mi_emit_file(e, "gemm.cl", name, &text, (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE"},
-                        with, 3, grid, codes));
+    MI_TRY(mi_emit_file(e, "gemm.cl", name, &text,
+                        (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE", "MICA_DIRECT"}, with, 4, grid,
+                        codes));
     return split > 1 ? emit_sum(e, problem, &g, codes) : MICA_OK;
 }
 

@@ -13,7 +13,8 @@ enum mi_gemm_number {
     MI_GEMM_KB,     /* steps of k at a time */
     MI_GEMM_PACK_A, /* 1: the item packs its block of A */
     MI_GEMM_PACK_B, /* enum mi_gemm_pack */
-    MI_GEMM_SPLIT   /* pieces of k that are summed apart, and then in their order */
+    MI_GEMM_SPLIT,  /* pieces of k that are summed apart, and then in their order */
+    MI_GEMM_TURNED  /* 1: the transposed product is computed, B'A': the operands change places */
 };
 
 enum mi_gemm_pack {
@@ -31,6 +32,9 @@ struct mi_gemm {
     bool constant_b;            /* B is made of variables that nothing changes: it is packed once */
 };
 
+/* The transposed product. Its rows are the product's columns, so results are stored one by one; but a large B is read as it lies,
+ * element by element, and it is the small A that is packed. */
+struct mi_gemm mi_gemm_turned(const struct mi_gemm *g);
 void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *product, struct mi_gemm *g);
 /* Ways to cut a product for a CPU, the best first; *seconds (may be NULL): what the best takes, roughly. */
 int mi_gemm_cuts(const struct mi_gemm *g, struct mi_variant *list, int most, double *seconds);

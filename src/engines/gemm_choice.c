@@ -16,8 +16,9 @@ static const struct tile tiles16[] = {{6, 2}, {4, 3}, {5, 2}, {4, 2}, {8, 1}, {3
                          tiles32[] = {{12, 2}, {8, 3}, {6, 4}, {6, 2}, {8, 2}, {8, 1}, {4, 4}, {4, 2},
                                       {2, 8},  {2, 4}, {1, 8}, {1, 4}, {1, 2}, {1, 1}, {2, 1}, {4, 1}};
 
-static const double cycles_a_second = 2.5e9, launch_cycles = 6000, wake_cycles = 5000, item_cycles = 250;
+static const double cycles_a_second = 2.5e9, launch_cycles = 9000, wake_cycles = 16000, item_cycles = 250;
 static const double pack_turned = 0.45, pack_straight = 0.3, pack_scattered = 1.5; /* cycles an element */
+static const double store_alone = 2.5; /* of a result that does not lie beside the one before */
 
 void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *product, struct mi_gemm *g)
 {
@@ -35,6 +36,36 @@ void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *pro
                           .local_bytes = device->info.local_memory_bytes};
     g->constant_b = !problem->plain_only && product->a != product->b && product->b->shape.rank == 2 &&
                     mi_stays_the_same(product->b);
+}
+
+static void exchange_axes(struct mi_product *p)
+{
+    const struct mi_product from = *p;
+    const enum mi_product_axis pair[2] = {MI_PRODUCT_M, MI_PRODUCT_N};
+    for (int i = 0; i < 2; i++) {
+        enum mi_product_axis to = pair[i], of = pair[1 - i];
+        p->extent[to] = from.extent[of];
+        p->stride_c[to] = from.stride_c[of];
+        p->axes[to] = from.axes[of];
+        memcpy(p->axis[to], from.axis[of], sizeof p->axis[to]);
+    }
+    for (int i = 0; i < MI_PRODUCT_AXES; i++) {
+        int of = i == MI_PRODUCT_M ? MI_PRODUCT_N : i == MI_PRODUCT_N ? MI_PRODUCT_M : i;
+        p->stride_a[i] = from.stride_b[of];
+        p->stride_b[i] = from.stride_a[of];
+    }
+    p->a = from.b;
+    p->b = from.a;
+}
+
+struct mi_gemm mi_gemm_turned(const struct mi_gemm *g)
+{
+    struct mi_gemm turned = *g;
+    exchange_axes(&turned.p);
+    turned.rows = g->columns;
+    turned.columns = g->rows;
+    turned.constant_b = false;
+    return turned;
 }
 
 /* ---- Prices ---- */
@@ -62,7 +93,8 @@ static double item_price(const struct mi_gemm *g, const struct mi_variant *v)
     int mr = v->number[MI_GEMM_MR], nv = v->number[MI_GEMM_NV], mb = v->number[MI_GEMM_MB], nb = v->number[MI_GEMM_NB];
     int64_t share = mi_divide_up(g->depth, v->number[MI_GEMM_SPLIT]);
     double tiles = (double)(mb / mr) * (nb / (nv * g->vw)), depth = (double)share;
-    double price = item_cycles + tiles * (depth * tile_step(g, v) + 30 + 7.0 * mr * nv);
+    double price = item_cycles + tiles * (depth * tile_step(g, v) + 30 +
+                                          (v->number[MI_GEMM_TURNED] ? store_alone * g->vw : 7.0) * mr * nv);
     price += tiles * (double)(mi_divide_up(share, v->number[MI_GEMM_KB]) - 1) * 2 * mr * nv;
     /* A panel of B comes from the second cache, once for all rows of the item. */
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE)
@@ -104,7 +136,9 @@ static bool fits(const struct mi_gemm *g, const struct mi_variant *v)
             floats = n[MI_GEMM_PACK_A] ? (int64_t)n[MI_GEMM_MB] * n[MI_GEMM_KB] : 0;
     floats += n[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM ? width * n[MI_GEMM_KB] : 0;
     floats += g->depth > n[MI_GEMM_KB] ? (int64_t)n[MI_GEMM_MB] * n[MI_GEMM_NB] : 0;
-    if (n[MI_GEMM_PACK_B] == MI_GEMM_IN_PLACE && (g->columns < width || !mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1)))
+    bool fixed = g->p.extent[MI_PRODUCT_N].a == 0;
+    if (n[MI_GEMM_PACK_B] == MI_GEMM_IN_PLACE &&
+        (!fixed || g->columns < width || !mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1)))
         return false;
     if (n[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM && g->constant_b)
         return false;
@@ -170,7 +204,7 @@ static void rank_packs(struct ranking *r, const struct mi_gemm *g, struct mi_var
         }
 }
 
-static void rank_blocks(struct ranking *r, const struct mi_gemm *g, const struct tile *t)
+static void rank_blocks(struct ranking *r, const struct mi_gemm *g, const struct tile *t, bool turned)
 {
     static const int heights[] = {1, 24, 48, 96, 192}, widths[] = {1, 2, 4, 8, 16, 32};
     int64_t width = (int64_t)t->nv * g->vw, last_rows = 0, last_columns;
@@ -188,6 +222,7 @@ static void rank_blocks(struct ranking *r, const struct mi_gemm *g, const struct
                 continue;
             last_columns = columns;
             struct mi_variant v = {.number = {t->mr, t->nv, (int32_t)rows, (int32_t)columns}};
+            v.number[MI_GEMM_TURNED] = turned;
             rank_packs(r, g, v);
         }
     }
@@ -201,8 +236,11 @@ int mi_gemm_cuts(const struct mi_gemm *g, struct mi_variant *list, int most, dou
     at_least.columns = g->columns < 1 ? 1 : g->columns;
     const struct tile *tiles = g->vw >= 16 ? tiles32 : tiles16;
     size_t count = g->vw >= 16 ? MI_COUNT(tiles32) : MI_COUNT(tiles16);
-    for (size_t i = 0; i < count; i++)
-        rank_blocks(&r, &at_least, &tiles[i]);
+    const struct mi_gemm turned = mi_gemm_turned(&at_least);
+    for (size_t i = 0; i < count; i++) {
+        rank_blocks(&r, &at_least, &tiles[i], false);
+        rank_blocks(&r, &turned, &tiles[i], true);
+    }
     if (seconds)
         *seconds = r.count ? r.price[0] / cycles_a_second : 1e9;
     return r.count;

@@ -9,7 +9,7 @@
 struct mi_engine;
 
 /* How an engine goes about a problem, in numbers of its own: tile sizes, blockings, what is packed. */
-enum { MI_VARIANT_NUMBERS = 8, MI_MOST_VARIANTS = 32 };
+enum { MI_VARIANT_NUMBERS = 9, MI_MOST_VARIANTS = 32 };
 struct mi_variant {
     int32_t number[MI_VARIANT_NUMBERS];
 };

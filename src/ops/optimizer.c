@@ -47,14 +47,15 @@ UPDATE(NesterovUpdate, 3, 2, LIST({"momentum"}, {0.9f}, 1), .in = "p g v", .out 
 
 /* m and v are running means of g and g^2; p -= learning_rate * mhat / (sqrt(vhat) + epsilon), where mhat = m
  * / (1 - beta_1^step). The corrections are written with expm1 and log: pow would lose the digits that 1 -
- * beta^step keeps. */
+ * beta^step keeps. What is the same for all elements is a factor: a division for each of them would cost as much as the
+ * memory. */
 #define FIRST "(beta_1 * m + (1.0f - beta_1) * " DECAYED ")"
 #define SECOND "(beta_2 * v + (1.0f - beta_2) * " DECAYED " * " DECAYED ")"
 #define CORRECTION(beta) "(-expm1((float)step * log((float)" beta ")))"
 UPDATE(AdamUpdate, 4, 3, LIST({"beta_1", "beta_2", "epsilon"}, {0.9f, 0.999f, 1e-7f}, 3), .in = "p g m v",
        .out = "p_new m_new v_new",
        .expr = {"p - learning_rate / " CORRECTION("beta_1") " * " FIRST " / (sqrt(" SECOND
-                                                            ") / sqrt(" CORRECTION("beta_2") ") + epsilon)",
+                                                            ") * (1.0f / sqrt(" CORRECTION("beta_2") ")) + epsilon)",
                 FIRST, SECOND});
 
 /* v = rho * v + (1 - rho) * g^2; p -= learning_rate * g / (sqrt(v) + epsilon), through a momentum buffer b

@@ -68,13 +68,13 @@ static void test_bad_text(void **state)
     static const struct { const char *lines, *part; } rows[] = {
         {"a;1\n", "line 3: there is no engine"},
         {"a;1 no_engine 0 0 0 0 0 0 0 0 -\n", "line 3: there is no engine"},
-        {"a;1 gemm 0 0 0 0 0 0 0 -\n", "line 3"},
-        {"a;1 gemm 0 0 0 0 0 0 0 x -\n", "line 3: a variant's number"},
-        {"a;1 gemm 0 0 0 0 0 0 0 99999999999 -\n", "line 3: a variant's number"},
-        {"a;1 gemm 0 0 0 0 0 0 0 0\n", "line 3: the time"},
-        {"a;1 gemm 0 0 0 0 0 0 0 0 -5\n", "line 3: the time"},
-        {"a;1 gemm 0 0 0 0 0 0 0 0 - more\n", "line 3: something follows"},
-        {"a;1 gemm 0 0 0 0 0 0 0 0 -\n\nb;1 gemm 0 0 0 0 0 0 0 0 1.5\n", "line 5: the time"},
+        {"a;1 gemm 0 0 0 0 0 0 0 0 -\n", "line 3"},
+        {"a;1 gemm 0 0 0 0 0 0 0 0 x -\n", "line 3: a variant's number"},
+        {"a;1 gemm 0 0 0 0 0 0 0 0 99999999999 -\n", "line 3: a variant's number"},
+        {"a;1 gemm 0 0 0 0 0 0 0 0 0\n", "line 3: the time"},
+        {"a;1 gemm 0 0 0 0 0 0 0 0 0 -5\n", "line 3: the time"},
+        {"a;1 gemm 0 0 0 0 0 0 0 0 0 - more\n", "line 3: something follows"},
+        {"a;1 gemm 0 0 0 0 0 0 0 0 0 -\n\nb;1 gemm 0 0 0 0 0 0 0 0 0 1.5\n", "line 5: the time"},
         {" \n", "line 3: a problem"},
     };
     char *head = head_of(device);
@@ -90,7 +90,7 @@ static void test_bad_text(void **state)
     assert_int_equal(read_text(device, "mica choices 2\n", "", &choices, &error), MICA_FORMAT);
     assert_int_equal(read_text(device, "mica choices 1\ndevice other\n", "", &choices, &error), MICA_UNSUPPORTED);
     assert_non_null(strstr(error.text, "device other"));
-    assert_int_equal(read_text(device, head, "\r\na;1 nest 0 0 0 0 0 0 0 0 7\r\n", &choices, &error), MICA_OK);
+    assert_int_equal(read_text(device, head, "\r\na;1 nest 0 0 0 0 0 0 0 0 0 7\r\n", &choices, &error), MICA_OK);
     assert_int_equal(choices.count, 1);
     mi_choices_destroy(&choices);
     free(head);

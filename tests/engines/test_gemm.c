@@ -12,16 +12,18 @@ struct shape {
     const char *a, *b;
     bool transpose_a, transpose_b;
     bool weights; /* B is a variable that nothing changes */
+    bool plain;   /* no map rides along */
 };
 
 static const struct shape shapes[] = {
-    {"n 700", "40 700", false, true, true},     {"n 700", "700 52", false, false, false},
-    {"n 13", "n 37", true, false, false},       {"13 3000", "37 3000", false, true, false},
-    {"n 1 65", "n 65 33", false, false, false}, {"3 20 9", "3 31 20", true, true, false},
+    {"n 700", "40 700", false, true, true, false},     {"n 700", "700 52", false, false, false, false},
+    {"n 13", "n 37", true, false, false, false},       {"13 3000", "37 3000", false, true, false, false},
+    {"n 1 65", "n 65 33", false, false, false, false}, {"3 20 9", "3 31 20", true, true, false, false},
+    {"n 20", "n 90", true, false, false, true},        {"n 100", "61 100", false, true, false, true},
 };
 
 /* What the tried cuts had in them: each must have come up. */
-enum { A_IN_PLACE, A_PACKED, B_IN_PLACE, B_BY_ITEM, B_BEFORE, PARTS, SPLIT, KINDS };
+enum { A_IN_PLACE, A_PACKED, B_IN_PLACE, B_BY_ITEM, B_BEFORE, PARTS, SPLIT, TURNED, DIRECT, KINDS };
 
 struct product {
     int64_t batch, m, n, k;
@@ -31,12 +33,12 @@ struct product {
 
 static double expected(const struct product *p, const float *bias, int64_t i, int64_t row, int64_t column)
 {
-    double sum = (double)bias[column];
+    double sum = bias ? (double)bias[column] : 0;
     const float *a = p->a + i * p->m * p->k, *b = p->b + i * p->k * p->n;
     for (int64_t k = 0; k < p->k; k++)
         sum += (double)(p->transpose_a ? a[k * p->m + row] : a[row * p->k + k]) *
                (double)(p->transpose_b ? b[column * p->k + k] : b[k * p->n + column]);
-    return sum < 0 ? 0 : sum;
+    return sum < 0 && bias ? 0 : sum;
 }
 
 static float *reference(const struct product *p, const float *bias)
@@ -67,7 +69,7 @@ static struct product product_of(const struct shape *s, int64_t n)
                             .transpose_b = s->transpose_b};
 }
 
-/* relu(A B + bias); returns the product's node. */
+/* relu(A B + bias), or the plain product; returns the product's node. */
 static const struct mi_node *build(struct network *net, const struct shape *s)
 {
     struct product p = product_of(s, MOST);
@@ -75,11 +77,11 @@ static const struct mi_node *build(struct network *net, const struct shape *s)
     snprintf(columns, sizeof columns, "%d", (int)p.n);
     mi_value *a = network_input(net, "a", s->a, MI_FLOAT);
     mi_value *b = s->weights ? network_weight(net, "b", s->b, 1) : network_input(net, "b", s->b, MI_FLOAT);
-    mi_value *bias = network_input(net, "bias", columns, MI_FLOAT);
+    mi_value *bias = s->plain ? NULL : network_input(net, "bias", columns, MI_FLOAT);
     mi_value *y = MI_APPLY(net->graph, "MatMul", ((mi_value *[]){a, b}), MI_INT("transA", s->transpose_a),
                            MI_INT("transB", s->transpose_b));
     assert_non_null(y);
-    mi_output(net->graph, "y", mi_op1(net->graph, "Relu", mi_op2(net->graph, "Add", y, bias)));
+    mi_output(net->graph, "y", s->plain ? y : mi_op1(net->graph, "Relu", mi_op2(net->graph, "Add", y, bias)));
     return y->node;
 }
 
@@ -103,9 +105,10 @@ static void try_variant(mica_device *device, const struct shape *s, int variant)
         network_feed(&net, "a", a, samples[i]);
         if (!s->weights)
             network_feed(&net, "b", b, samples[i]);
-        network_feed(&net, "bias", bias, samples[i]);
+        if (!s->plain)
+            network_feed(&net, "bias", bias, samples[i]);
         network_step(&net, samples[i], 1);
-        float *y = network_fetch(&net, "y", samples[i], &count), *good = reference(&p, bias);
+        float *y = network_fetch(&net, "y", samples[i], &count), *good = reference(&p, s->plain ? NULL : bias);
         assert_near(what, y, good, count, 1e-5);
         free(a);
         free(b);
@@ -133,7 +136,10 @@ static unsigned kinds_of(const struct shape *s, const struct mi_variant *v)
     const int32_t *n = v->number;
     bool parts = product_of(s, MOST).k / n[MI_GEMM_SPLIT] > n[MI_GEMM_KB];
     return 1u << (n[MI_GEMM_PACK_A] ? A_PACKED : A_IN_PLACE) | 1u << (B_IN_PLACE + n[MI_GEMM_PACK_B]) |
-           (parts ? 1u << PARTS : 0) | (n[MI_GEMM_SPLIT] > 1 ? 1u << SPLIT : 0);
+           (parts ? 1u << PARTS : 0) | (n[MI_GEMM_SPLIT] > 1 ? 1u << SPLIT : 0) |
+           (n[MI_GEMM_TURNED] ? 1u << TURNED
+            : s->plain        ? 1u << DIRECT
+                              : 0);
 }
 
 /* The best guess of each shape, and the first cut of any kind that it has and those before did not. */
