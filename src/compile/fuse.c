@@ -285,8 +285,10 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
     struct mi_kernel *kernel = &plan->kernels.list[index];
     if (node->op->kind == MI_REDUCE)
         kernel->axes = axes;
-    if (plan->updates[node->id])
+    if (plan->updates[node->id]) {
         kernel->update = true;
+        kernel->together = mi_is_small(node->in[0]->node->variable);
+    }
     return kernel_join(f, index, node);
 }
 

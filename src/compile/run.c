@@ -181,7 +181,7 @@ uint64_t mica_plan_peak_bytes(const mica_plan *plan)
         trains = trains || plan->kernels.list[k].update;
     bytes += mi_store_bytes(plan->store, MI_PARAMETER) + mi_store_bytes(plan->store, MI_STATISTIC);
     if (trains)
-        bytes += mi_store_bytes(plan->store, MI_PARAMETER) + mi_store_bytes(plan->store, MI_MOMENT);
+        bytes += mi_store_gradient_bytes(plan->store) + mi_store_bytes(plan->store, MI_MOMENT);
     return bytes;
 }
 
