@@ -128,8 +128,23 @@ static mica_status memory_list(struct mica_plan *plan, struct memory *memory)
     return MICA_OK;
 }
 
+static bool is_again(const struct mica_plan *plan, size_t kernel)
+{
+    return plan->kernels.list[kernel].nodes[0]->again != MI_AGAIN_NOT;
+}
+
+/* Where a kernel that computes a forgotten value stands: behind what else its user waits for. */
+static int rank_again(const struct mica_plan *plan, const struct edges *edges, size_t kernel, size_t user)
+{
+    int rank = 0;
+    for (size_t b = 0; b < edges->count; b++)
+        if (b != kernel && edges->before[user * edges->count + b] && !is_again(plan, b))
+            rank = (int)b;
+    return rank;
+}
+
 /* Nodes, and so kernels, stand in an order in which they are needed. But what reads variables alone, such as weights in another
- * form, could stand anywhere before its users: it stands where the first of them does. */
+ * form, could stand anywhere before its users: it stands where the first of them does. So does a forgotten value. */
 static void set_ranks(const struct mica_plan *plan, const struct edges *edges, struct memory *memory)
 {
     size_t count = plan->kernels.count;
@@ -138,9 +153,10 @@ static void set_ranks(const struct mica_plan *plan, const struct edges *edges, s
         bool waits = false;
         for (size_t b = 0; b < count && !waits; b++)
             waits = edges->before[k * count + b] != 0;
+        waits = waits && !is_again(plan, k);
         for (size_t j = k + 1; j < count && !waits && first_user == (int)k; j++)
             if (edges->before[j * count + k])
-                first_user = memory->rank[j];
+                first_user = is_again(plan, k) ? rank_again(plan, edges, k, j) : memory->rank[j];
         memory->rank[k] = first_user;
     }
 }

@@ -242,6 +242,35 @@ static struct mi_grid grid_of(const struct mi_nest *s)
     return grid;
 }
 
+/* Marks the axes at which the loops must stay apart for this value: it has the one and broadcasts over the other. False: it, or
+ * what it is made of where the kernel computes it in passing, cannot be reached by joined axes. */
+static bool cut_axes(const struct mi_nest *s, const mi_value *value, uint32_t *cut, int depth)
+{
+    const struct mi_emitter *e = s->e;
+    int rank = s->kept.rank;
+    if (!value || value->node->op == &mi_op_constant)
+        return true;
+    bool member = e->home[value->node->id] == e->self, stored = e->tensors[value->id].stored;
+    if (!member && !stored) {
+        bool inside = depth < 8 && value->node->op->kind == MI_MAP && !mi_names_coordinates(value->node);
+        for (int i = 0; i < value->node->inputs && inside; i++)
+            inside = cut_axes(s, value->node->in[i], cut, depth + 1);
+        if (!inside)
+            return false;
+    }
+    if (value->shape.rank > rank || !mi_layout_is_plain(&e->tensors[value->id].layout, value->shape.rank))
+        return false;
+    for (int axis = 1; axis < rank; axis++) {
+        int own = axis - (rank - value->shape.rank);
+        bool before = own >= 1 && !mi_dim_is(value->shape.dim[own - 1], 1);
+        bool here = own >= 0 && !mi_dim_is(value->shape.dim[own], 1);
+        bool one = mi_dim_is(s->kept.dim[axis], 1) || mi_dim_is(s->kept.dim[axis - 1], 1);
+        if (before != here && !one)
+            *cut |= 1u << axis;
+    }
+    return true;
+}
+
 /* Joins neighbouring axes that every value of a nest of maps either has or broadcasts over: fewer loops, longer ones. */
 static void join_axes(struct mi_nest *s)
 {
@@ -252,27 +281,12 @@ static void join_axes(struct mi_nest *s)
     if (s->reductions || rank < 2 || !mi_layout_is_plain(&s->layout, rank))
         return;
     for (int m = 0; m < k->count; m++) {
-        if (k->nodes[m]->op->kind != MI_MAP || mi_names_coordinates(k->nodes[m]))
+        const struct mi_node *node = k->nodes[m];
+        if (node->op->kind != MI_MAP || mi_names_coordinates(node))
             return;
-        for (int i = 0; i < k->nodes[m]->inputs + k->nodes[m]->outputs; i++) {
-            const struct mi_node *node = k->nodes[m];
-            const mi_value *value = i < node->inputs ? node->in[i] : node->out[i - node->inputs];
-            if (!value || value->node->op == &mi_op_constant)
-                continue;
-            bool member = e->home[value->node->id] == e->self;
-            if (!member && !e->tensors[value->id].stored)
+        for (int i = 0; i < node->inputs + node->outputs; i++)
+            if (!cut_axes(s, i < node->inputs ? node->in[i] : node->out[i - node->inputs], &cut, 0))
                 return;
-            if (value->shape.rank > rank || !mi_layout_is_plain(&e->tensors[value->id].layout, value->shape.rank))
-                return;
-            for (int axis = 1; axis < rank; axis++) {
-                int own = axis - (rank - value->shape.rank);
-                bool before = own >= 1 && !mi_dim_is(value->shape.dim[own - 1], 1);
-                bool here = own >= 0 && !mi_dim_is(value->shape.dim[own], 1);
-                bool one = mi_dim_is(s->kept.dim[axis], 1) || mi_dim_is(s->kept.dim[axis - 1], 1);
-                if (before != here && !one)
-                    cut |= 1u << axis;
-            }
-        }
     }
     struct mi_dim product;
     e->groups = 0;
