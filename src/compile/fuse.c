@@ -272,9 +272,10 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
     if (node->op->kind == MI_SOURCE)
         return MICA_OK;
     if (is_virtual_kind(node)) {
-        if (!f->needed[node->out[0]->id] && !plan->desc.no_fusion)
+        bool renames = mi_is_squeeze(node) && node->in[0]->node->op->kind == MI_SOURCE;
+        if (!f->needed[node->out[0]->id] && !plan->desc.no_fusion && !renames)
             return MICA_OK;
-        if (alias(f, node))
+        if (alias(f, node) || (!f->needed[node->out[0]->id] && !plan->desc.no_fusion))
             return MICA_OK;
     }
     if (only_moved(f, node) || is_inline(f, node))

@@ -183,15 +183,26 @@ static void choose_shared(struct mi_nest *s)
 }
 
 /* How many neighbours are folded together: as many as registers hold, or, down long columns, so many that memory is read
- * in long pieces and the partial results stay in the first cache. */
+ * in long pieces and the partial results stay in the first cache; a share for each compute unit where there is one row. */
 static int64_t most_columns(const struct mi_nest *s, int64_t last)
 {
     const mica_device *device = s->e->device;
-    int64_t least = 4 * device->vector_width, most = 128 * device->vector_width;
-    int64_t share = last / (2 * (int64_t)device->info.compute_units) / least * least;
+    int64_t width = device->vector_width, least = 4 * width, most = 128 * width, rows = 1;
+    int64_t units = device->info.compute_units ? (int64_t)device->info.compute_units : 1;
+    for (int d = 0; d < s->dims - 1; d++)
+        rows *= mi_dim_at(s->physical[d].extent, s->e->batch);
+    int64_t parts = rows >= units ? 1 : units;
+    int64_t share = (last + parts - 1) / parts, pieces = (share + most - 1) / most;
     if (s->kernel->anchor || mi_dim_at(s->reduced[s->reductions - 1], s->e->batch) < 16 || share < least)
         return least;
-    return share < most ? share : most;
+    return (share + pieces * width - 1) / (pieces * width) * width;
+}
+
+/* By rows: so many partial results that the additions to each do not wait for one another. A power of two. */
+static int64_t most_partial(const struct mi_nest *s)
+{
+    int64_t length = mi_dim_at(s->reduced[s->reductions - 1], s->e->batch), width = s->e->device->vector_width;
+    return length >= 32 * width ? 8 * width : length >= 8 * width ? 4 * width : 2 * width;
 }
 
 static void choose_schedule(struct mi_nest *s)
@@ -209,7 +220,7 @@ static void choose_schedule(struct mi_nest *s)
             s->lanes = (int)power_below(most < 128 ? most : 128);
         s->v = 1;
     } else if (s->by_rows) {
-        s->v = count < 8 ? 1 : 2 * device->vector_width;
+        s->v = count < 8 ? 1 : (int)most_partial(s);
     } else {
         int64_t most = s->arrays ? most_columns(s, last) : 4096;
         s->v = (int)(last < 1 ? 1 : last < most ? last : most);
