@@ -34,9 +34,8 @@ static inline uint4 mica_philox(ulong seed, ulong stream, ulong counter)
     uint4 word = (uint4)((uint)counter, (uint)(counter >> 32), (uint)stream, (uint)(stream >> 32));
     uint key0 = (uint)seed, key1 = (uint)(seed >> 32);
     for (int round = 0; round < 10; round++) {
-        uint high0 = mul_hi(0xD2511F53u, word.x), low0 = 0xD2511F53u * word.x;
-        uint high1 = mul_hi(0xCD9E8D57u, word.z), low1 = 0xCD9E8D57u * word.z;
-        word = (uint4)(high1 ^ word.y ^ key0, low1, high0 ^ word.w ^ key1, low0);
+        const ulong first = (ulong)0xD2511F53u * word.x, second = (ulong)0xCD9E8D57u * word.z;
+        word = (uint4)((uint)(second >> 32) ^ word.y ^ key0, (uint)second, (uint)(first >> 32) ^ word.w ^ key1, (uint)first);
         key0 += 0x9E3779B9u;
         key1 += 0xBB67AE85u;
     }

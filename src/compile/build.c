@@ -96,25 +96,21 @@ static bool is_empty(const struct mi_code *code)
     return code->source && code->grid.global[0] == 0;
 }
 
-/* Goes over the codes in the order of the launches. Updates run last: each waits for its readers only, and together they are one
- * launch a block. */
+/* Goes over the codes in the order of the launches. */
 static mica_status for_each_code(struct mica_plan *plan, struct mi_wanted_kernel *wanted, size_t *count,
                                  mica_status (*each)(struct mica_plan *, int kernel, const struct mi_code *,
                                                      struct mi_wanted_kernel *))
 {
-    for (int updates = 0; updates < 2; updates++)
-        for (size_t at = 0; at < plan->kernels.count; at++) {
-            int k = plan->order[at];
-            if (plan->kernels.list[k].update != (updates == 1))
+    for (size_t at = 0; at < plan->kernels.count; at++) {
+        int k = plan->order[at];
+        for (int c = 0; c < plan->codes[k].count; c++) {
+            const struct mi_code *code = &plan->codes[k].code[c];
+            if (is_empty(code))
                 continue;
-            for (int c = 0; c < plan->codes[k].count; c++) {
-                const struct mi_code *code = &plan->codes[k].code[c];
-                if (is_empty(code))
-                    continue;
-                MI_TRY(each(plan, k, code, &wanted[*count]));
-                *count += code->source != NULL;
-            }
+            MI_TRY(each(plan, k, code, &wanted[*count]));
+            *count += code->source != NULL;
         }
+    }
     return MICA_OK;
 }
 

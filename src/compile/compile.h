@@ -90,13 +90,23 @@ bool mi_is_update(const struct mi_graph *graph, const struct mi_node *node);
 void mi_staging_destroy(struct mica_plan *plan);
 mica_status mi_action_place(struct mica_plan *plan, struct mi_action *action); /* sets its tensors' places */
 
-enum { MI_ALIGN_ELEMENTS = 64 };   /* a variable begins at a multiple of so many elements */
+enum {
+    MI_ALIGN_ELEMENTS = 64,        /* a variable begins at a multiple of so many elements */
+    MI_SMALL_ELEMENTS = 1 << 18    /* parameters of fewer are updated together at the end of a step */
+};
+/* Small parameters lie side by side, and so do their gradients: their updates are one launch. The others are updated as soon as
+ * their gradients are there, so that these need memory for a moment only. */
+static inline bool mi_is_small(const struct mi_variable *variable)
+{
+    return mi_variable_count(variable) < MI_SMALL_ELEMENTS;
+}
 
 /* Passes, in the order they run. */
 mica_status mi_lower(struct mi_graph *graph);                /* composites become maps, reductions and moves */
 mica_status mi_simplify(struct mi_graph *graph);             /* drops what nobody needs, what is the same twice, identities */
 mica_status mi_graph_rebuild(struct mi_graph *graph, mi_value *const *replacement);
 mica_status mi_separate_gradients(struct mi_graph *graph);   /* each update reads a gradient of its own */
+mica_status mi_forget(struct mi_graph *graph, int64_t batch); /* what is cheap to compute again is not kept for the gradients */
 mica_status mi_choose_engines(struct mica_plan *plan);               /* an engine for each contraction, and the layouts it likes */
 mica_status mi_start_tensors(struct mica_plan *plan);        /* everything stored plain, nothing at home */
 mica_status mi_fuse(struct mica_plan *plan);                 /* nodes become kernels */
@@ -113,6 +123,9 @@ uint64_t mi_derived_version(const struct mica_plan *plan);
 /* The store's inside, for placing. */
 mica_status mi_store_place_of(struct mi_store *store, const struct mi_variable *variable, bool gradient,
                               struct mi_place *place);
+
+/* What the gradients of small parameters take. */
+uint64_t mi_store_gradient_bytes(const struct mi_store *store);
 
 /* The place of a stored value. */
 mica_status mi_place_of(struct mica_plan *plan, const mi_value *value, struct mi_place *place);

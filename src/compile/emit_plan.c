@@ -1,4 +1,4 @@
-/* Writes the source of every kernel. Updates of parameters that lie side by side are written once, for the whole range. */
+/* Writes the source of every kernel. Updates of small parameters that lie side by side are written once, for the whole range. */
 #include "compile/compile.h"
 
 #include <stdlib.h>
@@ -81,13 +81,14 @@ static mica_status emit_range(struct mica_plan *plan, const struct mi_kernel *fi
     return status;
 }
 
-static mica_status emit_updates(struct mica_plan *plan)
+/* Updates that run together: a launch for each stretch of parameters. */
+static mica_status emit_together(struct mica_plan *plan)
 {
     size_t count = 0;
     struct mi_kernel **list = mi_new(plan->kernels.count, sizeof *list);
     mica_status status = list ? MICA_OK : mi_out_of_memory(&plan->error);
     for (size_t k = 0; k < plan->kernels.count && list; k++)
-        if (plan->kernels.list[k].update)
+        if (plan->kernels.list[k].together)
             list[count++] = &plan->kernels.list[k];
     if (count)
         qsort(list, count, sizeof *list, by_place);
@@ -110,9 +111,13 @@ mica_status mi_emit_plan(struct mica_plan *plan)
     plan->codes = mi_arena_new(&plan->arena, plan->kernels.count, sizeof *plan->codes);
     if (!plan->codes)
         return mi_out_of_memory(&plan->error);
-    for (size_t k = 0; k < plan->kernels.count; k++)
-        if (!plan->kernels.list[k].update)
+    for (size_t k = 0; k < plan->kernels.count; k++) {
+        const struct mi_kernel *kernel = &plan->kernels.list[k];
+        if (!kernel->update)
             MI_TRY(emit_kernel(plan, (int)k));
-    MI_TRY(emit_updates(plan));
+        else if (!kernel->together)
+            MI_TRY(emit_range(plan, kernel, mi_variable_count(updated(kernel))));
+    }
+    MI_TRY(emit_together(plan));
     return plan->arena.failed ? mi_out_of_memory(&plan->error) : plan->error.status;
 }

@@ -239,6 +239,12 @@ static bool only_moved(const struct fuse *f, const struct mi_node *node)
            mi_shape_count(&node->out[0]->shape, 2) >= mi_shape_count(&user->out[0]->shape, 2);
 }
 
+/* A map that is computed again, in whoever uses it. */
+static bool is_inline(const struct fuse *f, const struct mi_node *node)
+{
+    return node->again == MI_AGAIN_INLINE && !f->needed[node->out[0]->id] && !f->plan->desc.no_fusion;
+}
+
 /* Plain rows of a reshape are its input's memory. */
 static bool alias(struct fuse *f, struct mi_node *node)
 {
@@ -266,16 +272,17 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
     if (node->op->kind == MI_SOURCE)
         return MICA_OK;
     if (is_virtual_kind(node)) {
-        if (!f->needed[node->out[0]->id] && !plan->desc.no_fusion)
+        bool renames = mi_is_squeeze(node) && node->in[0]->node->op->kind == MI_SOURCE;
+        if (!f->needed[node->out[0]->id] && !plan->desc.no_fusion && !renames)
             return MICA_OK;
-        if (alias(f, node))
+        if (alias(f, node) || (!f->needed[node->out[0]->id] && !plan->desc.no_fusion))
             return MICA_OK;
     }
-    if (only_moved(f, node))
+    if (only_moved(f, node) || is_inline(f, node))
         return MICA_OK;
     if (node->op->kind == MI_REDUCE)
         MI_TRY(mi_reduce_axes(node, &axes, &keepdims));
-    bool joins = (node->op->kind == MI_MAP && !plan->updates[node->id]) || node->op->kind == MI_REDUCE;
+    bool joins = (node->op->kind == MI_MAP && !plan->updates[node->id] && !node->again) || node->op->kind == MI_REDUCE;
     index = joins ? find_kernel(f, node, axes) : -1;
     if (index < 0) {
         MI_TRY(kernel_new(f, node, &index));
@@ -285,8 +292,10 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
     struct mi_kernel *kernel = &plan->kernels.list[index];
     if (node->op->kind == MI_REDUCE)
         kernel->axes = axes;
-    if (plan->updates[node->id])
+    if (plan->updates[node->id]) {
         kernel->update = true;
+        kernel->together = mi_is_small(node->in[0]->node->variable);
+    }
     return kernel_join(f, index, node);
 }
 

@@ -17,6 +17,7 @@ static mica_status lower_nodes(struct mi_graph *graph, mi_value ***replacement, 
             continue;
         mi_value *out[MI_MAX_OUTPUTS] = {0};
         graph->scope = node->name;
+        graph->backward = node->backward;
         if (!node->op->lower)
             return mi_fail(&graph->error, MICA_INTERNAL, "%s \"%s\" cannot be lowered", node->op->name, node->name);
         MI_TRY(node->op->lower(node, out));
@@ -39,6 +40,7 @@ mica_status mi_lower(struct mi_graph *graph)
     mica_status status = remember(&replacement, &capacity, graph) ? lower_nodes(graph, &replacement, &capacity)
                                                                   : mi_out_of_memory(&graph->error);
     graph->scope = NULL;
+    graph->backward = false;
     if (status == MICA_OK && !remember(&replacement, &capacity, graph))
         status = mi_out_of_memory(&graph->error);
     if (status == MICA_OK)

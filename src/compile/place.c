@@ -28,12 +28,12 @@ uint64_t mi_value_bytes(const struct mica_plan *plan, const mi_value *value)
 
 /* ---- Places in the store ---- */
 
-/* The gradient that an update reads lies in the gradient arena, so that one launch can run over a block. */
+/* The gradients of updates that run together lie in the gradient arena, so that one launch can run over a block. */
 static mica_status place_gradients(struct mica_plan *plan)
 {
     for (size_t k = 0; k < plan->kernels.count; k++) {
         const struct mi_kernel *kernel = &plan->kernels.list[k];
-        if (!kernel->update)
+        if (!kernel->together)
             continue;
         struct mi_variable *parameter = kernel->nodes[0]->in[0]->node->variable;
         mi_value *gradient = mi_canonical(plan, kernel->nodes[0]->in[1]);

@@ -98,6 +98,8 @@ static mica_status compile(struct mica_plan *plan)
     MI_TRY(from_graph(plan, mi_lower(graph)));
     MI_TRY(from_graph(plan, mi_simplify(graph)));
     MI_TRY(from_graph(plan, mi_separate_gradients(graph)));
+    if (!plan->desc.no_fusion)
+        MI_TRY(from_graph(plan, mi_forget(graph, plan->batch)));
     MI_TRY(from_device(plan, mi_store_place(plan->store)));
     MI_TRY(mi_choose_engines(plan));
     MI_TRY(mi_fuse(plan));
@@ -181,7 +183,7 @@ uint64_t mica_plan_peak_bytes(const mica_plan *plan)
         trains = trains || plan->kernels.list[k].update;
     bytes += mi_store_bytes(plan->store, MI_PARAMETER) + mi_store_bytes(plan->store, MI_STATISTIC);
     if (trains)
-        bytes += mi_store_bytes(plan->store, MI_PARAMETER) + mi_store_bytes(plan->store, MI_MOMENT);
+        bytes += mi_store_gradient_bytes(plan->store) + mi_store_bytes(plan->store, MI_MOMENT);
     return bytes;
 }
 

@@ -186,6 +186,7 @@ static void find_same(struct mi_graph *graph, mi_value **replacement, int *bucke
         while (other >= 0 && !same_node(graph->nodes[other], node))
             other = next[other];
         if (other >= 0) {
+            graph->nodes[other]->backward = graph->nodes[other]->backward && node->backward;
             for (int o = 0; o < node->outputs; o++)
                 replacement[node->out[o]->id] = graph->nodes[other]->out[o];
         } else {

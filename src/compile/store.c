@@ -57,17 +57,34 @@ static mica_status block_add(struct mi_store *store, struct arena *arena, uint64
     return mi_buffer_fill(store->device, &arena->block[arena->count - 1], 0, bytes, &zero, sizeof zero);
 }
 
-/* Gives an arena that repeats the parameters' blocks those that it lacks. */
-static mica_status mirror(struct mi_store *store, struct arena *arena)
-{
-    while (arena->count < store->parameters.count)
-        MI_TRY(block_add(store, arena, store->parameters.block[arena->count].bytes));
-    return MICA_OK;
-}
-
 static bool is_trained(const struct mi_variable *variable)
 {
     return variable->role == MI_PARAMETER && !variable->frozen;
+}
+
+/* Whether a block of the parameters' holds small ones: then it holds no others. */
+static bool is_of_small(const struct mi_store *store, size_t block)
+{
+    for (size_t i = 0; i < store->variables->count; i++) {
+        const struct mi_variable *variable = store->variables->list[i];
+        if (is_trained(variable) && variable->block == (int)block)
+            return mi_is_small(variable);
+    }
+    return false;
+}
+
+/* Gives an arena that repeats the parameters' blocks those that it lacks. Gradients have them for small parameters only. */
+static mica_status mirror(struct mi_store *store, struct arena *arena)
+{
+    while (arena->count < store->parameters.count) {
+        if (arena != &store->gradients || is_of_small(store, arena->count))
+            MI_TRY(block_add(store, arena, store->parameters.block[arena->count].bytes));
+        else if (mi_grow(&arena->block, &arena->capacity, arena->count + 1, sizeof *arena->block))
+            arena->block[arena->count++] = (struct mi_buffer){0};
+        else
+            return mi_out_of_memory(&store->device->error);
+    }
+    return MICA_OK;
 }
 
 static int moment_slot(const struct mi_store *store, const struct mi_variable *variable)
@@ -89,15 +106,16 @@ static struct arena *arena_of(struct mi_store *store, const struct mi_variable *
     return &store->others;
 }
 
-/* Places the new variables that lie in arenas of their own making: parameters (trained) or the others. */
-static mica_status place_new(struct mi_store *store, bool trained)
+/* Places the new variables that lie in arenas of their own making: parameters (trained; the small ones in blocks of their own) or
+ * the others. */
+static mica_status place_new(struct mi_store *store, bool trained, bool small)
 {
     struct arena *arena = trained ? &store->parameters : &store->others;
     uint64_t used = 0, most = store->device->info.largest_allocation_bytes / sizeof(float);
     for (size_t i = 0; i < store->variables->count; i++) {
         struct mi_variable *variable = store->variables->list[i];
         bool own = variable->role != MI_GRADIENT && variable->role != MI_MOMENT;
-        if (variable->block >= 0 || !own || is_trained(variable) != trained)
+        if (variable->block >= 0 || !own || is_trained(variable) != trained || (trained && mi_is_small(variable) != small))
             continue;
         uint64_t size = ((uint64_t)mi_variable_count(variable) + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
         if (used && used + size > most) {
@@ -145,8 +163,9 @@ static mica_status check_budget(const struct mi_store *store)
 mica_status mi_store_place(struct mi_store *store)
 {
     MI_TRY(check_budget(store));
-    MI_TRY(place_new(store, true));
-    MI_TRY(place_new(store, false));
+    MI_TRY(place_new(store, true, true));
+    MI_TRY(place_new(store, true, false));
+    MI_TRY(place_new(store, false, false));
     MI_TRY(place_shadows(store));
     bool any = false;
     for (size_t i = 0; i < store->variables->count; i++) {
@@ -174,7 +193,7 @@ mica_status mi_store_place_of(struct mi_store *store, const struct mi_variable *
     struct arena *arena = gradient ? &store->gradients : arena_of(store, variable);
     if (gradient)
         MI_TRY(mirror(store, arena));
-    if (variable->block < 0 || (size_t)variable->block >= arena->count)
+    if (variable->block < 0 || (size_t)variable->block >= arena->count || !arena->block[variable->block].mem)
         return mi_fail(&store->device->error, MICA_INTERNAL, "variable \"%s\" has no place", variable->name);
     place->mem = arena->block[variable->block].mem;
     place->offset = variable->offset;
@@ -223,4 +242,12 @@ uint64_t mi_store_bytes(const struct mi_store *store, enum mi_role role)
            : role == MI_GRADIENT ? arena_bytes(&store->gradients)
            : role == MI_MOMENT   ? moments
                                  : arena_bytes(&store->others);
+}
+
+uint64_t mi_store_gradient_bytes(const struct mi_store *store)
+{
+    uint64_t bytes = 0;
+    for (size_t b = 0; b < store->parameters.count; b++)
+        bytes += is_of_small(store, b) ? store->parameters.block[b].bytes : 0;
+    return bytes;
 }

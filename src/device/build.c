@@ -57,12 +57,15 @@ mica_status mi_program_unit_fail(mica_device *device, const struct mi_program_un
                          : mi_cl_fail(device, unit->code, unit->name);
 }
 
-void mi_program_unit_begin(struct mi_program_unit *unit, const char *name)
+void mi_program_unit_begin(const mica_device *device, struct mi_program_unit *unit, const char *name)
 {
-    const char *common = mi_kernel_text("common.cl");
+    static const char *const files[] = {"common.cl", "math.cl"};
     unit->name = name;
-    mi_add_line_directive(&unit->text, "common.cl");
-    mi_text_add(&unit->text, "%s\n", common ? common : "");
+    for (size_t i = 0; i < (device->is_cpu ? 2 : 1); i++) {
+        const char *text = mi_kernel_text(files[i]);
+        mi_add_line_directive(&unit->text, files[i]);
+        mi_text_add(&unit->text, "%s\n", text ? text : "");
+    }
 }
 
 void mi_program_unit_destroy(mica_device *device, struct mi_program_unit *unit)

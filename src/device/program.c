@@ -169,7 +169,7 @@ static mica_status divide(struct work *work)
         if (!joined && !(unit && unit->text.failed)) {
             unit = &work->units[work->unit_count++];
             *unit = (struct mi_program_unit){.first = i, .count = 1};
-            mi_program_unit_begin(unit, name);
+            mi_program_unit_begin(work->device, unit, name);
             write_suffix(suffix, 0);
             unit->alone = !mi_join_source(&unit->text, name, source, suffix);
         }
@@ -185,7 +185,7 @@ static mica_status build_alone(struct work *work, size_t which)
     mica_device *device = work->device;
     const struct mi_wanted_kernel *wanted = work->missing[which];
     struct mi_program_unit alone = {.first = which, .count = 1};
-    mi_program_unit_begin(&alone, wanted->name);
+    mi_program_unit_begin(device, &alone, wanted->name);
     mi_add_line_directive(&alone.text, wanted->name);
     mi_text_append(&alone.text, wanted->source, strlen(wanted->source));
     mica_status status =

@@ -38,7 +38,8 @@ struct mi_kernel {
     struct mi_shape space;       /* a nest's full index space ... */
     uint32_t axes;               /* ... and which of its axes are reduced */
     struct mi_choice choice;     /* of a contraction */
-    bool update;                 /* an optimizer's step: runs flat over blocks of the parameter arena */
+    bool update;                 /* an optimizer's step: runs flat over stretches of the parameter arena ... */
+    bool together;               /* ... at the end, in one launch with its neighbours; otherwise as soon as it can */
 };
 
 enum { MI_MAX_ARGUMENTS = 24, MI_MAX_SIZES = 64, MI_MAX_LOCALS = 32 };

@@ -183,15 +183,26 @@ static void choose_shared(struct mi_nest *s)
 }
 
 /* How many neighbours are folded together: as many as registers hold, or, down long columns, so many that memory is read
- * in long pieces and the partial results stay in the first cache. */
+ * in long pieces and the partial results stay in the first cache; a share for each compute unit where there is one row. */
 static int64_t most_columns(const struct mi_nest *s, int64_t last)
 {
     const mica_device *device = s->e->device;
-    int64_t least = 4 * device->vector_width, most = 128 * device->vector_width;
-    int64_t share = last / (2 * (int64_t)device->info.compute_units) / least * least;
+    int64_t width = device->vector_width, least = 4 * width, most = 128 * width, rows = 1;
+    int64_t units = device->info.compute_units ? (int64_t)device->info.compute_units : 1;
+    for (int d = 0; d < s->dims - 1; d++)
+        rows *= mi_dim_at(s->physical[d].extent, s->e->batch);
+    int64_t parts = rows >= units ? 1 : units;
+    int64_t share = (last + parts - 1) / parts, pieces = (share + most - 1) / most;
     if (s->kernel->anchor || mi_dim_at(s->reduced[s->reductions - 1], s->e->batch) < 16 || share < least)
         return least;
-    return share < most ? share : most;
+    return (share + pieces * width - 1) / (pieces * width) * width;
+}
+
+/* By rows: so many partial results that the additions to each do not wait for one another. A power of two. */
+static int64_t most_partial(const struct mi_nest *s)
+{
+    int64_t length = mi_dim_at(s->reduced[s->reductions - 1], s->e->batch), width = s->e->device->vector_width;
+    return length >= 32 * width ? 8 * width : length >= 8 * width ? 4 * width : 2 * width;
 }
 
 static void choose_schedule(struct mi_nest *s)
@@ -209,7 +220,7 @@ static void choose_schedule(struct mi_nest *s)
             s->lanes = (int)power_below(most < 128 ? most : 128);
         s->v = 1;
     } else if (s->by_rows) {
-        s->v = count < 8 ? 1 : 2 * device->vector_width;
+        s->v = count < 8 ? 1 : (int)most_partial(s);
     } else {
         int64_t most = s->arrays ? most_columns(s, last) : 4096;
         s->v = (int)(last < 1 ? 1 : last < most ? last : most);
@@ -242,6 +253,35 @@ static struct mi_grid grid_of(const struct mi_nest *s)
     return grid;
 }
 
+/* Marks the axes at which the loops must stay apart for this value: it has the one and broadcasts over the other. False: it, or
+ * what it is made of where the kernel computes it in passing, cannot be reached by joined axes. */
+static bool cut_axes(const struct mi_nest *s, const mi_value *value, uint32_t *cut, int depth)
+{
+    const struct mi_emitter *e = s->e;
+    int rank = s->kept.rank;
+    if (!value || value->node->op == &mi_op_constant)
+        return true;
+    bool member = e->home[value->node->id] == e->self, stored = e->tensors[value->id].stored;
+    if (!member && !stored) {
+        bool inside = depth < 8 && value->node->op->kind == MI_MAP && !mi_names_coordinates(value->node);
+        for (int i = 0; i < value->node->inputs && inside; i++)
+            inside = cut_axes(s, value->node->in[i], cut, depth + 1);
+        if (!inside)
+            return false;
+    }
+    if (value->shape.rank > rank || !mi_layout_is_plain(&e->tensors[value->id].layout, value->shape.rank))
+        return false;
+    for (int axis = 1; axis < rank; axis++) {
+        int own = axis - (rank - value->shape.rank);
+        bool before = own >= 1 && !mi_dim_is(value->shape.dim[own - 1], 1);
+        bool here = own >= 0 && !mi_dim_is(value->shape.dim[own], 1);
+        bool one = mi_dim_is(s->kept.dim[axis], 1) || mi_dim_is(s->kept.dim[axis - 1], 1);
+        if (before != here && !one)
+            *cut |= 1u << axis;
+    }
+    return true;
+}
+
 /* Joins neighbouring axes that every value of a nest of maps either has or broadcasts over: fewer loops, longer ones. */
 static void join_axes(struct mi_nest *s)
 {
@@ -252,27 +292,12 @@ static void join_axes(struct mi_nest *s)
     if (s->reductions || rank < 2 || !mi_layout_is_plain(&s->layout, rank))
         return;
     for (int m = 0; m < k->count; m++) {
-        if (k->nodes[m]->op->kind != MI_MAP || mi_names_coordinates(k->nodes[m]))
+        const struct mi_node *node = k->nodes[m];
+        if (node->op->kind != MI_MAP || mi_names_coordinates(node))
             return;
-        for (int i = 0; i < k->nodes[m]->inputs + k->nodes[m]->outputs; i++) {
-            const struct mi_node *node = k->nodes[m];
-            const mi_value *value = i < node->inputs ? node->in[i] : node->out[i - node->inputs];
-            if (!value || value->node->op == &mi_op_constant)
-                continue;
-            bool member = e->home[value->node->id] == e->self;
-            if (!member && !e->tensors[value->id].stored)
+        for (int i = 0; i < node->inputs + node->outputs; i++)
+            if (!cut_axes(s, i < node->inputs ? node->in[i] : node->out[i - node->inputs], &cut, 0))
                 return;
-            if (value->shape.rank > rank || !mi_layout_is_plain(&e->tensors[value->id].layout, value->shape.rank))
-                return;
-            for (int axis = 1; axis < rank; axis++) {
-                int own = axis - (rank - value->shape.rank);
-                bool before = own >= 1 && !mi_dim_is(value->shape.dim[own - 1], 1);
-                bool here = own >= 0 && !mi_dim_is(value->shape.dim[own], 1);
-                bool one = mi_dim_is(s->kept.dim[axis], 1) || mi_dim_is(s->kept.dim[axis - 1], 1);
-                if (before != here && !one)
-                    cut |= 1u << axis;
-            }
-        }
     }
     struct mi_dim product;
     e->groups = 0;

@@ -9,10 +9,22 @@ enum { ACROSS = 8 }; /* rows that a tile reads: they may all want one set of the
 
 static int find_across(struct mi_nest *s, const mi_value *value, const char *const *at, int depth);
 
+/* Whether a coordinate of the value follows the loops' last axis: otherwise it is the same all along. */
+static bool follows_last(const struct mi_nest *s, const mi_value *value, const char *const *at)
+{
+    const char *name = mi_arena_format(s->e->arena, "k%d", s->kept.rank - 1); /* one digit: the rank is 8 at most */
+    for (int d = 0; d < value->shape.rank; d++)
+        if (!mi_dim_is(value->shape.dim[d], 1) && strstr(at[d], name))
+            return true;
+    return false;
+}
+
 /* The dimension that a stored value's rows follow, if it is not the loops' last one; -1. */
 static int rows_of(const struct mi_nest *s, const mi_value *value, const char *const *at)
 {
     int last = value->shape.rank - 1;
+    if (!follows_last(s, value, at))
+        return -1;
     while (last >= 0 && mi_dim_is(value->shape.dim[last], 1))
         last--;
     if (last < 0 || !mi_layout_is_plain(&s->e->tensors[value->id].layout, value->shape.rank))

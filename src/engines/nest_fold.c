@@ -216,10 +216,11 @@ static void fold_rows(struct mi_nest *s, struct mi_node **nodes, const struct st
     open_reduced(s, 1, scopes);
     s->reduced_at[last] = mi_arena_format(e->arena, "r%d", last);
     const char *size = mi_dim_code(e->arena, s->reduced[last]);
+    struct mi_dim length = s->reduced[last];
     mi_line(e, "IDX c = 0;");
     for (int tail = 0; tail < 2; tail++) {
         size_t outer = 0, inner;
-        if (tail == 0 && s->v == 1)
+        if (tail == 0 ? s->v == 1 : s->v > 1 && length.a == 0 && length.b % s->v == 0)
             continue;
         size_t places = mi_nest_open_places(s);
         if (tail == 0) {
@@ -229,8 +230,8 @@ static void fold_rows(struct mi_nest *s, struct mi_node **nodes, const struct st
         } else if (s->v == 1)
             inner = mi_scope_open(e, "for (IDX r%d = 0; r%d < %s; r%d++) ", last, last, size, last);
         else {
-            inner = mi_scope_open(e, "for (int v = 0; c < %s; c++, v++) ", size);
-            mi_line(e, "const IDX r%d = c;", last);
+            inner = mi_scope_open(e, "for (int v = 0; v < %s - c; v++) ", size);
+            mi_line(e, "const IDX r%d = c + v;", last);
         }
         fold_step(s, nodes, states, count);
         mi_scope_close(e, inner);
@@ -246,9 +247,10 @@ static void merge_rows(struct mi_nest *s, const struct mi_node *node, const stru
 {
     struct mi_emitter *e = s->e;
     const struct mi_reduce_rule *rule = rule_of(node);
-    if (s->v > 1) {
-        size_t scope = mi_scope_open(e, "for (int v = 1; v < %d; v++) ", s->v);
-        mi_line(e, "%s", statement(s, rule->merge, state, "[0]", "[v]", NULL, NULL, "1"));
+    for (int half = s->v / 2; half > 0; half /= 2) { /* v is a power of two */
+        const char *other = mi_arena_format(e->arena, "[v + %d]", half);
+        size_t scope = mi_scope_open(e, "for (int v = 0; v < %d; v++) ", half);
+        mi_line(e, "%s", statement(s, rule->merge, state, "[v]", other, NULL, NULL, "1"));
         mi_scope_close(e, scope);
     }
     if (s->lanes == 1)

@@ -124,11 +124,13 @@ mica_status mi_differentiate(struct mi_graph *graph, mi_value *loss, mi_value *c
     }
     mark_paths(graph, values, count, on_path);
     const char *scope = graph->scope;
+    graph->backward = true;
     gradient[loss->id] = mi_scalar(graph, 1.0f);
     for (int id = loss->node->id; id >= 0 && graph->error.status == MICA_OK; id--)
         visit(graph->nodes[id], gradient, on_path, known);
     for (int i = 0; i < count; i++)
         gradients[i] = gradient[values[i]->id];
+    graph->backward = false;
     graph->scope = scope;
     free(gradient);
     free(on_path);

@@ -95,6 +95,7 @@ static struct mi_node *node_new(struct mi_graph *graph, const struct mi_op *op, 
     node->inputs = input_count;
     node->outputs = op->outputs;
     node->stable = graph->next_stable++;
+    node->backward = graph->backward;
     if (input_count)
         memcpy(node->in, inputs, (size_t)input_count * sizeof *inputs);
     for (int i = 0; i < op->outputs; i++)

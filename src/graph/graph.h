@@ -123,6 +123,9 @@ struct mica_node {
     int id;                      /* in graph->values */
 };
 
+/* A map that the backward pass computes once more, so that its result need not be kept: in whoever uses it, or to be stored. */
+enum mi_again { MI_AGAIN_NOT, MI_AGAIN_INLINE, MI_AGAIN_STORED };
+
 struct mi_node {
     const struct mi_op *op;
     struct mi_graph *graph;
@@ -137,6 +140,8 @@ struct mi_node {
     const void *constant;        /* of Constant: int64_t or float elements, by the type of out[0] */
     const struct mi_op *of;      /* of Derivative: whose, and by which input */
     int wrt;
+    bool backward;               /* differentiation added it */
+    enum mi_again again;
 };
 
 struct mi_graph {
@@ -145,6 +150,7 @@ struct mi_graph {
     const struct mi_op *const *ops; /* NULL-terminated table */
     struct mi_variables *variables; /* borrowed */
     void *owner;                 /* the model, for builders of layers; NULL in copies */
+    bool backward;               /* of nodes that are added now */
     bool training;               /* which flavour of Dropout and BatchNormalization a copy means */
     const char *scope;           /* name given to nodes that are added */
     uint64_t next_stable;
@@ -204,6 +210,8 @@ bool mi_stays_the_same(const mi_value *value);
  * NULL. Reverse accumulation over the rows' gradient rules. */
 mica_status mi_differentiate(struct mi_graph *graph, mi_value *loss, mi_value *const *values, int count,
                              mi_value **gradients);
+/* Before differentiation: a pick of the largest goes before a map that rises (commute.c). */
+void mi_pick_first(struct mi_graph *graph);
 /* Sums `value` over the axes along which `shape` was broadcast to its shape. */
 mi_value *mi_sum_to(struct mi_graph *graph, mi_value *value, const struct mi_shape *shape);
 

@@ -87,6 +87,8 @@ struct mi_op {
     mica_status (*gradient)(struct mi_node *node, mi_value *const *dy, mi_value **dx);
 
     const struct mi_map_rule *map;
+    bool rises;                  /* of a map of one input: y never falls as x grows ... */
+    bool picks_largest;          /* ... and each output element is the largest of some of the input's: they commute (commute.c) */
     const struct mi_reduce_rule *reduce;                                 /* axes: mi_reduce_axes */
     mica_status (*contract)(const struct mi_node *node, struct mi_contraction *out);
     int (*move)(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access);

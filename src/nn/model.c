@@ -159,6 +159,8 @@ mica_status mi_model_graph(mica_model *model, bool training, struct mi_graph **c
     if (!*copy)
         return mi_error_report(&model->device->error, &error);
     (*copy)->training = training;
+    if (training)
+        mi_pick_first(*copy);
     return MICA_OK;
 }
 

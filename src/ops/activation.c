@@ -12,12 +12,17 @@ static mica_status not_negative(const struct mi_node *node, const char *key)
     return mi_op_fail(node, MICA_INVALID_ARGUMENT, "%s is %g, it must be at least 0", key, (double)value);
 }
 
-#define ACTIVATION(id, defaults, expression, derivative)                                     \
+#define ROW(id, defaults, expression, derivative, does_rise)                                     \
     static mica_status infer_##id(struct mi_node *node)                                      \
     {                                                                                        \
         defaults                                                                             \
         return mi_infer_float_map(node);                                                     \
     }                                                                                        \
-    MI_MAP_ROW(id, 1, infer_##id, .expr = {expression}, .grad = {derivative});
+    const struct mi_op mi_op_##id = {.name = #id, .kind = MI_MAP, .min_inputs = 1,           \
+        .max_inputs = 1, .outputs = 1, .infer = infer_##id, .rises = (does_rise),          \
+        .map = &(const struct mi_map_rule){.expr = {expression}, .grad = {derivative}}};
+#define RISING(id, defaults, expression, derivative) ROW(id, defaults, expression, derivative, true)
+#define OTHER(id, defaults, expression, derivative) ROW(id, defaults, expression, derivative, false)
 
-MI_ACTIVATIONS(ACTIVATION)
+MI_RISING_ACTIVATIONS(RISING)
+MI_OTHER_ACTIVATIONS(OTHER)

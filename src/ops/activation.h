@@ -4,15 +4,17 @@
  *
  * REAL(name, value) declares an attribute, SLOPE the same but never negative, so that the sign of y is the
  * sign of x. A derivative that names only y lets the plan forget x. NaN must pass through: x <= 0 ? 0 : x,
- * not fmax(x, 0). */
+ * not fmax(x, 0).
+ *
+ * Those that never fall as x grows are in a list of their own: the largest of their results is the result of the largest, so
+ * that a max pool may come first. */
 #ifndef MICA_SRC_ACTIVATION_H
 #define MICA_SRC_ACTIVATION_H
 
-#define MI_ACTIVATIONS(X)                                                                               \
+#define MI_RISING_ACTIVATIONS(X)                                                                        \
     X(Relu, , "x <= 0 ? 0 : x", "y <= 0 ? 0 : g")                                                       \
     X(Relu6, , "x <= 0 ? 0 : x >= 6 ? 6 : x", "y <= 0 || y >= 6 ? 0 : g")                               \
     X(LeakyRelu, SLOPE(alpha, 0.01f), "x < 0 ? alpha * x : x", "y > 0 ? g : alpha * g")                 \
-    X(ThresholdedRelu, REAL(alpha, 1.0f), "x <= alpha ? 0 : x", "x <= alpha ? 0 : g")                   \
     X(Elu, SLOPE(alpha, 1.0f), "x <= 0 ? alpha * expm1(x) : x", "y <= 0 ? g * (y + alpha) : g")         \
     X(Celu, SLOPE(alpha, 1.0f), "x <= 0 ? alpha * expm1(x / alpha) : x",                                \
       "y <= 0 ? g * (y / alpha + 1.0f) : g")                                                            \
@@ -20,16 +22,21 @@
       "gamma * (x <= 0 ? alpha * expm1(x) : x)",                                                        \
       "y <= 0 ? g * (y + gamma * alpha) : g * gamma")                                                   \
     X(Sigmoid, , "1.0f / (1.0f + exp(-x))", "g * y * (1.0f - y)")                                       \
+    X(Tanh, , "tanh(x)", "g * (1.0f - y * y)")                                                          \
+    X(Softplus, , "(x > 0 ? x : 0) + log1p(exp(-fabs(x)))", "-g * expm1(-y)")                           \
+    X(Softsign, , "x / (1.0f + fabs(x))", "g / ((1.0f + fabs(x)) * (1.0f + fabs(x)))")
+
+#define MI_OTHER_ACTIVATIONS(X)                                                                         \
+    X(ThresholdedRelu, REAL(alpha, 1.0f), "x <= alpha ? 0 : x", "x <= alpha ? 0 : g")                   \
     X(HardSigmoid, REAL(alpha, 0.2f) REAL(beta, 0.5f),                                                  \
       "alpha * x + beta <= 0 ? 0 : alpha * x + beta >= 1 ? 1 : alpha * x + beta",                       \
       "y > 0 && y < 1 ? alpha * g : 0")                                                                 \
-    X(Tanh, , "tanh(x)", "g * (1.0f - y * y)")                                                          \
-    X(Softplus, , "(x > 0 ? x : 0) + log1p(exp(-fabs(x)))", "-g * expm1(-y)")                           \
-    X(Softsign, , "x / (1.0f + fabs(x))", "g / ((1.0f + fabs(x)) * (1.0f + fabs(x)))")                  \
     X(HardSwish, , "x * (x <= -3 ? 0 : x >= 3 ? 1 : x / 6.0f + 0.5f)",                                  \
       "x <= -3 ? 0 : x >= 3 ? g : g * (x / 3.0f + 0.5f)")                                               \
     X(Silu, , "x / (1.0f + exp(-x))", "g * (1.0f + x - x / (1.0f + exp(-x))) / (1.0f + exp(-x))")       \
     X(Gelu, , "0.5f * x * (1.0f + erf(x * 0.70710678f))",                                               \
       "g * (0.5f * (1.0f + erf(x * 0.70710678f)) + x * 0.39894228f * exp(-0.5f * x * x))")
+
+#define MI_ACTIVATIONS(X) MI_RISING_ACTIVATIONS(X) MI_OTHER_ACTIVATIONS(X)
 
 #endif

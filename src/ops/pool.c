@@ -265,7 +265,15 @@ static mica_status gradient_max(struct mi_node *node, mi_value *const *dy, mi_va
     return graph->error.status;
 }
 
-MI_COMPOSITE_ROW(MaxPool, 1, 1, 1, infer_pool, gradient_max, lower_max);
+const struct mi_op mi_op_MaxPool = {.name = "MaxPool",
+                                    .kind = MI_COMPOSITE,
+                                    .min_inputs = 1,
+                                    .max_inputs = 1,
+                                    .outputs = 1,
+                                    .infer = infer_pool,
+                                    .gradient = gradient_max,
+                                    .lower = lower_max,
+                                    .picks_largest = true};
 
 /* ---- AveragePool: the same and count_include_pad (0) ---- */
 

@@ -10,7 +10,8 @@ is tried in each of them first, and then runs in its best.
   gemm       matrix products, all transposes, against OpenBLAS (through NumPy) with the core type that suits it best
   conv       the convolutions of ResNet-50 and MobileNetV2, forward and both gradients, against PyTorch in its better layout
   inference  whole networks, against ONNX Runtime and PyTorch
-  training   whole steps with Adam, against PyTorch (in its better layout, fused Adam; --compile: torch.compile too), and memory
+  training   whole steps with Adam, against PyTorch (in its better layout, fused Adam; --compile: torch.compile too), and the
+             most memory at once: parameters, the optimizer's state, gradients, samples, activations and scratch on both sides
   epochs     MNIST with data loading, against a PyTorch loop over tensors in memory; needs --mnist FOLDER
   start      seconds to the first result with empty caches, and again (no peer)
 
@@ -170,8 +171,7 @@ def training_rows(arguments):
             ways = [("torch", f"PyTorch {layout}", {**request, "layout": layout}) for layout in ("plain", "channels-last")]
             if arguments.compile:
                 ways.append(("torch", "PyTorch compiled", {**request, "layout": "channels-last", "compiled": True}))
-            yield row("training", f"{net} b{batch}", ["model", path, "--batch", str(batch), "--mode", "training"], ways,
-                      fresh=True)
+            yield row("training", f"{net} b{batch}", ["model", path, "--batch", str(batch), "--mode", "training"], ways)
 
 
 def epoch_rows(arguments):
@@ -259,8 +259,6 @@ class Comparison:
 
     def compare(self, what):
         """A row of the table; None where Mica failed."""
-        if what.get("fresh"):
-            self.stop_peers("torch")
         if what["group"] == "start":
             return self.measure_start(what)
         way, pairs, other = self.best_way(what), [], {}
@@ -271,6 +269,8 @@ class Comparison:
                 return None
             other = self.measure_peer(way[0], way[2]) if way else {}
             pairs.append((own["ms"], other.get("ms") or math.nan))
+        if way and way[2]["what"] == "training":
+            other = self.measure_peer(way[0], {**way[2], "what": "memory"})
         return {**what, "own": own, "peer": way[1] if way else "-", "peer_peak": other.get("peak_bytes"),
                 "ms": median([pair[0] for pair in pairs]), "peer_ms": median([pair[1] for pair in pairs]),
                 "ratios": sorted(pair[1] / pair[0] for pair in pairs)}

@@ -136,14 +136,6 @@ def torch_net(torch, path):
     return Net(), tuple(model["input_shape"]), model["layers"][-1]["units"]
 
 
-def status_kib(key):
-    with open("/proc/self/status", encoding="ascii") as file:
-        for line in file:
-            if line.startswith(key):
-                return int(line.split()[1])
-    return 0
-
-
 class Torch:
     def __init__(self, threads):
         import torch
@@ -201,11 +193,8 @@ class Torch:
 
         return {"ms": time_steps(step, seconds)}
 
-    def training(self, path, batch, layout, seconds, compiled=False, **_):
+    def prepare_training(self, path, batch, layout, compiled):
         torch = self.torch
-        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-            file.write("5")  # the peak counts from here
-        before = status_kib("VmRSS")
         net, run, x, y = self.prepare(path, batch, layout, compiled)
         net.train()
         adam = torch.optim.Adam(net.parameters(), 1e-3, fused=True)
@@ -216,8 +205,30 @@ class Torch:
             adam.step()
             self.wait()
 
-        ms = time_steps(step, seconds)
-        return {"ms": ms, "peak_bytes": max(0, status_kib("VmHWM") - before) * 1024}
+        return step
+
+    def training(self, path, batch, layout, seconds, compiled=False, **_):
+        return {"ms": time_steps(self.prepare_training(path, batch, layout, compiled), seconds)}
+
+    def memory(self, path, batch, layout, compiled=False, **_):
+        """The most bytes that PyTorch's allocator has given out at once, from before the network is made to the end of its
+        third step: parameters, the optimizer's state, gradients, samples, activations and what its kernels work in."""
+        torch = self.torch
+        if self.device != "cpu":
+            torch.cuda.reset_peak_memory_stats()
+            before = torch.cuda.memory_allocated()
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+            step = self.prepare_training(path, batch, layout, compiled)
+            for _ in range(3):
+                step()
+        if self.device != "cpu":
+            return {"peak_bytes": torch.cuda.max_memory_allocated() - before}
+        live, peak = 0, 0
+        events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+        for event in sorted(events, key=lambda event: event.start_ns()):
+            live += event.nbytes()
+            peak = max(peak, live)
+        return {"peak_bytes": peak}
 
     def epoch(self, path, batch, mnist, **_):
         """Milliseconds of an epoch over MNIST's training images, all of them tensors in memory; the first one warms up."""
