@@ -95,6 +95,7 @@ enum { MI_ALIGN_ELEMENTS = 64 };   /* a variable begins at a multiple of so many
 /* Passes, in the order they run. */
 mica_status mi_lower(struct mi_graph *graph);                /* composites become maps, reductions and moves */
 mica_status mi_simplify(struct mi_graph *graph);             /* drops what nobody needs, what is the same twice, identities */
+mica_status mi_fold(struct mi_graph *graph);                 /* affine maps behind a contraction go into its constant operand */
 mica_status mi_graph_rebuild(struct mi_graph *graph, mi_value *const *replacement);
 mica_status mi_separate_gradients(struct mi_graph *graph);   /* each update reads a gradient of its own */
 mica_status mi_choose_engines(struct mica_plan *plan);               /* an engine for each contraction, and the layouts it likes */
