@@ -21,43 +21,36 @@ for (int row = 0; row < pixels/OW; row++)
             for (int w = 0; w < places; w++)
                 to[LINE_LEFT + w] = from[w];
         }
-#define X_LINE (row*(CB*KH*LINE) + LINE_W0)
+#define X_LINE(row, r) ((row)*(CB*KH*LINE) + LINE_W0)
 #define X_FROM(c) (lines + (c)*(KH*LINE))
 #define X_ROW LINE
 #define X_MEMORY __local
 #else
-#define X_LINE (image*XSN + (y*SH + XH0)*XSH + XW0*XSW)
+#define X_LINE(row, r) ((r)/OH*XSN + ((r)%OH*SH + XH0)*XSH + XW0*XSW)
 #define X_FROM(c) (X + (IDX)(c)*XSC)
 #define X_ROW (DH*XSH)
 #define X_MEMORY __global
 #endif
-/* Pixels are counted, not divided: sizes are no constants here. */
-#define PIXEL(p) int row = (p)/OW, x = (p) - row*OW; IDX image = (r0 + row)/OH, y = r0 + row - image*OH
-#define NEXT_PIXEL(then) if (++x == OW) { x = 0; row++; if (++y == OH) { y = 0; image++; } then; }
 for (int first = 0; first < pixels; first += STRIP) {
     const int last = min(first + STRIP, pixels);
+    /* Where x is read first for each pixel; what fills the last tile repeats the last pixel. */
+    for (int row = first/OW; row*OW < last; row++) {
+        const IDX line = X_LINE(row, r0 + row);
+        for (int q = max(first, row*OW); q < min(last, (row + 1)*OW); q++)
+            place[q - first] = line + (q - row*OW)*(SW*XSW);
+    }
+    for (int t = 0; t < TW; t++)
+        place[last - first + t] = place[last - first - 1];
     /* Zeros are loaded as sums are, so that the compiler makes one copy of the loops below and not one for each case. */
     for (int i = 0; i < (last - first + TW)*OB; i++)
         VSTORE((VEC)(0), i, sums);
     for (int c0 = 0; c0 < CB; c0 += CHUNK) {
         const int c1 = min(c0 + CHUNK, CB);
-        PIXEL(first);
-        IDX line = X_LINE;
         for (int p = first; p < last; p += TW) {
             long at[TW]; /* 64 bits: an address is then one register and a displacement */
-            if (min(OW - x, last - p) > TW) {
-                #pragma unroll
-                for (int t = 0; t < TW; t++)
-                    at[t] = line + (x + t)*(SW*XSW);
-                x += TW;
-            } else {
-                #pragma unroll
-                for (int t = 0; t < TW; t++) {
-                    at[t] = line + x*(SW*XSW);
-                    if (p + t + 1 < last)
-                        NEXT_PIXEL(line = X_LINE)
-                }
-            }
+            #pragma unroll
+            for (int t = 0; t < TW; t++)
+                at[t] = place[p - first + t];
             VEC acc[OB][TW];
             #pragma unroll
             for (int o = 0; o < OB; o++)
@@ -109,24 +102,23 @@ for (int first = 0; first < pixels; first += STRIP) {
                     VSTORE(acc[o][t], (p - first + t)*OB + o, sums);
         }
     }
-    PIXEL(first);
-    for (int q = first; q < last; q++) {
-        const int w_ = x*PHASES_W + PHASE_W;
-        const IDX img = image, oh = y*PHASES_H + PHASE_H;
-        for (int o = 0; o < OB && ob0 + o < BLOCKS; o++) {
+    for (int o = 0; o < OB && ob0 + o < BLOCKS; o++)
+        for (int row = first/OW; row*OW < last; row++) {
             const int kb = ob0 + o;
-            __local const float *lane = sums + ((q - first)*OB + o)*B;
-            /* All lanes are loaded before any is stored, so that the compiler may make vectors of them. */
-            float result[OUTS][B];
-            for (int v = 0; v < B; v++) {
-                MICA_RESULT
-            }
-            for (int v = 0; v < B; v++) {
-                MICA_STORE
+            const IDX r = r0 + row, img = r/OH, oh = r%OH*PHASES_H + PHASE_H;
+            for (int q = max(first, row*OW); q < min(last, (row + 1)*OW); q++) {
+                const int w_ = (q - row*OW)*PHASES_W + PHASE_W;
+                __local const float *lane = sums + ((q - first)*OB + o)*B;
+                /* All lanes are loaded before any is stored, so that the compiler may make vectors of them. */
+                float result[OUTS][B];
+                for (int v = 0; v < B; v++) {
+                    MICA_RESULT
+                }
+                for (int v = 0; v < B; v++) {
+                    MICA_STORE
+                }
             }
         }
-        NEXT_PIXEL(;)
-    }
 }
 for (IDX r = r0; r < r1; r++) {
     const IDX img = r/OH, oh = r%OH*PHASES_H + PHASE_H;

@@ -104,6 +104,7 @@ static inline bool mi_is_small(const struct mi_variable *variable)
 /* Passes, in the order they run. */
 mica_status mi_lower(struct mi_graph *graph);                /* composites become maps, reductions and moves */
 mica_status mi_simplify(struct mi_graph *graph);             /* drops what nobody needs, what is the same twice, identities */
+mica_status mi_fold(struct mi_graph *graph);                 /* affine maps behind a contraction go into its constant operand */
 mica_status mi_graph_rebuild(struct mi_graph *graph, mi_value *const *replacement);
 mica_status mi_separate_gradients(struct mi_graph *graph);   /* each update reads a gradient of its own */
 mica_status mi_forget(struct mi_graph *graph, int64_t batch); /* what is cheap to compute again is not kept for the gradients */

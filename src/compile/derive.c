@@ -27,18 +27,6 @@ static bool may_stay(const struct mica_plan *plan, const struct mi_kernel *kerne
     return (!kernel->anchor || kernel->anchor->op->kind == MI_OWN) && !kernel->update;
 }
 
-static bool names_the_step(const struct mi_node *node)
-{
-    struct mi_map_view view;
-    if (node->op->kind != MI_MAP)
-        return false;
-    mi_map_view(node, &view);
-    for (int o = 0; o < node->outputs; o++)
-        if (strstr(view.expr[o], "uniform") || strstr(view.expr[o], "learning_rate") || strstr(view.expr[o], "step"))
-            return true;
-    return false;
-}
-
 static bool is_derived(const struct mica_plan *plan, const struct mi_kernel *kernel)
 {
     struct mi_source source[MOST_SOURCES];
@@ -47,7 +35,7 @@ static bool is_derived(const struct mica_plan *plan, const struct mi_kernel *ker
         return false;
     for (int m = 0; m < kernel->count; m++) {
         int count = mi_sources(plan, kernel->nodes[m], source, MOST_SOURCES);
-        if (count > MOST_SOURCES || names_the_step(kernel->nodes[m]))
+        if (count > MOST_SOURCES || mi_names_the_step(kernel->nodes[m]))
             return false;
         for (int i = 0; i < count; i++) {
             const struct mi_node *node = source[i].value->node;

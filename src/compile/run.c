@@ -97,6 +97,8 @@ static mica_status compile(struct mica_plan *plan)
                        (long long)plan->batch, INT32_MAX);
     MI_TRY(from_graph(plan, mi_lower(graph)));
     MI_TRY(from_graph(plan, mi_simplify(graph)));
+    if (!plan->desc.exact && !plan->desc.no_fusion)
+        MI_TRY(from_graph(plan, mi_fold(graph)));
     MI_TRY(from_graph(plan, mi_separate_gradients(graph)));
     if (!plan->desc.no_fusion)
         MI_TRY(from_graph(plan, mi_forget(graph, plan->batch)));

@@ -11,16 +11,19 @@ enum { BLOCKS_OF_TILE, PIXELS_OF_TILE, CHUNK, ROWS };
 struct tile {
     int b, xb;           /* filters in a vector; channels of x that lie together */
     int ob, tw;          /* blocks of filters and pixels in registers */
-    int64_t blocks;      /* of filters, in all */
+    int64_t blocks;      /* of filters, in all ... */
+    int64_t channels;    /* ... and of channels */
     int64_t chunk, rows; /* blocks of channels whose weights are used again and again; rows an item computes */
 };
 
 enum {
     TILES = 4,
     MOST_PHASES = 16,
-    WEIGHT_BYTES = 40 << 10, /* of a chunk, in the nearest caches */
+    WEIGHT_BYTES = 28 << 10, /* of a chunk, in the nearest cache */
+    MOST_CHUNK = 16,
     LINES_BYTES = 24 << 10,
-    SUMS_BYTES = 64 << 10, /* of an item's sums between chunks */
+    SUMS_BYTES = 64 << 10, /* of an item's sums between chunks ... */
+    ONCE_BYTES = 8 << 10,  /* ... and of those that only wait for the epilogue */
     PIXELS_OF_ITEM = 200,
     MOST_ITEMS = 65535 /* along a dimension of the grid */
 };
@@ -86,13 +89,13 @@ static int64_t rows_of_lines(const struct mi_problem *problem, const struct mi_c
     return copied && most >= fewest_rows(problem, conv) ? most : 0;
 }
 
-/* Pixels whose sums wait in local memory at a time: an item's, unless its rows are very long. */
+/* Pixels whose sums wait in local memory at a time: an item's, unless its rows are very long; whole tiles. */
 static int64_t strip_of(const mica_device *device, const struct mi_phase phase[2], const struct tile *t)
 {
-    int64_t bytes = least(SUMS_BYTES, (int64_t)device->info.local_memory_bytes / 2),
+    int64_t bytes = least(t->chunk >= t->channels ? ONCE_BYTES : SUMS_BYTES, (int64_t)device->info.local_memory_bytes / 4),
             pixel = (int64_t)sizeof(float) * t->ob * t->b;
-    int64_t pixels = t->rows * phase[1].out, most = bytes / pixel - t->tw;
-    return least(pixels, most);
+    int64_t pixels = t->rows * phase[1].out, most = (bytes / pixel - t->tw) / t->tw * t->tw;
+    return least(pixels, most > t->tw ? most : t->tw);
 }
 
 static struct tile read_tile(const struct mi_problem *problem, const struct mi_conv *conv)
@@ -100,6 +103,7 @@ static struct tile read_tile(const struct mi_problem *problem, const struct mi_c
     const int32_t *number = problem->variant.number;
     struct tile t = {.b = problem->device->vector_width, .xb = x_block(problem, conv)};
     t.blocks = mi_divide_up(conv->k, t.b);
+    t.channels = mi_divide_up(conv->c, t.xb);
     t.ob = number[BLOCKS_OF_TILE];
     t.tw = number[PIXELS_OF_TILE];
     t.chunk = number[CHUNK];
@@ -118,8 +122,8 @@ static struct mi_variant variant_of(const struct mi_problem *problem, const stru
     int64_t groups = mi_divide_up(mi_divide_up(conv->k, b), ob), channels = mi_divide_up(conv->c, xb);
     int64_t height = mi_divide_up(conv->out[0], conv->divisor[0]), width = mi_divide_up(conv->out[1], conv->divisor[1]);
     int64_t bytes = conv->kernel[0] * conv->kernel[1] * xb * b * ob * (int64_t)sizeof(float);
-    int64_t chunk = bytes < WEIGHT_BYTES ? WEIGHT_BYTES / bytes : 1;
-    chunk = chunk > 16 ? 16 : chunk;
+    int64_t most = bytes < WEIGHT_BYTES ? least(WEIGHT_BYTES / bytes, MOST_CHUNK) : 1;
+    int64_t chunk = mi_divide_up(channels, mi_divide_up(channels, most));
     int64_t all = problem->batch * height, wanted = 4 * (int64_t)device->info.compute_units;
     int64_t rows = mi_divide_up(PIXELS_OF_ITEM, width);
     if (groups * mi_divide_up(all, rows) < wanted)
@@ -128,7 +132,7 @@ static struct mi_variant variant_of(const struct mi_problem *problem, const stru
         rows = least(rows, rows_of_lines(problem, conv));
     if (rows < fewest_rows(problem, conv))
         rows = fewest_rows(problem, conv);
-    return (struct mi_variant){{ob, shape[1], (int32_t)least(chunk, channels), (int32_t)rows}};
+    return (struct mi_variant){{ob, shape[1], (int32_t)chunk, (int32_t)rows}};
 }
 
 /* What a tile makes of the filters, best 1: all of its blocks filled, and few loads for each product. */
@@ -198,11 +202,11 @@ static void define_tile(const mica_device *device, const struct mi_conv *conv, c
                         const struct mi_phase phase[2], struct mi_text *defines)
 {
     bool empty = phase[0].kernel == 0 || phase[1].kernel == 0;
-    int64_t channels = mi_divide_up(conv->c, t->xb), strip = strip_of(device, phase, t);
+    int64_t strip = strip_of(device, phase, t);
     mi_define(defines, "OB", t->ob);
     mi_define(defines, "TW", t->tw);
     mi_define_size(defines, "BLOCKS", t->blocks);
-    mi_define_size(defines, "CHUNK", empty || t->chunk > channels ? channels : t->chunk);
+    mi_define_size(defines, "CHUNK", empty ? t->channels : t->chunk);
     mi_define_size(defines, "ROWS", t->rows);
     mi_define_size(defines, "STRIP", strip);
     mi_define(defines, "PHASES_H", conv->divisor[0]);
@@ -226,7 +230,9 @@ static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *pro
     mi_conv_define_phase(e, conv, phase, t.b, t.xb, &defines);
     define_tile(problem->device, conv, &t, phase, &defines);
     mi_define(&defines, "OUTS", e->kernel->outs);
-    mi_emit_local(e, "float", "sums", (strip_of(e->device, phase, &t) + t.tw) * t.ob * t.b);
+    int64_t strip = strip_of(e->device, phase, &t);
+    mi_emit_local(e, "float", "sums", (strip + t.tw) * t.ob * t.b);
+    mi_emit_local(e, "IDX", "place", strip + t.tw);
     if (rows_of_lines(problem, conv)) {
         mi_emit_local(e, "float", "lines", t.rows * lines_bytes(conv) / (int64_t)sizeof(float));
         define_lines(conv, &defines);

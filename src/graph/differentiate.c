@@ -1,22 +1,8 @@
 /* Reverse-mode differentiation: walks the nodes from the loss back and adds what each row's rule says. */
 #include "graph/op.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Whether an expression names this identifier. */
-static bool names(const char *expression, const char *word)
-{
-    size_t length = strlen(word);
-    for (const char *at = expression; (at = strstr(at, word)) != NULL; at += length) {
-        bool starts = at == expression || !(isalnum((unsigned char)at[-1]) || at[-1] == '_' || at[-1] == '.');
-        bool ends = !(isalnum((unsigned char)at[length]) || at[length] == '_');
-        if (starts && ends)
-            return true;
-    }
-    return false;
-}
 
 mi_value *mi_sum_to(struct mi_graph *graph, mi_value *value, const struct mi_shape *shape)
 {
@@ -33,28 +19,27 @@ mi_value *mi_sum_to(struct mi_graph *graph, mi_value *value, const struct mi_sha
     return MI_APPLY(graph, "Squeeze", ((mi_value *[]){sum}), MI_INTS("axes", ((int64_t[]){0, 1, 2, 3, 4, 5, 6, 7}), lead));
 }
 
-/* g times the derivative of a map by input i, as a node that keeps only what the expression names. */
-static mi_value *map_gradient(struct mi_node *node, mi_value *dy, int i)
+mi_value *mi_map_slope(struct mi_node *node, mi_value *dy, int i)
 {
     const char *expression = node->op->map->grad[i];
-    if (!expression)
+    if (!expression || !dy)
         return NULL;
     if (strcmp(expression, "g") == 0)
-        return mi_sum_to(node->graph, dy, &node->in[i]->shape);
+        return dy;
     struct mi_graph *graph = node->graph;
     struct mi_map_view view;
     mi_map_view(node, &view);
     mi_value *in[MI_MAX_RANK + 2] = {dy};
     for (int k = 0; k < node->inputs; k++)
-        in[1 + k] = names(expression, view.in[k]) ? node->in[k] : NULL;
-    in[1 + node->inputs] = names(expression, view.out[0]) ? node->out[0] : NULL;
+        in[1 + k] = mi_expression_names(expression, view.in[k]) ? node->in[k] : NULL;
+    in[1 + node->inputs] = mi_expression_names(expression, view.out[0]) ? node->out[0] : NULL;
     struct mi_node *made = mi_node_add(graph, "Derivative", in, node->inputs + 2, node->attribute, node->attributes);
     if (!made)
         return NULL;
     made->of = node->op;
     made->wrt = i;
     made->stable = node->stable;
-    return mi_sum_to(graph, made->out[0], &node->in[i]->shape);
+    return made->out[0];
 }
 
 static mica_status node_gradient(struct mi_node *node, mi_value *const *dy, mi_value **dx)
@@ -64,7 +49,7 @@ static mica_status node_gradient(struct mi_node *node, mi_value *const *dy, mi_v
     if (node->op->map && dy[0])
         for (int i = 0; i < node->inputs && i < (int)MI_COUNT(node->op->map->grad); i++)
             if (node->in[i] && (node->in[i]->type == MI_FLOAT || node->in[i]->type == MI_HALF))
-                dx[i] = map_gradient(node, dy[0], i);
+                dx[i] = mi_sum_to(node->graph, mi_map_slope(node, dy[0], i), &node->in[i]->shape);
     return node->graph->error.status;
 }
 

@@ -201,7 +201,7 @@ const struct mi_attribute *mi_attribute_find(const struct mi_node *node, const c
 /* The elements of a constant int64 vector; NULL when value is NULL or no such constant. */
 const int64_t *mi_constant_ints(const mi_value *value, int *count);
 bool mi_constant_float(const mi_value *value, float *out); /* of rank 0 or one element */
-/* Whether a value is a variable that no step of its graph changes, or moves of one. */
+/* Whether a value is a variable that no step of its graph changes, or maps and moves of such. */
 bool mi_stays_the_same(const mi_value *value);
 
 /* ---- Differentiation (differentiate.c) ---- */
@@ -212,6 +212,9 @@ mica_status mi_differentiate(struct mi_graph *graph, mi_value *loss, mi_value *c
                              mi_value **gradients);
 /* Before differentiation: a pick of the largest goes before a map that rises (commute.c). */
 void mi_pick_first(struct mi_graph *graph);
+/* g times the derivative of a map by input i, as a node that keeps only what the expression names (g itself where it is no
+ * more); of the shape that these make together. NULL: there is none. */
+mi_value *mi_map_slope(struct mi_node *node, mi_value *g, int i);
 /* Sums `value` over the axes along which `shape` was broadcast to its shape. */
 mi_value *mi_sum_to(struct mi_graph *graph, mi_value *value, const struct mi_shape *shape);
 

@@ -29,6 +29,7 @@ struct mi_map_rule {
     const char *in, *out;
     const char *expr[MI_MAX_OUTPUTS];
     const char *grad[4];
+    bool affine;                 /* the output is s * (first input) + t, whatever s and t are made of; grad[0] is not NULL */
 };
 
 /* Reduce, as statements over the state variables s0, s1 (and t0, t1 in merge), `x` the element, `r` its row-major index
@@ -119,6 +120,10 @@ struct mi_map_view {
     char out[MI_MAX_OUTPUTS][24];
 };
 void mi_map_view(const struct mi_node *node, struct mi_map_view *view);
+/* Whether a map's result changes from step to step though its inputs do not: it names a random number, the step or n. */
+bool mi_names_the_step(const struct mi_node *node);
+/* Whether an expression names this identifier. */
+bool mi_expression_names(const char *expression, const char *word);
 
 /* The rows that the graph itself needs: sources and Derivative (a map whose rule is another row's grad). */
 extern const struct mi_op mi_op_input, mi_op_constant, mi_op_variable, mi_op_assign, mi_op_derivative;

@@ -1,6 +1,7 @@
 /* The rows of the graph itself, and the expression that a map node stands for. */
 #include "graph/op.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,4 +71,30 @@ void mi_map_view(const struct mi_node *node, struct mi_map_view *view)
         if (word_at(rule->out ? rule->out : "y", i, &word, &length))
             set_name(view->out[i], word, length);
     }
+}
+
+bool mi_expression_names(const char *expression, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = expression; (at = strstr(at, word)) != NULL; at += length) {
+        bool starts = at == expression || !(isalnum((unsigned char)at[-1]) || at[-1] == '_' || at[-1] == '.');
+        bool ends = !(isalnum((unsigned char)at[length]) || at[length] == '_');
+        if (starts && ends)
+            return true;
+    }
+    return false;
+}
+
+bool mi_names_the_step(const struct mi_node *node)
+{
+    static const char *const words[] = {"uniform", "learning_rate", "step", "n"};
+    struct mi_map_view view;
+    if (node->op->kind != MI_MAP)
+        return false;
+    mi_map_view(node, &view);
+    for (int o = 0; o < node->outputs; o++)
+        for (size_t i = 0; i < MI_COUNT(words); i++)
+            if (mi_expression_names(view.expr[o], words[i]))
+                return true;
+    return false;
 }

@@ -52,15 +52,33 @@ struct mi_variable *mi_variable_add(struct mi_variables *variables, struct mi_er
     return variable;
 }
 
+static bool is_assigned(const struct mi_node *variable)
+{
+    const struct mi_graph *graph = variable->graph;
+    for (size_t i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == &mi_op_assign && graph->nodes[i]->variable == variable->variable)
+            return true;
+    return false;
+}
+
+static bool is_unchanged(const mi_value *value, int depth)
+{
+    const struct mi_node *node = value->node;
+    if (node->op == &mi_op_variable)
+        return !is_assigned(node);
+    if (node->op == &mi_op_constant)
+        return true;
+    if (depth > 16 || (node->op->kind != MI_MOVE && node->op->kind != MI_MAP) || mi_names_the_step(node))
+        return false;
+    for (int i = 0; i < node->inputs; i++)
+        if (node->in[i] && !is_unchanged(node->in[i], depth + 1))
+            return false;
+    return true;
+}
+
 bool mi_stays_the_same(const mi_value *value)
 {
-    while (value->node->op->kind == MI_MOVE && value->node->inputs == 1)
-        value = value->node->in[0];
-    const struct mi_node *node = value->node;
-    for (size_t i = 0; i < node->graph->node_count; i++)
-        if (node->graph->nodes[i]->op == &mi_op_assign && node->graph->nodes[i]->variable == node->variable)
-            return false;
-    return node->op == &mi_op_variable;
+    return value->node->op != &mi_op_constant && is_unchanged(value, 0);
 }
 
 size_t mi_variable_count(const struct mi_variable *variable)

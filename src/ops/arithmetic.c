@@ -9,11 +9,11 @@ static mica_status infer_same(struct mi_node *node)
     return mi_infer_broadcast(node, node->in[0]->type);
 }
 
-MI_MAP_ROW(Add, 2, infer_same, .expr = {"a + b"}, .grad = {"g", "g"});
-MI_MAP_ROW(Sub, 2, infer_same, .expr = {"a - b"}, .grad = {"g", "-g"});
-MI_MAP_ROW(Mul, 2, infer_same, .expr = {"a * b"}, .grad = {"g * b", "g * a"});
-MI_MAP_ROW(Div, 2, infer_same, .expr = {"a / b"}, .grad = {"g / b", "-g * y / b"});
-MI_MAP_ROW(Neg, 1, NULL, .expr = {"-x"}, .grad = {"-g"});
+MI_MAP_ROW(Add, 2, infer_same, .expr = {"a + b"}, .grad = {"g", "g"}, .affine = true);
+MI_MAP_ROW(Sub, 2, infer_same, .expr = {"a - b"}, .grad = {"g", "-g"}, .affine = true);
+MI_MAP_ROW(Mul, 2, infer_same, .expr = {"a * b"}, .grad = {"g * b", "g * a"}, .affine = true);
+MI_MAP_ROW(Div, 2, infer_same, .expr = {"a / b"}, .grad = {"g / b", "-g * y / b"}, .affine = true);
+MI_MAP_ROW(Neg, 1, NULL, .expr = {"-x"}, .grad = {"-g"}, .affine = true);
 /* Not by a choice: for integers compilers make an intrinsic of that, which Oclgrind does not know. + 0: no negative zero. */
 MI_MAP_ROW(Abs, 1, NULL, .expr = {"x*((x > 0) - (x < 0)) + 0"}, .grad = {"x > 0 ? g : x < 0 ? -g : 0 * x"});
 MI_MAP_ROW(Sign, 1, NULL, .expr = {"x > 0 ? 1 : x < 0 ? -1 : x"});

@@ -33,7 +33,8 @@ static mica_status infer_batch_normalization(struct mi_node *node)
 /* ---- Pieces ---- */
 
 MI_MAP_ROW(InverseRoot, 1, NULL, .expr = {"1.0f / sqrt(x + epsilon)"}, .grad = {"-0.5f * g * y * y * y"});
-MI_MAP_ROW(ScaleShift, 4, NULL, .in = "x mean factor bias", .expr = {"(x - mean) * factor + bias"});
+MI_MAP_ROW(ScaleShift, 4, NULL, .in = "x mean factor bias", .expr = {"(x - mean) * factor + bias"},
+           .grad = {"g * factor"}, .affine = true);
 MI_MAP_ROW(MovingAverage, 2, NULL, .expr = {"a * momentum + b * (1.0f - momentum)"},
            .grad = {"g * momentum", "g * (1.0f - momentum)"});
 /* With xhat = (x - mean) * inverse: dy * xhat, and dx from the means of dy and of dy * xhat. They start from

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { BATCH = 64 };
 
@@ -139,6 +140,77 @@ static void test_epilogues(void **state)
     }
 }
 
+/* ---- Scales behind a product go into its weights ---- */
+
+static mi_value *normalized(struct network *net, mi_value *x)
+{
+    mi_value *in[] = {x, network_weight(net, "scale", "16", 2), network_weight(net, "bias", "16", 1), network_weight(net, "mean", "16", 1),
+                      mi_variable(net->graph, network_variable(net, "var", "16", MI_STATISTIC, 1.5f))};
+    struct mi_node *node = mi_node_add(net->graph, "BatchNormalization", in, 5, NULL, 0);
+    return node ? mi_op1(net->graph, "Relu", node->out[0]) : NULL;
+}
+
+static mi_value *conv_normalized(struct network *net, mi_value *x)
+{
+    return normalized(net, network_conv(net, x, "c", 16, 3));
+}
+
+static mi_value *depthwise_normalized(struct network *net, mi_value *x)
+{
+    mi_value *in[] = {x, network_weight(net, "w", "16 1 3 3", 1)};
+    return normalized(net, MI_APPLY(net->graph, "Conv", in, MI_INT("group", 16)));
+}
+
+static mi_value *dense_scaled(struct network *net, mi_value *x)
+{
+    return mi_op2(net->graph, "Mul", network_dense(net, x, "d", 32), network_weight(net, "s", "32", 1));
+}
+
+/* The second step runs after the scales were written: what was made of them before must not be used. */
+static float *run_scaled(mica_device *device, const struct pattern *p, bool apart, size_t *count)
+{
+    struct network net;
+    struct mi_shape shape = network_shape(p->input);
+    float *x = random_floats((size_t)mi_shape_count(&shape, BATCH), 1);
+    network_begin(&net, device);
+    net.graph->training = false;
+    mi_value *y = p->build(&net, network_input(&net, "x", p->input, MI_FLOAT));
+    mi_output(net.graph, "y", mi_op1(net.graph, "Tanh", y));
+    network_compile(&net, BATCH, &(struct mi_plan_desc){.no_fusion = apart});
+    network_feed(&net, "x", x, BATCH);
+    network_step(&net, BATCH, 1);
+    size_t states;
+    float *state = network_state(&net, &states);
+    for (size_t i = 0; i < states; i++)
+        state[i] = 0.5f * state[i] + 0.1f;
+    network_set_state(&net, state);
+    network_step(&net, BATCH, 2);
+    for (size_t i = 0; i < net.plan->graph->node_count && !apart; i++) {
+        const char *name = net.plan->graph->nodes[i]->op->name;
+        const struct mi_shape *made = &net.plan->graph->nodes[i]->out[0]->shape;
+        assert_false(made->dim[0].a && (strcmp(name, "ScaleShift") == 0 || strcmp(name, "Mul") == 0));
+    }
+    float *result = network_fetch(&net, "y", BATCH, count);
+    network_end(&net);
+    free(state);
+    free(x);
+    return result;
+}
+
+static void test_scales(void **state)
+{
+    static const struct pattern scaled[] = {{"convolution, normalised", "n 16 6 6", conv_normalized, 0, NULL},
+                                            {"depthwise convolution, normalised", "n 16 6 6", depthwise_normalized, 0, NULL},
+                                            {"dense, scaled", "n 20", dense_scaled, 0, NULL}};
+    for (size_t i = 0; i < MI_COUNT(scaled); i++) {
+        size_t count;
+        float *y = run_scaled(*state, &scaled[i], false, &count), *expected = run_scaled(*state, &scaled[i], true, &count);
+        assert_near(scaled[i].name, y, expected, count, 1e-5);
+        free(y);
+        free(expected);
+    }
+}
+
 /* ---- An optimizer's step: one launch a block of the arena, however many parameters ---- */
 
 static int updates_of(const struct network *net)
@@ -195,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_epilogues),
+        cmocka_unit_test(test_scales),
         cmocka_unit_test(test_one_update),
         cmocka_unit_test(test_shared_gradient),
     };
