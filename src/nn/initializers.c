@@ -46,13 +46,45 @@ const struct mi_key mi_initializer_keys[] = {
     {0},
 };
 
-/* Box and Muller: two uniform numbers of one Philox block, the first in (0, 1]. */
-static float normal_number(uint64_t seed, uint64_t stream, uint64_t i, double mean, double stddev)
+/* A block of random numbers makes this many values. */
+enum { BLOCK = 4 };
+
+static void uniform_numbers(const uint32_t word[BLOCK], float low, float high, float out[BLOCK])
 {
-    uint32_t word[4];
-    mi_philox(seed, stream, i, word);
-    double u = ((double)word[0] + 1) / 4294967296.0, v = (double)word[1] / 4294967296.0;
-    return (float)(mean + stddev * sqrt(-2 * log(u)) * cos(2 * pi * v));
+    for (int k = 0; k < BLOCK; k++)
+        out[k] = low + (high - low) * ((float)(word[k] >> 8) * (1.0f / 16777216.0f));
+}
+
+/* Box and Muller: two uniform numbers, the first in (0, 1], make two normal ones. */
+static void normal_numbers(const uint32_t word[BLOCK], float mean, float stddev, float out[BLOCK])
+{
+    for (int k = 0; k < BLOCK; k += 2) {
+        float u = (float)(((double)word[k] + 1) / 4294967296.0), turn = (float)(2 * pi / 4294967296.0 * (double)word[k + 1]);
+        float radius = stddev * sqrtf(-2 * logf(u));
+        out[k] = mean + radius * cosf(turn);
+        out[k + 1] = mean + radius * sinf(turn);
+    }
+}
+
+/* What to draw: of a constant low; else from low to high, or with the mean low and the standard deviation high. */
+struct draw {
+    int kind;
+    float low, high;
+};
+
+static void fill(const struct draw *draw, uint64_t seed, uint64_t stream, float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i += BLOCK) {
+        uint32_t word[BLOCK];
+        float drawn[BLOCK] = {draw->low, draw->low, draw->low, draw->low};
+        if (draw->kind != CONSTANT)
+            mi_philox(seed, stream, i / BLOCK, word);
+        if (draw->kind == UNIFORM)
+            uniform_numbers(word, draw->low, draw->high, drawn);
+        else if (draw->kind == NORMAL)
+            normal_numbers(word, draw->low, draw->high, drawn);
+        memcpy(values + i, drawn, (count - i < BLOCK ? count - i : BLOCK) * sizeof *values);
+    }
 }
 
 bool mi_initialize(const mica_initializer *initializer, const char *otherwise, double fan_in, double fan_out, uint64_t seed,
@@ -65,24 +97,19 @@ bool mi_initialize(const mica_initializer *initializer, const char *otherwise, d
     if (row == MI_COUNT(rows))
         return false;
     mica_initializer given = initializer ? *initializer : (mica_initializer){0};
-    bool unset = fpclassify(given.minval) == FP_ZERO && fpclassify(given.maxval) == FP_ZERO;
-    double low = unset ? -0.05 : (double)given.minval, high = unset ? 0.05 : (double)given.maxval;
-    double mean = (double)given.mean, stddev = fpclassify(given.stddev) == FP_ZERO ? 0.05 : (double)given.stddev;
+    struct draw draw = {.kind = rows[row].kind};
     if (rows[row].scale) {
-        double scale = rows[row].scale(fan_in > 0 ? fan_in : 1, fan_out > 0 ? fan_out : 1);
-        low = -scale;
-        high = scale;
-        mean = 0;
-        stddev = scale;
-    }
-    float value = isnan(rows[row].value) ? given.value : rows[row].value;
-    for (size_t i = 0; i < count; i++) {
-        if (rows[row].kind == CONSTANT)
-            values[i] = value;
-        else if (rows[row].kind == UNIFORM)
-            values[i] = (float)(low + (high - low) * (double)mi_uniform(seed, stream, i));
-        else
-            values[i] = normal_number(seed, stream, i, mean, stddev);
-    }
+        draw.high = (float)rows[row].scale(fan_in > 0 ? fan_in : 1, fan_out > 0 ? fan_out : 1);
+        draw.low = draw.kind == UNIFORM ? -draw.high : 0;
+    } else if (draw.kind == UNIFORM) {
+        bool unset = fpclassify(given.minval) == FP_ZERO && fpclassify(given.maxval) == FP_ZERO;
+        draw.low = unset ? -0.05f : given.minval;
+        draw.high = unset ? 0.05f : given.maxval;
+    } else if (draw.kind == NORMAL) {
+        draw.low = given.mean;
+        draw.high = fpclassify(given.stddev) == FP_ZERO ? 0.05f : given.stddev;
+    } else
+        draw.low = isnan(rows[row].value) ? given.value : rows[row].value;
+    fill(&draw, seed, stream, values, count);
     return true;
 }
