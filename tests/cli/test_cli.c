@@ -155,6 +155,7 @@ static void usage(void **state)
     assert_fails("tune m.safetensors --batch 0", 2, "--batch 0");
     assert_fails("tune m.safetensors --budget 0", 2, "--budget 0");
     assert_fails("tune --save", 2, "--save needs a saved model");
+    assert_fails("tune m.safetensors --clblast", 2, "--clblast tunes no model");
 }
 
 static void mistakes(void **state)
