@@ -26,6 +26,12 @@ typedef struct mica_tune_result {
  * the choices that it was saved with, and takes those that are found. NULL desc: defaults. *result may be NULL. */
 MICA_API mica_status mica_tune(mica_model *model, const mica_tune_desc *desc, mica_tune_result *result);
 
+/* Searches for CLBlast's parameters on a device, for products of 128 to 512 rows and columns, and keeps them in the device's file
+ * where they are faster than CLBlast's own; seconds 0: 60. They hold in the whole process. *gain (may be NULL): how many times
+ * faster; 0: not found, and this process goes on with the last that were tried. MICA_UNSUPPORTED: no CLBlast, or a context that
+ * an application lent. result->changed is 0. */
+MICA_API mica_status mica_tune_clblast(mica_device *device, double seconds, double *gain, mica_tune_result *result);
+
 #ifdef __cplusplus
 }
 #endif

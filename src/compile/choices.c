@@ -77,6 +77,15 @@ void mi_choices_write(const struct mi_choices *choices, const mica_device *devic
     mi_text_add(text, FIRST_LINE "\n");
     mi_choices_device(device, text);
     mi_text_add(text, "\n");
+    for (int k = 0; k < MI_CLBLAST_KERNELS; k++) {
+        const struct mi_clblast_kernel *kernel = mi_clblast_kernel(k);
+        if (!choices->clblast[k].known)
+            continue;
+        mi_text_add(text, "clblast %s", kernel->name);
+        for (int i = 0; i < kernel->count; i++)
+            mi_text_add(text, " %s=%d", kernel->names[i], (int)choices->clblast[k].values.number[i]);
+        mi_text_add(text, "\n");
+    }
     for (size_t i = 0; i < choices->count; i++) {
         const struct mi_known_choice *known = &choices->list[i];
         mi_text_add(text, "%s %s", known->problem, known->choice.engine->name);
@@ -118,7 +127,7 @@ static bool read_number(const char *word, size_t size, int32_t *out)
 {
     bool negative = size > 1 && *word == '-';
     int32_t value = 0;
-    if (!word || size - negative > 9)
+    if (!word || !size || size - negative > 9)
         return false;
     for (size_t i = negative; i < size; i++) {
         if (word[i] < '0' || word[i] > '9')
@@ -129,8 +138,42 @@ static bool read_number(const char *word, size_t size, int32_t *out)
     return true;
 }
 
+static bool is_word(const char *word, size_t size, const char *wanted)
+{
+    return word && strlen(wanted) == size && memcmp(word, wanted, size) == 0;
+}
+
+/* What is wrong with CLBlast's parameters, or NULL. */
+static const char *read_clblast(struct mi_choices *choices, const mica_device *device, const char *line,
+                                const char *end)
+{
+    size_t size;
+    const char *word = next_word(&line, end, &size);
+    int which = 0;
+    while (which < MI_CLBLAST_KERNELS && !is_word(word, size, mi_clblast_kernel(which)->name))
+        which++;
+    if (which == MI_CLBLAST_KERNELS)
+        return "CLBlast has no kernel of that name";
+    const struct mi_clblast_kernel *kernel = mi_clblast_kernel(which);
+    struct mi_clblast_values values = {{0}};
+    for (int i = 0; i < kernel->count; i++) {
+        size_t name = strlen(kernel->names[i]);
+        word = next_word(&line, end, &size);
+        if (!word || size <= name || !is_word(word, name, kernel->names[i]) || word[name] != '=' ||
+            !read_number(word + name + 1, size - name - 1, &values.number[i]))
+            return "a parameter of CLBlast is missing or none";
+    }
+    if (next_word(&line, end, &size))
+        return "something follows the parameters";
+    if (!mi_clblast_fits(device, which, &values))
+        return "the device cannot run CLBlast with these parameters";
+    choices->clblast[which].known = true;
+    choices->clblast[which].values = values;
+    return NULL;
+}
+
 /* What is wrong with a line, or NULL. */
-static const char *read_line(struct mi_choices *choices, const char *line, const char *end)
+static const char *read_line(struct mi_choices *choices, const mica_device *device, const char *line, const char *end)
 {
     size_t problem_size, size;
     struct mi_choice choice = {0};
@@ -138,6 +181,8 @@ static const char *read_line(struct mi_choices *choices, const char *line, const
     const char *problem = next_word(&line, end, &problem_size);
     if (!problem || problem_size > LONGEST_WORD)
         return "a problem is missing or too long";
+    if (is_word(problem, problem_size, "clblast"))
+        return read_clblast(choices, device, line, end);
     const char *word = next_word(&line, end, &size);
     if (!word || !(choice.engine = find_engine(word, size)))
         return "there is no engine of that name";
@@ -199,7 +244,9 @@ mica_status mi_choices_read(struct mi_choices *choices, struct mi_error *error, 
     mica_status status = MICA_OK;
     for (int number = 3; *text && status == MICA_OK; number++) {
         const char *end = line_end(text);
-        const char *wrong = end == text ? NULL : number > MOST_LINES ? "too many lines" : read_line(&read, text, end);
+        const char *wrong = end == text           ? NULL
+                            : number > MOST_LINES ? "too many lines"
+                                                  : read_line(&read, device, text, end);
         if (wrong)
             status = mi_fail(error, MICA_FORMAT, "%s: line %d: %s", place, number, wrong);
         text = line_after(end);
@@ -207,6 +254,9 @@ mica_status mi_choices_read(struct mi_choices *choices, struct mi_error *error, 
     for (size_t i = 0; i < read.count && status == MICA_OK; i++)
         if (!mi_choices_set(choices, read.list[i].problem, &read.list[i].choice, read.list[i].microseconds))
             status = mi_out_of_memory(error);
+    for (int k = 0; k < MI_CLBLAST_KERNELS && status == MICA_OK; k++)
+        if (read.clblast[k].known)
+            choices->clblast[k] = read.clblast[k];
     mi_choices_destroy(&read);
     return status;
 }

@@ -4,12 +4,15 @@
  *
  *     mica choices 1
  *     device NAME; driver ...; ...
+ *     clblast KERNEL NAME=VALUE...
  *     PROBLEM ENGINE NUMBER... MICROSECONDS
  *
- * PROBLEM is a word that says all that engines may look at; MICROSECONDS is "-" where nothing was measured. */
+ * PROBLEM is a word that says all that engines may look at; MICROSECONDS is "-" where nothing was measured. CLBlast's parameters
+ * are the device's, not a model's. */
 #ifndef MICA_SRC_CHOICES_H
 #define MICA_SRC_CHOICES_H
 
+#include "engines/clblast.h"
 #include "engines/engine.h"
 
 struct mi_known_choice {
@@ -21,6 +24,10 @@ struct mi_known_choice {
 struct mi_choices {
     struct mi_known_choice *list; /* by problem */
     size_t count, capacity;
+    struct {
+        bool known;
+        struct mi_clblast_values values;
+    } clblast[MI_CLBLAST_KERNELS];
 };
 
 void mi_choices_destroy(struct mi_choices *choices); /* empties it */

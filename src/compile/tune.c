@@ -55,6 +55,9 @@ static void read_file(struct mi_tuner *tuner, mica_device *device)
                 strlen((const char *)bytes));
     else
         mi_choices_read(&tuner->table, &tuner->note, device, tuner->path, (const char *)bytes);
+    for (int k = 0; k < MI_CLBLAST_KERNELS; k++)
+        if (tuner->table.clblast[k].known)
+            mi_clblast_set(device, k, &tuner->table.clblast[k].values);
     device->note = tuner->note.status == MICA_OK ? NULL : tuner->note.text;
     free(bytes);
 }
@@ -107,7 +110,7 @@ void mi_tuner_search(struct mi_tuner *tuner, mica_device *device, double seconds
 }
 
 /* A file that cannot be written is no failure: the next start searches again. */
-static void write_file(const struct mi_tuner *tuner, const mica_device *device)
+void mi_tuner_keep(const struct mi_tuner *tuner, const mica_device *device)
 {
     struct mi_text text = {0};
     struct mi_error error = {0};
@@ -307,7 +310,7 @@ static mica_status run_search(struct search *search)
         status = search_problem(search, &search->list[i]);
     if (status == MICA_OK)
         status = keep_guesses(search);
-    write_file(search->tuner, search->plan->device);
+    mi_tuner_keep(search->tuner, search->plan->device);
     return status == MICA_OK ? status : mi_error_report(&search->plan->error, &search->plan->device->error);
 }
 

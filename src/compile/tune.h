@@ -23,11 +23,18 @@ struct mi_tuner *mi_tuner_of(mica_device *device);
 /* Lets the next compilations search for so many seconds each, whatever was allowed before, and counts from zero. */
 void mi_tuner_search(struct mi_tuner *tuner, mica_device *device, double seconds);
 
+/* Writes the file. */
+void mi_tuner_keep(const struct mi_tuner *tuner, const mica_device *device);
+
+/* Times values of CLBlast's parameters, those that compute right products, for so many seconds and no longer than until the
+ * candidate at hand is done. They are kept, and *gain says how many times faster products are with them; 0: none was found, and
+ * CLBlast's own hold on the next start. MICA_UNSUPPORTED: there is no CLBlast, or the context is an application's. */
+mica_status mi_tune_clblast(mica_device *device, struct mi_tuner *tuner, double seconds, double *gain);
+
 /* Times candidates for the contractions of a plan that nothing is known of, within the tuner's bounds, and keeps the winners.
  * MICA_CANCELLED, out of memory, or MICA_OK: a candidate that fails or differs from the reference does not win. */
 mica_status mi_tune(struct mica_plan *plan);
 
-/* A contraction as engines look at it (choose.c). */
 /* The engine of least cost, which needs no search. */
 const struct mi_engine *mi_cheapest(const struct mica_plan *plan, const struct mi_problem *problem);
 

@@ -1,8 +1,8 @@
 /* CLBlast's matrix product. It creates kernels inside its calls, so its launches are not counted among a plan's.
  *
  * Its own tables have no entry for most CPUs under POCL; the parameters below give several times the speed of its defaults
- * there (one work-item a group, no local memory, wide vectors). They are set once for a device, and never in a context that
- * an application lent us, since they hold for the whole process. */
+ * there (one work-item a group, no local memory, wide vectors). They are set when a device is opened, or found by a search, and
+ * never in a context that an application lent us, since they hold for the whole process. */
 #include "engines/clblast.h"
 
 #include <stdlib.h>
@@ -31,22 +31,18 @@ static void clblast_close(void *data)
     free(blas);
 }
 
-/* The table of CPU devices, by the lanes of their registers. */
-static void set_cpu_parameters(const mica_device *device, const struct clblast *blas)
+static bool set_values(const mica_device *device, const struct clblast *blas, int kernel,
+                       const struct mi_clblast_values *values)
 {
-    const char *names[] = {"GEMMK", "KREG", "KWG", "KWI", "MDIMA", "MDIMC", "MWG", "NDIMB", "NDIMC", "NWG",
-                           "SA", "SB", "STRM", "STRN", "VWM", "VWN"};
-    static const struct {
-        int lanes;
-        size_t mwg, nwg, kwg, kwi, vwm, vwn;
-    } table[] = {{16, 32, 8, 128, 4, 16, 1}, {8, 16, 6, 128, 4, 8, 1}, {4, 8, 4, 64, 2, 4, 1}};
-    for (size_t i = 0; i < MI_COUNT(table); i++) {
-        if (table[i].lanes != device->vector_width)
-            continue;
-        const size_t values[] = {0, 1, table[i].kwg, table[i].kwi, 1, 1, table[i].mwg, 1, 1, table[i].nwg,
-                                 0, 0, 0, 0, table[i].vwm, table[i].vwn};
-        blas->override(device->id, "Xgemm", CLBlastPrecisionSingle, MI_COUNT(values), names, values);
+    const struct mi_clblast_kernel *of = mi_clblast_kernel(kernel);
+    const char *names[MI_CLBLAST_NUMBERS];
+    size_t numbers[MI_CLBLAST_NUMBERS];
+    for (int i = 0; i < of->count; i++) {
+        names[i] = of->names[i];
+        numbers[i] = (size_t)values->number[i];
     }
+    return blas->override(device->id, of->name, CLBlastPrecisionSingle, (size_t)of->count, names, numbers) ==
+           CLBlastSuccess;
 }
 
 static struct clblast *clblast_open(const mica_device *device)
@@ -66,8 +62,10 @@ static struct clblast *clblast_open(const mica_device *device)
         free(blas);
         return NULL;
     }
-    if (device->is_cpu && !device->adopted)
-        set_cpu_parameters(device, blas);
+    struct mi_clblast_values first;
+    for (int k = 0; k < MI_CLBLAST_THRESHOLD && device->is_cpu && !device->adopted; k++)
+        if (mi_clblast_candidates(device, k, &first, 1) == 1)
+            set_values(device, blas, k, &first);
     return blas;
 }
 
@@ -79,6 +77,15 @@ bool mi_clblast_ready(mica_device *device)
         device->blas.destroy = device->blas.data ? clblast_close : NULL;
     }
     return device->blas.data != NULL;
+}
+
+bool mi_clblast_set(mica_device *device, int kernel, const struct mi_clblast_values *values)
+{
+    if (device->adopted || !mi_clblast_fits(device, kernel, values) || !mi_clblast_ready(device))
+        return false;
+    struct clblast *blas = device->blas.data;
+    return set_values(device, blas, kernel, values) &&
+           blas->clear() == CLBlastSuccess; /* programs of other parameters */
 }
 
 /* A product at the sizes of this step. */
@@ -155,6 +162,12 @@ bool mi_clblast_call(struct mi_emitter *e, const struct mi_product *p, int64_t b
 bool mi_clblast_ready(mica_device *device)
 {
     (void)device;
+    return false;
+}
+
+bool mi_clblast_set(mica_device *device, int kernel, const struct mi_clblast_values *values)
+{
+    (void)device, (void)kernel, (void)values;
     return false;
 }
 

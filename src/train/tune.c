@@ -19,6 +19,32 @@ static mica_status compile_plan(mica_model *model, const mica_tune_desc *desc)
     return status;
 }
 
+/* The device's tuner, which may search now; NULL: out of memory. `before` is what it was allowed until now. */
+static struct mi_tuner *begin(mica_device *device, double seconds, struct mi_tuner *before, mica_tune_result *result)
+{
+    if (result)
+        *result = (mica_tune_result){.path = "", .note = ""};
+    struct mi_tuner *tuner = mi_tuner_of(device);
+    if (!tuner)
+        return NULL;
+    *before = *tuner;
+    mi_tuner_search(tuner, device, seconds > 0 ? seconds : 60);
+    return tuner;
+}
+
+static void end(struct mi_tuner *tuner, const struct mi_tuner *before, mica_tune_result *result)
+{
+    if (result)
+        *result = (mica_tune_result){.tried = tuner->tried,
+                                     .changed = tuner->changed,
+                                     .path = tuner->path ? tuner->path : "",
+                                     .note = tuner->note.text};
+    tuner->level = before->level;
+    tuner->seconds = before->seconds;
+    tuner->candidates = before->candidates;
+    tuner->candidates_each = before->candidates_each;
+}
+
 mica_status mica_tune(mica_model *model, const mica_tune_desc *desc, mica_tune_result *result)
 {
     if (!model || (desc && (desc->batch < 0 || !(desc->seconds >= 0))))
@@ -26,19 +52,29 @@ mica_status mica_tune(mica_model *model, const mica_tune_desc *desc, mica_tune_r
     if (result)
         *result = (mica_tune_result){.path = "", .note = ""};
     MI_TRY(mi_model_check(model));
-    struct mi_tuner *tuner = mi_tuner_of(model->device);
+    struct mi_tuner before, *tuner = begin(model->device, desc ? desc->seconds : 0, &before, result);
     if (!tuner)
         return mi_out_of_memory(&model->device->error);
-    struct mi_tuner before = *tuner;
-    mi_tuner_search(tuner, model->device, desc && desc->seconds > 0 ? desc->seconds : 60);
     mi_choices_destroy(&model->choices);
     mica_status status = compile_plan(model, desc);
-    if (result)
-        *result = (mica_tune_result){.tried = tuner->tried, .changed = tuner->changed,
-                                     .path = tuner->path ? tuner->path : "", .note = tuner->note.text};
-    tuner->level = before.level;
-    tuner->seconds = before.seconds;
-    tuner->candidates = before.candidates;
-    tuner->candidates_each = before.candidates_each;
+    end(tuner, &before, result);
+    return status;
+}
+
+mica_status mica_tune_clblast(mica_device *device, double seconds, double *gain, mica_tune_result *result)
+{
+    double found = 0;
+    if (gain)
+        *gain = 0;
+    if (!device || !(seconds >= 0))
+        return MICA_INVALID_ARGUMENT;
+    MI_TRY(mica_device_status(device));
+    struct mi_tuner before, *tuner = begin(device, seconds, &before, result);
+    if (!tuner)
+        return mi_out_of_memory(&device->error);
+    mica_status status = mi_tune_clblast(device, tuner, tuner->seconds, &found);
+    if (gain)
+        *gain = found;
+    end(tuner, &before, result);
     return status;
 }

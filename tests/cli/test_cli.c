@@ -155,6 +155,7 @@ static void usage(void **state)
     assert_fails("tune m.safetensors --batch 0", 2, "--batch 0");
     assert_fails("tune m.safetensors --budget 0", 2, "--budget 0");
     assert_fails("tune --save", 2, "--save needs a saved model");
+    assert_fails("tune m.safetensors --clblast", 2, "--clblast tunes no model");
 }
 
 static void mistakes(void **state)
@@ -312,15 +313,20 @@ static int engines_kernels(void)
     return count;
 }
 
-/* Says in the file that the reference is the fastest, of every problem. */
+/* Says in the file that the reference is the fastest, of every problem: PROBLEM ENGINE NUMBER... MICROSECONDS. */
 static void write_nest(const char *path, const char *text, const char *end)
 {
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     for (int line = 1; *text; line++) {
-        size_t size = strcspn(text, "\n");
-        fprintf(file, "%.*s%s\n", (int)(line < 3 ? size : strcspn(text, " ")), text,
-                line < 3 ? "" : " nest 0 0 0 0 0 0 0 0 1");
+        size_t size = strcspn(text, "\n"), problem = strcspn(text, " ");
+        fprintf(file, "%.*s", (int)(line < 3 ? size : problem), text);
+        int words = 0;
+        for (size_t i = problem; line >= 3 && i < size; i++)
+            words += text[i] == ' ';
+        for (int i = 0; i < words; i++)
+            fputs(i == 0 ? " nest" : i == words - 1 ? " 1" : " 0", file);
+        fputc('\n', file);
         text += size + 1;
     }
     fputs(end, file);

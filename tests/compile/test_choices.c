@@ -65,7 +65,8 @@ static void test_text_again(void **state)
 static void test_bad_text(void **state)
 {
     mica_device *device = *state;
-    static const struct { const char *lines, *part; } rows[] = {
+    static const struct { const char *lines, *part;
+    } rows[] = {
         {"a;1\n", "line 3: there is no engine"},
         {"a;1 no_engine 0 0 0 0 0 0 0 0 -\n", "line 3: there is no engine"},
         {"a;1 gemm 0 0 0 0 0 0 0 0 -\n", "line 3"},
@@ -76,6 +77,15 @@ static void test_bad_text(void **state)
         {"a;1 gemm 0 0 0 0 0 0 0 0 0 - more\n", "line 3: something follows"},
         {"a;1 gemm 0 0 0 0 0 0 0 0 0 -\n\nb;1 gemm 0 0 0 0 0 0 0 0 0 1.5\n", "line 5: the time"},
         {" \n", "line 3: a problem"},
+        {"clblast\n", "line 3: CLBlast has no kernel"},
+        {"clblast Xaxpy VW=1\n", "line 3: CLBlast has no kernel"},
+        {"clblast GemmRoutine\n", "line 3: a parameter of CLBlast"},
+        {"clblast GemmRoutine XGEMM_MIN_INDIRECT_SIZE=\n", "line 3: a parameter of CLBlast"},
+        {"clblast GemmRoutine XGEMM_MIN_INDIRECT=64\n", "line 3: a parameter of CLBlast"},
+        {"clblast GemmRoutine XGEMM_MIN_INDIRECT_SIZE=64 more\n", "line 3: something follows"},
+        {"clblast GemmRoutine XGEMM_MIN_INDIRECT_SIZE=0\n", "line 3: the device cannot"},
+        {"clblast XgemmDirect KWID=2 MDIMAD=8 MDIMCD=8 NDIMBD=8 NDIMCD=8 PADA=1 PADB=1 VWMD=3 VWND=1 WGD=24\n",
+         "line 3: the device cannot"},
     };
     char *head = head_of(device);
     struct mi_choices choices = {0};
@@ -94,6 +104,39 @@ static void test_bad_text(void **state)
     assert_int_equal(choices.count, 1);
     mi_choices_destroy(&choices);
     free(head);
+}
+
+/* CLBlast's parameters that are worth a try fit the device, are taken, and are the same when they are read again. */
+static void test_clblast(void **state)
+{
+    mica_device *device = *state;
+    struct mi_choices choices = {0}, read = {0};
+    struct mi_error error = {0};
+    struct mi_text text = {0};
+    struct mi_clblast_values list[16];
+    for (int k = 0; k < MI_CLBLAST_THRESHOLD; k++) {
+        int count = mi_clblast_candidates(device, k, list, 16);
+        assert_in_range(count, 1, 16);
+        for (int i = 0; i < count; i++) {
+            assert_true(mi_clblast_fits(device, k, &list[i]));
+            for (int j = 0; j < i; j++)
+                assert_memory_not_equal(&list[i], &list[j], sizeof list[i]);
+        }
+        assert_int_equal(mi_clblast_set(device, k, &list[0]), mi_clblast_ready(device));
+        choices.clblast[k].known = true;
+        choices.clblast[k].values = list[count - 1];
+        list[0].number[0] = -1;
+        assert_false(mi_clblast_set(device, k, &list[0]));
+    }
+    choices.clblast[MI_CLBLAST_THRESHOLD].known = true;
+    choices.clblast[MI_CLBLAST_THRESHOLD].values.number[0] = 384;
+    mi_choices_write(&choices, device, &text);
+    assert_int_equal(mi_choices_read(&read, &error, device, "t", mi_text_get(&text)), MICA_OK);
+    for (int k = 0; k < MI_CLBLAST_KERNELS; k++) {
+        assert_true(read.clblast[k].known);
+        assert_memory_equal(&read.clblast[k].values, &choices.clblast[k].values, sizeof read.clblast[k].values);
+    }
+    mi_text_destroy(&text);
 }
 
 /* ---- Searching ---- */
@@ -265,7 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_again), cmocka_unit_test(test_bad_text),     cmocka_unit_test(test_recorded),
-        cmocka_unit_test(test_search),     cmocka_unit_test(test_second_start),
+        cmocka_unit_test(test_search),     cmocka_unit_test(test_second_start), cmocka_unit_test(test_clblast),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

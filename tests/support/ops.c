@@ -512,7 +512,8 @@ void op_check(void **state, const struct op_case *c)
         run->inputs++;
     expect_all(run);
     for (size_t v = 0; v < MI_COUNT(variants); v++)
-        if ((!variants[v].no_blocked || c->engines) && (!variants[v].no_fusion || c->apart))
+        if ((!variants[v].no_blocked || c->engines) && (!variants[v].no_fusion || c->apart) &&
+            (!variants[v].debug || !op_tests_are_small()))
             run_variant(run, &variants[v]);
     for (const struct mi_engine *const *engine = mi_engines; c->engines && *engine; engine++)
         if (c->clblast || !is_of_clblast(*engine))

@@ -3,7 +3,8 @@
  * partial ones and none, and compares values with the reference, gradients with finite differences of the
  * reference, and one run with the next, bit by bit.
  *
- * MICA_TEST_SMALL=1 keeps batches tiny, for slow devices. */
+ * MICA_TEST_SMALL=1 keeps batches tiny, for devices that are slow or take seconds for each kernel, and leaves the debug
+ * mode's own compilation out. */
 #ifndef MICA_TEST_OPS_H
 #define MICA_TEST_OPS_H
 
