@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_MEMBERS = 64, MOST_SOURCES = 48, MOST_TENSORS = 16 };
+enum { MOST_MEMBERS = 64, MOST_SOURCES = 48, MOST_TENSORS = 16, MOST_BESIDE = 1 << 17 };
 
 struct fuse {
     struct mica_plan *plan;
@@ -190,7 +190,20 @@ static bool fits(const struct fuse *f, int index, const struct mi_node *node, ui
     return shape_fits && may_join(f, index, node);
 }
 
-/* The kernel that makes one of the node's inputs, or, for a reduction, one that reads the same input; -1: none fits. */
+/* A kernel of reductions that are none of this one's business, but run over the same space: where that is small, a launch more
+ * costs as much as the work. */
+static int find_beside(const struct fuse *f, const struct mi_node *node, uint32_t axes)
+{
+    const struct mi_kernel_list *kernels = &f->plan->kernels;
+    int64_t count = mi_shape_count(&node->in[0]->shape, f->plan->batch);
+    for (int k = (int)kernels->count - 1; k >= 0 && count >= 0 && count <= MOST_BESIDE; k--)
+        if (kernels->list[k].axes && fits(f, k, node, axes))
+            return k;
+    return -1;
+}
+
+/* The kernel that makes one of the node's inputs, or, for a reduction, one that reads the same input or the same space; -1: none
+ * fits. */
 static int find_kernel(const struct fuse *f, const struct mi_node *node, uint32_t axes)
 {
     const struct mica_plan *plan = f->plan;
@@ -213,7 +226,7 @@ static int find_kernel(const struct fuse *f, const struct mi_node *node, uint32_
                 best = home;
         }
     }
-    return best;
+    return best >= 0 ? best : find_beside(f, node, axes);
 }
 
 /* ---- The visit ---- */
@@ -243,6 +256,14 @@ static bool only_moved(const struct fuse *f, const struct mi_node *node)
 static bool is_inline(const struct fuse *f, const struct mi_node *node)
 {
     return node->again == MI_AGAIN_INLINE && !f->needed[node->out[0]->id] && !f->plan->desc.no_fusion;
+}
+
+/* One number that depends on nothing in memory is computed where it is used. */
+static bool reads_nothing(const struct fuse *f, const struct mi_node *node)
+{
+    struct mi_source source[1];
+    return node->op->kind == MI_MAP && node->outputs == 1 && !f->needed[node->out[0]->id] && !f->plan->desc.no_fusion &&
+           mi_shape_count(&node->out[0]->shape, f->plan->batch) == 1 && mi_sources(f->plan, node, source, 1) == 0;
 }
 
 /* Plain rows of a reshape are its input's memory. */
@@ -278,7 +299,7 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
         if (alias(f, node) || (!f->needed[node->out[0]->id] && !plan->desc.no_fusion))
             return MICA_OK;
     }
-    if (only_moved(f, node) || is_inline(f, node))
+    if (only_moved(f, node) || is_inline(f, node) || reads_nothing(f, node))
         return MICA_OK;
     if (node->op->kind == MI_REDUCE)
         MI_TRY(mi_reduce_axes(node, &axes, &keepdims));

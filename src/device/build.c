@@ -1,6 +1,6 @@
 /* Builds programs, several at a time.
  *
- * No build options: without -cl-std a device compiles OpenCL C 1.2, whatever its platform's version;
+ * No build options but the one of quirks.c: without -cl-std a device compiles OpenCL C 1.2, whatever its platform's version;
  * fast-math flags would make NaN undefined; and some drivers refuse options that they do not know. */
 #include "device/programs.h"
 
@@ -105,7 +105,7 @@ static void build_unit(struct builders *builders, struct mi_program_unit *unit)
     unit->program = device->cl->CreateProgramWithSource(device->context, 1, &source, NULL, &unit->code);
     if (!unit->program || unit->code != CL_SUCCESS)
         return;
-    unit->code = device->cl->BuildProgram(unit->program, 1, &device->id, "", NULL, NULL);
+    unit->code = device->cl->BuildProgram(unit->program, 1, &device->id, device->quirks.build_options, NULL, NULL);
     if (unit->code == CL_SUCCESS && builders->store)
         mi_program_store_keep(builders->store, source, unit->program);
 }

@@ -89,6 +89,7 @@ static char *find_place(const struct mi_program_store *store, const char *source
     char name[64];
     size_t size = strlen(source);
     mi_text_append(key, store->platform.data, store->platform.size);
+    mi_text_add(key, "options %s\n", store->device->quirks.build_options);
     mi_text_add(key, "source %zu %016llx %016llx\n", size, (unsigned long long)mi_hash(source, size, 1),
                 (unsigned long long)mi_hash(source, size, 2));
     if (key->failed)
@@ -129,7 +130,7 @@ static cl_program load(mica_device *device, const unsigned char *binary, size_t 
     if (!program)
         return NULL;
     if (code == CL_SUCCESS && taken == CL_SUCCESS &&
-        device->cl->BuildProgram(program, 1, &device->id, "", NULL, NULL) == CL_SUCCESS)
+        device->cl->BuildProgram(program, 1, &device->id, device->quirks.build_options, NULL, NULL) == CL_SUCCESS)
         return program;
     device->cl->ReleaseProgram(program);
     return NULL;

@@ -75,6 +75,26 @@ static mi_value *max_pool(struct network *net, mi_value *x)
                     MI_INTS("strides", two, 2));
 }
 
+static mi_value *column_sums(struct network *net, mi_value *x)
+{
+    const int64_t first = 0;
+    return MI_APPLY(net->graph, "ReduceSum", ((mi_value *[]){x, mi_ints(net->graph, &first, 1)}), MI_INT("keepdims", 0));
+}
+
+/* The second sum waits for a product, the first for nothing. */
+static mi_value *sums_beside(struct network *net, mi_value *x)
+{
+    mi_value *early = column_sums(net, x);
+    return mi_op2(net->graph, "Add", early, column_sums(net, network_dense(net, x, "d", 48)));
+}
+
+static mi_value *by_count(struct network *net, mi_value *x)
+{
+    mi_value *share = MI_APPLY(net->graph, "DivideByCount", ((mi_value *[]){mi_scalar(net->graph, 3)}), MI_INT("per_n", 2),
+                               MI_INT("fixed", 1));
+    return mi_op2(net->graph, "Mul", x, share);
+}
+
 static const struct pattern patterns[] = {
     {"dense, bias, relu by loops", "n 20", dense_relu, 1, "nest"},
     {"convolution, bias, relu by loops", "n 3 6 6", conv_relu, 1, "nest"},
@@ -84,6 +104,8 @@ static const struct pattern patterns[] = {
     {"maps", "n 48", maps, 1, NULL},
     {"maps around a transposition", "n 6 8", transposed, 1, NULL},
     {"relu and max-pooling", "n 3 6 6", max_pool, 1, NULL},
+    {"two sums over equal spaces", "n 48", sums_beside, 2, "nest"},
+    {"a number of the batch alone", "n 48", by_count, 1, NULL},
 };
 
 static float *run(mica_device *device, const struct pattern *pattern, const struct mi_plan_desc *how, int *launches, size_t *count)
