@@ -1,6 +1,7 @@
 /* The rows of the graph itself, and the expression that a map node stands for. */
 #include "graph/op.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,4 +71,15 @@ void mi_map_view(const struct mi_node *node, struct mi_map_view *view)
         if (word_at(rule->out ? rule->out : "y", i, &word, &length))
             set_name(view->out[i], word, length);
     }
+}
+
+bool mi_map_calls_functions(const struct mi_node *node)
+{
+    struct mi_map_view view;
+    mi_map_view(node, &view);
+    for (int o = 0; o < node->outputs; o++)
+        for (const char *text = view.expr[o], *c = text; c && *c; c++)
+            if (*c == '(' && c > text && (isalnum((unsigned char)c[-1]) || c[-1] == '_'))
+                return true;
+    return false;
 }

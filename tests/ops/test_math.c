@@ -76,5 +76,5 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_errors)};
-    return cmocka_run_group_tests(tests, network_device_open, network_device_close);
+    return cmocka_run_group_tests(tests, open_device, close_device);
 }
