@@ -28,22 +28,27 @@ static inline void mica_store_half(float value, __global half *p, size_t i)
 }
 
 /* Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011). Each
- * round multiplies two of the four words, mixes in the other two and the key; the key is a Weyl sequence. */
-static inline uint4 mica_philox(ulong seed, ulong stream, ulong counter)
+ * round multiplies two of the four words, mixes in the other two and the key; the key is a Weyl sequence. The first of the four
+ * words that come out; words are scalars, so that a loop over counters becomes vectors. */
+static inline uint mica_philox_first(ulong seed, ulong stream, ulong counter)
 {
-    uint4 word = (uint4)((uint)counter, (uint)(counter >> 32), (uint)stream, (uint)(stream >> 32));
+    uint x = (uint)counter, y = (uint)(counter >> 32), z = (uint)stream, w = (uint)(stream >> 32);
     uint key0 = (uint)seed, key1 = (uint)(seed >> 32);
+#pragma unroll
     for (int round = 0; round < 10; round++) {
-        const ulong first = (ulong)0xD2511F53u * word.x, second = (ulong)0xCD9E8D57u * word.z;
-        word = (uint4)((uint)(second >> 32) ^ word.y ^ key0, (uint)second, (uint)(first >> 32) ^ word.w ^ key1, (uint)first);
+        const ulong first = (ulong)x * 0xD2511F53u, second = (ulong)z * 0xCD9E8D57u;
+        x = (uint)(second >> 32) ^ y ^ key0;
+        y = (uint)second;
+        z = (uint)(first >> 32) ^ w ^ key1;
+        w = (uint)first;
         key0 += 0x9E3779B9u;
         key1 += 0xBB67AE85u;
     }
-    return word;
+    return x;
 }
 
 /* Uniform in [0, 1), 24 bits. */
 static inline float mica_uniform(ulong seed, ulong stream, ulong counter)
 {
-    return (float)(mica_philox(seed, stream, counter).x >> 8) * (1.0f / 16777216.0f);
+    return (float)(mica_philox_first(seed, stream, counter) >> 8) * (1.0f / 16777216.0f);
 }

@@ -5,7 +5,6 @@
  * just before. What is forgotten is never made from something forgotten, so the cost is one sweep. */
 #include "compile/compile.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,11 +31,7 @@ static bool is_cheap(const struct mi_node *node)
     if (node->op->kind != MI_MAP || node->outputs != 1 || node->inputs > MOST_INPUTS || node->out[0]->name)
         return false;
     mi_map_view(node, &view);
-    const char *text = view.expr[0];
-    for (const char *c = text; *c; c++)
-        if (*c == '(' && c > text && (isalnum((unsigned char)c[-1]) || c[-1] == '_'))
-            return false;
-    return !strstr(text, "uniform") && !strstr(text, "index");
+    return !mi_map_calls_functions(node) && !strstr(view.expr[0], "uniform") && !strstr(view.expr[0], "index");
 }
 
 /* How many large values that are kept it takes to compute this one again; more than allowed where it cannot be. */

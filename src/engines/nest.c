@@ -29,6 +29,21 @@ bool mi_nest_is_full(const struct mi_nest *s, const mi_value *value)
     return s->reductions > 0 && s->kernel->anchor == NULL && mi_same_but_ones(&value->shape, &s->kernel->space);
 }
 
+/* The axes of the space that are kept, and those in the mask, which are reduced. */
+static void divide_space(struct mi_nest *s, uint32_t reduced)
+{
+    s->kept.rank = s->reductions = 0;
+    for (int i = 0; i < s->space.rank; i++) {
+        if (reduced & 1u << i) {
+            s->reduced[s->reductions] = s->space.dim[i];
+            s->reduced_axis[s->reductions++] = i;
+        } else {
+            s->kept_axis[s->kept.rank] = i;
+            s->kept.dim[s->kept.rank++] = s->space.dim[i];
+        }
+    }
+}
+
 static void set_kept(struct mi_nest *s)
 {
     const struct mi_kernel *k = s->kernel;
@@ -39,15 +54,8 @@ static void set_kept(struct mi_nest *s)
             s->reduced[i] = s->contraction.extent[s->contraction.out_axes + i];
         return;
     }
-    for (int i = 0; i < k->space.rank; i++) {
-        if (k->axes & 1u << i) {
-            s->reduced[s->reductions] = k->space.dim[i];
-            s->reduced_axis[s->reductions++] = i;
-        } else {
-            s->kept_axis[s->kept.rank] = i;
-            s->kept.dim[s->kept.rank++] = k->space.dim[i];
-        }
-    }
+    s->space = k->space;
+    divide_space(s, k->axes);
 }
 
 /* Widens a layout so that its places include those of another. */
@@ -158,7 +166,7 @@ static bool wants_rows(const struct mi_nest *s)
     }
     if (s->layout.inners) /* the lanes of a block are kept places */
         return false;
-    bool last_reduced = s->reduced_axis[s->reductions - 1] == s->kernel->space.rank - 1;
+    bool last_reduced = s->reduced_axis[s->reductions - 1] == s->space.rank - 1;
     return (last_reduced && length >= 16) || (!s->e->device->is_cpu && count >= 256 && last_reduced);
 }
 
@@ -258,7 +266,7 @@ static struct mi_grid grid_of(const struct mi_nest *s)
 static bool cut_axes(const struct mi_nest *s, const mi_value *value, uint32_t *cut, int depth)
 {
     const struct mi_emitter *e = s->e;
-    int rank = s->kept.rank;
+    int rank = s->space.rank;
     if (!value || value->node->op == &mi_op_constant)
         return true;
     bool member = e->home[value->node->id] == e->self, stored = e->tensors[value->id].stored;
@@ -275,43 +283,76 @@ static bool cut_axes(const struct mi_nest *s, const mi_value *value, uint32_t *c
         int own = axis - (rank - value->shape.rank);
         bool before = own >= 1 && !mi_dim_is(value->shape.dim[own - 1], 1);
         bool here = own >= 0 && !mi_dim_is(value->shape.dim[own], 1);
-        bool one = mi_dim_is(s->kept.dim[axis], 1) || mi_dim_is(s->kept.dim[axis - 1], 1);
+        bool one = mi_dim_is(s->space.dim[axis], 1) || mi_dim_is(s->space.dim[axis - 1], 1);
         if (before != here && !one)
             *cut |= 1u << axis;
     }
     return true;
 }
 
-/* Joins neighbouring axes that every value of a nest of maps either has or broadcasts over: fewer loops, longer ones. */
+/* Whether a result of a nest with reductions lines up with its space, axis by axis: it is all there, or its reduced axes are left as
+ * ones. */
+static bool lines_up(const struct mi_nest *s, const mi_value *value)
+{
+    bool full = value->shape.rank == s->space.rank, kept = full;
+    for (int axis = 0; axis < s->space.rank && (full || kept); axis++) {
+        full = full && mi_dim_equal(value->shape.dim[axis], s->space.dim[axis]);
+        kept = kept && (!(s->kernel->axes >> axis & 1) || mi_dim_is(value->shape.dim[axis], 1));
+    }
+    return full || kept || value->shape.rank == 0;
+}
+
+/* Where axes of the space must stay apart; all of it, where they cannot be joined. */
+static uint32_t find_cuts(const struct mi_nest *s)
+{
+    const struct mi_kernel *k = s->kernel;
+    uint32_t cut = 0;
+    for (int axis = 1; axis < s->space.rank; axis++)
+        if ((k->axes >> axis & 1) != (k->axes >> (axis - 1) & 1))
+            cut |= 1u << axis;
+    for (int m = 0; m < k->count; m++) {
+        const struct mi_node *node = k->nodes[m];
+        if ((node->op->kind != MI_MAP && node->op->kind != MI_REDUCE) ||
+            (node->op->kind == MI_MAP && mi_names_coordinates(node)))
+            return UINT32_MAX;
+        for (int o = 0; o < node->outputs && s->reductions; o++)
+            if (!lines_up(s, node->out[o]))
+                return UINT32_MAX;
+        for (int i = 0; i < node->inputs + node->outputs; i++)
+            if (!cut_axes(s, i < node->inputs ? node->in[i] : node->out[i - node->inputs], &cut, 0))
+                return UINT32_MAX;
+    }
+    return cut;
+}
+
+/* Joins neighbouring axes, all kept or all reduced, that every value of a nest either has or broadcasts over: fewer loops, longer
+ * ones. */
 static void join_axes(struct mi_nest *s)
 {
     struct mi_emitter *e = s->e;
-    const struct mi_kernel *k = s->kernel;
-    int rank = s->kept.rank;
-    uint32_t cut = 0;
-    if (s->reductions || rank < 2 || !mi_layout_is_plain(&s->layout, rank))
+    int rank = s->space.rank;
+    uint32_t cut = UINT32_MAX, reduced = 0;
+    if (!s->kernel->anchor && rank >= 2 && mi_layout_is_plain(&s->layout, s->kept.rank) && mi_layout_is_plain(&s->full, rank))
+        cut = find_cuts(s);
+    if (cut == UINT32_MAX)
         return;
-    for (int m = 0; m < k->count; m++) {
-        const struct mi_node *node = k->nodes[m];
-        if (node->op->kind != MI_MAP || mi_names_coordinates(node))
-            return;
-        for (int i = 0; i < node->inputs + node->outputs; i++)
-            if (!cut_axes(s, i < node->inputs ? node->in[i] : node->out[i - node->inputs], &cut, 0))
-                return;
-    }
     struct mi_dim product;
     e->groups = 0;
     e->full_rank = rank;
     e->first[0] = 0;
     for (int axis = 1; axis < rank; axis++)
-        if (cut & 1u << axis || !mi_shape_product(&s->kept, e->first[e->groups], axis + 1, &product))
+        if (cut & 1u << axis || !mi_shape_product(&s->space, e->first[e->groups], axis + 1, &product))
             e->first[++e->groups] = axis;
     e->first[++e->groups] = rank;
     struct mi_shape joined = {.rank = e->groups};
-    for (int g = 0; g < e->groups; g++)
-        mi_shape_product(&s->kept, e->first[g], e->first[g + 1], &joined.dim[g]);
-    s->kept = joined;
-    s->layout = mi_layout_plain(joined.rank);
+    for (int g = 0; g < e->groups; g++) {
+        mi_shape_product(&s->space, e->first[g], e->first[g + 1], &joined.dim[g]);
+        reduced |= (s->kernel->axes >> e->first[g] & 1) << g;
+    }
+    s->space = joined;
+    s->full = mi_layout_plain(joined.rank);
+    divide_space(s, reduced);
+    s->layout = mi_layout_plain(s->kept.rank);
 }
 
 mica_status mi_emit_nest(struct mi_emitter *e, struct mi_codes *codes)
@@ -321,7 +362,7 @@ mica_status mi_emit_nest(struct mi_emitter *e, struct mi_codes *codes)
         MI_TRY(e->kernel->anchor->op->contract(e->kernel->anchor, &s.contraction));
     e->indent = 1;
     if (e->flat) {
-        s.kept = (struct mi_shape){.rank = 1, .dim = {mi_fixed(e->flat)}};
+        s.kept = s.space = (struct mi_shape){.rank = 1, .dim = {mi_fixed(e->flat)}};
         s.layout = mi_layout_plain(1);
         e->groups = 1;
     } else {

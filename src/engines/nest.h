@@ -12,6 +12,7 @@ struct mi_nest {
     struct mi_emitter *e;
     const struct mi_kernel *kernel;
     struct mi_contraction contraction; /* where kernel->anchor is one */
+    struct mi_shape space;             /* the kernel's, neighbouring axes joined where that changes nothing */
     struct mi_shape kept;              /* kept axes, and the layout their places follow */
     struct mi_layout layout;
     int kept_axis[MI_MAX_RANK];        /* axis of the space that each kept axis is; of no meaning to contractions */
@@ -30,6 +31,7 @@ struct mi_nest {
     size_t tile_scope[MI_MAX_PHYSICAL + 2];
     int tile_scopes;
     int *level, levels;                /* of each member: how many reductions stand before its result, itself included */
+    mi_value *waiting, *waits_in;      /* a value that is kept in a result's place until that is computed; NULL: none */
     bool arrays;                       /* there are reductions by columns: v is bounded */
 
     struct mi_coordinate at[MI_MAX_RANK];      /* coordinates of the kept axes, once their loops are open */
@@ -72,6 +74,15 @@ void mi_nest_fold_levels(struct mi_nest *s);
 /* Loops over all reduced places in the lanes of the work-group, each the coordinates of one. */
 size_t mi_nest_open_lanes(struct mi_nest *s);
 void mi_nest_close_reduced(struct mi_nest *s, int leave, const size_t *scopes);
+
+/* ---- nest_ahead.c ---- */
+
+/* Sets waiting and waits_in, once levels are known. */
+void mi_nest_find_waiting(struct mi_nest *s);
+/* Stores the waiting value at the open loops' place, where a fold of this level has just computed it. */
+void mi_nest_store_waiting(struct mi_nest *s, int level);
+/* Lets `result` find it there. */
+void mi_nest_bind_waiting(struct mi_nest *s, const mi_value *result);
 
 /* ---- nest_store.c ---- */
 

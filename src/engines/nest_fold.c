@@ -142,6 +142,7 @@ static void fold_step(struct mi_nest *s, struct mi_node **nodes, const struct st
         const char *x = element(s, nodes[i]);
         mi_line(s->e, "%s", statement(s, rule_of(nodes[i])->step, &states[i], "[v]", NULL, x, reduced_index(s), "1"));
     }
+    mi_nest_store_waiting(s, level);
     mi_nest_store_early(s, level);
 }
 
@@ -335,6 +336,7 @@ void mi_nest_fold_levels(struct mi_nest *s)
     struct state *states = mi_arena_new(arena, count, sizeof *states);
     if (!nodes || !states || !set_levels(s))
         return;
+    mi_nest_find_waiting(s);
     for (int l = 1; l <= s->levels; l++) {
         int many = 0;
         for (int m = 0; m < s->kernel->count; m++)

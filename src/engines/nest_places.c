@@ -182,8 +182,10 @@ void mi_nest_value_at(struct mi_nest *s, const mi_value *value, struct mi_coordi
             all[s->reduced_axis[i]] = (struct mi_coordinate){.at = s->reduced_at[i]};
     }
     if (s->e->groups) {
-        for (int i = 0; i < s->e->groups; i++)
-            at[i] = s->at[i];
+        for (int i = 0; i < s->kept.rank; i++)
+            at[s->e->flat ? i : s->kept_axis[i]] = s->at[i];
+        for (int i = 0; i < s->reductions; i++)
+            at[s->reduced_axis[i]] = (struct mi_coordinate){.at = full ? s->reduced_at[i] : "0"};
         return;
     }
     bool same_rank = shape->rank == rank;

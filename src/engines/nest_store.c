@@ -24,7 +24,10 @@ static void store(struct mi_nest *s, mi_value *value, const char *real, bool rim
     const struct mi_layout *layout = &e->tensors[value->id].layout;
     const char *inside = NULL, *fill = NULL;
     mi_nest_value_at(s, value, at);
+    mi_nest_bind_waiting(s, value);
     const char *text = rim ? NULL : mi_emit_value(e, value, at, NULL);
+    if (s->waiting)
+        mi_bind(e, s->waiting, NULL);
     memcpy(place, at, sizeof place);
     int rank = mi_nest_is_full(s, value) ? s->kernel->space.rank : s->kept.rank;
     if (e->groups || value->shape.rank != rank)

@@ -124,6 +124,7 @@ void mi_map_view(const struct mi_node *node, struct mi_map_view *view);
 bool mi_names_the_step(const struct mi_node *node);
 /* Whether an expression names this identifier. */
 bool mi_expression_names(const char *expression, const char *word);
+bool mi_map_calls_functions(const struct mi_node *node); /* exp, say: dear beside arithmetic */
 
 /* The rows that the graph itself needs: sources and Derivative (a map whose rule is another row's grad). */
 extern const struct mi_op mi_op_input, mi_op_constant, mi_op_variable, mi_op_assign, mi_op_derivative;

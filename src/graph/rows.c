@@ -98,3 +98,14 @@ bool mi_names_the_step(const struct mi_node *node)
                 return true;
     return false;
 }
+
+bool mi_map_calls_functions(const struct mi_node *node)
+{
+    struct mi_map_view view;
+    mi_map_view(node, &view);
+    for (int o = 0; o < node->outputs; o++)
+        for (const char *text = view.expr[o], *c = text; c && *c; c++)
+            if (*c == '(' && c > text && (isalnum((unsigned char)c[-1]) || c[-1] == '_'))
+                return true;
+    return false;
+}
