@@ -51,12 +51,13 @@ for (int first = 0; first < pixels; first += STRIP) {
             #pragma unroll
             for (int t = 0; t < TW; t++)
                 at[t] = place[p - first + t];
+            __local float *tile = sums + (p - first)*(OB*B);
             VEC acc[OB][TW];
             #pragma unroll
             for (int o = 0; o < OB; o++)
                 #pragma unroll
                 for (int t = 0; t < TW; t++)
-                    acc[o][t] = VLOAD((p - first + t)*OB + o, sums);
+                    acc[o][t] = VLOAD(t*OB + o, tile);
             for (int c = c0; c < c1; c++) {
                 X_MEMORY const float *xh = X_FROM(c);
                 for (int kh = 0; kh < KH; kh++, xh += X_ROW)
@@ -99,7 +100,7 @@ for (int first = 0; first < pixels; first += STRIP) {
             for (int o = 0; o < OB; o++)
                 #pragma unroll
                 for (int t = 0; t < TW; t++)
-                    VSTORE(acc[o][t], (p - first + t)*OB + o, sums);
+                    VSTORE(acc[o][t], t*OB + o, tile);
         }
     }
     for (int o = 0; o < OB && ob0 + o < BLOCKS; o++)
