@@ -1,9 +1,9 @@
 /* Direct convolution. One item computes OB blocks of B filters for ROWS rows of pixels, TW pixels at a time in registers. Rows
  * are counted through all images, so that a tile may end one row, or one image, and begin the next: no pixel is computed twice.
  * x lies in blocks of XB channels with a halo, so no edge is checked, or (XB 1) in planes, whose lines are copied; the weights
- * in blocks (K/(OB*B), C/XB, KH, KW, XB, OB*B). The channels are walked in chunks whose weights stay in the nearest cache;
- * between chunks an item's sums wait in local memory, and so they do for the epilogue: its constants would take registers from
- * the tile. Of the gradient of a strided convolution's data this is one phase: every PHASES_H-th row and PHASES_W-th place of
+ * in blocks (K/(OB*B), C/XB, KH, KW, XB, OB*B). The channels are walked ONCE or in chunks whose weights stay in the nearest
+ * cache; between chunks an item's sums wait in local memory, and so they do for the epilogue: its constants would take registers
+ * from the tile. Of the gradient of a strided convolution's data this is one phase: every PHASES_H-th row and PHASES_W-th place of
  * it, for which WINDOW_AT(kh, kw) names the places of the kernel that meet it. */
 const IDX r0 = (IDX)get_global_id(1)*ROWS, r1 = min(r0 + ROWS, (IDX)n*OH);
 const int ob0 = (int)get_global_id(0)*OB, pixels = r0 < r1 ? (int)(r1 - r0)*OW : 0;
@@ -41,9 +41,11 @@ for (int first = 0; first < pixels; first += STRIP) {
     }
     for (int t = 0; t < TW; t++)
         place[last - first + t] = place[last - first - 1];
+#if !ONCE
     /* Zeros are loaded as sums are, so that the compiler makes one copy of the loops below and not one for each case. */
     for (int i = 0; i < (last - first + TW)*OB; i++)
         VSTORE((VEC)(0), i, sums);
+#endif
     for (int c0 = 0; c0 < CB; c0 += CHUNK) {
         const int c1 = min(c0 + CHUNK, CB);
         for (int p = first; p < last; p += TW) {
@@ -57,7 +59,7 @@ for (int first = 0; first < pixels; first += STRIP) {
             for (int o = 0; o < OB; o++)
                 #pragma unroll
                 for (int t = 0; t < TW; t++)
-                    acc[o][t] = VLOAD(t*OB + o, tile);
+                    acc[o][t] = ONCE ? (VEC)(0) : VLOAD(t*OB + o, tile);
             for (int c = c0; c < c1; c++) {
                 X_MEMORY const float *xh = X_FROM(c);
                 for (int kh = 0; kh < KH; kh++, xh += X_ROW)

@@ -20,7 +20,7 @@ enum {
     TILES = 4,
     MOST_PHASES = 16,
     WEIGHT_BYTES = 28 << 10, /* of a chunk, in the nearest cache */
-    MOST_CHUNK = 16,
+    MOST_CHUNK = 20,
     LINES_BYTES = 24 << 10,
     SUMS_BYTES = 64 << 10, /* of an item's sums between chunks ... */
     ONCE_BYTES = 8 << 10,  /* ... and of those that only wait for the epilogue */
@@ -89,10 +89,16 @@ static int64_t rows_of_lines(const struct mi_problem *problem, const struct mi_c
     return copied && most >= fewest_rows(problem, conv) ? most : 0;
 }
 
+/* Whether all channels are one chunk. */
+static bool is_once(const struct tile *t)
+{
+    return t->chunk >= t->channels;
+}
+
 /* Pixels whose sums wait in local memory at a time: an item's, unless its rows are very long; whole tiles. */
 static int64_t strip_of(const mica_device *device, const struct mi_phase phase[2], const struct tile *t)
 {
-    int64_t bytes = least(t->chunk >= t->channels ? ONCE_BYTES : SUMS_BYTES, (int64_t)device->info.local_memory_bytes / 4),
+    int64_t bytes = least(is_once(t) ? ONCE_BYTES : SUMS_BYTES, (int64_t)device->info.local_memory_bytes / 4),
             pixel = (int64_t)sizeof(float) * t->ob * t->b;
     int64_t pixels = t->rows * phase[1].out, most = (bytes / pixel - t->tw) / t->tw * t->tw;
     return least(pixels, most > t->tw ? most : t->tw);
@@ -203,6 +209,7 @@ static void define_tile(const mica_device *device, const struct mi_conv *conv, c
 {
     bool empty = phase[0].kernel == 0 || phase[1].kernel == 0;
     int64_t strip = strip_of(device, phase, t);
+    mi_define(defines, "ONCE", empty || is_once(t));
     mi_define(defines, "OB", t->ob);
     mi_define(defines, "TW", t->tw);
     mi_define_size(defines, "BLOCKS", t->blocks);
