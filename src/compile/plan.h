@@ -1,6 +1,6 @@
 /* Compiling a graph into a plan, and running it. Passes, in order, one file each:
  *
- *   lower -> simplify -> fuse (engines and layouts are chosen here) -> place (memory) -> emit -> build -> warm up
+ *   lower -> simplify -> fold -> fuse (engines and layouts are chosen here) -> place (memory) -> emit -> build -> warm up
  *
  * A plan is a list of launches with fixed arguments and grids. A step changes the step block and the inputs only. */
 #ifndef MICA_SRC_PLAN_H
