@@ -91,6 +91,13 @@ static inline float mica_erf(float x)
     return a < 1.0f ? x + x * near : mica_with_sign(1.0f - mica_exp(far), x);
 }
 
+/* Some drivers' own functions are macros, which would warn on standard error. */
+#undef exp
+#undef expm1
+#undef log
+#undef log1p
+#undef tanh
+#undef erf
 #define exp(x) mica_exp(x)
 #define expm1(x) mica_expm1(x)
 #define log(x) mica_log(x)
