@@ -91,7 +91,7 @@ static inline float mica_erf(float x)
     return a < 1.0f ? x + x * near : mica_with_sign(1.0f - mica_exp(far), x);
 }
 
-/* They may be macros of the driver's. */
+/* Some drivers' own functions are macros, which would warn on standard error. */
 #undef exp
 #undef expm1
 #undef log

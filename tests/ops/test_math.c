@@ -38,12 +38,14 @@ static double distance(float got, double exact)
 static void test_errors(void **state)
 {
     struct network net;
-    const int count = SWEEP + (int)MI_COUNT(ends);
+    const char *small = getenv("MICA_TEST_SMALL");
+    const int every = small && strcmp(small, "0") != 0 ? 64 : 1, sweep = SWEEP / every,
+              count = sweep + (int)MI_COUNT(ends);
     float *x = malloc((size_t)count * sizeof *x);
     assert_non_null(x);
     memcpy(x, ends, sizeof ends);
-    for (uint32_t i = 0; i < SWEEP; i++)
-        memcpy(x + MI_COUNT(ends) + i, &(uint32_t){i * STRIDE}, sizeof *x);
+    for (uint32_t i = 0; i < (uint32_t)sweep; i++)
+        memcpy(x + MI_COUNT(ends) + i, &(uint32_t){i * (uint32_t)every * STRIDE}, sizeof *x);
     network_begin(&net, *state);
     mi_value *in = network_input(&net, "x", "n", MI_FLOAT);
     for (size_t f = 0; f < MI_COUNT(functions); f++)
@@ -58,7 +60,7 @@ static void test_errors(void **state)
         float where = 0;
         for (size_t i = 0; i < values; i++) {
             double exact = functions[f].reference((double)x[i]), off = distance(y[i], exact);
-            bool flushed = !((mica_device *)*state)->is_cpu && (fabs(exact) < 1.2e-38 || fabsf(x[i]) < 1.2e-38f);
+            bool flushed = fabs(exact) < 1.2e-38 || fabsf(x[i]) < 1.2e-38f; /* a device may take such for zero */
             if (off > worst && !flushed) {
                 worst = off;
                 where = x[i];
