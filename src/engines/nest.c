@@ -290,8 +290,8 @@ static bool cut_axes(const struct mi_nest *s, const mi_value *value, uint32_t *c
     return true;
 }
 
-/* Whether a result of a nest with reductions lines up with its space, axis by axis: it is all there, or its reduced axes are left as
- * ones. */
+/* Whether a result of a nest with reductions lines up with its space, axis by axis: it is all there, or its reduced axes are left
+ * as ones. */
 static bool lines_up(const struct mi_nest *s, const mi_value *value)
 {
     bool full = value->shape.rank == s->space.rank, kept = full;
