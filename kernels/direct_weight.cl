@@ -10,11 +10,11 @@ for (int img0 = 0; img0 < n; img0 += IMAGES) {
     for (int row0 = 0; row0 < OH; row0 += ROWS) {
         const int row1 = min(row0 + ROWS, OH);
         for (int tap = 0; tap < taps; tap += TAPS) {
-            IDX at[TAPS];
+            long at[TAPS]; /* 64 bits: an address is then one register and a displacement */
             #pragma unroll
             for (int t = 0; t < TAPS; t++) {
                 const int q = min(tap + t, taps - 1), c = c0 + q/(KH*KW);
-                at[t] = (IDX)(c/XB)*XSC + (c%XB)*XSI + q/KW%KH*DH*XSH + q%KW*DW*XSW;
+                at[t] = (long)(c/XB)*XSC + (c%XB)*XSI + q/KW%KH*DH*XSH + q%KW*DW*XSW;
             }
             VEC acc[OB][TAPS];
             #pragma unroll
