@@ -28,9 +28,9 @@ static inline void mica_store_half(float value, __global half *p, size_t i)
 }
 
 /* Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011). Each
- * round multiplies two of the four words, mixes in the other two and the key; the key is a Weyl sequence. The first of the four
- * words that come out; words are scalars, so that a loop over counters becomes vectors. */
-static inline uint mica_philox_first(ulong seed, ulong stream, ulong counter)
+ * round multiplies two of the four words, mixes in the other two and the key; the key is a Weyl sequence. Words are scalars
+ * here, so that a loop over counters becomes vectors. */
+static inline uint4 mica_philox(ulong seed, ulong stream, ulong counter)
 {
     uint x = (uint)counter, y = (uint)(counter >> 32), z = (uint)stream, w = (uint)(stream >> 32);
     uint key0 = (uint)seed, key1 = (uint)(seed >> 32);
@@ -44,11 +44,11 @@ static inline uint mica_philox_first(ulong seed, ulong stream, ulong counter)
         key0 += 0x9E3779B9u;
         key1 += 0xBB67AE85u;
     }
-    return x;
+    return (uint4)(x, y, z, w);
 }
 
 /* Uniform in [0, 1), 24 bits. */
 static inline float mica_uniform(ulong seed, ulong stream, ulong counter)
 {
-    return (float)(mica_philox_first(seed, stream, counter) >> 8) * (1.0f / 16777216.0f);
+    return (float)(mica_philox(seed, stream, counter).x >> 8) * (1.0f / 16777216.0f);
 }
