@@ -4,7 +4,7 @@
  * The method is that of W. J. Cody and W. Waite, "Software Manual for the Elementary Functions" (1980), and J.-M. Muller,
  * "Elementary Functions" (3rd ed., 2016), ch. 4 and 11: the argument is reduced to an interval round 0, with ln 2 in two parts
  * so that nothing is lost, and a polynomial is evaluated there. Its coefficients are minimax fits (Lawson's algorithm) in
- * double, rounded. A sweep over floats of every size finds at most 1 unit in the last place of error, 2.3 for tanh and 1.8 for
+ * double, rounded. A sweep over floats of every size finds at most 1 unit in the last place of error, 2.3 for tanh and erf and 1.8 for
  * log1p(exp(x)); OpenCL C allows 3 to 16. NaN and infinities come out as they should, and so do subnormal numbers where the device
  * does not count them as zero. */
 
@@ -85,11 +85,11 @@ static inline float mica_erf(float x)
 {
     const float a = fabs(x), b = a > 4.0f ? 4.0f : a, t = x * x;
     float near = (7.8891193e-05f * t - 0.000802084105f) * t + 0.00518953521f;
-    near = (((near * t - 0.0268544443f) * t + 0.112836003f) * t - 0.37612626f) * t + 0.128379167f;
+    near = (((near * t - 0.0268544443f) * t + 0.112836003f) * t - 0.37612626f) * t + 1.128379167f;
     float far = (-1.86615998e-05f * b + 0.000402998267f) * b - 0.00400221907f;
     far = ((far * b + 0.0246309284f) * b - 0.107455574f) * b - 0.634160161f;
     far = (far * b - 1.12908018f) * b + 7.73562497e-05f;
-    return a < 1.0f ? x + x * near : mica_with_sign(1.0f - mica_exp(far), x);
+    return a < 1.0f ? x * near : mica_with_sign(1.0f - mica_exp(far), x);
 }
 
 /* Some drivers' own functions are macros, which would warn on standard error. */
