@@ -6,7 +6,6 @@
 #include "compile/compile.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { LEAST_BYTES = 1 << 16, DEEPEST = 4, MOST_INPUTS = 8, MOST_LARGE = 2 };
 
@@ -31,7 +30,8 @@ static bool is_cheap(const struct mi_node *node)
     if (node->op->kind != MI_MAP || node->outputs != 1 || node->inputs > MOST_INPUTS || node->out[0]->name)
         return false;
     mi_map_view(node, &view);
-    return !mi_map_calls_functions(node) && !strstr(view.expr[0], "uniform") && !strstr(view.expr[0], "index");
+    return !mi_map_calls_functions(node) && !mi_expression_names(view.expr[0], "uniform") &&
+           !mi_expression_names(view.expr[0], "index");
 }
 
 /* How many large values that are kept it takes to compute this one again; more than allowed where it cannot be. */

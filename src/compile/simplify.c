@@ -112,7 +112,7 @@ static bool draws_randomly(const struct mi_node *node)
         return false;
     mi_map_view(node, &view);
     for (int o = 0; o < node->outputs; o++)
-        if (view.expr[o] && strstr(view.expr[o], "uniform"))
+        if (view.expr[o] && mi_expression_names(view.expr[o], "uniform"))
             return true;
     return false;
 }

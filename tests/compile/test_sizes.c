@@ -1,0 +1,71 @@
+/* Kernels of problems that differ in their sizes alone have the same source, and so one program; the sizes are arguments. */
+#include "compile/compile.h"
+#include "support/network.h"
+
+#include <string.h>
+
+/* The code of the kernel that the plan has for an operator of this name; the plan's to keep. */
+static const struct mi_code *code_of(const struct network *net, const char *op)
+{
+    for (size_t k = 0; k < net->plan->kernels.count; k++) {
+        const struct mi_kernel *kernel = &net->plan->kernels.list[k];
+        const struct mi_node *first = kernel->anchor ? kernel->anchor : kernel->nodes[0];
+        if (strcmp(first->op->name, op) == 0)
+            return &net->plan->codes[k].code[0];
+    }
+    fail_msg("no kernel of %s", op);
+    return NULL;
+}
+
+static void assert_shared(const struct network *x, const struct network *y, const char *op)
+{
+    const struct mi_code *a = code_of(x, op), *b = code_of(y, op);
+    assert_string_equal(a->source, b->source);
+    assert_true(a->sizes > 0);
+    assert_int_equal(a->sizes, b->sizes);
+    assert_memory_not_equal(a->size, b->size, (size_t)a->sizes * sizeof a->size[0]);
+}
+
+static void map_of(struct network *net, mica_device *device, const char *shape)
+{
+    network_begin(net, device);
+    mi_output(net->graph, "y", mi_op1(net->graph, "Exp", network_input(net, "x", shape, MI_FLOAT)));
+    network_compile(net, 2, NULL);
+}
+
+static void test_map(void **state)
+{
+    struct network x, y;
+    map_of(&x, *state, "n 5000");
+    map_of(&y, *state, "n 6000");
+    assert_shared(&x, &y, "Exp");
+    network_end(&x);
+    network_end(&y);
+}
+
+static void convolution_of(struct network *net, mica_device *device, const char *shape, int64_t filters)
+{
+    network_begin(net, device);
+    mi_output(net->graph, "y", network_conv(net, network_input(net, "x", shape, MI_FLOAT), "conv", filters, 3));
+    network_compile(net, 2, &(struct mi_plan_desc){.engine = "direct"});
+}
+
+/* Twice as many filters, so that both are cut alike. */
+static void test_convolution(void **state)
+{
+    struct network x, y;
+    mica_device *device = *state;
+    if (!device->is_cpu || !device->quirks.copies_kernels)
+        skip(); /* the engine is for CPUs; where local memory is no argument of a kernel, its size is a number in it */
+    convolution_of(&x, device, "n 64 20 20", 64);
+    convolution_of(&y, device, "n 128 24 24", 128);
+    assert_shared(&x, &y, "ConvProduct");
+    network_end(&x);
+    network_end(&y);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_map), cmocka_unit_test(test_convolution)};
+    return cmocka_run_group_tests(tests, open_device, close_device);
+}
