@@ -100,7 +100,7 @@ MICA_API void mica_plan_destroy(mica_plan *plan);
 MICA_API mica_status mica_plan_status(const mica_plan *plan);
 MICA_API const char *mica_plan_error(const mica_plan *plan);
 MICA_API uint64_t mica_plan_peak_bytes(const mica_plan *plan);
-MICA_API int mica_plan_launches(const mica_plan *plan); /* of a step */
+MICA_API int mica_plan_launches(const mica_plan *plan); /* of a step; what is made of weights alone, once, is left out */
 
 /* Copies n samples into an input (plain values, as the network takes them), runs, and copies an output back. Only
  * mica_plan_read waits. `count` is n times the elements of a sample, checked. name NULL: the only one. */

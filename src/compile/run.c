@@ -174,7 +174,10 @@ const char *mica_plan_error(const mica_plan *plan)
 
 int mica_plan_launches(const mica_plan *plan)
 {
-    return (int)plan->action_count;
+    int count = 0;
+    for (size_t i = 0; i < plan->action_count; i++)
+        count += !plan->derived[plan->actions[i].kernel];
+    return count;
 }
 
 uint64_t mica_plan_peak_bytes(const mica_plan *plan)

@@ -14,7 +14,7 @@ struct mi_binding {
     const char *text;
 };
 
-/* An array in local memory. */
+/* An array in local memory, which becomes an argument of the kernel. */
 struct mi_local {
     const char *type, *name;
     int64_t count;
@@ -76,7 +76,7 @@ void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordi
 /* The number of an argument, added when new: "p3". */
 int mi_emit_argument(struct mi_emitter *e, mi_value *value, bool written);
 int mi_emit_scratch(struct mi_emitter *e, int scratch, bool written);
-/* Adds an array in local memory, which has to be declared in a kernel's outermost scope. */
+/* Adds an array in local memory. */
 void mi_emit_local(struct mi_emitter *e, const char *type, const char *name, int64_t count);
 
 /* Whether a move only drops or adds axes of size 1. */

@@ -77,20 +77,18 @@ static void add_sizes(struct mi_text *out, const struct mi_code *code)
         mi_text_add(out, ",%s const %s dim%d", i % 10 ? "" : "\n   ", code->size[i] > INT32_MAX ? "long" : "int", i);
 }
 
+/* Local memory is an argument too: its size is then no part of the source. On POCL it must be, as the compiler would give the
+ * function of an array in the kernel the address of all threads' one. */
 static void add_head(struct mi_text *out, const struct mi_emitter *e, const char *name, const struct mi_code *code)
 {
-    bool declared = code->locals == 0; /* else they are arguments */
     mi_text_add(out, "__kernel void %s(__global const mica_step *restrict mica_s", name);
     for (int i = 0; i < e->arguments; i++)
         mi_text_add(out, ",\n    __global %s%s *restrict q%d, const ulong o%d", qualifier(&e->argument[i]),
                     stored_type(&e->argument[i]), i, i);
     add_sizes(out, code);
-    for (int i = 0; i < e->locals && !declared; i++)
-        mi_text_add(out, ",\n    __local %s *%s", e->local[i].type, e->local[i].name);
-    mi_text_add(out, ")\n{\n");
-    for (int i = 0; i < e->locals && declared; i++)
-        mi_text_add(out, "    __local %s %s[%lld];\n", e->local[i].type, e->local[i].name, (long long)e->local[i].count);
-    mi_text_add(out, "    const int n = mica_s->n;\n    if (n == 0)\n        return;\n");
+    for (int i = 0; i < e->locals; i++)
+        mi_text_add(out, ",\n    __local %s *restrict %s", e->local[i].type, e->local[i].name);
+    mi_text_add(out, ")\n{\n    const int n = mica_s->n;\n    if (n == 0)\n        return;\n");
 }
 
 static void add_kernel(struct mi_text *out, const struct mi_emitter *e, const char *name, const struct mi_code *code,
@@ -104,8 +102,7 @@ static void add_kernel(struct mi_text *out, const struct mi_emitter *e, const ch
 }
 
 /* The body as a function of its own, which the kernel calls. Work-item functions are known in kernels alone, so it is given what
- * they say. Its local memory is an argument of the kernel: of an array in the kernel the compiler would give the function the
- * address of all threads' one. */
+ * they say. */
 static void add_function_and_kernel(struct mi_text *out, const struct mi_emitter *e, const char *name,
                                     const struct mi_code *code, const char *body)
 {
@@ -144,9 +141,9 @@ void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue
     mi_text_add(&out, "#define IDX %s\n", e->wide ? "long" : "int");
     add_sized(&out, code, prologue, true);
     add_sized(&body, code, mi_text_get(&e->text), false);
-    bool apart = e->device->quirks.copies_kernels && e->device->is_cpu;
-    for (int i = 0; i < e->locals && apart; i++)
+    for (int i = 0; i < e->locals; i++)
         code->local[code->locals++] = local_bytes(&e->local[i]);
+    bool apart = e->device->quirks.copies_kernels && e->device->is_cpu;
     (apart ? add_function_and_kernel : add_kernel)(&out, e, name, code, mi_text_get(&body));
     code->name = mi_arena_strdup(e->arena, name);
     code->source = mi_arena_strdup(e->arena, mi_text_get(&out));
