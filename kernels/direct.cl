@@ -27,7 +27,7 @@ for (int row = 0; row < pixels/OW; row++)
 #define X_MEMORY __local
 #else
 #define X_LINE(row, r) ((r)/OH*XSN + ((r)%OH*SH + XH0)*XSH + XW0*XSW)
-#define X_FROM(c) (X + (IDX)(c)*XSC)
+#define X_FROM(c) (X + (IDX)(X_BLOCK + (c))*XSC)
 #define X_ROW (DH*XSH)
 #define X_MEMORY __global
 #endif
@@ -66,7 +66,7 @@ for (int first = 0; first < pixels; first += STRIP) {
                     UNROLL_KW
                     for (int kw = 0; kw < KW; kw++) {
                         X_MEMORY const float *xp = xh + kw*(DW*XSW);
-                        __global const float *wp = W + ((long)(ob0/OB*CB + c)*WINDOW + WINDOW_AT(kh, kw))*(XB*OB*B);
+                        __global const float *wp = W + ((long)(W_TILE + c)*WINDOW + WINDOW_AT(kh, kw))*(XB*OB*B);
                         #pragma unroll
                         for (int i = 0; i < XB; i++) {
                             /* The fewer of pixels and filters are held, the others pass: accumulators must not spill. */

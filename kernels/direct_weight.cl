@@ -14,7 +14,7 @@ for (int img0 = 0; img0 < n; img0 += IMAGES) {
             #pragma unroll
             for (int t = 0; t < TAPS; t++) {
                 const int q = min(tap + t, taps - 1), c = c0 + q/(KH*KW);
-                at[t] = (long)(c/XB)*XSC + (c%XB)*XSI + q/KW%KH*DH*XSH + q%KW*DW*XSW;
+                at[t] = (long)(X_BLOCK + c/XB)*XSC + (c%XB)*XSI + q/KW%KH*DH*XSH + q%KW*DW*XSW;
             }
             VEC acc[OB][TAPS];
             #pragma unroll

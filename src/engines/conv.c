@@ -7,6 +7,23 @@ static bool is_single(const struct mi_index *index)
     return index->terms == 1 && index->coefficient[0] == 1 && index->offset == 0 && index->divisor == 1;
 }
 
+/* A channel's or filter's index, group * size + member; group -1: there is only one. */
+struct member {
+    int group, axis;
+};
+
+static bool member_match(const struct mi_contraction *c, const struct mi_index *index, struct member *member)
+{
+    *member = (struct member){-1, index->axis[0]};
+    if (is_single(index))
+        return true;
+    if (index->terms != 2 || index->offset || index->divisor != 1 || index->coefficient[1] != 1 ||
+        !mi_dim_is(c->extent[index->axis[1]], index->coefficient[0]))
+        return false;
+    *member = (struct member){index->axis[0], index->axis[1]};
+    return true;
+}
+
 static bool is_out(const struct mi_contraction *c, int axis)
 {
     return axis < c->out_axes;
@@ -50,32 +67,39 @@ static bool has_window(const struct mi_operand *operand)
     return rank >= 3 && operand->index[rank - 1].terms == 2;
 }
 
-static int dim_of_axis(const struct mi_operand *operand, int axis)
+static int dim_of_axis(const struct mi_contraction *c, const struct mi_operand *operand, int axis)
 {
+    struct member member;
     for (int d = 0; d < operand->value->shape.rank; d++)
-        if (is_single(&operand->index[d]) && operand->index[d].axis[0] == axis)
+        if (member_match(c, &operand->index[d], &member) && member.axis == axis)
             return d;
     return -1;
 }
 
-static bool all_single(const struct mi_operand *operand)
+/* Whether every index is one axis, or a member of this group. */
+static bool members_match(const struct mi_contraction *c, const struct mi_operand *operand, int group)
 {
+    struct member member;
     for (int d = 0; d < operand->value->shape.rank; d++)
-        if (!is_single(&operand->index[d]))
+        if (!member_match(c, &operand->index[d], &member) || (member.group >= 0 && member.group != group))
             return false;
     return true;
 }
 
-/* What both kinds have in common: x has windows, the other two operands have plain indices. */
-static bool shape_match(const struct mi_contraction *c, struct mi_conv *conv)
+/* What both kinds have in common: x has windows, the other two operands have plain indices. `channel` is x's. */
+static bool shape_match(const struct mi_contraction *c, struct mi_conv *conv, struct member *channel)
 {
     memset(conv, 0, sizeof *conv);
     conv->x = has_window(&c->a) ? &c->a : &c->b;
     conv->w = has_window(&c->a) ? &c->b : &c->a;
     int rank = conv->x->value->shape.rank;
     conv->spatial = rank - 2;
-    return has_window(conv->x) && rank <= 4 && conv->w->value->shape.rank == rank && c->out.value->shape.rank == rank &&
-           all_single(conv->w) && all_single(&c->out) && is_single(&conv->x->index[0]) && is_single(&conv->x->index[1]);
+    if (!has_window(conv->x) || rank > 4 || conv->w->value->shape.rank != rank || c->out.value->shape.rank != rank ||
+        !is_single(&conv->x->index[0]) || !member_match(c, &conv->x->index[1], channel))
+        return false;
+    conv->groups = channel->group < 0 ? 1 : c->extent[channel->group].b;
+    conv->c = c->extent[channel->axis].b;
+    return members_match(c, conv->w, channel->group) && members_match(c, &c->out, channel->group);
 }
 
 /* Spatial axis i of two; with one spatial axis it is the second. `over` walks the image, `within` the kernel. */
@@ -106,19 +130,19 @@ static void spatial_default(struct mi_conv *conv)
 
 bool mi_conv_match_phased(const struct mi_contraction *c, struct mi_conv *conv)
 {
-    if (!shape_match(c, conv))
+    struct member channel, filter;
+    if (!shape_match(c, conv, &channel) || !member_match(c, &c->out.index[1], &filter) || filter.group != channel.group)
         return false;
-    int n = conv->x->index[0].axis[0], channel = conv->x->index[1].axis[0], filter = c->out.index[1].axis[0];
-    conv->w_k = dim_of_axis(conv->w, filter);
-    conv->w_c = dim_of_axis(conv->w, channel);
-    if (n != c->out.index[0].axis[0] || is_out(c, channel) || conv->w_k < 0 || conv->w_c < 0)
+    int n = conv->x->index[0].axis[0];
+    conv->w_k = dim_of_axis(c, conv->w, filter.axis);
+    conv->w_c = dim_of_axis(c, conv->w, channel.axis);
+    if (n != c->out.index[0].axis[0] || is_out(c, channel.axis) || conv->w_k < 0 || conv->w_c < 0)
         return false;
-    conv->k = c->extent[filter].b;
-    conv->c = c->extent[channel].b;
+    conv->k = conv->groups * c->extent[filter.axis].b;
     spatial_default(conv);
     for (int i = 2 - conv->spatial; i < 2; i++) {
         struct window w;
-        if (!spatial_match(c, conv, i, &c->out, true, &w) || (conv->w_r[i] = dim_of_axis(conv->w, w.within)) < 0)
+        if (!spatial_match(c, conv, i, &c->out, true, &w) || (conv->w_r[i] = dim_of_axis(c, conv->w, w.within)) < 0)
             return false;
     }
     return true;
@@ -126,7 +150,7 @@ bool mi_conv_match_phased(const struct mi_contraction *c, struct mi_conv *conv)
 
 bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv)
 {
-    return mi_conv_match_phased(c, conv) && conv->divisor[0] == 1 && conv->divisor[1] == 1;
+    return mi_conv_match_phased(c, conv) && conv->groups == 1 && conv->divisor[0] == 1 && conv->divisor[1] == 1;
 }
 
 /* r*dilation + offset + phase is a multiple of the divisor for every step-th r. */
@@ -148,14 +172,15 @@ struct mi_phase mi_conv_phase(const struct mi_conv *conv, int axis, int64_t phas
 
 bool mi_conv_weight_match(const struct mi_contraction *c, struct mi_conv *conv)
 {
-    if (!shape_match(c, conv))
+    struct member channel, filter, gradient;
+    if (!shape_match(c, conv, &channel) || !member_match(c, &c->out.index[0], &filter) ||
+        !member_match(c, &conv->w->index[1], &gradient))
         return false;
     int n = conv->x->index[0].axis[0];
-    if (is_out(c, n) || conv->w->index[0].axis[0] != n || conv->w->index[1].axis[0] != c->out.index[0].axis[0] ||
-        conv->x->index[1].axis[0] != c->out.index[1].axis[0])
+    if (is_out(c, n) || conv->w->index[0].axis[0] != n || gradient.axis != filter.axis || gradient.group != filter.group ||
+        filter.group != channel.group || c->out.index[1].axis[0] != channel.axis)
         return false;
-    conv->k = c->extent[c->out.index[0].axis[0]].b;
-    conv->c = c->extent[c->out.index[1].axis[0]].b;
+    conv->k = conv->groups * c->extent[filter.axis].b;
     spatial_default(conv);
     for (int i = 2 - conv->spatial; i < 2; i++) {
         struct window w;
@@ -185,6 +210,28 @@ bool mi_layout_strides(const struct mi_layout *layout, const struct mi_shape *sh
 void mi_define(struct mi_text *text, const char *name, int64_t value)
 {
     mi_text_add(text, "#define %s (%lld)\n", name, (long long)value);
+}
+
+bool mi_conv_groups_fit(const struct mi_conv *conv, int b)
+{
+    return conv->groups == 1 || (conv->c % b == 0 && conv->k / conv->groups % b == 0);
+}
+
+bool mi_conv_in_group(const struct mi_conv *conv, int b, int blocks)
+{
+    return conv->groups == 1 || conv->k / conv->groups / b % blocks == 0;
+}
+
+void mi_conv_define_groups(const struct mi_conv *conv, int b, struct mi_text *text)
+{
+    bool of_channels = conv->w_k != 0; /* w's first dimension counts the groups: of filters, or in a gradient of channels */
+    if (conv->groups > 1) {
+        mi_define_size(text, "GROUP_BLOCKS", conv->k / conv->groups / b);
+        mi_define_size(text, "W_BLOCKS", conv->groups * conv->c / b);
+    }
+    mi_text_add(text, "#define X_BLOCK %s\n", conv->groups > 1 ? "(ob0/GROUP_BLOCKS*CB)" : "0");
+    mi_text_add(text, "#define W_TILE %s\n",
+                conv->groups > 1 && of_channels ? "(ob0%GROUP_BLOCKS/OB*W_BLOCKS + X_BLOCK)" : "(ob0/OB*CB)");
 }
 
 void mi_define_size(struct mi_text *text, const char *name, int64_t value)

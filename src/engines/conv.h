@@ -3,7 +3,8 @@
  *     out[n, k, p...] = sum over c, r... of x[n, c, p*stride + r*dilation + offset ...] * w[k, c, r...]
  *
  * The forward pass is one, and so is the gradient of the data where the stride is 1 (dilation is then negative, and the roles
- * of k and c in w are exchanged). One or two spatial axes; no groups. */
+ * of k and c in w are exchanged). One or two spatial axes. In groups the filters of one meet its own channels alone: k is then
+ * group * (k / groups) + member, x's channel is group * c + member, and so is one dimension of w. */
 #ifndef MICA_SRC_CONV_H
 #define MICA_SRC_CONV_H
 
@@ -13,16 +14,17 @@ struct mi_conv {
     const struct mi_operand *x, *w;       /* of a weight gradient, w is dy */
     int spatial;                          /* 1 or 2 */
     int w_k, w_c, w_r[2];                 /* which dimension of w is k, c and the kernel's */
-    int64_t k, c;                         /* filters and channels */
+    int64_t groups;                       /* 1: every filter meets every channel */
+    int64_t k, c;                         /* filters in all, and channels of a group */
     int64_t in[2], out[2], kernel[2];     /* extents; [0] is 1 where there is one spatial axis */
     int64_t stride[2], dilation[2], offset[2];
     int64_t divisor[2];                   /* 1, but where x is read at (p + r*dilation + offset) / divisor */
     int64_t low[2], high[2];              /* how far x is read before its first and past its last place */
 };
 
-bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv);
+bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv); /* one group */
 
-/* Also the gradient of the data of a strided convolution: places that do not divide are not there, so divisor*divisor phases of
+/* Also in groups, and the gradient of the data of a strided convolution: places that do not divide are not there, so divisor*divisor phases of
  * the output are convolutions each with some of the kernel's places. */
 bool mi_conv_match_phased(const struct mi_contraction *c, struct mi_conv *conv);
 
@@ -45,6 +47,12 @@ void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int
 void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, const struct mi_phase phase[2], int b,
                           int xb, struct mi_text *text);
 void mi_define(struct mi_text *text, const char *name, int64_t value);
+/* Whether groups begin and end with whole vectors of b filters and of b channels; so do those of one group, which has all. */
+bool mi_conv_groups_fit(const struct mi_conv *conv, int b);
+/* Whether tiles of so many blocks of b filters lie each in one group. */
+bool mi_conv_in_group(const struct mi_conv *conv, int b, int blocks);
+/* Defines what the kernels know of groups: in which block of channels that of the filters ob0 and on begins. */
+void mi_conv_define_groups(const struct mi_conv *conv, int b, struct mi_text *text);
 /* Defines a size of the problem, which becomes an argument of the kernel (finish.c). */
 void mi_define_size(struct mi_text *text, const char *name, int64_t value);
 

@@ -34,7 +34,8 @@ static bool supports(const struct mi_problem *problem)
     const mica_device *device = problem->device;
     if (!device->is_cpu || device->vector_width < 4 || problem->c.out.value->type != MI_FLOAT || problem->plain_only)
         return false;
-    return mi_conv_match_phased(&problem->c, &conv) && conv.divisor[0] * conv.divisor[1] <= MOST_PHASES;
+    return mi_conv_match_phased(&problem->c, &conv) && conv.divisor[0] * conv.divisor[1] <= MOST_PHASES &&
+           mi_conv_groups_fit(&conv, device->vector_width);
 }
 
 static double cost(const struct mi_problem *problem)
@@ -160,8 +161,10 @@ static int variants(const struct mi_problem *problem, struct mi_variant *list, i
     while (count < TILES && count < most) {
         int best = -1;
         for (int i = 0; i < TILES; i++)
-            if (!taken[i] && (best < 0 || merit(blocks, tiles[i]) > merit(blocks, tiles[best])))
+            if (!taken[i] && mi_conv_in_group(&conv, b, tiles[i][0]) && (best < 0 || merit(blocks, tiles[i]) > merit(blocks, tiles[best])))
                 best = i;
+        if (best < 0)
+            break;
         taken[best] = true;
         list[count++] = variant_of(problem, &conv, tiles[best]);
     }
@@ -236,6 +239,7 @@ static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *pro
     const char *with[3] = {"", "", ""};
     mi_conv_define_phase(e, conv, phase, t.b, t.xb, &defines);
     define_tile(problem->device, conv, &t, phase, &defines);
+    mi_conv_define_groups(conv, t.b, &defines);
     mi_define(&defines, "OUTS", e->kernel->outs);
     int64_t strip = strip_of(e->device, phase, &t);
     mi_emit_local(e, "float", "sums", (strip + t.tw) * t.ob * t.b);

@@ -21,7 +21,7 @@ static bool supports(const struct mi_problem *problem)
     if (!device->is_cpu || device->vector_width < 4 || problem->c.out.value->type != MI_FLOAT || problem->plain_only)
         return false;
     return mi_conv_weight_match(&problem->c, &conv) && conv.k >= device->vector_width / 2 &&
-           conv.kernel[0] * conv.kernel[1] <= 121;
+           mi_conv_groups_fit(&conv, device->vector_width) && conv.kernel[0] * conv.kernel[1] <= 121;
 }
 
 static double cost(const struct mi_problem *problem)
@@ -85,7 +85,7 @@ static int variants(const struct mi_problem *problem, struct mi_variant *list, i
     int64_t blocks = mi_divide_up(conv.k, b);
     for (int i = 0; i < TILES && count < most; i++) {
         const int *shape = b >= 16 ? wide_tiles[i] : narrow_tiles[i];
-        if (blocks % shape[0] == 0)
+        if (blocks % shape[0] == 0 && mi_conv_in_group(&conv, b, shape[0]))
             list[count++] = variant_of(problem, &conv, shape);
     }
     return count;
@@ -135,6 +135,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     struct tile t = read_tile(problem, &conv);
     mi_conv_define(e, &conv, t.b, t.xb, &defines);
     define_gradient(e, &conv, &t, &defines);
+    mi_conv_define_groups(&conv, t.b, &defines);
     struct mi_coordinate at[4] = {{.at = "k_"}, {.at = "c_"}, {.at = "kh"}};
     at[1 + conv.spatial] = (struct mi_coordinate){.at = "kw"};
     mi_bind(e, e->kernel->anchor->out[0], "sum_");

@@ -24,6 +24,8 @@ static const struct shape shapes[] = {
     {"n 13 5 7", "24 13 3 3", {0, 1, 2, 0}, {1, 2}, {0}, 0, false, true, 0},
     {"n 16 6 7", "16 16 3 3", {2, 2, 2, 2}, {0}, {2, 2}, 0, false, false, 0},
     {"n 16 5 7", "24 8 3 3", {1, 1, 1, 1}, {0}, {0}, 2, false, false, 0},
+    {"n 32 6 5", "48 16 3 3", {1, 1, 1, 1}, {0}, {0}, 2, false, false, 3}, /* groups of whole vectors */
+    {"n 48 7 6", "24 16 3 3", {1, 0, 1, 1}, {2, 2}, {0}, 3, false, false, 0},
     {"n 24 5 7", "24 1 3 3", {1, 1, 1, 1}, {2, 1}, {0}, 24, false, false, 0},
     {"n 1 1 1", "1 1 1 1", {0}, {0}, {0}, 0, false, false, 0},
     {"n 72 5 6", "48 72 3 3", {1, 1, 1, 1}, {0}, {0}, 0, false, false, 3}, /* several chunks of channels, a last group */
