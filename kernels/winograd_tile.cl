@@ -1,10 +1,14 @@
 /* One-dimensional transforms of F(TILE, 3) (Lavin, Gray: arXiv:1509.09308): B^T over a tile's EDGE inputs, A^T from EDGE
- * products to TILE results. The points are 0, 1, -1 and infinity; of F(4, 3) 0, P, -P, Q, -Q and infinity. P 5/8 and Q 3/2,
+ * products to TILE results; for the weight's gradient A, from TILE gradients to EDGE, and G^T, from EDGE products to 3 taps. The
+ * points are 0, 1, -1 and infinity; of F(4, 3) 0, P, -P, Q, -Q and infinity. P 5/8 and Q 3/2,
  * the best of a search over sums of 256 channels, leave a quarter of the error of the usual 1 and 2 (why points matter:
  * Barabasz, Anderson, Soodhalter, Gregg, arXiv:1803.10986), and all constants here are exact. */
 #if TILE == 4
 #define P 0.625f
 #define Q 1.5f
+#define OF_0 (1/(P*P*Q*Q)) /* G's factors: one over the products of differences of points */
+#define OF_P (1/(2*P*P*(P*P - Q*Q)))
+#define OF_Q (1/(2*Q*Q*(Q*Q - P*P)))
 static inline void tile_in(VEC *d)
 {
     const VEC a = d[0], b = d[1], c = d[2], e = d[3], f = d[4], g = d[5];
@@ -26,6 +30,26 @@ static inline void tile_out(const VEC *m, VEC *y)
     y[2] = fma((VEC)(Q*Q), c, P*P*a);
     y[3] = fma((VEC)(Q*Q*Q), d, fma((VEC)(P*P*P), b, m[5]));
 }
+
+static inline void tile_spread(const VEC *y, VEC *m)
+{
+    const VEC a = fma((VEC)(P*P), y[2], y[0]), b = P*fma((VEC)(P*P), y[3], y[1]);
+    const VEC c = fma((VEC)(Q*Q), y[2], y[0]), d = Q*fma((VEC)(Q*Q), y[3], y[1]);
+    m[0] = y[0];
+    m[1] = a + b;
+    m[2] = a - b;
+    m[3] = c + d;
+    m[4] = c - d;
+    m[5] = y[3];
+}
+
+static inline void tile_gather(const VEC *m, VEC *r)
+{
+    const VEC a = OF_P*(m[1] + m[2]), b = OF_P*(m[1] - m[2]), c = OF_Q*(m[3] + m[4]), d = OF_Q*(m[3] - m[4]);
+    r[0] = fma((VEC)(OF_0), m[0], a + c);
+    r[1] = fma((VEC)(Q), d, P*b);
+    r[2] = fma((VEC)(Q*Q), c, fma((VEC)(P*P), a, m[5]));
+}
 #else
 static inline void tile_in(VEC *d)
 {
@@ -40,5 +64,21 @@ static inline void tile_out(const VEC *m, VEC *y)
 {
     y[0] = m[0] + m[1] + m[2];
     y[1] = m[1] - m[2] - m[3];
+}
+
+static inline void tile_spread(const VEC *y, VEC *m)
+{
+    m[0] = y[0];
+    m[1] = y[0] + y[1];
+    m[2] = y[0] - y[1];
+    m[3] = -y[1];
+}
+
+static inline void tile_gather(const VEC *m, VEC *r)
+{
+    const VEC a = 0.5f*(m[1] + m[2]), b = 0.5f*(m[1] - m[2]);
+    r[0] = m[0] + a;
+    r[1] = b;
+    r[2] = a + m[3];
 }
 #endif

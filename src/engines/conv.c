@@ -250,6 +250,16 @@ struct mi_layout mi_conv_input_layout(const struct mi_conv *conv, int xb)
     return x;
 }
 
+void mi_conv_tile_halo(struct mi_conv *conv, int tile)
+{
+    for (int i = 0; i < 2; i++) {
+        int64_t first = conv->offset[i] - (conv->dilation[i] < 0 ? 2 : 0);
+        int64_t end = first + mi_divide_up(conv->out[i], tile) * tile + 2;
+        conv->low[i] = first < 0 ? -first : 0;
+        conv->high[i] = end > conv->in[i] ? end - conv->in[i] : 0;
+    }
+}
+
 void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, const struct mi_phase phase[2], int b,
                           int xb, struct mi_text *text)
 {
@@ -304,4 +314,20 @@ void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int
 {
     const struct mi_phase all[2] = {whole(conv, 0), whole(conv, 1)};
     mi_conv_define_phase(e, conv, all, b, xb, text);
+}
+
+void mi_conv_define_gradient(struct mi_emitter *e, const struct mi_conv *conv, int b, struct mi_text *text)
+{
+    const struct mi_layout *dy = &e->tensors[conv->w->value->id].layout;
+    int64_t stride[MI_MAX_RANK] = {0};
+    bool two = conv->spatial == 2;
+    int h = conv->spatial, w = conv->spatial + 1;
+    mi_layout_strides(dy, &conv->w->value->shape, stride);
+    int64_t row = two ? stride[h] : 0, low = two ? dy->low[h] : 0;
+    mi_define_size(text, "DSN", stride[0]);
+    mi_define_size(text, "DSK", stride[1]);
+    mi_define_size(text, "DSH", row);
+    /* A halo of dy, where another engine asked for one, is stepped over. */
+    mi_text_add(text, "#define DY (p%d + @%lld)\n", mi_emit_argument(e, conv->w->value, false),
+                (long long)(low * row + dy->low[w] * b));
 }

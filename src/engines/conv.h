@@ -24,8 +24,8 @@ struct mi_conv {
 
 bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv); /* one group */
 
-/* Also in groups, and the gradient of the data of a strided convolution: places that do not divide are not there, so divisor*divisor phases of
- * the output are convolutions each with some of the kernel's places. */
+/* Also in groups, and the gradient of the data of a strided convolution: places that do not divide are not there, so
+ * divisor*divisor phases of the output are convolutions each with some of the kernel's places. */
 bool mi_conv_match_phased(const struct mi_contraction *c, struct mi_conv *conv);
 
 /* One phase along an axis: output places p*divisor + phase for p below `out`. Its kernel's places are first, first + step, ...;
@@ -38,6 +38,9 @@ struct mi_phase mi_conv_phase(const struct mi_conv *conv, int axis, int64_t phas
 /* The gradient of the weight: dw[k, c, r...] = sum over n, p... of dy[n, k, p...] * x[n, c, p*stride + r*dilation + offset...] */
 bool mi_conv_weight_match(const struct mi_contraction *c, struct mi_conv *conv);
 
+/* The halo with which whole tiles of tile x tile results of a 3 x 3 kernel, also the last ones, read inside x. */
+void mi_conv_tile_halo(struct mi_conv *conv, int tile);
+
 /* The layout in which kernels/direct.cl and direct_weight.cl read x: blocks of xb channels (1: planes), with the halo that is
  * read. */
 struct mi_layout mi_conv_input_layout(const struct mi_conv *conv, int xb);
@@ -46,6 +49,8 @@ void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int
 /* The same for one phase of it. */
 void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, const struct mi_phase phase[2], int b,
                           int xb, struct mi_text *text);
+/* Of a weight gradient: dy in blocks of b filters, and how it lies. */
+void mi_conv_define_gradient(struct mi_emitter *e, const struct mi_conv *conv, int b, struct mi_text *text);
 void mi_define(struct mi_text *text, const char *name, int64_t value);
 /* Whether groups begin and end with whole vectors of b filters and of b channels; so do those of one group, which has all. */
 bool mi_conv_groups_fit(const struct mi_conv *conv, int b);
@@ -75,6 +80,9 @@ const char *mi_conv_emit_halo(struct mi_emitter *e, const struct mi_conv *conv, 
 /* The same for one tile of TILE x TILE places, at (row, column) of ROW_TILES x COLUMN_TILES and from (h0, w0) on. Two spatial
  * axes. */
 const char *mi_conv_emit_border(struct mi_emitter *e, int indent);
+
+/* The text that stores a weight's gradient, sum_ of filter k_, channel c_ and place kh, kw, through the outputs' accessors. */
+const char *mi_conv_emit_weight_store(struct mi_emitter *e, int indent);
 
 /* The coordinates of an element of image img. */
 void mi_conv_set_at(struct mi_coordinate *at, int spatial, struct mi_coordinate channel, const char *row,

@@ -70,6 +70,18 @@ void mi_conv_emit_stores(struct mi_emitter *e, const struct mi_conv *conv, int b
     with[1] = mi_emit_take(e);
 }
 
+const char *mi_conv_emit_weight_store(struct mi_emitter *e, int indent)
+{
+    int last = e->kernel->out[0]->shape.rank - 1;
+    struct mi_coordinate at[4] = {{.at = "k_"}, {.at = "c_"}, {.at = "kh"}};
+    at[last] = (struct mi_coordinate){.at = "kw"};
+    mi_bind(e, e->kernel->anchor->out[0], "sum_");
+    e->indent = indent;
+    for (int o = 0; o < e->kernel->outs; o++)
+        mi_emit_store(e, e->kernel->out[o], at, mi_emit_value(e, e->kernel->out[o], at, NULL), NULL);
+    return mi_emit_take(e);
+}
+
 /* ---- Halos ---- */
 
 /* Fills place (h_, w_), outside the tensor, of the channels of block kb. */

@@ -161,7 +161,8 @@ static int variants(const struct mi_problem *problem, struct mi_variant *list, i
     while (count < TILES && count < most) {
         int best = -1;
         for (int i = 0; i < TILES; i++)
-            if (!taken[i] && mi_conv_in_group(&conv, b, tiles[i][0]) && (best < 0 || merit(blocks, tiles[i]) > merit(blocks, tiles[best])))
+            if (!taken[i] && mi_conv_in_group(&conv, b, tiles[i][0]) &&
+                (best < 0 || merit(blocks, tiles[i]) > merit(blocks, tiles[best])))
                 best = i;
         if (best < 0)
             break;

@@ -104,12 +104,6 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
 static void define_gradient(struct mi_emitter *e, const struct mi_conv *conv, const struct tile *t,
                             struct mi_text *text)
 {
-    const struct mi_layout *dy = &e->tensors[conv->w->value->id].layout;
-    int64_t stride[MI_MAX_RANK] = {0};
-    bool two = conv->spatial == 2;
-    int h = conv->spatial, w = conv->spatial + 1;
-    mi_layout_strides(dy, &conv->w->value->shape, stride);
-    int64_t row = two ? stride[h] : 0, low = two ? dy->low[h] : 0;
     mi_define(text, "OB", t->ob);
     mi_define(text, "TAPS", t->taps);
     mi_define(text, "IC", t->channels);
@@ -119,12 +113,7 @@ static void define_gradient(struct mi_emitter *e, const struct mi_conv *conv, co
     /* Measured on POCL: of a window's taps, more than one pixel at a time makes sums spill; others are faster with a few. */
     bool window = conv->kernel[0] * conv->kernel[1] > 1 && t->taps <= t->ob;
     mi_text_add(text, "#define UNROLL_OW _Pragma(\"unroll %d\")\n", window ? 1 : 4);
-    mi_define_size(text, "DSN", stride[0]);
-    mi_define_size(text, "DSK", stride[1]);
-    mi_define_size(text, "DSH", row);
-    /* A halo of dy, where another engine asked for one, is stepped over. */
-    mi_text_add(text, "#define DY (p%d + @%lld)\n", mi_emit_argument(e, conv->w->value, false),
-                (long long)(low * row + dy->low[w] * t->b));
+    mi_conv_define_gradient(e, conv, t->b, text);
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)
@@ -136,13 +125,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     mi_conv_define(e, &conv, t.b, t.xb, &defines);
     define_gradient(e, &conv, &t, &defines);
     mi_conv_define_groups(&conv, t.b, &defines);
-    struct mi_coordinate at[4] = {{.at = "k_"}, {.at = "c_"}, {.at = "kh"}};
-    at[1 + conv.spatial] = (struct mi_coordinate){.at = "kw"};
-    mi_bind(e, e->kernel->anchor->out[0], "sum_");
-    e->indent = 2;
-    for (int o = 0; o < e->kernel->outs; o++)
-        mi_emit_store(e, e->kernel->out[o], at, mi_emit_value(e, e->kernel->out[o], at, NULL), NULL);
-    const char *with = mi_emit_take(e);
+    const char *with = mi_conv_emit_weight_store(e, 2);
     struct mi_grid grid = {
         .dims = 2, .global = {(size_t)(t.blocks / t.ob), (size_t)mi_divide_up(conv.c, t.channels)}, .local = {1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name);

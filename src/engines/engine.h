@@ -52,6 +52,7 @@ double mi_problem_products(const struct mi_problem *problem);
 /* The engines, one a line; the reference, which does everything, is the last. Where costs are equal the first is taken. */
 #define MI_ENGINES(X)                                                                                                            \
     X(winograd)                                                                                                                  \
+    X(winograd_weight)                                                                                                           \
     X(depthwise)                                                                                                                 \
     X(depthwise_weight)                                                                                                          \
     X(direct)                                                                                                                    \

@@ -66,12 +66,7 @@ static void configure(const struct mi_problem *problem, const struct mi_variant 
     w->columns = mi_divide_up(conv->out[1], w->tile);
     w->cb = mi_divide_up(conv->c, w->b);
     w->groups = mi_divide_up(conv->k, (int64_t)w->b * w->ob);
-    for (int i = 0; i < 2; i++) {
-        int64_t first = conv->offset[i] - (conv->dilation[i] < 0 ? 2 : 0);
-        int64_t end = first + ((i ? w->columns : w->rows) - 1) * w->tile + w->edge;
-        conv->low[i] = first < 0 ? -first : 0;
-        conv->high[i] = end > conv->in[i] ? end - conv->in[i] : 0;
-    }
+    mi_conv_tile_halo(conv, w->tile);
 }
 
 static bool match(const struct mi_problem *problem, struct mi_conv *conv)

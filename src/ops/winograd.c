@@ -42,5 +42,5 @@ const struct mi_op mi_op_WinogradWeight = {.name = "WinogradWeight",
                                            .max_inputs = 1,
                                            .outputs = 1,
                                            .infer = infer_winograd,
-                                           .own = "winograd_weight",
+                                           .own = "winograd_prepare",
                                            .items = winograd_items};

@@ -1,4 +1,4 @@
-/* The Winograd engine against sums in double: forward with an epilogue, and the gradient of the data; channels and filters that
+/* The Winograd engines against sums in double: forward with an epilogue, and the gradients of the data and of the weight; channels and filters that
  * fill no block, images that fill no tile, pads of every side, partial batches, every way the engine offers. */
 #include "compile/compile.h"
 #include "support/network.h"
@@ -27,8 +27,10 @@ static int out_size(const struct shape *s, int axis)
     return (axis ? s->w : s->h) + s->pads[axis] + s->pads[axis + 2] - 2;
 }
 
-/* Adds x * w to y, or dy * w to dx (into `x`): for every product of the convolution. */
-static void convolve(const struct shape *s, int n, bool forward, double *x, const float *w, double *y)
+enum pass { FORWARD, DATA, WEIGHT };
+
+/* Adds x * w to y, dy * w to dx (into `x`), or dy * x to dw (into `w`): for every product of the convolution. */
+static void convolve(const struct shape *s, int n, enum pass pass, double *x, double *w, double *y)
 {
     int p = out_size(s, 0), q = out_size(s, 1);
     for (int i = 0; i < n * s->k * p * q; i++) {
@@ -37,12 +39,13 @@ static void convolve(const struct shape *s, int n, bool forward, double *x, cons
             int h = row + j / 3 % 3 - s->pads[0], v = column + j % 3 - s->pads[1];
             if (h < 0 || h >= s->h || v < 0 || v >= s->w)
                 continue;
-            double *at = &x[((image * s->c + j / 9) * s->h + h) * s->w + v];
-            double weight = (double)w[k * s->c * 9 + j];
-            if (forward)
-                y[i] += *at * weight;
+            double *at = &x[((image * s->c + j / 9) * s->h + h) * s->w + v], *weight = &w[k * s->c * 9 + j];
+            if (pass == FORWARD)
+                y[i] += *at * *weight;
+            else if (pass == DATA)
+                *at += y[i] * *weight;
             else
-                *at += y[i] * weight;
+                *weight += y[i] * *at;
         }
     }
 }
@@ -68,24 +71,32 @@ static void build(struct network *net, const struct shape *s)
     mi_output(net->graph, "dx", dx);
 }
 
+static double *widen(const float *x, int count)
+{
+    double *wide = mi_new((size_t)count, sizeof *wide);
+    assert_non_null(wide);
+    for (int i = 0; i < count; i++)
+        wide[i] = (double)x[i];
+    return wide;
+}
+
 static void expect(const struct shape *s, int n, const float *x, const float *dy, const float *residual, const float *w,
                    const float *b, float *y, float *dx)
 {
     int places = out_size(s, 0) * out_size(s, 1), outputs = n * s->k * places, inputs = n * s->c * s->h * s->w;
-    double *from = mi_new((size_t)inputs, sizeof *from), *to = mi_new((size_t)outputs, sizeof *to);
-    assert_true(from && to);
-    for (int i = 0; i < inputs; i++)
-        from[i] = (double)x[i];
-    convolve(s, n, true, from, w, to);
+    double *from = widen(x, inputs), *weights = widen(w, s->k * s->c * 9), *to = mi_new((size_t)outputs, sizeof *to);
+    assert_non_null(to);
+    convolve(s, n, FORWARD, from, weights, to);
     for (int i = 0; i < outputs; i++)
         y[i] = (float)(fmax(to[i] + (double)b[i / places % s->k], 0) + (double)residual[i]);
     memset(from, 0, (size_t)inputs * sizeof *from);
     for (int i = 0; i < outputs; i++)
         to[i] = (double)dy[i];
-    convolve(s, n, false, from, w, to);
+    convolve(s, n, DATA, from, weights, to);
     for (int i = 0; i < inputs; i++)
         dx[i] = (float)from[i];
     free(from);
+    free(weights);
     free(to);
 }
 
@@ -103,11 +114,11 @@ static void check(struct network *net, const char *what, const char *output, int
     free(second);
 }
 
-static bool launches_winograd(const struct network *net)
+static bool launches(const struct network *net, const struct mi_engine *engine)
 {
     bool found = false;
     for (size_t k = 0; k < net->plan->kernels.count; k++)
-        found = found || net->plan->kernels.list[k].choice.engine == &mi_engine_winograd;
+        found = found || net->plan->kernels.list[k].choice.engine == engine;
     return found;
 }
 
@@ -124,7 +135,7 @@ static void try_variant(mica_device *device, const struct shape *s, int variant)
     w = random_floats((size_t)(s->k * s->c * 9), 100);
     b = random_floats((size_t)s->k, 101);
     network_compile(&net, MOST, &(struct mi_plan_desc){.engine = "winograd", .variant = variant});
-    assert_true(launches_winograd(&net));
+    assert_true(launches(&net, &mi_engine_winograd));
     for (int n = MOST; n > 0; n -= 2) {
         for (int i = 0; i < s->k * s->c * 9 && n == 1; i++)
             w[i] = -0.5f * w[i]; /* transformed weights are kept from step to step, but not those of other values */
@@ -145,7 +156,68 @@ static void try_variant(mica_device *device, const struct shape *s, int variant)
         free(all[i]);
 }
 
-/* The engine is for CPU devices. */
+/* dw of the loss sum(conv(x, w) * dy), with a map behind it. */
+static void build_gradient(struct network *net, const struct shape *s)
+{
+    char x_shape[64], w_shape[64], y_shape[64];
+    const int64_t pads[] = {s->pads[0], s->pads[1], s->pads[2], s->pads[3]};
+    snprintf(x_shape, sizeof x_shape, "n %d %d %d", s->c, s->h, s->w);
+    snprintf(w_shape, sizeof w_shape, "%d %d 3 3", s->k, s->c);
+    snprintf(y_shape, sizeof y_shape, "n %d %d %d", s->k, out_size(s, 0), out_size(s, 1));
+    mi_value *x = network_input(net, "x", x_shape, MI_FLOAT), *dy = network_input(net, "dy", y_shape, MI_FLOAT), *dw = NULL;
+    mi_value *w = network_weight(net, "w", w_shape, 1);
+    mi_value *y = MI_APPLY(net->graph, "Conv", ((mi_value *[]){x, w}), MI_INTS("pads", pads, 4));
+    mi_value *loss =
+        MI_APPLY(net->graph, "ReduceSum", ((mi_value *[]){mi_op2(net->graph, "Mul", y, dy)}), MI_INT("keepdims", 0));
+    assert_int_equal(mi_differentiate(net->graph, loss, (mi_value *[]){w}, 1, &dw), MICA_OK);
+    mi_output(net->graph, "dw", mi_op1(net->graph, "Neg", dw));
+}
+
+static void try_gradient(mica_device *device, const struct shape *s, int variant)
+{
+    struct network net;
+    char what[128];
+    int outputs = s->k * out_size(s, 0) * out_size(s, 1), inputs = s->c * s->h * s->w, weights = s->k * s->c * 9;
+    float *x = random_floats((size_t)(MOST * inputs), 5), *dy = random_floats((size_t)(MOST * outputs), 6);
+    float *dw = random_floats((size_t)weights, 7);
+    double *from = widen(x, MOST * inputs), *to = widen(dy, MOST * outputs);
+    network_begin(&net, device);
+    build_gradient(&net, s);
+    network_compile(&net, MOST, &(struct mi_plan_desc){.engine = "winograd_weight", .variant = variant});
+    assert_true(launches(&net, &mi_engine_winograd_weight));
+    for (int n = MOST; n > 0; n -= 2) {
+        double *sums = mi_new((size_t)weights, sizeof *sums);
+        assert_non_null(sums);
+        convolve(s, n, WEIGHT, from, sums, to);
+        for (int i = 0; i < weights; i++)
+            dw[i] = -(float)sums[i];
+        free(sums);
+        snprintf(what, sizeof what, "%d x %d x %d by %d, variant %d, batch %d", s->c, s->h, s->w, s->k, variant, n);
+        network_feed(&net, "x", x, n);
+        network_feed(&net, "dy", dy, n);
+        network_step(&net, n, 1);
+        check(&net, what, "dw", n, dw);
+    }
+    network_end(&net);
+    free(x);
+    free(dy);
+    free(dw);
+    free(from);
+    free(to);
+}
+
+/* Both sizes of tiles; the gradient is for whole blocks of channels at least. */
+static void test_gradients(void **state)
+{
+    mica_device *device = *state;
+    if (!device->is_cpu || device->vector_width < 4)
+        skip();
+    for (size_t i = 0; i < MI_COUNT(shapes); i++)
+        if (shapes[i].c >= device->vector_width)
+            try_gradient(device, &shapes[i], i == 0 ? MI_MOST_VARIANTS - 1 : 0);
+}
+
+/* The engines are for CPU devices. */
 static void test_shapes(void **state)
 {
     mica_device *device = *state;
@@ -168,9 +240,9 @@ static void test_exact(void **state)
         struct mi_problem problem = {.node = net.graph->nodes[i], .device = net.device, .batch = MOST};
         if (problem.node->op->kind != MI_CONTRACT || problem.node->op->contract(problem.node, &problem.c) != MICA_OK)
             continue;
-        offered += mi_engine_winograd.supports(&problem);
+        offered += mi_engine_winograd.supports(&problem) + mi_engine_winograd_weight.supports(&problem);
         problem.exact = true;
-        assert_false(mi_engine_winograd.supports(&problem));
+        assert_false(mi_engine_winograd.supports(&problem) || mi_engine_winograd_weight.supports(&problem));
     }
     assert_int_equal(offered, net.device->is_cpu && net.device->vector_width >= 4 ? 2 : 0);
     network_end(&net);
@@ -178,6 +250,7 @@ static void test_exact(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact), cmocka_unit_test(test_shapes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact), cmocka_unit_test(test_shapes),
+                                       cmocka_unit_test(test_gradients)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
