@@ -25,8 +25,10 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
 #elif PACK_B == 1
             const IDX n0 = n_ask, bk = WIDTH;
             __local const float *bp = b_panel;
-            mica_pack_panel(MATRIX_B + batch*B_BATCH + n0*B_N + k0*B_K, B_N, B_K, (int)min((IDX)WIDTH, columns - n0), b_panel,
-                            WIDTH, deep);
+            __global const float *b_first = MATRIX_B + batch*B_BATCH + n0*B_N + k0*B_K;
+            const int merged = MERGED && n0 + WIDTH <= columns;
+            if (!merged)
+                mica_pack_panel(b_first, B_N, B_K, (int)min((IDX)WIDTH, columns - n0), b_panel, WIDTH, deep);
 #else
             const IDX n0 = min(n_ask, columns - WIDTH), bk = B_K;
             __global const float *bp = MATRIX_B + batch*B_BATCH + n0 + k0*B_K;
@@ -60,6 +62,25 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
                         for (int j = 0; j < NV; j++)
                             acc[i][j] = VLOAD(i*NV + j, part);
                 }
+#endif
+#if MERGED
+                if (merged && i0 == 0)
+                    for (IDX k = 0; k < deep; k++) {
+                        VEC bv[NV];
+                        #pragma unroll
+                        for (int j = 0; j < NV; j++) {
+                            bv[j] = VLOAD(0, b_first + k*B_K + j*VW);
+                            VSTORE(bv[j], 0, b_panel + k*WIDTH + j*VW);
+                        }
+                        #pragma unroll
+                        for (int i = 0; i < MR; i++) {
+                            const VEC av = (VEC)(A_AT(i));
+                            #pragma unroll
+                            for (int j = 0; j < NV; j++)
+                                acc[i][j] = fma(av, bv[j], acc[i][j]);
+                        }
+                    }
+                else
 #endif
                 for (IDX k = 0; k < deep; k++) {
                     VEC bv[NV];
@@ -105,6 +126,19 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
                 const int tall = (int)min((IDX)MR, rows - m0);
                 const int from = (int)(n_ask - n0), to = (int)min((IDX)WIDTH, columns - n0);
 #if TURNED && SPLIT == 1
+#if FULL
+                if (tall == MR && to == WIDTH) {
+                    MICA_MADE
+                    for (int i = 0; i < MR; i++) {
+                        const IDX m_ = m0 + i;
+                        const float *lane = tile + i*WIDTH;
+                        MICA_ROW
+                        MICA_VECTORS
+                    }
+                    MICA_TURN
+                    continue;
+                }
+#endif
                 for (int v = from; v < to; v++) {
                     const IDX n_ = n0 + v;
                     for (int i = 0; i < tall; i++) {

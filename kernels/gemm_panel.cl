@@ -26,7 +26,7 @@ static inline void mica_pack_panel(__global const float *from, const IDX across,
     } else if (across == 1 && count >= width && width % VW == 0) {
         for (int k = 0; k < depth; k++)
             for (int i = 0; i < width; i += VW)
-                VSTORE(VLOAD(0, from + k*along + i), 0, to + k*width + i);
+                ((PANEL_SPACE mica_loose *)(to + k*width + i))->v = ((__global const mica_loose *)(from + k*along + i))->v;
     } else if (across == 1 && count >= width && width >= 4) {
         for (int k = 0; k < depth; k++)
             for (int g = 0; g < width; g += 4) {

@@ -334,6 +334,13 @@ static const char *substitute(struct mi_emitter *e, const struct mi_node *node, 
     return result ? result : "";
 }
 
+/* What a map's output is bound to when it is an input as it is; NULL: it computes something. */
+static const char *passed_on(const struct mi_node *node, const struct mi_map_view *view, int o, const struct word *words)
+{
+    bool same = node->inputs == 1 && node->in[0] && node->in[0]->type == node->out[o]->type;
+    return same && strcmp(view->expr[o], view->in[0]) == 0 ? words[0].text : NULL;
+}
+
 static const char *emit_map(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard,
                             const char *key)
 {
@@ -351,9 +358,12 @@ static const char *emit_map(struct mi_emitter *e, const mi_value *value, const s
         words[count++] = (struct word){view.in[i], mi_emit_value(e, node->in[i], in_at, guard)};
     }
     for (int o = 0; o < node->outputs; o++) {
-        const char *name = mi_emit_name(e, "v");
-        mi_line(e, "const %s %s = %s;", mi_types[node->out[o]->type].c, name,
-                substitute(e, node, view.expr[o], words, count, at));
+        const char *name = passed_on(node, &view, o, words);
+        if (!name) {
+            name = mi_emit_name(e, "v");
+            mi_line(e, "const %s %s = %s;", mi_types[node->out[o]->type].c, name,
+                    substitute(e, node, view.expr[o], words, count, at));
+        }
         words[count++] = (struct word){view.out[o], name};
         memo_add(e, node->out[o], key, name);
         if (node->out[o] == value)

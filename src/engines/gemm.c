@@ -80,6 +80,9 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
 
 /* ---- Writing ---- */
 
+/* What stands at gemm.cl's markers. */
+enum { ROW, VECTORS, STORE, DIRECT, MADE, TURN, MARKERS };
+
 /* Ones and zeros stay numbers: what lies side by side, and which axes are not there, shapes the kernel. */
 static void define_dim(struct mi_emitter *e, struct mi_text *text, const char *name, struct mi_dim dim)
 {
@@ -102,6 +105,8 @@ static void define_matrix(struct mi_emitter *e, const struct mi_gemm *g, const s
                 vw, vw);
     mi_text_add(text, "#define WIDTH %d\n#define PANELS_IN_N @%lld\n", width,
                 (long long)mi_divide_up(g->columns, width));
+    /* A vector that lies anywhere: copied from vload to vstore it would go by halves on POCL. */
+    mi_text_add(text, "typedef struct __attribute__((packed)) { VEC v; } mica_loose;\n");
 }
 
 static void define_cut(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v, struct mi_text *text)
@@ -110,6 +115,8 @@ static void define_cut(struct mi_emitter *e, const struct mi_gemm *g, const stru
     for (size_t i = 0; i < MI_COUNT(name); i++)
         mi_text_add(text, "#define %s %d\n", name[i], v->number[i]);
     mi_text_add(text, "#define PARTS %d\n", g->depth > v->number[MI_GEMM_KB]);
+    mi_text_add(text, "#define MERGED %d\n",
+                v->number[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM && mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1));
     if (v->number[MI_GEMM_PACK_A])
         mi_emit_local(e, "float", "a_panels", (int64_t)v->number[MI_GEMM_MB] * v->number[MI_GEMM_KB]);
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM)
@@ -122,6 +129,13 @@ static void add_panel_function(struct mi_text *text, const char *space)
 {
     const char *function = mi_kernel_text("gemm_panel.cl");
     mi_text_add(text, "#define PANEL_SPACE %s\n%s", space, function ? function : "");
+}
+
+static void add_turn(struct mi_emitter *e, const struct mi_gemm *g, struct mi_text *text)
+{
+    const char *function = mi_kernel_text("gemm_turn.cl");
+    define_dim(e, text, "C_N", g->p.stride_c[MI_PRODUCT_N]);
+    mi_text_add(text, "%s", function ? function : "");
 }
 
 /* A launch of its own that packs B into scratch. */
@@ -156,10 +170,10 @@ static void column_at(struct mi_emitter *e, const struct mi_contraction *c, cons
     mi_output_at(e, c, axis, at);
 }
 
-/* Whether a row of every result is stored as vectors. */
-static bool stores_vectors(const struct mi_emitter *e, const struct mi_gemm *g)
+/* Whether every result is plain, with neighbours along an axis of the product. */
+static bool stores_vectors(const struct mi_emitter *e, const struct mi_gemm *g, enum mi_product_axis along)
 {
-    if (!mi_dim_is(g->p.stride_c[MI_PRODUCT_N], 1))
+    if (!mi_dim_is(g->p.stride_c[along], 1))
         return false;
     for (int o = 0; o < e->kernel->outs; o++) {
         const mi_value *value = e->kernel->out[o];
@@ -177,20 +191,46 @@ static void emit_place(struct mi_emitter *e, const struct mi_coordinate *at, int
     mi_line(e, "__global float *to%d = p%d + (%s);", o, mi_emit_argument(e, value, true), place);
 }
 
+/* Whether the one result is the sum as it is. */
+static bool is_bare(struct mi_emitter *e, const struct mi_coordinate *at)
+{
+    bool bare = e->kernel->outs == 1 && strcmp(mi_emit_value(e, e->kernel->out[0], at, NULL), "lane[v]") == 0;
+    mi_emit_take(e);
+    return bare;
+}
+
 /* A row that no map changes goes from registers to memory. */
 static const char *emit_direct(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v,
                                const struct mi_contraction *c, const char **by_row)
 {
     struct mi_coordinate at[MI_MAX_RANK];
-    if (e->kernel->outs != 1 || e->kernel->out[0] != e->kernel->anchor->out[0] || !stores_vectors(e, g))
-        return "";
     e->indent = 6;
+    size_t scope = mi_scope_open(e, "%s", "");
+    column_at(e, c, &g->p, by_row, at);
+    bool bare = stores_vectors(e, g, MI_PRODUCT_N) && !v->number[MI_GEMM_TURNED] && is_bare(e, at);
+    mi_scope_close(e, scope);
+    mi_emit_take(e);
+    if (!bare)
+        return "";
     mi_line(e, "const IDX n_ = n0;");
     column_at(e, c, &g->p, by_row, at);
     emit_place(e, at, 0);
     for (int j = 0; j < v->number[MI_GEMM_NV]; j++)
         mi_line(e, "VSTORE(acc[i][%d], %d, to0);", j, j);
     return mi_emit_take(e);
+}
+
+/* Computes a whole row of a tile into arrays: `row` is an array's beginning. */
+static void emit_row(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_contraction *c, const char **by_row,
+                     const char *row)
+{
+    struct mi_coordinate at[MI_MAX_RANK];
+    size_t scope = mi_scope_open(e, "for (int v = 0; v < WIDTH; v++) ");
+    mi_line(e, "const IDX n_ = n0 + v;");
+    column_at(e, c, &g->p, by_row, at);
+    for (int o = 0; o < e->kernel->outs; o++)
+        mi_line(e, "made%d[%sv] = %s;", o, row, mi_emit_value(e, e->kernel->out[o], at, NULL));
+    mi_scope_close(e, scope);
 }
 
 /* A whole row of a tile: values are computed into arrays, then stored as vectors. */
@@ -200,59 +240,80 @@ static const char *emit_vectors(struct mi_emitter *e, const struct mi_gemm *g, c
     struct mi_coordinate at[MI_MAX_RANK];
     e->indent = 6;
     for (int o = 0; o < e->kernel->outs; o++)
-        mi_line(e, "float row%d[WIDTH];", o);
-    size_t scope = mi_scope_open(e, "for (int v = 0; v < WIDTH; v++) ");
-    mi_line(e, "const IDX n_ = n0 + v;");
-    column_at(e, c, &g->p, by_row, at);
-    for (int o = 0; o < e->kernel->outs; o++)
-        mi_line(e, "row%d[v] = %s;", o, mi_emit_value(e, e->kernel->out[o], at, NULL));
-    mi_scope_close(e, scope);
+        mi_line(e, "float made%d[WIDTH];", o);
+    emit_row(e, g, c, by_row, "");
     mi_line(e, "const IDX n_ = n0;");
     column_at(e, c, &g->p, by_row, at);
     for (int o = 0; o < e->kernel->outs; o++) {
         emit_place(e, at, o);
         for (int j = 0; j < v->number[MI_GEMM_NV]; j++)
-            mi_line(e, "VSTORE(VLOAD(%d, row%d), %d, to%d);", j, o, j, o);
+            mi_line(e, "((__global mica_loose *)to%d)[%d] = ((const mica_loose *)made%d)[%d];", o, j, o, j);
     }
     return mi_emit_take(e);
 }
 
+/* A whole tile of a turned product: its rows are computed into arrays, then stored turned. */
+static void emit_turned(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_contraction *c,
+                        const char **by_row, const char *with[MARKERS])
+{
+    struct mi_coordinate at[MI_MAX_RANK];
+    e->indent = 5;
+    for (int o = 0; o < e->kernel->outs; o++)
+        mi_line(e, "float made%d[MR*WIDTH];", o);
+    with[MADE] = mi_emit_take(e);
+    e->indent = 6;
+    emit_row(e, g, c, by_row, "i*WIDTH + ");
+    with[VECTORS] = mi_emit_take(e);
+    e->indent = 5;
+    mi_line(e, "const IDX n_ = n0, m_ = m0;");
+    mi_line(e, "%s", with[ROW]);
+    column_at(e, c, &g->p, by_row, at);
+    for (int o = 0; o < e->kernel->outs; o++) {
+        emit_place(e, at, o);
+        mi_line(e, "mica_store_turned(made%d, to%d, C_N);", o, o);
+    }
+    with[TURN] = mi_emit_take(e);
+}
+
 /* The stores of one row of a tile: what depends on the row alone, all columns, and each column. */
 static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, const struct mi_gemm *g,
-                        const struct mi_variant *v, const char *with[4])
+                        const struct mi_variant *v, const char *with[MARKERS])
 {
     const struct mi_contraction *c = &problem->c;
     const char *row[MI_PRODUCT_AXES] = {"batch", "m_", NULL, NULL}, *by_row[MI_MAX_AXES];
     struct mi_coordinate at[MI_MAX_RANK];
     e->indent = 5;
     mi_product_axes(e, c, &g->p, row, by_row);
-    with[0] = mi_emit_take(e);
+    with[ROW] = mi_emit_take(e);
     mi_bind(e, e->kernel->anchor->out[0], "lane[v]");
-    with[3] = emit_direct(e, g, v, c, by_row);
-    with[1] = stores_vectors(e, g) ? emit_vectors(e, g, v, c, by_row) : "";
+    with[DIRECT] = emit_direct(e, g, v, c, by_row);
+    if (v->number[MI_GEMM_TURNED] && v->number[MI_GEMM_MR] >= 4 && stores_vectors(e, g, MI_PRODUCT_M))
+        emit_turned(e, g, c, by_row, with);
+    else if (!v->number[MI_GEMM_TURNED] && stores_vectors(e, g, MI_PRODUCT_N))
+        with[VECTORS] = emit_vectors(e, g, v, c, by_row);
     e->indent = 6;
     column_at(e, c, &g->p, by_row, at);
     for (int o = 0; o < e->kernel->outs; o++)
         mi_emit_store(e, e->kernel->out[o], at, mi_emit_value(e, e->kernel->out[o], at, NULL), NULL);
-    with[2] = mi_emit_take(e);
+    with[STORE] = mi_emit_take(e);
 }
 
 /* Pieces of k are stored as they are ... */
 static void emit_pieces(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v,
-                        struct mi_codes *codes, struct mi_text *text, const char *with[4])
+                        struct mi_codes *codes, struct mi_text *text, const char *with[MARKERS])
 {
     int scratch = codes->scratches++;
     codes->scratch[scratch] = g->batch * v->number[MI_GEMM_SPLIT] * g->rows * g->columns * (int64_t)sizeof(float);
     mi_text_add(text, "#define PIECES p%d\n", mi_emit_scratch(e, scratch, true));
-    with[0] = "__global float *sums = PIECES + ((IDX)get_global_id(2)*rows + m_)*columns + n0;";
+    with[ROW] = "__global float *sums = PIECES + ((IDX)get_global_id(2)*rows + m_)*columns + n0;";
     e->indent = 6;
     for (int j = 0; j < v->number[MI_GEMM_NV]; j++)
         mi_line(e, "VSTORE(VLOAD(%d, lane), %d, sums);", j, j);
-    with[1] = mi_emit_take(e);
-    with[2] = "sums[v] = lane[v];";
+    with[VECTORS] = mi_emit_take(e);
+    with[STORE] = "sums[v] = lane[v];";
     for (int j = 0; j < v->number[MI_GEMM_NV]; j++)
         mi_line(e, "VSTORE(acc[i][%d], %d, sums);", j, j);
-    with[3] = mi_emit_take(e);
+    with[DIRECT] = mi_emit_take(e);
 }
 
 /* ... and summed by a launch of their own. */
@@ -286,7 +347,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     struct mi_layout panels;
     struct mi_text text = {0};
     const struct mi_variant *v = &problem->variant;
-    const char *with[4] = {"", "", "", ""};
+    const char *with[MARKERS] = {"", "", "", "", "", ""};
     match(problem, &g);
     if (v->number[MI_GEMM_TURNED])
         g = mi_gemm_turned(&g);
@@ -298,6 +359,8 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     define_matrix(e, &g, v, &text);
     define_cut(e, &g, v, &text);
     add_panel_function(&text, "__local");
+    if (v->number[MI_GEMM_TURNED] && v->number[MI_GEMM_MR] >= 4)
+        add_turn(e, &g, &text);
     mi_text_add(&text, "#define MATRIX_A p%d\n", mi_emit_argument(e, g.p.a->node->out[g.p.a->output], false));
     if (before && !ready)
         mi_text_add(&text, "#define PANELS p%d\n", mi_emit_scratch(e, 0, false));
@@ -309,7 +372,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
         emit_pieces(e, &g, v, codes, &text, with);
     else
         emit_stores(e, problem, &g, v, with);
-    mi_text_add(&text, "#define FULL %d\n#define DIRECT %d\n", with[1][0] != 0, with[3][0] != 0);
+    mi_text_add(&text, "#define FULL %d\n#define DIRECT %d\n", with[VECTORS][0] != 0, with[DIRECT][0] != 0);
     int64_t high = v->number[MI_GEMM_MB], wide = v->number[MI_GEMM_NB];
     struct mi_grid grid = {.dims = 3,
                            .global = {(size_t)mi_divide_up(g.columns, wide), (size_t)mi_divide_up(g.rows, high),
@@ -317,8 +380,8 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
                            .local = {1, 1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name);
     MI_TRY(mi_emit_file(e, "gemm.cl", name, &text,
-                        (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE", "MICA_DIRECT"}, with, 4, grid,
-                        codes));
+                        (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE", "MICA_DIRECT", "MICA_MADE", "MICA_TURN"},
+                        with, MARKERS, grid, codes));
     return split > 1 ? emit_sum(e, problem, &g, codes) : MICA_OK;
 }
 

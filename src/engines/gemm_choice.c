@@ -171,7 +171,7 @@ static void rank(struct ranking *r, const struct mi_variant *v, double price)
 /* Steps of k such that a panel stays in the first cache, in blocks of one size. */
 static int32_t depth_block(int64_t depth)
 {
-    int64_t blocks = depth <= 384 ? 1 : mi_divide_up(depth, 256);
+    int64_t blocks = depth <= 1024 ? 1 : mi_divide_up(depth, 768);
     int64_t block = mi_divide_up(mi_divide_up(depth, blocks), 8) * 8;
     return (int32_t)(block < 8 ? 8 : block);
 }
