@@ -14,7 +14,21 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
     for (IDX k0 = k_first; k0 == k_first || k0 < k_end; k0 += KB) {
         const int deep = (int)max((IDX)0, min((IDX)KB, k_end - k0));
 #if PACK_A
-        for (int i = 0; i < high; i += MR)
+        int packed = 0;
+#if A_SIDE_BY_SIDE
+        /* Some panels at once, so that a line of A is read once; not many, as they may lie in the same sets of the cache. */
+        for (; packed + 4*MR <= high; packed += 4*MR) {
+            __global const float *from = MATRIX_A + batch*A_BATCH + m_first + packed + k0*A_K;
+            __local float *to = a_panels + packed*deep;
+            for (IDX k = 0; k < deep; k++)
+                #pragma unroll
+                for (int p = 0; p < 4; p++)
+                    #pragma unroll
+                    for (int i = 0; i < MR; i++)
+                        to[(p*deep + k)*MR + i] = from[k*A_K + p*MR + i];
+        }
+#endif
+        for (int i = packed; i < high; i += MR)
             mica_pack_panel(MATRIX_A + batch*A_BATCH + (m_first + i)*A_M + k0*A_K, A_M, A_K, min(MR, high - i),
                             a_panels + i*deep, MR, deep);
 #endif

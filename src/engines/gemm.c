@@ -115,7 +115,7 @@ static void define_cut(struct mi_emitter *e, const struct mi_gemm *g, const stru
     for (size_t i = 0; i < MI_COUNT(name); i++)
         mi_text_add(text, "#define %s %d\n", name[i], v->number[i]);
     mi_text_add(text, "#define PARTS %d\n", g->depth > v->number[MI_GEMM_KB]);
-    mi_text_add(text, "#define MERGED %d\n",
+    mi_text_add(text, "#define A_SIDE_BY_SIDE %d\n#define MERGED %d\n", mi_dim_is(g->p.stride_a[MI_PRODUCT_M], 1),
                 v->number[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM && mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1));
     if (v->number[MI_GEMM_PACK_A])
         mi_emit_local(e, "float", "a_panels", (int64_t)v->number[MI_GEMM_MB] * v->number[MI_GEMM_KB]);

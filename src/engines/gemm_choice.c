@@ -17,8 +17,8 @@ static const struct tile tiles16[] = {{6, 2}, {4, 3}, {5, 2}, {4, 2}, {8, 1}, {3
                                       {2, 8},  {2, 4}, {1, 8}, {1, 4}, {1, 2}, {1, 1}, {2, 1}, {4, 1}};
 
 static const double cycles_a_second = 2.5e9, launch_cycles = 9000, wake_cycles = 16000, item_cycles = 250;
-static const double pack_turned = 0.45, pack_straight = 0.3, pack_scattered = 1.5; /* cycles an element */
-static const double store_alone = 2.5; /* of a result that does not lie beside the one before */
+static const double pack_turned = 0.45, pack_straight = 0.3, pack_scattered = 1.5, pack_far = 0.4; /* cycles an element */
+enum { NEAR = 100000, FAR = 500000 }; /* numbers that stay in a core's own cache, and that are not streamed from the last one */
 
 void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *product, struct mi_gemm *g)
 {
@@ -70,21 +70,45 @@ struct mi_gemm mi_gemm_turned(const struct mi_gemm *g)
 
 /* ---- Prices ---- */
 
-static double pack_price(struct mi_dim across, struct mi_dim along)
+static double pack_price(struct mi_dim across, struct mi_dim along, int64_t count)
 {
-    return mi_dim_is(along, 1) ? pack_turned : mi_dim_is(across, 1) ? pack_straight : pack_scattered;
+    double price = mi_dim_is(along, 1) ? pack_turned : mi_dim_is(across, 1) ? pack_straight : pack_scattered;
+    return count <= NEAR ? price : price + pack_far;
+}
+
+static double pack_a_price(const struct mi_gemm *g)
+{
+    return pack_price(g->p.stride_a[MI_PRODUCT_M], g->p.stride_a[MI_PRODUCT_K], g->rows * g->depth);
+}
+
+static double pack_b_price(const struct mi_gemm *g)
+{
+    return pack_price(g->p.stride_b[MI_PRODUCT_N], g->p.stride_b[MI_PRODUCT_K], g->columns * g->depth);
+}
+
+/* What reading A where it lies adds to a step of k of a register tile. Rows that lie a multiple of a page apart share the sets of a
+ * cache. */
+static double in_place_price(const struct mi_gemm *g, int mr, int mb)
+{
+    int64_t across = mi_dim_at(g->p.stride_a[MI_PRODUCT_M], 1), along = mi_dim_at(g->p.stride_a[MI_PRODUCT_K], 1),
+            count = mb * g->depth;
+    if (along == 1)
+        return (across % 1024 == 0 ? 0.35 : 0) + (count <= NEAR ? 0 : count <= FAR ? 0.15 : 1.2);
+    if (across == 1)
+        return (along < 256 ? 0.05 : count <= NEAR ? 0.3 : 0.5) * mr;
+    return 0.5 * mr;
 }
 
 /* Cycles of one step of k of a register tile. */
 static double tile_step(const struct mi_gemm *g, const struct mi_variant *v)
 {
     int mr = v->number[MI_GEMM_MR], nv = v->number[MI_GEMM_NV];
-    double multiply = mr * nv / 2.0, load = (mr + nv) / 2.0, cycles = multiply > load ? multiply : load;
+    double multiply = mr * nv * 0.51, load = (mr + nv) / 2.0, cycles = multiply > load ? multiply : load;
     cycles = cycles < 4.5 ? 4.5 : cycles;
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_IN_PLACE)
         cycles += g->columns * g->depth <= 8192 ? 0.3 : mi_dim_at(g->p.stride_b[MI_PRODUCT_K], 1) % 256 == 0 ? 3 : 1;
-    if (!v->number[MI_GEMM_PACK_A] && !mi_dim_is(g->p.stride_a[MI_PRODUCT_K], 1))
-        cycles += mi_dim_is(g->p.stride_a[MI_PRODUCT_M], 1) ? 0.7 : 0.5 * mr;
+    if (!v->number[MI_GEMM_PACK_A])
+        cycles += in_place_price(g, mr, v->number[MI_GEMM_MB]);
     return cycles;
 }
 
@@ -93,16 +117,16 @@ static double item_price(const struct mi_gemm *g, const struct mi_variant *v)
     int mr = v->number[MI_GEMM_MR], nv = v->number[MI_GEMM_NV], mb = v->number[MI_GEMM_MB], nb = v->number[MI_GEMM_NB];
     int64_t share = mi_divide_up(g->depth, v->number[MI_GEMM_SPLIT]);
     double tiles = (double)(mb / mr) * (nb / (nv * g->vw)), depth = (double)share;
-    double price = item_cycles + tiles * (depth * tile_step(g, v) + 30 +
-                                          (v->number[MI_GEMM_TURNED] ? store_alone * g->vw : 7.0) * mr * nv);
-    price += tiles * (double)(mi_divide_up(share, v->number[MI_GEMM_KB]) - 1) * 2 * mr * nv;
+    double store = v->number[MI_GEMM_TURNED] ? mr >= 4 ? g->vw : 2.5 * g->vw : 1.7; /* of a vector */
+    double price = item_cycles + tiles * (depth * tile_step(g, v) + 15 + store * mr * nv);
+    price += tiles * (double)(mi_divide_up(share, v->number[MI_GEMM_KB]) - 1) * (2 * mr * nv + 10);
     /* A panel of B comes from the second cache, once for all rows of the item. */
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE)
-        price += depth * nb / 8.0;
+        price += depth * nb * (g->columns * g->depth <= NEAR ? 0.125 : 0.5);
     if (v->number[MI_GEMM_PACK_A])
-        price += mb * depth * pack_price(g->p.stride_a[MI_PRODUCT_M], g->p.stride_a[MI_PRODUCT_K]);
+        price += mb * depth * pack_a_price(g);
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM)
-        price += nb * depth * pack_price(g->p.stride_b[MI_PRODUCT_N], g->p.stride_b[MI_PRODUCT_K]);
+        price += nb * depth * pack_b_price(g);
     return price;
 }
 
@@ -121,7 +145,7 @@ static double cut_price(const struct mi_gemm *g, const struct mi_variant *v)
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE && !g->constant_b)
         price += launch_cycles + wake_cycles +
                  (double)(g->batch * g->columns * g->depth) / g->units * 1.2 *
-                     pack_price(g->p.stride_b[MI_PRODUCT_N], g->p.stride_b[MI_PRODUCT_K]);
+                     pack_b_price(g);
     if (split > 1)
         price += launch_cycles + wake_cycles + (double)(g->batch * g->rows * g->columns) * split / g->units;
     return price;
@@ -168,11 +192,10 @@ static void rank(struct ranking *r, const struct mi_variant *v, double price)
     r->price[at] = price;
 }
 
-/* Steps of k such that a panel stays in the first cache, in blocks of one size. */
-static int32_t depth_block(int64_t depth)
+/* Steps of k in blocks of one size, none deeper than `most`. */
+static int32_t depth_block(int64_t depth, int64_t most)
 {
-    int64_t blocks = depth <= 1024 ? 1 : mi_divide_up(depth, 768);
-    int64_t block = mi_divide_up(mi_divide_up(depth, blocks), 8) * 8;
+    int64_t block = mi_divide_up(mi_divide_up(depth, mi_divide_up(depth, most)), 8) * 8;
     return (int32_t)(block < 8 ? 8 : block);
 }
 
@@ -191,22 +214,27 @@ static void rank_splits(struct ranking *r, const struct mi_gemm *g, struct mi_va
     rank(r, &v, cut_price(g, &v));
 }
 
+/* All steps of k at once, where a panel of them stays in the second cache; fewer leave room for more of A. */
 static void rank_packs(struct ranking *r, const struct mi_gemm *g, struct mi_variant v)
 {
+    static const int most[] = {1024, 384};
     for (int a = 0; a < 2; a++)
         for (int b = MI_GEMM_IN_PLACE; b <= MI_GEMM_BEFORE; b++) {
+            bool packs = a || b || g->depth > 4096;
             v.number[MI_GEMM_PACK_A] = a;
             v.number[MI_GEMM_PACK_B] = b;
-            bool packs = a || b;
-            v.number[MI_GEMM_KB] =
-                packs || g->depth > 4096 ? depth_block(g->depth) : (int32_t)mi_divide_up(g->depth + 1, 8) * 8;
-            rank_splits(r, g, v);
+            v.number[MI_GEMM_KB] = (int32_t)(mi_divide_up(g->depth + 1, 8) * 8);
+            for (size_t i = 0; i < MI_COUNT(most) && (i == 0 || (packs && g->depth > most[i])); i++) {
+                if (packs)
+                    v.number[MI_GEMM_KB] = depth_block(g->depth, most[i]);
+                rank_splits(r, g, v);
+            }
         }
 }
 
 static void rank_blocks(struct ranking *r, const struct mi_gemm *g, const struct tile *t, bool turned)
 {
-    static const int heights[] = {1, 24, 48, 96, 192}, widths[] = {1, 2, 4, 8, 16, 32};
+    static const int heights[] = {1, 24, 48, 132, 264, 1 << 20}, widths[] = {1, 2, 4, 8, 32, 1 << 16};
     int64_t width = (int64_t)t->nv * g->vw, last_rows = 0, last_columns;
     for (size_t h = 0; h < MI_COUNT(heights); h++) {
         int64_t most = heights[h] < t->mr ? t->mr : heights[h], blocks = mi_divide_up(g->rows, most);
