@@ -10,6 +10,17 @@ typedef struct {
 #define MICA_NAN as_float(0x7fc00000u)
 #define MICA_INF as_float(0x7f800000u)
 
+/* Asks for the line at p before it is read, past the nearest cache; nothing where the compiler knows no such thing. OpenCL's
+ * own prefetch does nothing on POCL. */
+#ifdef __has_builtin
+#if __has_builtin(__builtin_prefetch)
+#define MICA_AHEAD(p) __builtin_prefetch(p, 0, 2)
+#endif
+#endif
+#ifndef MICA_AHEAD
+#define MICA_AHEAD(p)
+#endif
+
 /* By integer bits: a compiler that assumes finite numbers cannot fold it away. */
 static inline int mica_isnan(float x)
 {

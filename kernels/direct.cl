@@ -31,6 +31,10 @@ for (int row = 0; row < pixels/OW; row++)
 #define X_ROW (DH*XSH)
 #define X_MEMORY __global
 #endif
+#if !ONCE
+for (int i = 0; i < TW*OB; i++)
+    VSTORE((VEC)(0), i, zeros);
+#endif
 for (int first = 0; first < pixels; first += STRIP) {
     const int last = min(first + STRIP, pixels);
     /* Where x is read first for each pixel; what fills the last tile repeats the last pixel. */
@@ -41,25 +45,36 @@ for (int first = 0; first < pixels; first += STRIP) {
     }
     for (int t = 0; t < TW; t++)
         place[last - first + t] = place[last - first - 1];
-#if !ONCE
-    /* Zeros are loaded as sums are, so that the compiler makes one copy of the loops below and not one for each case. */
-    for (int i = 0; i < (last - first + TW)*OB; i++)
-        VSTORE((VEC)(0), i, sums);
-#endif
     for (int c0 = 0; c0 < CB; c0 += CHUNK) {
         const int c1 = min(c0 + CHUNK, CB);
+        /* The weights after these are next, in this item or the one after it: each tile asks for some of their lines. */
+        __global const float *ahead = W + (long)(ob0/OB*CB + c1)*WINDOW*(XB*OB*B);
+        const int lines_ahead = (c1 - c0)*WINDOW*(XB*OB*B)/16, tiles = (last - first + TW - 1)/TW;
+        const int lines_a_tile = (lines_ahead + tiles - 1)/tiles;
+        int line_ahead = 0;
+        IDX img = (r0 + first/OW)/OH;
+        int h = (int)((r0 + first/OW)%OH), column = first%OW;
         for (int p = first; p < last; p += TW) {
             long at[TW]; /* 64 bits: an address is then one register and a displacement */
             #pragma unroll
             for (int t = 0; t < TW; t++)
                 at[t] = place[p - first + t];
-            __local float *tile = sums + (p - first)*(OB*B);
+            for (const int end = min(line_ahead + lines_a_tile, lines_ahead); line_ahead < end; line_ahead++)
+                MICA_AHEAD(ahead + line_ahead*16);
+            __local float *tile = sums + (ONCE ? 0 : p - first)*(OB*B);
             VEC acc[OB][TW];
+#if !ONCE
+            __local const float *before = c0 ? tile : zeros;
+#endif
             #pragma unroll
             for (int o = 0; o < OB; o++)
                 #pragma unroll
                 for (int t = 0; t < TW; t++)
-                    acc[o][t] = ONCE ? (VEC)(0) : VLOAD(t*OB + o, tile);
+#if ONCE
+                    acc[o][t] = (VEC)(0);
+#else
+                    acc[o][t] = VLOAD(t*OB + o, before);
+#endif
             for (int c = c0; c < c1; c++) {
                 X_MEMORY const float *xh = X_FROM(c);
                 for (int kh = 0; kh < KH; kh++, xh += X_ROW)
@@ -103,25 +118,38 @@ for (int first = 0; first < pixels; first += STRIP) {
                 #pragma unroll
                 for (int t = 0; t < TW; t++)
                     VSTORE(acc[o][t], t*OB + o, tile);
-        }
-    }
-    for (int o = 0; o < OB && ob0 + o < BLOCKS; o++)
-        for (int row = first/OW; row*OW < last; row++) {
-            const int kb = ob0 + o;
-            const IDX r = r0 + row, img = r/OH, oh = r%OH*PHASES_H + PHASE_H;
-            for (int q = max(first, row*OW); q < min(last, (row + 1)*OW); q++) {
-                const int w_ = (q - row*OW)*PHASES_W + PHASE_W;
-                __local const float *lane = sums + ((q - first)*OB + o)*B;
-                /* All lanes are loaded before any is stored, so that the compiler may make vectors of them. */
-                float result[OUTS][B];
-                for (int v = 0; v < B; v++) {
-                    MICA_RESULT
+            if (c1 < CB)
+                continue;
+            /* A tile is finished when it is computed, so that its stores go to memory while the next one is computed. */
+            for (int t = 0; t < min(TW, last - p);) {
+                const IDX oh = h*PHASES_H + PHASE_H;
+                const int count = min(min(TW, last - p) - t, OW - column);
+                for (int o = 0; o < OB && ob0 + o < BLOCKS; o++) {
+                    const int kb = ob0 + o;
+                    for (int i = 0; i < count; i++) {
+                        const int w_ = (column + i)*PHASES_W + PHASE_W;
+                        __local const float *lane = tile + ((t + i)*OB + o)*B;
+                        /* All lanes are loaded before any is stored, so that the compiler may make vectors of them. */
+                        float result[OUTS][B];
+                        for (int v = 0; v < B; v++) {
+                            MICA_RESULT
+                        }
+                        for (int v = 0; v < B; v++) {
+                            MICA_STORE
+                        }
+                    }
                 }
-                for (int v = 0; v < B; v++) {
-                    MICA_STORE
+                t += count;
+                column += count;
+                if (column == OW) {
+                    column = 0;
+                    h++;
+                    img += h == OH;
+                    h = h == OH ? 0 : h;
                 }
             }
         }
+    }
 }
 for (IDX r = r0; r < r1; r++) {
     const IDX img = r/OH, oh = r%OH*PHASES_H + PHASE_H;

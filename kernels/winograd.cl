@@ -6,6 +6,7 @@
  * place e lie in slice e + 1, products in slice e, whose inputs are used up by then. x lies in blocks of B channels with a halo
  * that covers the last tiles whole; weights U as WinogradWeight has them. Tiles past the last, which fill up registers, repeat
  * it and are not stored. */
+#define AHEAD 1024 /* floats: the weights come from memory in time */
 #define IMAGE_TILES (ROW_TILES*COLUMN_TILES)
 const int part = (int)get_global_id(1), first = (int)get_global_id(0)*TILES, tiles = n*IMAGE_TILES;
 if (first < tiles) {
@@ -51,6 +52,8 @@ if (first < tiles) {
                     for (int t = 0; t < TW; t++)
                         acc[o][t] = (VEC)(0);
                 for (int c = 0; c < CB; c++, vp += TW*B, up += B*OB*B) {
+                    for (int i = 0; i < B*OB*B; i += 16)
+                        MICA_AHEAD(up + AHEAD + i);
                     #pragma unroll
                     for (int i = 0; i < B; i++) {
                         VEC u[OB];

@@ -22,9 +22,9 @@ enum {
     WEIGHT_BYTES = 28 << 10, /* of a chunk, in the nearest cache */
     MOST_CHUNK = 20,
     LINES_BYTES = 24 << 10,
-    SUMS_BYTES = 64 << 10, /* of an item's sums between chunks ... */
-    ONCE_BYTES = 8 << 10,  /* ... and of those that only wait for the epilogue */
-    PIXELS_OF_ITEM = 200,
+    SUMS_BYTES = 64 << 10, /* of an item's sums between chunks */
+    PIXELS_OF_ITEM = 240,
+    TILES_TO_PREPARE = 2, /* of an item's time, counted in tiles */
     MOST_ITEMS = 65535 /* along a dimension of the grid */
 };
 
@@ -99,9 +99,9 @@ static bool is_once(const struct tile *t)
 /* Pixels whose sums wait in local memory at a time: an item's, unless its rows are very long; whole tiles. */
 static int64_t strip_of(const mica_device *device, const struct mi_phase phase[2], const struct tile *t)
 {
-    int64_t bytes = least(is_once(t) ? ONCE_BYTES : SUMS_BYTES, (int64_t)device->info.local_memory_bytes / 4),
+    int64_t bytes = least(SUMS_BYTES, (int64_t)device->info.local_memory_bytes / 4),
             pixel = (int64_t)sizeof(float) * t->ob * t->b;
-    int64_t pixels = t->rows * phase[1].out, most = (bytes / pixel - t->tw) / t->tw * t->tw;
+    int64_t pixels = t->rows * phase[1].out, most = (bytes / pixel - 2 * t->tw) / t->tw * t->tw;
     return least(pixels, most > t->tw ? most : t->tw);
 }
 
@@ -122,6 +122,25 @@ static struct tile read_tile(const struct mi_problem *problem, const struct mi_c
 static const int wide_tiles[][2] = {{4, 6}, {2, 12}, {3, 8}, {1, 24}},
                  narrow_tiles[][2] = {{4, 3}, {2, 6}, {3, 4}, {1, 12}};
 
+/* Rows an item computes. Drivers give each core a run of neighbours, and the first run is as long as any: all wait for it, and
+ * for half an item, as cores do not begin at the same time. Work is counted in halves of tiles. */
+static int64_t best_rows(const mica_device *device, int64_t groups, int64_t all, int64_t width, int tw)
+{
+    int64_t best = 1, least_work = INT64_MAX, most = mi_divide_up(PIXELS_OF_ITEM, width);
+    for (int64_t rows = 1; rows <= all && rows <= most; rows++) {
+        int64_t items = mi_divide_up(groups * mi_divide_up(all, rows), device->info.compute_units);
+        int64_t whole = least(items, groups * (all / rows));
+        int64_t item = mi_divide_up(rows * width, tw) + TILES_TO_PREPARE,
+                last_item = mi_divide_up(all % rows * width, tw) + TILES_TO_PREPARE;
+        int64_t work = (2 * whole + 1) * item + 2 * (items - whole) * last_item;
+        if (work <= least_work) {
+            least_work = work;
+            best = rows;
+        }
+    }
+    return best;
+}
+
 static struct mi_variant variant_of(const struct mi_problem *problem, const struct mi_conv *conv, const int *shape)
 {
     const mica_device *device = problem->device;
@@ -131,12 +150,10 @@ static struct mi_variant variant_of(const struct mi_problem *problem, const stru
     int64_t bytes = conv->kernel[0] * conv->kernel[1] * xb * b * ob * (int64_t)sizeof(float);
     int64_t most = bytes < WEIGHT_BYTES ? least(WEIGHT_BYTES / bytes, MOST_CHUNK) : 1;
     int64_t chunk = mi_divide_up(channels, mi_divide_up(channels, most));
-    int64_t all = problem->batch * height, wanted = 4 * (int64_t)device->info.compute_units;
-    int64_t rows = mi_divide_up(PIXELS_OF_ITEM, width);
-    if (groups * mi_divide_up(all, rows) < wanted)
-        rows = all * groups / wanted;
-    if (rows_of_lines(problem, conv))
-        rows = least(rows, rows_of_lines(problem, conv));
+    int64_t most_rows = rows_of_lines(problem, conv);
+    int64_t rows = best_rows(device, groups, problem->batch * height, width, shape[1]);
+    if (most_rows && rows > most_rows)
+        rows = most_rows;
     if (rows < fewest_rows(problem, conv))
         rows = fewest_rows(problem, conv);
     return (struct mi_variant){{ob, shape[1], (int32_t)chunk, (int32_t)rows}};
@@ -243,7 +260,10 @@ static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *pro
     mi_conv_define_groups(conv, t.b, &defines);
     mi_define(&defines, "OUTS", e->kernel->outs);
     int64_t strip = strip_of(e->device, phase, &t);
-    mi_emit_local(e, "float", "sums", (strip + t.tw) * t.ob * t.b);
+    bool once = phase[0].kernel == 0 || phase[1].kernel == 0 || is_once(&t);
+    mi_emit_local(e, "float", "sums", (once ? t.tw : strip + t.tw) * t.ob * t.b);
+    if (!once)
+        mi_emit_local(e, "float", "zeros", t.tw * t.ob * t.b);
     mi_emit_local(e, "IDX", "place", strip + t.tw);
     if (rows_of_lines(problem, conv)) {
         mi_emit_local(e, "float", "lines", t.rows * lines_bytes(conv) / (int64_t)sizeof(float));
