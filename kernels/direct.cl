@@ -48,7 +48,7 @@ for (int first = 0; first < pixels; first += STRIP) {
     for (int c0 = 0; c0 < CB; c0 += CHUNK) {
         const int c1 = min(c0 + CHUNK, CB);
         /* The weights after these are next, in this item or the one after it: each tile asks for some of their lines. */
-        __global const float *ahead = W + (long)(ob0/OB*CB + c1)*WINDOW*(XB*OB*B);
+        __global const float *ahead = W + (long)(W_TILE + c1)*WINDOW*(XB*OB*B);
         const int lines_ahead = (c1 - c0)*WINDOW*(XB*OB*B)/16, tiles = (last - first + TW - 1)/TW;
         const int lines_a_tile = (lines_ahead + tiles - 1)/tiles;
         int line_ahead = 0;

@@ -6,7 +6,6 @@
  * place e lie in slice e + 1, products in slice e, whose inputs are used up by then. x lies in blocks of B channels with a halo
  * that covers the last tiles whole; weights U as WinogradWeight has them. Tiles past the last, which fill up registers, repeat
  * it and are not stored. */
-#define AHEAD 1024 /* floats: the weights come from memory in time */
 #define IMAGE_TILES (ROW_TILES*COLUMN_TILES)
 const int part = (int)get_global_id(1), first = (int)get_global_id(0)*TILES, tiles = n*IMAGE_TILES;
 if (first < tiles) {
@@ -40,6 +39,7 @@ if (first < tiles) {
             }
         }
     }
+    const int share = (B*OB*B/16 + padded/TW - 1)/(padded/TW);
     for (int e = 0; e < EDGE*EDGE; e++)
         for (int kg = kg0; kg < kg1; kg++)
             for (int t0 = 0; t0 < padded; t0 += TW) {
@@ -51,11 +51,15 @@ if (first < tiles) {
                     #pragma unroll
                     for (int t = 0; t < TW; t++)
                         acc[o][t] = (VEC)(0);
+                /* The weights of the next filters come meanwhile: some of their lines with each block of channels. */
+                __global const float *ahead = up + (long)(kg + 1 < kg1 ? 1 : ALL_GROUPS - kg + kg0)*(CB*B*OB*B) + t0/TW*share*CB*16;
                 for (int c = 0; c < CB; c++, vp += TW*B, up += B*OB*B) {
-                    for (int i = 0; i < B*OB*B; i += 16)
-                        MICA_AHEAD(up + AHEAD + i);
+                    for (int i = 0; i < share; i++, ahead += 16)
+                        MICA_AHEAD(ahead);
                     #pragma unroll
                     for (int i = 0; i < B; i++) {
+                        /* The fewer of tiles and filters are held, the others pass: accumulators must not spill. */
+#if TW >= OB
                         VEC u[OB];
                         #pragma unroll
                         for (int o = 0; o < OB; o++)
@@ -67,6 +71,19 @@ if (first < tiles) {
                             for (int o = 0; o < OB; o++)
                                 acc[o][t] = fma(v, u[o], acc[o][t]);
                         }
+#else
+                        VEC v[TW];
+                        #pragma unroll
+                        for (int t = 0; t < TW; t++)
+                            v[t] = (VEC)(vp[t*B + i]);
+                        #pragma unroll
+                        for (int o = 0; o < OB; o++) {
+                            const VEC u = VLOAD(i*OB + o, up);
+                            #pragma unroll
+                            for (int t = 0; t < TW; t++)
+                                acc[o][t] = fma(v[t], u, acc[o][t]);
+                        }
+#endif
                     }
                 }
                 #pragma unroll

@@ -46,7 +46,7 @@ static double cost(const struct mi_problem *problem)
     /* Lanes that no filter fills cost as much as others; of a strided gradient's places only those that divide are met. */
     double lanes = (double)(mi_divide_up(conv.k, device->vector_width) * device->vector_width) / (double)conv.k;
     double products = mi_problem_products(problem) * lanes / (double)(conv.divisor[0] * conv.divisor[1]);
-    return products / (1.05 * 4.8e9 * device->vector_width * device->info.compute_units);
+    return products / (1.15 * 4.8e9 * device->vector_width * device->info.compute_units);
 }
 
 /* Channels of x that lie together: few channels stay in planes. */

@@ -111,38 +111,85 @@ static int64_t parts_of(const struct mi_problem *problem, const struct winograd 
     return parts > w->groups ? w->groups : parts;
 }
 
-/* The variant for one way, with fewer tiles where local memory is small; false: it does not fit. */
+/* Weights that do not stay in a core's own cache come from farther away for each item; one takes as long as the products with so
+ * many tiles, and so many more when a step reads it first. */
+enum { NEAR_BYTES = 256 << 10, TILES_A_WEIGHT = 8, TILES_A_FIRST_READ = 6 };
+
+/* Products, in multiply-adds of a lane, until the first core is done. Drivers give each core a run of neighbours, and the first
+ * run is as long as any: all wait for it, and for half an item, as cores do not begin at the same time. */
+static double work_of(const struct mi_problem *problem, const struct winograd *w)
+{
+    int64_t all = problem->batch * w->rows * w->columns, items = mi_divide_up(all, w->tiles);
+    int64_t first = mi_divide_up(items * w->parts, problem->device->info.compute_units);
+    int64_t last = mi_divide_up(all - (items - 1) * w->tiles, w->tw) * w->tw;
+    double places = (double)w->edge * w->edge, c = (double)w->cb * w->b;
+    double k = (double)(mi_divide_up(w->groups, w->parts) * w->ob * w->b);
+    double rate = 0.65 + 0.7 * (w->ob + 0.4 * w->tw) / (w->ob * w->tw); /* weights are loaded from farther away than tiles */
+    bool far = places * c * k * (double)sizeof(float) > NEAR_BYTES;
+    if (w->ob * w->tw * w->b < 10 * 8) /* too few sums at a time to hide how long one takes */
+        rate *= 1.15;
+    double item = w->tiles * rate, last_item = (double)last * rate;
+    if (far) {
+        item = item > TILES_A_WEIGHT ? item : TILES_A_WEIGHT;
+        last_item = last_item > TILES_A_WEIGHT ? last_item : TILES_A_WEIGHT;
+    }
+    double ends = (double)(first / items), whole = (double)first - ends + 0.5;
+    double reads = far ? (double)mi_divide_up(first, items) * TILES_A_FIRST_READ : 0;
+    double transforms = 6 / 0.5 * (c + k) * (whole * w->tiles + ends * (double)last);
+    return places * (c * k * (whole * item + ends * last_item + reads) + transforms);
+}
+
+/* The best variant for one way: tiles in registers, and of an item; false: none fits. */
 static bool plan_variant(const struct mi_problem *problem, const struct mi_conv *conv, const struct way *way,
-                         struct mi_variant *variant)
+                         struct mi_variant *variant, double *work)
 {
     int b = problem->device->vector_width, registers = b >= 16 ? 24 : 12;
     int ob = blocks_in_registers(mi_divide_up(conv->k, b), way->ob);
-    struct winograd w = {.conv = *conv};
     int64_t all = problem->batch * mi_divide_up(conv->out[0], way->tile) * mi_divide_up(conv->out[1], way->tile);
-    int64_t width = registers / ob < all ? registers / ob : all, turns = way->tiles / width;
-    while (turns > 1 && mi_divide_up(all, width * turns) < 4 * (int64_t)problem->device->info.compute_units)
-        turns--; /* few items would leave cores without work at the end */
-    turns = turns > 0 ? turns : 1;
-    for (; turns > 0; turns--) {
-        *variant = (struct mi_variant){{way->tile, (int32_t)(width * turns), (int32_t)width, ob, 1}};
-        configure(problem, variant, &w);
-        variant->number[NUMBER_PARTS] = w.parts = (int32_t)parts_of(problem, &w, mi_divide_up(all, w.tiles));
-        if (fits(problem, &w))
-            return true;
-    }
-    return false;
+    int64_t most = registers / ob < all ? registers / ob : all, least = most < 4 ? most : most * 2 / 3;
+    bool found = false;
+    for (int64_t width = most; width >= least; width--)
+        for (int64_t turns = way->tiles / width; turns > 0; turns--) {
+            struct mi_variant tried = {{way->tile, (int32_t)(width * turns), (int32_t)width, ob, 1}};
+            struct winograd w = {.conv = *conv};
+            configure(problem, &tried, &w);
+            tried.number[NUMBER_PARTS] = w.parts = (int32_t)parts_of(problem, &w, mi_divide_up(all, w.tiles));
+            double own = work_of(problem, &w);
+            if (!fits(problem, &w) || (found && own >= *work))
+                continue;
+            found = true;
+            *variant = tried;
+            *work = own;
+        }
+    return found;
 }
 
 static int variants(const struct mi_problem *problem, struct mi_variant *list, int most)
 {
-    static const struct way ways[] = {{4, 2, 12}, {4, 2, 6}, {4, 2, 24}, {4, 4, 12}, {2, 2, 24}, {2, 2, 12}};
+    static const struct way ways[] = {{4, 2, 12}, {4, 4, 12}, {4, 2, 6}, {4, 2, 24}, {2, 2, 24}, {2, 4, 12}};
+    struct mi_variant found[MI_COUNT(ways)];
+    double work[MI_COUNT(ways)];
     struct mi_conv conv;
     int count = 0;
     if (!match(problem, &conv))
         return 0;
-    for (size_t i = 0; i < MI_COUNT(ways) && count < most; i++)
-        count += plan_variant(problem, &conv, &ways[i], &list[count]);
-    return count;
+    for (size_t i = 0; i < MI_COUNT(ways); i++) {
+        struct mi_variant variant;
+        double own;
+        if (!plan_variant(problem, &conv, &ways[i], &variant, &own))
+            continue;
+        int at = count++;
+        for (; at > 0 && work[at - 1] > own; at--) {
+            found[at] = found[at - 1];
+            work[at] = work[at - 1];
+        }
+        found[at] = variant;
+        work[at] = own;
+    }
+    int listed = 0;
+    for (int i = 0; i < count; i++)
+        listed = mi_variant_add(list, listed, most, found[i]);
+    return listed;
 }
 
 static bool supports(const struct mi_problem *problem)
@@ -164,25 +211,20 @@ static void read_variant(const struct mi_problem *problem, struct winograd *w)
 
 /* ---- Cost ---- */
 
-/* Seconds for a transformed weight, where there are too many for the caches: to read it, and to make it. */
-#define WEIGHT_READ 0.2e-9
+/* Seconds for making a transformed weight, where there are too many for the caches. */
 #define WEIGHT_MADE 0.9e-9
 
 static double cost(const struct mi_problem *problem)
 {
-    const mica_device *device = problem->device;
     struct mi_variant variant = mi_variant_of(&mi_engine_winograd, problem, 0);
     struct winograd w;
     match(problem, &w.conv);
     configure(problem, &variant, &w);
-    double lanes = 4.8e9 * device->vector_width * device->info.compute_units;
-    double tiles = (double)mi_divide_up(problem->batch * w.rows * w.columns, w.tw) * w.tw,
-           places = (double)w.edge * w.edge;
-    double c = (double)w.cb * w.b, k = (double)w.groups * w.ob * w.b, weights = places * c * k;
-    double seconds = tiles * weights / (1.0 * lanes) + tiles * places * 6 * (c * w.parts + k) / (0.55 * lanes);
+    double weights = (double)w.edge * w.edge * (double)(w.cb * w.b) * (double)(w.groups * w.ob * w.b);
+    double seconds = work_of(problem, &w) / (1.1 * 4.8e9 * problem->device->vector_width);
     if (w.conv.c < 16 || w.conv.k < 16)
         seconds *= 4; /* transforms weigh more than products: not measured to win */
-    return seconds + weights * (WEIGHT_READ + (problem->constant ? 0 : WEIGHT_MADE));
+    return seconds + (problem->constant ? 0 : weights * WEIGHT_MADE);
 }
 
 /* ---- Operands and kernel ---- */
