@@ -47,6 +47,8 @@ static void work_of_kernel(const mica_plan *plan, int kernel, double *flops, dou
         *bytes += value_bytes(plan, k->out[o]);
     if (k->choice.engine && k->anchor->op->contract(k->anchor, &c) == MICA_OK)
         *flops += mi_bench_flops(&c, plan->batch);
+    if (k->ahead && k->ahead->op->contract(k->ahead, &c) == MICA_OK)
+        *flops += mi_bench_flops(&c, plan->batch);
 }
 
 void mi_bench_work_of(const mica_plan *plan, double *flops, double *bytes)

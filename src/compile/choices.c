@@ -284,19 +284,28 @@ static void add_operand(struct mi_text *text, char name, const struct mi_operand
     }
 }
 
+static void add_contraction(struct mi_text *text, const struct mi_contraction *c)
+{
+    mi_text_add(text, ";%d", c->out_axes);
+    for (int i = 0; i < c->axes; i++)
+        add_dim(text, c->extent[i]);
+    add_operand(text, 'y', &c->out);
+    add_operand(text, 'a', &c->a);
+    add_operand(text, 'b', &c->b);
+    if (c->a.value == c->b.value)
+        mi_text_add(text, ";same");
+}
+
 const char *mi_problem_key(struct mi_arena *arena, const struct mi_problem *problem)
 {
-    const struct mi_contraction *c = &problem->c;
     struct mi_text text = {0};
-    mi_text_add(&text, "b%lld%s%s%s;%d", (long long)problem->batch, problem->exact ? ";exact" : "",
-                problem->constant ? ";constant" : "", problem->plain_only ? ";plain" : "", c->out_axes);
-    for (int i = 0; i < c->axes; i++)
-        add_dim(&text, c->extent[i]);
-    add_operand(&text, 'y', &c->out);
-    add_operand(&text, 'a', &c->a);
-    add_operand(&text, 'b', &c->b);
-    if (c->a.value == c->b.value)
-        mi_text_add(&text, ";same");
+    mi_text_add(&text, "b%lld%s%s%s", (long long)problem->batch, problem->exact ? ";exact" : "",
+                problem->constant ? ";constant" : "", problem->plain_only ? ";plain" : "");
+    add_contraction(&text, &problem->c);
+    if (problem->ahead) {
+        mi_text_add(&text, ";ahead%s", problem->ahead->constant ? ";constant" : "");
+        add_contraction(&text, &problem->ahead->c);
+    }
     const char *key = text.failed ? NULL : mi_arena_strdup(arena, mi_text_get(&text));
     arena->failed = arena->failed || text.failed;
     mi_text_destroy(&text);

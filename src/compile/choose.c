@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_allowed(const struct mica_plan *plan, const struct mi_engine *engine)
+bool mi_engine_is_allowed(const struct mica_plan *plan, const struct mi_engine *engine)
 {
     return !plan->desc.engine || strcmp(plan->desc.engine, engine->name) == 0 || engine == &mi_engine_nest;
 }
@@ -15,7 +15,7 @@ const struct mi_engine *mi_cheapest(const struct mica_plan *plan, const struct m
     const struct mi_engine *best = &mi_engine_nest;
     double cost = best->cost(problem);
     for (const struct mi_engine *const *engine = mi_engines; *engine; engine++) {
-        if (!is_allowed(plan, *engine) || !(*engine)->supports(problem))
+        if ((*engine)->ahead || !mi_engine_is_allowed(plan, *engine) || !(*engine)->supports(problem))
             continue;
         if (plan->desc.engine)
             return *engine; /* asked for, at whatever cost; the reference, which does everything, is the last */
@@ -161,24 +161,37 @@ static mica_status prepare(struct wishes *w, struct mi_node *node, const struct 
     return MICA_OK;
 }
 
-/* Replaces the inputs of a contraction that its engine wants in a layout of its own. */
-static mica_status ask(struct wishes *w, struct mi_node *node, const struct mi_engine *engine,
-                       const struct mi_problem *problem)
+/* Replaces the inputs of a contraction by what lies as wished, a for operand a; NULL: plain. */
+static mica_status ask_inputs(struct wishes *w, struct mi_node *node, const struct mi_contraction *c,
+                              const struct mi_layout *a, const struct mi_layout *b)
 {
-    struct mi_wishes wanted = {0};
-    if (engine->wishes)
-        engine->wishes(problem, &wanted);
     for (int k = 0; k < node->inputs; k++) {
-        if (!node->in[k] || !engine->memory)
+        if (!node->in[k] || w->plan->inside[node->in[k]->node->id] == node)
             continue;
         struct mi_layout plain = mi_layout_plain(node->in[k]->shape.rank);
-        const struct mi_layout *layout = !wanted.wanted ? &plain : node->in[k] == problem->c.a.value ? &wanted.a : &wanted.b;
+        const struct mi_layout *layout = !a ? &plain : node->in[k] == c->a.value ? a : b;
         mi_value *to = grant(w, node->in[k], layout);
         if (!to)
             return mi_error_report(&w->plan->error, &w->plan->graph->error);
         node->in[k] = to;
     }
     return MICA_OK;
+}
+
+/* Lets an engine have the inputs of its contraction, and of the one ahead, in layouts of its own. */
+static mica_status ask(struct wishes *w, struct mi_node *node, const struct mi_engine *engine,
+                       const struct mi_problem *problem)
+{
+    struct mi_wishes wanted = {0};
+    if (engine->wishes)
+        engine->wishes(problem, &wanted);
+    if (!engine->memory)
+        return MICA_OK;
+    MI_TRY(ask_inputs(w, node, &problem->c, wanted.wanted ? &wanted.a : NULL, &wanted.b));
+    if (!problem->ahead)
+        return MICA_OK;
+    return ask_inputs(w, problem->ahead->node, &problem->ahead->c, wanted.wanted ? &wanted.ahead_a : NULL,
+                      &wanted.ahead_b);
 }
 
 /* Whether an output of `user` has the samples and channels of its input, place by place: a map of the same shape, a move or a
@@ -217,6 +230,7 @@ static void keep_blocked(struct wishes *w, mi_value *value, int depth)
 struct chosen {
     struct mi_node *node;
     struct mi_choice choice;
+    struct mi_ahead ahead; /* node NULL: none */
 };
 
 /* What the model ran with before, or what tuning found; else the cheapest. A choice that does not fit is none. */
@@ -247,15 +261,20 @@ static mica_status choose(struct wishes *w, struct chosen *chosen, size_t *count
     for (size_t i = 0; i < nodes; i++) {
         struct mi_node *node = plan->graph->nodes[i];
         struct mi_problem problem;
-        if (node->op->kind != MI_CONTRACT)
+        if (node->op->kind != MI_CONTRACT || (plan->inside[i] && plan->inside[i] != node))
             continue;
         MI_TRY(mi_read_problem(plan, node, &problem));
-        struct mi_choice choice;
-        MI_TRY(find_choice(plan, &problem, &choice));
-        problem.variant = choice.variant;
-        chosen[(*count)++] = (struct chosen){node, choice};
-        MI_TRY(ask(w, node, choice.engine, &problem));
-        MI_TRY(prepare(w, node, choice.engine, &problem));
+        struct chosen *now = &chosen[(*count)++];
+        *now = (struct chosen){.node = node};
+        if (plan->inside[i]) {
+            MI_TRY(mi_read_ahead(plan, node, &now->ahead));
+            problem.ahead = &now->ahead;
+            now->choice = plan->choices[i];
+        } else
+            MI_TRY(find_choice(plan, &problem, &now->choice));
+        problem.variant = now->choice.variant;
+        MI_TRY(ask(w, node, now->choice.engine, &problem));
+        MI_TRY(prepare(w, node, now->choice.engine, &problem));
     }
     for (size_t i = 0; i < *count; i++)
         if (chosen[i].choice.engine->blocked)
@@ -263,11 +282,40 @@ static mica_status choose(struct wishes *w, struct chosen *chosen, size_t *count
     return w->plan->error.status;
 }
 
+/* By the nodes' final numbers. */
+static void record(struct mica_plan *plan, const struct chosen *chosen)
+{
+    plan->choices[chosen->node->id] = chosen->choice;
+    if (!chosen->ahead.node)
+        return;
+    plan->choices[chosen->ahead.node->id] = chosen->choice;
+    mi_mark_inside(plan, chosen->node, &chosen->ahead);
+}
+
+/* Which contractions are computed inside the kernels of others, by the nodes' numbers so far. */
+static mica_status find_inside(struct mica_plan *plan)
+{
+    plan->inside = mi_arena_new(&plan->arena, plan->graph->node_count, sizeof *plan->inside);
+    plan->choices = mi_arena_new(&plan->arena, plan->graph->node_count, sizeof *plan->choices);
+    if (plan->arena.failed)
+        return mi_out_of_memory(&plan->error);
+    for (size_t i = 0; i < plan->graph->node_count; i++) {
+        struct mi_ahead ahead;
+        if (plan->graph->nodes[i]->op->kind != MI_CONTRACT)
+            continue;
+        MI_TRY(mi_choose_ahead(plan, plan->graph->nodes[i], &ahead, &plan->choices[i]));
+        if (plan->choices[i].engine)
+            mi_mark_inside(plan, plan->graph->nodes[i], &ahead);
+    }
+    return MICA_OK;
+}
+
 /* Decides; conversions become nodes, so the graph is put in order again before anything is numbered by it. */
 mica_status mi_choose_engines(struct mica_plan *plan)
 {
     struct wishes w = {.plan = plan};
     size_t count = 0;
+    MI_TRY(find_inside(plan));
     MI_TRY(mi_tune(plan));
     struct chosen *chosen = mi_new(plan->graph->node_count, sizeof *chosen);
     mi_value **none = NULL;
@@ -280,7 +328,7 @@ mica_status mi_choose_engines(struct mica_plan *plan)
     if (status == MICA_OK)
         status = mi_start_tensors(plan);
     for (size_t i = 0; i < count && status == MICA_OK; i++)
-        plan->choices[chosen[i].node->id] = chosen[i].choice;
+        record(plan, &chosen[i]);
     for (size_t i = 0; i < w.count && status == MICA_OK; i++) {
         plan->tensors[w.list[i].to->id].layout = w.list[i].layout;
         plan->wanted[w.list[i].to->id] = true;

@@ -52,6 +52,8 @@ struct mica_plan {
     struct mi_tensor *tensors;     /* by value id */
     int *home;                     /* kernel of each node; -1: a source, or computed where it is used */
     struct mi_choice *choices;     /* of contractions, by node id */
+    struct mi_node **inside;       /* by node id: the contraction whose kernel computes another one ahead of it, for all
+                                    * nodes from that one to it; NULL: there is none */
     bool *wanted;                  /* by value id: an engine asked for its layout */
     bool *derived;                 /* by kernel: a copy of variables, made again only when one of them changed */
     const struct mi_variable **derived_from; /* the variables that derived kernels read */
@@ -85,6 +87,15 @@ struct mica_plan {
 
 /* A contraction of the plan as engines look at it; no variant. */
 mica_status mi_read_problem(const struct mica_plan *plan, const struct mi_node *node, struct mi_problem *problem);
+/* The contraction that makes an operand of the node's by maps, where nobody else reads any of that; node NULL: there is none. */
+mica_status mi_read_ahead(const struct mica_plan *plan, const struct mi_node *node, struct mi_ahead *ahead);
+/* Decides whether one kernel computes the node, a contraction, and one ahead of it; engine NULL: two do. */
+mica_status mi_choose_ahead(struct mica_plan *plan, const struct mi_node *node, struct mi_ahead *ahead,
+                            struct mi_choice *choice);
+/* Marks what is inside the node's kernel: from the contraction ahead to the node. */
+void mi_mark_inside(struct mica_plan *plan, struct mi_node *node, const struct mi_ahead *ahead);
+/* Whether an engine may be taken, as the plan is asked for. */
+bool mi_engine_is_allowed(const struct mica_plan *plan, const struct mi_engine *engine);
 /* Whether a map is an optimizer's step: all it computes is assigned to variables, a parameter first. */
 bool mi_is_update(const struct mi_graph *graph, const struct mi_node *node);
 void mi_staging_destroy(struct mica_plan *plan);

@@ -25,7 +25,11 @@ static mica_status emit_kernel(struct mica_plan *plan, int index)
     emitter_init(plan, index, &e);
     if (kernel->choice.engine) {
         struct mi_problem problem;
+        struct mi_ahead ahead;
         status = mi_read_problem(plan, kernel->anchor, &problem);
+        if (status == MICA_OK && kernel->ahead)
+            status = mi_read_ahead(plan, kernel->anchor, &ahead);
+        problem.ahead = kernel->ahead ? &ahead : NULL;
         problem.variant = kernel->choice.variant;
         if (status == MICA_OK)
             status = kernel->choice.engine->emit(&e, &problem, codes);

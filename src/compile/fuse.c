@@ -3,7 +3,7 @@
  * Nodes are visited in order. Moves and gathers become index arithmetic in whoever uses them, unless somebody reads them from
  * memory. A map joins the kernel that makes one of its inputs, a reduction a nest over the same space and axes, as long as
  * no value would have to leave the kernel and come back; otherwise they begin a nest. Contractions and own operators
- * begin kernels of their own. What crosses a kernel's border is stored. */
+ * begin kernels of their own, but for those that an engine computes inside another's. What crosses a kernel's border is stored. */
 #include "compile/compile.h"
 
 #include <stdlib.h>
@@ -284,6 +284,28 @@ static bool alias(struct fuse *f, struct mi_node *node)
     return true;
 }
 
+/* Joins the kernel that computes one contraction ahead of another, or begins it: with the first, which the second replaces as
+ * the anchor. */
+static mica_status visit_inside(struct fuse *f, struct mi_node *node)
+{
+    struct mica_plan *plan = f->plan;
+    const struct mi_node *last = plan->inside[node->id];
+    int index = -1;
+    for (int k = 0; k < node->inputs; k++)
+        if (node->in[k] && plan->inside[node->in[k]->node->id] == last)
+            index = plan->home[node->in[k]->node->id];
+    if (index < 0)
+        MI_TRY(kernel_new(f, node, &index));
+    struct mi_kernel *kernel = &plan->kernels.list[index];
+    if (node == last) {
+        kernel->ahead = kernel->anchor;
+        kernel->anchor = node;
+        kernel->space = node->out[0]->shape;
+    }
+    kernel->choice = plan->choices[last->id];
+    return kernel_join(f, index, node);
+}
+
 static mica_status visit(struct fuse *f, struct mi_node *node)
 {
     struct mica_plan *plan = f->plan;
@@ -292,6 +314,8 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
     int index;
     if (node->op->kind == MI_SOURCE)
         return MICA_OK;
+    if (plan->inside[node->id])
+        return visit_inside(f, node);
     if (is_virtual_kind(node)) {
         bool renames = mi_is_squeeze(node) && node->in[0]->node->op->kind == MI_SOURCE;
         if (!f->needed[node->out[0]->id] && !plan->desc.no_fusion && !renames)
@@ -378,7 +402,8 @@ static void mark_needed(struct fuse *f)
         const struct mi_engine *engine = plan->choices[i].engine;
         bool all = node->op->kind == MI_OWN || node->op == &mi_op_assign || plan->updates[i] || (engine && engine->memory);
         for (int k = 0; k < node->inputs && all; k++)
-            need(f, node->in[k]);
+            if (!node->in[k] || !plan->inside[i] || plan->inside[node->in[k]->node->id] != plan->inside[i])
+                need(f, node->in[k]);
         for (int o = 0; o < node->outputs; o++)
             if (node->out[o]->name)
                 need(f, node->out[o]);

@@ -27,6 +27,7 @@ mica_status mi_start_tensors(struct mica_plan *plan)
     plan->tensors = mi_arena_new(&plan->arena, graph->value_count, sizeof *plan->tensors);
     plan->home = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->home);
     plan->choices = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->choices);
+    plan->inside = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->inside);
     plan->wanted = mi_arena_new(&plan->arena, graph->value_count, sizeof *plan->wanted);
     plan->updates = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->updates);
     if (plan->arena.failed)

@@ -167,7 +167,7 @@ static mica_status find_problems(struct search *search)
     for (size_t i = 0; i < graph->node_count; i++) {
         struct wanted wanted = {0};
         size_t same = 0;
-        if (graph->nodes[i]->op->kind != MI_CONTRACT)
+        if (graph->nodes[i]->op->kind != MI_CONTRACT || search->plan->inside[i])
             continue;
         MI_TRY(mi_read_problem(search->plan, graph->nodes[i], &wanted.problem));
         wanted.key = mi_problem_key(&search->arena, &wanted.problem);

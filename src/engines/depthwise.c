@@ -68,8 +68,7 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
 
 /* ---- Stores ---- */
 
-/* Stores the B channels of `lane`: computed lane by lane, stored as vectors where the layout has such blocks. */
-static const char *emit_stores(struct mi_emitter *e, const struct mi_conv *conv)
+const char *mi_depthwise_emit_stores(struct mi_emitter *e, const struct mi_conv *conv)
 {
     int b = e->device->vector_width;
     bool tail = conv->k % b != 0;
@@ -143,7 +142,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     if (gather)
         define_gather(e, &d, tw, tiles, &defines);
     mi_text_add(&defines, "#define W p%d\n", mi_emit_argument(e, conv->w->value, false));
-    const char *with[2] = {emit_stores(e, conv),
+    const char *with[2] = {mi_depthwise_emit_stores(e, conv),
                            mi_conv_emit_halo(e, conv, 1, &(struct mi_conv_rows){"r0", "r1", "r0 == 0", "r1 == OH"})};
     struct mi_grid grid = {
         .dims = 3,

@@ -21,4 +21,8 @@ bool mi_depthwise_weight_match(const struct mi_contraction *c, struct mi_depthwi
 /* Whether the device and the problem's types are those of the kernels on blocked tensors. */
 bool mi_depthwise_fits(const struct mi_problem *problem, const struct mi_depthwise *d);
 
+/* The text that stores the B channels of `lane`: computed lane by lane, stored as vectors where the layout has such blocks. The
+ * kernel's variables are img, kb, oh and w_. */
+const char *mi_depthwise_emit_stores(struct mi_emitter *e, const struct mi_conv *conv);
+
 #endif

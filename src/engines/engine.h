@@ -4,6 +4,14 @@
 
 #include "engines/emit.h"
 
+/* A contraction that is computed inside the kernel of another one, which alone reads it. */
+struct mi_ahead {
+    struct mi_node *node;
+    struct mi_contraction c;
+    const mi_value *result; /* what maps make of it: an operand of the other one, in no memory */
+    bool constant;          /* as below */
+};
+
 /* A contraction as engines look at it. */
 struct mi_problem {
     const struct mi_node *node;
@@ -13,6 +21,7 @@ struct mi_problem {
     bool plain_only; /* blocked layouts are switched off */
     bool exact;      /* only engines that round as the plain sum of products does */
     bool constant;   /* operand b is the same in every step: what is prepared of it costs nothing */
+    const struct mi_ahead *ahead; /* to be computed too, in the same kernel; NULL: nothing */
     struct mi_variant
         variant; /* one of the engine's variants for this problem; in supports, cost and variants: not set */
 };
@@ -21,6 +30,7 @@ struct mi_problem {
 struct mi_wishes {
     bool wanted;           /* false: it takes any (it reads through accessors) */
     struct mi_layout a, b; /* with the least halo; it may get a wider one. Results are stored in any layout */
+    struct mi_layout ahead_a, ahead_b; /* of the contraction ahead */
 };
 
 struct mi_engine {
@@ -32,6 +42,7 @@ struct mi_engine {
     bool epilogue; /* maps over its result ride along */
     bool memory;   /* reads its operands from memory: they must be stored (plain, unless it wishes otherwise) */
     bool blocked;  /* makes its result in blocks of channels, and stores it best so */
+    bool ahead;    /* computes problems with another contraction ahead, and only those; the others are never asked about them */
     void (*wishes)(const struct mi_problem *problem, struct mi_wishes *wishes); /* NULL: none */
     /* Adds nodes that compute another form of operand b from it, and returns their result: it becomes the node's third input,
      * plain. Where b is a variable that no step changes, they run only when somebody else changed it. NULL: nothing to add,
@@ -51,6 +62,7 @@ double mi_problem_products(const struct mi_problem *problem);
 
 /* The engines, one a line; the reference, which does everything, is the last. Where costs are equal the first is taken. */
 #define MI_ENGINES(X)                                                                                                            \
+    X(expand)                                                                                                                    \
     X(winograd)                                                                                                                  \
     X(winograd_weight)                                                                                                           \
     X(depthwise)                                                                                                                 \

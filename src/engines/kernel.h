@@ -31,6 +31,7 @@ struct mi_choice {
 /* A group of nodes that become one launch (an engine may need a few). */
 struct mi_kernel {
     struct mi_node *anchor;      /* a contraction or own node; NULL: a nest of maps and reductions */
+    struct mi_node *ahead;       /* a contraction inside, which makes an operand of the anchor's; NULL: none */
     struct mi_node **nodes;      /* members in topological order */
     int count, capacity;
     mi_value **out;              /* what it stores */
