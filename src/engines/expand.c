@@ -143,7 +143,8 @@ static bool supports(const struct mi_problem *problem)
            ahead->b.value->type == MI_FLOAT && ahead->out.value->type == MI_FLOAT && variants(problem, any, 1) > 0;
 }
 
-/* The products of both, those that are computed twice included, and what is read and written. */
+/* The products of both, those that are computed twice included, and what is read and written. A full tile is a little faster than
+ * one of the direct engine, which stores its sums before maps go over them. */
 static double cost(const struct mi_problem *problem)
 {
     const mica_device *device = problem->device;
@@ -153,14 +154,14 @@ static double cost(const struct mi_problem *problem)
     variants(problem, list, 1);
     const int tile[2] = {list[0].number[BLOCKS], list[0].number[PLACES]};
     const struct mi_conv *conv = &x.d.conv;
-    double unit = 4.8e9 * device->vector_width * device->info.compute_units, rows = (double)list[0].number[ROWS];
-    double again = ((rows - 1) * (double)conv->stride[0] + (double)x.reach) / (rows * (double)conv->stride[0]);
-    double ahead =
-        (double)conv->in[0] * (double)x.places * (double)x.point.k * (double)x.point.c * (double)problem->batch;
+    int64_t twice = x.reach > conv->stride[0] ? x.reach - conv->stride[0] : 0; /* rows where two items meet */
+    double rows = (double)(conv->in[0] + (mi_divide_up(conv->out[0], list[0].number[ROWS]) - 1) * twice);
+    double ahead = rows * (double)x.places * (double)x.point.k * (double)x.point.c * (double)problem->batch;
     double bytes = 4.0 * (double)mi_shape_count(&x.point.x->value->shape, problem->batch) +
                    4.0 * (double)mi_shape_count(&problem->c.out.value->shape, problem->batch);
-    return ahead * (again > 1 ? again : 1) * waste(problem, &x, tile) / (0.8 * unit) +
-           mi_problem_products(problem) / (0.3 * unit) + bytes / (8e9 * device->info.compute_units);
+    double unit = 4.8e9 * device->vector_width * device->info.compute_units;
+    return ahead * waste(problem, &x, tile) / (1.15 * unit) + mi_problem_products(problem) / (0.3 * unit) +
+           bytes / (8e9 * device->info.compute_units);
 }
 
 static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
