@@ -14,11 +14,11 @@ typedef struct {
  * own prefetch does nothing on POCL. */
 #ifdef __has_builtin
 #if __has_builtin(__builtin_prefetch)
-#define MICA_AHEAD(p) __builtin_prefetch(p, 0, 2)
+#define MICA_PREFETCH(p) __builtin_prefetch(p, 0, 2)
 #endif
 #endif
-#ifndef MICA_AHEAD
-#define MICA_AHEAD(p)
+#ifndef MICA_PREFETCH
+#define MICA_PREFETCH(p)
 #endif
 
 /* By integer bits: a compiler that assumes finite numbers cannot fold it away. */

@@ -60,7 +60,7 @@ for (int first = 0; first < pixels; first += STRIP) {
             for (int t = 0; t < TW; t++)
                 at[t] = place[p - first + t];
             for (const int end = min(line_ahead + lines_a_tile, lines_ahead); line_ahead < end; line_ahead++)
-                MICA_AHEAD(ahead + line_ahead*16);
+                MICA_PREFETCH(ahead + line_ahead*16);
             __local float *tile = sums + (ONCE ? 0 : p - first)*(OB*B);
             VEC acc[OB][TW];
 #if !ONCE

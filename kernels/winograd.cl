@@ -55,7 +55,7 @@ if (first < tiles) {
                 __global const float *ahead = up + (long)(kg + 1 < kg1 ? 1 : ALL_GROUPS - kg + kg0)*(CB*B*OB*B) + t0/TW*share*CB*16;
                 for (int c = 0; c < CB; c++, vp += TW*B, up += B*OB*B) {
                     for (int i = 0; i < share; i++, ahead += 16)
-                        MICA_AHEAD(ahead);
+                        MICA_PREFETCH(ahead);
                     #pragma unroll
                     for (int i = 0; i < B; i++) {
                         /* The fewer of tiles and filters are held, the others pass: accumulators must not spill. */
