@@ -1,6 +1,7 @@
 /* A pointwise convolution inside the kernel of the depthwise one behind it, against sums in double: channels that fill no block,
  * asymmetric pads, strides, dilations, one spatial axis, maps between that read another tensor, partial batches; and what keeps
  * the two apart. */
+#include "compile/choices.h"
 #include "compile/compile.h"
 #include "support/network.h"
 
@@ -25,6 +26,8 @@ static const struct shape shapes[] = {
     {8, 16, {11, 12}, {1, 2}, {0, 0, 0, 0}, {3, 3}, {1, 1}, false, false, 1},
     {17, 21, {1, 30}, {1, 4}, {0, 3, 0, 1}, {1, 3}, {1, 2}, true, true, 1},
 };
+
+static const struct shape widens = {16, 96, {28, 28}, {3, 3}, {1, 1, 1, 1}, {1, 1}, {1, 1}, false, false, 1};
 
 /* What is done to the tensor between, which must then be stored. */
 enum other { NOTHING, READ_TWICE, AN_OUTPUT, DIFFERENTIATED };
@@ -247,13 +250,24 @@ static void test_apart(void **state)
  * direct engine's products are faster. */
 static void test_choice(void **state)
 {
-    static const struct shape widens = {16, 96, {28, 28}, {3, 3}, {1, 1, 1, 1}, {1, 1}, {1, 1}, false, false, 1},
-                              keeps = {256, 64, {7, 7}, {3, 3}, {1, 1, 1, 1}, {1, 1}, {1, 1}, false, false, 1};
+    static const struct shape keeps = {256, 64, {7, 7}, {3, 3}, {1, 1, 1, 1}, {1, 1}, {1, 1}, false, false, 1};
     mica_device *device = *state;
-    if (device->info.local_memory_bytes < 1 << 18)
-        return; /* other tiles then */
     try_shape(device, &widens, NOTHING, NULL, true, "the choice");
     try_shape(device, &keeps, NOTHING, NULL, false, "the choice");
+}
+
+/* A model goes on as it ran, in one kernel or in two. */
+static void test_remembered(void **state)
+{
+    mica_device *device = *state;
+    struct mi_choices choices = {0};
+    const struct mi_plan_desc how = {.choices = &choices};
+    try_shape(device, &widens, NOTHING, &how, true, "the choice, kept");
+    for (size_t i = 0; i < choices.count; i++)
+        if (choices.list[i].choice.engine == &mi_engine_expand)
+            choices.list[i].choice.engine = &mi_engine_depthwise;
+    try_shape(device, &widens, NOTHING, &how, false, "as it ran before");
+    mi_choices_destroy(&choices);
 }
 
 static void test_debug(void **state)
@@ -267,8 +281,8 @@ static void test_debug(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_exact),
-                                       cmocka_unit_test(test_apart), cmocka_unit_test(test_choice),
-                                       cmocka_unit_test(test_debug)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes),     cmocka_unit_test(test_exact),
+                                       cmocka_unit_test(test_apart),      cmocka_unit_test(test_choice),
+                                       cmocka_unit_test(test_remembered), cmocka_unit_test(test_debug)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
