@@ -2,9 +2,9 @@
  * are counted through all images, so that a tile may end one row, or one image, and begin the next: no pixel is computed twice.
  * x lies in blocks of XB channels with a halo, so no edge is checked, or (XB 1) in planes, whose lines are copied; the weights
  * in blocks (K/(OB*B), C/XB, KH, KW, XB, OB*B). The channels are walked ONCE or in chunks whose weights stay in the nearest
- * cache; between chunks an item's sums wait in local memory, and so they do for the epilogue: its constants would take registers
- * from the tile. Of the gradient of a strided convolution's data this is one phase: every PHASES_H-th row and PHASES_W-th place of
- * it, for which WINDOW_AT(kh, kw) names the places of the kernel that meet it. */
+ * cache; between chunks an item's sums wait in local memory, and so do a tile's for the epilogue: its constants would take
+ * registers from the tile. Of the gradient of a strided convolution's data this is one phase: every PHASES_H-th row and
+ * PHASES_W-th place of it, for which WINDOW_AT(kh, kw) names the places of the kernel that meet it. */
 const IDX r0 = (IDX)get_global_id(1)*ROWS, r1 = min(r0 + ROWS, (IDX)n*OH);
 const int ob0 = (int)get_global_id(0)*OB, pixels = r0 < r1 ? (int)(r1 - r0)*OW : 0;
 #if LINES
@@ -16,10 +16,12 @@ for (int row = 0; row < pixels/OW; row++)
             const int places = h >= 0 && h < LINE_ROWS ? LINE_COUNT : 0;
             __global const float *from = X + r/OH*XSN + c*XSC + (h + XH0 - LINE_H0)*XSH + LINE_FROM + XW0;
             __local float *to = lines + ((row*CB + c)*KH + kh)*LINE;
-            for (int w = 0; w < LINE; w++)
+            for (int w = 0; w < LINE_LEFT; w++)
                 to[w] = 0;
             for (int w = 0; w < places; w++)
                 to[LINE_LEFT + w] = from[w];
+            for (int w = LINE_LEFT + places; w < LINE; w++)
+                to[w] = 0;
         }
 #define X_LINE(row, r) ((row)*(CB*KH*LINE) + LINE_W0)
 #define X_FROM(c) (lines + (c)*(KH*LINE))
@@ -31,6 +33,7 @@ for (int row = 0; row < pixels/OW; row++)
 #define X_ROW (DH*XSH)
 #define X_MEMORY __global
 #endif
+#define MOST_AHEAD 1024 /* lines of weights asked for before they are used: what the second cache has room for */
 #if !ONCE
 for (int i = 0; i < TW*OB; i++)
     VSTORE((VEC)(0), i, zeros);
@@ -49,8 +52,8 @@ for (int first = 0; first < pixels; first += STRIP) {
         const int c1 = min(c0 + CHUNK, CB);
         /* The weights after these are next, in this item or the one after it: each tile asks for some of their lines. */
         __global const float *ahead = W + (long)(W_TILE + c1)*WINDOW*(XB*OB*B);
-        const int lines_ahead = (c1 - c0)*WINDOW*(XB*OB*B)/16, tiles = (last - first + TW - 1)/TW;
-        const int lines_a_tile = (lines_ahead + tiles - 1)/tiles;
+        const int lines_ahead = (int)min((long)(c1 - c0)*WINDOW*(XB*OB*B)/16, (long)MOST_AHEAD);
+        const int tiles = (last - first + TW - 1)/TW, lines_a_tile = (lines_ahead + tiles - 1)/tiles;
         int line_ahead = 0;
         IDX img = (r0 + first/OW)/OH;
         int h = (int)((r0 + first/OW)%OH), column = first%OW;

@@ -126,7 +126,7 @@ static double work_of(const struct mi_problem *problem, const struct winograd *w
     double k = (double)(mi_divide_up(w->groups, w->parts) * w->ob * w->b);
     double rate = 0.65 + 0.7 * (w->ob + 0.4 * w->tw) / (w->ob * w->tw); /* weights are loaded from farther away than tiles */
     bool far = places * c * k * (double)sizeof(float) > NEAR_BYTES;
-    if (w->ob * w->tw * w->b < 10 * 8) /* too few sums at a time to hide how long one takes */
+    if (w->ob * w->tw < 10) /* too few sums at a time to hide how long one takes */
         rate *= 1.15;
     double item = w->tiles * rate, last_item = (double)last * rate;
     if (far) {
@@ -149,7 +149,7 @@ static bool plan_variant(const struct mi_problem *problem, const struct mi_conv 
     int64_t most = registers / ob < all ? registers / ob : all, least = most < 4 ? most : most * 2 / 3;
     bool found = false;
     for (int64_t width = most; width >= least; width--)
-        for (int64_t turns = way->tiles / width; turns > 0; turns--) {
+        for (int64_t turns = way->tiles > width ? way->tiles / width : 1; turns > 0; turns--) {
             struct mi_variant tried = {{way->tile, (int32_t)(width * turns), (int32_t)width, ob, 1}};
             struct winograd w = {.conv = *conv};
             configure(problem, &tried, &w);
