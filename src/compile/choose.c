@@ -76,10 +76,11 @@ static bool is_free(const struct mica_plan *plan, const mi_value *value)
         return false;
     for (size_t i = 0; i < plan->graph->node_count; i++) {
         const struct mi_node *user = plan->graph->nodes[i];
-        bool plain = user->op == &mi_op_assign || user->op->kind == MI_OWN || mi_is_update(plan->graph, user);
-        for (int k = 0; k < user->inputs && plain; k++)
-            if (user->in[k] == value)
-                return false;
+        bool uses = false;
+        for (int k = 0; k < user->inputs; k++)
+            uses = uses || user->in[k] == value;
+        if (uses && (user->op == &mi_op_assign || user->op->kind == MI_OWN || mi_is_update(plan->graph, user)))
+            return false;
     }
     return true;
 }

@@ -119,6 +119,7 @@ mica_status mi_fold(struct mi_graph *graph);                 /* affine maps behi
 mica_status mi_graph_rebuild(struct mi_graph *graph, mi_value *const *replacement);
 mica_status mi_separate_gradients(struct mi_graph *graph);   /* each update reads a gradient of its own */
 mica_status mi_forget(struct mi_graph *graph, int64_t batch); /* what is cheap to compute again is not kept for the gradients */
+mica_status mi_inline(struct mi_graph *graph, int64_t batch); /* what reductions fold is computed in them */
 mica_status mi_choose_engines(struct mica_plan *plan);               /* an engine for each contraction, and the layouts it likes */
 mica_status mi_start_tensors(struct mica_plan *plan);        /* everything stored plain, nothing at home */
 mica_status mi_fuse(struct mica_plan *plan);                 /* nodes become kernels */

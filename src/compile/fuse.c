@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_MEMBERS = 64, MOST_SOURCES = 48, MOST_TENSORS = 16, MOST_BESIDE = 1 << 17 };
+enum { MOST_MEMBERS = 64, MOST_SOURCES = 48, MOST_TENSORS = 16, MOST_BESIDE = 1 << 17, DEEPEST = 8 };
 
 struct fuse {
     struct mica_plan *plan;
@@ -20,6 +20,12 @@ struct fuse {
 };
 
 /* ---- Where values come from ---- */
+
+/* Whether who computes this node in passing reads its inputs at the places of its output. */
+static bool keeps_places(const struct mi_node *node)
+{
+    return node->op->kind == MI_MAP || mi_is_squeeze(node);
+}
 
 static void sources_of(const struct mica_plan *plan, mi_value *value, bool direct, struct mi_source *out, int *count, int most)
 {
@@ -32,7 +38,7 @@ static void sources_of(const struct mica_plan *plan, mi_value *value, bool direc
     }
     bool virtual_node = plan->home[node->id] < 0 && node->op->kind != MI_SOURCE && !plan->tensors[value->id].stored;
     if (virtual_node) {
-        bool keeps = direct && mi_is_squeeze(node);
+        bool keeps = direct && keeps_places(node);
         for (int i = 0; i < node->inputs; i++)
             sources_of(plan, node->in[i], keeps, out, count, most);
         return;
@@ -202,6 +208,21 @@ static int find_beside(const struct fuse *f, const struct mi_node *node, uint32_
     return -1;
 }
 
+/* The last kernel of reductions that reads the value, also through maps computed in it, and may take the node; or `best`. */
+static int find_reader(const struct fuse *f, const mi_value *value, const struct mi_node *node, uint32_t axes, int best, int depth)
+{
+    const struct mica_plan *plan = f->plan;
+    for (int c = f->consumer_first[value->id]; c < f->consumer_first[value->id + 1]; c++) {
+        const struct mi_node *user = plan->graph->nodes[f->consumer[c]];
+        int home = plan->home[user->id];
+        if (home >= 0 && home > best && plan->kernels.list[home].axes && fits(f, home, node, axes))
+            best = home;
+        else if (home < 0 && user->again == MI_AGAIN_INLINE && depth < DEEPEST)
+            best = find_reader(f, user->out[0], node, axes, best, depth + 1);
+    }
+    return best;
+}
+
 /* The kernel that makes one of the node's inputs, or, for a reduction, one that reads the same input or the same space; -1: none
  * fits. */
 static int find_kernel(const struct fuse *f, const struct mi_node *node, uint32_t axes)
@@ -218,14 +239,8 @@ static int find_kernel(const struct fuse *f, const struct mi_node *node, uint32_
     }
     if (best >= 0 || node->op->kind != MI_REDUCE)
         return best;
-    for (int i = -1; i < count && i < MOST_SOURCES; i++) {
-        int id = i < 0 ? node->in[0]->id : source[i].value->id;
-        for (int c = f->consumer_first[id]; c < f->consumer_first[id + 1]; c++) {
-            int home = plan->home[f->consumer[c]];
-            if (home >= 0 && home > best && plan->kernels.list[home].axes && fits(f, home, node, axes))
-                best = home;
-        }
-    }
+    for (int i = -1; i < count && i < MOST_SOURCES; i++)
+        best = find_reader(f, i < 0 ? node->in[0] : source[i].value, node, axes, best, 0);
     return best >= 0 ? best : find_beside(f, node, axes);
 }
 
@@ -357,7 +372,7 @@ static bool leaves(const struct fuse *f, const mi_value *value, int home, bool d
         int where = plan->home[user->id];
         if (user->op == &mi_op_assign || (where >= 0 && where != home) || (where == home && !direct))
             return true;
-        if (where < 0 && user->outputs && leaves(f, user->out[0], home, direct && mi_is_squeeze(user), depth + 1))
+        if (where < 0 && user->outputs && leaves(f, user->out[0], home, direct && keeps_places(user), depth + 1))
             return true;
     }
     return false;

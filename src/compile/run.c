@@ -101,8 +101,10 @@ static mica_status compile(struct mica_plan *plan)
     if (!plan->desc.exact && !plan->desc.no_fusion)
         MI_TRY(from_graph(plan, mi_fold(graph)));
     MI_TRY(from_graph(plan, mi_separate_gradients(graph)));
-    if (!plan->desc.no_fusion)
+    if (!plan->desc.no_fusion) {
         MI_TRY(from_graph(plan, mi_forget(graph, plan->batch)));
+        MI_TRY(from_graph(plan, mi_inline(graph, plan->batch)));
+    }
     MI_TRY(from_device(plan, mi_store_place(plan->store)));
     MI_TRY(mi_choose_engines(plan));
     MI_TRY(mi_fuse(plan));

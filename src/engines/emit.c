@@ -410,8 +410,10 @@ static const char *emit_access(struct mi_emitter *e, const struct mi_access *acc
                                const struct mi_coordinate *at, const char *guard, const char **reached)
 {
     struct mi_coordinate in_at[MI_MAX_RANK];
-    for (int i = 0; i < access->value->shape.rank; i++)
-        in_at[i] = access_coordinate(e, with_index(e, access->index[i], index), rank, at);
+    bool joined = e->groups && !e->flat;
+    int places = joined ? e->groups : access->value->shape.rank;
+    for (int i = 0; i < places; i++) /* of joined axes the first speaks for all */
+        in_at[i] = access_coordinate(e, with_index(e, access->index[joined ? e->first[i] : i], index), rank, at);
     const char *own = with_index(e, access->guard, index);
     *reached = NULL;
     if (own) {
@@ -440,12 +442,15 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
     struct mi_access *access = mi_arena_new(e->arena, (size_t)node->inputs + 2, sizeof *access);
     if (!access)
         return "0";
-    for (int i = 0; i < value->shape.rank; i++)
-        index[i] = at[i].at;
+    bool joined = e->groups && !e->flat;
+    int places = joined ? e->groups : value->shape.rank;
+    for (int i = 0; i < places; i++)
+        for (int axis = joined ? e->first[i] : i; axis < (joined ? e->first[i + 1] : i + 1); axis++)
+            index[axis] = at[i].at;
     int count = node->op->move(e->arena, node, index, access), first = 0;
     if (node->op->kind == MI_INDEXED) {
         const char *reached;
-        data_index = emit_access(e, &access[0], NULL, value->shape.rank, at, guard, &reached);
+        data_index = emit_access(e, &access[0], NULL, places, at, guard, &reached);
         first = 1;
     }
     const char *name[64], *reached[64];
@@ -455,7 +460,7 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
         return "0";
     }
     for (int i = first; i < count; i++)
-        name[i - first] = emit_access(e, &access[i], data_index, value->shape.rank, at, guard, &reached[i - first]);
+        name[i - first] = emit_access(e, &access[i], data_index, places, at, guard, &reached[i - first]);
     for (int i = count - first - 1; i >= 0; i--) {
         if (!reached[i])
             result = name[i];

@@ -15,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MI_ITEMS_A_UNIT = 16 }; /* work-items a compute unit of a CPU, so that shares are even */
+enum {
+    MI_ITEMS_A_UNIT = 16, /* work-items a compute unit of a CPU, so that shares are even */
+    STREAMS = 4
+};
 
 /* ---- What the nest runs over ---- */
 
@@ -213,6 +216,29 @@ static int64_t most_partial(const struct mi_nest *s)
     return length >= 32 * width ? 8 * width : length >= 8 * width ? 4 * width : 2 * width;
 }
 
+/* One stream of memory does not fill a core's requests: so some places of an outer reduced axis, or rows that lie under one
+ * another, are folded side by side. Where results are few they are kept apart, so that additions do not wait for one another. */
+static void choose_streams(struct mi_nest *s)
+{
+    int64_t width = s->e->device->vector_width;
+    int last = s->reductions - 1;
+    s->streams = s->now = 1;
+    s->stream = 0;
+    s->apart = false;
+    if (!s->e->device->is_cpu || s->kernel->anchor || last < 0 || mi_nest_folds_few(s))
+        return;
+    bool wide = !s->by_rows && s->v > 2 * width;
+    int first = wide ? last : 0, end = s->by_rows ? last : last + 1;
+    for (int axis = first; axis < end && s->streams == 1; axis++)
+        if (mi_dim_at(s->reduced[axis], s->e->batch) >= 2 * STREAMS) {
+            s->streams = STREAMS;
+            s->stream = axis;
+        }
+    s->apart = s->streams > 1 && !wide;
+    if (s->apart && s->by_rows && s->v > width)
+        s->v = (int)width;
+}
+
 static void choose_schedule(struct mi_nest *s)
 {
     const mica_device *device = s->e->device;
@@ -235,6 +261,7 @@ static void choose_schedule(struct mi_nest *s)
     }
     if (s->by_rows && device->is_cpu)
         s->lanes = 1;
+    choose_streams(s);
     mi_nest_choose_cross(s);
     choose_shared(s);
 }
@@ -261,6 +288,35 @@ static struct mi_grid grid_of(const struct mi_nest *s)
     return grid;
 }
 
+static void cut_where_they_differ(const struct mi_nest *s, const bool *has, uint32_t *cut)
+{
+    for (int axis = 1; axis < s->space.rank; axis++)
+        if (has[axis - 1] != has[axis] && !mi_dim_is(s->space.dim[axis], 1) && !mi_dim_is(s->space.dim[axis - 1], 1))
+            *cut |= 1u << axis;
+}
+
+/* A move that reads, along each axis, either the place that it makes or the first one. */
+static bool cut_move(const struct mi_nest *s, const struct mi_node *node, uint32_t *cut)
+{
+    const mi_value *out = node->out[0];
+    const char *at[MI_MAX_RANK];
+    bool has[MI_MAX_RANK] = {false};
+    for (int d = 0; d < out->shape.rank; d++)
+        at[d] = mi_arena_format(s->e->arena, "k%d", d);
+    struct mi_access *access = mi_arena_new(s->e->arena, (size_t)node->inputs + 2, sizeof *access);
+    if (!access || out->shape.rank != s->space.rank || node->op->move(s->e->arena, node, at, access) != 1 || access->guard ||
+        access->value->shape.rank != s->space.rank || !s->e->tensors[access->value->id].stored ||
+        !mi_layout_is_plain(&s->e->tensors[access->value->id].layout, s->space.rank))
+        return false;
+    for (int d = 0; d < s->space.rank; d++) {
+        has[d] = strcmp(access->index[d], at[d]) == 0 && mi_dim_equal(access->value->shape.dim[d], s->space.dim[d]);
+        if (!has[d] && strcmp(access->index[d], "0") != 0)
+            return false;
+    }
+    cut_where_they_differ(s, has, cut);
+    return true;
+}
+
 /* Marks the axes at which the loops must stay apart for this value: it has the one and broadcasts over the other. False: it, or
  * what it is made of where the kernel computes it in passing, cannot be reached by joined axes. */
 static bool cut_axes(const struct mi_nest *s, const mi_value *value, uint32_t *cut, int depth)
@@ -270,6 +326,8 @@ static bool cut_axes(const struct mi_nest *s, const mi_value *value, uint32_t *c
     if (!value || value->node->op == &mi_op_constant)
         return true;
     bool member = e->home[value->node->id] == e->self, stored = e->tensors[value->id].stored;
+    if (!member && !stored && value->node->op->kind == MI_MOVE)
+        return cut_move(s, value->node, cut);
     if (!member && !stored) {
         bool inside = depth < 8 && value->node->op->kind == MI_MAP && !mi_names_coordinates(value->node);
         for (int i = 0; i < value->node->inputs && inside; i++)
@@ -279,14 +337,10 @@ static bool cut_axes(const struct mi_nest *s, const mi_value *value, uint32_t *c
     }
     if (value->shape.rank > rank || !mi_layout_is_plain(&e->tensors[value->id].layout, value->shape.rank))
         return false;
-    for (int axis = 1; axis < rank; axis++) {
-        int own = axis - (rank - value->shape.rank);
-        bool before = own >= 1 && !mi_dim_is(value->shape.dim[own - 1], 1);
-        bool here = own >= 0 && !mi_dim_is(value->shape.dim[own], 1);
-        bool one = mi_dim_is(s->space.dim[axis], 1) || mi_dim_is(s->space.dim[axis - 1], 1);
-        if (before != here && !one)
-            *cut |= 1u << axis;
-    }
+    bool has[MI_MAX_RANK] = {false};
+    for (int d = 0; d < value->shape.rank; d++)
+        has[rank - value->shape.rank + d] = !mi_dim_is(value->shape.dim[d], 1);
+    cut_where_they_differ(s, has, cut);
     return true;
 }
 

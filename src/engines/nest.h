@@ -25,6 +25,9 @@ struct mi_nest {
     bool by_rows;
     int lanes;                         /* work-items that share a tile */
     int v;                             /* places of a tile (by columns) or partial results (by rows) */
+    int streams, stream;               /* so many places of this reduced axis are folded side by side: memory is read faster */
+    bool apart;                        /* ... each into results of its own, of a tile's size */
+    int now;                           /* of the loops that are open: streams, or 1 in the rest */
     int shared;                        /* so many outer dimensions are divided among work-items; the others are loops */
     int cross;                         /* the loops run in tiles of MI_CROSS places of this dimension by v of the last; -1: no */
     const char *places;                /* how many of the v places there are: a number where it is always the same */
@@ -67,6 +70,8 @@ void mi_nest_choose_cross(struct mi_nest *s);
 
 /* ---- nest_fold.c: reductions ---- */
 
+/* Whether so few places are reduced, a pool's window say, that the loops over them are best written out. */
+bool mi_nest_folds_few(const struct mi_nest *s);
 /* How many reductions stand before what a member computes, itself included. */
 int mi_nest_level(const struct mi_nest *s, const struct mi_node *node);
 /* Runs every level of reductions and binds their results. */

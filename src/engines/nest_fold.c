@@ -81,11 +81,16 @@ static const char *state_type(const struct mi_node *node, int i)
     return type && strcmp(type, "T") == 0 ? mi_types[node->in[0]->type].c : type;
 }
 
-/* The length of an array over a tile's places. POCL 3.1 loses stores to arrays of 2 to 4 that a loop of one turn fills, so
- * none is that short. */
-static int array_size(const struct mi_nest *s)
+/* The length of an array. POCL 3.1 loses stores to arrays of 2 to 4 that a loop of one turn fills, so none is that short. */
+static int array_size(int count)
 {
-    return s->v > 1 && s->v < 8 ? 8 : s->v;
+    return count > 1 && count < 8 ? 8 : count;
+}
+
+/* How many partial results a reduction has. */
+static int partial(const struct mi_nest *s)
+{
+    return s->apart ? s->streams * s->v : s->v;
 }
 
 static struct state declare_state(struct mi_nest *s, const struct mi_node *node)
@@ -95,10 +100,10 @@ static struct state declare_state(struct mi_nest *s, const struct mi_node *node)
     int id = e->names++;
     for (int i = 0; i < 2 && state_type(node, i); i++) {
         state.name[i] = mi_arena_format(e->arena, "s%d_%d", id, i);
-        mi_line(e, "%s %s[%d];", state_type(node, i), state.name[i], array_size(s));
+        mi_line(e, "%s %s[%d];", state_type(node, i), state.name[i], array_size(partial(s)));
         state.count++;
     }
-    size_t scope = mi_scope_open(e, "for (int v = 0; v < %d; v++) ", s->v);
+    size_t scope = mi_scope_open(e, "for (int v = 0; v < %d; v++) ", partial(s));
     mi_line(e, "%s", statement(s, rule_of(node)->init, &state, "[v]", NULL, NULL, NULL, reduced_count(s)));
     mi_scope_close(e, scope);
     return state;
@@ -137,17 +142,24 @@ int mi_nest_level(const struct mi_nest *s, const struct mi_node *node)
 
 static void fold_step(struct mi_nest *s, struct mi_node **nodes, const struct state *states, int count)
 {
+    struct mi_arena *arena = s->e->arena;
     int level = mi_nest_level(s, nodes[0]);
-    for (int i = 0; i < count; i++) {
-        const char *x = element(s, nodes[i]);
-        mi_line(s->e, "%s", statement(s, rule_of(nodes[i])->step, &states[i], "[v]", NULL, x, reduced_index(s), "1"));
+    const char *own = s->reduced_at[s->stream];
+    for (int u = 0; u < s->now; u++) {
+        const char *at = s->apart && u ? mi_arena_format(arena, "[v + %d]", u * s->v) : "[v]";
+        if (u)
+            s->reduced_at[s->stream] = mi_arena_format(arena, "r%d_%d", s->stream, u);
+        for (int i = 0; i < count; i++) {
+            const char *x = element(s, nodes[i]);
+            mi_line(s->e, "%s", statement(s, rule_of(nodes[i])->step, &states[i], at, NULL, x, reduced_index(s), "1"));
+        }
+        mi_nest_store_waiting(s, level);
+        mi_nest_store_early(s, level);
     }
-    mi_nest_store_waiting(s, level);
-    mi_nest_store_early(s, level);
+    s->reduced_at[s->stream] = own;
 }
 
-/* Whether so few places are reduced, a pool's window say, that the loops over them are best written out. */
-static bool is_small(const struct mi_nest *s)
+bool mi_nest_folds_few(const struct mi_nest *s)
 {
     int64_t count = 1;
     for (int i = 0; i < s->reductions && count <= MOST_UNROLLED; i++)
@@ -155,17 +167,57 @@ static bool is_small(const struct mi_nest *s)
     return count <= MOST_UNROLLED;
 }
 
-/* Opens loops over the reduced axes but the last `leave`. */
-static void open_reduced(struct mi_nest *s, int leave, size_t *scopes)
+/* What a fold does once, inside the loops over the reduced axes: by columns all, by rows all but the last. */
+struct fold {
+    void (*inside)(struct mi_nest *s, const struct fold *f);
+    struct mi_node **nodes;
+    const struct state *states;
+    int count, loops;
+};
+
+static void fold_axis(struct mi_nest *s, const struct fold *f, int axis);
+
+/* The axis whose places are folded side by side, and what is left of it. */
+static void fold_streams(struct mi_nest *s, const struct fold *f, int axis)
 {
-    bool small = is_small(s);
-    for (int i = 0; i < s->reductions - leave; i++) {
-        s->reduced_at[i] = mi_arena_format(s->e->arena, "r%d", i);
-        if (small)
-            mi_line(s->e, "#pragma unroll");
-        const char *size = small ? mi_dim_text(s->e->arena, s->reduced[i]) : mi_dim_code(s->e->arena, s->reduced[i]);
-        scopes[i] = mi_scope_open(s->e, "for (IDX r%d = 0; r%d < %s; r%d++) ", i, i, size, i);
+    struct mi_emitter *e = s->e;
+    struct mi_dim extent = s->reduced[axis];
+    const char *size = mi_dim_code(e->arena, extent);
+    mi_line(e, "IDX r%d = 0;", axis);
+    size_t scope = mi_scope_open(e, "for (; r%d + %d <= %s; r%d += %d) ", axis, s->streams, size, axis, s->streams);
+    for (int u = 1; u < s->streams; u++)
+        mi_line(e, "const IDX r%d_%d = r%d + %d;", axis, u, axis, u);
+    s->now = s->streams;
+    fold_axis(s, f, axis + 1);
+    s->now = 1;
+    mi_scope_close(e, scope);
+    if (extent.a == 0 && extent.b % s->streams == 0)
+        return;
+    scope = mi_scope_open(e, "for (; r%d < %s; r%d++) ", axis, size, axis);
+    fold_axis(s, f, axis + 1);
+    mi_scope_close(e, scope);
+}
+
+/* The loops over the reduced axes from this one on. */
+static void fold_axis(struct mi_nest *s, const struct fold *f, int axis)
+{
+    struct mi_arena *arena = s->e->arena;
+    if (axis == f->loops) {
+        f->inside(s, f);
+        return;
     }
+    s->reduced_at[axis] = mi_arena_format(arena, "r%d", axis);
+    if (s->streams > 1 && axis == s->stream) {
+        fold_streams(s, f, axis);
+        return;
+    }
+    bool small = mi_nest_folds_few(s);
+    if (small)
+        mi_line(s->e, "#pragma unroll");
+    const char *size = small ? mi_dim_text(arena, s->reduced[axis]) : mi_dim_code(arena, s->reduced[axis]);
+    size_t scope = mi_scope_open(s->e, "for (IDX r%d = 0; r%d < %s; r%d++) ", axis, axis, size, axis);
+    fold_axis(s, f, axis + 1);
+    mi_scope_close(s->e, scope);
 }
 
 void mi_nest_close_reduced(struct mi_nest *s, int leave, const size_t *scopes)
@@ -174,14 +226,19 @@ void mi_nest_close_reduced(struct mi_nest *s, int leave, const size_t *scopes)
         mi_scope_close(s->e, scopes[i]);
 }
 
+static void fold_column(struct mi_nest *s, const struct fold *f)
+{
+    size_t places = mi_nest_open_places(s);
+    fold_step(s, f->nodes, f->states, f->count);
+    mi_scope_close(s->e, places);
+}
+
 static void fold_columns(struct mi_nest *s, struct mi_node **nodes, const struct state *states, int count)
 {
-    size_t scopes[MI_MAX_AXES];
-    open_reduced(s, 0, scopes);
-    size_t places = mi_nest_open_places(s);
-    fold_step(s, nodes, states, count);
-    mi_scope_close(s->e, places);
-    mi_nest_close_reduced(s, 0, scopes);
+    struct fold f = {fold_column, nodes, states, count, s->reductions};
+    size_t scope = mi_scope_open(s->e, "%s", "");
+    fold_axis(s, &f, 0);
+    mi_scope_close(s->e, scope);
 }
 
 /* Loops over all reduced places in the lanes of the work-group, each the coordinates of one. */
@@ -202,19 +259,10 @@ size_t mi_nest_open_lanes(struct mi_nest *s)
     return scope;
 }
 
-static void fold_rows(struct mi_nest *s, struct mi_node **nodes, const struct state *states, int count)
+static void fold_row(struct mi_nest *s, const struct fold *f)
 {
     struct mi_emitter *e = s->e;
-    if (s->lanes > 1) {
-        size_t scope = mi_nest_open_lanes(s), places = mi_nest_open_places(s);
-        fold_step(s, nodes, states, count);
-        mi_scope_close(e, places);
-        mi_scope_close(e, scope);
-        return;
-    }
-    size_t scopes[MI_MAX_AXES];
     int last = s->reductions - 1;
-    open_reduced(s, 1, scopes);
     s->reduced_at[last] = mi_arena_format(e->arena, "r%d", last);
     const char *size = mi_dim_code(e->arena, s->reduced[last]);
     struct mi_dim length = s->reduced[last];
@@ -234,27 +282,41 @@ static void fold_rows(struct mi_nest *s, struct mi_node **nodes, const struct st
             inner = mi_scope_open(e, "for (int v = 0; v < %s - c; v++) ", size);
             mi_line(e, "const IDX r%d = c + v;", last);
         }
-        fold_step(s, nodes, states, count);
+        fold_step(s, f->nodes, f->states, f->count);
         mi_scope_close(e, inner);
         if (tail == 0)
             mi_scope_close(e, outer);
         mi_scope_close(e, places);
     }
-    mi_nest_close_reduced(s, 1, scopes);
 }
 
-/* Merges the partial results of a tile by rows into place 0 of every lane. */
-static void merge_rows(struct mi_nest *s, const struct mi_node *node, const struct state *state)
+static void fold_rows(struct mi_nest *s, struct mi_node **nodes, const struct state *states, int count)
+{
+    struct mi_emitter *e = s->e;
+    if (s->lanes > 1) {
+        size_t scope = mi_nest_open_lanes(s), places = mi_nest_open_places(s);
+        fold_step(s, nodes, states, count);
+        mi_scope_close(e, places);
+        mi_scope_close(e, scope);
+        return;
+    }
+    struct fold f = {fold_row, nodes, states, count, s->reductions - 1};
+    fold_axis(s, &f, 0);
+}
+
+/* Merges the partial results of a tile: by rows into place 0 of every lane, by columns those that are apart. */
+static void merge(struct mi_nest *s, const struct mi_node *node, const struct state *state)
 {
     struct mi_emitter *e = s->e;
     const struct mi_reduce_rule *rule = rule_of(node);
-    for (int half = s->v / 2; half > 0; half /= 2) { /* v is a power of two */
+    int least = s->by_rows ? 1 : s->v;
+    for (int half = partial(s) / 2; half >= least; half /= 2) { /* the quotient is a power of two */
         const char *other = mi_arena_format(e->arena, "[v + %d]", half);
         size_t scope = mi_scope_open(e, "for (int v = 0; v < %d; v++) ", half);
         mi_line(e, "%s", statement(s, rule->merge, state, "[v]", other, NULL, NULL, "1"));
         mi_scope_close(e, scope);
     }
-    if (s->lanes == 1)
+    if (s->lanes == 1 || !s->by_rows)
         return;
     struct state shared = {.count = state->count, .limit = state->limit};
     for (int i = 0; i < state->count; i++) {
@@ -276,8 +338,7 @@ static void merge_rows(struct mi_nest *s, const struct mi_node *node, const stru
 static void finish_reduction(struct mi_nest *s, const struct mi_node *node, const struct state *state)
 {
     struct mi_emitter *e = s->e;
-    if (s->by_rows)
-        merge_rows(s, node, state);
+    merge(s, node, state);
     for (int o = 0; o < node->outputs; o++) {
         if (!rule_of(node)->finish[o])
             continue;
@@ -285,7 +346,7 @@ static void finish_reduction(struct mi_nest *s, const struct mi_node *node, cons
         const char *own = s->by_rows ? "[0]" : "[v]";
         const char *text = statement(s, rule_of(node)->finish[o], state, own, NULL, NULL, NULL, reduced_count(s));
         if (s->arrays) {
-            mi_line(e, "%s %s[%d];", type, name, array_size(s));
+            mi_line(e, "%s %s[%d];", type, name, array_size(s->v));
             mi_line(e, "for (int v = 0; v < %d; v++) %s[v] = %s;", s->v, name, text);
         } else
             mi_line(e, "const %s %s = %s;", type, name, text);

@@ -123,7 +123,7 @@ struct mica_node {
     int id;                      /* in graph->values */
 };
 
-/* A map that the backward pass computes once more, so that its result need not be kept: in whoever uses it, or to be stored. */
+/* A map whose result is not kept: it is computed in whoever uses it; or once more, to be stored just before that. */
 enum mi_again { MI_AGAIN_NOT, MI_AGAIN_INLINE, MI_AGAIN_STORED };
 
 struct mi_node {

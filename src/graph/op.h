@@ -33,11 +33,11 @@ struct mi_map_rule {
 };
 
 /* Reduce, as statements over the state variables s0, s1 (and t0, t1 in merge), `x` the element, `r` its row-major index
- * among the reduced, `count` their number. state: their types, "T" being the input's. A second output comes from finish[1]. */
+ * among the reduced, `count` their number. state: their types, "T" being the input's. Each output comes from its finish. */
 struct mi_reduce_rule {
     const char *state[2];
     const char *init, *step, *merge;
-    const char *finish[2];
+    const char *finish[MI_MAX_OUTPUTS];
 };
 
 /* Contract: y[o] = sum_r a[index(o, r)] * b[index(o, r)]. Axes 0..out_axes-1 are the output's, the others reduced.

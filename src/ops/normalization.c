@@ -43,19 +43,47 @@ MI_MAP_ROW(NormalizedProduct, 4, NULL, .in = "d x mean inverse", .expr = {"d * (
 MI_MAP_ROW(NormalizationGrad, 7, NULL, .in = "d x mean inverse factor mean_d mean_dx",
            .expr = {"factor * (d - mean_d - (x - mean) * inverse * mean_dx)"});
 
-/* Of deviations from the mean: the variance, and the unbiased one. */
-const struct mi_op mi_op_ReduceVariance = {
-    .name = "ReduceVariance",
+/* x (N, C, ...) -> (1, C, 1...): the first element of each channel. */
+static mica_status infer_first(struct mi_node *node)
+{
+    struct mi_shape out = node->in[0]->shape;
+    for (int i = 0; i < out.rank; i++)
+        if (i != 1)
+            out.dim[i] = mi_fixed(1);
+    mi_infer_output(node, 0, node->in[0]->type, &out);
+    return MICA_OK;
+}
+
+static int move_first(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
+                      struct mi_access *access)
+{
+    (void)arena;
+    *access = (struct mi_access){.value = node->in[0]};
+    for (int i = 0; i < node->in[0]->shape.rank; i++)
+        access->index[i] = i == 1 ? index[1] : "0";
+    return 1;
+}
+
+MI_MOVE_ROW(FirstOfChannel, 1, infer_first, NULL, move_first);
+
+/* The mean, the variance, and the unbiased one, in one sweep. The elements are differences from one of them, k: with n elements
+ * (k - mean)^2 is at most n times the variance, and about as large as it for most k, so the difference of the two terms loses
+ * little (T. Chan, G. Golub, R. LeVeque: "Algorithms for computing the sample variance", The American Statistician 37, 1983). */
+#define SPREAD "s1 - s0 * (s0 / count)"
+const struct mi_op mi_op_ReduceMoments = {
+    .name = "ReduceMoments",
     .kind = MI_REDUCE,
     .min_inputs = 1,
     .max_inputs = 1,
-    .outputs = 2,
+    .outputs = 3,
     .infer = mi_infer_reduce,
-    .reduce = &(const struct mi_reduce_rule){.state = {"T"},
-                                             .init = "s0 = 0;",
-                                             .step = "s0 += x * x;",
-                                             .merge = "s0 += t0;",
-                                             .finish = {"s0 / count", "s0 / (count > 1 ? count - 1 : 1)"}}};
+    .reduce = &(const struct mi_reduce_rule){.state = {"T", "T"},
+                                             .init = "s0 = 0; s1 = 0;",
+                                             .step = "s0 += x; s1 += x * x;",
+                                             .merge = "s0 += t0; s1 += t1;",
+                                             .finish = {"s0 / count",
+                                                        "(" SPREAD " < 0 ? 0 : " SPREAD ") / count",
+                                                        "(" SPREAD " < 0 ? 0 : " SPREAD ") / (count > 1 ? count - 1 : 1)"}}};
 /* The sum and the mean. */
 const struct mi_op mi_op_ReduceSumMean = {.name = "ReduceSumMean",
                                           .kind = MI_REDUCE,
@@ -103,11 +131,11 @@ static bool statistics(struct mi_node *node, struct statistics *s)
     mi_value *variance = mi_channels(graph, node->in[4], rank);
     s->mean = mi_channels(graph, node->in[3], rank);
     if (graph->training) {
-        struct mi_node *mean = over_batch(graph, "ReduceMean", node->in[0]), *spread;
-        s->mean = mean ? mean->out[0] : NULL;
-        spread = over_batch(graph, "ReduceVariance", mi_op2(graph, "Sub", node->in[0], s->mean));
-        variance = spread ? spread->out[0] : NULL;
-        s->unbiased = spread ? spread->out[1] : NULL;
+        mi_value *first = mi_op1(graph, "FirstOfChannel", node->in[0]);
+        struct mi_node *moments = over_batch(graph, "ReduceMoments", mi_op2(graph, "Sub", node->in[0], first));
+        s->mean = moments ? mi_op2(graph, "Add", moments->out[0], first) : NULL;
+        variance = moments ? moments->out[1] : NULL;
+        s->unbiased = moments ? moments->out[2] : NULL;
     }
     s->inverse = inverse_root(node, variance);
     s->factor = mi_op2(graph, "Mul", s->inverse, mi_channels(graph, node->in[1], rank));

@@ -48,8 +48,8 @@
     X(Transpose) X(Slice) X(SliceGrad) X(Concat) X(Expand) X(Pad)                                       \
     X(Gather) X(GatherGrad) X(WinogradWeight)                                                           \
     X(Dropout) X(RandomDrop)                                                                            \
-    X(BatchNormalization) X(ReduceVariance) X(ReduceSumMean) X(InverseRoot) X(ScaleShift)               \
-    X(MovingAverage) X(NormalizedProduct) X(NormalizationGrad)                                          \
+    X(BatchNormalization) X(FirstOfChannel) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)            \
+    X(ScaleShift) X(MovingAverage) X(NormalizedProduct) X(NormalizationGrad)                            \
     X(SoftmaxCrossEntropyLoss) X(NegativeLogLikelihoodLoss) X(PickLabel) X(CheckLabel) X(CountLabel)    \
     X(MaskLabel) X(CrossEntropyGrad) X(LogProbability) X(SquaredError) X(BinaryCrossEntropy)            \
     X(BinaryCrossEntropyWithLogits) X(CategoricalCrossEntropy) X(CategoricalGrad) X(ProbabilityGrad)    \
