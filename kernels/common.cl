@@ -41,12 +41,12 @@ static inline void mica_store_half(float value, __global half *p, size_t i)
 /* Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011). Each
  * round multiplies two of the four words, mixes in the other two and the key; the key is a Weyl sequence. Words are scalars
  * here, so that a loop over counters becomes vectors. */
-static inline uint4 mica_philox(ulong seed, ulong stream, ulong counter)
+static inline uint4 mica_philox_rounds(ulong seed, ulong stream, ulong counter, int rounds)
 {
     uint x = (uint)counter, y = (uint)(counter >> 32), z = (uint)stream, w = (uint)(stream >> 32);
     uint key0 = (uint)seed, key1 = (uint)(seed >> 32);
 #pragma unroll
-    for (int round = 0; round < 10; round++) {
+    for (int round = 0; round < rounds; round++) {
         const ulong first = (ulong)x * 0xD2511F53u, second = (ulong)z * 0xCD9E8D57u;
         x = (uint)(second >> 32) ^ y ^ key0;
         y = (uint)second;
@@ -58,8 +58,41 @@ static inline uint4 mica_philox(ulong seed, ulong stream, ulong counter)
     return (uint4)(x, y, z, w);
 }
 
-/* Uniform in [0, 1), 24 bits. */
-static inline float mica_uniform(ulong seed, ulong stream, ulong counter)
+static inline uint4 mica_philox(ulong seed, ulong stream, ulong counter)
 {
-    return (float)(mica_philox(seed, stream, counter).x >> 8) * (1.0f / 16777216.0f);
+    return mica_philox_rounds(seed, stream, counter, 10);
+}
+
+/* Of 7 rounds: the fewest that pass every test of that paper. For numbers of which each element of a tensor takes one. */
+static inline uint4 mica_philox_short(ulong seed, ulong stream, ulong counter)
+{
+    return mica_philox_rounds(seed, stream, counter, 7);
+}
+
+static inline float mica_unit(uint word)
+{
+    return (float)(word >> 8) * (1.0f / 16777216.0f);
+}
+
+/* Uniform in [0, 1), 24 bits. 32 numbers in a row come from 8 blocks: the first words of these, then the second ones, and so
+ * on, so that a vector of blocks makes vectors of neighbours. */
+static inline float mica_uniform(ulong seed, ulong stream, ulong index)
+{
+    const uint4 words = mica_philox_short(seed, stream, index / 32 * 8 + index % 8);
+    const uint which = (uint)(index / 8) % 4;
+    const uint low = which == 0 ? words.x : words.y, high = which == 2 ? words.z : words.w;
+    return mica_unit(which < 2 ? low : high);
+}
+
+/* The same for `count` times 32 numbers, from number 32 * first on. */
+static inline void mica_uniforms(ulong seed, ulong stream, ulong first, int count, float *out)
+{
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < 8; k++) {
+            const uint4 words = mica_philox_short(seed, stream, (first + i) * 8 + k);
+            out[32 * i + k] = mica_unit(words.x);
+            out[32 * i + 8 + k] = mica_unit(words.y);
+            out[32 * i + 16 + k] = mica_unit(words.z);
+            out[32 * i + 24 + k] = mica_unit(words.w);
+        }
 }

@@ -25,11 +25,13 @@ void mi_philox(uint64_t seed, uint64_t stream, uint64_t counter, uint32_t out[4]
         out[i] = r.v[i];
 }
 
-float mi_uniform(uint64_t seed, uint64_t stream, uint64_t counter)
+float mi_uniform(uint64_t seed, uint64_t stream, uint64_t index)
 {
-    uint32_t word[4];
-    mi_philox(seed, stream, counter, word);
-    return (float)(word[0] >> 8) * (1.0f / 16777216.0f);
+    uint64_t block = index / 32 * 8 + index % 8;
+    philox4x32_ctr_t c = {{(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)stream, (uint32_t)(stream >> 32)}};
+    philox4x32_key_t k = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
+    philox4x32_ctr_t r = philox4x32_R(7, c, k);
+    return (float)(r.v[index / 8 % 4] >> 8) * (1.0f / 16777216.0f);
 }
 
 void mi_shuffle(uint64_t seed, uint64_t stream, int64_t *order, int64_t count)

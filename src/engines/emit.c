@@ -280,6 +280,9 @@ static const char *builtin_text(struct mi_emitter *e, const struct mi_node *node
         return word[2] - '0' < node->out[0]->shape.rank ? at[word[2] - '0'].at : "0";
     if (strcmp(word, "index") == 0)
         return mi_arena_format(e->arena, "(%s)", linear_index(e, node->out[0], at));
+    for (int i = 0; i < e->draws && strcmp(word, "uniform") == 0; i++)
+        if (e->draw[i].node == node)
+            return e->draw[i].text;
     if (strcmp(word, "uniform") == 0)
         return mi_arena_format(e->arena, "mica_uniform(mica_s->seed, (mica_s->step << 32) + %lluUL, (ulong)(%s))",
                                (unsigned long long)node->stable, linear_index(e, node->out[0], at));

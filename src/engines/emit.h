@@ -4,6 +4,8 @@
 
 #include "engines/kernel.h"
 
+enum { MI_MAX_DRAWS = 4 };
+
 struct mi_memo {
     const mi_value *value;
     const char *key, *name;
@@ -11,6 +13,12 @@ struct mi_memo {
 
 struct mi_binding {
     const mi_value *value;
+    const char *text;
+};
+
+/* The random number of a map's element at the open loops' place, where it was drawn before. */
+struct mi_draw {
+    const struct mi_node *node;
     const char *text;
 };
 
@@ -46,6 +54,8 @@ struct mi_emitter {
     size_t memos, memo_capacity;
     struct mi_binding *bound;        /* values that the kernel holds in variables: accumulators, finished reductions */
     size_t bounds, bound_capacity;
+    struct mi_draw draw[MI_MAX_DRAWS];
+    int draws;
     int names;
 };
 

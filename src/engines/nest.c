@@ -256,7 +256,7 @@ static void choose_schedule(struct mi_nest *s)
     } else if (s->by_rows) {
         s->v = count < 8 ? 1 : (int)most_partial(s);
     } else {
-        int64_t most = s->arrays ? most_columns(s, last) : 4096;
+        int64_t most = s->arrays ? most_columns(s, last) : mi_nest_draws(s) ? MI_DRAWN : 4096;
         s->v = (int)(last < 1 ? 1 : last < most ? last : most);
     }
     if (s->by_rows && device->is_cpu)
@@ -428,6 +428,7 @@ mica_status mi_emit_nest(struct mi_emitter *e, struct mi_codes *codes)
     set_physical(&s);
     choose_schedule(&s);
     mi_nest_open_tiles(&s);
+    mi_nest_draw(&s);
     mi_nest_fold_levels(&s);
     mi_nest_store_kept(&s);
     mi_nest_store_full(&s);

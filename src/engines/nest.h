@@ -6,7 +6,7 @@
 
 enum { MI_MAX_PHYSICAL = MI_MAX_RANK + 2 };
 
-enum { MI_CROSS = 64 };
+enum { MI_CROSS = 64, MI_DRAWN = 128 };
 
 struct mi_nest {
     struct mi_emitter *e;
@@ -88,6 +88,13 @@ void mi_nest_find_waiting(struct mi_nest *s);
 void mi_nest_store_waiting(struct mi_nest *s, int level);
 /* Lets `result` find it there. */
 void mi_nest_bind_waiting(struct mi_nest *s, const mi_value *result);
+
+/* ---- nest_draw.c: random numbers of a tile, drawn together ---- */
+
+/* Whether some map of the nest draws a number for each of a tile's places, which lie side by side. */
+bool mi_nest_draws(const struct mi_nest *s);
+/* Draws them, once the loops over tiles are open. */
+void mi_nest_draw(struct mi_nest *s);
 
 /* ---- nest_store.c ---- */
 

@@ -40,5 +40,5 @@ static mica_status gradient_dropout(struct mi_node *node, mi_value *const *dy, m
 
 MI_COMPOSITE_ROW(Dropout, 1, 1, 1, infer_dropout, gradient_dropout, lower_dropout);
 
-MI_MAP_ROW(RandomDrop, 1, NULL, .expr = {"uniform < rate ? 0 : x / (1.0f - rate)"},
-           .grad = {"uniform < rate ? 0 : g / (1.0f - rate)"});
+MI_MAP_ROW(RandomDrop, 1, NULL, .expr = {"uniform < rate ? 0 : x * (1.0f / (1.0f - rate))"},
+           .grad = {"uniform < rate ? 0 : g * (1.0f / (1.0f - rate))"});

@@ -24,7 +24,7 @@ static mica_status lower_softmax(struct mi_node *node, mi_value **out)
     struct mi_graph *graph = node->graph;
     mi_value *shifted = mi_op2(graph, "Sub", node->in[0], along(node, "ReduceMax", node->in[0]));
     mi_value *power = mi_op1(graph, "Exp", shifted);
-    out[0] = mi_op2(graph, "Div", power, along(node, "ReduceSum", power));
+    out[0] = mi_op2(graph, "Mul", power, mi_op1(graph, "Reciprocal", along(node, "ReduceSum", power)));
     return graph->error.status;
 }
 

@@ -47,13 +47,17 @@ static void test_training(void **state)
     OP_CHECK_ALL(state, cases);
 }
 
-/* A mean far from zero must not cost the variance its digits. */
+/* A mean far from zero must not cost the variance its digits; nor must a first element that is far from all others. */
 static void test_far_from_zero(void **state)
 {
+    static const double far[] = {1000, 1, -1, 0.5};
     const struct op_case cases[] = {
         {"BatchNormalization",
          {IN_RANGE("n 2 31", 1000, 1001), IN("2"), IN("2"), STATISTICS("2"), STATISTICS("2")},
-         .reference = reference, .outputs = 3, .training = true, .tolerance = 1e-3, .no_gradient = true}};
+         .reference = reference, .outputs = 3, .training = true, .tolerance = 1e-3, .no_gradient = true},
+        {"BatchNormalization",
+         {{.shape = "n 2 31", .first = far, .firsts = 4}, IN("2"), IN("2"), STATISTICS("2"), STATISTICS("2")},
+         .reference = reference, .outputs = 3, .training = true, .tolerance = 1e-4, .no_gradient = true}};
     OP_CHECK_ALL(state, cases);
 }
 
