@@ -2,7 +2,8 @@
  * time, in tiles of MR rows by NV vectors that stay in registers. What of A and B does not lie well is packed into panels: A's
  * block and one panel of B in local memory, which is the core's own cache, or all of B before (gemm_pack.cl, or in B's own
  * layout). Where there are several blocks of k (PARTS), C's block waits in local memory between them.
- * A last panel of an unpacked B is moved back so that it ends with the matrix. With SPLIT pieces of k each has items of its own,
+ * A last panel that is not packed before is moved back so that it ends with the matrix; a straight B is packed while the first
+ * rows of tiles are computed from it. With SPLIT pieces of k each has items of its own,
  * which leave what they sum in PIECES for gemm_sum.cl. */
 const IDX m_first = (IDX)get_global_id(1)*MB, n_first = (IDX)get_global_id(0)*NB;
 const IDX batch = (IDX)get_global_id(2)/SPLIT, piece = (IDX)get_global_id(2)%SPLIT;
@@ -37,10 +38,10 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
             const IDX n0 = n_ask, bk = WIDTH;
             __global const float *bp = PANELS + ((batch*PANELS_IN_N + n0/WIDTH)*depth + k0)*WIDTH;
 #elif PACK_B == 1
-            const IDX n0 = n_ask, bk = WIDTH;
+            const IDX n0 = columns < WIDTH ? n_ask : min(n_ask, columns - WIDTH), bk = WIDTH;
             __local const float *bp = b_panel;
             __global const float *b_first = MATRIX_B + batch*B_BATCH + n0*B_N + k0*B_K;
-            const int merged = MERGED && n0 + WIDTH <= columns;
+            const int merged = MERGED && columns >= WIDTH;
             if (!merged)
                 mica_pack_panel(b_first, B_N, B_K, (int)min((IDX)WIDTH, columns - n0), b_panel, WIDTH, deep);
 #else

@@ -29,10 +29,11 @@ static inline void mica_pack_panel(__global const float *from, const IDX across,
         for (int k = 0; k < depth; k++)
             for (int i = 0; i < width; i += VW)
                 ((PANEL_SPACE mica_loose *)(to + k*width + i))->v = ((__global const mica_loose *)(from + k*along + i))->v;
-    } else if (across == 1 && count >= width && width >= 4) {
+    } else if (across == 1 && count >= 4 && width >= 4) {
+        const int end = min(count, width);
         for (int k = 0; k < depth; k++)
-            for (int g = 0; g < width; g += 4) {
-                const int i = min(g, width - 4);
+            for (int g = 0; g < end; g += 4) {
+                const int i = min(g, end - 4);
                 vstore4(vload4(0, from + k*along + i), 0, to + k*width + i);
             }
     } else

@@ -379,9 +379,10 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
                                       (size_t)(g.batch * split)},
                            .local = {1, 1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name);
-    MI_TRY(mi_emit_file(e, "gemm.cl", name, &text,
-                        (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE", "MICA_DIRECT", "MICA_MADE", "MICA_TURN"},
-                        with, MARKERS, grid, codes));
+    MI_TRY(mi_emit_file(
+        e, "gemm.cl", name, &text,
+        (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE", "MICA_DIRECT", "MICA_MADE", "MICA_TURN"}, with,
+        MARKERS, grid, codes));
     return split > 1 ? emit_sum(e, problem, &g, codes) : MICA_OK;
 }
 

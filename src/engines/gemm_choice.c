@@ -17,8 +17,12 @@ static const struct tile tiles16[] = {{6, 2}, {4, 3}, {5, 2}, {4, 2}, {8, 1}, {3
                                       {2, 8},  {2, 4}, {1, 8}, {1, 4}, {1, 2}, {1, 1}, {2, 1}, {4, 1}};
 
 static const double cycles_a_second = 2.5e9, launch_cycles = 9000, wake_cycles = 16000, item_cycles = 250;
-static const double pack_turned = 0.45, pack_straight = 0.3, pack_scattered = 1.5, pack_far = 0.4; /* cycles an element */
-enum { NEAR = 100000, FAR = 500000 }; /* numbers that stay in a core's own cache, and that are not streamed from the last one */
+static const double pack_turned = 0.45, pack_straight = 0.3, pack_scattered = 1.5,
+                    pack_far = 0.4; /* cycles an element */
+enum {
+    NEAR = 100000,
+    FAR = 500000
+}; /* numbers that stay in a core's own cache, and that are not streamed from the last one */
 
 void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *product, struct mi_gemm *g)
 {
@@ -87,28 +91,32 @@ static double pack_b_price(const struct mi_gemm *g)
 }
 
 /* What reading A where it lies adds to a step of k of a register tile. Rows that lie a multiple of a page apart share the sets of a
- * cache. */
-static double in_place_price(const struct mi_gemm *g, int mr, int mb)
+ * cache. Where it is rows that lie side by side each step has a line of its own, and a tile after a tile the same ones. */
+static double in_place_price(const struct mi_gemm *g, const struct mi_variant *v)
 {
-    int64_t across = mi_dim_at(g->p.stride_a[MI_PRODUCT_M], 1), along = mi_dim_at(g->p.stride_a[MI_PRODUCT_K], 1),
-            count = mb * g->depth;
+    int64_t across = mi_dim_at(g->p.stride_a[MI_PRODUCT_M], 1), along = mi_dim_at(g->p.stride_a[MI_PRODUCT_K], 1);
+    int64_t count = v->number[MI_GEMM_MB] * g->depth, deep = v->number[MI_GEMM_KB];
+    int mr = v->number[MI_GEMM_MR];
     if (along == 1)
-        return (across % 1024 == 0 ? 0.35 : 0) + (count <= NEAR ? 0 : count <= FAR ? 0.15 : 1.2);
-    if (across == 1)
-        return (along < 256 ? 0.05 : count <= NEAR ? 0.3 : 0.5) * mr;
-    return 0.5 * mr;
+        return (across % 1024 == 0 ? 0.6 : 0) + (count <= NEAR ? 0 : count <= FAR ? 0.15 : 1.2);
+    if (across != 1)
+        return 0.5 * mr;
+    return (along * deep <= 4096 ? 0.05 : deep > 384 ? 1 : along <= 256 && along * deep <= 70000 ? 0.2 : 0.5) * mr;
 }
 
 /* Cycles of one step of k of a register tile. */
 static double tile_step(const struct mi_gemm *g, const struct mi_variant *v)
 {
     int mr = v->number[MI_GEMM_MR], nv = v->number[MI_GEMM_NV];
-    double multiply = mr * nv * 0.51, load = (mr + nv) / 2.0, cycles = multiply > load ? multiply : load;
+    double multiply = mr * nv * 0.51, load = (mr + nv) * 0.575, cycles = multiply > load ? multiply : load;
     cycles = cycles < 4.5 ? 4.5 : cycles;
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_IN_PLACE)
-        cycles += g->columns * g->depth <= 8192 ? 0.3 : mi_dim_at(g->p.stride_b[MI_PRODUCT_K], 1) % 256 == 0 ? 3 : 1;
+        cycles += g->columns * g->depth <= 8192                          ? 0.3
+                  : mi_dim_at(g->p.stride_b[MI_PRODUCT_K], 1) % 256 == 0 ? 3
+                  : g->columns * g->depth <= NEAR                        ? 1.5
+                                                                         : 2.5;
     if (!v->number[MI_GEMM_PACK_A])
-        cycles += in_place_price(g, mr, v->number[MI_GEMM_MB]);
+        cycles += in_place_price(g, v);
     return cycles;
 }
 
@@ -140,12 +148,11 @@ static double cut_price(const struct mi_gemm *g, const struct mi_variant *v)
 {
     int split = v->number[MI_GEMM_SPLIT];
     int64_t items = count_items(g, v) * split;
-    double rounds = items <= 1 ? 1 : (double)mi_divide_up(items, g->units) + 0.3;
+    double rounds = items <= 1 ? 1 : (double)mi_divide_up(items, g->units) + 0.5;
     double price = launch_cycles + (items > 1 ? wake_cycles : 0) + rounds * item_price(g, v);
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE && !g->constant_b)
-        price += launch_cycles + wake_cycles +
-                 (double)(g->batch * g->columns * g->depth) / g->units * 1.2 *
-                     pack_b_price(g);
+        price +=
+            launch_cycles + wake_cycles + (double)(g->batch * g->columns * g->depth) / g->units * 1.2 * pack_b_price(g);
     if (split > 1)
         price += launch_cycles + wake_cycles + (double)(g->batch * g->rows * g->columns) * split / g->units;
     return price;
