@@ -12,6 +12,11 @@ if (img < n) {
     const int r1 = min(r0 + ROWS, OH), blocks = min(OB, BLOCKS - kb0);
     for (int i = 0; i < OB*RING*LINE; i++)
         VSTORE((VEC)(0), i, ring);
+    /* The weights of the next blocks are those of the next item: each tile asks for some of their lines. */
+    __global const float *weights = V + (long)get_global_id(0)*(CB*B*OB*B), *ahead = weights + CB*B*OB*B;
+    const int lines_ahead = kb0 + OB < BLOCKS ? CB*B*OB*B/16 : 0, tiles = min(HEIGHT, (r1 - r0)*SH)*LINE_TILES;
+    const int lines_a_tile = (lines_ahead + tiles - 1)/tiles;
+    int line_ahead = 0;
     int next = 0; /* the first row that is not there yet, counted from TOP */
     for (int oh = r0; oh < r1; oh++) {
         for (next = max(next, oh*SH); next < oh*SH + REACH; next++) {
@@ -26,7 +31,9 @@ if (img < n) {
             for (int tile = 0; tile < LINE_TILES; tile++) {
                 const int first = min(tile*TP, PLACES - TP);
                 __global const float *xp = X + (long)img*XSN + (ih + XH0)*XSH + (first + XW0)*B;
-                __global const float *vp = V + (long)get_global_id(0)*(CB*B*OB*B);
+                __global const float *vp = weights;
+                for (const int end = min(line_ahead + lines_a_tile, lines_ahead); line_ahead < end; line_ahead++)
+                    MICA_AHEAD(ahead + line_ahead*16);
                 VEC sum[OB][TP];
                 #pragma unroll
                 for (int o = 0; o < OB; o++)
@@ -75,7 +82,7 @@ if (img < n) {
                         const float *lane = registers + (o*TP + t)*B;
                         const int iw = FROM + first + t;
                         float wide[B];
-                        MICA_AHEAD
+                        MICA_WIDE
                         VSTORE(VLOAD(0, wide), o*(RING*LINE) + first + t, line);
                     }
                 }

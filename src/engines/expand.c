@@ -275,7 +275,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
         .global = {(size_t)groups, (size_t)mi_divide_up(conv->out[0], number[ROWS]), (size_t)problem->batch},
         .local = {1, 1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_expand_%s", e->kernel->anchor->op->name);
-    return mi_emit_file(e, "expand.cl", name, &defines, (const char *const[]){"MICA_AHEAD", "MICA_STORE", "MICA_HALO"},
+    return mi_emit_file(e, "expand.cl", name, &defines, (const char *const[]){"MICA_WIDE", "MICA_STORE", "MICA_HALO"},
                         with, 3, grid, codes);
 }
 
