@@ -225,13 +225,17 @@ static const char *literal(struct mi_emitter *e, const mi_value *value)
     return "0";
 }
 
-static const char *emit_load(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *guard)
+const char *mi_emit_place(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at)
 {
-    const struct mi_tensor *tensor = &e->tensors[value->id];
-    int argument = mi_emit_argument(e, value, false);
     struct mi_shape shape = seen_shape(e, &value->shape);
     struct mi_layout plain = mi_layout_plain(shape.rank);
-    const char *place = mi_layout_place(e->arena, e->groups ? &plain : &tensor->layout, &shape, at);
+    return mi_layout_place(e->arena, e->groups ? &plain : &e->tensors[value->id].layout, &shape, at);
+}
+
+static const char *emit_load(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *guard)
+{
+    int argument = mi_emit_argument(e, value, false);
+    const char *place = mi_emit_place(e, value, at);
     const char *name = mi_emit_name(e, "v");
     const char *load = value->type == MI_HALF ? mi_arena_format(e->arena, "vload_half(%s, p%d)", place, argument)
                                               : mi_arena_format(e->arena, "p%d[%s]", argument, place);
@@ -506,12 +510,9 @@ const char *mi_emit_value(struct mi_emitter *e, const mi_value *value, const str
 
 void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *text, const char *real)
 {
-    struct mi_layout plain = mi_layout_plain(e->groups ? e->groups : value->shape.rank);
-    const struct mi_layout *layout = e->groups ? &plain : &e->tensors[value->id].layout;
-    struct mi_shape shape = seen_shape(e, &value->shape);
     int argument = mi_emit_argument(e, value, true);
-    const char *place = mi_layout_place(e->arena, layout, &shape, at);
-    const char *fill = float_text(e, layout->fill);
+    const char *place = mi_emit_place(e, value, at);
+    const char *fill = float_text(e, e->groups ? 0.0f : e->tensors[value->id].layout.fill);
     if (!text)
         text = fill;
     else if (real)

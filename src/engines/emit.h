@@ -83,6 +83,8 @@ const char *mi_emit_value(struct mi_emitter *e, const mi_value *value, const str
  * the layout's fill. */
 void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *text, const char *real);
 
+/* Where the value's element at the coordinates lies in its memory. */
+const char *mi_emit_place(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at);
 /* The number of an argument, added when new: "p3". */
 int mi_emit_argument(struct mi_emitter *e, mi_value *value, bool written);
 int mi_emit_scratch(struct mi_emitter *e, int scratch, bool written);

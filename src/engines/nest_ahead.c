@@ -1,5 +1,5 @@
-/* Nests by rows: a value that is dear to compute, which a fold needs and a result needs again, waits in the result's own place: the
- * exponentials of a softmax, whose row is still in the cache when their sum is known. */
+/* Nests: a value that is dear to compute, which a fold needs and a result needs again, waits in the result's own place: the
+ * exponentials of a softmax, which are still in a cache when their sum is known. */
 #include "engines/nest.h"
 
 /* Whether the value is made of `of`, by the kernel's maps. */
@@ -39,7 +39,7 @@ static bool may_wait(const struct mi_nest *s, mi_value *value, const mi_value *r
 
 void mi_nest_find_waiting(struct mi_nest *s)
 {
-    if (!s->by_rows || s->lanes > 1 || s->kernel->anchor)
+    if (s->lanes > 1 || s->kernel->anchor)
         return;
     for (int i = 0; i < s->kernel->outs; i++) {
         mi_value *result = s->kernel->out[i];
@@ -70,6 +70,6 @@ void mi_nest_bind_waiting(struct mi_nest *s, const mi_value *result)
     if (!s->waiting || s->waits_in != result)
         return;
     mi_nest_value_at(s, s->waiting, at);
-    const char *place = mi_layout_place(s->e->arena, &s->e->tensors[result->id].layout, &result->shape, at);
+    const char *place = mi_emit_place(s->e, result, at);
     mi_bind(s->e, s->waiting, mi_arena_format(s->e->arena, "p%d[%s]", mi_emit_argument(s->e, s->waits_in, true), place));
 }
