@@ -33,7 +33,7 @@ if (img < n) {
                 __global const float *xp = X + (long)img*XSN + (ih + XH0)*XSH + (first + XW0)*B;
                 __global const float *vp = weights;
                 for (const int end = min(line_ahead + lines_a_tile, lines_ahead); line_ahead < end; line_ahead++)
-                    MICA_AHEAD(ahead + line_ahead*16);
+                    MICA_PREFETCH(ahead + line_ahead*16);
                 VEC sum[OB][TP];
                 #pragma unroll
                 for (int o = 0; o < OB; o++)
