@@ -269,6 +269,7 @@ int mi_gemm_cuts(const struct mi_gemm *g, struct mi_variant *list, int most, dou
     struct mi_gemm at_least = *g;
     at_least.rows = g->rows < 1 ? 1 : g->rows;
     at_least.columns = g->columns < 1 ? 1 : g->columns;
+    at_least.depth = g->depth < 1 ? 1 : g->depth;
     const struct tile *tiles = g->vw >= 16 ? tiles32 : tiles16;
     size_t count = g->vw >= 16 ? MI_COUNT(tiles32) : MI_COUNT(tiles16);
     const struct mi_gemm turned = mi_gemm_turned(&at_least);
