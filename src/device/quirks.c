@@ -9,9 +9,10 @@ void mi_quirks_decide(mica_device *device)
     bool nvidia = mi_contains(info->platform, "nvidia");
     bool intel_gpu = mi_is_gpu(info->type) && mi_contains(info->platform, "intel");
     /* A CPU's arithmetic on subnormal numbers takes tens of times as long, and training is full of them: an optimizer's means
-     * decay towards zero wherever gradients stay away, and stop short of it. NaN and infinity are as they were. */
+     * decay towards zero wherever gradients stay away, and stop short of it. NaN and infinity are as they were. And no warnings,
+     * such as of a loop that stays as it is: POCL prints on the application's terminal how many there were. */
     device->quirks = (struct mi_quirks){
-        .build_options = info->type == MICA_DEVICE_CPU ? "-cl-denorms-are-zero" : "",
+        .build_options = info->type == MICA_DEVICE_CPU ? "-w -cl-denorms-are-zero" : "-w",
         .builds_alone = pocl || oclgrind,
         .copies_kernels = pocl,
         .keeps_own_cache = pocl || nvidia || oclgrind, /* POCL: asking for a binary forces a slower, generic build */
