@@ -94,7 +94,7 @@ const char *mi_nearest(const char *word, const char *const *candidates);
 
 uint64_t mi_hash(const void *bytes, size_t size, uint64_t seed);
 
-/* ---- Random numbers: Philox 4x32-10 (Salmon et al., SC 2011), the same bits as kernels/common.cl ---- */
+/* ---- Random numbers: Philox 4x32 (Salmon et al., SC 2011), the same bits as kernels/common.cl ---- */
 
 void mi_philox(uint64_t seed, uint64_t stream, uint64_t counter, uint32_t out[4]);
 /* Uniform in [0, 1) with 24 bits, by Philox 4x32-7. 32 numbers in a row come from 8 blocks: their first words, then their second

@@ -1,4 +1,4 @@
-/* Philox 4x32-10, a counter-based generator: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as
+/* Philox 4x32, a counter-based generator: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as
  * 1, 2, 3", SC 2011. Random123's own header makes the bits, here and (generated from the same constants) on the device. */
 #include "base/base.h"
 
@@ -16,21 +16,23 @@
 #pragma GCC diagnostic pop
 #endif
 
-void mi_philox(uint64_t seed, uint64_t stream, uint64_t counter, uint32_t out[4])
+static philox4x32_ctr_t block_of(unsigned rounds, uint64_t seed, uint64_t stream, uint64_t counter)
 {
     philox4x32_ctr_t c = {{(uint32_t)counter, (uint32_t)(counter >> 32), (uint32_t)stream, (uint32_t)(stream >> 32)}};
     philox4x32_key_t k = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
-    philox4x32_ctr_t r = philox4x32(c, k);
+    return philox4x32_R(rounds, c, k);
+}
+
+void mi_philox(uint64_t seed, uint64_t stream, uint64_t counter, uint32_t out[4])
+{
+    philox4x32_ctr_t r = block_of(10, seed, stream, counter);
     for (int i = 0; i < 4; i++)
         out[i] = r.v[i];
 }
 
 float mi_uniform(uint64_t seed, uint64_t stream, uint64_t index)
 {
-    uint64_t block = index / 32 * 8 + index % 8;
-    philox4x32_ctr_t c = {{(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)stream, (uint32_t)(stream >> 32)}};
-    philox4x32_key_t k = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
-    philox4x32_ctr_t r = philox4x32_R(7, c, k);
+    philox4x32_ctr_t r = block_of(7, seed, stream, index / 32 * 8 + index % 8);
     return (float)(r.v[index / 8 % 4] >> 8) * (1.0f / 16777216.0f);
 }
 

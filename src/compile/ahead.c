@@ -5,38 +5,33 @@
 static const double launch_seconds = 2.4e-6; /* of one launch more, in a filled queue */
 enum { MOST_BETWEEN = 16, MOST_BESIDE = 8 }; /* maps, and what else they read: a kernel has only so many arguments */
 
-static bool is_read_once(const struct mica_plan *plan, const mi_value *value)
-{
-    int reads = 0;
-    for (size_t i = 0; i < plan->graph->node_count; i++)
-        for (int k = 0; k < plan->graph->nodes[i]->inputs; k++)
-            reads += plan->graph->nodes[i]->in[k] == value;
-    return reads == 1 && !value->name;
-}
-
 /* The contraction that makes the value by maps of its own shape. */
-static struct mi_node *made_by(const struct mica_plan *plan, const mi_value *value, int depth, int beside)
+static struct mi_node *made_by(const struct mi_users *users, const mi_value *value, int depth, int beside)
 {
     struct mi_node *node = value->node, *found = NULL;
-    if (depth > MOST_BETWEEN || beside > MOST_BESIDE || node->outputs != 1 || node->again || !is_read_once(plan, value))
+    if (depth > MOST_BETWEEN || beside > MOST_BESIDE || node->outputs != 1 || node->again || value->name ||
+        mi_users_count(users, value) != 1)
         return NULL;
     if (node->op->kind == MI_CONTRACT)
         return node;
     for (int k = 0; k < node->inputs && node->op->kind == MI_MAP && !found; k++)
         if (node->in[k] && mi_shape_equal(&node->in[k]->shape, &value->shape))
-            found = made_by(plan, node->in[k], depth + 1, beside + node->inputs - 1);
+            found = made_by(users, node->in[k], depth + 1, beside + node->inputs - 1);
     return found;
 }
 
-mica_status mi_read_ahead(const struct mica_plan *plan, const struct mi_node *node, struct mi_ahead *ahead)
+mica_status mi_read_ahead(struct mica_plan *plan, const struct mi_node *node, struct mi_ahead *ahead)
 {
+    struct mi_users users;
+    bool listed = mi_users_list(plan->graph, &users);
     *ahead = (struct mi_ahead){0};
-    for (int k = 0; k < node->inputs && !ahead->node; k++) {
+    for (int k = 0; k < node->inputs && !ahead->node && listed; k++) {
         ahead->result = node->in[k];
-        ahead->node = node->in[k] ? made_by(plan, node->in[k], 0, 0) : NULL;
+        ahead->node = node->in[k] ? made_by(&users, node->in[k], 0, 0) : NULL;
     }
+    mi_users_free(&users);
     if (!ahead->node)
-        return MICA_OK;
+        return listed ? MICA_OK : mi_out_of_memory(&plan->error);
     MI_TRY(ahead->node->op->contract(ahead->node, &ahead->c));
     ahead->constant = mi_stays_the_same(ahead->c.b.value);
     return MICA_OK;

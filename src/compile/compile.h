@@ -88,7 +88,7 @@ struct mica_plan {
 /* A contraction of the plan as engines look at it; no variant. */
 mica_status mi_read_problem(const struct mica_plan *plan, const struct mi_node *node, struct mi_problem *problem);
 /* The contraction that makes an operand of the node's by maps, where nobody else reads any of that; node NULL: there is none. */
-mica_status mi_read_ahead(const struct mica_plan *plan, const struct mi_node *node, struct mi_ahead *ahead);
+mica_status mi_read_ahead(struct mica_plan *plan, const struct mi_node *node, struct mi_ahead *ahead);
 /* Decides whether one kernel computes the node, a contraction, and one ahead of it; engine NULL: two do. */
 mica_status mi_choose_ahead(struct mica_plan *plan, const struct mi_node *node, struct mi_ahead *ahead,
                             struct mi_choice *choice);

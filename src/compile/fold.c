@@ -12,9 +12,7 @@ enum { MOST_MAPS = 8 };
 
 struct fold {
     struct mi_graph *graph;
-    size_t values;               /* those that were there before */
-    int *users;                  /* by value id: how many */
-    struct mi_node **user;       /* the last of them */
+    struct mi_users users;       /* as they were before */
     mi_value **replacement;
 };
 
@@ -41,8 +39,8 @@ static int find_maps(const struct fold *f, const struct mi_node *contraction, st
     const mi_value *value = contraction->out[0];
     int count = 0;
     bool scales = false;
-    while (count < MOST_MAPS && !value->name && f->users[value->id] == 1) {
-        struct mi_node *node = f->user[value->id];
+    while (count < MOST_MAPS && !value->name && mi_users_count(&f->users, value) == 1) {
+        struct mi_node *node = f->users.node[f->users.first[value->id]];
         if (!is_affine(node) || node->in[0] != value)
             break;
         scales = scales || strcmp(node->op->map->grad[0], "g") != 0;
@@ -137,29 +135,13 @@ static mica_status fold_node(struct fold *f, struct mi_node *node)
     return fold_into(f, node, &c, operand, maps, count);
 }
 
-static void list_users(struct fold *f)
-{
-    for (size_t i = 0; i < f->graph->node_count; i++)
-        for (int k = 0; k < f->graph->nodes[i]->inputs; k++) {
-            const mi_value *value = f->graph->nodes[i]->in[k];
-            if (!value)
-                continue;
-            f->users[value->id]++;
-            f->user[value->id] = f->graph->nodes[i];
-        }
-}
-
 mica_status mi_fold(struct mi_graph *graph)
 {
     size_t nodes = graph->node_count, capacity = 0;
-    struct fold f = {.graph = graph, .values = graph->value_count};
-    f.users = mi_new(f.values, sizeof *f.users);
-    f.user = mi_new(f.values, sizeof *f.user);
+    struct fold f = {.graph = graph};
     mica_status status = MICA_OK;
-    if (!f.users || !f.user || !mi_grow(&f.replacement, &capacity, f.values, sizeof *f.replacement))
+    if (!mi_users_list(graph, &f.users) || !mi_grow(&f.replacement, &capacity, graph->value_count, sizeof *f.replacement))
         status = mi_out_of_memory(&graph->error);
-    if (status == MICA_OK)
-        list_users(&f);
     for (size_t i = 0; i < nodes && status == MICA_OK; i++)
         status = fold_node(&f, graph->nodes[i]);
     graph->scope = NULL;
@@ -167,8 +149,7 @@ mica_status mi_fold(struct mi_graph *graph)
         status = mi_out_of_memory(&graph->error);
     if (status == MICA_OK)
         status = mi_graph_rebuild(graph, f.replacement);
-    free(f.users);
-    free(f.user);
+    mi_users_free(&f.users);
     free(f.replacement);
     return status;
 }

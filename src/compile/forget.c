@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { LEAST_BYTES = 1 << 16, DEEPEST = 4, MOST_INPUTS = 8, MOST_LARGE = 2 };
+enum { LEAST_BYTES = 1 << 16, DEEPEST = 4, MOST_LARGE = 2 };
 
 struct forget {
     struct mi_graph *graph;
@@ -15,6 +15,7 @@ struct forget {
     bool *kept, *forgotten;    /* by value id */
     mi_value **again[2];       /* by value id: its copy for maps and reductions, and for contractions */
     size_t values;
+    struct mi_users users;     /* before anything was copied */
 };
 
 static bool is_large(const struct forget *f, const mi_value *value)
@@ -23,23 +24,12 @@ static bool is_large(const struct forget *f, const mi_value *value)
     return count < 0 || count >= (int64_t)(LEAST_BYTES / mi_types[value->type].bytes);
 }
 
-/* A map of one output that calls no function and draws nothing. */
-static bool is_cheap(const struct mi_node *node)
-{
-    struct mi_map_view view;
-    if (node->op->kind != MI_MAP || node->outputs != 1 || node->inputs > MOST_INPUTS || node->out[0]->name)
-        return false;
-    mi_map_view(node, &view);
-    return !mi_map_calls_functions(node) && !mi_expression_names(view.expr[0], "uniform") &&
-           !mi_expression_names(view.expr[0], "index");
-}
-
 /* How many large values that are kept it takes to compute this one again; more than allowed where it cannot be. */
 static int cost(const struct forget *f, const mi_value *value, int depth)
 {
     const struct mi_node *node = value->node;
     int large = 0;
-    if (depth > DEEPEST || node->backward || !is_cheap(node))
+    if (depth > DEEPEST || node->backward || !mi_map_is_cheap(node))
         return MOST_LARGE + 1;
     for (int i = 0; i < node->inputs && large <= MOST_LARGE; i++) {
         const mi_value *in = node->in[i];
@@ -52,19 +42,17 @@ static int cost(const struct forget *f, const mi_value *value, int depth)
 }
 
 /* Whether the backward pass uses the value, and whether that can be given a copy. */
-static bool used_backward(const struct mi_graph *graph, const mi_value *value, bool *by_others)
+static bool used_backward(const struct forget *f, const mi_value *value, bool *by_others)
 {
     bool used = false;
     *by_others = false;
-    for (size_t i = 0; i < graph->node_count; i++) {
-        const struct mi_node *user = graph->nodes[i];
+    for (size_t u = f->users.first[value->id]; u < f->users.first[value->id + 1]; u++) {
+        const struct mi_node *user = f->users.node[u];
         enum mi_kind kind = user->op->kind;
-        for (int k = 0; k < user->inputs; k++) {
-            if (user->in[k] != value || (!user->backward && user->op != &mi_op_assign))
-                continue;
-            used = true;
-            *by_others = *by_others || (kind != MI_MAP && kind != MI_REDUCE && kind != MI_CONTRACT);
-        }
+        if (!user->backward && user->op != &mi_op_assign)
+            continue;
+        used = true;
+        *by_others = *by_others || (kind != MI_MAP && kind != MI_REDUCE && kind != MI_CONTRACT);
     }
     return used;
 }
@@ -73,7 +61,7 @@ static bool used_backward(const struct mi_graph *graph, const mi_value *value, b
 static mi_value *make_again(struct forget *f, mi_value *value, bool stored)
 {
     struct mi_node *node = value->node;
-    mi_value *in[MOST_INPUTS];
+    mi_value *in[MI_MAX_RANK];
     if (f->again[stored][value->id])
         return f->again[stored][value->id];
     for (int i = 0; i < node->inputs; i++) {
@@ -93,9 +81,8 @@ static mi_value *make_again(struct forget *f, mi_value *value, bool stored)
 
 static void replace(struct forget *f, mi_value *value)
 {
-    size_t nodes = f->graph->node_count;
-    for (size_t i = 0; i < nodes && f->graph->error.status == MICA_OK; i++) {
-        struct mi_node *user = f->graph->nodes[i];
+    for (size_t u = f->users.first[value->id]; u < f->users.first[value->id + 1]; u++) {
+        struct mi_node *user = f->users.node[u];
         for (int k = 0; k < user->inputs; k++)
             if (user->backward && user->in[k] == value) {
                 mi_value *copy = make_again(f, value, user->op->kind == MI_CONTRACT);
@@ -110,7 +97,7 @@ static void decide(struct forget *f)
     for (size_t i = 0; i < nodes; i++)
         for (int o = 0; o < f->graph->nodes[i]->outputs; o++) {
             mi_value *value = f->graph->nodes[i]->out[o];
-            bool by_others, used = used_backward(f->graph, value, &by_others);
+            bool by_others, used = used_backward(f, value, &by_others);
             if (f->graph->nodes[i]->backward || !used || !is_large(f, value))
                 continue;
             f->forgotten[value->id] = !by_others && !value->name && cost(f, value, 0) <= MOST_LARGE;
@@ -129,7 +116,7 @@ mica_status mi_forget(struct mi_graph *graph, int64_t batch)
     f.forgotten = mi_new(f.values, sizeof *f.forgotten);
     f.again[0] = mi_new(f.values, sizeof(mi_value *));
     f.again[1] = mi_new(f.values, sizeof(mi_value *));
-    bool good = f.kept && f.forgotten && f.again[0] && f.again[1];
+    bool good = mi_users_list(graph, &f.users) && f.kept && f.forgotten && f.again[0] && f.again[1];
     if (good)
         decide(&f);
     mi_value **none = good ? mi_new(graph->value_count, sizeof *none) : NULL;
@@ -137,6 +124,7 @@ mica_status mi_forget(struct mi_graph *graph, int64_t batch)
     if (status == MICA_OK)
         status = mi_graph_rebuild(graph, none);
     free(none);
+    mi_users_free(&f.users);
     free(f.kept);
     free(f.forgotten);
     free(f.again[0]);

@@ -16,7 +16,7 @@ struct fuse {
     uint64_t *ancestors;       /* a bit row for each kernel: which kernels must run before it */
     size_t words, rows;
     bool *needed;              /* by value id: somebody reads it from memory */
-    int *consumers, *consumer_first, *consumer; /* users of each value */
+    struct mi_users users;
 };
 
 /* ---- Where values come from ---- */
@@ -212,8 +212,8 @@ static int find_beside(const struct fuse *f, const struct mi_node *node, uint32_
 static int find_reader(const struct fuse *f, const mi_value *value, const struct mi_node *node, uint32_t axes, int best, int depth)
 {
     const struct mica_plan *plan = f->plan;
-    for (int c = f->consumer_first[value->id]; c < f->consumer_first[value->id + 1]; c++) {
-        const struct mi_node *user = plan->graph->nodes[f->consumer[c]];
+    for (size_t u = f->users.first[value->id]; u < f->users.first[value->id + 1]; u++) {
+        const struct mi_node *user = f->users.node[u];
         int home = plan->home[user->id];
         if (home >= 0 && home > best && plan->kernels.list[home].axes && fits(f, home, node, axes))
             best = home;
@@ -257,13 +257,12 @@ static bool only_moved(const struct fuse *f, const struct mi_node *node)
     const struct mica_plan *plan = f->plan;
     if (node->op->kind != MI_MAP || node->outputs != 1 || f->needed[node->out[0]->id] || plan->desc.no_fusion)
         return false;
-    int first = f->consumer_first[node->out[0]->id], last = f->consumer_first[node->out[0]->id + 1];
-    if (last - first != 1)
+    if (mi_users_count(&f->users, node->out[0]) != 1)
         return false;
-    const struct mi_node *user = plan->graph->nodes[f->consumer[first]];
+    const struct mi_node *user = f->users.node[f->users.first[node->out[0]->id]];
     if (user->op->kind != MI_MOVE || f->needed[user->out[0]->id] || mi_is_squeeze(user))
         return false;
-    return f->consumer_first[user->out[0]->id + 1] - f->consumer_first[user->out[0]->id] == 1 &&
+    return mi_users_count(&f->users, user->out[0]) == 1 &&
            mi_shape_count(&node->out[0]->shape, 2) >= mi_shape_count(&user->out[0]->shape, 2);
 }
 
@@ -367,8 +366,8 @@ static bool leaves(const struct fuse *f, const mi_value *value, int home, bool d
     const struct mica_plan *plan = f->plan;
     if (depth > 64)
         return true;
-    for (int c = f->consumer_first[value->id]; c < f->consumer_first[value->id + 1]; c++) {
-        const struct mi_node *user = plan->graph->nodes[f->consumer[c]];
+    for (size_t u = f->users.first[value->id]; u < f->users.first[value->id + 1]; u++) {
+        const struct mi_node *user = f->users.node[u];
         int where = plan->home[user->id];
         if (user->op == &mi_op_assign || (where >= 0 && where != home) || (where == home && !direct))
             return true;
@@ -425,42 +424,13 @@ static void mark_needed(struct fuse *f)
     }
 }
 
-static bool list_consumers(struct fuse *f)
-{
-    const struct mi_graph *graph = f->plan->graph;
-    f->consumer_first = mi_new(graph->value_count + 2, sizeof *f->consumer_first);
-    size_t edges = 0;
-    for (size_t i = 0; i < graph->node_count; i++)
-        edges += (size_t)graph->nodes[i]->inputs;
-    f->consumer = mi_new(edges, sizeof *f->consumer);
-    int *next = mi_new(graph->value_count + 1, sizeof *next);
-    if (!f->consumer_first || !f->consumer || !next) {
-        free(next);
-        return false;
-    }
-    for (size_t i = 0; i < graph->node_count; i++)
-        for (int k = 0; k < graph->nodes[i]->inputs; k++)
-            if (graph->nodes[i]->in[k])
-                f->consumer_first[graph->nodes[i]->in[k]->id + 1]++;
-    for (size_t v = 0; v < graph->value_count; v++) {
-        f->consumer_first[v + 1] += f->consumer_first[v];
-        next[v] = f->consumer_first[v];
-    }
-    for (size_t i = 0; i < graph->node_count; i++)
-        for (int k = 0; k < graph->nodes[i]->inputs; k++)
-            if (graph->nodes[i]->in[k])
-                f->consumer[next[graph->nodes[i]->in[k]->id]++] = (int)i;
-    free(next);
-    return true;
-}
-
 mica_status mi_fuse(struct mica_plan *plan)
 {
     struct fuse f = {.plan = plan, .rows = plan->graph->node_count, .words = plan->graph->node_count / 64 + 1};
     f.ancestors = mi_new(f.rows * f.words, sizeof *f.ancestors);
     f.needed = mi_new(plan->graph->value_count, sizeof *f.needed);
     mica_status status = MICA_OK;
-    if (!f.ancestors || !f.needed || !list_consumers(&f))
+    if (!f.ancestors || !f.needed || !mi_users_list(plan->graph, &f.users))
         status = mi_out_of_memory(&plan->error);
     if (status == MICA_OK)
         mark_needed(&f);
@@ -470,7 +440,6 @@ mica_status mi_fuse(struct mica_plan *plan)
         status = mark_stored(&f);
     free(f.ancestors);
     free(f.needed);
-    free(f.consumer_first);
-    free(f.consumer);
+    mi_users_free(&f.users);
     return status;
 }

@@ -5,41 +5,12 @@
  * normalisation is computed there too, since its x is read in any case. */
 #include "compile/compile.h"
 
-#include <stdlib.h>
-
-enum { MOST_INPUTS = 8, DEEPEST = 4, LEAST_ROWS = 8, LEAST_ELEMENTS = 1 << 12, MOST_LARGE = 8 };
-
-struct users {
-    struct mi_node **of;       /* nodes that use a value, value by value */
-    size_t *first;             /* by value id */
-};
+enum { DEEPEST = 4, LEAST_ROWS = 8, LEAST_ELEMENTS = 1 << 12, MOST_LARGE = 8 };
 
 struct large {
     const mi_value *list[MOST_LARGE];
     int count;
 };
-
-static bool list_users(const struct mi_graph *graph, struct users *u)
-{
-    size_t edges = 0;
-    for (size_t i = 0; i < graph->node_count; i++)
-        edges += (size_t)graph->nodes[i]->inputs;
-    u->of = mi_new(edges + 1, sizeof(struct mi_node *));
-    u->first = mi_new(graph->value_count + 2, sizeof *u->first);
-    if (!u->of || !u->first)
-        return false;
-    for (size_t i = 0; i < graph->node_count; i++)
-        for (int k = 0; k < graph->nodes[i]->inputs; k++)
-            if (graph->nodes[i]->in[k])
-                u->first[graph->nodes[i]->in[k]->id + 2]++;
-    for (size_t v = 0; v < graph->value_count; v++)
-        u->first[v + 2] += u->first[v + 1];
-    for (size_t i = 0; i < graph->node_count; i++)
-        for (int k = 0; k < graph->nodes[i]->inputs; k++)
-            if (graph->nodes[i]->in[k])
-                u->of[u->first[graph->nodes[i]->in[k]->id + 1]++] = graph->nodes[i];
-    return true;
-}
 
 /* Whether a value is as large as this map's result; what is smaller, a number for each channel, counts for nothing. */
 static bool is_as_large(const mi_value *value, const mi_value *result)
@@ -92,32 +63,25 @@ static bool has_rows(const struct mi_node *reduction, int64_t batch)
 
 static bool is_candidate(const struct mi_node *node, int64_t batch)
 {
-    struct mi_map_view view;
-    if (node->op->kind != MI_MAP || node->outputs != 1 || node->inputs > MOST_INPUTS || node->out[0]->name || node->again ||
-        mi_shape_count(&node->out[0]->shape, batch) < LEAST_ELEMENTS)
-        return false;
-    mi_map_view(node, &view);
-    return !mi_map_calls_functions(node) && !mi_expression_names(view.expr[0], "uniform") &&
-           !mi_expression_names(view.expr[0], "index");
+    return mi_map_is_cheap(node) && !node->again && mi_shape_count(&node->out[0]->shape, batch) >= LEAST_ELEMENTS;
 }
 
 /* Whether the map may be computed in all that use it: reductions, and maps of its shape that need one large tensor more at most,
  * which then is read in its place. Maps that are computed in their users stand for these. */
-static bool fits_users(const struct users *u, const struct mi_node *map, const struct mi_node *node, int64_t batch, int depth,
-                       int *folds, int *maps)
+static bool fits_users(const struct mi_users *users, const struct mi_node *map, const struct mi_node *node, int64_t batch,
+                       int depth, int *folds)
 {
     const mi_value *value = node->out[0];
-    for (size_t i = u->first[value->id]; i < u->first[value->id + 1]; i++) {
-        const struct mi_node *user = u->of[i];
+    for (size_t u = users->first[value->id]; u < users->first[value->id + 1]; u++) {
+        const struct mi_node *user = users->node[u];
         if (user->op->kind == MI_REDUCE) {
             *folds += 1;
             if (!has_rows(user, batch))
                 return false;
         } else if (user->op->kind == MI_MAP && user->again == MI_AGAIN_INLINE && depth < DEEPEST) {
-            if (!fits_users(u, map, user, batch, depth + 1, folds, maps))
+            if (!fits_users(users, map, user, batch, depth + 1, folds))
                 return false;
         } else if (user->op->kind == MI_MAP && !user->again && mi_shape_equal(&user->out[0]->shape, &value->shape)) {
-            *maps += 1;
             if (not_read_by(map, user) > 1)
                 return false;
         } else
@@ -128,15 +92,14 @@ static bool fits_users(const struct users *u, const struct mi_node *map, const s
 
 mica_status mi_inline(struct mi_graph *graph, int64_t batch)
 {
-    struct users users = {0};
-    mica_status status = list_users(graph, &users) ? MICA_OK : mi_out_of_memory(&graph->error);
+    struct mi_users users;
+    mica_status status = mi_users_list(graph, &users) ? MICA_OK : mi_out_of_memory(&graph->error);
     for (size_t i = graph->node_count; i-- > 0 && status == MICA_OK;) {
         struct mi_node *node = graph->nodes[i];
-        int folds = 0, maps = 0;
-        if (is_candidate(node, batch) && fits_users(&users, node, node, batch, 0, &folds, &maps) && folds > 0)
+        int folds = 0;
+        if (is_candidate(node, batch) && fits_users(&users, node, node, batch, 0, &folds) && folds > 0)
             node->again = MI_AGAIN_INLINE;
     }
-    free(users.of);
-    free(users.first);
+    mi_users_free(&users);
     return status;
 }

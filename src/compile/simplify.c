@@ -105,18 +105,6 @@ mica_status mi_graph_rebuild(struct mi_graph *graph, mi_value *const *replacemen
 
 /* ---- The same computation twice ---- */
 
-static bool draws_randomly(const struct mi_node *node)
-{
-    struct mi_map_view view;
-    if (node->op->kind != MI_MAP)
-        return false;
-    mi_map_view(node, &view);
-    for (int o = 0; o < node->outputs; o++)
-        if (view.expr[o] && mi_expression_names(view.expr[o], "uniform"))
-            return true;
-    return false;
-}
-
 static bool same_attributes(const struct mi_node *x, const struct mi_node *y)
 {
     if (x->attributes != y->attributes)
@@ -146,7 +134,7 @@ static bool same_node(const struct mi_node *x, const struct mi_node *y)
         return same_constant(x, y);
     if (memcmp(x->in, y->in, (size_t)x->inputs * sizeof *x->in) != 0 || !same_attributes(x, y))
         return false;
-    return !draws_randomly(x) || x->stable == y->stable;
+    return !mi_map_draws(x) || x->stable == y->stable;
 }
 
 static uint64_t node_key(const struct mi_node *node)

@@ -4,11 +4,7 @@
 
 static bool draws(const struct mi_nest *s, const struct mi_node *node)
 {
-    struct mi_map_view view;
-    if (node->op->kind != MI_MAP || !mi_shape_equal(&node->out[0]->shape, &s->kernel->space))
-        return false;
-    mi_map_view(node, &view);
-    return mi_expression_names(view.expr[0], "uniform");
+    return mi_map_draws(node) && mi_shape_equal(&node->out[0]->shape, &s->kernel->space);
 }
 
 static bool has_runs(const struct mi_nest *s)

@@ -4,17 +4,6 @@
  * matter then. */
 #include "graph/op.h"
 
-#include <stdlib.h>
-
-static int count_users(const struct mi_graph *graph, const mi_value *value)
-{
-    int count = 0;
-    for (size_t i = 0; i < graph->node_count; i++)
-        for (int k = 0; k < graph->nodes[i]->inputs; k++)
-            count += graph->nodes[i]->in[k] == value;
-    return count;
-}
-
 /* Both stay where they are in the graph and change what they do, so that its order holds. */
 static void exchange(struct mi_node *map, struct mi_node *pick)
 {
@@ -32,14 +21,18 @@ static void exchange(struct mi_node *map, struct mi_node *pick)
     pick->attributes = kept.attributes;
 }
 
-void mi_pick_first(struct mi_graph *graph)
+mica_status mi_pick_first(struct mi_graph *graph)
 {
-    for (size_t i = 0; i < graph->node_count; i++) {
+    struct mi_users users;
+    mica_status status = mi_users_list(graph, &users) ? MICA_OK : mi_out_of_memory(&graph->error);
+    for (size_t i = 0; i < graph->node_count && status == MICA_OK; i++) {
         struct mi_node *pick = graph->nodes[i];
         if (!pick->op->picks_largest || pick->inputs != 1 || !pick->in[0])
             continue;
         struct mi_node *map = pick->in[0]->node;
-        if (map->op->rises && map->inputs == 1 && !map->out[0]->name && count_users(graph, map->out[0]) == 1)
+        if (map->op->rises && map->inputs == 1 && !map->out[0]->name && mi_users_count(&users, map->out[0]) == 1)
             exchange(map, pick);
     }
+    mi_users_free(&users);
+    return status;
 }

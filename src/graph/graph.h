@@ -204,6 +204,21 @@ bool mi_constant_float(const mi_value *value, float *out); /* of rank 0 or one e
 /* Whether a value is a variable that no step of its graph changes, or maps and moves of such. */
 bool mi_stays_the_same(const mi_value *value);
 
+/* ---- Users (users.c) ---- */
+
+/* Who reads each value when they are listed: node[first[v->id]] up to node[first[v->id + 1] - 1], in the order of the graph, and
+ * a node once for each of its inputs that is the value. */
+struct mi_users {
+    struct mi_node **node;
+    size_t *first;
+};
+bool mi_users_list(const struct mi_graph *graph, struct mi_users *users); /* false: out of memory; free in any case */
+void mi_users_free(struct mi_users *users);
+static inline size_t mi_users_count(const struct mi_users *users, const mi_value *value)
+{
+    return users->first[value->id + 1] - users->first[value->id];
+}
+
 /* ---- Differentiation (differentiate.c) ---- */
 
 /* Adds the gradients of the scalar `loss` with respect to values[0..count-1]; a value that the loss does not depend on gets
@@ -211,7 +226,7 @@ bool mi_stays_the_same(const mi_value *value);
 mica_status mi_differentiate(struct mi_graph *graph, mi_value *loss, mi_value *const *values, int count,
                              mi_value **gradients);
 /* Before differentiation: a pick of the largest goes before a map that rises (commute.c). */
-void mi_pick_first(struct mi_graph *graph);
+mica_status mi_pick_first(struct mi_graph *graph);
 /* g times the derivative of a map by input i, as a node that keeps only what the expression names (g itself where it is no
  * more); of the shape that these make together. NULL: there is none. */
 mi_value *mi_map_slope(struct mi_node *node, mi_value *g, int i);

@@ -122,6 +122,10 @@ struct mi_map_view {
 void mi_map_view(const struct mi_node *node, struct mi_map_view *view);
 /* Whether a map's result changes from step to step though its inputs do not: it names a random number, the step or n. */
 bool mi_names_the_step(const struct mi_node *node);
+bool mi_map_draws(const struct mi_node *node); /* random numbers */
+/* Whether it costs little to compute a map again wherever its result is used: it has one result, which has no name of its own,
+ * calls no function, draws nothing and does not ask where it is. */
+bool mi_map_is_cheap(const struct mi_node *node);
 /* Whether an expression names this identifier. */
 bool mi_expression_names(const char *expression, const char *word);
 bool mi_map_calls_functions(const struct mi_node *node); /* exp, say: dear beside arithmetic */

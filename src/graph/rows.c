@@ -85,18 +85,33 @@ bool mi_expression_names(const char *expression, const char *word)
     return false;
 }
 
-bool mi_names_the_step(const struct mi_node *node)
+/* Whether the node is a map one of whose expressions names the word. */
+static bool map_names(const struct mi_node *node, const char *word)
 {
-    static const char *const words[] = {"uniform", "learning_rate", "step", "n"};
     struct mi_map_view view;
     if (node->op->kind != MI_MAP)
         return false;
     mi_map_view(node, &view);
     for (int o = 0; o < node->outputs; o++)
-        for (size_t i = 0; i < MI_COUNT(words); i++)
-            if (mi_expression_names(view.expr[o], words[i]))
-                return true;
+        if (mi_expression_names(view.expr[o], word))
+            return true;
     return false;
+}
+
+bool mi_map_draws(const struct mi_node *node)
+{
+    return map_names(node, "uniform");
+}
+
+bool mi_names_the_step(const struct mi_node *node)
+{
+    return mi_map_draws(node) || map_names(node, "learning_rate") || map_names(node, "step") || map_names(node, "n");
+}
+
+bool mi_map_is_cheap(const struct mi_node *node)
+{
+    return node->op->kind == MI_MAP && node->outputs == 1 && node->inputs <= MI_MAX_RANK && !node->out[0]->name &&
+           !mi_map_calls_functions(node) && !mi_map_draws(node) && !map_names(node, "index");
 }
 
 bool mi_map_calls_functions(const struct mi_node *node)

@@ -159,9 +159,12 @@ mica_status mi_model_graph(mica_model *model, bool training, struct mi_graph **c
     if (!*copy)
         return mi_error_report(&model->device->error, &error);
     (*copy)->training = training;
-    if (training)
-        mi_pick_first(*copy);
-    return MICA_OK;
+    if (!training || mi_pick_first(*copy) == MICA_OK)
+        return MICA_OK;
+    mica_status status = mi_error_report(&model->device->error, &(*copy)->error);
+    mi_graph_destroy(*copy);
+    *copy = NULL;
+    return status;
 }
 
 /* A plan that holds nothing but an error, so that the caller has somewhere to read it. */
