@@ -17,25 +17,12 @@ if (first < tiles) {
         for (int c = 0; c < CB; c++) {
             __global const float *xp = X + (long)img*XSN + c*XSC + (ih + XH0 - BEHIND)*XSH + (iw + XW0 - BEHIND)*B;
             VEC d[EDGE*EDGE];
-            for (int j = 0; j < EDGE; j++) {
-                VEC column[EDGE];
-                #pragma unroll
-                for (int i = 0; i < EDGE; i++)
-                    column[i] = VLOAD(0, xp + i*XSH + j*B);
-                tile_in(column);
-                #pragma unroll
-                for (int i = 0; i < EDGE; i++)
-                    d[i*EDGE + j] = column[i];
-            }
+            tile_read(xp, XSH, d);
             for (int i = 0; i < EDGE; i++) {
-                VEC row[EDGE];
+                tile_in(d + i*EDGE);
                 #pragma unroll
                 for (int j = 0; j < EDGE; j++)
-                    row[j] = d[i*EDGE + j];
-                tile_in(row);
-                #pragma unroll
-                for (int j = 0; j < EDGE; j++)
-                    VSTORE(row[j], 0, slice + (i*EDGE + j + 1)*SLICE + t/TW*GROUP + (c*TW + t%TW)*B);
+                    VSTORE(d[i*EDGE + j], 0, slice + (i*EDGE + j + 1)*SLICE + t/TW*GROUP + (c*TW + t%TW)*B);
             }
         }
     }

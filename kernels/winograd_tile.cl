@@ -82,3 +82,18 @@ static inline void tile_gather(const VEC *m, VEC *r)
     r[2] = a + m[3];
 }
 #endif
+
+/* Transforms the columns of the tile of x that begins here, rows `row` apart; its rows are left, d[i*EDGE + ...]. */
+static inline void tile_read(__global const float *x, const long row, VEC *d)
+{
+    for (int j = 0; j < EDGE; j++, x += B) {
+        VEC column[EDGE];
+        #pragma unroll
+        for (int i = 0; i < EDGE; i++)
+            column[i] = VLOAD(0, x + i*row);
+        tile_in(column);
+        #pragma unroll
+        for (int i = 0; i < EDGE; i++)
+            d[i*EDGE + j] = column[i];
+    }
+}

@@ -24,16 +24,7 @@ for (int first = 0; first < tiles; first += TILES) {
         for (int c = 0; c < ITEM_CHANNELS; c++) {
             __global const float *xp = X + (long)img*XSN + (long)min(cb0 + c, CB - 1)*XSC + (h0 + XH0)*XSH + (w0 + XW0)*B;
             VEC d[EDGE*EDGE];
-            for (int j = 0; j < EDGE; j++) {
-                VEC column[EDGE];
-                #pragma unroll
-                for (int i = 0; i < EDGE; i++)
-                    column[i] = VLOAD(0, xp + i*XSH + j*B);
-                tile_in(column);
-                #pragma unroll
-                for (int i = 0; i < EDGE; i++)
-                    d[i*EDGE + j] = column[i];
-            }
+            tile_read(xp, XSH, d);
             for (int i = 0; i < EDGE; i++) {
                 tile_in(d + i*EDGE);
                 #pragma unroll

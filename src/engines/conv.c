@@ -250,6 +250,16 @@ struct mi_layout mi_conv_input_layout(const struct mi_conv *conv, int xb)
     return x;
 }
 
+bool mi_conv_takes_tiles(const struct mi_conv *conv)
+{
+    const int64_t most = 1 << 20;
+    bool fits = conv->spatial == 2 && conv->c <= most && conv->k <= most;
+    for (int i = 0; i < 2; i++)
+        fits = fits && conv->kernel[i] == 3 && conv->stride[i] == 1 && conv->out[i] >= 1 && conv->in[i] >= 1 &&
+               conv->out[i] <= most && conv->in[i] <= most;
+    return fits;
+}
+
 void mi_conv_tile_halo(struct mi_conv *conv, int tile)
 {
     for (int i = 0; i < 2; i++) {

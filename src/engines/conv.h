@@ -38,6 +38,9 @@ struct mi_phase mi_conv_phase(const struct mi_conv *conv, int axis, int64_t phas
 /* The gradient of the weight: dw[k, c, r...] = sum over n, p... of dy[n, k, p...] * x[n, c, p*stride + r*dilation + offset...] */
 bool mi_conv_weight_match(const struct mi_contraction *c, struct mi_conv *conv);
 
+/* Whether it is one that Winograd's algorithm knows, but for its dilation: a 3 x 3 kernel, no stride, and no size so large that
+ * products of sizes leave 64 bits. */
+bool mi_conv_takes_tiles(const struct mi_conv *conv);
 /* The halo with which whole tiles of tile x tile results of a 3 x 3 kernel, also the last ones, read inside x. */
 void mi_conv_tile_halo(struct mi_conv *conv, int tile);
 

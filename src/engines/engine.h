@@ -59,6 +59,8 @@ int mi_variant_add(struct mi_variant *list, int count, int most, struct mi_varia
 
 /* How many products of two numbers the problem sums, at the largest batch. */
 double mi_problem_products(const struct mi_problem *problem);
+/* Whether both operands and the result are float32. */
+bool mi_contraction_is_float(const struct mi_contraction *c);
 
 /* The engines, one a line; the reference, which does everything, is the last. Where costs are equal the first is taken. */
 #define MI_ENGINES(X)                                                                                                            \

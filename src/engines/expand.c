@@ -138,9 +138,8 @@ static bool supports(const struct mi_problem *problem)
     struct mi_variant any[1];
     if (!match(problem, &x) || !mi_depthwise_fits(problem, &x.d))
         return false;
-    const struct mi_contraction *ahead = &problem->ahead->c;
-    return x.point.c >= problem->device->vector_width && ahead->a.value->type == MI_FLOAT &&
-           ahead->b.value->type == MI_FLOAT && ahead->out.value->type == MI_FLOAT && variants(problem, any, 1) > 0;
+    return x.point.c >= problem->device->vector_width && mi_contraction_is_float(&problem->ahead->c) &&
+           variants(problem, any, 1) > 0;
 }
 
 /* The products of both, those that are computed twice included, and what is read and written. A full tile is a little faster than

@@ -27,6 +27,11 @@ double mi_problem_products(const struct mi_problem *problem)
     return products;
 }
 
+bool mi_contraction_is_float(const struct mi_contraction *c)
+{
+    return c->a.value->type == MI_FLOAT && c->b.value->type == MI_FLOAT && c->out.value->type == MI_FLOAT;
+}
+
 struct mi_variant mi_variant_of(const struct mi_engine *engine, const struct mi_problem *problem, int which)
 {
     struct mi_variant list[MI_MOST_VARIANTS] = {{{0}}};

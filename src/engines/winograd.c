@@ -71,14 +71,8 @@ static void configure(const struct mi_problem *problem, const struct mi_variant 
 
 static bool match(const struct mi_problem *problem, struct mi_conv *conv)
 {
-    enum { MOST = 1 << 20 }; /* channels, filters and places along an axis: products of sizes stay within 64 bits */
-    if (!mi_conv_match(&problem->c, conv) || conv->spatial != 2 || conv->w != &problem->c.b)
-        return false;
-    for (int i = 0; i < 2; i++)
-        if (conv->kernel[i] != 3 || conv->stride[i] != 1 || conv->w_r[i] != 2 + i || conv->dilation[i] != conv->dilation[0] ||
-            conv->out[i] < 1 || conv->in[i] < 1 || conv->out[i] > MOST || conv->in[i] > MOST)
-            return false;
-    return conv->c <= MOST && conv->k <= MOST && (conv->dilation[0] == 1 || conv->dilation[0] == -1);
+    return mi_conv_match(&problem->c, conv) && mi_conv_takes_tiles(conv) && conv->w == &problem->c.b && conv->w_r[0] == 2 &&
+           conv->w_r[1] == 3 && conv->dilation[0] == conv->dilation[1] && (conv->dilation[0] == 1 || conv->dilation[0] == -1);
 }
 
 /* ---- Variants ---- */
@@ -199,8 +193,7 @@ static bool supports(const struct mi_problem *problem)
     struct mi_variant variant;
     if (problem->exact || problem->plain_only || !device->is_cpu || device->vector_width < 4)
         return false;
-    return match(problem, &conv) && conv.x->value->type == MI_FLOAT && conv.w->value->type == MI_FLOAT &&
-           problem->c.out.value->type == MI_FLOAT && variants(problem, &variant, 1) > 0;
+    return match(problem, &conv) && mi_contraction_is_float(&problem->c) && variants(problem, &variant, 1) > 0;
 }
 
 static void read_variant(const struct mi_problem *problem, struct winograd *w)

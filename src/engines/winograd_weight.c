@@ -21,14 +21,8 @@ struct gradient {
 
 static bool match(const struct mi_problem *problem, struct mi_conv *conv)
 {
-    enum { MOST = 1 << 20 }; /* channels, filters and places along an axis: products of sizes stay within 64 bits */
-    if (!mi_conv_weight_match(&problem->c, conv) || conv->groups != 1 || conv->spatial != 2)
-        return false;
-    for (int i = 0; i < 2; i++)
-        if (conv->kernel[i] != 3 || conv->stride[i] != 1 || conv->dilation[i] != 1 || conv->out[i] < 1 || conv->in[i] < 1 ||
-            conv->out[i] > MOST || conv->in[i] > MOST)
-            return false;
-    return conv->c <= MOST && conv->k <= MOST && conv->c >= problem->device->vector_width;
+    return mi_conv_weight_match(&problem->c, conv) && mi_conv_takes_tiles(conv) && conv->groups == 1 &&
+           conv->dilation[0] == 1 && conv->dilation[1] == 1 && conv->c >= problem->device->vector_width;
 }
 
 static void configure(const struct mi_problem *problem, const struct mi_variant *variant, struct gradient *g)
@@ -118,8 +112,7 @@ static bool supports(const struct mi_problem *problem)
     struct mi_variant variant;
     if (problem->exact || problem->plain_only || !device->is_cpu || device->vector_width < 4)
         return false;
-    return match(problem, &conv) && conv.x->value->type == MI_FLOAT && conv.w->value->type == MI_FLOAT &&
-           problem->c.out.value->type == MI_FLOAT && variants(problem, &variant, 1) > 0;
+    return match(problem, &conv) && mi_contraction_is_float(&problem->c) && variants(problem, &variant, 1) > 0;
 }
 
 static double cost(const struct mi_problem *problem)

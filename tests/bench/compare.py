@@ -15,6 +15,9 @@ is tried in each of them first, and then runs in its best.
   epochs     MNIST with data loading, against a PyTorch loop over tensors in memory; needs --mnist FOLDER
   start      seconds to the first result with empty caches, and again (no peer)
 
+With --peer-device D the peer of the first four is Mica itself on another device, such as another OpenCL implementation for the
+same processor (--device pocl --peer-device intel).
+
 Peers use as many threads as there are cores for this process, or --threads. What is not installed is said so and left out.
 Run it alone on the machine. The networks are those of examples/models.
 """
@@ -82,6 +85,17 @@ class Mica:
     def bench(self, words, seconds):
         found = self.run(["bench"] + words + ["--seconds", str(seconds), "--no-roof"])
         return {**found["results"][0], "ms": found["results"][0]["median_ms"]} if "results" in found else found
+
+
+class Itself:
+    """Mica on another device, as a peer."""
+
+    def __init__(self, arguments):
+        self.name, self.missing, self.mica = "", None, Mica(arguments)
+        self.mica.device = arguments.peer_device
+
+    def ask(self, request):
+        return self.mica.bench(request["words"], request["seconds"])
 
 
 def median(values):
@@ -212,6 +226,8 @@ class Comparison:
 
     def start_peers(self, kind):
         """The processes of a kind; OpenBLAS has one for each core type that this processor may like."""
+        if kind == "itself":
+            return [Itself(self.arguments)]
         if kind not in self.peers:
             environment, cores = {"MICA_COMPARE_TORCH_DEVICE": self.arguments.torch_device}, [""]
             if kind == "openblas":
@@ -266,6 +282,9 @@ class Comparison:
         """A row of the table; None where Mica failed."""
         if what["group"] == "start":
             return self.measure_start(what)
+        if self.arguments.peer_device:
+            request = {"what": "itself", "words": what["words"]}
+            what = {**what, "ways": [("itself", f"Mica on {self.arguments.peer_device}", request)]}
         way, pairs, other = self.best_way(what), [], {}
         for _ in range(self.arguments.pairs):
             own = self.measure_mica(what)
@@ -327,6 +346,7 @@ def read_arguments():
     parser.add_argument("--seconds", type=float, default=0.5, help="for each measurement")
     parser.add_argument("--threads", type=int, default=0, help="of the peers, and of POCL")
     parser.add_argument("--device", default="", help="of Mica")
+    parser.add_argument("--peer-device", default="", help="Mica on this device is the peer")
     parser.add_argument("--torch-device", default="cpu", help="cuda: PyTorch on a GPU, without TF32")
     parser.add_argument("--compile", action="store_true", help="torch.compile too")
     parser.add_argument("--mnist", default="", help="a folder with MNIST's training files")
