@@ -1,8 +1,8 @@
-/* One-dimensional transforms of F(TILE, 3) (Lavin, Gray: arXiv:1509.09308): B^T over a tile's EDGE inputs, A^T from EDGE
- * products to TILE results; for the weight's gradient A, from TILE gradients to EDGE, and G^T, from EDGE products to 3 taps. The
- * points are 0, 1, -1 and infinity; of F(4, 3) 0, P, -P, Q, -Q and infinity. P 5/8 and Q 3/2,
- * the best of a search over sums of 256 channels, leave a quarter of the error of the usual 1 and 2 (why points matter:
- * Barabasz, Anderson, Soodhalter, Gregg, arXiv:1803.10986), and all constants here are exact. */
+/* One-dimensional transforms of F(TILE, 3) (Lavin, Gray: arXiv:1509.09308): B^T over a tile's EDGE inputs; G, from 3 taps to EDGE
+ * weights, but for factors that scale the products afterwards; A^T, from EDGE products to TILE results. For the weight's gradient
+ * A, from TILE gradients to EDGE, and G^T, from EDGE products to 3 taps. The points are 0, 1, -1 and infinity; of F(4, 3) 0, P, -P,
+ * Q, -Q and infinity. P 5/8 and Q 3/2, the best of a search over sums of 256 channels, leave a quarter of the error of the usual 1
+ * and 2 (why points matter: Barabasz, Anderson, Soodhalter, Gregg, arXiv:1803.10986), and all constants here are exact. */
 #if TILE == 4
 #define P 0.625f
 #define Q 1.5f
@@ -29,6 +29,26 @@ static inline void tile_out(const VEC *m, VEC *y)
     y[1] = fma((VEC)(Q), d, P*b);
     y[2] = fma((VEC)(Q*Q), c, P*P*a);
     y[3] = fma((VEC)(Q*Q*Q), d, fma((VEC)(P*P*P), b, m[5]));
+}
+
+static inline void tile_weight(const VEC *g, VEC *u)
+{
+    const VEC a = fma((VEC)(P*P), g[2], g[0]), b = fma((VEC)(Q*Q), g[2], g[0]);
+    u[0] = g[0];
+    u[1] = fma((VEC)(P), g[1], a);
+    u[2] = fma((VEC)(-P), g[1], a);
+    u[3] = fma((VEC)(Q), g[1], b);
+    u[4] = fma((VEC)(-Q), g[1], b);
+    u[5] = g[2];
+}
+
+static inline void tile_scale(VEC *m)
+{
+    m[0] *= OF_0;
+    m[1] *= OF_P;
+    m[2] *= OF_P;
+    m[3] *= OF_Q;
+    m[4] *= OF_Q;
 }
 
 static inline void tile_spread(const VEC *y, VEC *m)
@@ -64,6 +84,21 @@ static inline void tile_out(const VEC *m, VEC *y)
 {
     y[0] = m[0] + m[1] + m[2];
     y[1] = m[1] - m[2] - m[3];
+}
+
+static inline void tile_weight(const VEC *g, VEC *u)
+{
+    const VEC a = g[0] + g[2];
+    u[0] = g[0];
+    u[1] = a + g[1];
+    u[2] = a - g[1];
+    u[3] = g[2];
+}
+
+static inline void tile_scale(VEC *m)
+{
+    m[1] *= 0.5f;
+    m[2] *= 0.5f;
 }
 
 static inline void tile_spread(const VEC *y, VEC *m)

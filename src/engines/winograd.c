@@ -4,44 +4,52 @@
  *     Y = A^T [ sum over c of (G w G^T) * (B^T x B) ] A        for each tile of m x m results, m 2 or 4
  *
  * which multiplies (m + 2)^2 times where the plain sum does 9 m^2 times: 2.25 and 4 times less. The transformed weights are the
- * node's third input, made by the operator WinogradWeight. The kernel is kernels/winograd.cl.
+ * node's third input, made by the operator WinogradWeight; or the kernel, kernels/winograd.cl, transforms them itself ("fresh"),
+ * which pays where there are few tiles for so many weights, or where weights change with each step.
  *
  * It rounds more than the plain sum: the largest error, relative to the largest result, is about 1e-6 for m 2 and 3e-6 for
  * m 4 (5e-7 to 2e-6 for the plain sum). A NaN or infinity in x makes NaN of every result of the tiles that read it, also of
  * those beside its own windows. */
 #include "engines/conv.h"
 
-enum { NUMBER_TILE, NUMBER_TILES, NUMBER_WIDTH, NUMBER_BLOCKS, NUMBER_PARTS };
+#include <string.h>
+
+enum { NUMBER_TILE, NUMBER_TILES, NUMBER_WIDTH, NUMBER_BLOCKS, NUMBER_PARTS, NUMBER_CHUNK };
 
 struct winograd {
     struct mi_conv conv;
     int b, tile, edge;        /* lanes; results and inputs along a tile's side */
     int ob, tw, tiles, parts; /* blocks of filters and tiles in registers; an item's tiles; parts of the filters */
+    int chunk;                /* blocks of channels at a time, where the kernel transforms the weights; 0: it does not */
     int64_t rows, columns;    /* tiles of an image */
     int64_t cb, groups;       /* blocks of channels; groups of ob blocks of filters */
 };
 
-/* Elements between groups of tw tiles in a slice's inputs, where a group's tiles lie side by side in each block of channels;
- * between tiles in its products; and of a slice of local memory. A block more, lest all begin at one place of the cache. */
-static int64_t slice_group(const struct winograd *w)
+/* Local memory, as kernels/winograd.cl says: elements between groups of tw tiles in the inputs of a place, where a group's tiles
+ * lie side by side in each block of channels; between tiles in its products; and from one place's products to the next's. A block
+ * more, lest all begin at one place of the cache. */
+static int64_t group_size(const struct winograd *w)
 {
-    return (w->cb * w->tw + 1) * w->b;
+    return ((w->chunk ? w->chunk : w->cb) * w->tw + 1) * w->b;
 }
 
-static int64_t slice_products(const struct winograd *w)
+static int64_t products_size(const struct winograd *w)
 {
     return (mi_divide_up(w->groups, w->parts) * w->ob + 1) * w->b;
 }
 
 static int64_t slice_size(const struct winograd *w)
 {
-    int64_t inputs = mi_divide_up(w->tiles, w->tw) * slice_group(w), products = w->tiles * slice_products(w);
-    return inputs > products ? inputs : products;
+    int64_t inputs = mi_divide_up(w->tiles, w->tw) * group_size(w), products = w->tiles * products_size(w);
+    return inputs > products && !w->chunk ? inputs : products;
 }
 
 static uint64_t local_bytes(const struct winograd *w)
 {
-    return (uint64_t)(w->edge * w->edge + 1) * (uint64_t)slice_size(w) * sizeof(float);
+    int64_t places = w->edge * w->edge, floats = (places + 1) * slice_size(w);
+    if (w->chunk)
+        floats = places * (slice_size(w) + w->tiles / w->tw * group_size(w) + (w->chunk * w->b * w->ob + 1) * w->b);
+    return (uint64_t)floats * sizeof(float);
 }
 
 /* Leaves some of the local memory to the driver. */
@@ -61,6 +69,7 @@ static void configure(const struct mi_problem *problem, const struct mi_variant 
     w->tw = variant->number[NUMBER_WIDTH];
     w->ob = variant->number[NUMBER_BLOCKS];
     w->parts = variant->number[NUMBER_PARTS];
+    w->chunk = variant->number[NUMBER_CHUNK];
     w->edge = w->tile + 2;
     w->rows = mi_divide_up(conv->out[0], w->tile);
     w->columns = mi_divide_up(conv->out[1], w->tile);
@@ -80,9 +89,10 @@ static bool match(const struct mi_problem *problem, struct mi_conv *conv)
 /* An item's weights: those of one part are used by one item after the other, from the cache that all cores share. */
 enum { WEIGHT_BYTES = 6 << 20 };
 
-/* A way to go about it: results along a tile's side, blocks of filters in registers, tiles an item. */
+/* A way to go about it: results along a tile's side, blocks of filters in registers, most tiles an item; who transforms weights. */
 struct way {
     int tile, ob, tiles;
+    bool fresh;
 };
 
 /* Blocks of filters in registers: fewer where many would be blocks of nothing. */
@@ -109,9 +119,13 @@ static int64_t parts_of(const struct mi_problem *problem, const struct winograd 
  * many tiles, and so many more when a step reads it first. */
 enum { NEAR_BYTES = 256 << 10, TILES_A_WEIGHT = 8, TILES_A_FIRST_READ = 6 };
 
-/* Products, in multiply-adds of a lane, until the first core is done. Drivers give each core a run of neighbours, and the first
- * run is as long as any: all wait for it, and for half an item, as cores do not begin at the same time. */
-static double work_of(const struct mi_problem *problem, const struct winograd *w)
+/* Transforming a weight in the kernel takes as long as the products with so many tiles; before it, so many seconds. */
+enum { TILES_A_TRANSFORM = 4 };
+#define SECONDS_A_WEIGHT 0.9e-9
+
+/* Until the first core is done. Drivers give each core a run of neighbours, and the first run is as long as any: all wait for it,
+ * and for half an item, as cores do not begin at the same time. In multiply-adds of a lane, and then in seconds. */
+static double seconds_of(const struct mi_problem *problem, const struct winograd *w)
 {
     int64_t all = problem->batch * w->rows * w->columns, items = mi_divide_up(all, w->tiles);
     int64_t first = mi_divide_up(items * w->parts, problem->device->info.compute_units);
@@ -119,10 +133,12 @@ static double work_of(const struct mi_problem *problem, const struct winograd *w
     double places = (double)w->edge * w->edge, c = (double)w->cb * w->b;
     double k = (double)(mi_divide_up(w->groups, w->parts) * w->ob * w->b);
     double rate = 0.65 + 0.7 * (w->ob + 0.4 * w->tw) / (w->ob * w->tw); /* weights are loaded from farther away than tiles */
-    bool far = places * c * k * (double)sizeof(float) > NEAR_BYTES;
+    bool far = !w->chunk && places * c * k * (double)sizeof(float) > NEAR_BYTES;
     if (w->ob * w->tw < 10) /* too few sums at a time to hide how long one takes */
         rate *= 1.15;
-    double item = w->tiles * rate, last_item = (double)last * rate;
+    if (w->chunk) /* sums are read and written for each chunk of channels */
+        rate += 2.0 / (w->chunk * w->b);
+    double item = w->tiles * rate, last_item = (double)last * rate, more = w->chunk ? TILES_A_TRANSFORM : 0;
     if (far) {
         item = item > TILES_A_WEIGHT ? item : TILES_A_WEIGHT;
         last_item = last_item > TILES_A_WEIGHT ? last_item : TILES_A_WEIGHT;
@@ -130,59 +146,84 @@ static double work_of(const struct mi_problem *problem, const struct winograd *w
     double ends = (double)(first / items), whole = (double)first - ends + 0.5;
     double reads = far ? (double)mi_divide_up(first, items) * TILES_A_FIRST_READ : 0;
     double transforms = 6 / 0.5 * (c + k) * (whole * w->tiles + ends * (double)last);
-    return places * (c * k * (whole * item + ends * last_item + reads) + transforms);
+    double work = places * (c * k * (whole * (item + more) + ends * (last_item + more) + reads) + transforms);
+    double made = problem->constant || w->chunk ? 0 : places * c * (double)(w->groups * w->ob * w->b) * SECONDS_A_WEIGHT;
+    return work / (1.1 * 4.8e9 * problem->device->vector_width) + made;
 }
 
-/* The best variant for one way: tiles in registers, and of an item; false: none fits. */
-static bool plan_variant(const struct mi_problem *problem, const struct mi_conv *conv, const struct way *way,
-                         struct mi_variant *variant, double *work)
+struct plan {
+    bool found;
+    struct mi_variant variant;
+    double seconds;
+};
+
+/* Takes a variant that fits and is faster than the best so far. */
+static void consider(const struct mi_problem *problem, const struct mi_conv *conv, struct mi_variant variant, struct plan *best)
+{
+    struct winograd w = {.conv = *conv};
+    configure(problem, &variant, &w);
+    double seconds = seconds_of(problem, &w);
+    if (fits(problem, &w) && (!best->found || seconds < best->seconds))
+        *best = (struct plan){true, variant, seconds};
+}
+
+/* With weights that were transformed before. */
+static void plan_prepared(const struct mi_problem *problem, const struct mi_conv *conv, struct mi_variant variant,
+                          struct plan *best)
+{
+    struct winograd w = {.conv = *conv};
+    variant.number[NUMBER_PARTS] = 1;
+    configure(problem, &variant, &w);
+    variant.number[NUMBER_PARTS] = (int32_t)parts_of(problem, &w, mi_divide_up(problem->batch * w.rows * w.columns, w.tiles));
+    consider(problem, conv, variant, best);
+}
+
+/* With weights that the kernel transforms: whole blocks of channels and groups of filters only. */
+static void plan_fresh(const struct mi_problem *problem, const struct mi_conv *conv, struct mi_variant variant, struct plan *best)
+{
+    int b = problem->device->vector_width, filters = b * variant.number[NUMBER_BLOCKS];
+    for (int parts = 1; parts <= conv->k / filters && conv->c % b == 0 && conv->k % filters == 0; parts *= 2)
+        for (int channels = 32; channels >= 16; channels -= 16) {
+            variant.number[NUMBER_PARTS] = parts;
+            variant.number[NUMBER_CHUNK] = (int32_t)mi_divide_up(channels, b);
+            consider(problem, conv, variant, best);
+        }
+}
+
+/* The best variant for one way: tiles in registers, and of an item. */
+static struct plan plan_way(const struct mi_problem *problem, const struct mi_conv *conv, const struct way *way)
 {
     int b = problem->device->vector_width, registers = b >= 16 ? 24 : 12;
     int ob = blocks_in_registers(mi_divide_up(conv->k, b), way->ob);
     int64_t all = problem->batch * mi_divide_up(conv->out[0], way->tile) * mi_divide_up(conv->out[1], way->tile);
     int64_t most = registers / ob < all ? registers / ob : all, least = most < 4 ? most : most * 2 / 3;
-    bool found = false;
+    struct plan best = {.found = false};
     for (int64_t width = most; width >= least; width--)
-        for (int64_t turns = way->tiles > width ? way->tiles / width : 1; turns > 0; turns--) {
-            struct mi_variant tried = {{way->tile, (int32_t)(width * turns), (int32_t)width, ob, 1}};
-            struct winograd w = {.conv = *conv};
-            configure(problem, &tried, &w);
-            tried.number[NUMBER_PARTS] = w.parts = (int32_t)parts_of(problem, &w, mi_divide_up(all, w.tiles));
-            double own = work_of(problem, &w);
-            if (!fits(problem, &w) || (found && own >= *work))
-                continue;
-            found = true;
-            *variant = tried;
-            *work = own;
-        }
-    return found;
+        for (int64_t turns = way->tiles > width ? way->tiles / width : 1; turns > 0; turns--)
+            (way->fresh ? plan_fresh : plan_prepared)(
+                problem, conv, (struct mi_variant){{way->tile, (int32_t)(width * turns), (int32_t)width, ob}}, &best);
+    return best;
 }
 
 static int variants(const struct mi_problem *problem, struct mi_variant *list, int most)
 {
-    static const struct way ways[] = {{4, 2, 12}, {4, 4, 12}, {4, 2, 6}, {4, 2, 24}, {2, 2, 24}, {2, 4, 12}};
-    struct mi_variant found[MI_COUNT(ways)];
-    double work[MI_COUNT(ways)];
+    static const struct way ways[] = {{4, 2, 12, false}, {4, 4, 12, false}, {4, 2, 6, false}, {4, 2, 24, false},
+                                      {2, 2, 24, false}, {2, 4, 12, false}, {4, 2, 48, true}, {2, 2, 48, true}};
+    struct plan found[MI_COUNT(ways)];
     struct mi_conv conv;
-    int count = 0;
+    int count = 0, listed = 0;
     if (!match(problem, &conv))
         return 0;
     for (size_t i = 0; i < MI_COUNT(ways); i++) {
-        struct mi_variant variant;
-        double own;
-        if (!plan_variant(problem, &conv, &ways[i], &variant, &own))
-            continue;
-        int at = count++;
-        for (; at > 0 && work[at - 1] > own; at--) {
+        struct plan plan = plan_way(problem, &conv, &ways[i]);
+        int at = count;
+        for (; plan.found && at > 0 && found[at - 1].seconds > plan.seconds; at--)
             found[at] = found[at - 1];
-            work[at] = work[at - 1];
-        }
-        found[at] = variant;
-        work[at] = own;
+        found[at] = plan;
+        count += plan.found;
     }
-    int listed = 0;
     for (int i = 0; i < count; i++)
-        listed = mi_variant_add(list, listed, most, found[i]);
+        listed = mi_variant_add(list, listed, most, found[i].variant);
     return listed;
 }
 
@@ -204,20 +245,15 @@ static void read_variant(const struct mi_problem *problem, struct winograd *w)
 
 /* ---- Cost ---- */
 
-/* Seconds for making a transformed weight, where there are too many for the caches. */
-#define WEIGHT_MADE 0.9e-9
-
 static double cost(const struct mi_problem *problem)
 {
     struct mi_variant variant = mi_variant_of(&mi_engine_winograd, problem, 0);
     struct winograd w;
     match(problem, &w.conv);
     configure(problem, &variant, &w);
-    double weights = (double)w.edge * w.edge * (double)(w.cb * w.b) * (double)(w.groups * w.ob * w.b);
-    double seconds = work_of(problem, &w) / (1.1 * 4.8e9 * problem->device->vector_width);
-    if (w.conv.c < 16 || w.conv.k < 16)
-        seconds *= 4; /* transforms weigh more than products: not measured to win */
-    return seconds + (problem->constant ? 0 : weights * WEIGHT_MADE);
+    double seconds = seconds_of(problem, &w);
+    /* Where transforms weigh more than products it was not measured to win. */
+    return w.conv.c < 16 || w.conv.k < 16 ? 4 * seconds : seconds;
 }
 
 /* ---- Operands and kernel ---- */
@@ -227,12 +263,20 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wanted)
     struct winograd w;
     read_variant(problem, &w);
     *wanted = (struct mi_wishes){.wanted = true, .a = mi_conv_input_layout(&w.conv, w.b), .b = mi_layout_plain(4)};
+    if (!w.chunk)
+        return;
+    const int8_t order[] = {(int8_t)w.conv.w_k, (int8_t)w.conv.w_c, 2, 3};
+    memcpy(wanted->b.order, order, sizeof order);
+    wanted->b.block[w.conv.w_k] = (int16_t)(w.ob * w.b);
+    wanted->b.inner[wanted->b.inners++] = (int8_t)w.conv.w_k;
 }
 
 static mi_value *prepare(struct mi_graph *graph, const struct mi_problem *problem)
 {
     struct winograd w;
     read_variant(problem, &w);
+    if (w.chunk)
+        return NULL;
     return MI_APPLY(graph, "WinogradWeight", ((mi_value *[]){problem->node->in[1]}), MI_INT("tile", w.tile),
                     MI_INT("transposed", w.conv.w_k == 1), MI_INT("turned", w.conv.dilation[0] < 0),
                     MI_INT("block", w.ob * w.b), MI_INT("channels", w.b));
@@ -253,10 +297,14 @@ static void define(struct mi_emitter *e, const struct winograd *w, struct mi_tex
     mi_define_size(text, "ALL_GROUPS", w->groups);
     mi_define_size(text, "GROUPS", mi_divide_up(w->groups, w->parts));
     mi_define(text, "BEHIND", w->conv.dilation[0] < 0 ? 2 : 0);
-    mi_define_size(text, "GROUP", slice_group(w));
-    mi_define_size(text, "PRODUCTS", slice_products(w));
+    mi_define_size(text, "GROUP", group_size(w));
+    mi_define_size(text, "PRODUCTS", products_size(w));
     mi_define_size(text, "SLICE", slice_size(w));
-    mi_text_add(text, "#define U p%d\n%s", mi_emit_argument(e, e->kernel->anchor->in[2], false), functions ? functions : "");
+    mi_define(text, "FRESH", w->chunk > 0);
+    if (w->chunk)
+        mi_define(text, "CHUNK", w->chunk);
+    mi_text_add(text, w->chunk ? "#define W p%d\n%s" : "#define CHUNK CB\n#define U p%d\n%s",
+                mi_emit_argument(e, e->kernel->anchor->in[w->chunk ? 1 : 2], false), functions ? functions : "");
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)

@@ -1,5 +1,5 @@
-/* The Winograd engines against sums in double: forward with an epilogue, and the gradients of the data and of the weight; channels and filters that
- * fill no block, images that fill no tile, pads of every side, partial batches, every way the engine offers. */
+/* The Winograd engines against sums in double: forward with an epilogue, and the gradients of the data and of the weight; channels
+ * and filters that fill no block, images that fill no tile, pads of every side, partial batches, every way the engine offers. */
 #include "compile/compile.h"
 #include "support/network.h"
 
@@ -12,14 +12,15 @@ enum { MOST = 3 };
 
 struct shape {
     int c, k, h, w, pads[4]; /* pads: top, left, bottom, right */
-    int variants;            /* how many of the engine's are tried */
+    bool fresh;              /* the kernels that transform the weights themselves are tried too */
 };
 
 static const struct shape shapes[] = {
-    {16, 16, 9, 10, {1, 1, 1, 1}, 1},
-    {13, 21, 7, 5, {1, 0, 2, 1}, 1},
-    {24, 9, 4, 11, {2, 2, 2, 2}, 1},
-    {3, 40, 3, 3, {0, 0, 0, 0}, 1},
+    {16, 16, 9, 10, {1, 1, 1, 1}, false},
+    {48, 32, 5, 6, {1, 1, 1, 1}, true},
+    {13, 21, 7, 5, {1, 0, 2, 1}, false},
+    {24, 9, 4, 11, {2, 2, 2, 2}, false},
+    {3, 40, 3, 3, {0, 0, 0, 0}, false},
 };
 
 static int out_size(const struct shape *s, int axis)
@@ -112,6 +113,15 @@ static void check(struct network *net, const char *what, const char *output, int
     assert_memory_equal(got, second, count * sizeof *got);
     free(got);
     free(second);
+}
+
+static struct mi_node *first_contraction(const struct mi_graph *graph)
+{
+    size_t i = 0;
+    while (i < graph->node_count && graph->nodes[i]->op->kind != MI_CONTRACT)
+        i++;
+    assert_true(i < graph->node_count);
+    return graph->nodes[i];
 }
 
 static bool launches(const struct network *net, const struct mi_engine *engine)
@@ -226,8 +236,33 @@ static void test_shapes(void **state)
     if (!device->is_cpu || device->vector_width < 4)
         skip();
     for (size_t i = 0; i < MI_COUNT(shapes); i++)
-        for (int variant = 0; variant < shapes[i].variants; variant++)
-            try_variant(device, &shapes[i], variant);
+        try_variant(device, &shapes[i], 0);
+}
+
+/* The kernels that transform the weights themselves, of some channels at a time: they have a sixth number. */
+static void test_fresh(void **state)
+{
+    mica_device *device = *state;
+    int tried = 0;
+    if (!device->is_cpu || device->vector_width < 4)
+        skip();
+    for (size_t i = 0; i < MI_COUNT(shapes); i++) {
+        struct network net;
+        struct mi_variant list[MI_MOST_VARIANTS] = {{{0}}};
+        network_begin(&net, device);
+        build(&net, &shapes[i]);
+        assert_int_equal(mi_lower(net.graph), MICA_OK);
+        struct mi_problem problem = {.node = first_contraction(net.graph), .device = device, .batch = MOST};
+        assert_int_equal(problem.node->op->contract(problem.node, &problem.c), MICA_OK);
+        int count = mi_engine_winograd.variants(&problem, list, MI_MOST_VARIANTS);
+        network_end(&net);
+        for (int v = 0; v < count && shapes[i].fresh; v++)
+            if (list[v].number[5]) {
+                try_variant(device, &shapes[i], v);
+                tried++;
+            }
+    }
+    assert_int_equal(tried, 2);
 }
 
 /* How often Winograd's engines offer themselves for a network; never where exact sums are asked for. */
@@ -262,7 +297,7 @@ static void test_exact(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact), cmocka_unit_test(test_shapes),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact), cmocka_unit_test(test_shapes), cmocka_unit_test(test_fresh),
                                        cmocka_unit_test(test_gradients)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
