@@ -32,6 +32,15 @@ bool mi_nest_is_full(const struct mi_nest *s, const mi_value *value)
     return s->reductions > 0 && s->kernel->anchor == NULL && mi_same_but_ones(&value->shape, &s->kernel->space);
 }
 
+/* Whether some map calls functions, which are many instructions with many constants. */
+bool mi_nest_calls_functions(const struct mi_nest *s)
+{
+    for (int m = 0; m < s->kernel->count; m++)
+        if (s->kernel->nodes[m]->op->kind == MI_MAP && mi_map_calls_functions(s->kernel->nodes[m]))
+            return true;
+    return false;
+}
+
 /* The axes of the space that are kept, and those in the mask, which are reduced. */
 static void divide_space(struct mi_nest *s, uint32_t reduced)
 {
@@ -427,6 +436,8 @@ mica_status mi_emit_nest(struct mi_emitter *e, struct mi_codes *codes)
     }
     set_physical(&s);
     choose_schedule(&s);
+    /* A compiler proves of long indices alone that neighbours lie side by side; no index is computed for a number here. */
+    e->wide = e->wide || (e->device->is_cpu && s.by_rows && e->groups > 0);
     mi_nest_open_tiles(&s);
     mi_nest_draw(&s);
     mi_nest_fold_levels(&s);

@@ -4,7 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_UNROLLED = 25 };
+enum {
+    MOST_UNROLLED = 25,
+    MOST_AHEAD = 1 << 14, /* elements of a row that is asked for ahead */
+    LINE = 16             /* numbers that come together from memory */
+};
 
 /* ---- Reductions ---- */
 
@@ -259,6 +263,48 @@ size_t mi_nest_open_lanes(struct mi_nest *s)
     return scope;
 }
 
+/* Whether the nest reads rows of the value from memory, and it is none of the `count` seen; it is added to them. */
+static bool reads_row(const struct mi_nest *s, mi_value *value, mi_value **seen, int count)
+{
+    if (!value || !s->e->tensors[value->id].stored || s->e->home[value->node->id] == s->e->self || !mi_nest_is_full(s, value))
+        return false;
+    for (int k = 0; k < count; k++)
+        if (seen[k] == value)
+            return false;
+    seen[count] = value;
+    return true;
+}
+
+/* Asks for the lines of the next row while this one, which is in a cache, is folded the second time: memory would rest meanwhile.
+ * Only where a row and its successor fit there. */
+static void ask_ahead(struct mi_nest *s, int level)
+{
+    struct mi_emitter *e = s->e;
+    mi_value *seen[MI_MAX_RANK];
+    int last = s->reductions - 1, axis = s->kept.rank - 1, count = 0;
+    if (!e->device->is_cpu || level != 2 || axis < 0 || !e->groups || last > 0 ||
+        mi_dim_at(s->reduced[last], e->batch) > MOST_AHEAD)
+        return;
+    const struct mi_coordinate own = s->at[axis];
+    const char *place = s->reduced_at[last];
+    s->at[axis] = (struct mi_coordinate){.at = mi_arena_format(e->arena, "(%s + 1)", own.at)};
+    s->reduced_at[last] = "(c + line_)";
+    for (int m = 0; m < s->kernel->count; m++)
+        for (int i = 0; i < s->kernel->nodes[m]->inputs && count < MI_MAX_RANK; i++) {
+            mi_value *value = s->kernel->nodes[m]->in[i];
+            struct mi_coordinate at[MI_MAX_RANK];
+            if (!reads_row(s, value, seen, count))
+                continue;
+            count++;
+            mi_nest_value_at(s, value, at);
+            mi_line(e, "#pragma unroll");
+            mi_line(e, "for (int line_ = 0; line_ < %d; line_ += %d) MICA_PREFETCH(&p%d[%s]);", s->v, LINE,
+                    mi_emit_argument(e, value, false), mi_emit_place(e, value, at));
+        }
+    s->at[axis] = own;
+    s->reduced_at[last] = place;
+}
+
 static void fold_row(struct mi_nest *s, const struct fold *f)
 {
     struct mi_emitter *e = s->e;
@@ -274,6 +320,9 @@ static void fold_row(struct mi_nest *s, const struct fold *f)
         size_t places = mi_nest_open_places(s);
         if (tail == 0) {
             outer = mi_scope_open(e, "for (; c + %d <= %s; c += %d) ", s->v, size, s->v);
+            ask_ahead(s, mi_nest_level(s, f->nodes[0]));
+            if (mi_nest_calls_functions(s))
+                mi_line(e, "MICA_PAIRS");
             inner = mi_scope_open(e, "for (int v = 0; v < %d; v++) ", s->v);
             mi_line(e, "const IDX r%d = c + v;", last);
         } else if (s->v == 1)

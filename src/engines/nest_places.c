@@ -152,8 +152,11 @@ size_t mi_nest_open_places(struct mi_nest *s)
     if (s->by_rows || s->v == 1) {
         scope = mi_scope_open(e, "%s", "");
         mi_line(e, "const int v = 0;");
-    } else
+    } else {
+        if (mi_nest_calls_functions(s))
+            mi_line(e, "MICA_PAIRS");
         scope = mi_scope_open(e, "for (int v = 0; v < %s; v++) ", s->places);
+    }
     mi_line(e, "const IDX m%d = first + v;", last);
     s->real = NULL;
     mi_nest_coordinates(s, true);

@@ -38,7 +38,7 @@
     X(Equal) X(Greater) X(Less) X(GreaterOrEqual) X(LessOrEqual) X(And) X(Or) X(Not) X(Where) X(Step)   \
     X(Cast)                                                                                             \
     X(ReduceSum) X(ReduceMean) X(ReduceMax) X(ReduceMin) X(ReduceProd) X(ArgMax) X(ReduceArgMax)        \
-    X(ReduceArgMaxLast) X(EqualShare)                                                                   \
+    X(ReduceArgMaxLast) X(ReduceMaxNumber) X(EqualShare)                                                \
     X(Softmax) X(LogSoftmax)                                                                            \
     X(MatMul) X(Gemm)                                                                                   \
     X(Conv) X(ConvProduct) X(ConvDataGrad) X(ConvWeightGrad)                                            \

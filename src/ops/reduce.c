@@ -113,6 +113,10 @@ REDUCE(ReduceProd, infer_onnx_reduce, NULL, .state = {"T"}, .init = "s0 = 1;", .
 REDUCE(ReduceMax, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init = "s0 = lowest;",
        .step = "s0 = x > s0 || x != x ? x : s0;", .merge = "s0 = t0 > s0 || t0 != t0 ? t0 : s0;",
        .finish = {"s0"});
+/* The largest of those that are numbers, for operators that meet a NaN again by themselves: one instruction where ReduceMax takes
+ * four. */
+REDUCE(ReduceMaxNumber, infer_onnx_reduce, NULL, .state = {"T"}, .init = "s0 = lowest;", .step = "s0 = x > s0 ? x : s0;",
+       .merge = "s0 = t0 > s0 ? t0 : s0;", .finish = {"s0"});
 REDUCE(ReduceMin, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init = "s0 = highest;",
        .step = "s0 = x < s0 || x != x ? x : s0;", .merge = "s0 = t0 < s0 || t0 != t0 ? t0 : s0;",
        .finish = {"s0"});

@@ -18,11 +18,17 @@ static mi_value *along(struct mi_node *node, const char *op, mi_value *value)
     return mi_reduce(node->graph, op, value, &axis, 1, true);
 }
 
+/* A NaN in x is not the maximum, but it is in the sum. */
+static mi_value *below_maximum(struct mi_node *node)
+{
+    return mi_op2(node->graph, "Sub", node->in[0], along(node, "ReduceMaxNumber", node->in[0]));
+}
+
 /* exp(x - max) / sum(exp(x - max)) */
 static mica_status lower_softmax(struct mi_node *node, mi_value **out)
 {
     struct mi_graph *graph = node->graph;
-    mi_value *shifted = mi_op2(graph, "Sub", node->in[0], along(node, "ReduceMax", node->in[0]));
+    mi_value *shifted = below_maximum(node);
     mi_value *power = mi_op1(graph, "Exp", shifted);
     out[0] = mi_op2(graph, "Mul", power, mi_op1(graph, "Reciprocal", along(node, "ReduceSum", power)));
     return graph->error.status;
@@ -32,7 +38,7 @@ static mica_status lower_softmax(struct mi_node *node, mi_value **out)
 static mica_status lower_log_softmax(struct mi_node *node, mi_value **out)
 {
     struct mi_graph *graph = node->graph;
-    mi_value *shifted = mi_op2(graph, "Sub", node->in[0], along(node, "ReduceMax", node->in[0]));
+    mi_value *shifted = below_maximum(node);
     mi_value *sum = along(node, "ReduceSum", mi_op1(graph, "Exp", shifted));
     out[0] = mi_op2(graph, "Sub", shifted, mi_op1(graph, "Log", sum));
     return graph->error.status;

@@ -12,16 +12,19 @@ static const float ends[] = {0.0f,      -0.0f,       INFINITY,    -INFINITY,   N
                              -1e-45f,   1.1754942e-38f, 1.17549435e-38f, 3.4028235e38f, -3.4028235e38f, 88.72283f, 88.72284f, 89.0f,
                              -87.33655f, -103.97208f, -103.97209f, -104.0f,     0.99999994f, 1.0000001f,  0.34657359f, -0.34657359f,
                              0.70710677f, 0.70710683f, 1.4142135f,  8.9f,        9.1f,        -9.1f,       3.9f,        4.1f,
-                             16777216.0f, 1e-8f,       -1e-8f,      -17.4f};
+                             16777216.0f, 1e-8f,       -1e-8f,      -17.4f,      88.3763f,    -88.0f,      3.92f,       -3.93f,
+                             88.722832f,  -87.33654f};
 
 static double elu(double x) { return x <= 0 ? expm1(x) : x; }
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
 
 static const struct function {
     const char *op;
     double (*reference)(double x);
     double most; /* units in the last place */
-} functions[] = {{"Exp", exp, 3}, {"Log", log, 3}, {"Tanh", tanh, 5}, {"Erf", erf, 16}, {"Elu", elu, 3}, {"Softplus", softplus, 6}};
+} functions[] = {{"Exp", exp, 3}, {"Log", log, 3}, {"Tanh", tanh, 5}, {"Erf", erf, 16}, {"Elu", elu, 3}, {"Sigmoid", sigmoid, 8},
+                 {"Softplus", softplus, 6}};
 
 /* The distance in units of the last place of the exact result. */
 static double distance(float got, double exact)
