@@ -76,30 +76,38 @@ static inline uint4 mica_philox_short(ulong seed, ulong stream, ulong counter)
     return mica_philox_rounds(seed, stream, counter, 7);
 }
 
-static inline float mica_unit(uint word)
+/* The middle of one of the 2^16 equal parts of (0, 1). */
+static inline float mica_middle(uint part)
 {
-    return (float)(word >> 8) * (1.0f / 16777216.0f);
+    return (float)(int)part * (1.0f / 65536.0f) + 0.5f / 65536.0f;
 }
 
-/* Uniform in [0, 1), 24 bits. 32 numbers in a row come from 8 blocks: the first words of these, then the second ones, and so
- * on, so that a vector of blocks makes vectors of neighbours. */
-static inline float mica_uniform(ulong seed, ulong stream, ulong index)
+/* Uniform in (0, 1), 16 bits: a number for decisions, of which a block gives eight. 64 numbers in a row come from 8 blocks: the
+ * low halves of their first words, then the high ones, then those of the second words, and so on, so that a vector of blocks
+ * makes vectors of neighbours. */
+static inline float mica_chance(ulong seed, ulong stream, ulong index)
 {
-    const uint4 words = mica_philox_short(seed, stream, index / 32 * 8 + index % 8);
-    const uint which = (uint)(index / 8) % 4;
+    const uint4 words = mica_philox_short(seed, stream, index / 64 * 8 + index % 8);
+    const uint which = (uint)(index / 16) % 4;
     const uint low = which == 0 ? words.x : words.y, high = which == 2 ? words.z : words.w;
-    return mica_unit(which < 2 ? low : high);
+    const uint word = which < 2 ? low : high;
+    return mica_middle(index / 8 % 2 ? word >> 16 : word & 0xffffu);
 }
 
-/* The same for `count` times 32 numbers, from number 32 * first on. */
-static inline void mica_uniforms(ulong seed, ulong stream, ulong first, int count, float *out)
+/* The same for `count` times 64 numbers, from number 64 * first on. */
+static inline void mica_chances(ulong seed, ulong stream, ulong first, int count, float *out)
 {
     for (int i = 0; i < count; i++)
         for (int k = 0; k < 8; k++) {
             const uint4 words = mica_philox_short(seed, stream, (first + i) * 8 + k);
-            out[32 * i + k] = mica_unit(words.x);
-            out[32 * i + 8 + k] = mica_unit(words.y);
-            out[32 * i + 16 + k] = mica_unit(words.z);
-            out[32 * i + 24 + k] = mica_unit(words.w);
+            float *at = out + 64 * i + k;
+            at[0] = mica_middle(words.x & 0xffffu);
+            at[8] = mica_middle(words.x >> 16);
+            at[16] = mica_middle(words.y & 0xffffu);
+            at[24] = mica_middle(words.y >> 16);
+            at[32] = mica_middle(words.z & 0xffffu);
+            at[40] = mica_middle(words.z >> 16);
+            at[48] = mica_middle(words.w & 0xffffu);
+            at[56] = mica_middle(words.w >> 16);
         }
 }

@@ -97,9 +97,11 @@ uint64_t mi_hash(const void *bytes, size_t size, uint64_t seed);
 /* ---- Random numbers: Philox 4x32 (Salmon et al., SC 2011), the same bits as kernels/common.cl ---- */
 
 void mi_philox(uint64_t seed, uint64_t stream, uint64_t counter, uint32_t out[4]);
-/* Uniform in [0, 1) with 24 bits, by Philox 4x32-7. 32 numbers in a row come from 8 blocks: their first words, then their second
- * ones, and so on. */
+/* Uniform in [0, 1) with 24 bits, by Philox 4x32-7; on the host only. */
 float mi_uniform(uint64_t seed, uint64_t stream, uint64_t index);
+/* Uniform in (0, 1) with 16 bits, by Philox 4x32-7: kernels' mica_chance. 64 numbers in a row come from 8 blocks: the low halves of
+ * their first words, then the high ones, and so on. */
+float mi_chance(uint64_t seed, uint64_t stream, uint64_t index);
 /* Shuffles 0..count-1 (Fisher-Yates). */
 void mi_shuffle(uint64_t seed, uint64_t stream, int64_t *order, int64_t count);
 

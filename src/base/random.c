@@ -36,6 +36,13 @@ float mi_uniform(uint64_t seed, uint64_t stream, uint64_t index)
     return (float)(r.v[index / 8 % 4] >> 8) * (1.0f / 16777216.0f);
 }
 
+float mi_chance(uint64_t seed, uint64_t stream, uint64_t index)
+{
+    philox4x32_ctr_t r = block_of(7, seed, stream, index / 64 * 8 + index % 8);
+    uint32_t part = r.v[index / 16 % 4] >> (index / 8 % 2 * 16) & 0xffff;
+    return (float)part * (1.0f / 65536.0f) + 0.5f / 65536.0f;
+}
+
 void mi_shuffle(uint64_t seed, uint64_t stream, int64_t *order, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)

@@ -288,7 +288,7 @@ static const char *builtin_text(struct mi_emitter *e, const struct mi_node *node
         if (e->draw[i].node == node)
             return e->draw[i].text;
     if (strcmp(word, "uniform") == 0)
-        return mi_arena_format(e->arena, "mica_uniform(mica_s->seed, (mica_s->step << 32) + %lluUL, (ulong)(%s))",
+        return mi_arena_format(e->arena, "mica_chance(mica_s->seed, (mica_s->step << 32) + %lluUL, (ulong)(%s))",
                                (unsigned long long)node->stable, linear_index(e, node->out[0], at));
     if (strcmp(word, "learning_rate") == 0)
         return "mica_s->learning_rate";

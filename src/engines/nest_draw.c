@@ -1,4 +1,4 @@
-/* Nests of maps: the random numbers of a tile, drawn together before its loop. A block of the generator is four numbers, and a
+/* Nests of maps: the random numbers of a tile, drawn together before its loop. A block of the generator is eight numbers, and a
  * loop over places would compute it for each of them. */
 #include "engines/nest.h"
 
@@ -21,7 +21,7 @@ bool mi_nest_draws(const struct mi_nest *s)
     return false;
 }
 
-/* The row-major index of a tile's first place is that of its numbers, which begin at a multiple of 32. */
+/* The row-major index of a tile's first place is that of its numbers, which begin at a multiple of 64. */
 void mi_nest_draw(struct mi_nest *s)
 {
     struct mi_emitter *e = s->e;
@@ -39,11 +39,11 @@ void mi_nest_draw(struct mi_nest *s)
             struct mi_layout plain = mi_layout_plain(s->kept.rank);
             name = mi_emit_name(e, "d");
             mi_line(e, "const ulong i%s = %s;", name, mi_layout_place(e->arena, &plain, &s->kept, at));
-            mi_line(e, "const int o%s = (int)(i%s %% 32);", name, name);
+            mi_line(e, "const int o%s = (int)(i%s %% 64);", name, name);
         }
         const char *numbers = mi_emit_name(e, "u");
-        mi_line(e, "float %s[%d];", numbers, s->v + 64);
-        mi_line(e, "mica_uniforms(mica_s->seed, (mica_s->step << 32) + %lluUL, i%s / 32, (o%s + (int)%s + 31) / 32, %s);",
+        mi_line(e, "float %s[%d];", numbers, s->v + 128);
+        mi_line(e, "mica_chances(mica_s->seed, (mica_s->step << 32) + %lluUL, i%s / 64, (o%s + (int)%s + 63) / 64, %s);",
                 (unsigned long long)node->stable, name, name, s->places, numbers);
         e->draw[e->draws++] = (struct mi_draw){node, mi_arena_format(e->arena, "%s[o%s + v]", numbers, name)};
     }

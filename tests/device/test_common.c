@@ -13,7 +13,7 @@ static const char *const source =
     "{\n"
     "    size_t i = get_global_id(0);\n"
     "    vstore4(mica_philox(in[i * 3], in[i * 3 + 1], in[i * 3 + 2]), i, out);\n"
-    "    uniform[i] = mica_uniform(in[i * 3], in[i * 3 + 1], in[i * 3 + 2]);\n"
+    "    uniform[i] = mica_chance(in[i * 3], in[i * 3 + 1], in[i * 3 + 2]);\n"
     "}\n"
     "__kernel void constants(__global float *out)\n"
     "{\n"
@@ -138,8 +138,8 @@ static void test_same_bits_as_the_host(void **state)
     for (size_t i = 0; i < MOST; i++) {
         mi_philox(in[i][0], in[i][1], in[i][2], host);
         assert_memory_equal(got[i], host, sizeof host);
-        assert_true(uniform[i] >= 0.0f && uniform[i] < 1.0f);
-        assert_true(uniform[i] == mi_uniform(in[i][0], in[i][1], in[i][2]));
+        assert_true(uniform[i] > 0.0f && uniform[i] < 1.0f);
+        assert_true(uniform[i] == mi_chance(in[i][0], in[i][1], in[i][2]));
     }
 }
 

@@ -6,7 +6,7 @@
  * graph that has `inputs` inputs before it. */
 static double uniform(int64_t inputs, int64_t i)
 {
-    return (double)mi_uniform(42, ((uint64_t)3 << 32) + (uint64_t)(inputs + 1), (uint64_t)i);
+    return (double)mi_chance(42, ((uint64_t)3 << 32) + (uint64_t)(inputs + 1), (uint64_t)i);
 }
 
 static void reference_training(const struct op_case *c, const struct tensor *in, struct tensor *out)
