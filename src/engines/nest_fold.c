@@ -275,32 +275,38 @@ static bool reads_row(const struct mi_nest *s, mi_value *value, mi_value **seen,
     return true;
 }
 
-/* Asks for the lines of the next row while this one, which is in a cache, is folded the second time: memory would rest meanwhile.
- * Only where a row and its successor fit there. */
-static void ask_ahead(struct mi_nest *s, int level)
+/* Asks for the lines of a value at the open loops' places. */
+static void ask_for(struct mi_nest *s, mi_value *value, bool written)
 {
     struct mi_emitter *e = s->e;
+    struct mi_coordinate at[MI_MAX_RANK];
+    mi_nest_value_at(s, value, at);
+    mi_line(e, "#pragma unroll");
+    mi_line(e, "for (int line_ = 0; line_ < %d; line_ += %d) MICA_PREFETCH(&p%d[%s]);", s->v, LINE,
+            mi_emit_argument(e, value, written), mi_emit_place(e, value, at));
+}
+
+/* While a row, which is in a cache, is folded the second time, memory would rest: asks for the next row, and for this row's
+ * result where that is not written yet. Only where a row and its successor fit there. */
+static void ask_ahead(struct mi_nest *s, int level)
+{
+    const struct mi_kernel *k = s->kernel;
     mi_value *seen[MI_MAX_RANK];
     int last = s->reductions - 1, axis = s->kept.rank - 1, count = 0;
-    if (!e->device->is_cpu || level != 2 || axis < 0 || !e->groups || last > 0 ||
-        mi_dim_at(s->reduced[last], e->batch) > MOST_AHEAD)
+    if (!s->e->device->is_cpu || level != 2 || axis < 0 || !s->e->groups || last > 0 ||
+        mi_dim_at(s->reduced[last], s->e->batch) > MOST_AHEAD)
         return;
     const struct mi_coordinate own = s->at[axis];
     const char *place = s->reduced_at[last];
-    s->at[axis] = (struct mi_coordinate){.at = mi_arena_format(e->arena, "(%s + 1)", own.at)};
     s->reduced_at[last] = "(c + line_)";
-    for (int m = 0; m < s->kernel->count; m++)
-        for (int i = 0; i < s->kernel->nodes[m]->inputs && count < MI_MAX_RANK; i++) {
-            mi_value *value = s->kernel->nodes[m]->in[i];
-            struct mi_coordinate at[MI_MAX_RANK];
-            if (!reads_row(s, value, seen, count))
-                continue;
-            count++;
-            mi_nest_value_at(s, value, at);
-            mi_line(e, "#pragma unroll");
-            mi_line(e, "for (int line_ = 0; line_ < %d; line_ += %d) MICA_PREFETCH(&p%d[%s]);", s->v, LINE,
-                    mi_emit_argument(e, value, false), mi_emit_place(e, value, at));
-        }
+    for (int i = 0; i < k->outs; i++)
+        if (mi_nest_is_full(s, k->out[i]) && k->out[i] != s->waits_in && mi_nest_level(s, k->out[i]->node) == level)
+            ask_for(s, k->out[i], true);
+    s->at[axis] = (struct mi_coordinate){.at = mi_arena_format(s->e->arena, "(%s + 1)", own.at)};
+    for (int m = 0; m < k->count; m++)
+        for (int i = 0; i < k->nodes[m]->inputs && count < MI_MAX_RANK; i++)
+            if (reads_row(s, k->nodes[m]->in[i], seen, count))
+                ask_for(s, seen[count++], false);
     s->at[axis] = own;
     s->reduced_at[last] = place;
 }
