@@ -70,18 +70,16 @@ if (img < n) {
                         }
 #endif
                     }
-                float registers[OB*TP*B];
                 #pragma unroll
-                for (int o = 0; o < OB; o++)
-                    #pragma unroll
-                    for (int t = 0; t < TP; t++)
-                        VSTORE(sum[o][t], o*TP + t, registers);
-                for (int o = 0; o < blocks; o++) {
+                for (int o = 0; o < OB; o++) {
                     const int kb = kb0 + o;
+                    if (o >= blocks)
+                        continue;
+                    #pragma unroll
                     for (int t = 0; t < TP; t++) {
-                        const float *lane = registers + (o*TP + t)*B;
                         const int iw = FROM + first + t;
-                        float wide[B];
+                        float lane[B], wide[B];
+                        VSTORE(sum[o][t], 0, lane);
                         MICA_WIDE
                         VSTORE(VLOAD(0, wide), o*(RING*LINE) + first + t, line);
                     }
@@ -111,13 +109,11 @@ if (img < n) {
                                 acc[(j - kw*DW)/SW] = fma(xv, wv[kw], acc[(j - kw*DW)/SW]);
                     }
                 }
-                float registers[TW*B];
                 #pragma unroll
-                for (int t = 0; t < TW; t++)
-                    VSTORE(acc[t], t, registers);
                 for (int t = 0; t < TW; t++) {
-                    const float *lane = registers + t*B;
                     const int w_ = ow + t;
+                    float lane[B];
+                    VSTORE(acc[t], 0, lane);
                     MICA_STORE
                 }
             }

@@ -101,7 +101,7 @@ static int64_t rows_of(const struct mi_problem *problem, const struct expand *x,
 static int even_width(const struct mi_problem *problem, const struct expand *x)
 {
     int64_t width = x->d.conv.out[1], most = problem->device->vector_width >= 16  ? 28
-                                             : problem->device->vector_width == 8 ? 14
+                                             : problem->device->vector_width == 8 ? 8
                                                                                   : 8;
     return (int)mi_divide_up(width, mi_divide_up(width, least(most, width)));
 }

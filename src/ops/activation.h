@@ -3,8 +3,8 @@
  *   X(Name, attributes with defaults, expression of x, derivative times g)
  *
  * REAL(name, value) declares an attribute, SLOPE the same but never negative, so that the sign of y is the
- * sign of x. A derivative that names only y lets the plan forget x. NaN must pass through: x <= 0 ? 0 : x,
- * not fmax(x, 0).
+ * sign of x. A derivative that names only y lets the plan forget x. NaN must pass through: x < 0 ? 0 : x,
+ * not fmax(x, 0). Of that and of x > 6 ? 6 : x a processor's maximum and minimum are made.
  *
  * Those that never fall as x grows are in a list of their own: the largest of their results is the result of the largest, so
  * that a max pool may come first. */
@@ -12,8 +12,8 @@
 #define MICA_SRC_ACTIVATION_H
 
 #define MI_RISING_ACTIVATIONS(X)                                                                        \
-    X(Relu, , "x <= 0 ? 0 : x", "y <= 0 ? 0 : g")                                                       \
-    X(Relu6, , "x <= 0 ? 0 : x >= 6 ? 6 : x", "y <= 0 || y >= 6 ? 0 : g")                               \
+    X(Relu, , "x < 0 ? 0 : x", "y <= 0 ? 0 : g")                                                        \
+    X(Relu6, , "(x > 6 ? 6 : x) < 0 ? 0 : (x > 6 ? 6 : x)", "y <= 0 || y >= 6 ? 0 : g")                 \
     X(LeakyRelu, SLOPE(alpha, 0.01f), "x < 0 ? alpha * x : x", "y > 0 ? g : alpha * g")                 \
     X(Elu, SLOPE(alpha, 1.0f), "x <= 0 ? alpha * expm1(x) : x", "y <= 0 ? g * (y + alpha) : g")         \
     X(Celu, SLOPE(alpha, 1.0f), "x <= 0 ? alpha * expm1(x / alpha) : x",                                \
