@@ -107,7 +107,16 @@ static void set_layout(struct mi_nest *s)
     }
 }
 
-/* A reduction of blocked tensors runs over the blocks too, so that neighbours are read together. */
+static bool is_made_here(const struct mi_kernel *k, const mi_value *value)
+{
+    for (int m = 0; m < k->count; m++)
+        if (k->nodes[m] == value->node)
+            return true;
+    return false;
+}
+
+/* A reduction of blocked tensors, or of what maps make of them as they are read, runs over the blocks too, so that neighbours
+ * are read together. */
 static void follow_inputs(struct mi_nest *s)
 {
     const struct mi_kernel *k = s->kernel;
@@ -116,7 +125,7 @@ static void follow_inputs(struct mi_nest *s)
     for (int m = 0; m < k->count; m++)
         for (int i = 0; i < k->nodes[m]->inputs; i++) {
             const mi_value *value = k->nodes[m]->in[i];
-            if (!value || !s->e->tensors[value->id].stored || !mi_shape_equal(&value->shape, &k->space))
+            if (!value || is_made_here(k, value) || !mi_shape_equal(&value->shape, &k->space))
                 continue;
             const struct mi_layout *layout = &s->e->tensors[value->id].layout;
             for (int a = 0; a < s->kept.rank && s->layout.inners == 0; a++)
