@@ -28,13 +28,11 @@ if (img < n) {
                             acc[(j - kw*DW)/SW] = fma(xv, wv[kw], acc[(j - kw*DW)/SW]);
                 }
             }
-            float registers[TW*B];
             #pragma unroll
-            for (int t = 0; t < TW; t++)
-                VSTORE(acc[t], t, registers);
             for (int t = 0; t < TW; t++) {
-                const float *lane = registers + t*B;
                 const int w_ = ow + t;
+                float lane[B];
+                VSTORE(acc[t], 0, lane);
                 MICA_STORE
             }
         }
