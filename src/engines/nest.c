@@ -257,6 +257,8 @@ static void choose_streams(struct mi_nest *s)
         s->v = (int)width;
 }
 
+enum { LONGEST = 4096 }; /* neighbours that one loop computes; of short lists so few that those of all lengths share a program */
+
 static void choose_schedule(struct mi_nest *s)
 {
     const mica_device *device = s->e->device;
@@ -274,7 +276,9 @@ static void choose_schedule(struct mi_nest *s)
     } else if (s->by_rows) {
         s->v = count < 8 ? 1 : (int)most_partial(s);
     } else {
-        int64_t most = s->arrays ? most_columns(s, last) : mi_nest_draws(s) ? MI_DRAWN : 4096;
+        int64_t most = s->arrays ? most_columns(s, last) : mi_nest_draws(s) ? MI_DRAWN : LONGEST;
+        if (most == LONGEST && s->dims == 1 && last <= LONGEST && last % device->vector_width == 0)
+            most = device->vector_width;
         s->v = (int)(last < 1 ? 1 : last < most ? last : most);
     }
     if (s->by_rows && device->is_cpu)
