@@ -442,6 +442,64 @@ static const char *fill_text(struct mi_emitter *e, const struct mi_node *node)
     return node->op->fill ? node->op->fill : "0";
 }
 
+/* What is known of a coordinate: everything, where nothing is. */
+static struct mi_range known_range(const struct mi_emitter *e, const char *at)
+{
+    for (int i = 0; i < e->knowns; i++)
+        if (strcmp(e->known[i].at, at) == 0)
+            return e->known[i].range;
+    return (struct mi_range){INT64_MIN, INT64_MAX};
+}
+
+static void ask(struct mi_emitter *e, const struct mi_access *access, int rank, const char *const *index)
+{
+    struct mi_asked *asked = e->asked;
+    for (int d = 0; d < rank && asked && access->knows; d++) {
+        if (access->inside[d].low == access->inside[d].high)
+            continue;
+        asked->more = asked->more || asked->count == MI_MOST_ASKED;
+        if (asked->more)
+            return;
+        asked->list[asked->count].at = index[d];
+        asked->list[asked->count].range = access->inside[d];
+        asked->list[asked->count++].exact = access->exact;
+    }
+}
+
+/* Takes the guard from an access that is known to be reached. False: it is known that it is not. */
+static bool settle_guard(struct mi_emitter *e, struct mi_access *access, int rank, const char *const *index)
+{
+    bool holds = true;
+    if (!access->guard || !access->knows)
+        return true;
+    ask(e, access, rank, index);
+    for (int d = 0; d < rank; d++) {
+        struct mi_range wanted = access->inside[d], known = known_range(e, index[d]);
+        if (wanted.low == wanted.high)
+            continue;
+        if (access->exact && (known.high <= wanted.low || known.low >= wanted.high))
+            return false;
+        holds = holds && known.low >= wanted.low && known.high <= wanted.high;
+    }
+    if (holds)
+        access->guard = NULL;
+    return true;
+}
+
+/* Drops what is known not to be reached, and what stands behind what is known to be; how many accesses are left. */
+static int settle_guards(struct mi_emitter *e, struct mi_access *access, int count, int rank, const char *const *index)
+{
+    int left = 0;
+    for (int i = 0; i < count; i++) {
+        if (!settle_guard(e, &access[i], rank, index))
+            continue;
+        access[left++] = access[i];
+        if (!access[i].guard)
+            break;
+    }
+    return left;
+}
+
 static const char *emit_move(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard)
 {
     const struct mi_node *node = value->node;
@@ -459,7 +517,8 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
         const char *reached;
         data_index = emit_access(e, &access[0], NULL, places, at, guard, &reached);
         first = 1;
-    }
+    } else if (!joined && !e->flat)
+        count = settle_guards(e, access, count, value->shape.rank, index);
     const char *name[64], *reached[64];
     if (count - first > 64) {
         mi_fail(e->error, MICA_UNSUPPORTED, "%s \"%s\": joins %d tensors, at most 64 in one step", node->op->name,
@@ -477,7 +536,7 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
     if (result && is_word(result))
         return result;
     const char *variable = mi_emit_name(e, "v");
-    mi_line(e, "const %s %s = %s;", mi_types[value->type].c, variable, result ? result : "0");
+    mi_line(e, "const %s %s = %s;", mi_types[value->type].c, variable, result ? result : fill_text(e, node));
     return variable;
 }
 

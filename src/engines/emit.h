@@ -22,6 +22,20 @@ struct mi_draw {
     const char *text;
 };
 
+/* What is known of a coordinate in the open loops. */
+struct mi_known {
+    const char *at;
+    struct mi_range range;
+};
+
+/* What guards ask of coordinates: see mi_access. */
+enum { MI_MOST_ASKED = 64 };
+struct mi_asked {
+    struct { const char *at; struct mi_range range; bool exact; } list[MI_MOST_ASKED];
+    int count;
+    bool more;                   /* than fit */
+};
+
 /* An array in local memory, which becomes an argument of the kernel. */
 struct mi_local {
     const char *type, *name;
@@ -56,6 +70,9 @@ struct mi_emitter {
     size_t bounds, bound_capacity;
     struct mi_draw draw[MI_MAX_DRAWS];
     int draws;
+    struct mi_known known[MI_MAX_RANK];
+    int knowns;
+    struct mi_asked *asked;          /* where guards are noted down; NULL: nowhere */
     int names;
 };
 

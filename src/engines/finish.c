@@ -154,5 +154,5 @@ void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue
     mi_text_clear(&e->text);
     e->arguments = e->locals = e->names = 0;
     e->memos = e->bounds = 0;
-    e->draws = 0;
+    e->draws = e->knowns = 0;
 }

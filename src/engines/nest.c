@@ -243,7 +243,7 @@ static void choose_streams(struct mi_nest *s)
     s->streams = s->now = 1;
     s->stream = 0;
     s->apart = false;
-    if (!s->e->device->is_cpu || s->kernel->anchor || last < 0 || mi_nest_folds_few(s))
+    if (!s->e->device->is_cpu || s->kernel->anchor || last < 0 || s->taps || mi_nest_folds_few(s))
         return;
     bool wide = !s->by_rows && s->v > 2 * width;
     int first = wide ? last : 0, end = s->by_rows ? last : last + 1;
@@ -266,7 +266,9 @@ static void choose_schedule(struct mi_nest *s)
     for (int i = 0; i < s->reductions; i++)
         count *= mi_dim_at(s->reduced[i], s->e->batch);
     s->by_rows = wants_rows(s);
-    s->arrays = s->reductions > 0 && !s->by_rows;
+    s->taps = mi_nest_folds_taps(s);
+    s->e->wide = s->e->wide || s->taps; /* compilers see neighbours in sums of 64 bits alone, which they need not widen */
+    s->arrays = s->reductions > 0 && !s->by_rows && !s->taps;
     s->lanes = 1;
     if (!device->is_cpu) {
         int64_t most = (int64_t)device->info.largest_work_group;

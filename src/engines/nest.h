@@ -36,6 +36,7 @@ struct mi_nest {
     int *level, levels;                /* of each member: how many reductions stand before its result, itself included */
     mi_value *waiting, *waits_in;      /* a value that is kept in a result's place until that is computed; NULL: none */
     bool arrays;                       /* there are reductions by columns: v is bounded */
+    bool taps;                         /* each place folds its few reduced ones by itself, written out */
 
     struct mi_coordinate at[MI_MAX_RANK];      /* coordinates of the kept axes, once their loops are open */
     const char *real;                  /* condition that the place is inside the tensor; NULL: always */
@@ -60,8 +61,9 @@ void mi_nest_open_tiles(struct mi_nest *s);
 void mi_nest_close_tiles(struct mi_nest *s);
 /* How many pieces the dimension has for the largest batch: the last one is cut into tiles. */
 int64_t mi_nest_pieces(const struct mi_nest *s, int d);
-/* Opens the loop over the places of a tile. */
+/* Opens the loop over the places of a tile; those from `from` to before `to`. */
 size_t mi_nest_open_places(struct mi_nest *s);
+size_t mi_nest_open_some(struct mi_nest *s, const char *from, const char *to);
 /* The coordinates of a value of the kept shape or the full space. */
 void mi_nest_value_at(struct mi_nest *s, const mi_value *value, struct mi_coordinate *at);
 
@@ -70,14 +72,24 @@ void mi_nest_value_at(struct mi_nest *s, const mi_value *value, struct mi_coordi
 /* Sets cross, and v where it is used. */
 void mi_nest_choose_cross(struct mi_nest *s);
 
+/* ---- nest_split.c ---- */
+
+/* Writes the loop over the places of a tile with what `body` writes inside, or several loops: cut where guards change, so that
+ * most places ask none. */
+void mi_nest_split_places(struct mi_nest *s, void (*body)(struct mi_nest *s));
+
 /* ---- nest_fold.c: reductions ---- */
 
 /* Whether so few places are reduced, a pool's window say, that the loops over them are best written out. */
 bool mi_nest_folds_few(const struct mi_nest *s);
 /* How many reductions stand before what a member computes, itself included. */
 int mi_nest_level(const struct mi_nest *s, const struct mi_node *node);
-/* Runs every level of reductions and binds their results. */
+/* Whether all of the nest's folds are over few places and of one level, with nothing stored on the way: taps. */
+bool mi_nest_folds_taps(struct mi_nest *s);
+/* Runs every level of reductions and binds their results; not those of taps. */
 void mi_nest_fold_levels(struct mi_nest *s);
+/* Folds the taps of one place and binds their results. */
+void mi_nest_fold_taps(struct mi_nest *s);
 /* Loops over all reduced places in the lanes of the work-group, each the coordinates of one. */
 size_t mi_nest_open_lanes(struct mi_nest *s);
 void mi_nest_close_reduced(struct mi_nest *s, int leave, const size_t *scopes);

@@ -444,13 +444,76 @@ static bool set_levels(struct mi_nest *s)
     return s->level != NULL;
 }
 
+/* ---- Taps: few reduced places, folded where each result is ---- */
+
+bool mi_nest_folds_taps(struct mi_nest *s)
+{
+    if (!s->e->device->is_cpu || s->kernel->anchor || s->reductions == 0 || s->by_rows || s->kept.rank == 0 ||
+        !mi_nest_folds_few(s) || !mi_layout_is_plain(&s->layout, s->kept.rank) || !set_levels(s))
+        return false;
+    for (int i = 0; i < s->kernel->outs; i++)
+        if (mi_nest_is_full(s, s->kernel->out[i]))
+            return false;
+    return s->levels == 1;
+}
+
+static void declare_scalars(struct mi_nest *s, const struct mi_node *node, struct state *state)
+{
+    *state = (struct state){.limit = &mi_types[node->in[0]->type]};
+    for (int i = 0; i < 2 && state_type(node, i); i++) {
+        state->name[state->count++] = mi_emit_name(s->e, "s");
+        mi_line(s->e, "%s %s;", state_type(node, i), state->name[i]);
+    }
+    mi_line(s->e, "%s", statement(s, rule_of(node)->init, state, "", NULL, NULL, NULL, reduced_count(s)));
+}
+
+static void fold_tap(struct mi_nest *s, const struct state *states, int axis)
+{
+    if (axis < s->reductions) {
+        for (int64_t i = 0; i < s->reduced[axis].b; i++) {
+            s->reduced_at[axis] = mi_arena_format(s->e->arena, "%lld", (long long)i);
+            fold_tap(s, states, axis + 1);
+        }
+        return;
+    }
+    for (int m = 0; m < s->kernel->count; m++) {
+        const struct mi_node *node = s->kernel->nodes[m];
+        if (!mi_nest_is_reduction(node))
+            continue;
+        const char *x = element(s, node);
+        mi_line(s->e, "%s", statement(s, rule_of(node)->step, &states[m], "", NULL, x, reduced_index(s), "1"));
+    }
+}
+
+void mi_nest_fold_taps(struct mi_nest *s)
+{
+    struct mi_emitter *e = s->e;
+    struct state *states = mi_arena_new(e->arena, (size_t)s->kernel->count, sizeof *states);
+    for (int m = 0; m < s->kernel->count && states; m++)
+        if (mi_nest_is_reduction(s->kernel->nodes[m]))
+            declare_scalars(s, s->kernel->nodes[m], &states[m]);
+    if (states)
+        fold_tap(s, states, 0);
+    for (int m = 0; m < s->kernel->count && states; m++) {
+        const struct mi_node *node = s->kernel->nodes[m];
+        for (int o = 0; o < node->outputs && mi_nest_is_reduction(node); o++) {
+            if (!rule_of(node)->finish[o])
+                continue;
+            const char *name = mi_emit_name(e, "f");
+            mi_line(e, "const %s %s = %s;", mi_types[node->out[o]->type].c, name,
+                    statement(s, rule_of(node)->finish[o], &states[m], "", NULL, NULL, NULL, reduced_count(s)));
+            mi_bind(e, node->out[o], name);
+        }
+    }
+}
+
 void mi_nest_fold_levels(struct mi_nest *s)
 {
     struct mi_arena *arena = s->e->arena;
     size_t count = (size_t)s->kernel->count;
     struct mi_node **nodes = mi_arena_new(arena, count, sizeof *nodes);
     struct state *states = mi_arena_new(arena, count, sizeof *states);
-    if (!nodes || !states || !set_levels(s))
+    if (s->taps || !nodes || !states || !set_levels(s))
         return;
     mi_nest_find_waiting(s);
     for (int l = 1; l <= s->levels; l++) {

@@ -130,7 +130,7 @@ void mi_nest_open_tiles(struct mi_nest *s)
     if (width > 1 && extent.a == 0 && extent.b % width == 0)
         s->places = mi_arena_format(e->arena, "%d", width);
     else if (width > 1) {
-        mi_line(e, "const int places = min((IDX)%d, %s - first);", width, across);
+        mi_line(e, "const int places = min((IDX)%d, (IDX)%s - first);", width, across);
         s->places = "places";
     }
     s->real = NULL;
@@ -143,8 +143,12 @@ void mi_nest_close_tiles(struct mi_nest *s)
         mi_scope_close(s->e, s->tile_scope[--s->tile_scopes]);
 }
 
-/* Opens the loop over the places of a tile. */
 size_t mi_nest_open_places(struct mi_nest *s)
+{
+    return mi_nest_open_some(s, "0", s->places);
+}
+
+size_t mi_nest_open_some(struct mi_nest *s, const char *from, const char *to)
 {
     struct mi_emitter *e = s->e;
     int last = s->dims - 1;
@@ -155,7 +159,7 @@ size_t mi_nest_open_places(struct mi_nest *s)
     } else {
         if (mi_nest_calls_functions(s))
             mi_line(e, "MICA_PAIRS");
-        scope = mi_scope_open(e, "for (int v = 0; v < %s; v++) ", s->places);
+        scope = mi_scope_open(e, "for (int v = %s; v < %s; v++) ", from, to);
     }
     mi_line(e, "const IDX m%d = first + v;", last);
     s->real = NULL;

@@ -53,6 +53,15 @@ static void store(struct mi_nest *s, mi_value *value, const char *real, bool rim
         mi_scope_close(e, scope);
 }
 
+static void store_kept(struct mi_nest *s)
+{
+    if (s->taps)
+        mi_nest_fold_taps(s);
+    for (int i = 0; i < s->kernel->outs; i++)
+        if (!mi_nest_is_full(s, s->kernel->out[i]))
+            store(s, s->kernel->out[i], s->real, false);
+}
+
 void mi_nest_store_kept(struct mi_nest *s)
 {
     bool any = false;
@@ -60,14 +69,10 @@ void mi_nest_store_kept(struct mi_nest *s)
         any = any || !mi_nest_is_full(s, s->kernel->out[i]);
     if (!any)
         return;
-    size_t lane = 0, places;
+    size_t lane = 0;
     if (s->lanes > 1)
         lane = mi_scope_open(s->e, "if (lane == 0) ");
-    places = mi_nest_open_places(s);
-    for (int i = 0; i < s->kernel->outs; i++)
-        if (!mi_nest_is_full(s, s->kernel->out[i]))
-            store(s, s->kernel->out[i], s->real, false);
-    mi_scope_close(s->e, places);
+    mi_nest_split_places(s, store_kept);
     if (s->lanes > 1)
         mi_scope_close(s->e, lane);
 }

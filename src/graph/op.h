@@ -65,11 +65,19 @@ struct mi_contraction {
 };
 
 /* Move: where an output element comes from. `guard` NULL: always there. The first access whose guard holds counts; where none
- * does, the operator's fill. Texts are C expressions, made in `arena`; index[] names the output's coordinates. */
+ * does, the operator's fill. Texts are C expressions, made in `arena`; index[] names the output's coordinates.
+ * `inside`, where `knows`: low <= coordinate < high for each axis of the output; {0, 0}: wherever. In such places the guard holds;
+ * where `exact` it holds in no others. With it loops are cut so that inside them there is no guard. */
+struct mi_range {
+    int64_t low, high;
+};
+
 struct mi_access {
     mi_value *value;
     const char *index[MI_MAX_RANK];
     const char *guard;
+    bool knows, exact;
+    struct mi_range inside[MI_MAX_RANK];
 };
 
 struct mi_op {

@@ -123,6 +123,8 @@ static int move_concat(struct mi_arena *arena, const struct mi_node *node, const
             access[i].index[axis] = mi_arena_format(arena, "((%s) - %s)", place, mi_dim_text(arena, from));
         access[i].guard = mi_arena_format(arena, "%s >= %s && %s < %s", place, mi_dim_text(arena, from),
                                           place, mi_dim_text(arena, end));
+        access[i].knows = access[i].exact = !from.a && !end.a && from.b < end.b;
+        access[i].inside[axis] = (struct mi_range){from.b, end.b};
         from = end;
     }
     return node->inputs;
@@ -247,7 +249,7 @@ static int move_pad(struct mi_arena *arena, const struct mi_node *node, const ch
     const struct mi_shape *in = &node->in[0]->shape;
     int count = 0;
     const int64_t *pads = mi_attribute_ints(node, "pads", &count);
-    *access = (struct mi_access){.value = node->in[0]};
+    *access = (struct mi_access){.value = node->in[0], .knows = true, .exact = true};
     for (int i = 0; i < in->rank; i++) {
         access->index[i] = index[i];
         if (pads[i] == 0 && pads[in->rank + i] == 0)
@@ -257,6 +259,8 @@ static int move_pad(struct mi_arena *arena, const struct mi_node *node, const ch
             mi_arena_format(arena, "%s >= 0 && %s < %s", place, place, mi_dim_text(arena, in->dim[i]));
         access->guard = access->guard ? mi_arena_format(arena, "%s && %s", access->guard, guard) : guard;
         access->index[i] = place;
+        access->knows = access->knows && in->dim[i].a == 0 && in->dim[i].b > 0;
+        access->inside[i] = (struct mi_range){pads[i], pads[i] + in->dim[i].b};
     }
     return 1;
 }

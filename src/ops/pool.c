@@ -33,6 +33,15 @@ static const char *both(struct mi_arena *arena, const char *left, const char *ri
     return left ? mi_arena_format(arena, "%s & (%s)", left, right) : mi_arena_format(arena, "(%s)", right);
 }
 
+/* The windows of an axis that lie in the input, all their places; false: there are none. */
+static bool whole_windows(const struct mi_window *w, int i, struct mi_range *range)
+{
+    int64_t last = w->in[i] - 1 + w->before[i] - (w->kernel[i] - 1) * w->dilation[i]; /* place of a window's first element */
+    range->low = mi_divide_up(w->before[i], w->stride[i]);
+    range->high = last < 0 ? 0 : last / w->stride[i] + 1;
+    return range->high > range->low;
+}
+
 static int move_window(struct mi_arena *arena, const struct mi_node *node, const char *const *index,
                        struct mi_access *access)
 {
@@ -40,7 +49,9 @@ static int move_window(struct mi_arena *arena, const struct mi_node *node, const
     mi_window_get(node, &node->in[0]->shape, &node->out[0]->shape, &w);
     *access = (struct mi_access){.value = node->in[0], .index = {index[0], index[1]}};
     bool inside = mi_window_inside(&w);
+    access->knows = !inside;
     for (int i = 0; i < w.axes; i++) {
+        access->knows = access->knows && whole_windows(&w, i, &access->inside[2 + i]);
         const char *place =
             mi_arena_format(arena, "((%s) * %lld + (%s) * %lld - %lld)", index[2 + i], (long long)w.stride[i],
                             index[2 + w.axes + i], (long long)w.dilation[i], (long long)w.before[i]);
@@ -145,9 +156,13 @@ static int move_unpool(struct mi_arena *arena, const struct mi_node *node, const
     mi_get_shape(node, &in);
     mi_window_get(node, &in, &node->in[0]->shape, &w);
     int first = is_apart(&w) ? 2 : 2 + MI_MAX_SPATIAL;
-    *access = (struct mi_access){.value = node->in[0], .index = {index[0], index[1]}};
+    *access = (struct mi_access){.value = node->in[0], .index = {index[0], index[1]}, .knows = true};
     for (int i = 0; i < w.axes; i++) {
         long long stride = (long long)w.stride[i], out = (long long)w.out[i], kernel = (long long)w.kernel[i];
+        struct mi_range *range = &access->inside[first + i];
+        range->low = (reach(&w, i) - 1) * w.stride[i] - w.before[i];
+        range->high = w.out[i] * w.stride[i] - w.before[i];
+        access->knows = access->knows && kernel % stride == 0 && range->high > range->low;
         const char *j = first > 2 ? index[2 + i] : "0";
         const char *place = mi_arena_format(arena, "((%s) + %lld)", index[first + i], (long long)w.before[i]);
         const char *window = mi_arena_format(arena, "(%s / %lld - (%s))", place, stride, j);

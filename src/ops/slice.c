@@ -133,7 +133,7 @@ static int move_slice_grad(struct mi_arena *arena, const struct mi_node *node, c
                            struct mi_access *access)
 {
     struct slice slice;
-    *access = (struct mi_access){.value = node->in[0]};
+    *access = (struct mi_access){.value = node->in[0], .knows = true, .exact = true};
     if (!get_slice(node, &slice))
         return 0;
     for (int i = 0; i < slice.out.rank; i++) {
@@ -151,6 +151,8 @@ static int move_slice_grad(struct mi_arena *arena, const struct mi_node *node, c
             guard = mi_arena_format(arena, "%s && %s %% %lld == 0", guard, place, stride);
         access->guard = access->guard ? mi_arena_format(arena, "%s && %s", access->guard, guard) : guard;
         access->index[i] = stride > 1 ? mi_arena_format(arena, "(%s / %lld)", place, stride) : place;
+        access->knows = access->knows && slice.step[i] == 1 && !slice.from[i].a && !size.a && size.b > 0;
+        access->inside[i] = (struct mi_range){slice.from[i].b, slice.from[i].b + size.b};
     }
     return 1;
 }

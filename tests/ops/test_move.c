@@ -50,6 +50,7 @@ static void test_concat(void **state)
 {
     const struct op_case cases[] = {
         {"Concat", {IN("n 3"), IN("n 1"), IN("n 13")}, {MI_INT("axis", 1)}, .reference = reference_concat},
+        {"Concat", {IN("n 37"), IN("n 5"), IN("n 20")}, {MI_INT("axis", 1)}, .reference = reference_concat},
         {"Concat", {IN("n 3 5"), IN("n 4 5")}, {MI_INT("axis", -2)}, .reference = reference_concat},
         {"Concat", {IN("n 3"), IN("2 3"), IN("n 3")}, {MI_INT("axis", 0)}, .reference = reference_concat},
         {"Concat", {IN("n 0"), IN("n 4")}, {MI_INT("axis", 1)}, .reference = reference_concat},
@@ -104,6 +105,10 @@ static void test_pad(void **state)
         {"Pad",
          {IN("n 3 4")},
          {LIST("pads", 0, 1, 0, 0, 0, 2), MI_REAL("fill", 1.5f)},
+         .reference = reference_pad},
+        {"Pad",
+         {IN("n 3 45")},
+         {LIST("pads", 0, 2, 9, 0, 1, 17), MI_REAL("fill", 1.5f)},
          .reference = reference_pad},
         {"Pad", {IN("n 5")}, {LIST("pads", 1, -1, 1, -2)}, .reference = reference_pad},
         {"Pad", {IN("n 3")}, {LIST("pads", 0, -1, 0, 2)}, .reference = reference_pad},

@@ -20,6 +20,7 @@ static void test_max(void **state)
         MAX("n 3 9 7", KERNEL(3, 2), STRIDES(2, 1), PADS(1, 0, 1, 1)),
         MAX("n 2 7 7", KERNEL(3, 3), STRIDES(2, 2), MI_INT("ceil_mode", 1)),
         MAX("n 2 8 8", KERNEL(2, 2), DILATIONS(3, 2)),
+        MAX("n 2 9 43", KERNEL(3, 3), STRIDES(2, 2), PADS(1, 1, 1, 1)),
         MAX("n 3 13", KERNEL(3), STRIDES(2)),
         MAX("n 3 13", KERNEL(2), STRIDES(3), PADS(1, 0)),
         MAX("n 2 7 9", KERNEL(2, 3), STRIDES(2, 4)),
