@@ -540,6 +540,12 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
     return variable;
 }
 
+void mi_emit_remember(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *text)
+{
+    struct mi_shape shape = seen_shape(e, &value->shape);
+    memo_add(e, value, memo_key(e, shape.rank, at, NULL), text);
+}
+
 const char *mi_emit_value(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard)
 {
     const char *text = bound_text(e, value);

@@ -96,6 +96,8 @@ const char *mi_emit_index(struct mi_emitter *e, const char *text);
 /* The name of a variable that holds the value's element at the coordinates. guard (NULL: none) is a condition without which
  * nothing is loaded. */
 const char *mi_emit_value(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard);
+/* Lets a text stand for the value's element at the coordinates until the scope closes. */
+void mi_emit_remember(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *text);
 /* Stores `text` (NULL: the layout's fill) as the value's element at the coordinates; where `real` (NULL: always) does not hold,
  * the layout's fill. */
 void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *text, const char *real);

@@ -466,6 +466,9 @@ mica_status mi_emit_nest(struct mi_emitter *e, struct mi_codes *codes)
         return e->error->status;
     code->grid = grid_of(&s);
     const struct mi_node *named = e->kernel->anchor ? e->kernel->anchor : e->kernel->nodes[0];
-    mi_emit_finish(e, mi_arena_format(e->arena, "mica_%s", named->op->name), "", code);
+    const char *turn = s.turned ? mi_kernel_text("nest_turn.cl") : "";
+    if (!turn)
+        return mi_fail(e->error, MICA_INTERNAL, "there is no kernel file \"nest_turn.cl\"");
+    mi_emit_finish(e, mi_arena_format(e->arena, "mica_%s", named->op->name), turn, code);
     return e->error->status;
 }

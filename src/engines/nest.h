@@ -6,7 +6,7 @@
 
 enum { MI_MAX_PHYSICAL = MI_MAX_RANK + 2 };
 
-enum { MI_CROSS = 64, MI_DRAWN = 128 };
+enum { MI_DRAWN = 128 };
 
 struct mi_nest {
     struct mi_emitter *e;
@@ -29,9 +29,12 @@ struct mi_nest {
     bool apart;                        /* ... each into results of its own, of a tile's size */
     int now;                           /* of the loops that are open: streams, or 1 in the rest */
     int shared;                        /* so many outer dimensions are divided among work-items; the others are loops */
-    int cross;                         /* the loops run in tiles of MI_CROSS places of this dimension by v of the last; -1: no */
+    int cross, along;                  /* the loops run in tiles of so many places of this dimension by v of the last; -1: no */
+    mi_value *turned;                  /* a value of which the tile is turned in local memory; NULL: none */
+    struct mi_coordinate turned_at[MI_MAX_RANK]; /* ... where it is read at these coordinates */
+    int square;                        /* turned tiles are done in squares of so many places a side */
     const char *places;                /* how many of the v places there are: a number where it is always the same */
-    size_t tile_scope[MI_MAX_PHYSICAL + 2];
+    size_t tile_scope[MI_MAX_PHYSICAL + 4];
     int tile_scopes;
     int *level, levels;                /* of each member: how many reductions stand before its result, itself included */
     mi_value *waiting, *waits_in;      /* a value that is kept in a result's place until that is computed; NULL: none */
@@ -59,6 +62,8 @@ void mi_nest_coordinates(struct mi_nest *s, bool of_last);
 /* Opens the loops over an item's tiles, and declares the coordinates that all places of a tile share. */
 void mi_nest_open_tiles(struct mi_nest *s);
 void mi_nest_close_tiles(struct mi_nest *s);
+/* The number of the tile along a dimension. */
+const char *mi_nest_tile(struct mi_nest *s, int d);
 /* How many pieces the dimension has for the largest batch: the last one is cut into tiles. */
 int64_t mi_nest_pieces(const struct mi_nest *s, int d);
 /* Opens the loop over the places of a tile; those from `from` to before `to`. */
@@ -69,8 +74,12 @@ void mi_nest_value_at(struct mi_nest *s, const mi_value *value, struct mi_coordi
 
 /* ---- nest_cross.c ---- */
 
-/* Sets cross, and v where it is used. */
+/* Sets cross, and v and what else belongs to it where it is used. */
 void mi_nest_choose_cross(struct mi_nest *s);
+/* Turns a tile, once the loops over tiles are open. */
+void mi_nest_turn(struct mi_nest *s);
+/* Lets maps find what was turned, once the loop over places is open. */
+void mi_nest_bind_turned(struct mi_nest *s);
 
 /* ---- nest_split.c ---- */
 

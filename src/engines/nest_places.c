@@ -55,9 +55,25 @@ void mi_nest_coordinates(struct mi_nest *s, bool of_last)
 
 /* ---- Tiles ---- */
 
+static int tile_width(const struct mi_nest *s, int d)
+{
+    return d == s->dims - 1 && !s->by_rows ? s->v : d == s->cross ? s->along : 1;
+}
+
+/* How many tiles side by side are one piece: an item does turned ones in squares, so that it stays on a few pages. */
+static int tiles_of(const struct mi_nest *s, int d)
+{
+    return s->turned && (d == s->dims - 1 || d == s->cross) ? (s->square + tile_width(s, d) - 1) / tile_width(s, d) : 1;
+}
+
+const char *mi_nest_tile(struct mi_nest *s, int d)
+{
+    return mi_arena_format(s->e->arena, tiles_of(s, d) > 1 ? "t%d" : "c%d", d);
+}
+
 static int width_of(const struct mi_nest *s, int d)
 {
-    return d == s->dims - 1 && !s->by_rows ? s->v : d == s->cross ? MI_CROSS : 1;
+    return tile_width(s, d) * tiles_of(s, d);
 }
 
 int64_t mi_nest_pieces(const struct mi_nest *s, int d)
@@ -106,7 +122,7 @@ static void open_shared(struct mi_nest *s)
 void mi_nest_open_tiles(struct mi_nest *s)
 {
     struct mi_emitter *e = s->e;
-    int last = s->dims - 1, width = width_of(s, last);
+    int last = s->dims - 1, width = tile_width(s, last);
     struct mi_dim extent = s->physical[last].extent;
     const char *across = mi_dim_code(e->arena, extent);
     open_shared(s);
@@ -116,16 +132,26 @@ void mi_nest_open_tiles(struct mi_nest *s)
         else
             s->tile_scope[s->tile_scopes++] =
                 mi_scope_open(e, "for (IDX c%d = 0; c%d < %s; c%d++) ", d, d, pieces_text(s, d), d);
+    for (int d = 0; d < s->dims; d++) {
+        int tiles = tiles_of(s, d);
+        if (tiles == 1)
+            continue;
+        struct mi_dim size = s->physical[d].extent;
+        mi_line(e, "const IDX ends%d = min((c%d + 1)*%d, ((IDX)%s + %d)/%d);", d, d, tiles, mi_dim_code(e->arena, size),
+                tile_width(s, d) - 1, tile_width(s, d));
+        s->tile_scope[s->tile_scopes++] = mi_scope_open(e, "for (IDX t%d = c%d*%d; t%d < ends%d; t%d++) ", d, d, tiles, d, d, d);
+    }
     if (s->cross >= 0) {
+        mi_nest_turn(s);
         const char *size = mi_dim_code(e->arena, s->physical[s->cross].extent);
-        s->tile_scope[s->tile_scopes++] = mi_scope_open(e, "for (IDX m%d = c%d*%d; m%d < min(c%d*%d + %d, (IDX)%s); m%d++) ",
-                                                        s->cross, s->cross, MI_CROSS, s->cross, s->cross, MI_CROSS, MI_CROSS, size,
-                                                        s->cross);
+        const char *at = mi_nest_tile(s, s->cross);
+        s->tile_scope[s->tile_scopes++] = mi_scope_open(e, "for (IDX m%d = %s*%d; m%d < min(%s*%d + %d, (IDX)%s); m%d++) ", s->cross,
+                                                        at, s->along, s->cross, at, s->along, s->along, size, s->cross);
     }
     for (int d = 0; d < last; d++)
         if (d != s->cross)
             mi_line(e, "const IDX m%d = c%d;", d, d);
-    mi_line(e, "const IDX first = c%d*%d;", last, width);
+    mi_line(e, "const IDX first = %s*%d;", mi_nest_tile(s, last), width);
     s->places = "1";
     if (width > 1 && extent.a == 0 && extent.b % width == 0)
         s->places = mi_arena_format(e->arena, "%d", width);
@@ -167,6 +193,7 @@ size_t mi_nest_open_some(struct mi_nest *s, const char *from, const char *to)
     for (int axis = 0; axis < s->kept.rank; axis++)
         if (axis != s->physical[last].axis && mi_layout_extends(&s->layout, &s->kept, axis))
             s->real = mi_nest_and_also(s, s->real, mi_arena_format(e->arena, "b%d", axis));
+    mi_nest_bind_turned(s);
     return scope;
 }
 

@@ -18,12 +18,31 @@ static void reference_transpose(const struct op_case *c, const struct tensor *in
     } while (tensor_next(out, at));
 }
 
+static void reference_symmetric(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    (void)c;
+    int64_t size = in[0].dim[1];
+    for (int64_t i = 0; i < out->count; i++) {
+        int64_t row = i / size % size, column = i % size, image = i / (size * size);
+        out->data[i] = in[0].data[i] + 2 * in[0].data[(image * size + column) * size + row];
+    }
+}
+
+/* The same tensor is read along its rows and across them. */
+static mi_value *symmetric(struct mi_graph *graph, mi_value *const *in, const struct op_case *c)
+{
+    mi_value *turned = mi_apply(graph, "Transpose", in, 1, c->attribute, 1);
+    return mi_op2(graph, "Add", in[0], mi_op2(graph, "Mul", turned, mi_scalar(graph, 2)));
+}
+
 static void test_transpose(void **state)
 {
     const struct op_case cases[] = {
         {"Transpose", {IN("n 13")}, .reference = reference_transpose},
         {"Transpose", {IN("n 3 4 5")}, {LIST("perm", 0, 2, 3, 1)}, .reference = reference_transpose},
         {"Transpose", {IN("n 67 19")}, {LIST("perm", 0, 2, 1)}, .reference = reference_transpose, .batch = 2},
+        {"Transpose", {IN("n 517 270")}, {LIST("perm", 0, 2, 1)}, .reference = reference_transpose, .batch = 1, .no_gradient = true},
+        {"Transpose", {IN("n 43 43")}, {LIST("perm", 0, 2, 1)}, .build = symmetric, .reference = reference_symmetric},
         {"Transpose", {IN("3 n 127")}, {LIST("perm", 1, 0, 2)}, .reference = reference_transpose},
         {"Transpose", {INTEGERS("n 1 4", -9, 9)}, {LIST("perm", 2, 1, 0)}, .reference = reference_transpose},
     };
