@@ -1,5 +1,5 @@
-/* Reads `rows` pieces of `columns` numbers each, `along` apart from one another, and turns them: to[j*width + i] = from[i*along + j].
- * Four by four in registers, so that every line is read whole, once. */
+/* Reads `rows` pieces of `columns` numbers each, `along` apart from one another, and turns them:
+ * to[j*width + i] = from[i*along + j]. Four by four in registers, so that every line is read whole, once. */
 static inline void mica_turn(__global const float *from, const long along, const int rows, const int columns,
                              __local float *to, const int width)
 {

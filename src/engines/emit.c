@@ -236,6 +236,10 @@ static const char *emit_load(struct mi_emitter *e, mi_value *value, const struct
 {
     int argument = mi_emit_argument(e, value, false);
     const char *place = mi_emit_place(e, value, at);
+    if (e->ahead) {
+        mi_line(e, "MICA_PREFETCH(p%d + (%s));", argument, place);
+        return "0";
+    }
     const char *name = mi_emit_name(e, "v");
     const char *load = value->type == MI_HALF ? mi_arena_format(e->arena, "vload_half(%s, p%d)", place, argument)
                                               : mi_arena_format(e->arena, "p%d[%s]", argument, place);

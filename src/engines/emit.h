@@ -72,6 +72,7 @@ struct mi_emitter {
     int draws;
     struct mi_known known[MI_MAX_RANK];
     int knowns;
+    bool ahead;                      /* loads ask for what they name, and give 0 */
     struct mi_asked *asked;          /* where guards are noted down; NULL: nowhere */
     int names;
 };

@@ -5,6 +5,7 @@
  *
  *   by columns   every variable of a tile is an array over its V places, and the loop over them is innermost: neighbours
  *                along the last kept axis are read together. Also for plain maps.
+ *                Where few places are reduced, a pool's window say, each place folds its own in registers (taps).
  *   by rows      one place a tile; the innermost loop runs along the last reduced axis, in V partial results on a CPU and
  *                in the lanes of a work-group on others, which are merged at the end.
  *
@@ -17,7 +18,9 @@
 
 enum {
     MI_ITEMS_A_UNIT = 16, /* work-items a compute unit of a CPU, so that shares are even */
-    STREAMS = 4
+    STREAMS = 4,
+    SHORT_ROW = 16,       /* so many vectors of partial results */
+    MOST_APART = 4        /* places at a row's end that are folded by themselves */
 };
 
 /* ---- What the nest runs over ---- */
@@ -257,6 +260,14 @@ static void choose_streams(struct mi_nest *s)
         s->v = (int)width;
 }
 
+/* A vector of partial results of which some were just stored one by one must wait for these: much in a short row. */
+static void choose_tail(struct mi_nest *s)
+{
+    const struct mi_dim *last = &s->reduced[s->reductions > 0 ? s->reductions - 1 : 0];
+    bool rows = s->e->device->is_cpu && s->by_rows && s->v > 1 && s->streams == 1 && last->a == 0;
+    s->tail = rows && last->b < SHORT_ROW * s->v && last->b % s->v > 0 && last->b % s->v <= MOST_APART;
+}
+
 enum { LONGEST = 4096 }; /* neighbours that one loop computes; of short lists so few that those of all lengths share a program */
 
 static void choose_schedule(struct mi_nest *s)
@@ -286,6 +297,7 @@ static void choose_schedule(struct mi_nest *s)
     if (s->by_rows && device->is_cpu)
         s->lanes = 1;
     choose_streams(s);
+    choose_tail(s);
     mi_nest_choose_cross(s);
     choose_shared(s);
 }

@@ -27,6 +27,7 @@ struct mi_nest {
     int v;                             /* places of a tile (by columns) or partial results (by rows) */
     int streams, stream;               /* so many places of this reduced axis are folded side by side: memory is read faster */
     bool apart;                        /* ... each into results of its own, of a tile's size */
+    bool tail, in_tail;                /* few places at a row's end are folded by themselves; they are now */
     int now;                           /* of the loops that are open: streams, or 1 in the rest */
     int shared;                        /* so many outer dimensions are divided among work-items; the others are loops */
     int cross, along;                  /* the loops run in tiles of so many places of this dimension by v of the last; -1: no */
@@ -97,6 +98,8 @@ int mi_nest_level(const struct mi_nest *s, const struct mi_node *node);
 bool mi_nest_folds_taps(struct mi_nest *s);
 /* Runs every level of reductions and binds their results; not those of taps. */
 void mi_nest_fold_levels(struct mi_nest *s);
+/* Asks for what the next tile's taps read: windows jump too much for a processor to guess it. */
+void mi_nest_ask_taps(struct mi_nest *s);
 /* Folds the taps of one place and binds their results. */
 void mi_nest_fold_taps(struct mi_nest *s);
 /* Loops over all reduced places in the lanes of the work-group, each the coordinates of one. */

@@ -7,10 +7,11 @@
 #include <string.h>
 
 enum {
-    ACROSS = 8,                          /* rows that a small tile reads: they may all want one set of the cache, of as many lines */
-    ALONG = 64,                          /* places of it along those rows */
-    TURNED_ACROSS = 64, TURNED_ALONG = 128, /* of a turned tile */
-    SQUARE = 512
+    ACROSS = 8,              /* rows that a small tile reads: they may all want one set of the cache, of as many lines */
+    ALONG = 64,              /* ... and its places along them */
+    TURNED_ACROSS = 64,      /* the same of a turned tile */
+    TURNED_ALONG = 128,
+    SQUARE = 512             /* places on the side of what an item turns before it goes on: few pages */
 };
 
 static int find_across(struct mi_nest *s, mi_value *value, const char *const *at, bool guarded, int depth);

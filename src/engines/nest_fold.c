@@ -6,6 +6,7 @@
 
 enum {
     MOST_UNROLLED = 25,
+    ASKED_EVERY = 8,
     MOST_AHEAD = 1 << 14, /* elements of a row that is asked for ahead */
     LINE = 16             /* numbers that come together from memory */
 };
@@ -110,6 +111,10 @@ static struct state declare_state(struct mi_nest *s, const struct mi_node *node)
     size_t scope = mi_scope_open(e, "for (int v = 0; v < %d; v++) ", partial(s));
     mi_line(e, "%s", statement(s, rule_of(node)->init, &state, "[v]", NULL, NULL, NULL, reduced_count(s)));
     mi_scope_close(e, scope);
+    for (int i = 0; i < state.count && s->tail; i++)
+        mi_line(e, "%s %s_t;", state_type(node, i), state.name[i]);
+    if (s->tail)
+        mi_line(e, "%s", statement(s, rule_of(node)->init, &state, "_t", NULL, NULL, NULL, reduced_count(s)));
     return state;
 }
 
@@ -150,7 +155,7 @@ static void fold_step(struct mi_nest *s, struct mi_node **nodes, const struct st
     int level = mi_nest_level(s, nodes[0]);
     const char *own = s->reduced_at[s->stream];
     for (int u = 0; u < s->now; u++) {
-        const char *at = s->apart && u ? mi_arena_format(arena, "[v + %d]", u * s->v) : "[v]";
+        const char *at = s->in_tail ? "_t" : s->apart && u ? mi_arena_format(arena, "[v + %d]", u * s->v) : "[v]";
         if (u)
             s->reduced_at[s->stream] = mi_arena_format(arena, "r%d_%d", s->stream, u);
         for (int i = 0; i < count; i++) {
@@ -333,11 +338,15 @@ static void fold_row(struct mi_nest *s, const struct fold *f)
             mi_line(e, "const IDX r%d = c + v;", last);
         } else if (s->v == 1)
             inner = mi_scope_open(e, "for (IDX r%d = 0; r%d < %s; r%d++) ", last, last, size, last);
+        else if (s->tail)
+            inner = mi_scope_open(e, "for (IDX r%d = c; r%d < %s; r%d++) ", last, last, size, last);
         else {
             inner = mi_scope_open(e, "for (int v = 0; v < %s - c; v++) ", size);
             mi_line(e, "const IDX r%d = c + v;", last);
         }
+        s->in_tail = tail && s->tail;
         fold_step(s, f->nodes, f->states, f->count);
+        s->in_tail = false;
         mi_scope_close(e, inner);
         if (tail == 0)
             mi_scope_close(e, outer);
@@ -371,6 +380,8 @@ static void merge(struct mi_nest *s, const struct mi_node *node, const struct st
         mi_line(e, "%s", statement(s, rule->merge, state, "[v]", other, NULL, NULL, "1"));
         mi_scope_close(e, scope);
     }
+    if (s->tail)
+        mi_line(e, "%s", statement(s, rule->merge, state, "[0]", "_t", NULL, NULL, "1"));
     if (s->lanes == 1 || !s->by_rows)
         return;
     struct state shared = {.count = state->count, .limit = state->limit};
@@ -483,6 +494,41 @@ static void fold_tap(struct mi_nest *s, const struct state *states, int axis)
         const char *x = element(s, node);
         mi_line(s->e, "%s", statement(s, rule_of(node)->step, &states[m], "", NULL, x, reduced_index(s), "1"));
     }
+}
+
+/* The rows that the next tile reads, in all but the last reduced axis. */
+static void ask_rows(struct mi_nest *s, int axis)
+{
+    int last = s->reductions - 1;
+    if (axis == last) {
+        s->reduced_at[last] = "0";
+        for (int m = 0; m < s->kernel->count; m++)
+            if (mi_nest_is_reduction(s->kernel->nodes[m]))
+                element(s, s->kernel->nodes[m]);
+        return;
+    }
+    for (int64_t i = 0; i < s->reduced[axis].b; i++) {
+        s->reduced_at[axis] = mi_arena_format(s->e->arena, "%lld", (long long)i);
+        ask_rows(s, axis + 1);
+    }
+}
+
+void mi_nest_ask_taps(struct mi_nest *s)
+{
+    struct mi_emitter *e = s->e;
+    int row = s->kept.rank - 2, last = s->dims - 1;
+    if (!s->taps || row < 0)
+        return;
+    size_t scope = mi_scope_open(e, "for (int v = 0; v < %s; v += %d) ", s->places, ASKED_EVERY);
+    mi_line(e, "const IDX m%d = first + v;", last);
+    mi_nest_coordinates(s, true);
+    struct mi_coordinate own = s->at[row];
+    s->at[row].at = mi_arena_format(e->arena, "(%s + 2)", own.at);
+    e->ahead = true;
+    ask_rows(s, 0);
+    e->ahead = false;
+    s->at[row] = own;
+    mi_scope_close(e, scope);
 }
 
 void mi_nest_fold_taps(struct mi_nest *s)

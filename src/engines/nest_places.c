@@ -68,7 +68,7 @@ static int tiles_of(const struct mi_nest *s, int d)
 
 const char *mi_nest_tile(struct mi_nest *s, int d)
 {
-    return mi_arena_format(s->e->arena, tiles_of(s, d) > 1 ? "t%d" : "c%d", d);
+    return mi_arena_format(s->e->arena, "%c%d", tiles_of(s, d) > 1 ? 't' : 'c', d);
 }
 
 static int width_of(const struct mi_nest *s, int d)
@@ -145,8 +145,9 @@ void mi_nest_open_tiles(struct mi_nest *s)
         mi_nest_turn(s);
         const char *size = mi_dim_code(e->arena, s->physical[s->cross].extent);
         const char *at = mi_nest_tile(s, s->cross);
-        s->tile_scope[s->tile_scopes++] = mi_scope_open(e, "for (IDX m%d = %s*%d; m%d < min(%s*%d + %d, (IDX)%s); m%d++) ", s->cross,
-                                                        at, s->along, s->cross, at, s->along, s->along, size, s->cross);
+        s->tile_scope[s->tile_scopes++] = mi_scope_open(e, "for (IDX m%d = %s*%d; m%d < min(%s*%d + %d, (IDX)%s); m%d++) ",
+                                                        s->cross, at, s->along, s->cross, at, s->along, s->along, size,
+                                                        s->cross);
     }
     for (int d = 0; d < last; d++)
         if (d != s->cross)

@@ -72,6 +72,7 @@ void mi_nest_store_kept(struct mi_nest *s)
     size_t lane = 0;
     if (s->lanes > 1)
         lane = mi_scope_open(s->e, "if (lane == 0) ");
+    mi_nest_ask_taps(s);
     mi_nest_split_places(s, store_kept);
     if (s->lanes > 1)
         mi_scope_close(s->e, lane);
