@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_NAMES = 512, LONGEST_NAME = 120 };
+enum { MOST_NAMES = 512, LONGEST_NAME = 120, MOST_NESTED = 16 };
 
 struct name {
     const char *start;
@@ -20,6 +20,9 @@ struct name {
 struct scan {
     struct name list[MOST_NAMES];
     int count;
+    int braces, parens;         /* that are open */
+    int before[MOST_NESTED][2]; /* how many were where an #if began that has not ended */
+    int nested;
     bool failed;
 };
 
@@ -49,10 +52,28 @@ static void add_name(struct scan *scan, const char *start, size_t size, bool mac
         scan->list[scan->count++] = (struct name){start, size, macro};
 }
 
+/* Every branch of an #if begins with the braces and parentheses that are open before it, and the last one is as good as any. */
+static void scan_condition(struct scan *scan, const char *word)
+{
+    if (strncmp(word, "if", 2) == 0) {
+        if (scan->nested < MOST_NESTED) {
+            scan->before[scan->nested][0] = scan->braces;
+            scan->before[scan->nested][1] = scan->parens;
+        }
+        scan->nested++;
+    } else if (strncmp(word, "el", 2) == 0 && scan->nested > 0 && scan->nested <= MOST_NESTED) {
+        scan->braces = scan->before[scan->nested - 1][0];
+        scan->parens = scan->before[scan->nested - 1][1];
+    } else if (strncmp(word, "endif", 5) == 0)
+        scan->nested--;
+    scan->failed = scan->failed || scan->nested < 0 || scan->nested > MOST_NESTED;
+}
+
 /* Past a directive and the lines that continue it. */
 static const char *scan_directive(struct scan *scan, const char *at)
 {
     const char *word = at + 1 + strspn(at + 1, " \t");
+    scan_condition(scan, word);
     if (strncmp(word, "define", 6) == 0) {
         const char *name = word + 6 + strspn(word + 6, " \t");
         size_t size = 0;
@@ -78,8 +99,9 @@ struct declaration {
     bool assigned;                /* what follows is its value */
 };
 
-static void scan_punctuation(struct scan *scan, struct declaration *d, char c, int parens)
+static void scan_punctuation(struct scan *scan, struct declaration *d, char c)
 {
+    const int parens = scan->parens;
     bool attribute = d->last_size == 13 && memcmp(d->last, "__attribute__", 13) == 0;
     if (d->assigned && c != ';')
         return;
@@ -101,7 +123,6 @@ static void scan_punctuation(struct scan *scan, struct declaration *d, char c, i
 static void scan_source(struct scan *scan, const char *at)
 {
     struct declaration d = {0};
-    int braces = 0, parens = 0;
     bool line_start = true;
     while (*at) {
         if (at[0] == '/' && (at[1] == '/' || at[1] == '*')) {
@@ -112,21 +133,21 @@ static void scan_source(struct scan *scan, const char *at)
             const char *start = at;
             while (is_name_part(*at))
                 at++;
-            if (braces == 0 && parens == 0) {
+            if (scan->braces == 0 && scan->parens == 0) {
                 d.last = start;
                 d.last_size = (size_t)(at - start);
             }
             line_start = false;
         } else {
-            if (braces == 0)
-                scan_punctuation(scan, &d, *at, parens);
-            braces += (*at == '{') - (*at == '}');
-            parens += (*at == '(') - (*at == ')');
+            if (scan->braces == 0)
+                scan_punctuation(scan, &d, *at);
+            scan->braces += (*at == '{') - (*at == '}');
+            scan->parens += (*at == '(') - (*at == ')');
             line_start = *at == '\n' || (line_start && isspace((unsigned char)*at));
             at++;
         }
     }
-    scan->failed = scan->failed || braces || parens;
+    scan->failed = scan->failed || scan->braces || scan->parens || scan->nested;
 }
 
 void mi_add_line_directive(struct mi_text *text, const char *name)

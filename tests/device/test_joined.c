@@ -78,6 +78,28 @@ static void test_join_refuses(void **state)
     mi_text_destroy(&text);
 }
 
+/* A loop that has three heads, one of them in use. */
+static const char *const either =
+    "static int value(int x)\n{\n#if 1\n    for (int i = 0; i < 2; i++) {\n        x++;\n"
+    "#elif 0\n    for (int i = 0; i < 4; i++) {\n#else\n    for (int i = 0; i < 3; i++) {\n#endif\n        x += 3;\n    }\n"
+    "    return x;\n}\n__kernel void set(__global int *x) { x[0] = value(0); }\n";
+
+static void test_join_conditions(void **state)
+{
+    mica_device *device = *state;
+    struct mi_text text = {0};
+    struct mi_wanted_kernel wanted[] = {{.name = "set", .source = three}, {.name = "set", .source = either}};
+    assert_true(mi_join_source(&text, "set", either, "_0"));
+    assert_non_null(strstr(mi_text_get(&text), "#define value value_0\n"));
+    mi_text_destroy(&text);
+    assert_false(mi_join_source(&text, "set", "#if 1\n__kernel void set(__global int *x) { x[0] = 1; }\n", "_0"));
+    assert_false(mi_join_source(&text, "set", "__kernel void set(__global int *x) { x[0] = 1; }\n#endif\n", "_0"));
+    assert_int_equal(text.size, 0);
+    ASSERT_GOOD(device, mi_programs_get(device, wanted, 2));
+    assert_int_equal(run_kernel(device, &wanted[0]), 3);
+    assert_int_equal(run_kernel(device, &wanted[1]), 8);
+}
+
 /* The kernel that does not compile is named, and the others are kept. */
 static void test_guilty(void **state)
 {
@@ -239,6 +261,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_joined),    cmocka_unit_test(test_join_refuses), cmocka_unit_test(test_guilty),
+        cmocka_unit_test(test_join_conditions),
         cmocka_unit_test(test_cancelled), cmocka_unit_test(test_kept),         cmocka_unit_test(test_race),
     };
     if (argc > 1 && strcmp(argv[1], "--once") == 0)

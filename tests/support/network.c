@@ -1,5 +1,8 @@
 #include "support/network.h"
 
+#include "compile/compile.h"
+#include "device/programs.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +31,19 @@ mica_status network_try(struct network *net, int64_t batch, const struct mi_plan
     return mi_plan_create(&desc, &net->plan);
 }
 
+/* A kernel that cannot be joined with others takes a program of its own, which a driver reads its declarations for. */
+static void assert_joins(const struct mica_plan *plan)
+{
+    for (size_t k = 0; k < plan->kernels.count; k++)
+        for (int c = 0; c < plan->codes[k].count; c++) {
+            const struct mi_code *code = &plan->codes[k].code[c];
+            struct mi_text text = {0};
+            if (code->source && !mi_join_source(&text, code->name, code->source, "_0"))
+                fail_msg("kernel %s cannot be joined with others:\n%s", code->name, code->source);
+            mi_text_destroy(&text);
+        }
+}
+
 void network_compile(struct network *net, int64_t batch, const struct mi_plan_desc *how)
 {
     if (net->graph->error.status != MICA_OK)
@@ -36,6 +52,7 @@ void network_compile(struct network *net, int64_t batch, const struct mi_plan_de
     assert_non_null(net->plan);
     if (mica_plan_status(net->plan) != MICA_OK)
         fail_msg("the plan: %s", mica_plan_error(net->plan));
+    assert_joins(net->plan);
 }
 
 void network_end(struct network *net)
