@@ -2,6 +2,7 @@
 #include "nn/layer.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static const double pi = 3.14159265358979323846;
@@ -72,9 +73,9 @@ struct draw {
     float low, high;
 };
 
-static void fill(const struct draw *draw, uint64_t seed, uint64_t stream, float *values, size_t count)
+static void fill(const struct draw *draw, uint64_t seed, uint64_t stream, size_t begin, size_t end, float *values)
 {
-    for (size_t i = 0; i < count; i += BLOCK) {
+    for (size_t i = begin; i < end; i += BLOCK) {
         uint32_t word[BLOCK];
         float drawn[BLOCK] = {draw->low, draw->low, draw->low, draw->low};
         if (draw->kind != CONSTANT)
@@ -83,8 +84,37 @@ static void fill(const struct draw *draw, uint64_t seed, uint64_t stream, float 
             uniform_numbers(word, draw->low, draw->high, drawn);
         else if (draw->kind == NORMAL)
             normal_numbers(word, draw->low, draw->high, drawn);
-        memcpy(values + i, drawn, (count - i < BLOCK ? count - i : BLOCK) * sizeof *values);
+        memcpy(values + i, drawn, (end - i < BLOCK ? end - i : BLOCK) * sizeof *values);
     }
+}
+
+/* What a thread takes at a time: whole blocks, and a millisecond's work. */
+enum { PIECE = 1 << 16 };
+
+struct filling {
+    const struct draw *draw;
+    uint64_t seed, stream;
+    float *values;
+    size_t count;
+    atomic_size_t next;           /* the first piece that nobody has taken */
+};
+
+static void fill_pieces(void *context, int thread)
+{
+    struct filling *f = context;
+    size_t piece;
+    (void)thread;
+    while ((piece = atomic_fetch_add(&f->next, 1)) < (f->count + PIECE - 1) / PIECE) {
+        size_t begin = piece * PIECE, left = f->count - begin;
+        fill(f->draw, f->seed, f->stream, begin, begin + (left < PIECE ? left : PIECE), f->values);
+    }
+}
+
+/* A block's numbers follow from its place, so threads change nothing but the time. */
+static void fill_all(const struct draw *draw, uint64_t seed, uint64_t stream, float *values, size_t count)
+{
+    struct filling filling = {.draw = draw, .seed = seed, .stream = stream, .values = values, .count = count};
+    mi_parallel(count <= PIECE || draw->kind == CONSTANT ? 1 : mi_processors(), fill_pieces, &filling);
 }
 
 bool mi_initialize(const mica_initializer *initializer, const char *otherwise, double fan_in, double fan_out, uint64_t seed,
@@ -110,6 +140,6 @@ bool mi_initialize(const mica_initializer *initializer, const char *otherwise, d
         draw.high = fpclassify(given.stddev) == FP_ZERO ? 0.05f : given.stddev;
     } else
         draw.low = isnan(rows[row].value) ? given.value : rows[row].value;
-    fill(&draw, seed, stream, values, count);
+    fill_all(&draw, seed, stream, values, count);
     return true;
 }

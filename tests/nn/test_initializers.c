@@ -108,9 +108,26 @@ static void seeds(void **state)
     assert_false(mi_initialize(&(mica_initializer){.type = "he"}, NULL, 8, 8, 1, 3, b, 64));
 }
 
+/* Threads share what is large; each number still follows from the seed, the stream and its place. */
+static void threads(void **state)
+{
+    enum { MANY = 3 * 65536 + 5 };
+    static float values[MANY];
+    (void)state;
+    const mica_initializer given = {.type = "random_uniform", .minval = 0, .maxval = 1};
+    assert_true(mi_initialize(&given, NULL, 8, 8, 7, 4, values, MANY));
+    for (size_t i = 0; i < MANY; i++) {
+        uint32_t word[4];
+        mi_philox(7, 4, i / 4, word);
+        float expected = (float)(word[i % 4] >> 8) / 16777216.0f;
+        if (memcmp(&values[i], &expected, sizeof expected) != 0)
+            fail_msg("%zu: %.9g, not %.9g", i, (double)values[i], (double)expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(uniform), cmocka_unit_test(normal), cmocka_unit_test(constant),
-                                       cmocka_unit_test(seeds)};
+                                       cmocka_unit_test(seeds), cmocka_unit_test(threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
