@@ -4,7 +4,7 @@
  * layout). Where there are several blocks of k (PARTS), C's block waits in local memory between them.
  * A last panel that is not packed before is moved back so that it ends with the matrix; a straight B is packed while the first
  * rows of tiles are computed from it. With SPLIT pieces of k each has items of its own,
- * which leave what they sum in PIECES for gemm_sum.cl. */
+ * which leave what they sum in PIECES for gemm_sum.cl. Last come sums of an operand (gemm_total.cl). */
 const IDX m_first = (IDX)get_global_id(1)*MB, n_first = (IDX)get_global_id(0)*NB;
 const IDX batch = (IDX)get_global_id(2)/SPLIT, piece = (IDX)get_global_id(2)%SPLIT;
 const IDX rows = M, columns = N, depth = K, share = (depth + SPLIT*KB - 1)/(SPLIT*KB)*KB;
@@ -183,4 +183,5 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
             }
         }
     }
+    MICA_TOTALS
 }

@@ -3,7 +3,8 @@
  * Nodes are visited in order. Moves and gathers become index arithmetic in whoever uses them, unless somebody reads them from
  * memory. A map joins the kernel that makes one of its inputs, a reduction a nest over the same space and axes, as long as
  * no value would have to leave the kernel and come back; otherwise they begin a nest. Contractions and own operators
- * begin kernels of their own, but for those that an engine computes inside another's. What crosses a kernel's border is stored. */
+ * begin kernels of their own, but for those that an engine computes inside another's. A sum of a contraction's operand over what
+ * the contraction sums joins its kernel. What crosses a kernel's border is stored. */
 #include "compile/compile.h"
 
 #include <stdlib.h>
@@ -182,8 +183,10 @@ static bool may_join(const struct fuse *f, int index, const struct mi_node *node
     if (count > MOST_TENSORS || kernel->count >= MOST_MEMBERS || external_tensors(f, kernel, index) > MOST_TENSORS)
         return false;
     for (int i = 0; i < count; i++) {
-        int home = f->plan->home[source[i].value->node->id];
-        if (home == index ? !source[i].direct : home >= 0 && is_before(f, index, home))
+        const struct mi_node *maker = source[i].value->node;
+        int home = f->plan->home[maker->id];
+        bool total = kernel->anchor && maker->op->kind == MI_REDUCE;
+        if (home == index ? !source[i].direct || total : home >= 0 && is_before(f, index, home))
             return false;
     }
     return true;
@@ -242,6 +245,55 @@ static int find_kernel(const struct fuse *f, const struct mi_node *node, uint32_
     for (int i = -1; i < count && i < MOST_SOURCES; i++)
         best = find_reader(f, i < 0 ? node->in[0] : source[i].value, node, axes, best, 0);
     return best >= 0 ? best : find_beside(f, node, axes);
+}
+
+/* Whether the operand's axes that the mask names are those that the contraction sums, each as it is. */
+static bool sums_axes(const struct mi_contraction *c, const struct mi_operand *operand, uint32_t axes)
+{
+    uint32_t summed = 0;
+    for (int d = 0; d < operand->value->shape.rank; d++) {
+        const struct mi_index *index = &operand->index[d];
+        if (mi_dim_is(operand->value->shape.dim[d], 1))
+            continue;
+        if (index->terms != 1 || index->coefficient[0] != 1 || index->offset != 0 || index->divisor != 1 ||
+            (index->axis[0] >= c->out_axes) != (axes >> d & 1))
+            return false;
+        summed |= 1u << index->axis[0];
+    }
+    for (int axis = c->out_axes; axis < c->axes; axis++)
+        if (!(summed >> axis & 1) && !mi_dim_is(c->extent[axis], 1))
+            return false;
+    return true;
+}
+
+/* Whether the reduction is a total of the contraction's: see struct mi_kernel. */
+static bool is_total(const struct mi_node *node, const struct mi_node *contraction, uint32_t axes)
+{
+    struct mi_contraction c;
+    if (contraction->op->contract(contraction, &c) != MICA_OK || c.a.value == c.b.value)
+        return false;
+    const struct mi_operand *operand = c.a.value == node->in[0] ? &c.a : &c.b;
+    return operand->value == node->in[0] && sums_axes(&c, operand, axes);
+}
+
+/* A contraction that may compute the reduction as a total, and whose inputs are there; NULL: there is none. */
+static struct mi_node *find_total(const struct fuse *f, const struct mi_node *node, uint32_t axes)
+{
+    const struct mica_plan *plan = f->plan;
+    const mi_value *value = node->in[0];
+    if (plan->desc.no_fusion || !mi_reduce_is_sum(node) ||
+        !mi_layout_is_plain(&plan->tensors[value->id].layout, value->shape.rank))
+        return NULL;
+    for (size_t u = f->users.first[value->id]; u < f->users.first[value->id + 1]; u++) {
+        struct mi_node *user = f->users.node[u];
+        const struct mi_engine *engine = plan->choices[user->id].engine;
+        bool ready = engine && engine->totals && !plan->inside[user->id];
+        for (int i = 0; i < user->inputs && ready; i++)
+            ready = !user->in[i] || user->in[i]->node->id < node->id;
+        if (ready && is_total(node, user, axes))
+            return user;
+    }
+    return NULL;
 }
 
 /* ---- The visit ---- */
@@ -326,7 +378,7 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
     uint32_t axes = 0;
     bool keepdims;
     int index;
-    if (node->op->kind == MI_SOURCE)
+    if (node->op->kind == MI_SOURCE || plan->home[node->id] >= 0)
         return MICA_OK;
     if (plan->inside[node->id])
         return visit_inside(f, node);
@@ -341,6 +393,12 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
         return MICA_OK;
     if (node->op->kind == MI_REDUCE)
         MI_TRY(mi_reduce_axes(node, &axes, &keepdims));
+    struct mi_node *contraction = node->op->kind == MI_REDUCE ? find_total(f, node, axes) : NULL;
+    if (contraction) {
+        MI_TRY(visit(f, contraction));
+        if (may_join(f, plan->home[contraction->id], node))
+            return kernel_join(f, plan->home[contraction->id], node);
+    }
     bool joins = (node->op->kind == MI_MAP && !plan->updates[node->id] && !node->again) || node->op->kind == MI_REDUCE;
     index = joins ? find_kernel(f, node, axes) : -1;
     if (index < 0) {
@@ -377,6 +435,28 @@ static bool leaves(const struct fuse *f, const mi_value *value, int home, bool d
     return false;
 }
 
+/* Adds those results of a kernel's member which leave it to what the kernel stores; how many. */
+static int store_results(struct fuse *f, int index, int member)
+{
+    struct mica_plan *plan = f->plan;
+    struct mi_kernel *kernel = &plan->kernels.list[index];
+    struct mi_node *node = kernel->nodes[member];
+    int count = 0;
+    for (int o = 0; o < node->outputs; o++) {
+        mi_value *value = node->out[o];
+        bool used = value->name || f->needed[value->id] || leaves(f, value, index, true, 0);
+        plan->tensors[value->id].stored = used;
+        if (used)
+            kernel->out[kernel->outs + count++] = value;
+    }
+    return count;
+}
+
+static bool is_beside(const struct mi_kernel *kernel, int member)
+{
+    return kernel->anchor && kernel->nodes[member]->op->kind == MI_REDUCE;
+}
+
 static mica_status mark_stored(struct fuse *f)
 {
     struct mica_plan *plan = f->plan;
@@ -389,12 +469,13 @@ static mica_status mark_stored(struct fuse *f)
         if (!kernel->out)
             return mi_out_of_memory(&plan->error);
         for (int m = 0; m < kernel->count; m++)
-            for (int o = 0; o < kernel->nodes[m]->outputs; o++) {
-                mi_value *value = kernel->nodes[m]->out[o];
-                bool used = value->name || f->needed[value->id] || leaves(f, value, (int)k, true, 0);
-                plan->tensors[value->id].stored = used;
-                if (used)
-                    kernel->out[kernel->outs++] = value;
+            if (!is_beside(kernel, m))
+                kernel->outs += store_results(f, (int)k, m);
+        for (int m = 0; m < kernel->count; m++)
+            if (is_beside(kernel, m)) {
+                int count = store_results(f, (int)k, m);
+                kernel->outs += count;
+                kernel->totals += count;
             }
     }
     return MICA_OK;

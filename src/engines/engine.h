@@ -40,6 +40,7 @@ struct mi_engine {
     /* The variants worth a try, the best guess first; how many, `most` at most. NULL: there is one way, and no numbers. */
     int (*variants)(const struct mi_problem *problem, struct mi_variant *list, int most);
     bool epilogue; /* maps over its result ride along */
+    bool totals;   /* so do sums of an operand over what the problem sums: gradients of a bias beside those of the weights */
     bool memory;   /* reads its operands from memory: they must be stored (plain, unless it wishes otherwise) */
     bool blocked;  /* makes its result in blocks of channels, and stores it best so */
     bool ahead;    /* computes problems with another contraction ahead, and only those; the others are never asked about them */

@@ -81,7 +81,13 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
 /* ---- Writing ---- */
 
 /* What stands at gemm.cl's markers. */
-enum { ROW, VECTORS, STORE, DIRECT, MADE, TURN, MARKERS };
+enum { ROW, VECTORS, STORE, DIRECT, MADE, TURN, TOTALS, MARKERS };
+
+/* How many of what the kernel stores has a place for each sum. */
+static int results(const struct mi_emitter *e)
+{
+    return e->kernel->outs - e->kernel->totals;
+}
 
 /* Ones and zeros stay numbers: what lies side by side, and which axes are not there, shapes the kernel. */
 static void define_dim(struct mi_emitter *e, struct mi_text *text, const char *name, struct mi_dim dim)
@@ -175,7 +181,7 @@ static bool stores_vectors(const struct mi_emitter *e, const struct mi_gemm *g, 
 {
     if (!mi_dim_is(g->p.stride_c[along], 1))
         return false;
-    for (int o = 0; o < e->kernel->outs; o++) {
+    for (int o = 0; o < results(e); o++) {
         const mi_value *value = e->kernel->out[o];
         if (value->type != MI_FLOAT || !mi_layout_is_plain(&e->tensors[value->id].layout, value->shape.rank))
             return false;
@@ -194,7 +200,7 @@ static void emit_place(struct mi_emitter *e, const struct mi_coordinate *at, int
 /* Whether the one result is the sum as it is. */
 static bool is_bare(struct mi_emitter *e, const struct mi_coordinate *at)
 {
-    bool bare = e->kernel->outs == 1 && strcmp(mi_emit_value(e, e->kernel->out[0], at, NULL), "lane[v]") == 0;
+    bool bare = results(e) == 1 && strcmp(mi_emit_value(e, e->kernel->out[0], at, NULL), "lane[v]") == 0;
     mi_emit_take(e);
     return bare;
 }
@@ -228,7 +234,7 @@ static void emit_row(struct mi_emitter *e, const struct mi_gemm *g, const struct
     size_t scope = mi_scope_open(e, "for (int v = 0; v < WIDTH; v++) ");
     mi_line(e, "const IDX n_ = n0 + v;");
     column_at(e, c, &g->p, by_row, at);
-    for (int o = 0; o < e->kernel->outs; o++)
+    for (int o = 0; o < results(e); o++)
         mi_line(e, "made%d[%sv] = %s;", o, row, mi_emit_value(e, e->kernel->out[o], at, NULL));
     mi_scope_close(e, scope);
 }
@@ -239,12 +245,12 @@ static const char *emit_vectors(struct mi_emitter *e, const struct mi_gemm *g, c
 {
     struct mi_coordinate at[MI_MAX_RANK];
     e->indent = 6;
-    for (int o = 0; o < e->kernel->outs; o++)
+    for (int o = 0; o < results(e); o++)
         mi_line(e, "float made%d[WIDTH];", o);
     emit_row(e, g, c, by_row, "");
     mi_line(e, "const IDX n_ = n0;");
     column_at(e, c, &g->p, by_row, at);
-    for (int o = 0; o < e->kernel->outs; o++) {
+    for (int o = 0; o < results(e); o++) {
         emit_place(e, at, o);
         for (int j = 0; j < v->number[MI_GEMM_NV]; j++)
             mi_line(e, "((__global mica_loose *)to%d)[%d] = ((const mica_loose *)made%d)[%d];", o, j, o, j);
@@ -258,7 +264,7 @@ static void emit_turned(struct mi_emitter *e, const struct mi_gemm *g, const str
 {
     struct mi_coordinate at[MI_MAX_RANK];
     e->indent = 5;
-    for (int o = 0; o < e->kernel->outs; o++)
+    for (int o = 0; o < results(e); o++)
         mi_line(e, "float made%d[MR*WIDTH];", o);
     with[MADE] = mi_emit_take(e);
     e->indent = 6;
@@ -268,7 +274,7 @@ static void emit_turned(struct mi_emitter *e, const struct mi_gemm *g, const str
     mi_line(e, "const IDX n_ = n0, m_ = m0;");
     mi_line(e, "%s", with[ROW]);
     column_at(e, c, &g->p, by_row, at);
-    for (int o = 0; o < e->kernel->outs; o++) {
+    for (int o = 0; o < results(e); o++) {
         emit_place(e, at, o);
         mi_line(e, "mica_store_turned(made%d, to%d, C_N);", o, o);
     }
@@ -293,7 +299,7 @@ static void emit_stores(struct mi_emitter *e, const struct mi_problem *problem, 
         with[VECTORS] = emit_vectors(e, g, v, c, by_row);
     e->indent = 6;
     column_at(e, c, &g->p, by_row, at);
-    for (int o = 0; o < e->kernel->outs; o++)
+    for (int o = 0; o < results(e); o++)
         mi_emit_store(e, e->kernel->out[o], at, mi_emit_value(e, e->kernel->out[o], at, NULL), NULL);
     with[STORE] = mi_emit_take(e);
 }
@@ -333,7 +339,7 @@ static mica_status emit_sum(struct mi_emitter *e, const struct mi_problem *probl
     e->indent = 3;
     mi_bind(e, e->kernel->anchor->out[0], "total");
     column_at(e, c, &g->p, by_row, at);
-    for (int o = 0; o < e->kernel->outs; o++)
+    for (int o = 0; o < results(e); o++)
         mi_emit_store(e, e->kernel->out[o], at, mi_emit_value(e, e->kernel->out[o], at, NULL), NULL);
     with[1] = mi_emit_take(e);
     const char *name = mi_arena_format(e->arena, "mica_gemm_sum_%s", e->kernel->anchor->op->name);
@@ -347,7 +353,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     struct mi_layout panels;
     struct mi_text text = {0};
     const struct mi_variant *v = &problem->variant;
-    const char *with[MARKERS] = {"", "", "", "", "", ""};
+    const char *with[MARKERS] = {"", "", "", "", "", "", ""};
     match(problem, &g);
     if (v->number[MI_GEMM_TURNED])
         g = mi_gemm_turned(&g);
@@ -372,6 +378,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
         emit_pieces(e, &g, v, codes, &text, with);
     else
         emit_stores(e, problem, &g, v, with);
+    with[TOTALS] = mi_gemm_totals(e, &problem->c, &g, &text);
     mi_text_add(&text, "#define FULL %d\n#define DIRECT %d\n", with[VECTORS][0] != 0, with[DIRECT][0] != 0);
     int64_t high = v->number[MI_GEMM_MB], wide = v->number[MI_GEMM_NB];
     struct mi_grid grid = {.dims = 3,
@@ -381,7 +388,9 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     const char *name = mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name);
     MI_TRY(mi_emit_file(
         e, "gemm.cl", name, &text,
-        (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE", "MICA_DIRECT", "MICA_MADE", "MICA_TURN"}, with,
+        (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE", "MICA_DIRECT", "MICA_MADE", "MICA_TURN",
+                               "MICA_TOTALS"},
+        with,
         MARKERS, grid, codes));
     return split > 1 ? emit_sum(e, problem, &g, codes) : MICA_OK;
 }
@@ -391,6 +400,7 @@ const struct mi_engine mi_engine_gemm = {.name = "gemm",
                                          .cost = cost,
                                          .variants = variants,
                                          .epilogue = true,
+                                         .totals = true,
                                          .memory = true,
                                          .wishes = wishes,
                                          .emit = emit};

@@ -36,6 +36,9 @@ struct mi_gemm {
  * element by element, and it is the small A that is packed. */
 struct mi_gemm mi_gemm_turned(const struct mi_gemm *g);
 void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *product, struct mi_gemm *g);
+/* Text that makes the kernel's totals, each in the items that have the first rows or columns of the other operand; its function is
+ * added to the definitions. */
+const char *mi_gemm_totals(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_gemm *g, struct mi_text *text);
 /* Ways to cut a product for a CPU, the best first; *seconds (may be NULL): what the best takes, roughly. */
 int mi_gemm_cuts(const struct mi_gemm *g, struct mi_variant *list, int most, double *seconds);
 

@@ -36,6 +36,7 @@ struct mi_kernel {
     int count, capacity;
     mi_value **out;              /* what it stores */
     int outs;
+    int totals;                  /* the last so many of them: sums of an operand of the anchor, over all that it sums too */
     struct mi_shape space;       /* a nest's full index space ... */
     uint32_t axes;               /* ... and which of its axes are reduced */
     struct mi_choice choice;     /* of a contraction */

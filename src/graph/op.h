@@ -117,6 +117,8 @@ const struct mi_op *mi_op_find(const struct mi_op *const *ops, const char *name)
 /* Which axes of input 0 a reduce node folds, as a mask; keepdims as ONNX. Axes are input 1 (constant) or the attribute "axes";
  * none: all (or none, with noop_with_empty_axes). */
 mica_status mi_reduce_axes(const struct mi_node *node, uint32_t *mask, bool *keepdims);
+/* Whether what a reduce node makes is the plain sum. */
+bool mi_reduce_is_sum(const struct mi_node *node);
 
 /* A rule's names, resolved for one node: the name of input i (into the rule's text) and its length; false past the last. */
 bool mi_map_input_name(const struct mi_map_rule *rule, int inputs, int i, const char **name, size_t *length);

@@ -32,6 +32,13 @@ bool mi_map_input_name(const struct mi_map_rule *rule, int inputs, int i, const 
     return word_at(list, i, name, length);
 }
 
+bool mi_reduce_is_sum(const struct mi_node *node)
+{
+    const struct mi_reduce_rule *rule = node->op->reduce;
+    return rule && node->outputs == 1 && !rule->state[1] && strcmp(rule->init, "s0 = 0;") == 0 &&
+           strcmp(rule->step, "s0 += x;") == 0 && strcmp(rule->finish[0], "s0") == 0;
+}
+
 static void set_name(char name[24], const char *word, size_t length)
 {
     snprintf(name, 24, "%.*s", (int)length, word);
