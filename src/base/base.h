@@ -115,6 +115,7 @@ mica_status mi_file_read(struct mi_error *error, const char *path, uint64_t limi
 struct mi_file;
 mica_status mi_file_create(struct mi_error *error, const char *path, struct mi_file **file);
 mica_status mi_file_write(struct mi_file *file, const void *bytes, size_t size); /* the first failure stays */
+mica_status mi_file_write_floats(struct mi_file *file, const float *values, size_t count); /* little-endian */
 mica_status mi_file_commit(struct mi_file *file);  /* frees it either way */
 void mi_file_abandon(struct mi_file *file);        /* NULL is fine */
 

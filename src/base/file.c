@@ -285,6 +285,25 @@ mica_status mi_file_write(struct mi_file *file, const void *bytes, size_t size)
     return file->status;
 }
 
+/* Elements little-endian whatever this machine is, a block at a time. */
+mica_status mi_file_write_floats(struct mi_file *file, const float *values, size_t count)
+{
+    unsigned char block[4096];
+    mica_status status = MICA_OK;
+    for (size_t at = 0; at < count && status == MICA_OK;) {
+        size_t n = count - at < sizeof block / 4 ? count - at : sizeof block / 4;
+        for (size_t i = 0; i < n; i++) {
+            uint32_t word;
+            memcpy(&word, &values[at + i], sizeof word);
+            for (size_t b = 0; b < 4; b++)
+                block[4 * i + b] = (unsigned char)(word >> (8 * b));
+        }
+        status = mi_file_write(file, block, 4 * n);
+        at += n;
+    }
+    return status;
+}
+
 /* The rename itself must reach the disk as well. A file system that cannot do this is no reason to fail. */
 static void sync_folder(const char *folder)
 {

@@ -199,25 +199,6 @@ mica_status mi_npy_parse(struct mi_error *error, const char *place, const unsign
 
 /* ---- Writing ---- */
 
-/* Elements little-endian whatever this machine is, a block at a time. */
-static mica_status write_floats(struct mi_file *file, const float *values, size_t count)
-{
-    unsigned char block[4096];
-    mica_status status = MICA_OK;
-    for (size_t at = 0; at < count && status == MICA_OK;) {
-        size_t n = count - at < sizeof block / 4 ? count - at : sizeof block / 4;
-        for (size_t i = 0; i < n; i++) {
-            uint32_t word;
-            memcpy(&word, &values[at + i], sizeof word);
-            for (int b = 0; b < 4; b++)
-                block[4 * i + (size_t)b] = (unsigned char)(word >> (8 * b));
-        }
-        status = mi_file_write(file, block, 4 * n);
-        at += n;
-    }
-    return status;
-}
-
 mica_status mi_npy_write(struct mi_error *error, const char *path, const float *values,
                          const mica_shape *shape, int64_t n)
 {
@@ -241,7 +222,7 @@ mica_status mi_npy_write(struct mi_error *error, const char *path, const float *
     if (status == MICA_OK) {
         mi_file_write(file, start, sizeof start);
         mi_file_write(file, header.data, header.size);
-        write_floats(file, values, count);
+        mi_file_write_floats(file, values, count);
         status = mi_file_commit(file);
     }
     mi_text_destroy(&header);

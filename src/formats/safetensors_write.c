@@ -80,25 +80,6 @@ static mica_status write_header(struct mi_file *file, const char *text)
     return mi_file_write(file, "        ", padded - length);
 }
 
-/* Little-endian, whatever this machine is. */
-static mica_status write_floats(struct mi_file *file, const float *values, size_t count)
-{
-    unsigned char block[4096];
-    mica_status status = MICA_OK;
-    for (size_t at = 0; at < count && status == MICA_OK;) {
-        size_t n = count - at < sizeof block / 4 ? count - at : sizeof block / 4;
-        for (size_t i = 0; i < n; i++) {
-            uint32_t word;
-            memcpy(&word, &values[at + i], sizeof word);
-            for (size_t b = 0; b < 4; b++)
-                block[4 * i + b] = (unsigned char)(word >> (8 * b));
-        }
-        status = mi_file_write(file, block, 4 * n);
-        at += n;
-    }
-    return status;
-}
-
 static mica_status write_tensors(struct mi_file *file, const struct mi_safetensors_out *what, float *scratch)
 {
     mica_status status = MICA_OK;
@@ -111,7 +92,7 @@ static mica_status write_tensors(struct mi_file *file, const struct mi_safetenso
             values = scratch;
         }
         if (status == MICA_OK)
-            status = write_floats(file, values, count);
+            status = mi_file_write_floats(file, values, count);
     }
     return status;
 }

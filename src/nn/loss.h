@@ -37,6 +37,8 @@ struct mi_loss_nodes {
 /* Adds the labels' input and the loss of the graph's first output. */
 mica_status mi_loss_add(struct mi_graph *graph, const struct mi_loss *loss, enum mi_labels labels,
                         struct mi_loss_nodes *nodes);
+/* The mean over a sample's outputs, summed over the samples. */
+mi_value *mi_sum_of_means(struct mi_graph *graph, mi_value *each);
 /* Adds the number of samples that are answered right, a scalar; NULL where the task has no right answers or after an
  * error. Values count as right when they are on the label's side of one half: so for labels that are 0 or 1. */
 mi_value *mi_accuracy_add(struct mi_graph *graph, const struct mi_loss *loss, enum mi_labels labels,

@@ -130,8 +130,7 @@ static mi_value *label_input(struct mi_graph *graph, const mi_value *output, enu
 
 /* ---- Losses ---- */
 
-/* The mean over a sample's outputs, summed over the samples. */
-static mi_value *sum_of_means(struct mi_graph *graph, mi_value *each)
+mi_value *mi_sum_of_means(struct mi_graph *graph, mi_value *each)
 {
     int64_t axes[MI_MAX_RANK];
     int rank = each ? each->shape.rank : 0;
@@ -145,14 +144,14 @@ static mi_value *sum_of_means(struct mi_graph *graph, mi_value *each)
 
 static mi_value *squared_error(struct mi_graph *graph, mi_value *output, mi_value *targets)
 {
-    return sum_of_means(graph, mi_op2(graph, "SquaredError", output, targets));
+    return mi_sum_of_means(graph, mi_op2(graph, "SquaredError", output, targets));
 }
 
 static mi_value *binary(struct mi_graph *graph, mi_value *output, mi_value *targets, bool from_logits)
 {
     if (from_logits)
-        return sum_of_means(graph, mi_op2(graph, "BinaryCrossEntropyWithLogits", output, targets));
-    return sum_of_means(graph, mi_apply(graph, "BinaryCrossEntropy", (mi_value *const[]){output, targets}, 2,
+        return mi_sum_of_means(graph, mi_op2(graph, "BinaryCrossEntropyWithLogits", output, targets));
+    return mi_sum_of_means(graph, mi_apply(graph, "BinaryCrossEntropy", (mi_value *const[]){output, targets}, 2,
                                         (const struct mi_attribute[]){MI_REAL("epsilon", EPSILON)}, 1));
 }
 
@@ -161,7 +160,7 @@ static mi_value *categorical(struct mi_graph *graph, mi_value *output, mi_value 
     mi_value *each = mi_apply(graph, "CategoricalCrossEntropy", (mi_value *const[]){output, targets}, 2,
                               (const struct mi_attribute[]){MI_INT("axis", 1), MI_INT("from_logits", from_logits),
                                                             MI_REAL("epsilon", EPSILON)}, 3);
-    return sum_of_means(graph, each);
+    return mi_sum_of_means(graph, each);
 }
 
 static mi_value *sparse(struct mi_graph *graph, mi_value *output, mi_value *labels, bool from_logits)

@@ -13,20 +13,6 @@ static mi_value *largest(struct mi_graph *graph, mi_value *x)
     return place && place->type != MI_INT32 ? cast(graph, place, MI_INT32) : place;
 }
 
-/* The share of a sample's outputs that are right, summed over the samples. */
-static mi_value *sum_of_shares(struct mi_graph *graph, mi_value *right)
-{
-    mi_value *each = cast(graph, right, MI_FLOAT);
-    int64_t axes[MI_MAX_RANK];
-    int rank = each ? each->shape.rank : 0;
-    for (int i = 1; i < rank; i++)
-        axes[i - 1] = i;
-    if (rank > 1)
-        each = mi_apply(graph, "ReduceMean", (mi_value *const[]){each, mi_ints(graph, axes, rank - 1)}, 2,
-                        (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
-    return mi_apply(graph, "ReduceSum", &each, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
-}
-
 /* Both on the same side of the threshold. */
 static mi_value *binary_right(struct mi_graph *graph, mi_value *output, mi_value *targets, float threshold)
 {
@@ -53,7 +39,7 @@ mi_value *mi_accuracy_add(struct mi_graph *graph, const struct mi_loss *loss, en
     } else if (labels == MI_LABELS_VALUES) {
         right = binary_right(graph, output, targets, threshold);
     }
-    mi_value *sum = right ? sum_of_shares(graph, right) : NULL;
+    mi_value *sum = right ? mi_sum_of_means(graph, cast(graph, right, MI_FLOAT)) : NULL;
     graph->scope = NULL;
     return sum;
 }
