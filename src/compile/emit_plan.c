@@ -13,6 +13,7 @@ static void emitter_init(struct mica_plan *plan, int kernel, struct mi_emitter *
                              .home = plan->home,
                              .self = kernel,
                              .kernel = &plan->kernels.list[kernel],
+                             .once = plan->derived[kernel],
                              .batch = plan->batch};
 }
 

@@ -39,17 +39,17 @@ static int size_argument(struct mi_code *code, int first, int64_t size)
     return code->sizes++;
 }
 
-/* Adds a text in which every "@NUMBER" becomes an argument of the kernel. Of definitions each has its own, so that kernels of
- * other sizes have the same source although some of theirs are equal. */
-static void add_sized(struct mi_text *out, struct mi_code *code, const char *text, bool definitions)
+/* Adds a text in which every "@NUMBER" becomes an argument of the kernel. With `apart`, for definitions and for what runs once,
+ * each has its own, so that kernels of other sizes have the same source although some of theirs are equal, or small. */
+static void add_sized(struct mi_text *out, struct mi_code *code, const char *text, bool apart)
 {
     int first = code->sizes;
     for (const char *mark; (mark = strchr(text, '@')) != NULL;) {
         char *end;
         mi_text_append(out, text, (size_t)(mark - text));
         int64_t size = strtoll(mark + 1, &end, 10);
-        bool written = !definitions && size <= MOST_WRITTEN;
-        int at = written ? -1 : size_argument(code, definitions ? code->sizes : first, size);
+        bool written = !apart && size <= MOST_WRITTEN;
+        int at = written ? -1 : size_argument(code, apart ? code->sizes : first, size);
         if (at < 0)
             mi_text_append(out, mark + 1, (size_t)(end - mark - 1));
         else
@@ -140,7 +140,7 @@ void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue
     struct mi_text out = {0}, body = {0};
     mi_text_add(&out, "#define IDX %s\n", e->wide ? "long" : "int");
     add_sized(&out, code, prologue, true);
-    add_sized(&body, code, mi_text_get(&e->text), false);
+    add_sized(&body, code, mi_text_get(&e->text), e->once);
     for (int i = 0; i < e->locals; i++)
         code->local[code->locals++] = local_bytes(&e->local[i]);
     bool apart = e->device->quirks.copies_kernels && e->device->is_cpu;

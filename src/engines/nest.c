@@ -203,14 +203,15 @@ static int64_t power_below(int64_t x)
 }
 
 /* On a CPU work-items divide only the outer dimensions, as many as make shares even; index arithmetic stands outside the
- * loops over the others. */
+ * loops over the others. What runs once divides two where that gives each unit some, so that the sizes do not shape the code. */
 static void choose_shared(struct mi_nest *s)
 {
-    int64_t tiles = 1, enough = 8 * MI_ITEMS_A_UNIT * (int64_t)s->e->device->info.compute_units;
+    int64_t units = (int64_t)s->e->device->info.compute_units;
+    int64_t tiles = 1, enough = s->e->once ? units : 8 * MI_ITEMS_A_UNIT * units;
     s->shared = s->dims;
     if (!s->e->device->is_cpu)
         return;
-    for (s->shared = 0; s->shared < s->dims && tiles < enough; s->shared++)
+    for (s->shared = 0; s->shared < s->dims && (tiles < enough || (s->e->once && s->shared < 2)); s->shared++)
         tiles *= mi_nest_pieces(s, s->shared);
 }
 

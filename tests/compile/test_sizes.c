@@ -2,6 +2,7 @@
 #include "compile/compile.h"
 #include "support/network.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The code of the kernel that the plan has for an operator of this name; the plan's to keep. */
@@ -64,8 +65,37 @@ static void test_convolution(void **state)
     network_end(&y);
 }
 
+/* Its weights are computed from others, and packed: once, not in each step. */
+static void packed_convolution_of(struct network *net, mica_device *device, int64_t channels, int64_t filters)
+{
+    const int64_t pads[] = {1, 1, 1, 1};
+    char shape[64];
+    network_begin(net, device);
+    snprintf(shape, sizeof shape, "n %d 12 12", (int)channels);
+    mi_value *x = network_input(net, "x", shape, MI_FLOAT);
+    snprintf(shape, sizeof shape, "%d %d 3 3", (int)filters, (int)channels);
+    mi_value *in[] = {x, mi_op1(net->graph, "Exp", network_weight(net, "w", shape, 1))};
+    mi_output(net->graph, "y", MI_APPLY(net->graph, "Conv", in, MI_INTS("pads", pads, 4)));
+    network_compile(net, 2, &(struct mi_plan_desc){.engine = "direct"});
+}
+
+/* Here no size shapes the code: not that some are equal, nor that one is small, nor how many items there are. */
+static void test_once(void **state)
+{
+    struct network x, y;
+    mica_device *device = *state;
+    if (!device->is_cpu)
+        skip();
+    packed_convolution_of(&x, device, 64, 64);
+    packed_convolution_of(&y, device, 128, 512);
+    assert_shared(&x, &y, "Exp");
+    network_end(&x);
+    network_end(&y);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_map), cmocka_unit_test(test_convolution)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_map), cmocka_unit_test(test_convolution),
+                                       cmocka_unit_test(test_once)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
