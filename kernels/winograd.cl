@@ -58,7 +58,7 @@ if (first < tiles) {
                     for (int r = 0; r < EDGE; r++)
                         t[r*3 + s] = u[r];
                 }
-                #pragma unroll
+                #pragma nounroll
                 for (int r = 0; r < EDGE; r++) {
                     VEC u[EDGE];
                     tile_weight(t + r*3, u);
