@@ -54,7 +54,8 @@ void mi_conv_emit_stores(struct mi_emitter *e, const struct mi_conv *conv, int b
     lane_at(e, conv, b, at, place);
     for (int o = 0; o < e->kernel->outs; o++)
         mi_line(e, "result[%d][v] = %s;", o, mi_emit_value(e, e->kernel->out[o], at, NULL));
-    with[0] = mi_emit_take(e);
+    /* A tensor that is added may have another halo than the result, or none: the program is the same. */
+    with[0] = mi_sizes_apart(e->arena, mi_emit_take(e));
     e->memos = memos;
     const char *real = lane_at(e, conv, b, at, place);
     for (int o = 0; o < e->kernel->outs; o++) {

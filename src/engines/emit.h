@@ -59,7 +59,7 @@ struct mi_emitter {
     struct mi_local local[MI_MAX_LOCALS];
     int locals;
     bool wide;                       /* some tensor has 2^31 elements or more: 64-bit indices */
-    bool once;                       /* runs when a variable was written, not in each step: kernels that share a program matter more */
+    bool once;                       /* runs when a variable was written, not in each step: that kernels are shared matters more */
 
     /* Axes of a nest of maps that were joined: group g covers axes first[g]..first[g+1]-1. groups 0: not joined. */
     int groups, first[MI_MAX_RANK + 1], full_rank;
@@ -127,6 +127,9 @@ bool mi_same_but_ones(const struct mi_shape *x, const struct mi_shape *y);
  * #if), or that is divided by often (a constant division is a product), is written without the mark. The emitter is ready for
  * another kernel then. */
 void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue, struct mi_code *code);
+
+/* Marks each size of a text once more, which makes it an argument of its own: "@@56". */
+const char *mi_sizes_apart(struct mi_arena *arena, const char *text);
 
 /* A new code at the end of the list; NULL: out of memory, and the error says so. */
 struct mi_code *mi_code_add(struct mi_emitter *e, struct mi_codes *codes);

@@ -27,11 +27,11 @@ struct mi_code *mi_code_add(struct mi_emitter *e, struct mi_codes *codes)
 /* A size that stays a number: short loops are written out, and what is one or two often falls away. */
 enum { MOST_WRITTEN = 4 };
 
-/* The number of the argument that holds the size. Inside one body equal sizes are one argument. */
-static int size_argument(struct mi_code *code, int first, int64_t size)
+/* The number of the argument that holds the size. Inside one body equal sizes are one argument, but for those that are apart. */
+static int size_argument(struct mi_code *code, int first, const bool *apart, int64_t size)
 {
     for (int i = first; i < code->sizes; i++)
-        if (code->size[i] == size)
+        if (!apart[i] && code->size[i] == size)
             return i;
     if (code->sizes == MI_MAX_SIZES)
         return -1;
@@ -39,24 +39,42 @@ static int size_argument(struct mi_code *code, int first, int64_t size)
     return code->sizes++;
 }
 
-/* Adds a text in which every "@NUMBER" becomes an argument of the kernel. With `apart`, for definitions and for what runs once,
- * each has its own, so that kernels of other sizes have the same source although some of theirs are equal, or small. */
-static void add_sized(struct mi_text *out, struct mi_code *code, const char *text, bool apart)
+/* Adds a text in which every "@NUMBER" becomes an argument of the kernel. With `all_apart`, for definitions and for what runs
+ * once, and where it is "@@NUMBER", each has its own, so that kernels of other sizes have the same source although some of theirs
+ * are equal, or small. */
+static void add_sized(struct mi_text *out, struct mi_code *code, const char *text, bool all_apart)
 {
     int first = code->sizes;
+    bool apart[MI_MAX_SIZES] = {false};
     for (const char *mark; (mark = strchr(text, '@')) != NULL;) {
         char *end;
         mi_text_append(out, text, (size_t)(mark - text));
-        int64_t size = strtoll(mark + 1, &end, 10);
-        bool written = !apart && size <= MOST_WRITTEN;
-        int at = written ? -1 : size_argument(code, apart ? code->sizes : first, size);
+        bool own = all_apart || mark[1] == '@';
+        const char *number = mark + 1 + (mark[1] == '@');
+        int64_t size = strtoll(number, &end, 10);
+        bool written = !own && size <= MOST_WRITTEN;
+        int at = written ? -1 : size_argument(code, own ? code->sizes : first, apart, size);
+        if (at >= 0 && own)
+            apart[at] = true;
         if (at < 0)
-            mi_text_append(out, mark + 1, (size_t)(end - mark - 1));
+            mi_text_append(out, number, (size_t)(end - number));
         else
             mi_text_add(out, "dim%d", at);
         text = end;
     }
     mi_text_append(out, text, strlen(text));
+}
+
+const char *mi_sizes_apart(struct mi_arena *arena, const char *text)
+{
+    struct mi_text apart = {0};
+    for (const char *mark; (mark = strchr(text, '@')) != NULL; text = mark + 1)
+        mi_text_add(&apart, "%.*s@@", (int)(mark - text), text);
+    mi_text_append(&apart, text, strlen(text));
+    const char *kept = apart.failed ? NULL : mi_arena_strdup(arena, mi_text_get(&apart));
+    arena->failed = arena->failed || !kept;
+    mi_text_destroy(&apart);
+    return kept ? kept : "";
 }
 
 /* ---- Head and body ---- */

@@ -81,7 +81,9 @@ static const char *outer_part(struct mi_arena *arena, const struct mi_layout *la
     int block = layout->block[axis];
     if (block > 1)
         return at->outer && at->block == block ? at->outer : mi_arena_format(arena, "(%s)/%d", at->at, block);
-    return layout->low[axis] ? mi_arena_format(arena, "(%s + %d)", at->at, layout->low[axis]) : at->at;
+    /* In blocks also where there is none: a kernel may take its width as an argument. */
+    bool wide = layout->low[axis] || (layout->inners > 0 && axis >= 2);
+    return wide ? mi_arena_format(arena, "(%s + @%d)", at->at, layout->low[axis]) : at->at;
 }
 
 const char *mi_layout_place(struct mi_arena *arena, const struct mi_layout *layout, const struct mi_shape *shape,

@@ -65,6 +65,49 @@ static void test_convolution(void **state)
     network_end(&y);
 }
 
+/* relu(conv(x) + other), where a convolution with a kernel of `reads` reads `other` too: its halo is for that one. */
+static void sum_of(struct network *net, mica_device *device, int64_t reads)
+{
+    network_begin(net, device);
+    mi_value *x = network_input(net, "x", "n 64 28 28", MI_FLOAT);
+    mi_value *other = mi_op1(net->graph, "Relu", network_conv(net, x, "other", 64, 3));
+    mi_value *sum = mi_op2(net->graph, "Add", network_conv(net, x, "conv", 64, 3), other);
+    mi_output(net->graph, "y", network_conv(net, mi_op1(net->graph, "Relu", sum), "last", 64, 3));
+    mi_output(net->graph, "z", network_conv(net, other, "reader", 64, reads));
+    network_compile(net, 2, NULL);
+}
+
+/* The code of the convolution whose kernel adds the most. */
+static const struct mi_code *code_of_sum(const struct network *net)
+{
+    const struct mi_code *code = NULL;
+    int most = 0;
+    for (size_t k = 0; k < net->plan->kernels.count; k++)
+        if (net->plan->kernels.list[k].count > most && net->plan->kernels.list[k].anchor) {
+            most = net->plan->kernels.list[k].count;
+            code = &net->plan->codes[k].code[0];
+        }
+    assert_non_null(code);
+    return code;
+}
+
+/* What is added lies in a tensor of its own: its sizes and its halo shape no code. */
+static void test_added(void **state)
+{
+    struct network x, y;
+    mica_device *device = *state;
+    if (!device->is_cpu)
+        skip();
+    sum_of(&x, device, 3);
+    sum_of(&y, device, 1);
+    const struct mi_code *a = code_of_sum(&x), *b = code_of_sum(&y);
+    assert_string_equal(a->source, b->source);
+    assert_int_equal(a->sizes, b->sizes);
+    assert_memory_not_equal(a->size, b->size, (size_t)a->sizes * sizeof a->size[0]);
+    network_end(&x);
+    network_end(&y);
+}
+
 /* Its weights are computed from others, and packed: once, not in each step. */
 static void packed_convolution_of(struct network *net, mica_device *device, int64_t channels, int64_t filters)
 {
@@ -96,6 +139,6 @@ static void test_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_map), cmocka_unit_test(test_convolution),
-                                       cmocka_unit_test(test_once)};
+                                       cmocka_unit_test(test_added), cmocka_unit_test(test_once)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
