@@ -19,6 +19,10 @@ void mi_store_destroy(struct mi_store *store);
 /* Gives every variable that has none a place, and uploads its initial values. Parameters lie in one arena, statistics and
  * accumulators in another; gradients and moments each repeat the parameters' arena, offset by offset. */
 mica_status mi_store_place(struct mi_store *store);
+/* The same in two parts: the uploads are enqueued, and waited for, after which the host's copies are freed. Between the two the
+ * variables stay as they are. */
+mica_status mi_store_begin(struct mi_store *store);
+mica_status mi_store_settle(struct mi_store *store);
 /* Waits, then copies count = all elements (float32, whatever the type). Places the variable first if need be. */
 mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, float *values);
 mica_status mi_store_write(struct mi_store *store, struct mi_variable *variable, const float *values);

@@ -105,7 +105,7 @@ static mica_status compile(struct mica_plan *plan)
         MI_TRY(from_graph(plan, mi_forget(graph, plan->batch)));
         MI_TRY(from_graph(plan, mi_inline(graph, plan->batch)));
     }
-    MI_TRY(from_device(plan, mi_store_place(plan->store)));
+    MI_TRY(from_device(plan, mi_store_begin(plan->store)));
     MI_TRY(mi_choose_engines(plan));
     MI_TRY(mi_fuse(plan));
     mi_match_layouts(plan);
@@ -132,8 +132,11 @@ mica_status mi_plan_create(const struct mi_plan_desc *desc, struct mica_plan **o
     mica_status status = mi_error_report(&plan->error, &desc->device->error);
     if (status == MICA_OK && !plan->graph)
         status = mi_fail(&plan->error, MICA_INVALID_ARGUMENT, "a plan needs a graph");
-    if (status == MICA_OK)
+    if (status == MICA_OK) {
         status = compile(plan);
+        mica_status settled = from_device(plan, mi_store_settle(plan->store));
+        status = status == MICA_OK ? settled : status;
+    }
     if (status != MICA_OK) {
         mi_fail(&plan->error, status, "%s", mica_status_text(status)); /* where a pass left no text */
         mi_error_report(&plan->device->error, &plan->error);

@@ -15,6 +15,7 @@ struct mi_store {
     mica_device *device;
     struct mi_variables *variables;
     struct arena parameters, gradients, moments[MOST_MOMENTS], others;
+    bool uploading, uploaded;     /* initial values may be on their way; all of them are */
 };
 
 mica_status mi_store_create(mica_device *device, struct mi_variables *variables, struct mi_store **out)
@@ -160,31 +161,44 @@ static mica_status check_budget(const struct mi_store *store)
     return MICA_OK;
 }
 
-mica_status mi_store_place(struct mi_store *store)
+mica_status mi_store_begin(struct mi_store *store)
 {
     MI_TRY(check_budget(store));
     MI_TRY(place_new(store, true, true));
     MI_TRY(place_new(store, true, false));
     MI_TRY(place_new(store, false, false));
     MI_TRY(place_shadows(store));
-    bool any = false;
     for (size_t i = 0; i < store->variables->count; i++) {
         struct mi_variable *variable = store->variables->list[i];
         if (!variable->initial)
             continue;
         const struct mi_buffer *block = &arena_of(store, variable)->block[variable->block];
+        store->uploading = true;
         MI_TRY(mi_buffer_write(store->device, block, variable->offset * sizeof(float), variable->initial,
                                mi_variable_count(variable) * sizeof(float), NULL));
-        any = true;
     }
-    if (!any)
+    store->uploaded = store->uploading;
+    return store->uploading ? mi_device_flush(store->device) : MICA_OK;
+}
+
+mica_status mi_store_settle(struct mi_store *store)
+{
+    bool uploaded = store->uploaded;
+    if (!store->uploading)
         return MICA_OK;
+    store->uploading = store->uploaded = false;
     MI_TRY(mi_device_finish(store->device));
-    for (size_t i = 0; i < store->variables->count; i++) {
+    for (size_t i = 0; i < store->variables->count && uploaded; i++) {
         free(store->variables->list[i]->initial);
         store->variables->list[i]->initial = NULL;
     }
     return MICA_OK;
+}
+
+mica_status mi_store_place(struct mi_store *store)
+{
+    mica_status begun = mi_store_begin(store), settled = mi_store_settle(store);
+    return begun == MICA_OK ? settled : begun;
 }
 
 mica_status mi_store_place_of(struct mi_store *store, const struct mi_variable *variable, bool gradient,
