@@ -28,6 +28,19 @@ typedef struct {
 #define MICA_PAIRS
 #endif
 
+/* Stores four rows of four numbers turned: number j of each row, `along` numbers behind number j - 1. A macro, as `to` may point to
+ * any memory. */
+#define MICA_STORE_TURNED(row0, row1, row2, row3, to, along)                                                                     \
+    do {                                                                                                                         \
+        const float4 r0_ = row0, r1_ = row1, r2_ = row2, r3_ = row3;                                                             \
+        const float4 a_ = (float4)(r0_.s0, r1_.s0, r0_.s1, r1_.s1), b_ = (float4)(r2_.s0, r3_.s0, r2_.s1, r3_.s1);               \
+        const float4 c_ = (float4)(r0_.s2, r1_.s2, r0_.s3, r1_.s3), d_ = (float4)(r2_.s2, r3_.s2, r2_.s3, r3_.s3);               \
+        vstore4((float4)(a_.s01, b_.s01), 0, to);                                                                                \
+        vstore4((float4)(a_.s23, b_.s23), 0, (to) + (along));                                                                    \
+        vstore4((float4)(c_.s01, d_.s01), 0, (to) + 2*(along));                                                                  \
+        vstore4((float4)(c_.s23, d_.s23), 0, (to) + 3*(along));                                                                  \
+    } while (0)
+
 /* By integer bits: a compiler that assumes finite numbers cannot fold it away. */
 static inline int mica_isnan(float x)
 {

@@ -13,15 +13,9 @@ static inline void mica_pack_panel(__global const float *from, const IDX across,
                 __global const float *r2 = from + min(i + 2, end)*across, *r3 = from + min(i + 3, end)*across;
                 PANEL_SPACE float *t = to + i;
                 int k = first;
-                for (; k + 4 <= last; k += 4) {
-                    const float4 a = vload4(0, r0 + k), b = vload4(0, r1 + k), c = vload4(0, r2 + k), d = vload4(0, r3 + k);
-                    const float4 e = (float4)(a.s0, b.s0, a.s1, b.s1), f = (float4)(c.s0, d.s0, c.s1, d.s1);
-                    const float4 g4 = (float4)(a.s2, b.s2, a.s3, b.s3), h = (float4)(c.s2, d.s2, c.s3, d.s3);
-                    vstore4((float4)(e.s01, f.s01), 0, t + k*width);
-                    vstore4((float4)(e.s23, f.s23), 0, t + (k + 1)*width);
-                    vstore4((float4)(g4.s01, h.s01), 0, t + (k + 2)*width);
-                    vstore4((float4)(g4.s23, h.s23), 0, t + (k + 3)*width);
-                }
+                for (; k + 4 <= last; k += 4)
+                    MICA_STORE_TURNED(vload4(0, r0 + k), vload4(0, r1 + k), vload4(0, r2 + k), vload4(0, r3 + k),
+                                      t + k*width, width);
                 for (; k < last; k++)
                     vstore4((float4)(r0[k], r1[k], r2[k], r3[k]), 0, t + k*width);
             }
