@@ -1,7 +1,7 @@
 /* Matrix product for CPU devices: C[m, n] = sum_k A[m, k] B[k, n]. One item makes MB rows by NB columns of C, KB steps of k at a
  * time, in tiles of MR rows by NV vectors that stay in registers. What of A and B does not lie well is packed into panels: A's
- * block and one panel of B in local memory, which is the core's own cache, or all of B before (gemm_pack.cl, or in B's own
- * layout). Where there are several blocks of k (PARTS), C's block waits in local memory between them.
+ * block and one panel or a block of B in local memory, which is the core's own cache, or all of B before (gemm_pack.cl, or in
+ * B's own layout). Where there are several blocks of k (PARTS), C's block waits in local memory between them, or in scratch.
  * A last panel that is not packed before is moved back so that it ends with the matrix; a straight B is packed while the first
  * rows of tiles are computed from it. With SPLIT pieces of k each has items of its own,
  * which leave what they sum in PIECES for gemm_sum.cl. Last come sums of an operand (gemm_total.cl). */
@@ -33,8 +33,14 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
             mica_pack_panel(MATRIX_A + batch*A_BATCH + (m_first + i)*A_M + k0*A_K, A_M, A_K, min(MR, high - i),
                             a_panels + i*deep, MR, deep);
 #endif
+#if PACK_B == 3
+        mica_pack_panels(MATRIX_B + batch*B_BATCH + n_first*B_N + k0*B_K, B_N, B_K, n_end - n_first, b_panel, deep*WIDTH, deep);
+#endif
         for (IDX n_ask = n_first; n_ask < n_end; n_ask += WIDTH) {
-#if PACK_B == 2
+#if PACK_B == 3
+            const IDX n0 = n_ask, bk = WIDTH;
+            __local const float *bp = b_panel + (n0 - n_first)*deep;
+#elif PACK_B == 2
             const IDX n0 = n_ask, bk = WIDTH;
             __global const float *bp = PANELS + ((batch*PANELS_IN_N + n0/WIDTH)*depth + k0)*WIDTH;
 #elif PACK_B == 1
@@ -52,7 +58,7 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
                 const IDX m0 = m_first + i0;
                 VEC acc[MR][NV];
 #if PARTS
-                __local float *part = parts + ((n_ask - n_first)/WIDTH*(MB/MR) + i0/MR)*(MR*WIDTH);
+                PART_SPACE float *part = parts + ITEM_PARTS + ((n_ask - n_first)/WIDTH*(MB/MR) + i0/MR)*(MR*WIDTH);
 #endif
 #if PACK_A
                 __local const float *ap = a_panels + i0*deep;

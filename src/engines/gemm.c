@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-enum { PACK_DEPTH = 64 };
+/* Rows that an item packs before, and panels where columns lie side by side. */
+enum { PACK_DEPTH = 64, PACK_GROUP = 4 };
 
 static bool match(const struct mi_problem *problem, struct mi_gemm *g)
 {
@@ -109,13 +110,35 @@ static void define_matrix(struct mi_emitter *e, const struct mi_gemm *g, const s
     }
     mi_text_add(text, "#define VW %d\n#define VEC float%d\n#define VLOAD vload%d\n#define VSTORE vstore%d\n", vw, vw,
                 vw, vw);
+    mi_text_add(text, "#define B_SIDE_BY_SIDE %d\n", mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1));
     mi_text_add(text, "#define WIDTH %d\n#define PANELS_IN_N @%lld\n", width,
                 (long long)mi_divide_up(g->columns, width));
     /* A vector that lies anywhere: copied from vload to vstore it would go by halves on POCL. */
     mi_text_add(text, "typedef struct __attribute__((packed)) { VEC v; } mica_loose;\n");
 }
 
-static void define_cut(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v, struct mi_text *text)
+/* Where an item's sums wait between blocks of k. */
+static void define_parts(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v,
+                         struct mi_codes *codes, struct mi_text *text)
+{
+    int64_t part = (int64_t)v->number[MI_GEMM_MB] * v->number[MI_GEMM_NB];
+    if (mi_gemm_sums_near(g, v)) {
+        mi_emit_local(e, "float", "parts", part);
+        mi_text_add(text, "#define PART_SPACE __local\n#define ITEM_PARTS 0\n");
+        return;
+    }
+    int scratch = codes->scratches++;
+    int64_t across = mi_divide_up(g->columns, v->number[MI_GEMM_NB]);
+    int64_t down = mi_divide_up(g->rows, v->number[MI_GEMM_MB]);
+    codes->scratch[scratch] = g->batch * v->number[MI_GEMM_SPLIT] * across * down * part * (int64_t)sizeof(float);
+    mi_text_add(text,
+                "#define PART_SPACE __global\n#define parts p%d\n#define ITEM_PARTS "
+                "((((IDX)get_global_id(2)*@%lld + (IDX)get_global_id(1))*@%lld + (IDX)get_global_id(0))*(MB*NB))\n",
+                mi_emit_scratch(e, scratch, true), (long long)down, (long long)across);
+}
+
+static void define_cut(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v,
+                       struct mi_codes *codes, struct mi_text *text)
 {
     static const char *const name[] = {"MR", "NV", "MB", "NB", "KB", "PACK_A", "PACK_B", "SPLIT", "TURNED"};
     for (size_t i = 0; i < MI_COUNT(name); i++)
@@ -127,8 +150,10 @@ static void define_cut(struct mi_emitter *e, const struct mi_gemm *g, const stru
         mi_emit_local(e, "float", "a_panels", (int64_t)v->number[MI_GEMM_MB] * v->number[MI_GEMM_KB]);
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM)
         mi_emit_local(e, "float", "b_panel", (int64_t)panel_width(g, v) * v->number[MI_GEMM_KB]);
+    if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BLOCK)
+        mi_emit_local(e, "float", "b_panel", (int64_t)v->number[MI_GEMM_NB] * v->number[MI_GEMM_KB]);
     if (g->depth > v->number[MI_GEMM_KB])
-        mi_emit_local(e, "float", "parts", (int64_t)v->number[MI_GEMM_MB] * v->number[MI_GEMM_NB]);
+        define_parts(e, g, v, codes, text);
 }
 
 static void add_panel_function(struct mi_text *text, const char *space)
@@ -156,11 +181,13 @@ static mica_status emit_pack(struct mi_emitter *e, const struct mi_gemm *g, cons
     define_matrix(e, g, v, &text);
     add_panel_function(&text, "__global");
     int b = mi_emit_argument(e, p->b->node->out[p->b->output], false), scratch = mi_emit_scratch(e, 0, true);
-    mi_text_add(&text, "#define DEPTH %d\n#define MATRIX_B p%d\n#define PANELS p%d\n", PACK_DEPTH, b, scratch);
-    struct mi_grid grid = {
-        .dims = 3,
-        .global = {(size_t)panels, (size_t)((g->depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)g->batch},
-        .local = {1, 1, 1}};
+    int group = mi_dim_is(p->stride_b[MI_PRODUCT_N], 1) ? PACK_GROUP : 1;
+    mi_text_add(&text, "#define DEPTH %d\n#define GROUP %d\n#define MATRIX_B p%d\n#define PANELS p%d\n", PACK_DEPTH,
+                group, b, scratch);
+    struct mi_grid grid = {.dims = 3,
+                           .global = {(size_t)mi_divide_up(panels, group),
+                                      (size_t)((g->depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)g->batch},
+                           .local = {1, 1, 1}};
     return mi_emit_file(e, "gemm_pack.cl", "mica_gemm_pack", &text, NULL, NULL, 0, grid, codes);
 }
 
@@ -363,7 +390,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     if (before && !ready)
         MI_TRY(emit_pack(e, &g, v, codes));
     define_matrix(e, &g, v, &text);
-    define_cut(e, &g, v, &text);
+    define_cut(e, &g, v, codes, &text);
     add_panel_function(&text, "__local");
     if (v->number[MI_GEMM_TURNED] && v->number[MI_GEMM_MR] >= 4)
         add_turn(e, &g, &text);

@@ -18,18 +18,19 @@ enum mi_gemm_number {
 };
 
 enum mi_gemm_pack {
-    MI_GEMM_IN_PLACE,   /* read where it is: columns lie side by side */
-    MI_GEMM_BY_ITEM,    /* each item packs the panel that it needs */
-    MI_GEMM_BEFORE      /* a launch of its own packs all, or it is packed already */
+    MI_GEMM_IN_PLACE, /* read where it is: columns lie side by side */
+    MI_GEMM_BY_ITEM,  /* each item packs the panel that it needs */
+    MI_GEMM_BEFORE,   /* a launch of its own packs all, or it is packed already */
+    MI_GEMM_BLOCK     /* each item packs all panels of its block at once */
 };
 
 /* A product with its sizes at the largest batch. */
 struct mi_gemm {
     struct mi_product p;
     int64_t rows, columns, depth, batch;
-    int vw, units;              /* lanes of a vector; compute units */
+    int vw, units; /* lanes of a vector; compute units */
     uint64_t local_bytes;
-    bool constant_b;            /* B is made of variables that nothing changes: it is packed once */
+    bool constant_b; /* B is made of variables that nothing changes: it is packed once */
 };
 
 /* The transposed product. Its rows are the product's columns, so results are stored one by one; but a large B is read as it lies,
@@ -41,5 +42,7 @@ void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *pro
 const char *mi_gemm_totals(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_gemm *g, struct mi_text *text);
 /* Ways to cut a product for a CPU, the best first; *seconds (may be NULL): what the best takes, roughly. */
 int mi_gemm_cuts(const struct mi_gemm *g, struct mi_variant *list, int most, double *seconds);
+/* Whether an item's sums find room in local memory between blocks of k, beside its panels; else they wait in scratch. */
+bool mi_gemm_sums_near(const struct mi_gemm *g, const struct mi_variant *v);
 
 #endif

@@ -17,12 +17,10 @@ static const struct tile tiles16[] = {{6, 2}, {4, 3}, {5, 2}, {4, 2}, {8, 1}, {3
                                       {2, 8},  {2, 4}, {1, 8}, {1, 4}, {1, 2}, {1, 1}, {2, 1}, {4, 1}};
 
 static const double cycles_a_second = 2.5e9, launch_cycles = 9000, wake_cycles = 16000, item_cycles = 250;
-static const double pack_turned = 0.45, pack_straight = 0.3, pack_scattered = 1.5,
-                    pack_far = 0.4; /* cycles an element */
-enum {
-    NEAR = 100000,
-    FAR = 500000
-}; /* numbers that stay in a core's own cache, and that are not streamed from the last one */
+static const double pack_turned = 0.45, pack_straight = 0.3, pack_scattered = 1.5, pack_far = 0.4, slow_lines = 2.0,
+                    pack_both = 0.3; /* cycles an element */
+/* Numbers that stay in a core's own cache, that are not streamed from the last one, and that are not much of it. */
+enum { NEAR = 100000, FAR = 500000, FARTHEST = 2000000 };
 
 void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *product, struct mi_gemm *g)
 {
@@ -72,6 +70,24 @@ struct mi_gemm mi_gemm_turned(const struct mi_gemm *g)
     return turned;
 }
 
+/* ---- Memory ---- */
+
+/* Numbers of an item's panels. */
+static int64_t count_packed(const struct mi_gemm *g, const struct mi_variant *v)
+{
+    const int32_t *n = v->number;
+    int64_t width = n[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM ? (int64_t)n[MI_GEMM_NV] * g->vw
+                    : n[MI_GEMM_PACK_B] == MI_GEMM_BLOCK ? n[MI_GEMM_NB]
+                                                         : 0;
+    return ((n[MI_GEMM_PACK_A] ? n[MI_GEMM_MB] : 0) + width) * n[MI_GEMM_KB];
+}
+
+bool mi_gemm_sums_near(const struct mi_gemm *g, const struct mi_variant *v)
+{
+    int64_t sums = (int64_t)v->number[MI_GEMM_MB] * v->number[MI_GEMM_NB];
+    return (count_packed(g, v) + sums) * (int64_t)sizeof(float) <= (int64_t)(g->local_bytes / 2);
+}
+
 /* ---- Prices ---- */
 
 static double pack_price(struct mi_dim across, struct mi_dim along, int64_t count)
@@ -88,6 +104,13 @@ static double pack_a_price(const struct mi_gemm *g)
 static double pack_b_price(const struct mi_gemm *g)
 {
     return pack_price(g->p.stride_b[MI_PRODUCT_N], g->p.stride_b[MI_PRODUCT_K], g->columns * g->depth);
+}
+
+/* Whether B is straight, far, and its rows lie far apart: a panel by itself comes line by line, from a page each. */
+static bool comes_slowly(const struct mi_gemm *g)
+{
+    return mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1) && mi_dim_at(g->p.stride_b[MI_PRODUCT_K], 1) >= 512 &&
+           g->columns * g->depth > 2 * NEAR && g->rows >= 48;
 }
 
 /* What reading A where it lies adds to a step of k of a register tile. Rows that lie a multiple of a page apart share the sets of a
@@ -127,14 +150,19 @@ static double item_price(const struct mi_gemm *g, const struct mi_variant *v)
     double tiles = (double)(mb / mr) * (nb / (nv * g->vw)), depth = (double)share;
     double store = v->number[MI_GEMM_TURNED] ? mr >= 4 ? g->vw : 2.5 * g->vw : 1.7; /* of a vector */
     double price = item_cycles + tiles * (depth * tile_step(g, v) + 15 + store * mr * nv);
-    price += tiles * (double)(mi_divide_up(share, v->number[MI_GEMM_KB]) - 1) * (2 * mr * nv + 10);
+    double part = mi_gemm_sums_near(g, v) ? 2 : 12; /* of a vector, written and read again */
+    price += tiles * (double)(mi_divide_up(share, v->number[MI_GEMM_KB]) - 1) * (part * mr * nv + 10);
     /* A panel of B comes from the second cache, once for all rows of the item. */
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE)
         price += depth * nb * (g->columns * g->depth <= NEAR ? 0.125 : 0.5);
+    /* Wide pieces of both push one another out of the nearest cache. */
+    bool both = v->number[MI_GEMM_PACK_B] == MI_GEMM_BLOCK && mi_dim_is(g->p.stride_a[MI_PRODUCT_M], 1);
     if (v->number[MI_GEMM_PACK_A])
-        price += mb * depth * pack_a_price(g);
+        price += mb * depth * (pack_a_price(g) + (both ? pack_both : 0));
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM)
         price += nb * depth * pack_b_price(g);
+    if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BLOCK)
+        price += nb * depth * (pack_b_price(g) + 0.1); /* ... and packed panels from the second cache */
     return price;
 }
 
@@ -158,32 +186,46 @@ static double cut_price(const struct mi_gemm *g, const struct mi_variant *v)
     return price;
 }
 
+/* What packing blocks of B saves: what lines that come one by one cost is in no other way's price. */
+static double block_saves(const struct mi_gemm *g, const struct mi_variant *v)
+{
+    bool saves = v->number[MI_GEMM_PACK_B] == MI_GEMM_BLOCK && comes_slowly(g);
+    return saves ? (double)(g->batch * g->columns * g->depth) / g->units * slow_lines : 0;
+}
+
 /* ---- Cuts ---- */
 
 static bool fits(const struct mi_gemm *g, const struct mi_variant *v)
 {
     const int32_t *n = v->number;
-    int64_t width = (int64_t)n[MI_GEMM_NV] * g->vw,
-            floats = n[MI_GEMM_PACK_A] ? (int64_t)n[MI_GEMM_MB] * n[MI_GEMM_KB] : 0;
-    floats += n[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM ? width * n[MI_GEMM_KB] : 0;
-    floats += g->depth > n[MI_GEMM_KB] ? (int64_t)n[MI_GEMM_MB] * n[MI_GEMM_NB] : 0;
+    int64_t width = (int64_t)n[MI_GEMM_NV] * g->vw;
     bool fixed = g->p.extent[MI_PRODUCT_N].a == 0;
     if (n[MI_GEMM_PACK_B] == MI_GEMM_IN_PLACE &&
         (!fixed || g->columns < width || !mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1)))
         return false;
-    if (n[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM && g->constant_b)
+    if ((n[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM || n[MI_GEMM_PACK_B] == MI_GEMM_BLOCK) && g->constant_b)
         return false;
-    return floats * (int64_t)sizeof(float) <= (int64_t)(g->local_bytes / 2);
+    /* Few panels, or what does not lie side by side, each item packs one by one. */
+    if (n[MI_GEMM_PACK_B] == MI_GEMM_BLOCK && (n[MI_GEMM_NB] < 4 * width || !mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1)))
+        return false;
+    /* Sums that wait in scratch pay where an item's block of A serves many columns that are packed already. */
+    if (g->depth > n[MI_GEMM_KB] && !mi_gemm_sums_near(g, v) &&
+        (n[MI_GEMM_PACK_B] < MI_GEMM_BEFORE || (g->columns * g->depth <= FARTHEST && !comes_slowly(g))))
+        return false;
+    return count_packed(g, v) * (int64_t)sizeof(float) <= (int64_t)(g->local_bytes / 2);
 }
 
 struct ranking {
     struct mi_variant *list;
     int count, most;
-    double price[MI_MOST_VARIANTS];
+    double price[MI_MOST_VARIANTS], least; /* the cheapest, before what it saves */
 };
 
-static void rank(struct ranking *r, const struct mi_variant *v, double price)
+static void rank(struct ranking *r, const struct mi_gemm *g, const struct mi_variant *v)
 {
+    double price = cut_price(g, v);
+    r->least = price < r->least ? price : r->least;
+    price -= block_saves(g, v);
     int at = r->count;
     while (at > 0 && r->price[at - 1] > price)
         at--;
@@ -212,26 +254,28 @@ static void rank_splits(struct ranking *r, const struct mi_gemm *g, struct mi_va
     v.number[MI_GEMM_SPLIT] = 1;
     if (!fits(g, &v))
         return;
-    rank(r, &v, cut_price(g, &v));
+    rank(r, g, &v);
     int64_t split = mi_divide_up(4 * (int64_t)g->units, count_items(g, &v)), most = g->depth / 512;
     split = split < most ? split : most;
-    if (split < 2)
+    if (split < 2 || (v.number[MI_GEMM_PACK_B] == MI_GEMM_BLOCK && count_items(g, &v) > 2 * (int64_t)g->units))
         return;
     v.number[MI_GEMM_SPLIT] = (int32_t)split;
-    rank(r, &v, cut_price(g, &v));
+    rank(r, g, &v);
 }
 
 /* All steps of k at once, where a panel of them stays in the second cache; fewer leave room for more of A. */
 static void rank_packs(struct ranking *r, const struct mi_gemm *g, struct mi_variant v)
 {
-    static const int most[] = {1024, 384};
+    static const int panel[] = {1024, 384}, block[] = {1024, 512, 288};
     for (int a = 0; a < 2; a++)
-        for (int b = MI_GEMM_IN_PLACE; b <= MI_GEMM_BEFORE; b++) {
+        for (int b = MI_GEMM_IN_PLACE; b <= MI_GEMM_BLOCK; b++) {
             bool packs = a || b || g->depth > 4096;
+            const int *most = b == MI_GEMM_BLOCK ? block : panel;
+            int count = b == MI_GEMM_BLOCK ? MI_COUNT(block) : MI_COUNT(panel);
             v.number[MI_GEMM_PACK_A] = a;
             v.number[MI_GEMM_PACK_B] = b;
             v.number[MI_GEMM_KB] = (int32_t)(mi_divide_up(g->depth + 1, 8) * 8);
-            for (size_t i = 0; i < MI_COUNT(most) && (i == 0 || (packs && g->depth > most[i])); i++) {
+            for (int i = 0; i < count && (i == 0 || (packs && g->depth > most[i])); i++) {
                 if (packs)
                     v.number[MI_GEMM_KB] = depth_block(g->depth, most[i]);
                 rank_splits(r, g, v);
@@ -265,7 +309,7 @@ static void rank_blocks(struct ranking *r, const struct mi_gemm *g, const struct
 
 int mi_gemm_cuts(const struct mi_gemm *g, struct mi_variant *list, int most, double *seconds)
 {
-    struct ranking r = {.list = list, .most = most < MI_MOST_VARIANTS ? most : MI_MOST_VARIANTS};
+    struct ranking r = {.list = list, .most = most < MI_MOST_VARIANTS ? most : MI_MOST_VARIANTS, .least = 1e18};
     struct mi_gemm at_least = *g;
     at_least.rows = g->rows < 1 ? 1 : g->rows;
     at_least.columns = g->columns < 1 ? 1 : g->columns;
@@ -278,6 +322,6 @@ int mi_gemm_cuts(const struct mi_gemm *g, struct mi_variant *list, int most, dou
         rank_blocks(&r, &turned, &tiles[i], true);
     }
     if (seconds)
-        *seconds = r.count ? r.price[0] / cycles_a_second : 1e9;
+        *seconds = r.count ? r.least / cycles_a_second : 1e9;
     return r.count;
 }

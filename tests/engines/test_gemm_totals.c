@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { MOST = 67, MOST_CUTS = 5, KINDS = 7 };
+enum { MOST = 67, MOST_CUTS = 5, KINDS = 8 };
 
 /* y = A B and the sums of A and B over what the product sums. */
 struct shape {
