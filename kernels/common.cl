@@ -10,14 +10,11 @@ typedef struct {
 #define MICA_NAN as_float(0x7fc00000u)
 #define MICA_INF as_float(0x7f800000u)
 
-/* Asks for the line at p before it is read, past the nearest cache; nothing where the compiler knows no such thing. OpenCL's
- * own prefetch does nothing on POCL. */
-#ifdef __has_builtin
-#if __has_builtin(__builtin_prefetch)
+/* Asks for the line at p before it is read, past the nearest cache. OpenCL's own prefetch does nothing on POCL, and the compiler's
+ * is for drivers that are known to take it (quirks.c). */
+#ifdef MICA_PREFETCHES
 #define MICA_PREFETCH(p) __builtin_prefetch(p, 0, 2)
-#endif
-#endif
-#ifndef MICA_PREFETCH
+#else
 #define MICA_PREFETCH(p)
 #endif
 

@@ -22,7 +22,7 @@ struct mi_quirks {
     bool builds_alone;         /* POCL: one kernel at a time; Oclgrind: ends the process when two threads build */
     bool copies_kernels;       /* POCL: compiles what is in a kernel three times, a function that it calls once */
     bool spins_on_wait;        /* NVIDIA, Intel GPU: clFinish spins a core */
-    const char *build_options; /* CPUs: subnormal numbers count as zero; see quirks.c */
+    const char *build_options; /* CPUs: subnormal numbers count as zero, lines are asked for ahead; see quirks.c */
 };
 
 /* Whom to tell of a compilation, and how far it is. */
