@@ -3,8 +3,9 @@
  * x lies in blocks of XB channels with a halo, so no edge is checked, or (XB 1) in planes, whose lines are copied; the weights
  * in blocks (K/(OB*B), C/XB, KH, KW, XB, OB*B). The channels are walked ONCE or in chunks whose weights stay in the nearest
  * cache; between chunks an item's sums wait in local memory, and so do a tile's for the epilogue: its constants would take
- * registers from the tile. Of the gradient of a strided convolution's data this is one phase: every PHASES_H-th row and
- * PHASES_W-th place of it, for which WINDOW_AT(kh, kw) names the places of the kernel that meet it. */
+ * registers from the tile. Where x is read but once, the pixels ASK_AHEAD places on are asked for: a tile reads in more places
+ * than processors follow by themselves. Of the gradient of a strided convolution's data this is one phase: every PHASES_H-th row
+ * and PHASES_W-th place of it, for which WINDOW_AT(kh, kw) names the places of the kernel that meet it. */
 const IDX r0 = (IDX)get_global_id(1)*ROWS, r1 = min(r0 + ROWS, (IDX)n*OH);
 const int ob0 = (int)get_global_id(0)*OB, pixels = r0 < r1 ? (int)(r1 - r0)*OW : 0;
 #if LINES
@@ -84,6 +85,11 @@ for (int first = 0; first < pixels; first += STRIP) {
                     UNROLL_KW
                     for (int kw = 0; kw < KW; kw++) {
                         X_MEMORY const float *xp = xh + kw*(DW*XSW);
+#if ASK_AHEAD
+                        #pragma unroll
+                        for (int t = 0; t < TW; t += 2)
+                            MICA_PREFETCH(xp + at[t] + ASK_AHEAD*XB);
+#endif
                         __global const float *wp = W + ((long)(W_TILE + c)*WINDOW + WINDOW_AT(kh, kw))*(XB*OB*B);
                         #pragma unroll
                         for (int i = 0; i < XB; i++) {

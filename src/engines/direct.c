@@ -24,6 +24,8 @@ enum {
     LINES_BYTES = 24 << 10,
     SUMS_BYTES = 64 << 10, /* of an item's sums between chunks */
     PIXELS_OF_ITEM = 240,
+    FILTERS_TO_ASK = 24, /* with more, products take longer than memory */
+    PIXELS_AHEAD = 24,
     TILES_TO_PREPARE = 2, /* of an item's time, counted in tiles */
     MOST_ITEMS = 65535 /* along a dimension of the grid */
 };
@@ -225,12 +227,20 @@ static void define_lines(const struct mi_conv *conv, struct mi_text *defines)
     mi_define(defines, "LINE_COUNT", count > 0 ? count : 0);
 }
 
+/* How far ahead pixels are asked for: where one tile has all filters, each pixel is read but once, and comes from afar. */
+static int pixels_ahead(const struct mi_conv *conv, const struct tile *t)
+{
+    bool once = t->blocks <= t->ob && conv->kernel[0] * conv->kernel[1] * conv->stride[0] * conv->stride[1] == 1;
+    return once && t->xb > 1 && conv->k <= FILTERS_TO_ASK ? PIXELS_AHEAD : 0;
+}
+
 static void define_tile(const mica_device *device, const struct mi_conv *conv, const struct tile *t,
                         const struct mi_phase phase[2], struct mi_text *defines)
 {
     bool empty = phase[0].kernel == 0 || phase[1].kernel == 0;
     int64_t strip = strip_of(device, phase, t);
     mi_define(defines, "ONCE", empty || is_once(t));
+    mi_define(defines, "ASK_AHEAD", pixels_ahead(conv, t));
     mi_define(defines, "OB", t->ob);
     mi_define(defines, "TW", t->tw);
     mi_define_size(defines, "BLOCKS", t->blocks);

@@ -116,15 +116,28 @@ static int64_t parts_of(const struct mi_problem *problem, const struct winograd 
 }
 
 /* Weights that do not stay in a core's own cache come from farther away for each item; one takes as long as the products with so
- * many tiles, and so many more when a step reads it first. */
-enum { NEAR_BYTES = 256 << 10, TILES_A_WEIGHT = 8, TILES_A_FIRST_READ = 6 };
+ * many tiles, and so many more when a step reads it first. Cores that then read different weights, and multiply each with fewer
+ * tiles than one from memory takes, wait for the rest. */
+enum { NEAR_BYTES = 256 << 10, TILES_A_WEIGHT = 8, TILES_A_FIRST_READ = 6, TILES_FROM_MEMORY = 16 };
 
 /* Transforming a weight in the kernel takes as long as the products with so many tiles; before it, so many seconds. */
 enum { TILES_A_TRANSFORM = 4 };
 #define SECONDS_A_WEIGHT 0.9e-9
 
+/* Cores do not begin at the same time, but within so long. */
+#define SECONDS_TO_BEGIN 30e-6
+#define RATE_OF_LANE (1.1 * 4.8e9)
+
+/* What reading an item's weights for the first time takes, in tiles. */
+static double first_read(const struct winograd *w)
+{
+    int waits = w->parts > 1 && w->tiles < TILES_FROM_MEMORY ? TILES_FROM_MEMORY - w->tiles : 0;
+    return TILES_A_FIRST_READ + waits;
+}
+
 /* Until the first core is done. Drivers give each core a run of neighbours, and the first run is as long as any: all wait for it,
- * and for half an item, as cores do not begin at the same time. In multiply-adds of a lane, and then in seconds. */
+ * and for half an item, or (where weights are only read) until the others have begun. In multiply-adds of a lane, and then in
+ * seconds. */
 static double seconds_of(const struct mi_problem *problem, const struct winograd *w)
 {
     int64_t all = problem->batch * w->rows * w->columns, items = mi_divide_up(all, w->tiles);
@@ -143,12 +156,15 @@ static double seconds_of(const struct mi_problem *problem, const struct winograd
         item = item > TILES_A_WEIGHT ? item : TILES_A_WEIGHT;
         last_item = last_item > TILES_A_WEIGHT ? last_item : TILES_A_WEIGHT;
     }
-    double ends = (double)(first / items), whole = (double)first - ends + 0.5;
-    double reads = far ? (double)mi_divide_up(first, items) * TILES_A_FIRST_READ : 0;
-    double transforms = 6 / 0.5 * (c + k) * (whole * w->tiles + ends * (double)last);
-    double work = places * (c * k * (whole * (item + more) + ends * (last_item + more) + reads) + transforms);
+    double ends = (double)(first / items), whole = (double)first - ends;
+    double reads = far ? (double)mi_divide_up(first, items) * first_read(w) : 0;
+    double transform = 6 / 0.5 * (c + k), lane = RATE_OF_LANE * problem->device->vector_width;
+    double half = places * (c * k * (item + more) + transform * w->tiles) / 2;
+    double work = 2 * half * whole + places * (c * k * (ends * (last_item + more) + reads) + transform * ends * (double)last);
+    if (!w->chunk && half > SECONDS_TO_BEGIN * lane)
+        half = SECONDS_TO_BEGIN * lane;
     double made = problem->constant || w->chunk ? 0 : places * c * (double)(w->groups * w->ob * w->b) * SECONDS_A_WEIGHT;
-    return work / (1.1 * 4.8e9 * problem->device->vector_width) + made;
+    return (work + half) / lane + made;
 }
 
 struct plan {
