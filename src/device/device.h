@@ -21,6 +21,7 @@ struct mi_quirks {
     bool keeps_own_cache;      /* POCL, NVIDIA: no program cache of ours; nor Oclgrind, whose reports need the source */
     bool builds_alone;         /* POCL: one kernel at a time; Oclgrind: ends the process when two threads build */
     bool copies_kernels;       /* POCL: compiles what is in a kernel three times, a function that it calls once */
+    bool spoils_long_indices;  /* rusticl's llvmpipe: reads other elements than indices of 64 bits name */
     bool spins_on_wait;        /* NVIDIA, Intel GPU: clFinish spins a core */
     const char *build_options; /* CPUs: subnormal numbers count as zero, lines are asked for ahead; see quirks.c */
 };

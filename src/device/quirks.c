@@ -19,6 +19,7 @@ void mi_quirks_decide(mica_device *device)
         .builds_alone = pocl || oclgrind,
         .copies_kernels = pocl,
         .keeps_own_cache = pocl || nvidia || oclgrind, /* POCL: asking for a binary forces a slower, generic build */
+        .spoils_long_indices = mi_contains(info->platform, "rusticl"),
         .spins_on_wait = nvidia || (intel && mi_is_gpu(info->type)),
     };
 }

@@ -279,7 +279,8 @@ static void choose_schedule(struct mi_nest *s)
         count *= mi_dim_at(s->reduced[i], s->e->batch);
     s->by_rows = wants_rows(s);
     s->taps = mi_nest_folds_taps(s);
-    s->e->wide = s->e->wide || s->taps; /* compilers see neighbours in sums of 64 bits alone, which they need not widen */
+    /* Compilers see neighbours in sums of 64 bits alone, which they need not widen. */
+    s->e->wide = s->e->wide || (s->taps && !device->quirks.spoils_long_indices);
     s->arrays = s->reductions > 0 && !s->by_rows && !s->taps;
     s->lanes = 1;
     if (!device->is_cpu) {
