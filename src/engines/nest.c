@@ -35,13 +35,16 @@ bool mi_nest_is_full(const struct mi_nest *s, const mi_value *value)
     return s->reductions > 0 && s->kernel->anchor == NULL && mi_same_but_ones(&value->shape, &s->kernel->space);
 }
 
-/* Whether some map calls functions, which are many instructions with many constants. */
-bool mi_nest_calls_functions(const struct mi_nest *s)
+/* Functions are many instructions with many constants. A loop of one vector is no loop then: with the mark it stays one, of parts of
+ * a vector. */
+void mi_nest_mark_pairs(struct mi_nest *s)
 {
+    bool calls = false;
     for (int m = 0; m < s->kernel->count; m++)
         if (s->kernel->nodes[m]->op->kind == MI_MAP && mi_map_calls_functions(s->kernel->nodes[m]))
-            return true;
-    return false;
+            calls = true;
+    if (calls && s->v >= 2 * s->e->device->vector_width)
+        mi_line(s->e, "MICA_PAIRS");
 }
 
 /* The axes of the space that are kept, and those in the mask, which are reduced. */

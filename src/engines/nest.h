@@ -50,8 +50,8 @@ struct mi_nest {
 bool mi_nest_is_reduction(const struct mi_node *node);
 /* Whether a value has the nest's full space, reduced axes and all. */
 bool mi_nest_is_full(const struct mi_nest *s, const mi_value *value);
-/* Whether some map calls functions: many instructions and constants. */
-bool mi_nest_calls_functions(const struct mi_nest *s);
+/* Marks the loop over neighbours that follows, where maps call functions and it is long enough: see MICA_PAIRS. */
+void mi_nest_mark_pairs(struct mi_nest *s);
 
 /* ---- nest_places.c: loops over the kept places, and coordinates ---- */
 

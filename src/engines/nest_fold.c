@@ -332,8 +332,7 @@ static void fold_row(struct mi_nest *s, const struct fold *f)
         if (tail == 0) {
             outer = mi_scope_open(e, "for (; c + %d <= %s; c += %d) ", s->v, size, s->v);
             ask_ahead(s, mi_nest_level(s, f->nodes[0]));
-            if (mi_nest_calls_functions(s))
-                mi_line(e, "MICA_PAIRS");
+            mi_nest_mark_pairs(s);
             inner = mi_scope_open(e, "for (int v = 0; v < %d; v++) ", s->v);
             mi_line(e, "const IDX r%d = c + v;", last);
         } else if (s->v == 1)

@@ -184,8 +184,7 @@ size_t mi_nest_open_some(struct mi_nest *s, const char *from, const char *to)
         scope = mi_scope_open(e, "%s", "");
         mi_line(e, "const int v = 0;");
     } else {
-        if (mi_nest_calls_functions(s))
-            mi_line(e, "MICA_PAIRS");
+        mi_nest_mark_pairs(s);
         scope = mi_scope_open(e, "for (int v = %s; v < %s; v++) ", from, to);
     }
     mi_line(e, "const IDX m%d = first + v;", last);
