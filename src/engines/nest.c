@@ -35,8 +35,8 @@ bool mi_nest_is_full(const struct mi_nest *s, const mi_value *value)
     return s->reductions > 0 && s->kernel->anchor == NULL && mi_same_but_ones(&value->shape, &s->kernel->space);
 }
 
-/* Functions are many instructions with many constants. A loop of one vector is no loop then: with the mark it stays one, of parts of
- * a vector. */
+/* Functions are many instructions with many constants. But a loop of one vector should be no loop: with the mark it stays one, of
+ * parts of a vector. */
 void mi_nest_mark_pairs(struct mi_nest *s)
 {
     bool calls = false;
