@@ -175,6 +175,12 @@ static int external_tensors(const struct fuse *f, const struct mi_kernel *kernel
     return total / 2;
 }
 
+/* Whether a member makes a total: only reductions that are one join a kernel with an anchor. */
+static bool makes_total(const struct mi_kernel *kernel, const struct mi_node *member)
+{
+    return kernel->anchor && member->op->kind == MI_REDUCE;
+}
+
 static bool may_join(const struct fuse *f, int index, const struct mi_node *node)
 {
     const struct mi_kernel *kernel = &f->plan->kernels.list[index];
@@ -185,8 +191,7 @@ static bool may_join(const struct fuse *f, int index, const struct mi_node *node
     for (int i = 0; i < count; i++) {
         const struct mi_node *maker = source[i].value->node;
         int home = f->plan->home[maker->id];
-        bool total = kernel->anchor && maker->op->kind == MI_REDUCE;
-        if (home == index ? !source[i].direct || total : home >= 0 && is_before(f, index, home))
+        if (home == index ? !source[i].direct || makes_total(kernel, maker) : home >= 0 && is_before(f, index, home))
             return false;
     }
     return true;
@@ -435,26 +440,21 @@ static bool leaves(const struct fuse *f, const mi_value *value, int home, bool d
     return false;
 }
 
-/* Adds those results of a kernel's member which leave it to what the kernel stores; how many. */
-static int store_results(struct fuse *f, int index, int member)
+/* Adds what leaves a kernel to what it stores, of its totals or of its other members. */
+static void store_results(struct fuse *f, int index, bool totals)
 {
     struct mica_plan *plan = f->plan;
     struct mi_kernel *kernel = &plan->kernels.list[index];
-    struct mi_node *node = kernel->nodes[member];
-    int count = 0;
-    for (int o = 0; o < node->outputs; o++) {
-        mi_value *value = node->out[o];
-        bool used = value->name || f->needed[value->id] || leaves(f, value, index, true, 0);
-        plan->tensors[value->id].stored = used;
-        if (used)
-            kernel->out[kernel->outs + count++] = value;
+    for (int m = 0; m < kernel->count; m++) {
+        struct mi_node *node = kernel->nodes[m];
+        for (int o = 0; o < node->outputs && makes_total(kernel, node) == totals; o++) {
+            mi_value *value = node->out[o];
+            bool used = value->name || f->needed[value->id] || leaves(f, value, index, true, 0);
+            plan->tensors[value->id].stored = used;
+            if (used)
+                kernel->out[kernel->outs++] = value;
+        }
     }
-    return count;
-}
-
-static bool is_beside(const struct mi_kernel *kernel, int member)
-{
-    return kernel->anchor && kernel->nodes[member]->op->kind == MI_REDUCE;
 }
 
 static mica_status mark_stored(struct fuse *f)
@@ -468,15 +468,10 @@ static mica_status mark_stored(struct fuse *f)
         kernel->out = mi_arena_new(&plan->arena, (size_t)most, sizeof *kernel->out);
         if (!kernel->out)
             return mi_out_of_memory(&plan->error);
-        for (int m = 0; m < kernel->count; m++)
-            if (!is_beside(kernel, m))
-                kernel->outs += store_results(f, (int)k, m);
-        for (int m = 0; m < kernel->count; m++)
-            if (is_beside(kernel, m)) {
-                int count = store_results(f, (int)k, m);
-                kernel->outs += count;
-                kernel->totals += count;
-            }
+        store_results(f, (int)k, false);
+        int others = kernel->outs;
+        store_results(f, (int)k, true);
+        kernel->totals = kernel->outs - others;
     }
     return MICA_OK;
 }

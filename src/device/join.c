@@ -64,9 +64,11 @@ static void scan_condition(struct scan *scan, const char *word)
     } else if (strncmp(word, "el", 2) == 0 && scan->nested > 0 && scan->nested <= MOST_NESTED) {
         scan->braces = scan->before[scan->nested - 1][0];
         scan->parens = scan->before[scan->nested - 1][1];
-    } else if (strncmp(word, "endif", 5) == 0)
-        scan->nested--;
-    scan->failed = scan->failed || scan->nested < 0 || scan->nested > MOST_NESTED;
+    } else if (strncmp(word, "endif", 5) == 0 && scan->nested-- == 0) {
+        scan->nested = 0;
+        scan->failed = true;
+    }
+    scan->failed = scan->failed || scan->nested > MOST_NESTED;
 }
 
 /* Past a directive and the lines that continue it. */

@@ -83,6 +83,8 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
 
 /* What stands at gemm.cl's markers. */
 enum { ROW, VECTORS, STORE, DIRECT, MADE, TURN, TOTALS, MARKERS };
+static const char *const markers[] = {"MICA_ROW",  "MICA_VECTORS", "MICA_STORE", "MICA_DIRECT",
+                                      "MICA_MADE", "MICA_TURN",    "MICA_TOTALS"};
 
 /* How many of what the kernel stores has a place for each sum. */
 static int results(const struct mi_emitter *e)
@@ -413,12 +415,7 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
                                       (size_t)(g.batch * split)},
                            .local = {1, 1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_gemm_%s", e->kernel->anchor->op->name);
-    MI_TRY(mi_emit_file(
-        e, "gemm.cl", name, &text,
-        (const char *const[]){"MICA_ROW", "MICA_VECTORS", "MICA_STORE", "MICA_DIRECT", "MICA_MADE", "MICA_TURN",
-                               "MICA_TOTALS"},
-        with,
-        MARKERS, grid, codes));
+    MI_TRY(mi_emit_file(e, "gemm.cl", name, &text, markers, with, MARKERS, grid, codes));
     return split > 1 ? emit_sum(e, problem, &g, codes) : MICA_OK;
 }
 

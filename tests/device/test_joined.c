@@ -94,6 +94,7 @@ static void test_join_conditions(void **state)
     mi_text_destroy(&text);
     assert_false(mi_join_source(&text, "set", "#if 1\n__kernel void set(__global int *x) { x[0] = 1; }\n", "_0"));
     assert_false(mi_join_source(&text, "set", "__kernel void set(__global int *x) { x[0] = 1; }\n#endif\n", "_0"));
+    assert_false(mi_join_source(&text, "set", "#endif\n#if 1\n__kernel void set(__global int *x) { x[0] = 1; }\n", "_0"));
     assert_int_equal(text.size, 0);
     ASSERT_GOOD(device, mi_programs_get(device, wanted, 2));
     assert_int_equal(run_kernel(device, &wanted[0]), 3);
