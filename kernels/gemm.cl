@@ -3,8 +3,9 @@
  * block and one panel or a block of B in local memory, which is the core's own cache, or all of B before (gemm_pack.cl, or in
  * B's own layout). Where there are several blocks of k (PARTS), C's block waits in local memory between them, or in scratch.
  * A last panel that is not packed before is moved back so that it ends with the matrix; a straight B is packed while the first
- * rows of tiles are computed from it. With SPLIT pieces of k each has items of its own,
- * which leave what they sum in PIECES for gemm_sum.cl. Last come sums of an operand (gemm_total.cl). */
+ * rows of tiles are computed from it. An operand that is in no memory (MADE_A, MADE_B) is computed as it is packed. With SPLIT
+ * pieces of k each has items of its own, which leave what they sum in PIECES for gemm_sum.cl. Last come sums of an operand
+ * (gemm_total.cl). */
 const IDX m_first = (IDX)get_global_id(1)*MB, n_first = (IDX)get_global_id(0)*NB;
 const IDX batch = (IDX)get_global_id(2)/SPLIT, piece = (IDX)get_global_id(2)%SPLIT;
 const IDX rows = M, columns = N, depth = K, share = (depth + SPLIT*KB - 1)/(SPLIT*KB)*KB;
@@ -14,7 +15,13 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
     const IDX n_end = min(n_first + NB, columns);
     for (IDX k0 = k_first; k0 == k_first || k0 < k_end; k0 += KB) {
         const int deep = (int)max((IDX)0, min((IDX)KB, k_end - k0));
-#if PACK_A
+#if PACK_A && MADE_A
+        for (IDX first = m_first; first < m_first + high; first += MR) {
+            const int count = (int)min((IDX)MR, m_first + high - first);
+            __local float *to = a_panels + (first - m_first)*deep;
+            MICA_PANEL_A
+        }
+#elif PACK_A
         int packed = 0;
 #if A_SIDE_BY_SIDE
         /* Some panels at once, so that a line of A is read once; not many, as they may lie in the same sets of the cache. */
@@ -46,10 +53,17 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
 #elif PACK_B == 1
             const IDX n0 = columns < WIDTH ? n_ask : min(n_ask, columns - WIDTH), bk = WIDTH;
             __local const float *bp = b_panel;
+#if MADE_B
+            const IDX first = n0;
+            const int count = (int)min((IDX)WIDTH, columns - n0);
+            __local float *to = b_panel;
+            MICA_PANEL_B
+#else
             __global const float *b_first = MATRIX_B + batch*B_BATCH + n0*B_N + k0*B_K;
             const int merged = MERGED && columns >= WIDTH;
             if (!merged)
                 mica_pack_panel(b_first, B_N, B_K, (int)min((IDX)WIDTH, columns - n0), b_panel, WIDTH, deep);
+#endif
 #else
             const IDX n0 = min(n_ask, columns - WIDTH), bk = B_K;
             __global const float *bp = MATRIX_B + batch*B_BATCH + n0 + k0*B_K;
@@ -149,7 +163,7 @@ if (batch < BATCH && m_first < rows && n_first < columns) {
 #if TURNED && SPLIT == 1
 #if FULL
                 if (tall == MR && to == WIDTH) {
-                    MICA_MADE
+                    MICA_ARRAYS
                     for (int i = 0; i < MR; i++) {
                         const IDX m_ = m0 + i;
                         const float *lane = tile + i*WIDTH;

@@ -1,6 +1,7 @@
 /* Packs one panel of a matrix: to[k*width + i] = from[i*across + k*along] for `depth` steps k and `width` places i. Places from
- * `count` on repeat the last or stay as they are: what is computed from them is dropped. PANEL_SPACE is where panels lie. */
-static inline void mica_pack_panel(__global const float *from, const IDX across, const IDX along, const int count,
+ * `count` on repeat the last or stay as they are: what is computed from them is dropped. The function's name and the
+ * address spaces, of panels and of the matrix, are written in. */
+static inline void MICA_PACK_PANEL(FROM_SPACE const float *from, const IDX across, const IDX along, const int count,
                                    PANEL_SPACE float *to, const int width, const int depth)
 {
     if (along == 1 && width >= 4) {
@@ -9,8 +10,8 @@ static inline void mica_pack_panel(__global const float *from, const IDX across,
         for (int first = 0; first < depth; first += 64)
             for (int g = 0; g < width; g += 4) {
                 const int i = min(g, width - 4), end = count - 1, last = min(depth, first + 64);
-                __global const float *r0 = from + min(i, end)*across, *r1 = from + min(i + 1, end)*across;
-                __global const float *r2 = from + min(i + 2, end)*across, *r3 = from + min(i + 3, end)*across;
+                FROM_SPACE const float *r0 = from + min(i, end)*across, *r1 = from + min(i + 1, end)*across;
+                FROM_SPACE const float *r2 = from + min(i + 2, end)*across, *r3 = from + min(i + 3, end)*across;
                 PANEL_SPACE float *t = to + i;
                 int k = first;
                 for (; k + 4 <= last; k += 4)
@@ -22,7 +23,7 @@ static inline void mica_pack_panel(__global const float *from, const IDX across,
     } else if (across == 1 && count >= width && width % VW == 0) {
         for (int k = 0; k < depth; k++)
             for (int i = 0; i < width; i += VW)
-                ((PANEL_SPACE mica_loose *)(to + k*width + i))->v = ((__global const mica_loose *)(from + k*along + i))->v;
+                ((PANEL_SPACE mica_loose *)(to + k*width + i))->v = ((FROM_SPACE const mica_loose *)(from + k*along + i))->v;
     } else if (across == 1 && count >= 4 && width >= 4) {
         const int end = min(count, width);
         for (int k = 0; k < depth; k++)
@@ -34,24 +35,4 @@ static inline void mica_pack_panel(__global const float *from, const IDX across,
         for (int k = 0; k < depth; k++)
             for (int i = 0; i < width; i++)
                 to[k*width + i] = from[min(i, count - 1)*across + k*along];
-}
-
-/* Packs all panels of some columns, `apart` numbers from one to the next. Where columns lie side by side, four panels at once: a
- * row of one is a line of the cache, and lines that are neighbours come together. */
-static inline void mica_pack_panels(__global const float *from, const IDX across, const IDX along, const IDX columns,
-                                    PANEL_SPACE float *to, const IDX apart, const int depth)
-{
-    IDX n = 0;
-#if B_SIDE_BY_SIDE
-    for (; n + 4*WIDTH <= columns; n += 4*WIDTH, to += 4*apart)
-        for (int k = 0; k < depth; k++)
-            #pragma unroll
-            for (int p = 0; p < 4; p++)
-                #pragma unroll
-                for (int j = 0; j < WIDTH; j += VW)
-                    ((PANEL_SPACE mica_loose *)(to + p*apart + k*WIDTH + j))->v =
-                        ((__global const mica_loose *)(from + n + k*along + p*WIDTH + j))->v;
-#endif
-    for (; n < columns; n += WIDTH, to += apart)
-        mica_pack_panel(from + n*across, across, along, (int)min((IDX)WIDTH, columns - n), to, WIDTH, depth);
 }

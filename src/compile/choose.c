@@ -42,9 +42,11 @@ bool mi_is_update(const struct mi_graph *graph, const struct mi_node *node)
                 continue;
             used++;
             assigned += graph->nodes[i]->op == &mi_op_assign;
-            to_parameter = to_parameter || (graph->nodes[i]->variable == variable && graph->nodes[i]->in[k] == node->out[0]);
+            to_parameter =
+                to_parameter || (graph->nodes[i]->variable == variable && graph->nodes[i]->in[k] == node->out[0]);
         }
-    return to_parameter && assigned == used && used == node->outputs && variable->role == MI_PARAMETER && !variable->frozen;
+    return to_parameter && assigned == used && used == node->outputs && variable->role == MI_PARAMETER &&
+           !variable->frozen;
 }
 
 static mica_status find_updates(struct mica_plan *plan)
@@ -64,6 +66,7 @@ struct wish {
 
 struct wishes {
     struct mica_plan *plan;
+    struct mi_users users; /* of the graph as it came */
     struct wish *list;
     size_t count, capacity;
 };
@@ -167,7 +170,8 @@ static mica_status ask_inputs(struct wishes *w, struct mi_node *node, const stru
                               const struct mi_layout *a, const struct mi_layout *b)
 {
     for (int k = 0; k < node->inputs; k++) {
-        if (!node->in[k] || w->plan->inside[node->in[k]->node->id] == node)
+        if (!node->in[k] || w->plan->inside[node->in[k]->node->id] == node ||
+            node->in[k]->node->again == MI_AGAIN_PACKED)
             continue;
         struct mi_layout plain = mi_layout_plain(node->in[k]->shape.rank);
         const struct mi_layout *layout = !a ? &plain : node->in[k] == c->a.value ? a : b;
@@ -271,8 +275,11 @@ static mica_status choose(struct wishes *w, struct chosen *chosen, size_t *count
             MI_TRY(mi_read_ahead(plan, node, &now->ahead));
             problem.ahead = &now->ahead;
             now->choice = plan->choices[i];
-        } else
+        } else {
             MI_TRY(find_choice(plan, &problem, &now->choice));
+            problem.variant = now->choice.variant;
+            mi_pack_operands(plan, &w->users, &problem, &now->choice);
+        }
         problem.variant = now->choice.variant;
         MI_TRY(ask(w, node, now->choice.engine, &problem));
         MI_TRY(prepare(w, node, now->choice.engine, &problem));
@@ -320,7 +327,8 @@ mica_status mi_choose_engines(struct mica_plan *plan)
     MI_TRY(mi_tune(plan));
     struct chosen *chosen = mi_new(plan->graph->node_count, sizeof *chosen);
     mi_value **none = NULL;
-    mica_status status = chosen ? choose(&w, chosen, &count) : mi_out_of_memory(&plan->error);
+    bool listed = mi_users_list(plan->graph, &w.users);
+    mica_status status = chosen && listed ? choose(&w, chosen, &count) : mi_out_of_memory(&plan->error);
     plan->graph->scope = NULL;
     if (status == MICA_OK) {
         none = mi_new(plan->graph->value_count, sizeof *none);
@@ -336,6 +344,7 @@ mica_status mi_choose_engines(struct mica_plan *plan)
     }
     if (status == MICA_OK)
         status = find_updates(plan);
+    mi_users_free(&w.users);
     free(chosen);
     free(none);
     free(w.list);

@@ -98,6 +98,9 @@ void mi_mark_inside(struct mica_plan *plan, struct mi_node *node, const struct m
 bool mi_engine_is_allowed(const struct mica_plan *plan, const struct mi_engine *engine);
 /* Whether a map is an optimizer's step: all it computes is assigned to variables, a parameter first. */
 bool mi_is_update(const struct mi_graph *graph, const struct mi_node *node);
+/* Marks what the engine computes while it packs the problem's operands; the choice's variant may become another for that. */
+void mi_pack_operands(const struct mica_plan *plan, const struct mi_users *users, const struct mi_problem *problem,
+                      struct mi_choice *choice);
 void mi_staging_destroy(struct mica_plan *plan);
 mica_status mi_action_place(struct mica_plan *plan, struct mi_action *action); /* sets its tensors' places */
 

@@ -14,9 +14,9 @@ enum { MOST_MEMBERS = 64, MOST_SOURCES = 48, MOST_TENSORS = 16, MOST_BESIDE = 1 
 
 struct fuse {
     struct mica_plan *plan;
-    uint64_t *ancestors;       /* a bit row for each kernel: which kernels must run before it */
+    uint64_t *ancestors; /* a bit row for each kernel: which kernels must run before it */
     size_t words, rows;
-    bool *needed;              /* by value id: somebody reads it from memory */
+    bool *needed; /* by value id: somebody reads it from memory */
     struct mi_users users;
 };
 
@@ -28,7 +28,8 @@ static bool keeps_places(const struct mi_node *node)
     return node->op->kind == MI_MAP || mi_is_squeeze(node);
 }
 
-static void sources_of(const struct mica_plan *plan, mi_value *value, bool direct, struct mi_source *out, int *count, int most)
+static void sources_of(const struct mica_plan *plan, mi_value *value, bool direct, struct mi_source *out, int *count,
+                       int most)
 {
     if (!value || value->node->op == &mi_op_constant)
         return;
@@ -140,7 +141,8 @@ static bool map_fits(const struct mi_kernel *kernel, const struct mi_node *node)
     if (kernel->update)
         return false;
     if (kernel->anchor) /* an epilogue: exactly the result's shape, where the engine lets it */
-        return kernel->choice.engine && kernel->choice.engine->epilogue && mi_shape_equal(shape, &kernel->anchor->out[0]->shape);
+        return kernel->choice.engine && kernel->choice.engine->epilogue &&
+               mi_shape_equal(shape, &kernel->anchor->out[0]->shape);
     struct mi_shape kept = kept_shape(kernel);
     return mi_same_but_ones(shape, &kernel->space) || (kernel->axes && mi_same_but_ones(shape, &kept));
 }
@@ -155,7 +157,8 @@ static bool rows_are_many(const struct mica_plan *plan, const struct mi_kernel *
     return rows >= 32;
 }
 
-static bool reduce_fits(const struct mica_plan *plan, const struct mi_kernel *kernel, const struct mi_node *node, uint32_t axes)
+static bool reduce_fits(const struct mica_plan *plan, const struct mi_kernel *kernel, const struct mi_node *node,
+                        uint32_t axes)
 {
     if (kernel->anchor || kernel->update || !mi_shape_equal(&kernel->space, &node->in[0]->shape))
         return false;
@@ -217,7 +220,8 @@ static int find_beside(const struct fuse *f, const struct mi_node *node, uint32_
 }
 
 /* The last kernel of reductions that reads the value, also through maps computed in it, and may take the node; or `best`. */
-static int find_reader(const struct fuse *f, const mi_value *value, const struct mi_node *node, uint32_t axes, int best, int depth)
+static int find_reader(const struct fuse *f, const mi_value *value, const struct mi_node *node, uint32_t axes, int best,
+                       int depth)
 {
     const struct mica_plan *plan = f->plan;
     for (size_t u = f->users.first[value->id]; u < f->users.first[value->id + 1]; u++) {
@@ -345,7 +349,8 @@ static bool alias(struct fuse *f, struct mi_node *node)
     if (!node->op->keeps_order || out->type != in->type || plan->desc.no_fusion)
         return false;
     bool stored = plan->home[in->node->id] >= 0 || plan->tensors[in->id].stored;
-    if (!stored || in->node->op == &mi_op_constant || !mi_layout_is_plain(&plan->tensors[in->id].layout, in->shape.rank) ||
+    if (!stored || in->node->op == &mi_op_constant ||
+        !mi_layout_is_plain(&plan->tensors[in->id].layout, in->shape.rank) ||
         !mi_layout_is_plain(&plan->tensors[out->id].layout, out->shape.rank))
         return false;
     plan->tensors[out->id].same_as = in;
@@ -383,7 +388,7 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
     uint32_t axes = 0;
     bool keepdims;
     int index;
-    if (node->op->kind == MI_SOURCE || plan->home[node->id] >= 0)
+    if (node->op->kind == MI_SOURCE || plan->home[node->id] >= 0 || node->again == MI_AGAIN_PACKED)
         return MICA_OK;
     if (plan->inside[node->id])
         return visit_inside(f, node);
@@ -478,25 +483,30 @@ static mica_status mark_stored(struct fuse *f)
 
 /* ---- Who reads from memory ---- */
 
-static void need(struct fuse *f, const mi_value *value)
+/* Whether the node reads this input from memory. */
+static bool reads_memory(const struct mica_plan *plan, const struct mi_node *node, const mi_value *in)
 {
-    if (value)
-        f->needed[value->id] = true;
+    const struct mi_engine *engine = plan->choices[node->id].engine;
+    if (node->again == MI_AGAIN_PACKED) /* a reshape is its input's memory then, and no index arithmetic */
+        return in->node->op->keeps_order;
+    if (in->node->again == MI_AGAIN_PACKED)
+        return false;
+    bool inside = plan->inside[node->id] && plan->inside[in->node->id] == plan->inside[node->id];
+    return node->op->kind == MI_OWN || node->op == &mi_op_assign || plan->updates[node->id] ||
+           (engine && engine->memory && !inside);
 }
 
 static void mark_needed(struct fuse *f)
 {
-    struct mica_plan *plan = f->plan;
-    for (size_t i = 0; i < plan->graph->node_count; i++) {
-        const struct mi_node *node = plan->graph->nodes[i];
-        const struct mi_engine *engine = plan->choices[i].engine;
-        bool all = node->op->kind == MI_OWN || node->op == &mi_op_assign || plan->updates[i] || (engine && engine->memory);
-        for (int k = 0; k < node->inputs && all; k++)
-            if (!node->in[k] || !plan->inside[i] || plan->inside[node->in[k]->node->id] != plan->inside[i])
-                need(f, node->in[k]);
+    const struct mi_graph *graph = f->plan->graph;
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct mi_node *node = graph->nodes[i];
+        for (int k = 0; k < node->inputs; k++)
+            if (node->in[k] && reads_memory(f->plan, node, node->in[k]))
+                f->needed[node->in[k]->id] = true;
         for (int o = 0; o < node->outputs; o++)
             if (node->out[o]->name)
-                need(f, node->out[o]);
+                f->needed[node->out[o]->id] = true;
     }
 }
 

@@ -149,6 +149,8 @@ void mi_emit_axes(struct mi_emitter *e, const struct mi_contraction *c, const st
 
 /* The text of the body so far, kept in the arena; the body is empty then. */
 const char *mi_emit_take(struct mi_emitter *e);
+/* Adds the text of kernels/FILE, its markers replaced; false: there is none. */
+bool mi_add_file(struct mi_text *out, const char *file, const char *const *marker, const char *const *with, int count);
 /* Makes a code of kernels/FILE: its text with markers replaced is the body, `defines` stands before the kernel (and is
  * destroyed). */
 mica_status mi_emit_file(struct mi_emitter *e, const char *file, const char *name, struct mi_text *defines,

@@ -49,6 +49,9 @@ struct mi_engine {
      * plain. Where b is a variable that no step changes, they run only when somebody else changed it. NULL: nothing to add,
      * or, with an error in the graph, no memory. */
     mi_value *(*prepare)(struct mi_graph *graph, const struct mi_problem *problem);
+    /* Which operands, of those asked for (1: a, 2: b), the kernel computes while it packs them, where that is cheaper than a kernel
+     * of their own; the variant may become another for that. NULL: none. */
+    uint32_t (*packs)(const struct mi_problem *problem, uint32_t asked, struct mi_variant *variant);
     mica_status (*emit)(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes);
 };
 

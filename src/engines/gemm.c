@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* Rows that an item packs before, and panels where columns lie side by side. */
-enum { PACK_DEPTH = 64, PACK_GROUP = 4 };
+/* Rows that an item packs before, and panels where columns lie side by side; steps of k that are computed at a time. */
+enum { PACK_DEPTH = 64, PACK_GROUP = 4, MADE_STEPS = 64 };
 
 static bool match(const struct mi_problem *problem, struct mi_gemm *g)
 {
@@ -20,6 +20,25 @@ static bool match(const struct mi_problem *problem, struct mi_gemm *g)
         return false;
     mi_gemm_read(problem, &p, g);
     return true;
+}
+
+static uint32_t packs(const struct mi_problem *problem, uint32_t asked, struct mi_variant *variant)
+{
+    static const uint32_t tries[] = {3, 2, 1};
+    for (size_t i = 0; i < MI_COUNT(tries); i++) {
+        struct mi_gemm g;
+        struct mi_variant own = *variant;
+        if ((tries[i] & asked) != tries[i] || !match(problem, &g))
+            continue;
+        bool exchanged = g.p.a != problem->c.a.value;
+        g.made_a = tries[i] >> exchanged & 1;
+        g.made_b = tries[i] >> !exchanged & 1;
+        if (mi_gemm_cut_made(&g, &own)) {
+            *variant = own;
+            return tries[i];
+        }
+    }
+    return 0;
 }
 
 static bool supports(const struct mi_problem *problem)
@@ -82,9 +101,9 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
 /* ---- Writing ---- */
 
 /* What stands at gemm.cl's markers. */
-enum { ROW, VECTORS, STORE, DIRECT, MADE, TURN, TOTALS, MARKERS };
-static const char *const markers[] = {"MICA_ROW",  "MICA_VECTORS", "MICA_STORE", "MICA_DIRECT",
-                                      "MICA_MADE", "MICA_TURN",    "MICA_TOTALS"};
+enum { ROW, VECTORS, STORE, DIRECT, ARRAYS, TURN, TOTALS, PANEL_A, PANEL_B, MARKERS };
+static const char *const markers[] = {"MICA_ROW",  "MICA_VECTORS", "MICA_STORE",   "MICA_DIRECT", "MICA_ARRAYS",
+                                      "MICA_TURN", "MICA_TOTALS",  "MICA_PANEL_A", "MICA_PANEL_B"};
 
 /* How many of what the kernel stores has a place for each sum. */
 static int results(const struct mi_emitter *e)
@@ -112,7 +131,8 @@ static void define_matrix(struct mi_emitter *e, const struct mi_gemm *g, const s
     }
     mi_text_add(text, "#define VW %d\n#define VEC float%d\n#define VLOAD vload%d\n#define VSTORE vstore%d\n", vw, vw,
                 vw, vw);
-    mi_text_add(text, "#define B_SIDE_BY_SIDE %d\n", mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1));
+    mi_text_add(text, "#define B_SIDE_BY_SIDE %d\n#define MADE_B %d\n", mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1),
+                g->made_b);
     mi_text_add(text, "#define WIDTH %d\n#define PANELS_IN_N @%lld\n", width,
                 (long long)mi_divide_up(g->columns, width));
     /* A vector that lies anywhere: copied from vload to vstore it would go by halves on POCL. */
@@ -146,8 +166,10 @@ static void define_cut(struct mi_emitter *e, const struct mi_gemm *g, const stru
     for (size_t i = 0; i < MI_COUNT(name); i++)
         mi_text_add(text, "#define %s %d\n", name[i], v->number[i]);
     mi_text_add(text, "#define PARTS %d\n", g->depth > v->number[MI_GEMM_KB]);
-    mi_text_add(text, "#define A_SIDE_BY_SIDE %d\n#define MERGED %d\n", mi_dim_is(g->p.stride_a[MI_PRODUCT_M], 1),
-                v->number[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM && mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1));
+    mi_text_add(text, "#define A_SIDE_BY_SIDE %d\n#define MADE_A %d\n#define MERGED %d\n",
+                mi_dim_is(g->p.stride_a[MI_PRODUCT_M], 1), g->made_a,
+                v->number[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM && mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1) &&
+                    !g->made_b);
     if (v->number[MI_GEMM_PACK_A])
         mi_emit_local(e, "float", "a_panels", (int64_t)v->number[MI_GEMM_MB] * v->number[MI_GEMM_KB]);
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM)
@@ -158,22 +180,34 @@ static void define_cut(struct mi_emitter *e, const struct mi_gemm *g, const stru
         define_parts(e, g, v, codes, text);
 }
 
-static void add_panel_function(struct mi_text *text, const char *space)
+/* The functions that pack into panels of that address space: from the matrices, and from what was computed of them. */
+static void add_panel_functions(const struct mi_gemm *g, struct mi_text *text, const char *space)
 {
-    const char *function = mi_kernel_text("gemm_panel.cl");
-    mi_text_add(text, "#define PANEL_SPACE %s\n%s", space, function ? function : "");
+    static const char *const marker[] = {"MICA_PACK_PANEL", "PANEL_SPACE", "FROM_SPACE"};
+    mi_add_file(text, "gemm_panel.cl", marker, (const char *const[]){"mica_pack_panel", space, "__global"}, 3);
+    mi_add_file(text, "gemm_panels.cl", marker, (const char *const[]){"", space, "__global"}, 3);
+    if (g->made_a || g->made_b) {
+        mi_text_add(text, "#define MADE_STEPS %d\n", MADE_STEPS);
+        mi_add_file(text, "gemm_panel.cl", marker, (const char *const[]){"mica_pack_made", space, ""}, 3);
+    }
 }
 
 static void add_turn(struct mi_emitter *e, const struct mi_gemm *g, struct mi_text *text)
 {
-    const char *function = mi_kernel_text("gemm_turn.cl");
     define_dim(e, text, "C_N", g->p.stride_c[MI_PRODUCT_N]);
-    mi_text_add(text, "%s", function ? function : "");
+    mi_add_file(text, "gemm_turn.cl", NULL, NULL, 0);
+}
+
+static void define_operand(struct mi_emitter *e, const mi_value *value, bool made, const char *name,
+                           struct mi_text *text)
+{
+    if (!made)
+        mi_text_add(text, "#define %s p%d\n", name, mi_emit_argument(e, value->node->out[value->output], false));
 }
 
 /* A launch of its own that packs B into scratch. */
-static mica_status emit_pack(struct mi_emitter *e, const struct mi_gemm *g, const struct mi_variant *v,
-                             struct mi_codes *codes)
+static mica_status emit_pack(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_gemm *g,
+                             const struct mi_variant *v, struct mi_codes *codes)
 {
     struct mi_text text = {0};
     const struct mi_product *p = &g->p;
@@ -181,16 +215,17 @@ static mica_status emit_pack(struct mi_emitter *e, const struct mi_gemm *g, cons
     int64_t panels = mi_divide_up(g->columns, width);
     codes->scratch[codes->scratches++] = g->batch * panels * g->depth * width * (int64_t)sizeof(float);
     define_matrix(e, g, v, &text);
-    add_panel_function(&text, "__global");
-    int b = mi_emit_argument(e, p->b->node->out[p->b->output], false), scratch = mi_emit_scratch(e, 0, true);
+    add_panel_functions(g, &text, "__global");
+    define_operand(e, p->b, g->made_b, "MATRIX_B", &text);
+    int scratch = mi_emit_scratch(e, 0, true);
     int group = mi_dim_is(p->stride_b[MI_PRODUCT_N], 1) ? PACK_GROUP : 1;
-    mi_text_add(&text, "#define DEPTH %d\n#define GROUP %d\n#define MATRIX_B p%d\n#define PANELS p%d\n", PACK_DEPTH,
-                group, b, scratch);
+    mi_text_add(&text, "#define DEPTH %d\n#define GROUP %d\n#define PANELS p%d\n", PACK_DEPTH, group, scratch);
+    const char *panel = mi_gemm_made(e, c, g, false);
     struct mi_grid grid = {.dims = 3,
                            .global = {(size_t)mi_divide_up(panels, group),
                                       (size_t)((g->depth + PACK_DEPTH - 1) / PACK_DEPTH), (size_t)g->batch},
                            .local = {1, 1, 1}};
-    return mi_emit_file(e, "gemm_pack.cl", "mica_gemm_pack", &text, NULL, NULL, 0, grid, codes);
+    return mi_emit_file(e, "gemm_pack.cl", "mica_gemm_pack", &text, &markers[PANEL_B], &panel, 1, grid, codes);
 }
 
 /* The coordinates of the result's element in column n_. */
@@ -295,7 +330,7 @@ static void emit_turned(struct mi_emitter *e, const struct mi_gemm *g, const str
     e->indent = 5;
     for (int o = 0; o < results(e); o++)
         mi_line(e, "float made%d[MR*WIDTH];", o);
-    with[MADE] = mi_emit_take(e);
+    with[ARRAYS] = mi_emit_take(e);
     e->indent = 6;
     emit_row(e, g, c, by_row, "i*WIDTH + ");
     with[VECTORS] = mi_emit_take(e);
@@ -382,26 +417,29 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     struct mi_layout panels;
     struct mi_text text = {0};
     const struct mi_variant *v = &problem->variant;
-    const char *with[MARKERS] = {"", "", "", "", "", "", ""};
+    const char *with[MARKERS] = {"", "", "", "", "", "", "", "", ""};
     match(problem, &g);
+    g.made_a = g.p.a->node->again == MI_AGAIN_PACKED;
+    g.made_b = g.p.b->node->again == MI_AGAIN_PACKED;
     if (v->number[MI_GEMM_TURNED])
         g = mi_gemm_turned(&g);
     const struct mi_layout *layout = &e->tensors[g.p.b->id].layout;
     bool ready = panel_layout(&g, v, &panels) && mi_layout_equal(layout, &panels, 2);
     bool before = v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE;
     if (before && !ready)
-        MI_TRY(emit_pack(e, &g, v, codes));
+        MI_TRY(emit_pack(e, &problem->c, &g, v, codes));
     define_matrix(e, &g, v, &text);
     define_cut(e, &g, v, codes, &text);
-    add_panel_function(&text, "__local");
+    add_panel_functions(&g, &text, "__local");
     if (v->number[MI_GEMM_TURNED] && v->number[MI_GEMM_MR] >= 4)
         add_turn(e, &g, &text);
-    mi_text_add(&text, "#define MATRIX_A p%d\n", mi_emit_argument(e, g.p.a->node->out[g.p.a->output], false));
+    define_operand(e, g.p.a, g.made_a, "MATRIX_A", &text);
     if (before && !ready)
         mi_text_add(&text, "#define PANELS p%d\n", mi_emit_scratch(e, 0, false));
     else
-        mi_text_add(&text, "#define %s p%d\n", before ? "PANELS" : "MATRIX_B",
-                    mi_emit_argument(e, g.p.b->node->out[g.p.b->output], false));
+        define_operand(e, g.p.b, g.made_b, before ? "PANELS" : "MATRIX_B", &text);
+    with[PANEL_A] = mi_gemm_made(e, &problem->c, &g, true);
+    with[PANEL_B] = mi_gemm_made(e, &problem->c, &g, false);
     int64_t split = v->number[MI_GEMM_SPLIT];
     if (split > 1)
         emit_pieces(e, &g, v, codes, &text, with);
@@ -427,4 +465,5 @@ const struct mi_engine mi_engine_gemm = {.name = "gemm",
                                          .totals = true,
                                          .memory = true,
                                          .wishes = wishes,
+                                         .packs = packs,
                                          .emit = emit};

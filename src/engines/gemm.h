@@ -31,6 +31,7 @@ struct mi_gemm {
     int vw, units; /* lanes of a vector; compute units */
     uint64_t local_bytes;
     bool constant_b; /* B is made of variables that nothing changes: it is packed once */
+    bool made_a, made_b; /* in no memory: computed while it is packed */
 };
 
 /* The transposed product. Its rows are the product's columns, so results are stored one by one; but a large B is read as it lies,
@@ -40,8 +41,13 @@ void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *pro
 /* Text that makes the kernel's totals, each in the items that have the first rows or columns of the other operand; its function is
  * added to the definitions. */
 const char *mi_gemm_totals(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_gemm *g, struct mi_text *text);
+/* Text that computes one panel of A, or of B, into `to` (gemm_made.c says what stands before it); "" where it is in memory. */
+const char *mi_gemm_made(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_gemm *g, bool of_a);
 /* Ways to cut a product for a CPU, the best first; *seconds (may be NULL): what the best takes, roughly. */
 int mi_gemm_cuts(const struct mi_gemm *g, struct mi_variant *list, int most, double *seconds);
+/* Whether it pays to compute operands while they are packed, as the product says, beside kernels of their own and the cut as it
+ * is, which may become another for that. */
+bool mi_gemm_cut_made(const struct mi_gemm *g, struct mi_variant *v);
 /* Whether an item's sums find room in local memory between blocks of k, beside its panels; else they wait in scratch. */
 bool mi_gemm_sums_near(const struct mi_gemm *g, const struct mi_variant *v);
 

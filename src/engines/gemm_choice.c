@@ -18,7 +18,7 @@ static const struct tile tiles16[] = {{6, 2}, {4, 3}, {5, 2}, {4, 2}, {8, 1}, {3
 
 static const double cycles_a_second = 2.5e9, launch_cycles = 9000, wake_cycles = 16000, item_cycles = 250;
 static const double pack_turned = 0.45, pack_straight = 0.3, pack_scattered = 1.5, pack_far = 0.4, slow_lines = 2.0,
-                    pack_both = 0.3; /* cycles an element */
+                    pack_both = 0.3, pack_made = 1, store_near = 1.5, store_far = 2.7; /* cycles an element */
 /* Numbers that stay in a core's own cache, that are not streamed from the last one, and that are not much of it. */
 enum { NEAR = 100000, FAR = 500000, FARTHEST = 2000000 };
 
@@ -66,6 +66,8 @@ struct mi_gemm mi_gemm_turned(const struct mi_gemm *g)
     exchange_axes(&turned.p);
     turned.rows = g->columns;
     turned.columns = g->rows;
+    turned.made_a = g->made_b;
+    turned.made_b = g->made_a;
     turned.constant_b = false;
     return turned;
 }
@@ -98,12 +100,14 @@ static double pack_price(struct mi_dim across, struct mi_dim along, int64_t coun
 
 static double pack_a_price(const struct mi_gemm *g)
 {
-    return pack_price(g->p.stride_a[MI_PRODUCT_M], g->p.stride_a[MI_PRODUCT_K], g->rows * g->depth);
+    return g->made_a ? pack_made
+                     : pack_price(g->p.stride_a[MI_PRODUCT_M], g->p.stride_a[MI_PRODUCT_K], g->rows * g->depth);
 }
 
 static double pack_b_price(const struct mi_gemm *g)
 {
-    return pack_price(g->p.stride_b[MI_PRODUCT_N], g->p.stride_b[MI_PRODUCT_K], g->columns * g->depth);
+    return g->made_b ? pack_made
+                     : pack_price(g->p.stride_b[MI_PRODUCT_N], g->p.stride_b[MI_PRODUCT_K], g->columns * g->depth);
 }
 
 /* Whether B is straight, far, and its rows lie far apart: a panel by itself comes line by line, from a page each. */
@@ -199,6 +203,8 @@ static bool fits(const struct mi_gemm *g, const struct mi_variant *v)
 {
     const int32_t *n = v->number;
     int64_t width = (int64_t)n[MI_GEMM_NV] * g->vw;
+    if ((g->made_a && !n[MI_GEMM_PACK_A]) || (g->made_b && n[MI_GEMM_PACK_B] == MI_GEMM_IN_PLACE))
+        return false;
     bool fixed = g->p.extent[MI_PRODUCT_N].a == 0;
     if (n[MI_GEMM_PACK_B] == MI_GEMM_IN_PLACE &&
         (!fixed || g->columns < width || !mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1)))
@@ -206,7 +212,8 @@ static bool fits(const struct mi_gemm *g, const struct mi_variant *v)
     if ((n[MI_GEMM_PACK_B] == MI_GEMM_BY_ITEM || n[MI_GEMM_PACK_B] == MI_GEMM_BLOCK) && g->constant_b)
         return false;
     /* Few panels, or what does not lie side by side, each item packs one by one. */
-    if (n[MI_GEMM_PACK_B] == MI_GEMM_BLOCK && (n[MI_GEMM_NB] < 4 * width || !mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1)))
+    if (n[MI_GEMM_PACK_B] == MI_GEMM_BLOCK &&
+        (g->made_b || n[MI_GEMM_NB] < 4 * width || !mi_dim_is(g->p.stride_b[MI_PRODUCT_N], 1)))
         return false;
     /* Sums that wait in scratch pay where an item's block of A serves many columns that are packed already. */
     if (g->depth > n[MI_GEMM_KB] && !mi_gemm_sums_near(g, v) &&
@@ -324,4 +331,30 @@ int mi_gemm_cuts(const struct mi_gemm *g, struct mi_variant *list, int most, dou
     if (seconds)
         *seconds = r.count ? r.least / cycles_a_second : 1e9;
     return r.count;
+}
+
+/* Of a kernel that stores an operand, to be read once. */
+static double store_price(const struct mi_gemm *g, int64_t count)
+{
+    double price = count <= NEAR ? store_near : store_far;
+    return launch_cycles + wake_cycles + (double)(g->batch * count) * price / g->units;
+}
+
+bool mi_gemm_cut_made(const struct mi_gemm *g, struct mi_variant *v)
+{
+    struct mi_gemm stored = *g;
+    struct mi_variant best[1];
+    double seconds;
+    stored.made_a = stored.made_b = false;
+    const struct mi_gemm turned = mi_gemm_turned(g), turned_stored = mi_gemm_turned(&stored);
+    bool turns = v->number[MI_GEMM_TURNED];
+    double apart = cut_price(turns ? &turned_stored : &stored, v);
+    apart += g->made_a ? store_price(g, g->rows * g->depth) : 0;
+    apart += g->made_b ? store_price(g, g->columns * g->depth) : 0;
+    double own = fits(turns ? &turned : g, v) ? cut_price(turns ? &turned : g, v) : 1e18;
+    if (mi_gemm_cuts(g, best, 1, &seconds) == 1 && seconds * cycles_a_second < 0.97 * own) {
+        own = seconds * cycles_a_second;
+        *v = *best;
+    }
+    return own < apart;
 }

@@ -45,10 +45,9 @@ static void emit_total(struct mi_emitter *e, const struct mi_contraction *c, con
 const char *mi_gemm_totals(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_gemm *g, struct mi_text *text)
 {
     const struct mi_kernel *kernel = e->kernel;
-    const char *function = mi_kernel_text("gemm_total.cl");
     if (kernel->totals == 0)
         return "";
-    mi_text_add(text, "%s", function ? function : "");
+    mi_add_file(text, "gemm_total.cl", NULL, NULL, 0);
     e->indent = 1;
     for (int o = kernel->outs - kernel->totals; o < kernel->outs; o++)
         emit_total(e, c, g, kernel->out[o]);

@@ -11,8 +11,7 @@ const char *mi_emit_take(struct mi_emitter *e)
     return text ? text : "";
 }
 
-/* Adds a text to the body, its markers replaced. */
-static void add_template(struct mi_emitter *e, const char *text, const char *const *marker, const char *const *with,
+static void add_template(struct mi_text *out, const char *text, const char *const *marker, const char *const *with,
                          int count)
 {
     while (*text) {
@@ -26,13 +25,21 @@ static void add_template(struct mi_emitter *e, const char *text, const char *con
             }
         }
         if (!next) {
-            mi_text_append(&e->text, text, strlen(text));
+            mi_text_append(out, text, strlen(text));
             return;
         }
-        mi_text_append(&e->text, text, (size_t)(next - text));
-        mi_text_append(&e->text, with[which], strlen(with[which]));
+        mi_text_append(out, text, (size_t)(next - text));
+        mi_text_append(out, with[which], strlen(with[which]));
         text = next + strlen(marker[which]);
     }
+}
+
+bool mi_add_file(struct mi_text *out, const char *file, const char *const *marker, const char *const *with, int count)
+{
+    const char *text = mi_kernel_text(file);
+    if (text)
+        add_template(out, text, marker, with, count);
+    return text != NULL;
 }
 
 struct mi_grid mi_grid_of_items(const mica_device *device, int64_t items)
@@ -58,12 +65,10 @@ mica_status mi_emit_file(struct mi_emitter *e, const char *file, const char *nam
                          const char *const *marker, const char *const *with, int count, struct mi_grid grid,
                          struct mi_codes *codes)
 {
-    const char *body = mi_kernel_text(file);
     mica_status status;
-    if (body) {
-        add_template(e, body, marker, with, count);
+    if (mi_add_file(&e->text, file, marker, with, count))
         status = mi_emit_body(e, name, mi_text_get(defines), grid, codes);
-    } else
+    else
         status = e->arena->failed ? mi_out_of_memory(e->error)
                                   : mi_fail(e->error, MICA_INTERNAL, "there is no kernel file \"%s\"", file);
     mi_emit_text_end(e, defines);

@@ -307,7 +307,6 @@ static mi_value *prepare(struct mi_graph *graph, const struct mi_problem *proble
 
 static void define(struct mi_emitter *e, const struct winograd *w, struct mi_text *text)
 {
-    const char *functions = mi_kernel_text("winograd_tile.cl");
     mi_conv_define(e, &w->conv, w->b, w->b, text);
     mi_define(text, "TILE", w->tile);
     mi_define(text, "EDGE", w->edge);
@@ -326,8 +325,9 @@ static void define(struct mi_emitter *e, const struct winograd *w, struct mi_tex
     mi_define(text, "FRESH", w->chunk > 0);
     if (w->chunk)
         mi_define(text, "CHUNK", w->chunk);
-    mi_text_add(text, w->chunk ? "#define W p%d\n%s" : "#define CHUNK CB\n#define U p%d\n%s",
-                mi_emit_argument(e, e->kernel->anchor->in[w->chunk ? 1 : 2], false), functions ? functions : "");
+    mi_text_add(text, w->chunk ? "#define W p%d\n" : "#define CHUNK CB\n#define U p%d\n",
+                mi_emit_argument(e, e->kernel->anchor->in[w->chunk ? 1 : 2], false));
+    mi_add_file(text, "winograd_tile.cl", NULL, NULL, 0);
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)

@@ -148,7 +148,6 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
 
 static void define(struct mi_emitter *e, const struct gradient *g, struct mi_text *text)
 {
-    const char *functions = mi_kernel_text("winograd_tile.cl");
     mi_conv_define(e, &g->conv, g->b, g->b, text);
     mi_conv_define_gradient(e, &g->conv, g->b, text);
     mi_define(text, "TILE", g->tile);
@@ -161,7 +160,7 @@ static void define(struct mi_emitter *e, const struct gradient *g, struct mi_tex
     mi_define_size(text, "BLOCKS", g->kb);
     mi_define_size(text, "ROW_TILES", g->rows);
     mi_define_size(text, "COLUMN_TILES", g->columns);
-    mi_text_add(text, "%s", functions ? functions : "");
+    mi_add_file(text, "winograd_tile.cl", NULL, NULL, 0);
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)

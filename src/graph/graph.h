@@ -123,8 +123,9 @@ struct mica_node {
     int id;                      /* in graph->values */
 };
 
-/* A map whose result is not kept: it is computed in whoever uses it; or once more, to be stored just before that. */
-enum mi_again { MI_AGAIN_NOT, MI_AGAIN_INLINE, MI_AGAIN_STORED };
+/* A node whose result is not kept: it is computed in whoever uses it; or once more, to be stored just before that; or in the
+ * contraction that uses it, while that packs its operands. */
+enum mi_again { MI_AGAIN_NOT, MI_AGAIN_INLINE, MI_AGAIN_STORED, MI_AGAIN_PACKED };
 
 struct mi_node {
     const struct mi_op *op;
