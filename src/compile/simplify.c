@@ -145,13 +145,59 @@ static uint64_t node_key(const struct mi_node *node)
     return key;
 }
 
-/* An identity: its input may stand for it. Outputs keep theirs, since they need a place of their own. */
-static bool is_identity(const struct mi_node *node)
+/* Whether the expression multiplies these two, in this order. */
+static bool is_product(const char *expression, const char *x, const char *y)
 {
-    if (node->op->kind != MI_MAP || node->outputs != 1 || node->inputs != 1 || node->out[0]->name)
-        return false;
-    return node->op->map && node->op->map->expr[0] && strcmp(node->op->map->expr[0], "x") == 0 &&
-           node->out[0]->type == node->in[0]->type;
+    size_t length = strlen(x);
+    return strncmp(expression, x, length) == 0 && strncmp(expression + length, " * ", 3) == 0 &&
+           strcmp(expression + length + 3, y) == 0;
+}
+
+/* Whether all elements are 1: a constant, also spread by moves that fill nothing. */
+static bool is_one(struct mi_graph *graph, const mi_value *value)
+{
+    static const char *const anywhere[MI_MAX_RANK] = {"0", "0", "0", "0", "0", "0", "0", "0"};
+    float number = 0;
+    while (value->node->op->kind == MI_MOVE && value->node->inputs == 1) {
+        struct mi_access access[3] = {{0}};
+        if (value->node->op->move(&graph->arena, value->node, anywhere, access) != 1 || access[0].guard)
+            return false;
+        value = access[0].value;
+    }
+    return mi_constant_float(value, &number) && number == 1;
+}
+
+/* The input that a map passes on: its only one, or what it multiplies by 1, as the derivative of a sum does; NULL. */
+static mi_value *passed_on(struct mi_graph *graph, const struct mi_node *node)
+{
+    struct mi_map_view view;
+    int in[2], count = 0;
+    mi_map_view(node, &view);
+    for (int i = 0; i < node->inputs; i++) {
+        if (node->in[i] && count == 2)
+            return NULL;
+        if (node->in[i])
+            in[count++] = i;
+    }
+    if (count == 1)
+        return strcmp(view.expr[0], view.in[in[0]]) == 0 ? node->in[in[0]] : NULL;
+    for (int k = 0; k < 2 && count == 2; k++) {
+        bool product = is_product(view.expr[0], view.in[in[k]], view.in[in[1 - k]]) ||
+                       is_product(view.expr[0], view.in[in[1 - k]], view.in[in[k]]);
+        if (product && is_one(graph, node->in[in[k]]))
+            return node->in[in[1 - k]];
+    }
+    return NULL;
+}
+
+/* What may stand for the result of an identity; NULL: it is none. Outputs keep theirs, since they need a place of their own. */
+static mi_value *identical_to(struct mi_graph *graph, const struct mi_node *node)
+{
+    if (node->op->kind != MI_MAP || node->outputs != 1 || node->out[0]->name)
+        return NULL;
+    mi_value *in = passed_on(graph, node);
+    const mi_value *out = node->out[0];
+    return in && in->type == out->type && mi_shape_equal(&in->shape, &out->shape) ? in : NULL;
 }
 
 static void find_same(struct mi_graph *graph, mi_value **replacement, int *bucket, size_t buckets, int *next)
@@ -163,8 +209,9 @@ static void find_same(struct mi_graph *graph, mi_value **replacement, int *bucke
         for (int k = 0; k < node->inputs; k++)
             while (node->in[k] && replacement[node->in[k]->id])
                 node->in[k] = replacement[node->in[k]->id];
-        if (is_identity(node)) {
-            replacement[node->out[0]->id] = node->in[0];
+        mi_value *same = identical_to(graph, node);
+        if (same) {
+            replacement[node->out[0]->id] = same;
             continue;
         }
         if (node->op == &mi_op_input || node->op == &mi_op_assign || (node->outputs && node->out[0]->name))

@@ -417,16 +417,42 @@ static struct mi_coordinate access_coordinate(struct mi_emitter *e, const char *
     return (struct mi_coordinate){.at = mi_emit_index(e, text)};
 }
 
-static const char *emit_access(struct mi_emitter *e, const struct mi_access *access, const char *index, int rank,
-                               const struct mi_coordinate *at, const char *guard, const char **reached)
+/* An access whose guard is the same for all of a tile's places: it always loads, what is there or the first places, so that the
+ * tile stays a vector without branches. */
+static const char *emit_anyway(struct mi_emitter *e, const struct mi_access *access, const mi_value *of, const char *guard,
+                               const struct mi_coordinate *at, const char **reached)
+{
+    int rank = of->shape.rank;
+    struct mi_coordinate in_at[MI_MAX_RANK];
+    *reached = mi_emit_name(e, "g");
+    mi_line(e, "const bool %s = %s;", *reached, guard);
+    for (int i = 0; i < access->value->shape.rank; i++) {
+        const char *text = access->index[i];
+        bool inside = !mi_emit_is_uniform(e, text);
+        for (int d = 0; d < rank && !inside; d++) /* a coordinate of its own, of an axis of the same size */
+            inside = strcmp(text, at[d].at) == 0 && mi_dim_equal(of->shape.dim[d], access->value->shape.dim[i]);
+        if (inside) {
+            in_at[i] = access_coordinate(e, text, rank, at);
+            continue;
+        }
+        in_at[i] = (struct mi_coordinate){.at = mi_emit_name(e, "u")};
+        mi_line(e, "const IDX %s = %s ? %s : 0;", in_at[i].at, *reached, text);
+    }
+    return mi_emit_value(e, access->value, in_at, NULL);
+}
+
+static const char *emit_access(struct mi_emitter *e, const struct mi_access *access, const mi_value *of, const char *index,
+                               int rank, const struct mi_coordinate *at, const char *guard, const char **reached)
 {
     struct mi_coordinate in_at[MI_MAX_RANK];
     bool joined = e->groups && !e->flat;
     int places = joined ? e->groups : access->value->shape.rank;
-    for (int i = 0; i < places; i++) /* of joined axes the first speaks for all */
-        in_at[i] = access_coordinate(e, with_index(e, access->index[joined ? e->first[i] : i], index), rank, at);
     const char *own = with_index(e, access->guard, index);
     *reached = NULL;
+    if (own && !guard && !index && !joined && !e->flat && mi_emit_is_uniform(e, own))
+        return emit_anyway(e, access, of, own, at, reached);
+    for (int i = 0; i < places; i++) /* of joined axes the first speaks for all */
+        in_at[i] = access_coordinate(e, with_index(e, access->index[joined ? e->first[i] : i], index), rank, at);
     if (own) {
         *reached = mi_emit_name(e, "g");
         if (guard)
@@ -446,64 +472,6 @@ static const char *fill_text(struct mi_emitter *e, const struct mi_node *node)
     return node->op->fill ? node->op->fill : "0";
 }
 
-/* What is known of a coordinate: everything, where nothing is. */
-static struct mi_range known_range(const struct mi_emitter *e, const char *at)
-{
-    for (int i = 0; i < e->knowns; i++)
-        if (strcmp(e->known[i].at, at) == 0)
-            return e->known[i].range;
-    return (struct mi_range){INT64_MIN, INT64_MAX};
-}
-
-static void ask(struct mi_emitter *e, const struct mi_access *access, int rank, const char *const *index)
-{
-    struct mi_asked *asked = e->asked;
-    for (int d = 0; d < rank && asked && access->knows; d++) {
-        if (access->inside[d].low == access->inside[d].high)
-            continue;
-        asked->more = asked->more || asked->count == MI_MOST_ASKED;
-        if (asked->more)
-            return;
-        asked->list[asked->count].at = index[d];
-        asked->list[asked->count].range = access->inside[d];
-        asked->list[asked->count++].exact = access->exact;
-    }
-}
-
-/* Takes the guard from an access that is known to be reached. False: it is known that it is not. */
-static bool settle_guard(struct mi_emitter *e, struct mi_access *access, int rank, const char *const *index)
-{
-    bool holds = true;
-    if (!access->guard || !access->knows)
-        return true;
-    ask(e, access, rank, index);
-    for (int d = 0; d < rank; d++) {
-        struct mi_range wanted = access->inside[d], known = known_range(e, index[d]);
-        if (wanted.low == wanted.high)
-            continue;
-        if (access->exact && (known.high <= wanted.low || known.low >= wanted.high))
-            return false;
-        holds = holds && known.low >= wanted.low && known.high <= wanted.high;
-    }
-    if (holds)
-        access->guard = NULL;
-    return true;
-}
-
-/* Drops what is known not to be reached, and what stands behind what is known to be; how many accesses are left. */
-static int settle_guards(struct mi_emitter *e, struct mi_access *access, int count, int rank, const char *const *index)
-{
-    int left = 0;
-    for (int i = 0; i < count; i++) {
-        if (!settle_guard(e, &access[i], rank, index))
-            continue;
-        access[left++] = access[i];
-        if (!access[i].guard)
-            break;
-    }
-    return left;
-}
-
 static const char *emit_move(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard)
 {
     const struct mi_node *node = value->node;
@@ -519,10 +487,10 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
     int count = node->op->move(e->arena, node, index, access), first = 0;
     if (node->op->kind == MI_INDEXED) {
         const char *reached;
-        data_index = emit_access(e, &access[0], NULL, places, at, guard, &reached);
+        data_index = emit_access(e, &access[0], value, NULL, places, at, guard, &reached);
         first = 1;
     } else if (!joined && !e->flat)
-        count = settle_guards(e, access, count, value->shape.rank, index);
+        count = mi_emit_settle(e, access, count, value->shape.rank, index);
     const char *name[64], *reached[64];
     if (count - first > 64) {
         mi_fail(e->error, MICA_UNSUPPORTED, "%s \"%s\": joins %d tensors, at most 64 in one step", node->op->name,
@@ -530,7 +498,7 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
         return "0";
     }
     for (int i = first; i < count; i++)
-        name[i - first] = emit_access(e, &access[i], data_index, places, at, guard, &reached[i - first]);
+        name[i - first] = emit_access(e, &access[i], value, data_index, places, at, guard, &reached[i - first]);
     for (int i = count - first - 1; i >= 0; i--) {
         if (!reached[i])
             result = name[i];

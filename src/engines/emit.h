@@ -74,6 +74,7 @@ struct mi_emitter {
     struct mi_known known[MI_MAX_RANK];
     int knowns;
     bool ahead;                      /* loads ask for what they name, and give 0 */
+    const char *along;               /* the one coordinate that differs inside a tile of one block's lanes; NULL: no such tiles */
     struct mi_asked *asked;          /* where guards are noted down; NULL: nowhere */
     int names;
 };
@@ -103,6 +104,15 @@ void mi_emit_remember(struct mi_emitter *e, const mi_value *value, const struct 
 /* Stores `text` (NULL: the layout's fill) as the value's element at the coordinates; where `real` (NULL: always) does not hold,
  * the layout's fill. */
 void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *text, const char *real);
+
+/* ---- emit_guard.c ---- */
+
+/* Drops what is known not to be reached, and what stands behind what is known to be; how many accesses are left. */
+int mi_emit_settle(struct mi_emitter *e, struct mi_access *access, int count, int rank, const char *const *index);
+/* Whether an index or a guard is the same for all places of a tile. */
+bool mi_emit_is_uniform(const struct mi_emitter *e, const char *text);
+
+/* ---- emit.c ---- */
 
 /* Where the value's element at the coordinates lies in its memory. */
 const char *mi_emit_place(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at);

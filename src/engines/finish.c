@@ -173,4 +173,5 @@ void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue
     e->arguments = e->locals = e->names = 0;
     e->memos = e->bounds = 0;
     e->draws = e->knowns = 0;
+    e->along = NULL;
 }

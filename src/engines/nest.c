@@ -283,7 +283,7 @@ static void choose_schedule(struct mi_nest *s)
     s->by_rows = wants_rows(s);
     s->taps = mi_nest_folds_taps(s);
     /* Compilers see neighbours in sums of 64 bits alone, which they need not widen. */
-    s->e->wide = s->e->wide || (s->taps && !device->quirks.spoils_long_indices);
+    s->e->wide = s->e->wide || ((s->taps || s->periodic) && !device->quirks.spoils_long_indices);
     s->arrays = s->reductions > 0 && !s->by_rows && !s->taps;
     s->lanes = 1;
     if (!device->is_cpu) {
@@ -467,7 +467,10 @@ mica_status mi_emit_nest(struct mi_emitter *e, struct mi_codes *codes)
         join_axes(&s);
     }
     set_physical(&s);
+    mi_nest_find_periods(&s);
     choose_schedule(&s);
+    if (e->device->is_cpu && s.physical[s.dims - 1].inner)
+        e->along = mi_arena_format(e->arena, "k%d", s.physical[s.dims - 1].axis);
     /* A compiler proves of long indices alone that neighbours lie side by side; no index is computed for a number here. */
     e->wide = e->wide || (e->device->is_cpu && s.by_rows && e->groups > 0);
     mi_nest_open_tiles(&s);

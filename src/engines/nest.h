@@ -42,6 +42,9 @@ struct mi_nest {
     bool arrays;                       /* there are reductions by columns: v is bounded */
     bool taps;                         /* each place folds its few reduced ones by itself, written out */
 
+    int period[MI_MAX_RANK];           /* of each kept axis: see mi_access; 0: none */
+    bool periodic;                     /* some axis has one */
+
     struct mi_coordinate at[MI_MAX_RANK];      /* coordinates of the kept axes, once their loops are open */
     const char *real;                  /* condition that the place is inside the tensor; NULL: always */
     const char *reduced_at[MI_MAX_AXES];
@@ -70,6 +73,8 @@ int64_t mi_nest_pieces(const struct mi_nest *s, int d);
 /* Opens the loop over the places of a tile; those from `from` to before `to`. */
 size_t mi_nest_open_places(struct mi_nest *s);
 size_t mi_nest_open_some(struct mi_nest *s, const char *from, const char *to);
+/* Opens one place of a tile. */
+size_t mi_nest_open_place(struct mi_nest *s, const char *v);
 /* The coordinates of a value of the kept shape or the full space. */
 void mi_nest_value_at(struct mi_nest *s, const mi_value *value, struct mi_coordinate *at);
 
@@ -87,6 +92,14 @@ void mi_nest_bind_turned(struct mi_nest *s);
 /* Writes the loop over the places of a tile with what `body` writes inside, or several loops: cut where guards change, so that
  * most places ask none. */
 void mi_nest_split_places(struct mi_nest *s, void (*body)(struct mi_nest *s));
+
+/* ---- nest_period.c ---- */
+
+/* Sets period. */
+void mi_nest_find_periods(struct mi_nest *s);
+/* Writes the loop over a tile's places, with what `body` writes inside, once for each place of a period; false: there is none, and
+ * nothing is written. */
+bool mi_nest_by_phases(struct mi_nest *s, void (*body)(struct mi_nest *s));
 
 /* ---- nest_fold.c: reductions ---- */
 

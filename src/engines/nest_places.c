@@ -129,9 +129,13 @@ void mi_nest_open_tiles(struct mi_nest *s)
     for (int d = s->shared; d < s->dims; d++)
         if (s->physical[d].extent.a == 0 && mi_nest_pieces(s, d) == 1)
             mi_line(e, "const IDX c%d = 0;", d);
-        else
+        else {
+            int axis = s->physical[d].axis;
+            if (axis >= 0 && s->period[axis] > 1 && !s->physical[d].inner && width_of(s, d) == 1)
+                mi_line(e, "#pragma unroll %d", s->period[axis]);
             s->tile_scope[s->tile_scopes++] =
                 mi_scope_open(e, "for (IDX c%d = 0; c%d < %s; c%d++) ", d, d, pieces_text(s, d), d);
+        }
     for (int d = 0; d < s->dims; d++) {
         int tiles = tiles_of(s, d);
         if (tiles == 1)
@@ -175,18 +179,11 @@ size_t mi_nest_open_places(struct mi_nest *s)
     return mi_nest_open_some(s, "0", s->places);
 }
 
-size_t mi_nest_open_some(struct mi_nest *s, const char *from, const char *to)
+/* The coordinates of the place v, whose scope is open. */
+static void at_place(struct mi_nest *s)
 {
     struct mi_emitter *e = s->e;
     int last = s->dims - 1;
-    size_t scope;
-    if (s->by_rows || s->v == 1) {
-        scope = mi_scope_open(e, "%s", "");
-        mi_line(e, "const int v = 0;");
-    } else {
-        mi_nest_mark_pairs(s);
-        scope = mi_scope_open(e, "for (int v = %s; v < %s; v++) ", from, to);
-    }
     mi_line(e, "const IDX m%d = first + v;", last);
     s->real = NULL;
     mi_nest_coordinates(s, true);
@@ -194,6 +191,23 @@ size_t mi_nest_open_some(struct mi_nest *s, const char *from, const char *to)
         if (axis != s->physical[last].axis && mi_layout_extends(&s->layout, &s->kept, axis))
             s->real = mi_nest_and_also(s, s->real, mi_arena_format(e->arena, "b%d", axis));
     mi_nest_bind_turned(s);
+}
+
+size_t mi_nest_open_place(struct mi_nest *s, const char *v)
+{
+    size_t scope = mi_scope_open(s->e, "%s", "");
+    mi_line(s->e, "const int v = %s;", v);
+    at_place(s);
+    return scope;
+}
+
+size_t mi_nest_open_some(struct mi_nest *s, const char *from, const char *to)
+{
+    if (s->by_rows || s->v == 1)
+        return mi_nest_open_place(s, "0");
+    mi_nest_mark_pairs(s);
+    size_t scope = mi_scope_open(s->e, "for (int v = %s; v < %s; v++) ", from, to);
+    at_place(s);
     return scope;
 }
 

@@ -182,6 +182,8 @@ void mi_nest_split_places(struct mi_nest *s, void (*body)(struct mi_nest *s))
         find_outer(s, &split);
     }
     if (!cut || (split.cuts == 1 && !split.condition && !split.outers)) {
+        if (can_split(s) && mi_nest_by_phases(s, body))
+            return;
         size_t scope = mi_nest_open_places(s);
         body(s);
         mi_scope_close(e, scope);

@@ -67,7 +67,9 @@ struct mi_contraction {
 /* Move: where an output element comes from. `guard` NULL: always there. The first access whose guard holds counts; where none
  * does, the operator's fill. Texts are C expressions, made in `arena`; index[] names the output's coordinates.
  * `inside`, where `knows`: low <= coordinate < high for each axis of the output; {0, 0}: wherever. In such places the guard holds;
- * where `exact` it holds in no others. With it loops are cut so that inside them there is no guard. */
+ * where `exact` it holds in no others. With it loops are cut so that inside them there is no guard.
+ * `period`, above 1: along this axis of the output, places so far apart are read in the same way, further on; loops are then
+ * written out for those between. */
 struct mi_range {
     int64_t low, high;
 };
@@ -78,6 +80,7 @@ struct mi_access {
     const char *guard;
     bool knows, exact;
     struct mi_range inside[MI_MAX_RANK];
+    int64_t period[MI_MAX_RANK];
 };
 
 struct mi_op {

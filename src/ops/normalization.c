@@ -38,8 +38,27 @@ MI_MAP_ROW(ScaleShift, 4, NULL, .in = "x mean factor bias", .expr = {"(x - mean)
 MI_MAP_ROW(MovingAverage, 2, NULL, .expr = {"a * momentum + b * (1.0f - momentum)"},
            .grad = {"g * momentum", "g * (1.0f - momentum)"});
 /* With xhat = (x - mean) * inverse: dy * xhat, and dx from the means of dy and of dy * xhat. They start from
- * x again, so that no tensor of the size of x is kept beside x. */
-MI_MAP_ROW(NormalizedProduct, 4, NULL, .in = "d x mean inverse", .expr = {"d * (x - mean) * inverse"});
+ * x again, so that no tensor of the size of x is kept beside x. The sum of dy * xhat is made of those of dy and of dy * (x - k),
+ * k as below: so all sums are of one sweep, also where mean and variance are computed in it. */
+MI_MAP_ROW(ShiftedProduct, 3, NULL, .in = "d x k", .expr = {"d * (x - k)"});
+static mica_status infer_normalized_sums(struct mi_node *node)
+{
+    for (int o = 0; o < 2; o++)
+        mi_infer_output(node, o, node->in[0]->type, &node->in[0]->shape);
+    return MICA_OK;
+}
+
+#define NORMALIZED(sum, sum_x) "(" sum_x " - " sum " * (mean - k)) * inverse"
+const struct mi_op mi_op_NormalizedSums = {
+    .name = "NormalizedSums",
+    .kind = MI_MAP,
+    .min_inputs = 7,
+    .max_inputs = 7,
+    .outputs = 2,
+    .infer = infer_normalized_sums,
+    .map = &(const struct mi_map_rule){.in = "d mean_d dx mean_dx mean k inverse",
+                                       .out = "sum average",
+                                       .expr = {NORMALIZED("d", "dx"), NORMALIZED("mean_d", "mean_dx")}}};
 MI_MAP_ROW(NormalizationGrad, 7, NULL, .in = "d x mean inverse factor mean_d mean_dx",
            .expr = {"factor * (d - mean_d - (x - mean) * inverse * mean_dx)"});
 
@@ -120,7 +139,7 @@ static mi_value *inverse_root(struct mi_node *node, mi_value *variance)
 
 /* What the forward and the gradient both start from; the plan computes what is the same only once. */
 struct statistics {
-    mi_value *mean, *unbiased, *inverse,
+    mi_value *mean, *unbiased, *inverse, *first,
         *factor; /* of shape (1, C, 1...) or (C, 1...); factor: scale * inverse */
 };
 
@@ -129,11 +148,11 @@ static bool statistics(struct mi_node *node, struct statistics *s)
     struct mi_graph *graph = node->graph;
     int rank = node->in[0]->shape.rank;
     mi_value *variance = mi_channels(graph, node->in[4], rank);
-    s->mean = mi_channels(graph, node->in[3], rank);
+    s->mean = s->first = mi_channels(graph, node->in[3], rank);
     if (graph->training) {
-        mi_value *first = mi_op1(graph, "FirstOfChannel", node->in[0]);
-        struct mi_node *moments = over_batch(graph, "ReduceMoments", mi_op2(graph, "Sub", node->in[0], first));
-        s->mean = moments ? mi_op2(graph, "Add", moments->out[0], first) : NULL;
+        s->first = mi_op1(graph, "FirstOfChannel", node->in[0]);
+        struct mi_node *moments = over_batch(graph, "ReduceMoments", mi_op2(graph, "Sub", node->in[0], s->first));
+        s->mean = moments ? mi_op2(graph, "Add", moments->out[0], s->first) : NULL;
         variance = moments ? moments->out[1] : NULL;
         s->unbiased = moments ? moments->out[2] : NULL;
     }
@@ -171,16 +190,20 @@ static mica_status gradient_batch_normalization(struct mi_node *node, mi_value *
     struct statistics s = {0};
     if (!dy[0] || !statistics(node, &s))
         return graph->error.status;
-    mi_value *product_in[] = {dy[0], node->in[0], s.mean, s.inverse};
-    mi_value *product = mi_apply(graph, "NormalizedProduct", product_in, 4, NULL, 0);
+    mi_value *product_in[] = {dy[0], node->in[0], s.first};
+    mi_value *product = mi_apply(graph, "ShiftedProduct", product_in, 3, NULL, 0);
+    struct mi_node *shifted = over_batch(graph, "ReduceSumMean", product); /* reads x, as the moments do: it joins them */
     struct mi_node *sum_d = over_batch(graph, "ReduceSumMean", dy[0]);
-    struct mi_node *sum_dx = over_batch(graph, "ReduceSumMean", product);
-    if (!sum_d || !sum_dx)
+    if (!sum_d || !shifted)
         return graph->error.status;
-    mi_value *in[] = {dy[0], node->in[0], s.mean, s.inverse, s.factor, sum_d->out[1], sum_dx->out[1]};
+    mi_value *sums[] = {sum_d->out[0], sum_d->out[1], shifted->out[0], shifted->out[1], s.mean, s.first, s.inverse};
+    mi_value *sum_dx = mi_apply(graph, "NormalizedSums", sums, 7, NULL, 0);
+    if (!sum_dx)
+        return graph->error.status;
+    mi_value *in[] = {dy[0], node->in[0], s.mean, s.inverse, s.factor, sum_d->out[1], sum_dx->node->out[1]};
     dx[0] = graph->training ? mi_apply(graph, "NormalizationGrad", in, 7, NULL, 0)
                             : mi_op2(graph, "Mul", s.factor, dy[0]);
-    dx[1] = mi_reshape_to(graph, sum_dx->out[0], &node->in[1]->shape);
+    dx[1] = mi_reshape_to(graph, sum_dx, &node->in[1]->shape);
     dx[2] = mi_reshape_to(graph, sum_d->out[0], &node->in[2]->shape);
     return graph->error.status;
 }

@@ -38,8 +38,8 @@
     X(Equal) X(Greater) X(Less) X(GreaterOrEqual) X(LessOrEqual) X(And) X(Or) X(Not) X(Where) X(Step)   \
     X(Cast)                                                                                             \
     X(ReduceSum) X(ReduceMean) X(ReduceMax) X(ReduceMin) X(ReduceProd) X(ArgMax) X(ReduceArgMax)        \
-    X(ReduceArgMaxLast) X(ReduceMaxNumber) X(EqualShare)                                                \
-    X(Softmax) X(LogSoftmax)                                                                            \
+    X(ReduceArgMaxNear) X(ReduceArgMaxLast) X(ReduceMaxNumber) X(ReduceMaxFloat)                        \
+    X(EqualShare) X(Softmax) X(LogSoftmax)                                                              \
     X(MatMul) X(Gemm)                                                                                   \
     X(Conv) X(ConvProduct) X(ConvDataGrad) X(ConvWeightGrad)                                            \
     X(MaxPool) X(AveragePool) X(GlobalMaxPool) X(GlobalAveragePool) X(Window) X(Unwindow)               \
@@ -49,7 +49,7 @@
     X(Gather) X(GatherGrad) X(WinogradWeight)                                                           \
     X(Dropout) X(RandomDrop)                                                                            \
     X(BatchNormalization) X(FirstOfChannel) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)            \
-    X(ScaleShift) X(MovingAverage) X(NormalizedProduct) X(NormalizationGrad)                            \
+    X(ScaleShift) X(MovingAverage) X(ShiftedProduct) X(NormalizedSums) X(NormalizationGrad)             \
     X(SoftmaxCrossEntropyLoss) X(NegativeLogLikelihoodLoss) X(PickLabel) X(CheckLabel) X(CountLabel)    \
     X(MaskLabel) X(CrossEntropyGrad) X(LogProbability) X(SquaredError) X(BinaryCrossEntropy)            \
     X(BinaryCrossEntropyWithLogits) X(CategoricalCrossEntropy) X(CategoricalGrad) X(ProbabilityGrad)    \

@@ -164,15 +164,17 @@ static int move_unpool(struct mi_arena *arena, const struct mi_node *node, const
         range->high = w.out[i] * w.stride[i] - w.before[i];
         access->knows = access->knows && kernel % stride == 0 && range->high > range->low;
         const char *j = first > 2 ? index[2 + i] : "0";
-        const char *place = mi_arena_format(arena, "((%s) + %lld)", index[first + i], (long long)w.before[i]);
-        const char *window = mi_arena_format(arena, "(%s / %lld - (%s))", place, stride, j);
+        /* Never negative, and below 2^31: a division of such numbers is a shift where the stride is a power of two. */
+        const char *place = mi_arena_format(arena, "(uint)((%s) + %lld)", index[first + i], (long long)w.before[i]);
+        const char *window = mi_arena_format(arena, "((int)(%s / %lld) - (%s))", place, stride, j);
+        access->period[first + i] = w.stride[i];
         if (reach(&w, i) > 1)
             access->guard = both(arena, access->guard, mi_arena_format(arena, "%s >= 0", window));
         if (out * stride < w.in[i] + w.before[i])
             access->guard = both(arena, access->guard, mi_arena_format(arena, "%s < %lld", window, out));
         if (kernel % stride)
-            access->guard = both(arena, access->guard,
-                                 mi_arena_format(arena, "%s %% %lld + (%s) * %lld < %lld", place, stride, j, stride, kernel));
+            access->guard = both(arena, access->guard, mi_arena_format(arena, "(int)(%s %% %lld) + (%s) * %lld < %lld", place,
+                                                                       stride, j, stride, kernel));
         access->index[2 + i] = window;
     }
     return 1;
@@ -182,10 +184,10 @@ MI_MOVE_ROW(Unpool, 1, infer_unpool, NULL, move_unpool);
 
 /* a where the place within its window, counted row by row, is b; windows apart, and windows that overlap. */
 MI_MAP_ROW(SelectInPool, 2, NULL,
-           .expr = {"((at2 + b0) % s0 * k1 + (at3 + b1) % s1) * k2 + (at4 + b2) % s2 == b ? a : 0"});
+           .expr = {"((uint)(at2 + b0) % s0 * k1 + (uint)(at3 + b1) % s1) * k2 + (uint)(at4 + b2) % s2 == b ? a : 0"});
 MI_MAP_ROW(SelectInPools, 2, NULL,
-           .expr = {"(((at5 + b0) % s0 + at2 * s0) * k1 + (at6 + b1) % s1 + at3 * s1) * k2 + (at7 + b2) % s2 + at4 * s2 == b "
-                    "? a : 0"});
+           .expr = {"(((uint)(at5 + b0) % s0 + at2 * s0) * k1 + (uint)(at6 + b1) % s1 + at3 * s1) * k2 + (uint)(at7 + b2) % s2 + "
+                    "at4 * s2 == b ? a : 0"});
 
 /* ---- What the pools share ---- */
 
@@ -237,7 +239,7 @@ static int64_t places(const struct mi_window *window)
 
 static mica_status lower_max(struct mi_node *node, mi_value **out)
 {
-    out[0] = over_places(node, "ReduceMax", windows(node, -INFINITY));
+    out[0] = over_places(node, "ReduceMaxFloat", windows(node, -INFINITY));
     return node->graph->error.status;
 }
 
@@ -246,6 +248,14 @@ static mi_value *over_windows(struct mi_node *node, const struct mi_window *w, m
 {
     static const int64_t axes[] = {2, 3, 4};
     return is_apart(w) ? value : mi_reduce(node->graph, "ReduceSum", value, axes, MI_MAX_SPATIAL, false);
+}
+
+enum { MOST_NEAR = 255 }; /* places of a window that a byte tells apart, and from none */
+
+/* A place that no window has. */
+static float nowhere(const mi_value *place)
+{
+    return place->type == MI_UINT8 ? 255 : -1;
 }
 
 /* Without dilation a place looks into the windows that it lies in. */
@@ -260,7 +270,7 @@ static mica_status gradient_dense(struct mi_node *node, const struct mi_window *
         attributes[3 * i + 1] = MI_INT(names[i][1], is ? w->stride[i] : 1);
         attributes[3 * i + 2] = MI_INT(names[i][2], is ? w->kernel[i] : 1);
     }
-    mi_value *in[] = {spread(node, "Unpool", dy, 0), spread(node, "Unpool", place, -1)};
+    mi_value *in[] = {spread(node, "Unpool", dy, 0), spread(node, "Unpool", place, nowhere(place))};
     *dx = over_windows(node, w, mi_apply(node->graph, is_apart(w) ? "SelectInPool" : "SelectInPools", in, 2, attributes, 9));
     return node->graph->error.status;
 }
@@ -271,10 +281,13 @@ static mica_status gradient_max(struct mi_node *node, mi_value *const *dy, mi_va
     struct mi_graph *graph = node->graph;
     struct mi_window window;
     mi_window_get(node, &node->in[0]->shape, &node->out[0]->shape, &window);
-    mi_value *place = over_places(node, "ReduceArgMax", windows(node, -INFINITY));
+    bool few = places(&window) <= MOST_NEAR;
+    mi_value *place = over_places(node, few ? "ReduceArgMaxNear" : "ReduceArgMax", windows(node, -INFINITY));
+    if (!place)
+        return graph->error.status;
     if (is_dense(&window))
         return gradient_dense(node, &window, dy[0], place, &dx[0]);
-    mi_value *in[] = {spread(node, "Unwindow", dy[0], 0), spread(node, "Unwindow", place, -1)};
+    mi_value *in[] = {spread(node, "Unwindow", dy[0], 0), spread(node, "Unwindow", place, nowhere(place))};
     dx[0] = over_places(node, "ReduceSum",
                         MI_APPLY(graph, "SelectInWindow", in, MI_INT("window", places(&window))));
     return graph->error.status;

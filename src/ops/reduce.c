@@ -117,6 +117,10 @@ REDUCE(ReduceMax, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init
  * four. */
 REDUCE(ReduceMaxNumber, infer_onnx_reduce, NULL, .state = {"T"}, .init = "s0 = lowest;", .step = "s0 = x > s0 ? x : s0;",
        .merge = "s0 = t0 > s0 ? t0 : s0;", .finish = {"s0"});
+/* ReduceMax of floats: whether there was a NaN is noted apart, for two elements together where a compiler writes them out. */
+REDUCE(ReduceMaxFloat, infer_float_reduce, NULL, .state = {"T", "int"}, .init = "s0 = lowest; s1 = 0;",
+       .step = "s0 = x > s0 ? x : s0; s1 |= -(x != x);", .merge = "s0 = t0 > s0 ? t0 : s0; s1 |= t1;",
+       .finish = {"s1 ? MICA_NAN : s0"});
 REDUCE(ReduceMin, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init = "s0 = highest;",
        .step = "s0 = x < s0 || x != x ? x : s0;", .merge = "s0 = t0 < s0 || t0 != t0 ? t0 : s0;",
        .finish = {"s0"});
@@ -130,19 +134,31 @@ static mica_status infer_place(struct mi_node *node)
     return MICA_OK;
 }
 
+/* Of 255 places at most: no place is 255. */
+static mica_status infer_near_place(struct mi_node *node)
+{
+    MI_TRY(mi_infer_reduce(node));
+    node->out[0]->type = MI_UINT8;
+    return MICA_OK;
+}
+
 /* NaN counts as larger than every number. Among equals the first (last) place wins: a state meets its elements in the order of
- * their places, and states are merged in any order. Selects and no branches, so that lanes stay together. */
+ * their places, and states are merged in any order. Selects and no branches, so that lanes stay together. The first place
+ * needs no sign of an empty state: where the largest is the least there is, so are all, and the first of them is 0. */
 #define TAKE(condition, value, place)                                                        \
     "{ const int take = " condition "; s1 = take ? " place " : s1; s0 = take ? " value " : s0; }"
-#define LARGER(value) "((" value " > s0) | ((" value " != " value ") & (s0 == s0)))"
+#define LARGER(value) "(!(" value " <= s0) & (s0 == s0))"
 #define SAME "((t0 == s0) | ((t0 != t0) & (s0 != s0)))"
-#define MERGE(closer) TAKE("(t1 >= 0) & ((s1 < 0) | " LARGER("t0") " | (" SAME " & (t1 " closer " s1)))", "t0", "t1")
+#define FIRST                                                                                \
+    .state = {"T", "int"}, .init = "s0 = lowest; s1 = 0;", .step = TAKE(LARGER("x"), "x", "r"), \
+    .merge = TAKE(LARGER("t0") " | (" SAME " & (t1 < s1))", "t0", "t1"), .finish = {"s1"}
 
-/* The row-major place of the first (last) maximum among the elements of all reduced axes, int32. */
-REDUCE(ReduceArgMax, infer_place, NULL, .state = {"T", "int"}, .init = "s0 = lowest; s1 = -1;",
-       .step = TAKE("(s1 < 0) | " LARGER("x"), "x", "r"), .merge = MERGE("<"), .finish = {"s1"});
+/* The row-major place of the first (last) maximum among the elements of all reduced axes, int32; Near: uint8. */
+REDUCE(ReduceArgMax, infer_place, NULL, FIRST);
+REDUCE(ReduceArgMaxNear, infer_near_place, NULL, FIRST);
 REDUCE(ReduceArgMaxLast, infer_place, NULL, .state = {"T", "int"}, .init = "s0 = lowest; s1 = -1;",
-       .step = TAKE("(s1 < 0) | (x >= s0) | (x != x)", "x", "r"), .merge = MERGE(">"), .finish = {"s1"});
+       .step = TAKE("(s1 < 0) | (x >= s0) | (x != x)", "x", "r"),
+       .merge = TAKE("(t1 >= 0) & ((s1 < 0) | " LARGER("t0") " | (" SAME " & (t1 > s1)))", "t0", "t1"), .finish = {"s1"});
 
 /* ArgMax: attributes axis (0), keepdims (1), select_last_index (0); int64. */
 static mica_status infer_argmax(struct mi_node *node)
