@@ -449,7 +449,8 @@ static const char *emit_access(struct mi_emitter *e, const struct mi_access *acc
     int places = joined ? e->groups : access->value->shape.rank;
     const char *own = with_index(e, access->guard, index);
     *reached = NULL;
-    if (own && !guard && !index && !joined && !e->flat && mi_emit_is_uniform(e, own))
+    bool there = !guard && !index && !joined && !e->flat && mi_shape_count(&access->value->shape, 1) > 0;
+    if (own && there && mi_emit_is_uniform(e, own))
         return emit_anyway(e, access, of, own, at, reached);
     for (int i = 0; i < places; i++) /* of joined axes the first speaks for all */
         in_at[i] = access_coordinate(e, with_index(e, access->index[joined ? e->first[i] : i], index), rank, at);
