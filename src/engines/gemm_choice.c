@@ -118,7 +118,8 @@ static bool comes_slowly(const struct mi_gemm *g)
 }
 
 /* What reading A where it lies adds to a step of k of a register tile. Rows that lie a multiple of a page apart share the sets of a
- * cache. Where it is rows that lie side by side each step has a line of its own, and a tile after a tile the same ones. */
+ * cache. Where it is rows that lie side by side each step has a line of its own, and a tile after a tile the same ones: they stay near
+ * where a few hundred steps are taken at a time; short lines of a far A that begin anywhere are torn. */
 static double in_place_price(const struct mi_gemm *g, const struct mi_variant *v)
 {
     int64_t across = mi_dim_at(g->p.stride_a[MI_PRODUCT_M], 1), along = mi_dim_at(g->p.stride_a[MI_PRODUCT_K], 1);
@@ -128,7 +129,10 @@ static double in_place_price(const struct mi_gemm *g, const struct mi_variant *v
         return (across % 1024 == 0 ? 0.6 : 0) + (count <= NEAR ? 0 : count <= FAR ? 0.15 : 1.2);
     if (across != 1)
         return 0.5 * mr;
-    return (along * deep <= 4096 ? 0.05 : deep > 384 ? 1 : along <= 256 && along * deep <= 70000 ? 0.2 : 0.5) * mr;
+    if (along * deep <= 4096)
+        return 0.05 * mr;
+    bool torn = along < 64 && along % 4 != 0 && count > NEAR;
+    return (deep > 384 ? 1 : torn ? 0.6 : along > 256 || along * deep > 70000 ? 0.5 : deep > 288 ? 0.3 : 0.2) * mr;
 }
 
 /* Cycles of one step of k of a register tile. */
@@ -186,7 +190,7 @@ static double cut_price(const struct mi_gemm *g, const struct mi_variant *v)
         price +=
             launch_cycles + wake_cycles + (double)(g->batch * g->columns * g->depth) / g->units * 1.2 * pack_b_price(g);
     if (split > 1)
-        price += launch_cycles + wake_cycles + (double)(g->batch * g->rows * g->columns) * split / g->units;
+        price += launch_cycles + wake_cycles + (double)(g->batch * g->rows * g->columns) * split * 3 / g->units;
     return price;
 }
 
@@ -270,15 +274,17 @@ static void rank_splits(struct ranking *r, const struct mi_gemm *g, struct mi_va
     rank(r, g, &v);
 }
 
-/* All steps of k at once, where a panel of them stays in the second cache; fewer leave room for more of A. */
+/* All steps of k at once, where a panel of them stays in the second cache; fewer leave room for more of A, and
+ * still fewer keep near what is read of it in place. */
 static void rank_packs(struct ranking *r, const struct mi_gemm *g, struct mi_variant v)
 {
-    static const int panel[] = {1024, 384}, block[] = {1024, 512, 288};
+    static const int panel[] = {1024, 384, 256}, block[] = {1024, 512, 288};
+    bool side_by_side = mi_dim_is(g->p.stride_a[MI_PRODUCT_M], 1);
     for (int a = 0; a < 2; a++)
         for (int b = MI_GEMM_IN_PLACE; b <= MI_GEMM_BLOCK; b++) {
             bool packs = a || b || g->depth > 4096;
             const int *most = b == MI_GEMM_BLOCK ? block : panel;
-            int count = b == MI_GEMM_BLOCK ? MI_COUNT(block) : MI_COUNT(panel);
+            int count = b == MI_GEMM_BLOCK ? MI_COUNT(block) : MI_COUNT(panel) - (a || !side_by_side);
             v.number[MI_GEMM_PACK_A] = a;
             v.number[MI_GEMM_PACK_B] = b;
             v.number[MI_GEMM_KB] = (int32_t)(mi_divide_up(g->depth + 1, 8) * 8);

@@ -17,7 +17,7 @@ struct shape {
 
 static const struct shape shapes[] = {
     {"n 700", "40 700", false, true, true, false},       {"n 700", "700 410", false, false, false, false},
-    {"1800 196", "1800 900", true, false, false, false}, {"n 13", "n 37", true, false, false, false},
+    {"1800 300", "1800 900", true, false, false, false}, {"n 13", "n 37", true, false, false, false},
     {"13 3000", "37 3000", false, true, false, false},   {"n 1 65", "n 65 33", false, false, false, false},
     {"3 20 9", "3 31 20", true, true, false, false},     {"n 20", "n 90", true, false, false, true},
     {"n 100", "61 100", false, true, false, true},
