@@ -21,6 +21,7 @@ static const struct shape shapes[] = {
     {"n 3 5 7", "16 3 3 3", {1, 1, 1, 1}, {0}, {0}, 0, true, true, 0},
     {"n 16 13 13", "13 16 5 5", {2, 2, 2, 2}, {2, 2}, {0}, 0, false, true, 0},
     {"n 24 5 7", "16 24 1 1", {0}, {0}, {0}, 0, false, false, 0},
+    {"n 40 15 14", "96 40 1 1", {0}, {0}, {0}, 0, false, false, 1}, /* rows in lines, several lines a chunk or an image */
     {"n 13 5 7", "24 13 3 3", {0, 1, 2, 0}, {1, 2}, {0}, 0, false, true, 0},
     {"n 16 6 7", "16 16 3 3", {2, 2, 2, 2}, {0}, {2, 2}, 0, false, false, 0},
     {"n 16 5 7", "24 8 3 3", {1, 1, 1, 1}, {0}, {0}, 2, false, false, 0},
