@@ -118,8 +118,8 @@ static bool comes_slowly(const struct mi_gemm *g)
 }
 
 /* What reading A where it lies adds to a step of k of a register tile. Rows that lie a multiple of a page apart share the sets of a
- * cache. Where it is rows that lie side by side each step has a line of its own, and a tile after a tile the same ones: they stay near
- * where a few hundred steps are taken at a time; short lines of a far A that begin anywhere are torn. */
+ * cache. Where it is rows that lie side by side each step has a line of its own, and a tile after a tile the same ones: they stay
+ * near where a few hundred steps are taken at a time; short lines of a far A that begin anywhere are torn. */
 static double in_place_price(const struct mi_gemm *g, const struct mi_variant *v)
 {
     int64_t across = mi_dim_at(g->p.stride_a[MI_PRODUCT_M], 1), along = mi_dim_at(g->p.stride_a[MI_PRODUCT_K], 1);

@@ -12,8 +12,8 @@
 
 /* ---- Shapes ---- */
 
-static mica_status check_channels(const struct mi_node *node, const struct mi_shape *x,
-                                  const struct mi_shape *w, int64_t group)
+static mica_status check_channels(const struct mi_node *node, const struct mi_shape *x, const struct mi_shape *w,
+                                  int64_t group)
 {
     struct mi_arena *arena = &node->graph->arena;
     if (x->rank < 3 || x->rank > 2 + MI_MAX_SPATIAL || w->rank != x->rank)
@@ -24,14 +24,13 @@ static mica_status check_channels(const struct mi_node *node, const struct mi_sh
             return mi_op_fail(node, MICA_SHAPE, "weight %s must have fixed sizes of at least 1",
                               mi_shape_text(arena, w));
     if (group < 1 || group > INT32_MAX)
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "group is %lld, it must be at least 1",
-                          (long long)group);
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "group is %lld, it must be at least 1", (long long)group);
     if (!mi_dim_is(x->dim[1], w->dim[1].b * group))
-        return mi_op_fail(node, MICA_SHAPE, "input has %s channels, weight expects %lld",
-                          mi_dim_text(arena, x->dim[1]), (long long)(w->dim[1].b * group));
+        return mi_op_fail(node, MICA_SHAPE, "input has %s channels, weight expects %lld", mi_dim_text(arena, x->dim[1]),
+                          (long long)(w->dim[1].b * group));
     if (w->dim[0].b % group != 0)
-        return mi_op_fail(node, MICA_SHAPE, "%lld filters do not divide into %lld groups",
-                          (long long)w->dim[0].b, (long long)group);
+        return mi_op_fail(node, MICA_SHAPE, "%lld filters do not divide into %lld groups", (long long)w->dim[0].b,
+                          (long long)group);
     return MICA_OK;
 }
 
@@ -148,9 +147,11 @@ static void index_input(const struct conv *conv, struct mi_operand *x)
     x->index[0] = one(axis->n);
     x->index[1] = grouped(axis->group, axis->channel, conv->channels);
     for (int i = 0; i < window->axes; i++)
-        x->index[2 + i] = (struct mi_index){.terms = 2, .axis = {axis->out[i], axis->kernel[i]},
+        x->index[2 + i] = (struct mi_index){.terms = 2,
+                                            .axis = {axis->out[i], axis->kernel[i]},
                                             .coefficient = {window->stride[i], window->dilation[i]},
-                                            .offset = -window->before[i], .divisor = 1};
+                                            .offset = -window->before[i],
+                                            .divisor = 1};
 }
 
 static void index_output(const struct conv *conv, struct mi_operand *y)
@@ -230,27 +231,70 @@ static mica_status contract_weight(const struct mi_node *node, struct mi_contrac
 
 /* ---- Gradients ---- */
 
-/* A node of another row with this node's window, for a result of the shape of `like`. */
-static mi_value *derived(struct mi_node *node, const char *op, mi_value *left, mi_value *right,
-                         const mi_value *like)
+/* A node of another row with this node's window (strides NULL: its own), for a result of that shape (NULL: as it comes). */
+static mi_value *derive(struct mi_node *node, const char *op, mi_value *left, mi_value *right, const int64_t *strides,
+                        const struct mi_shape *shape)
 {
-    static const char *const names[] = {"kernel_shape", "strides", "dilations", "pads", "group"};
+    static const char *const names[] = {"kernel_shape", "dilations", "pads", "group", "strides"};
     struct mi_attribute attributes[MI_COUNT(names) + 2];
     int count = 0;
     if (!left || !right)
         return NULL;
     for (size_t i = 0; i < MI_COUNT(names); i++)
         attributes[count++] = *mi_attribute_find(node, names[i]);
-    if (like) {
-        mi_shape_attributes(node->graph, &like->shape, attributes + count);
+    if (strides)
+        attributes[count - 1].ints = strides;
+    if (shape) {
+        mi_shape_attributes(node->graph, shape, attributes + count);
         count += 2;
     }
     return mi_apply(node->graph, op, (mi_value *[]){left, right}, 2, attributes, count);
 }
 
+static mi_value *derived(struct mi_node *node, const char *op, mi_value *left, mi_value *right, const mi_value *like)
+{
+    return derive(node, op, left, right, NULL, like ? &like->shape : NULL);
+}
+
+/* Whether the convolution skips places of its input: a filter of one place, and strides. */
+static bool skips_places(const struct mi_window *window)
+{
+    bool skips = false;
+    for (int i = 0; i < window->axes; i++) {
+        if (window->kernel[i] != 1 || window->before[i] != 0)
+            return false;
+        skips = skips || window->stride[i] > 1;
+    }
+    return skips;
+}
+
+/* The gradient of the input. Where places of it are skipped, they are left out of the product too, and whoever reads the gradient
+ * knows that they are 0. */
+static mi_value *data_gradient(struct mi_node *node, mi_value *dy)
+{
+    static const int64_t ones[MI_MAX_SPATIAL] = {1, 1, 1}, first[MI_MAX_RANK] = {0};
+    struct mi_graph *graph = node->graph;
+    const struct mi_shape *full = &node->in[0]->shape;
+    struct mi_shape some = *full;
+    struct conv conv;
+    int64_t step[MI_MAX_RANK] = {1, 1};
+    conv_read(node, full, &node->in[1]->shape, &node->out[0]->shape, &conv);
+    if (!dy || !skips_places(&conv.window))
+        return derived(node, "ConvDataGrad", dy, node->in[1], node->in[0]);
+    for (int i = 0; i < conv.window.axes; i++) {
+        some.dim[2 + i] = dy->shape.dim[2 + i];
+        step[2 + i] = conv.window.stride[i];
+    }
+    mi_value *small = derive(node, "ConvDataGrad", dy, node->in[1], ones, &some);
+    struct mi_attribute attributes[5] = {MI_INTS("from", first, full->rank), MI_INTS("from_n", first, full->rank),
+                                         MI_INTS("step", step, full->rank)};
+    mi_shape_attributes(graph, full, attributes + 3);
+    return small ? mi_apply(graph, "SliceGrad", &small, 1, attributes, (int)MI_COUNT(attributes)) : NULL;
+}
+
 static mica_status gradient_product(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
-    dx[0] = derived(node, "ConvDataGrad", dy[0], node->in[1], node->in[0]);
+    dx[0] = data_gradient(node, dy[0]);
     dx[1] = derived(node, "ConvWeightGrad", node->in[0], dy[0], node->in[1]);
     return node->graph->error.status;
 }
@@ -289,8 +333,7 @@ static mica_status lower_conv(struct mi_node *node, mi_value **out)
 {
     out[0] = derived(node, "ConvProduct", node->in[0], node->in[1], NULL);
     if (node->inputs > 2 && node->in[2])
-        out[0] = mi_op2(node->graph, "Add", out[0],
-                        mi_channels(node->graph, node->in[2], node->in[0]->shape.rank));
+        out[0] = mi_op2(node->graph, "Add", out[0], mi_channels(node->graph, node->in[2], node->in[0]->shape.rank));
     return node->graph->error.status;
 }
 

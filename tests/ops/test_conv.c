@@ -50,6 +50,7 @@ static void test_groups(void **state)
         CONV("n 4 7 7", "6 2 3 3", MI_INT("group", 2), PADS(1, 1, 1, 1)),
         CONV("n 5 7 7", "5 1 3 3", MI_INT("group", 5), PADS(1, 1, 1, 1)),
         CONV("n 3 8 8", "6 1 2 2", MI_INT("group", 3), STRIDES(2, 2)),
+        CONV("n 4 7 6", "6 2 1 1", MI_INT("group", 2), STRIDES(2, 3)),
     };
     check(state, cases, 2, MI_COUNT(cases));
 }
@@ -59,6 +60,7 @@ static void test_one_axis(void **state)
     const struct op_case cases[] = {
         CONV("n 3 13", "5 3 3", {0}),
         CONV("n 4 13", "4 2 3", MI_INT("group", 2), PADS(1, 1)),
+        CONV("n 3 14", "5 3 1", STRIDES(3)),
         CONV("n 2 127", "4 2 5", STRIDES(3), PADS(2, 1), DILATIONS(2)),
     };
     check(state, cases, 2, MI_COUNT(cases));
