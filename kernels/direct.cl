@@ -65,6 +65,17 @@ for (int first = 0; first < pixels; first += STRIP) {
                 at[t] = place[p - first + t];
             for (const int end = min(line_ahead + lines_a_tile, lines_ahead); line_ahead < end; line_ahead++)
                 MICA_PREFETCH(ahead + line_ahead*16);
+#if ASKS
+            /* What maps read beside the sums is asked for before these are computed. */
+            if (c1 == CB) {
+                const IDX oh = h*PHASES_H + PHASE_H;
+                for (int kb = ob0; kb < min(ob0 + OB, BLOCKS); kb++)
+                    for (int i = 0; i < min(TW, OW - column); i += 2) {
+                        const int w_ = (column + i)*PHASES_W + PHASE_W;
+                        MICA_ASK
+                    }
+            }
+#endif
             __local float *tile = sums + (ONCE ? 0 : p - first)*(OB*B);
             VEC acc[OB][TW];
 #if !ONCE

@@ -73,6 +73,9 @@ struct mi_wishes mi_conv_wishes(const struct mi_problem *problem, const struct m
 /* Two texts: one computes lane `v` of every output, result[o][v], from lane[v], the other stores it through the outputs'
  * accessors. The kernel's variables are img, kb (a block of b filters), v, oh and w_. */
 void mi_conv_emit_stores(struct mi_emitter *e, const struct mi_conv *conv, int b, int indent, const char *with[2]);
+/* A text that asks for what the outputs' maps read for block kb at place (oh, w_), in whole tensors; "" where that is less than
+ * two of them. */
+const char *mi_conv_emit_asks(struct mi_emitter *e, const struct mi_conv *conv, int b, int indent);
 /* The text that fills the part of every output's halo that goes with rows first to end - 1 of block kb of image img: left and
  * right of them, above where they are the first, and below where they are the last. */
 struct mi_conv_rows {

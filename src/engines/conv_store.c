@@ -71,6 +71,25 @@ void mi_conv_emit_stores(struct mi_emitter *e, const struct mi_conv *conv, int b
     with[1] = mi_emit_take(e);
 }
 
+const char *mi_conv_emit_asks(struct mi_emitter *e, const struct mi_conv *conv, int b, int indent)
+{
+    struct mi_coordinate at[4];
+    size_t memos = e->memos, bounds = e->bounds;
+    e->indent = indent;
+    mi_bind(e, e->kernel->anchor->out[0], "0");
+    mi_conv_set_at(at, conv->spatial, (struct mi_coordinate){"(kb*B)", "kb", "0", b}, "oh", "w_");
+    e->ahead = true;
+    for (int o = 0; o < e->kernel->outs && conv->k % b == 0; o++)
+        mi_emit_value(e, e->kernel->out[o], at, NULL);
+    e->ahead = false;
+    e->memos = memos;
+    e->bounds = bounds;
+    const char *text = mi_sizes_apart(e->arena, mi_emit_take(e));
+    /* Measured: asking for the only one gains nothing. */
+    const char *one = strstr(text, "MICA_PREFETCH");
+    return one && strstr(one + 1, "MICA_PREFETCH") ? text : "";
+}
+
 const char *mi_conv_emit_weight_store(struct mi_emitter *e, int indent)
 {
     int last = e->kernel->out[0]->shape.rank - 1;

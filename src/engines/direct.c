@@ -264,7 +264,7 @@ static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *pro
 {
     struct mi_text defines = {0};
     struct tile t = read_tile(problem, conv);
-    const char *with[3] = {"", "", ""};
+    const char *with[4] = {"", "", "", ""};
     mi_conv_define_phase(e, conv, phase, t.b, t.xb, &defines);
     define_tile(problem->device, conv, &t, phase, &defines);
     mi_conv_define_groups(conv, t.b, &defines);
@@ -280,6 +280,8 @@ static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *pro
         define_lines(conv, &defines);
     }
     mi_text_add(&defines, "#define W p%d\n", mi_emit_argument(e, conv->w->value, false));
+    with[3] = mi_conv_emit_asks(e, conv, t.b, 4);
+    mi_define(&defines, "ASKS", with[3][0] != 0);
     mi_conv_emit_stores(e, conv, t.b, 4, with);
     if (phase[1].phase == 0) {
         const char *last = mi_arena_format(e->arena, "oh == @%lld", (long long)conv->out[0] - 1);
@@ -291,7 +293,7 @@ static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *pro
                            .local = {1, 1}};
     const char *name = mi_arena_format(e->arena, "mica_direct_%s", e->kernel->anchor->op->name);
     return mi_emit_file(e, "direct.cl", name, &defines,
-                        (const char *const[]){"MICA_RESULT", "MICA_STORE", "MICA_HALO"}, with, 3, grid, codes);
+                        (const char *const[]){"MICA_RESULT", "MICA_STORE", "MICA_HALO", "MICA_ASK"}, with, 4, grid, codes);
 }
 
 static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)
