@@ -348,16 +348,14 @@ static double store_price(const struct mi_gemm *g, int64_t count)
 
 bool mi_gemm_cut_made(const struct mi_gemm *g, struct mi_variant *v)
 {
-    struct mi_gemm stored = *g;
     struct mi_variant best[1];
     double seconds;
-    stored.made_a = stored.made_b = false;
-    const struct mi_gemm turned = mi_gemm_turned(g), turned_stored = mi_gemm_turned(&stored);
-    bool turns = v->number[MI_GEMM_TURNED];
-    double apart = cut_price(turns ? &turned_stored : &stored, v);
+    struct mi_gemm as_cut = v->number[MI_GEMM_TURNED] ? mi_gemm_turned(g) : *g;
+    double own = fits(&as_cut, v) ? cut_price(&as_cut, v) : 1e18;
+    as_cut.made_a = as_cut.made_b = false;
+    double apart = cut_price(&as_cut, v);
     apart += g->made_a ? store_price(g, g->rows * g->depth) : 0;
     apart += g->made_b ? store_price(g, g->columns * g->depth) : 0;
-    double own = fits(turns ? &turned : g, v) ? cut_price(turns ? &turned : g, v) : 1e18;
     if (mi_gemm_cuts(g, best, 1, &seconds) == 1 && seconds * cycles_a_second < 0.97 * own) {
         own = seconds * cycles_a_second;
         *v = *best;

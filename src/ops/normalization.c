@@ -41,13 +41,6 @@ MI_MAP_ROW(MovingAverage, 2, NULL, .expr = {"a * momentum + b * (1.0f - momentum
  * x again, so that no tensor of the size of x is kept beside x. The sum of dy * xhat is made of those of dy and of dy * (x - k),
  * k as below: so all sums are of one sweep, also where mean and variance are computed in it. */
 MI_MAP_ROW(ShiftedProduct, 3, NULL, .in = "d x k", .expr = {"d * (x - k)"});
-static mica_status infer_normalized_sums(struct mi_node *node)
-{
-    for (int o = 0; o < 2; o++)
-        mi_infer_output(node, o, node->in[0]->type, &node->in[0]->shape);
-    return MICA_OK;
-}
-
 #define NORMALIZED(sum, sum_x) "(" sum_x " - " sum " * (mean - k)) * inverse"
 const struct mi_op mi_op_NormalizedSums = {
     .name = "NormalizedSums",
@@ -55,7 +48,6 @@ const struct mi_op mi_op_NormalizedSums = {
     .min_inputs = 7,
     .max_inputs = 7,
     .outputs = 2,
-    .infer = infer_normalized_sums,
     .map = &(const struct mi_map_rule){.in = "d mean_d dx mean_dx mean k inverse",
                                        .out = "sum average",
                                        .expr = {NORMALIZED("d", "dx"), NORMALIZED("mean_d", "mean_dx")}}};

@@ -126,7 +126,8 @@ static void test_cuts(void **state)
             tried++;
         }
     }
-    assert_true(all == 0 || all == (1u << KINDS) - 1);
+    const mica_device *device = *state; /* the engine is for CPUs with vectors */
+    assert_int_equal(all, device->is_cpu && device->vector_width >= 4 ? (1u << KINDS) - 1 : 0);
 }
 
 /* ---- Sums that are launches of their own ---- */
