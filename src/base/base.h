@@ -57,6 +57,48 @@ static inline int64_t mi_divide_up(int64_t x, int64_t y)
     return x > 0 ? (x - 1) / y + 1 : x / y;
 }
 
+/* ---- Text that is the same in every locale of the application ---- */
+
+/* As vsnprintf and snprintf; a number has a point. Everything that Mica writes goes through these. */
+int mi_vformat(char *out, size_t size, const char *format, va_list arguments) MI_PRINTF(3, 0);
+int mi_format(char *out, size_t size, const char *format, ...) MI_PRINTF(3, 4);
+double mi_read_double(const char *text, char **end); /* as strtod */
+const char *mi_system_error(int code);               /* as strerror, in English; it stays until this thread's next call */
+/* A JSON value from `size` bytes; *end is where it ends, or where it is wrong (then NULL comes back). The caller deletes it. */
+struct cJSON *mi_json_read(const char *text, size_t size, const char **end);
+char *mi_json_write(const struct cJSON *json, bool readable); /* the caller frees it; NULL: out of memory */
+
+static inline bool mi_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool mi_is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* What an identifier is made of. */
+static inline bool mi_is_word(char c)
+{
+    return mi_is_letter(c) || mi_is_digit(c) || c == '_';
+}
+
+static inline bool mi_is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static inline char mi_to_lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+static inline char mi_to_upper(char c)
+{
+    return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+}
+
 /* ---- Arena: many small things that die together ---- */
 
 struct mi_arena {

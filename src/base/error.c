@@ -1,7 +1,6 @@
 /* Status texts and error records. */
 #include "base/base.h"
 
-#include <stdio.h>
 
 #define MICA_VERSION_TEXT "0.1.0"
 
@@ -27,7 +26,7 @@ mica_status mi_fail(struct mi_error *error, mica_status status, const char *form
     error->status = status;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->text, sizeof error->text, format, arguments);
+    mi_vformat(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
     return status;
 }

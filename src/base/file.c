@@ -18,10 +18,7 @@ enum { FIRST_CHUNK = 64 * 1024, NAME_ATTEMPTS = 100, DEFLATE_MOST = 1032 };
 
 static mica_status fail_errno(struct mi_error *error, const char *path, int code)
 {
-    char text[256] = "";
-    if (strerror_r(code, text, sizeof text))
-        snprintf(text, sizeof text, "error %d", code);
-    return mi_fail(error, code == ENOMEM ? MICA_OUT_OF_MEMORY : MICA_IO, "%s: %s", path, text);
+    return mi_fail(error, code == ENOMEM ? MICA_OUT_OF_MEMORY : MICA_IO, "%s: %s", path, mi_system_error(code));
 }
 
 /* ---- Reading ---- */
@@ -215,7 +212,7 @@ static mica_status open_beside(struct mi_file *file)
     uint64_t salt = (uint64_t)(mi_seconds() * 1e6);
     for (int i = 0; i < NAME_ATTEMPTS && fd < 0; i++) {
         unsigned mark = (unsigned)(mi_hash(&salt, sizeof salt, (uint64_t)getpid() + (uint64_t)i) & 0xffffff);
-        snprintf(file->temporary, size, "%s.%06x.tmp", file->path, mark);
+        mi_format(file->temporary, size, "%s.%06x.tmp", file->path, mark);
         fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0 && errno != EEXIST)
             break;
@@ -356,7 +353,7 @@ char *mi_path_join(const char *folder, const char *name)
         return NULL;
     char *path = mi_new(size, 1);
     if (path)
-        snprintf(path, size, "%s%s%s", folder, folder[length - 1] == '/' ? "" : "/", name);
+        mi_format(path, size, "%s%s%s", folder, folder[length - 1] == '/' ? "" : "/", name);
     return path;
 }
 

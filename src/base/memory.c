@@ -1,7 +1,6 @@
 /* Host memory: checked allocation, arenas, growing text. */
 #include "base/base.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,10 +113,10 @@ const char *mi_arena_vformat(struct mi_arena *arena, const char *format, va_list
 {
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = mi_vformat(NULL, 0, format, arguments);
     char *text = length < 0 ? NULL : mi_arena_new(arena, (size_t)length + 1, 1);
     if (text)
-        vsnprintf(text, (size_t)length + 1, format, again);
+        mi_vformat(text, (size_t)length + 1, format, again);
     va_end(again);
     return text ? text : "";
 }
@@ -167,12 +166,12 @@ void mi_text_add(struct mi_text *text, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = mi_vformat(NULL, 0, format, arguments);
     va_end(arguments);
     if (length < 0 || !text_reserve(text, (size_t)length))
         return;
     va_start(arguments, format);
-    vsnprintf(text->data + text->size, (size_t)length + 1, format, arguments);
+    mi_vformat(text->data + text->size, (size_t)length + 1, format, arguments);
     va_end(arguments);
     text->size += (size_t)length;
 }

@@ -2,7 +2,6 @@
 #include "bench/bench.h"
 #include "ops/ops.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +54,7 @@ static mica_status read_attribute(mica_bench *bench, struct mi_graph *graph, con
             break;
     }
     bool whole = count > 0 && !*at, listed = strchr(value, ',') != NULL;
-    float real = strtof(value, &end);
+    float real = (float)mi_read_double(value, &end);
     if (whole && listed)
         *out = MI_INTS(key, ints, count);
     else if (whole)

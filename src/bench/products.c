@@ -2,7 +2,6 @@
 #include "bench/bench.h"
 #include "ops/ops.h"
 
-#include <stdio.h>
 
 static mica_status check_size(mica_bench *bench, const char *what, int64_t size, int64_t least)
 {
@@ -53,10 +52,10 @@ mica_bench *mica_bench_gemm(mica_device *device, const mica_bench_gemm_desc *des
     if (!bench || bench->error.status != MICA_OK)
         return bench;
     struct mi_bench_case what = {.name = name, .contractions = true, .low = -1, .swapped = {-1, -1}};
-    int length = snprintf(name, sizeof name, "gemm %lldx%lldx%lld %c%c", (long long)desc->m, (long long)desc->n,
+    int length = mi_format(name, sizeof name, "gemm %lldx%lldx%lld %c%c", (long long)desc->m, (long long)desc->n,
                           (long long)desc->k, desc->transpose_a ? 't' : 'n', desc->transpose_b ? 't' : 'n');
     if (desc->common.batch > 1 && length > 0 && (size_t)length < sizeof name)
-        snprintf(name + length, sizeof name - (size_t)length, " b%lld", (long long)desc->common.batch);
+        mi_format(name + length, sizeof name - (size_t)length, " b%lld", (long long)desc->common.batch);
     mi_bench_end(bench, &what, &desc->common, build_gemm(bench, desc, &what));
     return bench;
 }
@@ -137,7 +136,7 @@ mica_bench *mica_bench_conv(mica_device *device, const mica_bench_conv_desc *des
         return bench;
     mica_bench_conv_desc full = conv_defaults(desc);
     struct mi_bench_case what = {.name = name, .contractions = true, .low = -1, .swapped = {-1, -1}};
-    snprintf(name, sizeof name, "conv %lldx%lldx%lld %lld %lldx%lld/%lld g%lld b%lld %s", (long long)full.channels,
+    mi_format(name, sizeof name, "conv %lldx%lldx%lld %lld %lldx%lld/%lld g%lld b%lld %s", (long long)full.channels,
              (long long)full.height, (long long)full.width, (long long)full.filters, (long long)full.kernel,
              (long long)full.kernel, (long long)full.stride, (long long)full.groups, (long long)full.common.batch,
              full.pass <= MICA_BENCH_WEIGHTS ? passes[full.pass] : "?");

@@ -87,7 +87,7 @@ mica_status mi_plan_describe(const struct mica_plan *plan, bool with_source, str
     add_bytes(&d, add(&d, object, "bytes", cJSON_CreateObject()));
     add(&d, object, "peak_bytes", cJSON_CreateNumber((double)mica_plan_peak_bytes(plan)));
     bool good = !d.failed && !d.scratch.failed;
-    char *text = good ? cJSON_Print(object) : NULL;
+    char *text = good ? mi_json_write(object, true) : NULL;
     cJSON_Delete(object);
     mi_arena_destroy(&d.scratch);
     if (!text)

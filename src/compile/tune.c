@@ -5,7 +5,6 @@
 #include "compile/tune.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +32,7 @@ static char *path_of(const mica_device *device)
     struct mi_text key = {0};
     char name[64], *folder = mi_cache_folder(), *path = NULL;
     mi_choices_device(device, &key);
-    snprintf(name, sizeof name, "tuning/%016llx.txt", (unsigned long long)mi_hash(mi_text_get(&key), key.size, 0));
+    mi_format(name, sizeof name, "tuning/%016llx.txt", (unsigned long long)mi_hash(mi_text_get(&key), key.size, 0));
     if (folder && !key.failed)
         path = mi_path_join(folder, name);
     mi_text_destroy(&key);

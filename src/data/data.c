@@ -3,7 +3,6 @@
 #include "device/device.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,7 +183,7 @@ static mica_status number_classes(mica_data *data)
     if (!data->numbers)
         return mi_out_of_memory(&data->error);
     for (int i = 0; i < classes; i++)
-        snprintf(data->numbers[i], sizeof *data->numbers, "%u", (unsigned)i % 10000000u);
+        mi_format(data->numbers[i], sizeof *data->numbers, "%u", (unsigned)i % 10000000u);
     return MICA_OK;
 }
 

@@ -1,7 +1,6 @@
 /* Shapes of samples: counting, comparing, naming; and text of files in errors. */
 #include "data/data.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* More elements than this in a sample are a mistake, and products of two such numbers still fit 64 bits. */
@@ -26,11 +25,11 @@ struct mi_shape_text mi_sample_text(const mica_shape *shape)
     struct mi_shape_text out = {"["};
     size_t used = 1;
     for (int i = 0; i < shape->rank && i < MICA_MAX_RANK; i++) {
-        int more = snprintf(out.text + used, sizeof out.text - used, "%s%lld", i ? ", " : "",
+        int more = mi_format(out.text + used, sizeof out.text - used, "%s%lld", i ? ", " : "",
                             (long long)shape->dim[i]);
         used += more > 0 ? (size_t)more : 0;
     }
-    snprintf(out.text + used, sizeof out.text - used, "]");
+    mi_format(out.text + used, sizeof out.text - used, "]");
     return out;
 }
 

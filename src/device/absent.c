@@ -45,7 +45,7 @@ static const struct driver chips[] = {
 static bool read_line(char line[LONGEST_LINE], const char *folder, const char *entry, const char *name)
 {
     char path[LONGEST_PATH];
-    int length = snprintf(path, sizeof path, "%s/%s/%s", folder, entry, name);
+    int length = mi_format(path, sizeof path, "%s/%s/%s", folder, entry, name);
     FILE *file = length > 0 && (size_t)length < sizeof path ? fopen(path, "r") : NULL;
     bool got = file && fgets(line, LONGEST_LINE, file);
     if (file)
@@ -58,7 +58,7 @@ static bool read_line(char line[LONGEST_LINE], const char *folder, const char *e
 static bool exists(const char *root, const char *name, int mode)
 {
     char path[LONGEST_PATH];
-    int length = snprintf(path, sizeof path, "%s%s", root, name);
+    int length = mi_format(path, sizeof path, "%s%s", root, name);
     return length > 0 && (size_t)length < sizeof path && access(path, mode) == 0;
 }
 
@@ -66,13 +66,13 @@ static bool exists(const char *root, const char *name, int mode)
 static void render_nodes(const char *root, bool *any, bool *usable)
 {
     char folder[LONGEST_PATH], path[LONGEST_PATH];
-    snprintf(folder, sizeof folder, "%s/dev/dri", root);
+    mi_format(folder, sizeof folder, "%s/dev/dri", root);
     DIR *listing = opendir(folder);
     *any = *usable = false;
     for (struct dirent *entry; listing && (entry = readdir(listing));) {
         if (strncmp(entry->d_name, "renderD", 7) != 0)
             continue;
-        int length = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        int length = mi_format(path, sizeof path, "%s/%s", folder, entry->d_name);
         *any = true;
         if (length > 0 && (size_t)length < sizeof path && access(path, R_OK | W_OK) == 0)
             *usable = true;
@@ -158,7 +158,7 @@ static mica_status scan_pci(struct mica_devices *found, const char *root)
     char folder[LONGEST_PATH], line[LONGEST_LINE], device[LONGEST_LINE];
     size_t here[MAKERS] = {0};
     mica_status status = MICA_OK;
-    snprintf(folder, sizeof folder, "%s/sys/bus/pci/devices", root);
+    mi_format(folder, sizeof folder, "%s/sys/bus/pci/devices", root);
     DIR *listing = opendir(folder);
     for (struct dirent *entry; status == MICA_OK && listing && (entry = readdir(listing));) {
         enum maker maker;
@@ -204,7 +204,7 @@ static mica_status scan_chips(struct mica_devices *found, const char *root)
     char folder[LONGEST_PATH];
     bool any, usable;
     mica_status status = MICA_OK;
-    snprintf(folder, sizeof folder, "%s/sys/class/drm", root);
+    mi_format(folder, sizeof folder, "%s/sys/class/drm", root);
     DIR *listing = any_gpu(found) ? NULL : opendir(folder);
     render_nodes(root, &any, &usable);
     for (struct dirent *entry; status == MICA_OK && listing && (entry = readdir(listing));) {

@@ -3,7 +3,6 @@
 #include "device/cl_api.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 mica_status mi_buffer_create(mica_device *device, uint64_t bytes, struct mi_buffer *out)
 {
@@ -24,7 +23,7 @@ mica_status mi_buffer_create(mica_device *device, uint64_t bytes, struct mi_buff
         return MICA_OK;
     }
     char what[64];
-    snprintf(what, sizeof what, "a buffer of %" PRIu64 " bytes", bytes);
+    mi_format(what, sizeof what, "a buffer of %" PRIu64 " bytes", bytes);
     *out = (struct mi_buffer){0};
     return mi_cl_fail_at(device, code != CL_SUCCESS ? code : CL_OUT_OF_HOST_MEMORY, MI_STAGE_ALLOCATE, what);
 }

@@ -5,7 +5,6 @@
  * are scanned, not parsed; where that goes wrong the joined program does not compile, and its kernels are built alone. */
 #include "device/programs.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,11 +25,6 @@ struct scan {
     bool failed;
 };
 
-static bool is_name_part(char c)
-{
-    return isalnum((unsigned char)c) || c == '_';
-}
-
 static bool is_same(const struct name *name, const char *start, size_t size)
 {
     return name->size == size && memcmp(name->start, start, size) == 0;
@@ -39,7 +33,7 @@ static bool is_same(const struct name *name, const char *start, size_t size)
 /* A macro's name is no other name, whatever it expands to. */
 static void add_name(struct scan *scan, const char *start, size_t size, bool macro)
 {
-    if (!size || isdigit((unsigned char)*start))
+    if (!size || mi_is_digit(*start))
         return;
     for (int i = 0; i < scan->count; i++)
         if (is_same(&scan->list[i], start, size)) {
@@ -79,7 +73,7 @@ static const char *scan_directive(struct scan *scan, const char *at)
     if (strncmp(word, "define", 6) == 0) {
         const char *name = word + 6 + strspn(word + 6, " \t");
         size_t size = 0;
-        while (is_name_part(name[size]))
+        while (mi_is_word(name[size]))
             size++;
         add_name(scan, name, size, true);
     }
@@ -131,9 +125,9 @@ static void scan_source(struct scan *scan, const char *at)
             at = skip_comment(at);
         } else if (*at == '#' && line_start) {
             at = scan_directive(scan, at);
-        } else if (is_name_part(*at)) {
+        } else if (mi_is_word(*at)) {
             const char *start = at;
-            while (is_name_part(*at))
+            while (mi_is_word(*at))
                 at++;
             if (scan->braces == 0 && scan->parens == 0) {
                 d.last = start;
@@ -145,7 +139,7 @@ static void scan_source(struct scan *scan, const char *at)
                 scan_punctuation(scan, &d, *at);
             scan->braces += (*at == '{') - (*at == '}');
             scan->parens += (*at == '(') - (*at == ')');
-            line_start = *at == '\n' || (line_start && isspace((unsigned char)*at));
+            line_start = *at == '\n' || (line_start && mi_is_space(*at));
             at++;
         }
     }

@@ -1,7 +1,6 @@
 /* Launches: kernels whose arguments and grid stay fixed between runs. */
 #include "device/cl_api.h"
 
-#include <stdio.h>
 
 mica_status mi_launch_create(mica_device *device, cl_program program, const char *name, struct mi_launch *out,
                              size_t *largest_group)
@@ -12,7 +11,7 @@ mica_status mi_launch_create(mica_device *device, cl_program program, const char
     if (largest_group)
         *largest_group = 0;
     MI_TRY(mi_device_ready(device));
-    snprintf(what, sizeof what, "kernel \"%s\"", name);
+    mi_format(what, sizeof what, "kernel \"%s\"", name);
     out->kernel = device->cl->CreateKernel(program, name, &code);
     if (!out->kernel || code != CL_SUCCESS) {
         out->kernel = NULL;
@@ -39,7 +38,7 @@ mica_status mi_launch_arg(mica_device *device, struct mi_launch *launch, cl_uint
     cl_int code = device->cl->SetKernelArg(launch->kernel, index, size, value);
     if (code == CL_SUCCESS)
         return MICA_OK;
-    snprintf(what, sizeof what, "argument %u of kernel \"%s\" (%zu bytes)", (unsigned)index, launch->name,
+    mi_format(what, sizeof what, "argument %u of kernel \"%s\" (%zu bytes)", (unsigned)index, launch->name,
              size);
     return mi_cl_fail(device, code, what);
 }
@@ -63,7 +62,7 @@ static mica_status fail_launch(mica_device *device, const struct mi_launch *laun
 {
     char what[384];
     const size_t *global = launch->global, *local = launch->local;
-    snprintf(what, sizeof what, "launch \"%s\" (%zu x %zu x %zu in groups of %zu x %zu x %zu)", launch->name,
+    mi_format(what, sizeof what, "launch \"%s\" (%zu x %zu x %zu in groups of %zu x %zu x %zu)", launch->name,
              global[0], global[1], global[2], local[0], local[1], local[2]);
     return mi_cl_fail_at(device, code, stage, what);
 }

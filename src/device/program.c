@@ -2,7 +2,6 @@
 #include "device/kernels.h"
 #include "device/programs.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,7 +124,7 @@ static mica_status keep(struct work *work, size_t which, const char *suffix, cl_
     cl_int code = work->device->cl->RetainProgram(built);
     if (code != CL_SUCCESS)
         return mi_cl_fail(work->device, code, name);
-    snprintf(entry->kernel, strlen(name) + SUFFIX, "%s%s", name, suffix);
+    mi_format(entry->kernel, strlen(name) + SUFFIX, "%s%s", name, suffix);
     entry->program = built;
     size_t place = place_of(programs, entry->hash);
     memmove(programs->list + place + 1, programs->list + place, (programs->count - place) * sizeof *programs->list);
@@ -138,7 +137,7 @@ static mica_status keep(struct work *work, size_t which, const char *suffix, cl_
 /* A kernel's name in a program of several ends so. */
 static void write_suffix(char *suffix, size_t place)
 {
-    snprintf(suffix, SUFFIX, "_%zu", place);
+    mi_format(suffix, SUFFIX, "_%zu", place);
 }
 
 /* Where kernels are compiled one at a time, whatever the threads: everything in one program then reads its declarations once. */

@@ -4,7 +4,6 @@
  * checked when a file is read, and one that does not fit is removed and its program built from source. Nothing here fails. */
 #include "device/programs.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,7 +93,7 @@ static char *find_place(const struct mi_program_store *store, const char *source
                 (unsigned long long)mi_hash(source, size, 2));
     if (key->failed)
         return NULL;
-    snprintf(name, sizeof name, "%016llx%016llx.program", (unsigned long long)mi_hash(key->data, key->size, 1),
+    mi_format(name, sizeof name, "%016llx%016llx.program", (unsigned long long)mi_hash(key->data, key->size, 1),
              (unsigned long long)mi_hash(key->data, key->size, 2));
     return mi_path_join(store->folder, name);
 }

@@ -2,7 +2,6 @@
  * test. */
 #include "device/devices.h"
 
-#include <ctype.h>
 #include <string.h>
 
 bool mi_contains(const char *text, const char *part)
@@ -10,7 +9,7 @@ bool mi_contains(const char *text, const char *part)
     size_t size = strlen(part);
     for (; strlen(text) >= size; text++) {
         size_t i = 0;
-        while (i < size && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
+        while (i < size && mi_to_lower(text[i]) == mi_to_lower(part[i]))
             i++;
         if (i == size)
             return true;
@@ -30,10 +29,10 @@ bool mi_is_last_resort(const char *platform, const char *name)
 bool mi_speaks_opencl_c_12(const char *version)
 {
     unsigned major = 0, minor = 0;
-    for (; isdigit((unsigned char)*version) && major < 1000; version++)
+    for (; mi_is_digit(*version) && major < 1000; version++)
         major = major * 10 + (unsigned)(*version - '0');
     if (*version == '.')
-        for (version++; isdigit((unsigned char)*version) && minor < 1000; version++)
+        for (version++; mi_is_digit(*version) && minor < 1000; version++)
             minor = minor * 10 + (unsigned)(*version - '0');
     return major > 1 || (major == 1 && minor >= 2);
 }

@@ -1,7 +1,5 @@
 #include "engines/emit.h"
 
-#include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +114,7 @@ bool mi_names_coordinates(const struct mi_node *node)
     mi_map_view(node, &view);
     for (int o = 0; o < node->outputs; o++)
         for (const char *c = view.expr[o]; c && (c = strstr(c, "at")) != NULL; c += 2)
-            if ((c == view.expr[o] || !(isalnum((unsigned char)c[-1]) || c[-1] == '_')) && isdigit((unsigned char)c[2]))
+            if ((c == view.expr[o] || !mi_is_word(c[-1])) && mi_is_digit(c[2]))
                 return true;
     return false;
 }
@@ -288,7 +286,7 @@ static const char *attribute_text(struct mi_emitter *e, const struct mi_node *no
 static const char *builtin_text(struct mi_emitter *e, const struct mi_node *node, const char *word,
                                 const struct mi_coordinate *at)
 {
-    if (word[0] == 'a' && word[1] == 't' && isdigit((unsigned char)word[2]) && !word[3])
+    if (word[0] == 'a' && word[1] == 't' && mi_is_digit(word[2]) && !word[3])
         return word[2] - '0' < node->out[0]->shape.rank ? at[word[2] - '0'].at : "0";
     if (strcmp(word, "index") == 0)
         return mi_arena_format(e->arena, "(%s)", linear_index(e, node->out[0], at));
@@ -326,16 +324,16 @@ static const char *substitute(struct mi_emitter *e, const struct mi_node *node, 
     struct mi_text out = {0};
     for (const char *c = expression; *c;) {
         size_t length = 0;
-        bool number = isdigit((unsigned char)*c) || (*c == '.' && isdigit((unsigned char)c[1]));
+        bool number = mi_is_digit(*c) || (*c == '.' && mi_is_digit(c[1]));
         if (number)
             length = strspn(c, "0123456789.xXabcdefABCDEFUL");
-        else if (isalpha((unsigned char)*c) || *c == '_')
-            while (isalnum((unsigned char)c[length]) || c[length] == '_')
+        else if (mi_is_letter(*c) || *c == '_')
+            while (mi_is_word(c[length]))
                 length++;
         char name[64];
         const char *text = NULL;
         if (length && !number && length < sizeof name) {
-            snprintf(name, sizeof name, "%.*s", (int)length, c);
+            mi_format(name, sizeof name, "%.*s", (int)length, c);
             text = word_text(e, node, words, count, name, at);
         }
         if (text)
@@ -398,7 +396,7 @@ static const char *with_index(struct mi_emitter *e, const char *text, const char
 
 static bool is_word(const char *text)
 {
-    while (isalnum((unsigned char)*text) || *text == '_')
+    while (mi_is_word(*text))
         text++;
     return *text == 0;
 }

@@ -1,7 +1,6 @@
 /* Guards of moves: what is known of them where a move is computed. */
 #include "engines/emit.h"
 
-#include <ctype.h>
 #include <string.h>
 
 /* ---- Where loops are cut so that a guard holds, or does not ---- */
@@ -70,7 +69,7 @@ static bool is_known_uniform(const struct mi_emitter *e, const char *name, size_
 {
     bool type = (length == 3 && strncmp(name, "int", 3) == 0) || (length == 4 && strncmp(name, "uint", 4) == 0);
     bool along = strlen(e->along) == length && strncmp(name, e->along, length) == 0;
-    return type || (length > 1 && strchr("kru", *name) && isdigit((unsigned char)name[1]) && !along);
+    return type || (length > 1 && strchr("kru", *name) && mi_is_digit(name[1]) && !along);
 }
 
 bool mi_emit_is_uniform(const struct mi_emitter *e, const char *text)
@@ -79,9 +78,9 @@ bool mi_emit_is_uniform(const struct mi_emitter *e, const char *text)
         return false;
     for (const char *c = text; *c;) {
         size_t length = 0;
-        while (isalnum((unsigned char)c[length]) || c[length] == '_')
+        while (mi_is_word(c[length]))
             length++;
-        if (length && !isdigit((unsigned char)*c) && !is_known_uniform(e, c, length))
+        if (length && !mi_is_digit(*c) && !is_known_uniform(e, c, length))
             return false;
         c += length ? length : 1;
     }

@@ -1,7 +1,6 @@
 /* The whole kernel: its head, its arguments and its body. */
 #include "engines/emit.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /* Nests: reductions, level by level; by columns or by rows (nest.c). */
 #include "engines/nest.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -39,7 +38,7 @@ static const char *statement(struct mi_nest *s, const char *text, const struct s
             continue;
         }
         char word[32];
-        snprintf(word, sizeof word, "%.*s", (int)length, c);
+        mi_format(word, sizeof word, "%.*s", (int)length, c);
         int which = word[1] == '1';
         bool two = strlen(word) == 2 && (word[1] == '0' || word[1] == '1');
         if (two && word[0] == 's')

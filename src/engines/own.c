@@ -1,7 +1,6 @@
 /* Own kernels: the body from kernels/NAME.cl behind generated accessors, one item each. */
 #include "engines/engine.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static const char *parameters(struct mi_emitter *e, int rank)
@@ -34,7 +33,7 @@ static void define_attributes(struct mi_text *text, const struct mi_node *node)
             continue;
         mi_text_add(text, "#define MICA_");
         for (const char *c = attribute->name; *c; c++)
-            mi_text_add(text, "%c", toupper((unsigned char)*c));
+            mi_text_add(text, "%c", mi_to_upper(*c));
         if (attribute->type == MI_ATTRIBUTE_INT)
             mi_text_add(text, " %lld\n", (long long)attribute->i);
         else

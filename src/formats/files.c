@@ -2,7 +2,6 @@
 #include "formats/formats.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,9 +112,9 @@ static void element_text(const mica_shape *shape, size_t element, char *out, siz
         element /= (size_t)shape->dim[i];
     }
     if (shape->rank == 1)
-        snprintf(out, size, "column %lld", (long long)place.dim[0]);
+        mi_format(out, size, "column %lld", (long long)place.dim[0]);
     else
-        snprintf(out, size, "element %s", mi_sample_text(&place).text);
+        mi_format(out, size, "element %s", mi_sample_text(&place).text);
 }
 
 static mica_status read_rows(struct mi_error *error, const struct array_file *file, const mica_shape *shape,

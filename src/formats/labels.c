@@ -1,7 +1,6 @@
 /* Labels as classes. */
 #include "formats/formats.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +8,9 @@
 static const char *where(const struct mi_label_source *source, int64_t i, char out[32])
 {
     if (source->lines)
-        snprintf(out, 32, "line %zu", source->lines[i]);
+        mi_format(out, 32, "line %zu", source->lines[i]);
     else
-        snprintf(out, 32, "sample %lld", (long long)i);
+        mi_format(out, 32, "sample %lld", (long long)i);
     return out;
 }
 
@@ -152,7 +151,7 @@ static mica_status match_numbers(mica_data *data, const struct mi_label_source *
     char *text = mi_new((size_t)data->samples, WIDTH);
     mica_status status = words && text ? MICA_OK : mi_out_of_memory(&data->error);
     for (int64_t i = 0; i < data->samples && status == MICA_OK; i++) {
-        snprintf(text + i * WIDTH, WIDTH, "%lld", (long long)labels[i]);
+        mi_format(text + i * WIDTH, WIDTH, "%lld", (long long)labels[i]);
         words[i] = text + i * WIDTH;
     }
     if (status == MICA_OK)

@@ -34,7 +34,7 @@ static bool add_choices(const mica_model *model, cJSON *json)
 static cJSON *describe(const mica_model *model)
 {
     cJSON *json = cJSON_CreateObject(), *layers = mi_model_describe(model);
-    cJSON *preprocess = model->preprocess ? cJSON_Parse(model->preprocess) : NULL;
+    cJSON *preprocess = model->preprocess ? mi_json_read(model->preprocess, strlen(model->preprocess), NULL) : NULL;
     bool good = json && layers && cJSON_AddNumberToObject(json, "version", VERSION) &&
                 cJSON_AddItemToObject(json, "model", layers);
     layers = good ? NULL : layers;
@@ -102,7 +102,7 @@ mica_status mica_model_save(mica_model *model, const char *path)
     MI_TRY(mi_model_check(model));
     MI_TRY(mi_model_store(model, &saving.store));
     cJSON *json = describe(model);
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *text = json ? mi_json_write(json, false) : NULL;
     mica_status status = text ? write_file(&saving, path, text) : mi_out_of_memory(&model->device->error);
     cJSON_free(text);
     cJSON_Delete(json);
@@ -254,7 +254,7 @@ static mica_status take_preprocess(struct loading *l, const cJSON *json)
         return MICA_OK;
     MI_TRY(mi_preprocess_from_json(&l->error, l->place, json, &preprocess));
     const struct mi_graph *graph = l->model->graph;
-    char *text = cJSON_PrintUnformatted(json);
+    char *text = mi_json_write(json, false);
     if (!mi_sample_elements(&preprocess.shape, &elements) || graph->input_count != 1 ||
         mi_shape_count(&graph->inputs[0]->shape, 1) != (int64_t)elements)
         bad(l, "preprocess", "does not fit the model's input");

@@ -204,7 +204,7 @@ static mica_status parse_header(const struct reader *r, const char *text, size_t
     *out = NULL;
     if (!length || text[0] != '{')
         return mi_fail(r->error, MICA_FORMAT, "%s: the header does not begin with {", r->place);
-    *out = cJSON_ParseWithLengthOpts(text, length, &end, 0);
+    *out = mi_json_read(text, length, &end);
     if (!*out)
         return mi_fail(r->error, MICA_FORMAT, "%s: the header is not valid JSON", r->place);
     for (; end && end < text + length; end++)

@@ -64,7 +64,7 @@ static mica_status make_header(struct mi_error *error, const char *path,
         good = add_tensor(header, &what->tensors[i], begin, end);
         begin = end;
     }
-    *text = good ? cJSON_PrintUnformatted(header) : NULL;
+    *text = good ? mi_json_write(header, false) : NULL;
     cJSON_Delete(header);
     return *text ? MICA_OK : mi_out_of_memory(error);
 }

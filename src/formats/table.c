@@ -1,9 +1,7 @@
 /* Tables as data sets: which column is what, words as one-hot features, missing values, labels. */
 #include "formats/formats.h"
 
-#include <ctype.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,9 +14,9 @@ static struct column_text column_text(const char *name, size_t index)
 {
     struct column_text out;
     if (name)
-        snprintf(out.text, sizeof out.text, "column \"%s\"", mi_show(name).text);
+        mi_format(out.text, sizeof out.text, "column \"%s\"", mi_show(name).text);
     else
-        snprintf(out.text, sizeof out.text, "column %zu", index);
+        mi_format(out.text, sizeof out.text, "column %zu", index);
     return out;
 }
 
@@ -37,7 +35,7 @@ static bool parse_index(const char *text, long long *out)
     if (!*text)
         return false;
     for (; *text; text++) {
-        if (!isdigit((unsigned char)*text) || value > 100000000)
+        if (!mi_is_digit(*text) || value > 100000000)
             return false;
         value = value * 10 + (*text - '0');
     }

@@ -1,8 +1,6 @@
 /* The rows of the graph itself, and the expression that a map node stands for. */
 #include "graph/op.h"
 
-#include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 const struct mi_op mi_op_input = {.name = "Input", .kind = MI_SOURCE, .outputs = 1};
@@ -41,7 +39,7 @@ bool mi_reduce_is_sum(const struct mi_node *node)
 
 static void set_name(char name[24], const char *word, size_t length)
 {
-    snprintf(name, 24, "%.*s", (int)length, word);
+    mi_format(name, 24, "%.*s", (int)length, word);
 }
 
 /* Derivative's inputs are g, the inputs of the other node, and its output y, each NULL where the expression does not name it. */
@@ -84,8 +82,8 @@ bool mi_expression_names(const char *expression, const char *word)
 {
     size_t length = strlen(word);
     for (const char *at = expression; (at = strstr(at, word)) != NULL; at += length) {
-        bool starts = at == expression || !(isalnum((unsigned char)at[-1]) || at[-1] == '_' || at[-1] == '.');
-        bool ends = !(isalnum((unsigned char)at[length]) || at[length] == '_');
+        bool starts = at == expression || !(mi_is_word(at[-1]) || at[-1] == '.');
+        bool ends = !mi_is_word(at[length]);
         if (starts && ends)
             return true;
     }
@@ -127,7 +125,7 @@ bool mi_map_calls_functions(const struct mi_node *node)
     mi_map_view(node, &view);
     for (int o = 0; o < node->outputs; o++)
         for (const char *text = view.expr[o], *c = text; c && *c; c++)
-            if (*c == '(' && c > text && (isalnum((unsigned char)c[-1]) || c[-1] == '_'))
+            if (*c == '(' && c > text && mi_is_word(c[-1]))
                 return true;
     return false;
 }

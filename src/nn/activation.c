@@ -2,7 +2,6 @@
 #include "nn/layer.h"
 #include "ops/activation.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -19,9 +18,9 @@ static void snake_case(const char *name, char out[LONGEST])
 {
     size_t at = 0;
     for (const char *c = name; *c && at + 2 < LONGEST; c++) {
-        if (isupper((unsigned char)*c) && c != name)
+        if (mi_to_lower(*c) != *c && c != name)
             out[at++] = '_';
-        out[at++] = (char)tolower((unsigned char)*c);
+        out[at++] = mi_to_lower(*c);
     }
     out[at] = 0;
 }

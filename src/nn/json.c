@@ -1,7 +1,6 @@
 /* Layers from JSON, and a model's description as JSON. */
 #include "nn/layer.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,7 +142,7 @@ static mica_status add_one(mica_model *model, const cJSON *json, const char *pla
 static mica_status set_place(mica_model *model, const char *place)
 {
     char text[128];
-    snprintf(text, sizeof text, "%s: ", place);
+    mi_format(text, sizeof text, "%s: ", place);
     free(model->place);
     model->place = mi_strdup(text);
     return model->place ? MICA_OK : mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
@@ -198,7 +197,7 @@ static mica_status add_layers(mica_model *model, const cJSON *json, const char *
         return mi_model_fail(model, MICA_FORMAT, "%s%slayers is empty: a network has at least one layer", prefix,
                              *prefix ? "." : "");
     cJSON_ArrayForEach(layer, layers) {
-        snprintf(place, sizeof place, "%s%slayers[%d]", prefix, *prefix ? "." : "", i++);
+        mi_format(place, sizeof place, "%s%slayers[%d]", prefix, *prefix ? "." : "", i++);
         MI_TRY(set_place(model, place));
         MI_TRY(add_one(model, layer, place));
     }

@@ -5,7 +5,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +34,7 @@ mica_status mi_keys_unknown(struct mi_error *error, const char *place, const cha
 mica_status mi_json_parse(struct mi_error *error, const char *place, const char *text, size_t size, cJSON **out)
 {
     const char *end = NULL;
-    *out = cJSON_ParseWithLengthOpts(text, size, &end, false);
+    *out = mi_json_read(text, size, &end);
     if (*out) {
         while (end < text + size && strchr(" \t\r\n", *end) && *end)
             end++;
@@ -54,11 +53,11 @@ double mi_json_number(float value)
 {
     char text[40];
     for (int digits = 6; digits < 10; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value)
+        mi_format(text, sizeof text, "%.*g", digits, (double)value);
+        if ((float)mi_read_double(text, NULL) == value)
             break;
     }
-    return strtod(text, NULL);
+    return mi_read_double(text, NULL);
 }
 
 /* ---- Reading ---- */
@@ -71,16 +70,16 @@ static mica_status read_number(const struct reader *reader, const struct mi_key 
         return wrong(reader, name, whole ? "must be a whole number" : "must be a number");
     *number = json->valuedouble;
     if (!isfinite(*number) || (whole && (*number != floor(*number) || fabs(*number) > MOST_WHOLE))) {
-        snprintf(text, sizeof text, "must be a %snumber, not %g", whole ? "whole " : "", *number);
+        mi_format(text, sizeof text, "must be a %snumber, not %g", whole ? "whole " : "", *number);
         return wrong(reader, name, text);
     }
     if (key->ranged && (*number < key->min || *number > key->max)) {
         if (*number < key->min && key->max >= MOST_WHOLE)
-            snprintf(text, sizeof text, "must be at least %g, not %g", key->min, *number);
+            mi_format(text, sizeof text, "must be at least %g, not %g", key->min, *number);
         else if (key->max >= MOST_WHOLE)
-            snprintf(text, sizeof text, "is %g, which is too large", *number);
+            mi_format(text, sizeof text, "is %g, which is too large", *number);
         else
-            snprintf(text, sizeof text, "must lie between %g and %g, not %g", key->min, key->max, *number);
+            mi_format(text, sizeof text, "must lie between %g and %g, not %g", key->min, key->max, *number);
         return wrong(reader, name, text);
     }
     return MICA_OK;
@@ -92,7 +91,7 @@ mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char 
     struct reader reader = {error, place};
     struct mi_key row = {.ranged = true, .min = (double)min, .max = MOST_WHOLE};
     char text[80];
-    snprintf(text, sizeof text, "must be a list of at most %d whole numbers", limit);
+    mi_format(text, sizeof text, "must be a list of at most %d whole numbers", limit);
     if (!cJSON_IsArray(json) || cJSON_GetArraySize(json) > limit)
         return wrong(&reader, key, text);
     const cJSON *item;
@@ -170,7 +169,7 @@ static mica_status read_text(const struct reader *reader, const struct mi_key *k
 static mica_status read_object(const struct reader *reader, const struct mi_key *key, const cJSON *json, void *desc)
 {
     char place[256];
-    snprintf(place, sizeof place, "%s%s%s", reader->place, *reader->place ? "." : "", key->name);
+    mi_format(place, sizeof place, "%s%s%s", reader->place, *reader->place ? "." : "", key->name);
     if (cJSON_IsString(json)) {
         struct reader inner = {reader->error, place};
         return read_text(&inner, &key->keys[0], json, (const char **)((char *)desc + key->keys[0].offset));
@@ -206,7 +205,7 @@ static mica_status read_numeric(const struct reader *reader, const struct mi_key
     } else if (key->type == MI_KEY_FLOAT && fabs(number) <= (double)FLT_MAX) {
         *(float *)field = (float)number == 0 ? FLT_MIN : (float)number;
     } else {
-        snprintf(text, sizeof text, "%.17g is out of range", number);
+        mi_format(text, sizeof text, "%.17g is out of range", number);
         return wrong(reader, key->name, text);
     }
     return MICA_OK;

@@ -2,7 +2,6 @@
 #include "nn/layer.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +12,7 @@ mi_value *mi_layer_fail(struct mi_layer *layer, mica_status status, const char *
     char text[768];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    mi_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
     mi_model_fail(layer->model, status, "%s \"%s\": %s", layer->type->type, layer->name, text);
     return NULL;

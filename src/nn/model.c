@@ -4,7 +4,6 @@
 #include "ops/ops.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +12,7 @@ mica_status mi_model_fail(mica_model *model, mica_status status, const char *for
     char text[sizeof model->error.text];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    mi_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
     mi_fail(&model->error, status, "%s%s", model->place ? model->place : "", text);
     mi_error_report(&model->device->error, &model->error);

@@ -10,7 +10,7 @@ static mica_status model_preprocess(mica_model *model, struct mi_error *error, s
     *preprocess = (struct mi_preprocess){.label_index = -1};
     if (!model || !model->preprocess)
         return MICA_OK;
-    cJSON *json = cJSON_Parse(model->preprocess);
+    cJSON *json = mi_json_read(model->preprocess, strlen(model->preprocess), NULL);
     if (!json)
         return mi_out_of_memory(error);
     mica_status status = mi_preprocess_from_json(error, "the model", json, preprocess);
@@ -32,7 +32,7 @@ static mica_data *open_spec(mica_device *device, const char *path, mica_model *m
         const struct mi_loss_row *loss = model && model->loss ? mi_loss_find(model->loss) : NULL;
         bool regression = loss && loss->task == MI_VALUES && preprocess.classes == 0;
         if (mi_json_file(error, path, &json) == MICA_OK) {
-            bool whole = cJSON_HasObjectItem(json, "data") && !cJSON_HasObjectItem(json, "format");
+            bool whole = cJSON_GetObjectItemCaseSensitive(json, "data") && !cJSON_GetObjectItemCaseSensitive(json, "format");
             cJSON *spec = whole ? mi_job_data_spec(json) : cJSON_Duplicate(json, true);
             data = spec ? mi_data_from_spec(device, spec, folder, path, fitted ? &preprocess : NULL, regression) : NULL;
             cJSON_Delete(spec);

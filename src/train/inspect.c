@@ -170,7 +170,7 @@ mica_status mi_training_plan(mica_model *model, int64_t batch, mica_plan **plan)
 
 static bool add_plan(const mica_plan *plan, const struct mi_text *described, cJSON *out)
 {
-    cJSON *json = cJSON_Parse(mi_text_get(described));
+    cJSON *json = mi_json_read(mi_text_get(described), described->size, NULL);
     return add(out, "plan", json) && cJSON_AddNumberToObject(out, "launches", mica_plan_launches(plan)) &&
            cJSON_AddNumberToObject(out, "peak_bytes", (double)mica_plan_peak_bytes(plan));
 }
@@ -215,7 +215,7 @@ mica_status mica_model_inspect(mica_model *model, const mica_inspect_desc *desc,
     mica_status status = out && describe_model(model, out) ? MICA_OK : mi_out_of_memory(&model->device->error);
     if (status == MICA_OK && desc && desc->with_plan)
         status = describe_plan(model, desc, out);
-    char *text = status == MICA_OK ? cJSON_Print(out) : NULL;
+    char *text = status == MICA_OK ? mi_json_write(out, true) : NULL;
     cJSON_Delete(out);
     if (status != MICA_OK)
         return status;

@@ -6,7 +6,6 @@
 
 #include <float.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,7 +98,7 @@ static mica_status read_metrics(mica_job *job, const cJSON *metrics)
         return inside(job, MICA_FORMAT, "metrics: must be a list, such as [\"accuracy\"]");
     cJSON_ArrayForEach(item, metrics) {
         struct mi_error error = {0};
-        snprintf(place, sizeof place, "metrics[%d]", i++);
+        mi_format(place, sizeof place, "metrics[%d]", i++);
         if (!cJSON_IsString(item))
             return inside(job, MICA_FORMAT, "metrics: must be a list of texts");
         if (strcmp(item->valuestring, names[0]) && strcmp(item->valuestring, names[1]))

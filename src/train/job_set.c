@@ -22,8 +22,13 @@ static mica_status bad(const struct setter *s, const char *format, const char *w
 static cJSON *parse_value(const char *text)
 {
     const char *end = NULL;
-    cJSON *value = cJSON_ParseWithOpts(text, &end, true);
-    return value ? value : cJSON_CreateString(text);
+    cJSON *value = mi_json_read(text, strlen(text), &end);
+    while (value && mi_is_space(*end))
+        end++;
+    if (value && !*end)
+        return value;
+    cJSON_Delete(value);
+    return cJSON_CreateString(text);
 }
 
 /* The number that a list's item is called by, or -1. */

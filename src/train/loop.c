@@ -78,7 +78,7 @@ static mica_status remember(struct fit *fit)
     const mica_data *data = fit->task.data;
     int classes = mica_data_classes(data);
     cJSON *json = mi_preprocess_to_json(&data->preprocess);
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *text = json ? mi_json_write(json, false) : NULL;
     const char **names = mi_new((size_t)classes, sizeof *names);
     mica_status status = text && names ? MICA_OK : mi_out_of_memory(&model->device->error);
     for (int i = 0; i < classes && names; i++)

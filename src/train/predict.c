@@ -35,7 +35,7 @@ static mica_status read_preprocess(mica_model *model, struct mi_preprocess *prep
     *preprocess = (struct mi_preprocess){0};
     if (!model->preprocess)
         return MICA_OK;
-    cJSON *json = cJSON_Parse(model->preprocess);
+    cJSON *json = mi_json_read(model->preprocess, strlen(model->preprocess), NULL);
     if (!json)
         return mi_out_of_memory(&model->device->error);
     mica_status status = mi_preprocess_from_json(&model->device->error, "the model", json, preprocess);

@@ -67,7 +67,7 @@ static void test_numbers(void **state)
     double value;
     for (size_t i = 0; i < MI_COUNT(good); i++) {
         assert_true(mi_parse_number(good[i], &value));
-        double expected = strtod(good[i], NULL);
+        double expected = mi_read_double(good[i], NULL);
         if (isinf(expected))
             assert_true(isinf(value));
         else

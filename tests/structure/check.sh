@@ -85,6 +85,11 @@ check_calls() {
             $(echo "$library" | grep -v -e '^src/device/')
         forbid '(strcpy|strcat|sprintf|vsprintf|gets|strtok|alloca|atoi|atof|rand|srand|setlocale) *\(' \
             'unsafe or dependent on global state' $(sources_of src)
+        forbid '(v?s?n?printf|strto(d|f|ld)|cJSON_(Print|Parse)[A-Za-z]*|cJSON_(Get|Has)ObjectItem) *\(' \
+            'depends on the locale: base.h has mi_format and others' $(echo "$library" | grep -v '^src/base/locale\.c$')
+        forbid '(is(alnum|alpha|digit|xdigit|space|upper|lower|print|punct|cntrl|graph|blank)|to(upper|lower)) *\(' \
+            'depends on the locale: base.h has mi_is_digit and others' $(sources_of src)
+        forbid '(strerror(_r)?|strn?casecmp|strcoll|strxfrm|sscanf|fscanf|wcs[a-z]+|mbs[a-z]+) *\(' 'depends on the locale' $(sources_of src)
     }
 }
 

@@ -22,7 +22,7 @@ static int setup(void **state)
     FILE *file = fopen("test_job.csv", "wb");
     fputs("a,b,kind\n", file);
     for (int i = 0; i < 40; i++)
-        fprintf(file, "%d,%g,%s\n", i, 0.5 * i, i % 2 ? "odd" : "even");
+        fprintf(file, "%d,%d.%d,%s\n", i, i / 2, i % 2 * 5, i % 2 ? "odd" : "even");
     fclose(file);
     return golden_device_open(state);
 }
