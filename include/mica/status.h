@@ -10,6 +10,8 @@
 #define MICA_API
 #endif
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -43,6 +45,12 @@ typedef enum mica_status {
 
 /* The status's own sentence, for when no object is at hand. Never NULL; static storage. */
 MICA_API const char *mica_status_text(mica_status status);
+
+/* Copies a text that came from a file (a class, a column, a layer's name) so that a terminal shows it on one line: control
+ * characters, marks that turn the direction of writing, and bytes that are not UTF-8 become \n, \x1b or \u202e; what does not fit
+ * into `size` bytes is cut off behind a whole character, with "..." for it. Errors of the library have been through this. Returns
+ * `out`. */
+MICA_API const char *mica_printable(const char *text, char *out, size_t size);
 
 /* The library's version, "MAJOR.MINOR.PATCH"; static storage. */
 MICA_API const char *mica_version(void);

@@ -19,7 +19,7 @@
 
 #define MI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- Errors: the first one stays. One line, no full stop, naming the place and both values. ---- */
+/* ---- Errors: the first one stays. One printable line, no full stop, naming the place and both values. ---- */
 
 struct mi_error {
     mica_status status;
@@ -127,10 +127,24 @@ const char *mi_text_get(const struct mi_text *text); /* never NULL */
 void mi_text_clear(struct mi_text *text);            /* empty again, keeping its memory */
 void mi_text_destroy(struct mi_text *text);
 
-/* ---- Names ---- */
+/* ---- Words from elsewhere: files, command lines, drivers ---- */
 
-/* The candidate nearest to `word` by edit distance, or NULL where none is near; `candidates` is NULL-terminated. */
+/* A word of unknown origin as messages show it: mica_printable's text, shortened with "...". mi_fail does the same to a whole
+ * line, so this is for what may be long. */
+struct mi_shown {
+    char text[64];
+};
+struct mi_shown mi_show(const char *text);
+
+/* The candidate that `word` is a misspelling of, or NULL; `candidates` is NULL-terminated. */
 const char *mi_nearest(const char *word, const char *const *candidates);
+
+/* What a message says behind a word that is not one of `words`: `; did you mean "dense"?`, or else which words there are. */
+struct mi_advice {
+    char text[400];
+};
+struct mi_advice mi_advise(const char *word, const char *const *words);
+struct mi_advice mi_list(const char *const *words); /* "; there are dense, conv1d and 20 more" */
 
 /* ---- Hashing (xxHash, 64 bits) ---- */
 

@@ -24,10 +24,12 @@ mica_status mi_fail(struct mi_error *error, mica_status status, const char *form
     if (error->status != MICA_OK)
         return status;
     error->status = status;
+    char text[sizeof error->text + 4];
     va_list arguments;
     va_start(arguments, format);
-    mi_vformat(error->text, sizeof error->text, format, arguments);
+    mi_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
+    mica_printable(text, error->text, sizeof error->text);
     return status;
 }
 

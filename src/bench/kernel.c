@@ -37,9 +37,8 @@ mica_status mi_bench_check_engine(mica_bench *bench, const char *name)
         if (!name || strcmp(name, (*engine)->name) == 0)
             return MICA_OK;
     }
-    const char *near = mi_nearest(name, names);
-    return mi_fail(&bench->error, MICA_INVALID_ARGUMENT, "there is no engine \"%.60s\"%s%s%s", name,
-                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    return mi_fail(&bench->error, MICA_INVALID_ARGUMENT, "there is no engine \"%s\"%s", mi_show(name).text,
+                   mi_advise(name, names).text);
 }
 
 /* ---- Preparing ---- */

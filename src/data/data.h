@@ -71,12 +71,6 @@ bool mi_sample_same(const mica_shape *a, const mica_shape *b);
 mica_status mi_sample_reshape(struct mi_error *error, const char *place, const mica_shape *from,
                               const mica_shape *to);
 
-/* Text from a file as an error may show it: without control characters, at most 60 bytes. */
-struct mi_shown {
-    char text[64];
-};
-struct mi_shown mi_show(const char *text);
-
 /* ---- Data sets ---- */
 
 enum { MI_MOST_CLASSES = 1000000 };

@@ -94,21 +94,3 @@ mica_status mi_sample_reshape(struct mi_error *error, const char *place, const m
     return mi_fail(error, MICA_SHAPE, "%s: a sample has shape %s (%zu elements), not %s (%zu elements)",
                    place, mi_sample_text(from).text, have, mi_sample_text(to).text, want);
 }
-
-struct mi_shown mi_show(const char *text)
-{
-    struct mi_shown out = {""};
-    size_t i = 0, most = sizeof out.text - 4;
-    for (; text[i] && i < most; i++) {
-        unsigned char c = (unsigned char)text[i];
-        out.text[i] = c < 32 || c == 127 ? '?' : text[i];
-    }
-    if (text[i]) {
-        while (i > 0 && ((unsigned char)out.text[i - 1] & 0xc0) == 0x80) /* no half of a UTF-8 character */
-            i--;
-        if (i > 0 && (unsigned char)out.text[i - 1] >= 0xc0)
-            i--;
-        memcpy(out.text + i, "...", 4);
-    }
-    return out;
-}

@@ -7,6 +7,7 @@
  * and in each "normalize", "split": [training, validation, test], "seed" and "shuffle" (of the split),
  * "sample_shape". */
 #include "formats/formats.h"
+#include "nn/keys.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -34,10 +35,8 @@ static mica_status check_keys(struct spec *s, const cJSON *object, const char *i
             name++;
         if (*name)
             continue;
-        const char *near = mi_nearest(item->string, known);
-        return mi_fail(&s->error, MICA_FORMAT, "%s%s: there is no key \"%s\"%s%s%s", s->place, inside,
-                       mi_show(item->string).text, near ? "; did you mean \"" : "", near ? near : "",
-                       near ? "\"?" : "");
+        return mi_fail(&s->error, MICA_FORMAT, "%s%s: there is no key \"%s\"%s", s->place, inside,
+                       mi_show(item->string).text, mi_advise_term(true, item->string, known).text);
     }
     return MICA_OK;
 }
@@ -66,9 +65,8 @@ static mica_status read_choice(struct spec *s, const char *key, const char *cons
             return MICA_OK;
         }
     }
-    const char *near = mi_nearest(item->valuestring, names);
-    return mi_fail(&s->error, MICA_FORMAT, "%s: there is no %s \"%s\"%s%s%s", s->place, key,
-                   mi_show(item->valuestring).text, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    return mi_fail(&s->error, MICA_FORMAT, "%s: there is no %s \"%s\"%s", s->place, key,
+                   mi_show(item->valuestring).text, mi_advise_term(false, item->valuestring, names).text);
 }
 
 static mica_status read_numbers(struct spec *s, const cJSON *item, const char *key, float **out, int *count)

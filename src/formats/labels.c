@@ -61,11 +61,9 @@ static mica_status unknown_class(mica_data *data, const struct mi_label_source *
     const char **names = mi_new((size_t)classes + 1, sizeof *names);
     for (int c = 0; names && c < classes; c++)
         names[c] = sorted[c].name;
-    const char *near = names ? mi_nearest(word, names) : NULL;
     mica_status status = mi_fail(&data->error, MICA_DATA, "%s: %s: the label \"%s\" is not one of the %d "
-                                 "known classes%s%s%s", source->place, where(source, i, place),
-                                 mi_show(word).text, classes, near ? "; the nearest is \"" : "",
-                                 near ? mi_show(near).text : "", near ? "\"" : "");
+                                 "known classes%s", source->place, where(source, i, place),
+                                 mi_show(word).text, classes, names ? mi_advise(word, names).text : "");
     free(names);
     return status;
 }

@@ -72,10 +72,8 @@ mica_status mi_table_find(struct mi_error *error, const char *place, const struc
     if (!table->names)
         return mi_fail(error, MICA_DATA, "%s: %s: there is no column \"%s\": the table has no header; give "
                        "its index, 0 to %zu", place, what, mi_show(name).text, table->columns - 1);
-    const char *near = mi_nearest(name, table->names);
-    return mi_fail(error, MICA_DATA, "%s: %s: there is no column \"%s\"%s%s%s", place, what,
-                   mi_show(name).text, near ? "; the nearest is \"" : "", near ? mi_show(near).text : "",
-                   near ? "\"" : "");
+    return mi_fail(error, MICA_DATA, "%s: %s: there is no column \"%s\"%s", place, what, mi_show(name).text,
+                   mi_advise(name, table->names).text);
 }
 
 /* By position: the features alone, or with the label where it was. */
@@ -109,10 +107,8 @@ mica_status mi_table_map_fitted(struct mi_error *error, const char *place, const
         const char *name = fitted->columns[c].name;
         if (name && find_name(table, name, &map->columns[c]))
             continue;
-        const char *near = name ? mi_nearest(name, table->names) : NULL;
-        return mi_fail(error, MICA_DATA, "%s: the model's %s is not in the table%s%s%s", place,
-                       column_text(name, (size_t)c).text, near ? "; the nearest is \"" : "",
-                       near ? mi_show(near).text : "", near ? "\"" : "");
+        return mi_fail(error, MICA_DATA, "%s: the model's %s is not in the table%s", place,
+                       column_text(name, (size_t)c).text, name ? mi_advise(name, table->names).text : "");
     }
     if (fitted->label && find_name(table, fitted->label, &label))
         map->label = (int64_t)label;

@@ -70,9 +70,8 @@ mi_value *mi_layer_activation(struct mi_layer *layer, mi_value *x, const char *t
     if (!op) {
         const char *names[128];
         mi_activation_names(&layer->graph->arena, names, MI_COUNT(names));
-        const char *nearest = mi_nearest(type, names);
-        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no activation \"%.80s\"%s%s%s", type,
-                             nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no activation \"%s\"%s", mi_show(type).text,
+                             mi_advise_term(false, type, names).text);
     }
     if (op->kind != MI_MAP) /* a softmax */
         return mi_apply(layer->graph, op->name, &x, 1, (const struct mi_attribute[]){MI_INT("axis", axis)}, 1);

@@ -1,5 +1,6 @@
 /* Layers from JSON, and a model's description as JSON. */
 #include "nn/layer.h"
+#include "ops/ops.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,16 +24,27 @@ static const struct mi_layer_type *find_type(const char *name)
     return NULL;
 }
 
-static mica_status unknown_type(mica_model *model, const char *name)
+static mica_status unknown_type(struct mi_error *error, const char *place, const char *name)
 {
     const char *names[MOST_NAMES];
+    struct mi_arena arena = {0};
     size_t count = 0;
     for (const struct mi_layer_type *const *type = mi_layer_types; *type && count + 1 < MOST_NAMES; type++)
         names[count++] = (*type)->type;
-    mi_activation_names(&model->graph->arena, names + count, MOST_NAMES - count);
-    const char *nearest = mi_nearest(name, names);
-    return mi_model_fail(model, MICA_FORMAT, "there is no layer type \"%.80s\"%s%s%s", name,
-                         nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    mi_activation_names(&arena, names + count, MOST_NAMES - count);
+    mica_status status = mi_keys_unknown(error, place, "layer type", name, names);
+    mi_arena_destroy(&arena);
+    return status;
+}
+
+static mica_status unknown_activation(struct mi_error *error, const char *place, const char *name)
+{
+    const char *names[MOST_NAMES];
+    struct mi_arena arena = {0};
+    mi_activation_names(&arena, names, MOST_NAMES);
+    mica_status status = mi_keys_unknown(error, place, "activation", name, names);
+    mi_arena_destroy(&arena);
+    return status;
 }
 
 /* ---- A layer's inputs ---- */
@@ -51,9 +63,8 @@ static mica_status named_input(mica_model *model, const cJSON *item, mi_value **
     for (size_t i = 0; i < model->layer_count && count + 1 < MOST_NAMES; i++)
         names[count++] = model->layers[i].name;
     names[count] = NULL;
-    const char *nearest = mi_nearest(item->valuestring, names);
-    return mi_model_fail(model, MICA_FORMAT, "inputs: there is no earlier layer \"%.80s\"%s%s%s", item->valuestring,
-                         nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    return mi_model_fail(model, MICA_FORMAT, "inputs: there is no earlier layer \"%s\"%s", mi_show(item->valuestring).text,
+                         mi_advise(item->valuestring, names).text);
 }
 
 /* The named inputs, or the layer before. */
@@ -83,52 +94,63 @@ static mica_status find_inputs(mica_model *model, const struct mi_layer_type *ty
 /* ---- One layer ---- */
 
 /* An activation's own name is short for {"type": "activation", "activation": NAME}. */
-static mica_status read_desc(mica_model *model, const struct mi_layer_type *type, const cJSON *json, const char *place,
+static mica_status read_desc(struct mi_error *error, const struct mi_layer_type *type, const cJSON *json, const char *place,
                              void *desc)
 {
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
     const cJSON *given = cJSON_GetObjectItemCaseSensitive(json, "type");
-    struct mi_error error = {0};
+    const cJSON *activation = cJSON_GetObjectItemCaseSensitive(json, "activation");
+    if (cJSON_IsString(activation) && !mi_activation_exists(mi_ops, activation->valuestring))
+        return unknown_activation(error, place, activation->valuestring);
     if (find_type(given->valuestring)) {
-        mi_keys_read(&error, json, place, type->keys, common_keys, desc);
+        mi_keys_read(error, json, place, type->keys, common_keys, desc);
     } else {
         cJSON *whole = cJSON_Duplicate(json, true);
         if (!whole || !cJSON_AddStringToObject(whole, "activation", given->valuestring))
-            mi_out_of_memory(&error);
+            mi_out_of_memory(error);
         else
-            mi_keys_read(&error, whole, place, type->keys, common_keys, desc);
+            mi_keys_read(error, whole, place, type->keys, common_keys, desc);
         cJSON_Delete(whole);
         memcpy((char *)desc + type->keys[0].offset, &given->valuestring, sizeof given->valuestring);
     }
-    if (error.status == MICA_OK && name && !cJSON_IsNull(name)) {
+    if (error->status == MICA_OK && name && !cJSON_IsNull(name)) {
         if (!cJSON_IsString(name))
-            mi_fail(&error, MICA_FORMAT, "%s.name: must be a text", place);
-        else
-            memcpy(desc, &name->valuestring, sizeof name->valuestring);
+            return mi_fail(error, MICA_FORMAT, "%s.name: must be a text", place);
+        memcpy(desc, &name->valuestring, sizeof name->valuestring);
     }
-    if (error.status == MICA_OK)
-        return MICA_OK;
-    free(model->place); /* the error names its place already */
-    model->place = NULL;
-    return mi_model_fail(model, error.status, "%s", error.text);
+    return error->status;
+}
+
+/* A layer's type and its descriptor, which the caller frees. Texts stay the JSON's. */
+static mica_status read_layer(struct mi_error *error, const cJSON *json, const char *place, const struct mi_layer_type **type,
+                              void **desc)
+{
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "type");
+    *desc = NULL;
+    if (!cJSON_IsObject(json) || !cJSON_IsString(name))
+        return mi_fail(error, MICA_FORMAT, "%s: a layer is an object with a \"type\"", place);
+    *type = find_type(name->valuestring);
+    if (!*type && mi_activation_exists(mi_ops, name->valuestring))
+        *type = find_type("activation");
+    if (!*type)
+        return unknown_type(error, place, name->valuestring);
+    *desc = mi_new(1, (*type)->desc_size);
+    return *desc ? read_desc(error, *type, json, place, *desc) : mi_out_of_memory(error);
 }
 
 static mica_status add_one(mica_model *model, const cJSON *json, const char *place)
 {
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "type");
     mi_value *x[MOST_INPUTS];
     int count = 0;
-    if (!cJSON_IsObject(json) || !cJSON_IsString(name))
-        return mi_model_fail(model, MICA_FORMAT, "a layer is an object with a \"type\"");
-    const struct mi_layer_type *type = find_type(name->valuestring);
-    if (!type && mi_activation_exists(model->graph->ops, name->valuestring))
-        type = find_type("activation");
-    if (!type)
-        return unknown_type(model, name->valuestring);
-    void *desc = mi_new(1, type->desc_size);
-    if (!desc)
-        return mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
-    mica_status status = read_desc(model, type, json, place, desc);
+    const struct mi_layer_type *type = NULL;
+    void *desc = NULL;
+    struct mi_error error = {0};
+    mica_status status = read_layer(&error, json, place, &type, &desc);
+    if (status != MICA_OK) {
+        free(model->place); /* the error names its place already */
+        model->place = NULL;
+        mi_model_fail(model, status, "%s", error.text);
+    }
     if (status == MICA_OK)
         status = find_inputs(model, type, json, x, &count);
     if (status == MICA_OK && !mi_layer_add_to(model, type, x, count, desc))
@@ -173,31 +195,55 @@ static mica_status add_outputs(mica_model *model, const cJSON *outputs)
     return model->error.status;
 }
 
+enum { PLACE = 96 };
+
+static void layer_place(char place[PLACE], const char *prefix, int i)
+{
+    mi_format(place, PLACE, "%s%slayers[%d]", prefix, *prefix ? "." : "", i);
+}
+
+mica_status mi_layers_check(struct mi_error *error, const cJSON *layers, const char *prefix)
+{
+    const cJSON *layer;
+    char place[PLACE];
+    int i = 0;
+    if (!cJSON_IsArray(layers) || cJSON_GetArraySize(layers) > MOST_LAYERS)
+        return mi_fail(error, MICA_FORMAT, "%s%slayers must be a list of layers", prefix, *prefix ? "." : "");
+    if (!cJSON_GetArraySize(layers))
+        return mi_fail(error, MICA_FORMAT, "%s%slayers is empty: a network has at least one layer", prefix, *prefix ? "." : "");
+    cJSON_ArrayForEach(layer, layers) {
+        const struct mi_layer_type *type;
+        void *desc;
+        layer_place(place, prefix, i++);
+        mica_status status = read_layer(error, layer, place, &type, &desc);
+        free(desc);
+        MI_TRY(status);
+    }
+    return MICA_OK;
+}
+
 static mica_status add_layers(mica_model *model, const cJSON *json, const char *prefix)
 {
     const cJSON *layers = cJSON_GetObjectItemCaseSensitive(json, "layers"), *layer;
     const cJSON *input_shape = cJSON_GetObjectItemCaseSensitive(json, "input_shape");
     static const char *const keys[] = {"input_shape", "layers", "outputs", NULL};
-    char place[96];
+    char place[PLACE];
     int i = 0;
     const cJSON *item;
+    struct mi_error error = {0};
     cJSON_ArrayForEach(item, json) {
         const char *const *key = keys;
         while (*key && strcmp(*key, item->string))
             key++;
-        struct mi_error error = {0};
         if (!*key)
             return mi_model_fail(model, mi_keys_unknown(&error, prefix, "key", item->string, keys), "%s", error.text);
     }
-    if (!cJSON_IsArray(layers) || cJSON_GetArraySize(layers) > MOST_LAYERS)
-        return mi_model_fail(model, MICA_FORMAT, "%s%slayers must be a list of layers", prefix, *prefix ? "." : "");
     if (input_shape)
         MI_TRY(add_input(model, input_shape, prefix));
-    if (!cJSON_GetArraySize(layers))
-        return mi_model_fail(model, MICA_FORMAT, "%s%slayers is empty: a network has at least one layer", prefix,
-                             *prefix ? "." : "");
+    if (mi_layers_check(&error, layers, prefix) != MICA_OK)
+        return mi_model_fail(model, error.status, "%s", error.text);
     cJSON_ArrayForEach(layer, layers) {
-        mi_format(place, sizeof place, "%s%slayers[%d]", prefix, *prefix ? "." : "", i++);
+        layer_place(place, prefix, i++);
         MI_TRY(set_place(model, place));
         MI_TRY(add_one(model, layer, place));
     }

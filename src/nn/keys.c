@@ -26,9 +26,8 @@ static mica_status wrong(const struct reader *reader, const char *key, const cha
 mica_status mi_keys_unknown(struct mi_error *error, const char *place, const char *what, const char *word,
                             const char *const *candidates)
 {
-    const char *nearest = mi_nearest(word, candidates);
-    return mi_fail(error, MICA_FORMAT, "%s%sthere is no %s \"%.80s\"%s%s%s", place, *place ? ": " : "", what, word,
-                   nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    return mi_fail(error, MICA_FORMAT, "%s%sthere is no %s \"%s\"%s", place, *place ? ": " : "", what, mi_show(word).text,
+                   mi_advise_term(strcmp(what, "key") == 0, word, candidates).text);
 }
 
 mica_status mi_json_parse(struct mi_error *error, const char *place, const char *text, size_t size, cJSON **out)

@@ -55,7 +55,10 @@ mica_status mi_keys_read(struct mi_error *error, const cJSON *object, const char
 /* Adds what differs from zero to `object`; false when out of memory. */
 bool mi_keys_write(const struct mi_key *keys, const void *desc, cJSON *object);
 
-/* "layers[3]: there is no key "filter"; did you mean "filters"?" */
+/* As mi_advise, of a word in a job, a key or another: what Keras or PyTorch mean by it comes first. */
+struct mi_advice mi_advise_term(bool key, const char *word, const char *const *words);
+
+/* "layers[3]: there is no key "filter"; did you mean "filters"?"; `what` is "key", or what the word should be. */
 mica_status mi_keys_unknown(struct mi_error *error, const char *place, const char *what, const char *word,
                             const char *const *candidates);
 

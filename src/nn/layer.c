@@ -219,9 +219,8 @@ mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *
     if (!mi_initialize(given, parameter->otherwise, parameter->fan_in, parameter->fan_out, model->seed,
                        mi_hash(name, strlen(name), 0), values, count)) {
         free(values);
-        const char *nearest = mi_nearest(given->type, mi_initializer_names);
-        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no initializer \"%.80s\"%s%s%s", given->type,
-                             nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no initializer \"%s\"%s", mi_show(given->type).text,
+                             mi_advise_term(false, given->type, mi_initializer_names).text);
     }
     return add_parameter(layer, name, &shape, values);
 }

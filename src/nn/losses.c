@@ -1,4 +1,5 @@
 /* Losses by name. A sample's loss is the mean over its outputs, a batch's the mean over its samples, as in Keras. */
+#include "nn/keys.h"
 #include "nn/loss.h"
 
 #include <string.h>
@@ -72,9 +73,8 @@ mica_status mi_loss_choose(struct mi_error *error, const struct mi_graph *graph,
         return mi_fail(error, MICA_INVALID_ARGUMENT, "the loss is missing");
     loss->row = mi_loss_find(name);
     if (!loss->row) {
-        const char *nearest = mi_nearest(name, mi_loss_names);
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "there is no loss \"%.80s\"%s%s%s", name,
-                       nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "there is no loss \"%s\"%s", mi_show(name).text,
+                       mi_advise_term(false, name, mi_loss_names).text);
     }
     if (!output)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the model has no output", name);

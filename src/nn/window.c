@@ -70,9 +70,8 @@ bool mi_window_resolve(struct mi_layer *layer, const mi_value *x, int spatial, c
         return false;
     }
     if (padding && strcmp(padding, "valid") && strcmp(padding, "same") && strcmp(padding, "explicit")) {
-        const char *nearest = mi_nearest(padding, words);
-        mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no padding \"%.80s\"%s%s%s", padding,
-                      nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no padding \"%s\"%s", mi_show(padding).text,
+                      mi_advise(padding, words).text);
         return false;
     }
     for (int i = 0; i < spatial; i++) {

@@ -245,12 +245,18 @@ static mica_status check_classes(mica_job *job)
                   mi_arena_format(&job->arena, "data: every label is \"%s\": there is only one class to learn", name));
 }
 
-static mica_status open_model(mica_job *job, const cJSON *model, bool exact)
+/* What needs no data is checked before they are read, which may take a while. */
+static mica_status read_model(mica_job *job, const cJSON *model, struct model_keys *keys)
 {
     struct mi_error error = {0};
-    struct model_keys keys = {0};
-    if (mi_keys_read(&error, model, "model", model_keys, NULL, &keys) != MICA_OK)
+    if (mi_keys_read(&error, model, "model", model_keys, NULL, keys) != MICA_OK ||
+        mi_layers_check(&error, keys->layers, "model") != MICA_OK)
         return inside(job, error.status, error.text);
+    return MICA_OK;
+}
+
+static mica_status open_model(mica_job *job, const cJSON *model, const struct model_keys *keys, bool exact)
+{
     job->model = mica_model_create(job->device, &(mica_model_desc){.seed = job->fit.seed, .exact = exact});
     cJSON *json = layers_json(job, model);
     if (!job->model || !json) {
@@ -266,7 +272,7 @@ static mica_status open_model(mica_job *job, const cJSON *model, bool exact)
     if (job->model_only)
         return MICA_OK;
     MI_TRY(check_classes(job));
-    return load_weights(job, &keys);
+    return load_weights(job, keys);
 }
 
 /* ---- The job ---- */
@@ -274,6 +280,7 @@ static mica_status open_model(mica_job *job, const cJSON *model, bool exact)
 static mica_status open_job(mica_job *job, const char *path, const char *const *sets, int count)
 {
     struct job_keys keys = {0};
+    struct model_keys model = {0};
     char *folder = mi_path_folder(path);
     job->path = mi_arena_strdup(&job->arena, path);
     job->folder = mi_arena_strdup(&job->arena, folder ? folder : ".");
@@ -284,9 +291,10 @@ static mica_status open_job(mica_job *job, const char *path, const char *const *
     for (int i = 0; i < count; i++)
         MI_TRY(mi_job_set(&job->error, job->json, sets[i]));
     MI_TRY(read_keys(job, &keys));
+    MI_TRY(read_model(job, keys.model, &model));
     if (!job->model_only || !has_input(keys.model))
         MI_TRY(open_data(job, &keys));
-    return open_model(job, keys.model, keys.exact);
+    return open_model(job, keys.model, &model, keys.exact);
 }
 
 static mica_job *job_new(mica_device *device, const char *path, const char *const *sets, int count, bool model_only)

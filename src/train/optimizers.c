@@ -83,9 +83,8 @@ mica_status mi_optimizer_resolve(struct mi_error *error, const mica_optimizer *g
     while (names[i] && strcmp(names[i], o.type))
         i++;
     if (!names[i]) {
-        const char *nearest = mi_nearest(o.type, names);
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "there is no optimizer \"%.80s\"%s%s%s", o.type,
-                       nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "there is no optimizer \"%s\"%s", mi_show(o.type).text,
+                       mi_advise_term(false, o.type, names).text);
     }
     const struct {
         float *field, value;

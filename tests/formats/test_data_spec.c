@@ -161,13 +161,13 @@ static void test_fitted(void **state)
     mica_data_destroy(data);
     scratch_text("new.csv", "size,colour,kind\n2,red,peer\n");
     assert_refused(open_spec(spec, fitted, false), MICA_DATA,
-                   "line 2: the label \"peer\" is not one of the 2 known classes; the nearest is \"pear\"");
+                   "line 2: the label \"peer\" is not one of the 2 known classes; did you mean \"pear\"?");
     scratch_text("new.csv", "size,colour,kind\n2,green,pear\n");
     assert_refused(open_spec(spec, fitted, false), MICA_DATA,
                    "line 2, column \"colour\": \"green\" is not one of the 2 categories");
     scratch_text("new.csv", "sise,colour,kind\n2,red,pear\n");
     assert_refused(open_spec(spec, fitted, false), MICA_DATA,
-                   "the model's column \"size\" is not in the table; the nearest is \"sise\"");
+                   "the model's column \"size\" is not in the table; did you mean \"sise\"?");
     scratch_text("new.csv", "2,3\n4,5\n");
     assert_refused(open_spec("{\"format\": \"csv\", \"path\": \"new.csv\"}", fitted, false), MICA_DATA,
                    "the label, column \"kind\", is not in the table");

@@ -141,7 +141,7 @@ static void error_texts(void **state)
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3, \"units\": 4}]}",
          "layers[0].units: is given twice"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3, \"activation\": \"rellu\"}]}",
-         "layers[0]: dense \"dense\": there is no activation \"rellu\"; did you mean \"relu\"?"},
+         "layers[0]: there is no activation \"rellu\"; did you mean \"relu\"?"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3, \"kernel_initializer\": \"he_normale\"}]}",
          "there is no type \"he_normale\"; did you mean \"he_normal\"?"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3, "

@@ -149,6 +149,15 @@ static void bad_files(void **state)
         {"{\"model\": {\"layers\": []}, \"data\": {\"format\": \"csv\"}, \"loss\": 3}", "loss: must be a text or an object"},
         {"{\"model\": {}, \"data\": {\"format\": \"csv\", \"path\": \"test_job.csv\", \"label\": \"kind\"}, "
          "\"loss\": \"sparse_categorical_crossentropy\"}", "model: \"layers\" is missing"},
+        /* What needs no data is found before they are read. */
+        {"{\"model\": {\"layers\": [{\"type\": \"relu\"}, {\"type\": \"lstm\"}]}, \"loss\": \"mse\", "
+         "\"data\": {\"format\": \"csv\", \"path\": \"absent.csv\"}}",
+         "model.layers[1]: there is no layer type \"lstm\"; Mica has no recurrent layers yet"},
+        {"{\"model\": {\"layers\": [{\"type\": \"dense\", \"units\": 2, \"activation\": \"mish\"}]}, \"loss\": \"mse\", "
+         "\"data\": {\"format\": \"csv\", \"path\": \"absent.csv\"}}",
+         "model.layers[0]: there is no activation \"mish\"; there are linear, "},
+        {"{\"model\": {\"layers\": []}, \"data\": {}, \"loss\": \"mse\", \"lr\": 0.1}",
+         "there is no key \"lr\"; the optimizer has it: \"optimizer\": {"},
     };
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         mica_device_clear_error(*state);

@@ -1,0 +1,193 @@
+/* Words of Keras and PyTorch that Mica writes otherwise or does not have, and what a message says of each. */
+#include "nn/keys.h"
+
+#include <string.h>
+
+struct row {
+    const char *words;   /* in lower case and without _, between blanks */
+    const char *meant;   /* Mica's own word, proposed where it is valid */
+    const char *says;    /* otherwise; NULL: which words there are */
+};
+
+#define OPTIMIZER "the optimizer has it: \"optimizer\": {\"type\": \"adam\", \"learning_rate\": 0.001}"
+#define SCHEDULES "Mica has no schedules yet: the learning rate stays the same"
+#define CALLBACKS "a job has no callbacks: it trains all of its \"epochs\" and saves the last"
+#define INPUTS "Mica finds the number of inputs by itself: leave it out"
+#define REGULARIZERS "Mica has no regularizers and constraints yet; all optimizers take \"weight_decay\""
+#define PARTS "\"split\" divides the data, as in [0.8, 0.1, 0.1]: training, validation, test"
+
+static const struct row keys[] = {
+    {"lr learningrate", "learning_rate", OPTIMIZER},
+    {"momentum nesterov weightdecay beta1 beta2 rho", NULL, OPTIMIZER},
+    {"betas", NULL, "\"beta_1\" and \"beta_2\" are two keys"},
+    {"eps", "epsilon", NULL},
+    {"decay schedule scheduler lrschedule lrscheduler learningrateschedule gamma", NULL, SCHEDULES},
+    {"clipnorm clipvalue globalclipnorm gradclip gradientclipping", NULL, "Mica does not clip gradients yet"},
+    {"callbacks callback earlystopping patience checkpoint modelcheckpoint reducelronplateau tensorboard", NULL, CALLBACKS},
+    {"validationdata valdata", NULL, "the data have a part \"validation\", or a \"split\""},
+    {"validationsplit", NULL, "the job has it, beside \"data\"; here \"split\" divides the data"},
+    {"testsplit testsize trainsize valsplit valsize", "split", PARTS},
+    {"classweight classweights sampleweight sampleweights", NULL, "all classes and samples weigh the same"},
+    {"verbose stepsperepoch workers numworkers", NULL, "there is nothing like it here: leave it out"},
+    {"batch minibatch", "batch_size", NULL},
+    {"nepochs numepochs maxepochs iterations maxiter", "epochs", NULL},
+    {"optim solver", "optimizer", NULL},
+    {"criterion lossfn lossfunction objective", "loss", NULL},
+    {"network net architecture", "model", NULL},
+    {"dataset", "data", NULL},
+    {"randomstate randomseed", "seed", NULL},
+    {"device", NULL, "the command has it: --device D"},
+    {"out output save savepath outputpath", NULL, "the command has it: --out FILE"},
+    {"outfeatures hidden hiddensize neurons nodes outputsize", "units", NULL},
+    {"outputdim", "units", NULL},
+    {"infeatures inchannels inputsize inputchannels numfeatures inputdim", NULL, INPUTS},
+    {"outchannels channels", "filters", NULL},
+    {"kernel kernelshape filtersize windowsize kernelsize poolsize", "kernel_size", NULL},
+    {"kernel window kernelsize windowsize", "pool_size", NULL},
+    {"dilation dilations", "dilation_rate", NULL},
+    {"pad pads", "padding", NULL},
+    {"bias", "use_bias", NULL},
+    {"act activationfn nonlinearity", "activation", NULL},
+    {"dataformat", NULL, "images are channels first: channels, height, width"},
+    {"p prob probability droprate dropoutrate", "rate", NULL},
+    {"dropout recurrentdropout", NULL, "dropout is a layer of its own: {\"type\": \"dropout\", \"rate\": 0.5}"},
+    {"affine", NULL, "\"center\" and \"scale\" are its two keys"},
+    {"numembeddings vocabsize vocabularysize", "input_dim", NULL},
+    {"embeddingdim", "output_dim", NULL},
+    {"shape size newshape", "target_shape", NULL},
+    {"inputshape batchinputshape batchshape", NULL, "the model has it: \"input_shape\" stands beside \"layers\""},
+    {"weightinitializer kernelinit weightinit init initializer", "kernel_initializer", NULL},
+    {"biasinit", "bias_initializer", NULL},
+    {"kernelregularizer biasregularizer activityregularizer regularizer kernelconstraint biasconstraint l1 l2", NULL,
+     REGULARIZERS},
+    {"trainable", NULL, "every layer is trained"},
+    {"dtype", NULL, "values are float32"},
+    {"returnsequences returnstate stateful", NULL, "Mica has no recurrent layers yet"},
+    {"sep delimiter separator", NULL, "what stands between cells is found by itself"},
+    {"target targetcolumn labelcolumn y labels", "label", NULL},
+    {"y targets", "labels", NULL},
+    {"x features", "inputs", NULL},
+    {"file filename csv source url", "path", NULL},
+    {"usecols features", "columns", NULL},
+    {"hasheader", "header", NULL},
+    {"navalues fillna missingvalues", "missing", NULL},
+    {"onehot categories", "categorical", NULL},
+    {"standardize normalization scale scaler", "normalize", NULL},
+    {"normalizelabels normalizelabel normalizetarget", NULL, "labels are taken as they are; \"normalize\" is for inputs"},
+    {"augmentation augment transforms", NULL, "Mica changes no images while it trains"},
+};
+
+#define RECURRENT "Mica has no recurrent layers yet"
+#define ATTENTION "Mica has no attention yet"
+#define NO_3D "Mica has no layers for volumes yet, only those for sequences (1d) and images (2d)"
+#define NORMALIZATION "Mica has no normalization but batch_normalization yet"
+#define CROSSENTROPIES "classes are learnt with sparse_categorical_crossentropy, one-hot rows with categorical_crossentropy, " \
+    "yes or no with binary_crossentropy"
+
+static const struct row values[] = {
+    {"lstm gru rnn simplernn lstmcell grucell bidirectional timedistributed convlstm2d convlstm1d", NULL, RECURRENT},
+    {"attention multiheadattention additiveattention selfattention groupqueryattention transformer transformerencoder "
+     "transformerencoderlayer", NULL, ATTENTION},
+    {"conv3d maxpooling3d maxpool3d averagepooling3d avgpool3d batchnorm3d globalaveragepooling3d globalmaxpooling3d", NULL,
+     NO_3D},
+    {"conv2dtranspose conv1dtranspose conv3dtranspose convtranspose2d convtranspose1d deconv deconvolution", NULL,
+     "Mica has no transposed convolutions yet"},
+    {"depthwiseconv2d depthwiseconv1d", NULL, "that is a convolution with as many \"groups\" as its input has channels"},
+    {"separableconv2d separableconv1d", NULL, "that is a convolution with as many \"groups\" as its input has channels, then "
+     "one with \"kernel_size\" 1"},
+    {"upsampling2d upsampling1d upsample pixelshuffle", NULL, "Mica has no layers that enlarge an image yet"},
+    {"zeropadding2d zeropadding1d zeropad2d cropping2d", NULL, "convolutions and pools have a \"padding\" of their own"},
+    {"layernormalization layernorm groupnormalization groupnorm instancenorm1d instancenorm2d rmsnormalization rmsnorm "
+     "unitnormalization localresponsenorm", NULL, NORMALIZATION},
+    {"normalization rescaling", NULL, "\"normalize\" of the data does that"},
+    {"batchnorm batchnorm1d batchnorm2d bn", "batch_normalization", NULL},
+    {"linear fc fullyconnected affine lineal", "dense", NULL},
+    {"conv convolution convolution2d", "conv2d", NULL},
+    {"maxpool maxpool2d maxpooling pooling pool", "max_pooling2d", NULL},
+    {"maxpool1d", "max_pooling1d", NULL},
+    {"avgpool avgpool2d averagepooling meanpool", "average_pooling2d", NULL},
+    {"avgpool1d", "average_pooling1d", NULL},
+    {"adaptiveavgpool2d adaptiveavgpool1d gap globalavgpool globalavgpool2d", "global_average_pooling", NULL},
+    {"adaptivemaxpool2d adaptivemaxpool1d globalmaxpool globalmaxpool2d", "global_max_pooling", NULL},
+    {"spatialdropout1d spatialdropout2d dropout2d alphadropout gaussiandropout gaussiannoise", "dropout", NULL},
+    {"concat cat merge", "concatenate", NULL},
+    {"residual skip", "add", NULL},
+    {"subtract average maximum minimum dot", NULL, "branches are joined by add, multiply and concatenate"},
+    {"lambda sequential functional", NULL, "a model is its list of layers, and each of them has a type"},
+    {"prelu rrelu", "leaky_relu", NULL},
+    {"glu geglu swiglu mish hardtanh softshrink hardshrink tanhshrink logsigmoid softmin", NULL, NULL},
+    {"swish", "silu", NULL},
+    {"logistic", "sigmoid", NULL},
+    {"identity none", "linear", NULL},
+    {"mseloss l2 l2loss squarederror rmse", "mean_squared_error", NULL},
+    {"mae mape msle l1 l1loss meanabsoluteerror meanabsolutepercentageerror meansquaredlogarithmicerror huber huberloss "
+     "smoothl1loss logcosh", NULL, "values are learnt with mean_squared_error, and there is no other loss for them yet"},
+    {"bce bceloss bcewithlogitsloss bcewithlogits logloss", "binary_crossentropy", NULL},
+    {"crossentropy crossentropyloss softmaxcrossentropy", NULL, CROSSENTROPIES},
+    {"nll nllloss negativeloglikelihood", "sparse_categorical_crossentropy", NULL},
+    {"adamw", NULL, "adam takes \"weight_decay\", which is added to the gradient; decay apart from it is not there yet"},
+    {"nadam radam adamax adadelta lamb lion ftrl lbfgs", NULL, NULL},
+    {"momentum nesterov", NULL, "sgd takes \"momentum\" and \"nesterov\""},
+    {"sparsecategoricalaccuracy categoricalaccuracy binaryaccuracy", "accuracy", NULL},
+    {"xavier xavieruniform glorot", "glorot_uniform", NULL},
+    {"xaviernormal", "glorot_normal", NULL},
+    {"kaiming kaiminguniform he", "he_uniform", NULL},
+    {"kaimingnormal", "he_normal", NULL},
+    {"normal truncatednormal", "random_normal", NULL},
+    {"uniform", "random_uniform", NULL},
+};
+
+enum { LONGEST_WORD = 63 };
+
+/* "nn.MaxPool2d" and "max_pool_2d" are "maxpool2d". */
+static bool plain(const char *word, char out[LONGEST_WORD + 1])
+{
+    size_t length = 0;
+    for (; *word && length < LONGEST_WORD; word++)
+        if (*word == '.')
+            length = 0;
+        else if (*word != '_' && *word != '-' && *word != ' ')
+            out[length++] = mi_to_lower(*word);
+    out[length] = 0;
+    return length > 0 && !*word;
+}
+
+static bool is_among(const char *words, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = words; (at = strstr(at, word)) != NULL; at += length)
+        if ((at == words || at[-1] == ' ') && (at[length] == ' ' || at[length] == 0))
+            return true;
+    return false;
+}
+
+static bool is_valid(const char *const *words, const char *word)
+{
+    while (*words && strcmp(*words, word))
+        words++;
+    return *words != NULL;
+}
+
+struct mi_advice mi_advise_term(bool key, const char *word, const char *const *words)
+{
+    const struct row *rows = key ? keys : values;
+    const size_t count = key ? MI_COUNT(keys) : MI_COUNT(values);
+    struct mi_advice out;
+    char mine[LONGEST_WORD + 1];
+    bool short_enough = plain(word, mine);
+    for (size_t i = 0; short_enough && i < count; i++) {
+        if (!is_among(rows[i].words, mine))
+            continue;
+        if (rows[i].meant && is_valid(words, rows[i].meant))
+            mi_format(out.text, sizeof out.text, "; did you mean \"%s\"?", rows[i].meant);
+        else if (rows[i].says)
+            mi_format(out.text, sizeof out.text, "; %s", rows[i].says);
+        else if (rows[i].meant)
+            continue;
+        else
+            return mi_list(words);
+        return out;
+    }
+    const char *dot = strrchr(word, '.');
+    return mi_advise(dot && dot[1] ? dot + 1 : word, words);
+}

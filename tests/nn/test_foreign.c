@@ -1,0 +1,134 @@
+/* What is said of words that are Keras's or PyTorch's, and of slips. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "nn/keys.h"
+#include "nn/layer.h"
+#include "nn/loss.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *types[256];
+static const char *const activations[] = {"linear", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "softmax", NULL};
+static const char *const optimizers[] = {"sgd", "adam", "rmsprop", "adagrad", NULL};
+static const char *const of_job[] = {"model", "data", "loss", "metrics", "optimizer", "batch_size", "epochs", "validation_split",
+                                     "seed", "shuffle", NULL};
+static const char *const of_adam[] = {"type", "learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", NULL};
+static const char *const of_dense[] = {"units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "type", "name",
+                                       "inputs", NULL};
+static const char *const of_conv[] = {"filters", "kernel_size", "strides", "padding", "dilation_rate", "groups", "activation",
+                                      "use_bias", "kernel_initializer", "type", "name", "inputs", NULL};
+static const char *const of_pool[] = {"pool_size", "strides", "padding", "type", "name", "inputs", NULL};
+static const char *const of_table[] = {"format", "path", "label", "header", "missing", "categorical", "normalize", "split", "seed",
+                                       "shuffle", NULL};
+
+static int list_types(void **state)
+{
+    struct mi_arena *arena = mi_new(1, sizeof *arena);
+    size_t count = 0;
+    for (const struct mi_layer_type *const *type = mi_layer_types; *type; type++)
+        types[count++] = (*type)->type;
+    mi_activation_names(arena, types + count, MI_COUNT(types) - count);
+    *state = arena;
+    return 0;
+}
+
+static int forget_types(void **state)
+{
+    mi_arena_destroy(*state);
+    free(*state);
+    return 0;
+}
+
+static void check(bool key, const char *word, const char *const *words, const char *expected)
+{
+    struct mi_advice advice = mi_advise_term(key, word, words);
+    if (strncmp(advice.text, expected, strlen(expected)))
+        fail_msg("%s: \"%s\", not \"%s\"", word, advice.text, expected);
+}
+
+static void meant(bool key, const char *word, const char *const *words, const char *expected)
+{
+    char text[128];
+    mi_format(text, sizeof text, "; did you mean \"%s\"?", expected);
+    check(key, word, words, text);
+}
+
+static void test_layers(void **state)
+{
+    (void)state;
+    static const char *const named[][2] = {
+        {"Dense", "dense"}, {"Linear", "dense"}, {"nn.Linear", "dense"}, {"Conv2d", "conv2d"}, {"torch.nn.Conv1d", "conv1d"},
+        {"MaxPool2d", "max_pooling2d"}, {"AvgPool1d", "average_pooling1d"}, {"AdaptiveAvgPool2d", "global_average_pooling"},
+        {"BatchNorm2d", "batch_normalization"}, {"nn.ReLU", "relu"}, {"LeakyReLU", "leaky_relu"}, {"Flaten", "flatten"},
+        {"keras.layers.Concatenate", "concatenate"}, {"swish", "silu"},
+    };
+    static const char *const missing[][2] = {
+        {"LSTM", "; Mica has no recurrent layers yet"}, {"gru", "; Mica has no recurrent layers yet"},
+        {"attention", "; Mica has no attention yet"}, {"multi_head_attention", "; Mica has no attention yet"},
+        {"conv3d", "; Mica has no layers for volumes"}, {"conv2d_transpose", "; Mica has no transposed"},
+        {"layer_normalization", "; Mica has no normalization but"}, {"depthwise_conv2d", "; that is a convolution with as many"},
+        {"glu", "; there are input, dense, "}, {"frobnicate", "; there are input, dense, "},
+    };
+    for (size_t i = 0; i < MI_COUNT(named); i++)
+        meant(false, named[i][0], types, named[i][1]);
+    for (size_t i = 0; i < MI_COUNT(missing); i++)
+        check(false, missing[i][0], types, missing[i][1]);
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    meant(false, "Linear", activations, "linear");
+    meant(false, "ReLU", activations, "relu");
+    meant(false, "swish", activations, "silu");
+    check(false, "glu", activations, "; there are linear, relu, ");
+    check(false, "nadam", optimizers, "; there are sgd, adam, rmsprop, adagrad");
+    check(false, "AdamW", optimizers, "; adam takes \"weight_decay\"");
+    meant(false, "Adam", optimizers, "adam");
+    check(false, "crossentropy", mi_loss_names, "; classes are learnt with sparse_categorical_crossentropy");
+    check(false, "mae", mi_loss_names, "; values are learnt with mean_squared_error");
+    meant(false, "NLLLoss", mi_loss_names, "sparse_categorical_crossentropy");
+    meant(false, "BCEWithLogitsLoss", mi_loss_names, "binary_crossentropy");
+    meant(false, "mean_square_error", mi_loss_names, "mean_squared_error");
+}
+
+static void test_keys(void **state)
+{
+    (void)state;
+    check(true, "lr", of_job, "; the optimizer has it");
+    check(true, "learning_rate", of_job, "; the optimizer has it");
+    meant(true, "lr", of_adam, "learning_rate");
+    meant(true, "batch", of_job, "batch_size");
+    check(true, "callbacks", of_job, "; a job has no callbacks");
+    check(true, "early_stopping", of_job, "; a job has no callbacks");
+    check(true, "EarlyStopping", of_job, "; a job has no callbacks");
+    meant(true, "out_features", of_dense, "units");
+    check(true, "in_features", of_dense, "; Mica finds the number of inputs by itself");
+    check(true, "kernel_regularizer", of_dense, "; Mica has no regularizers");
+    check(true, "input_shape", of_dense, "; the model has it");
+    meant(true, "kernel", of_conv, "kernel_size");
+    meant(true, "out_channels", of_conv, "filters");
+    meant(true, "stride", of_conv, "strides");
+    meant(true, "dilation", of_conv, "dilation_rate");
+    meant(true, "kernel_size", of_pool, "pool_size");
+    meant(true, "target", of_table, "label");
+    check(true, "delimiter", of_table, "; what stands between cells is found by itself");
+    check(true, "normalize_labels", of_table, "; labels are taken as they are");
+    check(true, "frobnicate", of_pool, "; there are pool_size, strides, padding, type, name, inputs");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_keys),
+    };
+    return cmocka_run_group_tests(tests, list_types, forget_types);
+}
