@@ -410,6 +410,15 @@ const char *mi_emit_index(struct mi_emitter *e, const char *text)
     return name;
 }
 
+/* Of joined axes the one that speaks for all: the first along which the value has places. */
+static int speaker(const struct mi_emitter *e, int group, const struct mi_shape *shape)
+{
+    int axis = e->first[group];
+    while (axis + 1 < e->first[group + 1] && mi_dim_is(shape->dim[axis], 1))
+        axis++;
+    return axis;
+}
+
 /* A coordinate of an access: one of the output's own where the text is the same, else a variable of its own. */
 static struct mi_coordinate access_coordinate(struct mi_emitter *e, const char *text, int rank, const struct mi_coordinate *at)
 {
@@ -454,8 +463,10 @@ static const char *emit_access(struct mi_emitter *e, const struct mi_access *acc
     bool there = !guard && !index && !joined && !e->flat && mi_shape_count(&access->value->shape, 1) > 0;
     if (own && there && mi_emit_is_uniform(e, own))
         return emit_anyway(e, access, of, own, at, reached);
-    for (int i = 0; i < places; i++) /* of joined axes the first speaks for all */
-        in_at[i] = access_coordinate(e, with_index(e, access->index[joined ? e->first[i] : i], index), rank, at);
+    for (int i = 0; i < places; i++) {
+        int axis = joined ? speaker(e, i, &access->value->shape) : i;
+        in_at[i] = access_coordinate(e, with_index(e, access->index[axis], index), rank, at);
+    }
     if (own) {
         *reached = mi_emit_name(e, "g");
         if (guard)

@@ -35,6 +35,11 @@ bool mi_nest_is_full(const struct mi_nest *s, const mi_value *value)
     return s->reductions > 0 && s->kernel->anchor == NULL && mi_same_but_ones(&value->shape, &s->kernel->space);
 }
 
+bool mi_nest_lines_up(const struct mi_nest *s, const mi_value *value)
+{
+    return mi_shape_equal(&value->shape, mi_nest_is_full(s, value) ? &s->kernel->space : &s->kept);
+}
+
 /* Functions are many instructions with many constants. But a loop of one vector should be no loop: with the mark it stays one, of
  * parts of a vector. */
 void mi_nest_mark_pairs(struct mi_nest *s)
@@ -98,7 +103,7 @@ static void set_layout(struct mi_nest *s)
         const mi_value *value = s->kernel->out[i];
         const struct mi_layout *layout = &s->e->tensors[value->id].layout;
         bool full = mi_nest_is_full(s, value);
-        if (mi_layout_is_plain(layout, value->shape.rank) || value->shape.rank != (full ? s->kernel->space.rank : s->kept.rank))
+        if (mi_layout_is_plain(layout, value->shape.rank) || !mi_nest_lines_up(s, value))
             continue;
         bool first = mi_layout_is_plain(&s->layout, s->kept.rank);
         if (!full && first)
@@ -329,11 +334,18 @@ static struct mi_grid grid_of(const struct mi_nest *s)
     return grid;
 }
 
-static void cut_where_they_differ(const struct mi_nest *s, const bool *has, uint32_t *cut)
+/* Cuts between axes of which the value, of this shape, has one and not the other. An axis of one place on both sides says nothing:
+ * each is compared with the last one that does. */
+static void cut_where_they_differ(const struct mi_nest *s, const struct mi_shape *shape, const bool *has, uint32_t *cut)
 {
-    for (int axis = 1; axis < s->space.rank; axis++)
-        if (has[axis - 1] != has[axis] && !mi_dim_is(s->space.dim[axis], 1) && !mi_dim_is(s->space.dim[axis - 1], 1))
+    int lead = s->space.rank - shape->rank, last = -1;
+    for (int axis = 0; axis < s->space.rank; axis++) {
+        if (mi_dim_is(s->space.dim[axis], 1) && (axis < lead || mi_dim_is(shape->dim[axis - lead], 1)))
+            continue;
+        if (last >= 0 && has[last] != has[axis])
             *cut |= 1u << axis;
+        last = axis;
+    }
 }
 
 /* A move that reads, along each axis, either the place that it makes or the first one. */
@@ -354,7 +366,7 @@ static bool cut_move(const struct mi_nest *s, const struct mi_node *node, uint32
         if (!has[d] && strcmp(access->index[d], "0") != 0)
             return false;
     }
-    cut_where_they_differ(s, has, cut);
+    cut_where_they_differ(s, &access->value->shape, has, cut);
     return true;
 }
 
@@ -379,9 +391,12 @@ static bool cut_axes(const struct mi_nest *s, const mi_value *value, uint32_t *c
     if (value->shape.rank > rank || !mi_layout_is_plain(&e->tensors[value->id].layout, value->shape.rank))
         return false;
     bool has[MI_MAX_RANK] = {false};
-    for (int d = 0; d < value->shape.rank; d++)
-        has[rank - value->shape.rank + d] = !mi_dim_is(value->shape.dim[d], 1);
-    cut_where_they_differ(s, has, cut);
+    for (int d = 0, axis = rank - value->shape.rank; d < value->shape.rank; d++, axis++) {
+        has[axis] = !mi_dim_is(value->shape.dim[d], 1);
+        if (has[axis] && !mi_dim_equal(value->shape.dim[d], s->space.dim[axis]))
+            return false;
+    }
+    cut_where_they_differ(s, &value->shape, has, cut);
     return true;
 }
 

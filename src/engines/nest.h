@@ -53,6 +53,9 @@ struct mi_nest {
 bool mi_nest_is_reduction(const struct mi_node *node);
 /* Whether a value has the nest's full space, reduced axes and all. */
 bool mi_nest_is_full(const struct mi_nest *s, const mi_value *value);
+/* Whether the axes of a value of the full space or the kept shape are that one's, each in its place; otherwise axes of size 1 stand
+ * elsewhere, or are left out. */
+bool mi_nest_lines_up(const struct mi_nest *s, const mi_value *value);
 /* Marks the loop over neighbours that follows, where maps call functions and it is long enough: see MICA_PAIRS. */
 void mi_nest_mark_pairs(struct mi_nest *s);
 

@@ -236,12 +236,10 @@ void mi_nest_value_at(struct mi_nest *s, const mi_value *value, struct mi_coordi
             at[s->reduced_axis[i]] = (struct mi_coordinate){.at = full ? s->reduced_at[i] : "0"};
         return;
     }
-    bool same_rank = shape->rank == rank;
+    bool same = mi_nest_lines_up(s, value);
     for (int i = 0; i < shape->rank; i++) {
-        at[i] = same_rank ? all[i] : (struct mi_coordinate){.at = "0"};
-        if (same_rank)
-            continue;
-        if (mi_dim_is(shape->dim[i], 1))
+        at[i] = same ? all[i] : (struct mi_coordinate){.at = "0"};
+        if (same || mi_dim_is(shape->dim[i], 1))
             continue;
         while (next < rank && mi_dim_is(space.dim[next], 1))
             next++;

@@ -29,8 +29,7 @@ static void store(struct mi_nest *s, mi_value *value, const char *real, bool rim
     if (s->waiting)
         mi_bind(e, s->waiting, NULL);
     memcpy(place, at, sizeof place);
-    int rank = mi_nest_is_full(s, value) ? s->kernel->space.rank : s->kept.rank;
-    if (e->groups || value->shape.rank != rank)
+    if (e->groups || !mi_nest_lines_up(s, value))
         inside = real;
     for (int i = 0; i < value->shape.rank && inside != real && real; i++) {
         if (at[i].at[0] != 'k' || !runs_past(s, value, i))

@@ -50,6 +50,28 @@ static void test_two_inputs(void **state)
     OP_CHECK_TOGETHER(state, together);
 }
 
+/* Axes of size 1 between, before and behind those that one input has and the other has not. */
+static void test_axes_of_one(void **state)
+{
+    const struct op_case alone[] = {
+        {"Add", {IN("2 1 6"), IN("2 1 1")}, .map = add},
+        {"Add", {IN("1 n 6"), IN("6")}, .map = add},
+        {"Add", {IN("n 4 1 6 1"), IN("4 1 1 1")}, .map = add},
+    };
+    const struct op_case together[] = {
+        {"Add", {IN("n 1 6"), IN("6")}, .map = add},
+        {"Sub", {IN("n 4 1 6"), IN("4 1 1")}, .map = sub},
+        {"Mul", {IN("n 1 1 6"), IN("n 1 1 1")}, .map = mul},
+        {"Add", {IN("n 1 5 1 6"), IN("5 1 1")}, .map = add},
+        {"Sub", {IN("n 1 5 1 6"), IN("n 1 1 1 6")}, .map = sub},
+        {"Mul", {IN("n 4 1 1"), IN("4 1 6")}, .map = mul},
+        {"Add", {IN("n 6 1"), IN("1 1")}, .map = add},
+        {"Max", {IN("n 1 4 1"), IN("n 3 1 1")}, .map = larger},
+    };
+    OP_CHECK_ALL(state, alone);
+    OP_CHECK_TOGETHER(state, together);
+}
+
 static void test_one_input(void **state)
 {
     const struct op_case cases[] = {
@@ -103,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_inputs),
+        cmocka_unit_test(test_axes_of_one),
         cmocka_unit_test(test_one_input),
         cmocka_unit_test(test_special_values),
     };

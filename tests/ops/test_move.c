@@ -101,6 +101,9 @@ static void test_expand(void **state)
         {"Expand", {IN("n 1")}, {LIST("shape", 3, 1, 127)}, .reference = reference_expand},
         {"Expand", {IN("")}, {LIST("shape", 2, 3)}, .reference = reference_expand},
         {"Expand", {IN("n 3")}, {LIST("shape", 1)}, .reference = reference_expand},
+        {"Expand", {IN("n 1 1 1")}, {LIST("shape", 6, 5)}, .reference = reference_expand},
+        {"Expand", {IN("n 1 6")}, {LIST("shape", 1, 6)}, .reference = reference_expand},
+        {"Expand", {IN("n 4 1 1")}, {LIST("shape", 4, 1, 6)}, .reference = reference_expand},
     };
     OP_CHECK_ALL(state, cases);
 }

@@ -36,6 +36,19 @@ static void reference(const struct op_case *c, const struct tensor *in, struct t
      {__VA_ARGS__}, .reference = reference, .outputs = 3, .training = (trains), .tolerance = 5e-6,        \
      .gradient_tolerance = 5e-4}
 
+static void test_axes_of_one(void **state)
+{
+    const struct op_case cases[] = {
+        NORMALIZE("n 1", "1", true, {0}),
+        NORMALIZE("n 1 5 5", "1", true, {0}),
+        NORMALIZE("n 4 1 5", "4", true, {0}),
+        NORMALIZE("n 4 5 1", "4", true, {0}),
+        NORMALIZE("n 1 1 7", "1", true, {0}),
+        NORMALIZE("n 1 1 7", "1", false, {0}),
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
 static void test_training(void **state)
 {
     const struct op_case cases[] = {
@@ -74,6 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training),
+        cmocka_unit_test(test_axes_of_one),
         cmocka_unit_test(test_far_from_zero),
         cmocka_unit_test(test_inference),
     };

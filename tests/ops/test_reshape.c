@@ -81,12 +81,47 @@ static void test_between(void **state)
     OP_CHECK_ALL(state, cases);
 }
 
+/* The same axes with the ones elsewhere: relu(x + w) * v, with a reshape before the product. */
+static mi_value *ones_moved(struct mi_graph *graph, mi_value *const *in, const struct op_case *c)
+{
+    mi_value *sum = mi_op1(graph, "Relu", mi_op2(graph, "Add", in[0], in[1]));
+    return mi_op2(graph, "Mul", mi_apply(graph, "Reshape", &sum, 1, c->attribute, 1), in[2]);
+}
+
+static void reference_ones_moved(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    (void)c;
+    for (int64_t i = 0; i < out->count; i++) {
+        double sum = in[0].data[i] + in[1].data[i % in[1].count];
+        out->data[i] = (sum > 0 ? sum : 0) * in[2].data[i % in[2].count];
+    }
+}
+
+#define ONES_MOVED(from, w, v, ...)                                                                    \
+    {"Reshape", {IN(from), IN_RANGE(w, 2.5, 4), IN(v)}, {LIST("shape", __VA_ARGS__)}, .build = ones_moved, \
+     .reference = reference_ones_moved}
+
+static void test_ones_moved(void **state)
+{
+    const struct op_case cases[] = {
+        ONES_MOVED("n 1 6", "6", "6 1", 0, 6, 1),
+        ONES_MOVED("n 6 1", "6 1", "6", 0, 1, 6),
+        ONES_MOVED("n 1 6", "6", "6", 0, 6),
+        ONES_MOVED("n 6", "6", "6 1", 0, 6, 1),
+        ONES_MOVED("n 4 1 6", "4 1 6", "24", 0, 24),
+        ONES_MOVED("n 1 4 6", "6", "6 1", -1, 4, 6, 1),
+        ONES_MOVED("n 1 4 6", "6", "1 6", -1, 4, 1, 6),
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reshape),
         cmocka_unit_test(test_others),
         cmocka_unit_test(test_between),
+        cmocka_unit_test(test_ones_moved),
     };
     return cmocka_run_group_tests_name("reshape", tests, op_devices_open, op_devices_close);
 }
