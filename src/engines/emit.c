@@ -71,9 +71,9 @@ static const char *bound_text(const struct mi_emitter *e, const mi_value *value)
 
 static struct mi_shape seen_shape(const struct mi_emitter *e, const struct mi_shape *shape)
 {
-    if (e->flat && mi_shape_count(shape, 0) != 1)
+    if (e->flat)
         return (struct mi_shape){.rank = 1, .dim = {mi_fixed(e->flat)}};
-    if (e->flat || !e->groups)
+    if (!e->groups)
         return *shape;
     struct mi_shape seen = {.rank = e->groups};
     int lead = e->full_rank - shape->rank;

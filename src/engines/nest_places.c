@@ -231,7 +231,7 @@ void mi_nest_value_at(struct mi_nest *s, const mi_value *value, struct mi_coordi
     }
     if (s->e->groups) {
         for (int i = 0; i < s->kept.rank; i++)
-            at[s->e->flat ? i : s->kept_axis[i]] = s->at[i];
+            at[s->kept_axis[i]] = s->at[i];
         for (int i = 0; i < s->reductions; i++)
             at[s->reduced_axis[i]] = (struct mi_coordinate){.at = full ? s->reduced_at[i] : "0"};
         return;
