@@ -25,7 +25,7 @@ int main(int argc, char **argv)
     mica_cl_bind(plan, "output", answer, 0);
 
     cl_event done = NULL;
-    if (!mica_cl_run(plan, 1, 0, NULL, &done)) {
+    if (!mica_device_status(device) && !mica_cl_run(plan, 1, 0, NULL, &done)) {
         /* ... the application's own work, while the device runs ... */
         clEnqueueReadBuffer(queue, answer, CL_TRUE, 0, sizeof scores, scores, 1, &done, NULL);
         clReleaseEvent(done);

@@ -79,7 +79,7 @@ typedef struct mica_arrays_desc {
 MICA_API mica_data *mica_arrays_open(mica_device *device, const mica_arrays_desc *desc);
 
 MICA_API void mica_data_destroy(mica_data *data); /* NULL is fine */
-MICA_API mica_status mica_data_status(const mica_data *data);
+MICA_API mica_status mica_data_status(const mica_data *data); /* why they are of no use, else the first argument refused */
 MICA_API const char *mica_data_error(const mica_data *data);
 
 MICA_API int64_t mica_data_count(const mica_data *data, mica_part part); /* samples in a part */

@@ -97,13 +97,14 @@ typedef struct mica_plan_desc {
  * plan's status. The model may train on: the plan sees its parameters as they are. Destroy it before the model. */
 MICA_API mica_plan *mica_compile(mica_model *model, const mica_plan_desc *desc);
 MICA_API void mica_plan_destroy(mica_plan *plan);
-MICA_API mica_status mica_plan_status(const mica_plan *plan);
+MICA_API mica_status mica_plan_status(const mica_plan *plan); /* why it is of no use, else the first argument refused */
 MICA_API const char *mica_plan_error(const mica_plan *plan);
 MICA_API uint64_t mica_plan_peak_bytes(const mica_plan *plan);
 MICA_API int mica_plan_launches(const mica_plan *plan); /* of a step; what is made of weights alone, once, is left out */
 
 /* Copies n samples into an input (plain values, as the network takes them), runs, and copies an output back. Only
- * mica_plan_read waits. `count` is n times the elements of a sample, checked. name NULL: the only one. */
+ * mica_plan_read waits. `count` is n times the elements of a sample, checked. name NULL: the only one. A wrong argument is told
+ * to the plan and the device, and blocks nothing; a plan that did not compile, or whose device failed, repeats its error. */
 MICA_API mica_status mica_plan_write(mica_plan *plan, const char *name, const float *values, size_t count);
 MICA_API mica_status mica_plan_run(mica_plan *plan, int64_t n);
 MICA_API mica_status mica_plan_read(mica_plan *plan, const char *name, float *values, size_t count);

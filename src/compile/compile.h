@@ -41,7 +41,8 @@ struct mi_kernel_list {
 };
 
 struct mica_plan {
-    struct mi_error error;
+    struct mi_error error;         /* why it is of no use: it did not compile, or the device failed; every call repeats it */
+    struct mi_error refused;       /* the first argument that was wrong: told, but it blocks nothing */
     mica_device *device;
     struct mi_store *store;
     struct mi_graph *graph;
@@ -84,6 +85,17 @@ struct mica_plan {
     struct mi_staging *staging;    /* by input; made by the first mica_plan_write */
     struct mi_bound { struct mi_buffer buffer; size_t offset; } *bound; /* buffers of an application, by value id; NULL: none */
 };
+
+/* A public call on a plan begins (a plan that is of no use says why) and ends: what went wrong is told to the device. */
+mica_status mi_plan_begin(mica_plan *plan);
+mica_status mi_plan_end(mica_plan *plan, mica_status status);
+/* An argument of a call is wrong: the plan and its device remember it, and the plan can be used on. */
+mica_status mi_plan_refuse(mica_plan *plan, mica_status status, const char *format, ...) MI_PRINTF(3, 4);
+/* The same for a name that no input or output has. */
+mica_status mi_plan_refuse_name(mica_plan *plan, bool inputs, bool outputs, const char *name);
+mica_status mi_plan_check(mica_plan *plan, int64_t n); /* whether a step may have so many samples */
+/* A step of prediction. */
+mica_status mi_plan_run_samples(mica_plan *plan, int64_t n);
 
 /* A contraction of the plan as engines look at it; no variant. */
 mica_status mi_read_problem(const struct mica_plan *plan, const struct mi_node *node, struct mi_problem *problem);

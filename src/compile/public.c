@@ -1,6 +1,7 @@
 /* The public calls on plans: values are float32, whatever the input's type. */
 #include "compile/compile.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +10,50 @@ static mica_status from_device(struct mica_plan *plan, mica_status status)
     return status == MICA_OK ? status : mi_error_report(&plan->error, &plan->device->error);
 }
 
-static mica_status report(mica_plan *plan, mica_status status)
+mica_status mi_plan_begin(mica_plan *plan)
+{
+    if (!plan)
+        return MICA_INVALID_ARGUMENT;
+    mi_device_begin(plan->device);
+    return mi_error_report(&plan->device->error, &plan->error);
+}
+
+mica_status mi_plan_end(mica_plan *plan, mica_status status)
 {
     mi_error_report(&plan->device->error, &plan->error);
+    return status;
+}
+
+mica_status mi_plan_refuse(mica_plan *plan, mica_status status, const char *format, ...)
+{
+    struct mi_error error = {.status = status};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error.text, sizeof error.text, format, arguments);
+    va_end(arguments);
+    mi_error_report(&plan->refused, &error);
+    return mi_error_report(&plan->device->error, &error);
+}
+
+static void add_names(struct mi_text *text, mi_value *const *list, size_t count)
+{
+    enum { ENOUGH = 200 };
+    for (size_t i = 0; i < count && text->size < ENOUGH; i++)
+        mi_text_add(text, "%s\"%s\"", text->size ? ", " : "", list[i]->name);
+}
+
+mica_status mi_plan_refuse_name(mica_plan *plan, bool inputs, bool outputs, const char *name)
+{
+    const struct mi_graph *graph = plan->graph;
+    const char *what = !outputs ? "input" : !inputs ? "output" : "input or output";
+    struct mi_text names = {0};
+    add_names(&names, graph->inputs, inputs ? graph->input_count : 0);
+    add_names(&names, graph->outputs, outputs ? graph->output_count : 0);
+    mica_status status = name ? mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "the plan has no %s \"%.80s\": there is %s", what,
+                                               name, names.size ? names.data : "none")
+                              : mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "which %s of the plan is not said: there is %s",
+                                               what, names.size ? names.data : "none");
+    mi_text_destroy(&names);
     return status;
 }
 
@@ -62,18 +104,19 @@ static void convert(void *slot, enum mi_type type, const float *values, size_t c
 
 static mica_status write_input(mica_plan *plan, const char *name, const float *values, size_t count)
 {
-    MI_TRY(plan->error.status);
     int input = mi_plan_input(plan, name);
     if (input < 0)
-        return mi_fail(&plan->error, MICA_INVALID_ARGUMENT, "the plan has no input \"%s\"", name ? name : "(unnamed)");
+        return mi_plan_refuse_name(plan, true, false, name);
     const mi_value *value = plan->graph->inputs[input];
     int64_t each = mi_shape_count(&value->shape, 1);
     if (value->type != MI_FLOAT && value->type != MI_INT32)
-        return mi_fail(&plan->error, MICA_UNSUPPORTED, "input \"%s\" is %s, not float32 or int32", value->name,
-                       mi_types[value->type].name);
+        return mi_plan_refuse(plan, MICA_UNSUPPORTED, "input \"%s\" is %s, not float32 or int32", value->name,
+                              mi_types[value->type].name);
     if (each < 1 || count % (size_t)each || count / (size_t)each > (size_t)plan->batch)
-        return mi_fail(&plan->error, MICA_SHAPE, "input \"%s\": %zu values, a sample has %lld and the batch at most %lld",
-                       value->name, count, (long long)each, (long long)plan->batch);
+        return mi_plan_refuse(plan, MICA_SHAPE, "input \"%s\": %zu values, a sample has %lld and the batch at most %lld",
+                              value->name, count, (long long)each, (long long)plan->batch);
+    if (!values && count)
+        return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "input \"%s\": the values are NULL", value->name);
     void *slot = NULL;
     cl_event *written = NULL;
     MI_TRY(staging_slot(plan, input, &slot, &written));
@@ -83,33 +126,36 @@ static mica_status write_input(mica_plan *plan, const char *name, const float *v
 
 mica_status mica_plan_write(mica_plan *plan, const char *name, const float *values, size_t count)
 {
-    return report(plan, write_input(plan, name, values, count));
+    MI_TRY(mi_plan_begin(plan));
+    return mi_plan_end(plan, write_input(plan, name, values, count));
 }
 
 mica_status mica_plan_run(mica_plan *plan, int64_t n)
 {
-    struct mi_step step = {.n = n >= 0 && n <= plan->batch ? (int32_t)n : -1, .step = 1};
-    return report(plan, mi_plan_step(plan, &step));
+    MI_TRY(mi_plan_begin(plan));
+    return mi_plan_end(plan, mi_plan_run_samples(plan, n));
 }
 
 static mica_status read_output(mica_plan *plan, const char *name, float *values, size_t count)
 {
-    MI_TRY(plan->error.status);
     int output = mi_plan_output(plan, name);
     if (output < 0)
-        return mi_fail(&plan->error, MICA_INVALID_ARGUMENT, "the plan has no output \"%s\"", name ? name : "(unnamed)");
+        return mi_plan_refuse_name(plan, false, true, name);
     const mi_value *value = plan->graph->outputs[output];
     int64_t each = mi_shape_count(&value->shape, 1);
     if (value->type != MI_FLOAT)
-        return mi_fail(&plan->error, MICA_UNSUPPORTED, "output \"%s\" is %s, not float32", value->name,
-                       mi_types[value->type].name);
-    if (each < 1 || count % (size_t)each)
-        return mi_fail(&plan->error, MICA_SHAPE, "output \"%s\": room for %zu values, a sample has %lld", value->name, count,
-                       (long long)each);
+        return mi_plan_refuse(plan, MICA_UNSUPPORTED, "output \"%s\" is %s, not float32", value->name,
+                              mi_types[value->type].name);
+    if (each < 1 || count % (size_t)each || count / (size_t)each > (size_t)plan->batch)
+        return mi_plan_refuse(plan, MICA_SHAPE, "output \"%s\": room for %zu values, a sample has %lld and the batch at most %lld",
+                              value->name, count, (long long)each, (long long)plan->batch);
+    if (!values && count)
+        return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "output \"%s\": the room for its values is NULL", value->name);
     return mi_plan_fetch(plan, output, values, (int64_t)(count / (size_t)each));
 }
 
 mica_status mica_plan_read(mica_plan *plan, const char *name, float *values, size_t count)
 {
-    return report(plan, read_output(plan, name, values, count));
+    MI_TRY(mi_plan_begin(plan));
+    return mi_plan_end(plan, read_output(plan, name, values, count));
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 static mica_status from_device(struct mica_plan *plan, mica_status status)
 {
     return status == MICA_OK ? status : mi_error_report(&plan->error, &plan->device->error);
@@ -92,7 +91,6 @@ static mica_status warm_up(struct mica_plan *plan)
 static mica_status compile(struct mica_plan *plan)
 {
     struct mi_graph *graph = plan->graph;
-    MI_TRY(mi_error_report(&plan->error, &graph->error));
     if (plan->batch < 1 || plan->batch > INT32_MAX)
         return mi_fail(&plan->error, MICA_INVALID_ARGUMENT, "a plan's batch is %lld, it must be from 1 to %d",
                        (long long)plan->batch, INT32_MAX);
@@ -129,9 +127,11 @@ mica_status mi_plan_create(const struct mi_plan_desc *desc, struct mica_plan **o
     plan->store = desc->store;
     plan->graph = desc->graph;
     plan->batch = desc->batch;
-    mica_status status = mi_error_report(&plan->error, &desc->device->error);
+    mica_status status = mi_error_report(&plan->error, &desc->device->failed);
     if (status == MICA_OK && !plan->graph)
         status = mi_fail(&plan->error, MICA_INVALID_ARGUMENT, "a plan needs a graph");
+    if (status == MICA_OK)
+        status = mi_error_report(&plan->error, &plan->graph->error);
     if (status == MICA_OK) {
         status = compile(plan);
         mica_status settled = from_device(plan, mi_store_settle(plan->store));
@@ -170,26 +170,28 @@ void mica_plan_destroy(mica_plan *plan)
 
 mica_status mica_plan_status(const mica_plan *plan)
 {
-    return plan->error.status;
+    return !plan ? MICA_OUT_OF_MEMORY : plan->error.status ? plan->error.status : plan->refused.status;
 }
 
 const char *mica_plan_error(const mica_plan *plan)
 {
-    return plan->error.text;
+    return !plan ? mica_status_text(MICA_OUT_OF_MEMORY) : plan->error.status ? plan->error.text : plan->refused.text;
 }
 
 int mica_plan_launches(const mica_plan *plan)
 {
     int count = 0;
-    for (size_t i = 0; i < plan->action_count; i++)
+    for (size_t i = 0; plan && i < plan->action_count; i++)
         count += !plan->derived[plan->actions[i].kernel];
     return count;
 }
 
 uint64_t mica_plan_peak_bytes(const mica_plan *plan)
 {
-    uint64_t bytes = plan->activation_bytes;
     bool trains = false;
+    if (!plan || !plan->store)
+        return 0;
+    uint64_t bytes = plan->activation_bytes;
     for (size_t k = 0; k < plan->kernels.count; k++)
         trains = trains || plan->kernels.list[k].update;
     bytes += mi_store_bytes(plan->store, MI_PARAMETER) + mi_store_bytes(plan->store, MI_STATISTIC);
@@ -235,12 +237,12 @@ enum mi_type mi_plan_input_type(const struct mica_plan *plan, int input)
     return plan->graph->inputs[input]->type;
 }
 
-static mica_status check_n(struct mica_plan *plan, int64_t n)
+mica_status mi_plan_check(struct mica_plan *plan, int64_t n)
 {
     MI_TRY(plan->error.status);
     if (n < 0 || n > plan->batch)
-        return mi_fail(&plan->error, MICA_INVALID_ARGUMENT, "%lld samples, the plan was compiled for at most %lld",
-                       (long long)n, (long long)plan->batch);
+        return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "%lld samples, the plan was compiled for at most %lld",
+                              (long long)n, (long long)plan->batch);
     return MICA_OK;
 }
 
@@ -259,7 +261,7 @@ mica_status mi_plan_feed(struct mica_plan *plan, int input, const void *elements
 {
     struct mi_buffer buffer;
     uint64_t offset;
-    MI_TRY(check_n(plan, n));
+    MI_TRY(mi_plan_check(plan, n));
     const mi_value *value = plan->graph->inputs[input];
     uint64_t bytes = (uint64_t)mi_shape_count(&value->shape, n) * mi_types[value->type].bytes;
     if (done)
@@ -274,7 +276,7 @@ mica_status mi_plan_fetch(struct mica_plan *plan, int output, void *elements, in
 {
     struct mi_buffer buffer;
     uint64_t offset;
-    MI_TRY(check_n(plan, n));
+    MI_TRY(mi_plan_check(plan, n));
     const mi_value *value = plan->graph->outputs[output];
     uint64_t bytes = (uint64_t)mi_shape_count(&value->shape, n) * mi_types[value->type].bytes;
     if (bytes == 0)
@@ -351,6 +353,12 @@ static mica_status enqueue_step(struct mica_plan *plan, const struct mi_step *st
 
 mica_status mi_plan_step(struct mica_plan *plan, const struct mi_step *step)
 {
-    MI_TRY(check_n(plan, step->n));
+    MI_TRY(mi_plan_check(plan, step->n));
     return from_device(plan, enqueue_step(plan, step));
+}
+
+mica_status mi_plan_run_samples(struct mica_plan *plan, int64_t n)
+{
+    MI_TRY(mi_plan_check(plan, n));
+    return mi_plan_step(plan, &(struct mi_step){.n = (int32_t)n, .step = 1});
 }

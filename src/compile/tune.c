@@ -243,7 +243,7 @@ static mica_status try_candidate(struct search *search, struct mi_trial *trial, 
     if (status == MICA_OUT_OF_MEMORY)
         return status;
     if (status != MICA_OK) {
-        mica_device_clear_error(device);
+        mi_device_forget(device);
         *seconds = (double)INFINITY;
     }
     return mi_compiling_add(device, 1);
@@ -274,7 +274,7 @@ static mica_status search_problem(struct search *search, const struct wanted *wa
     mi_trial_end(&trial);
     free(list);
     if (status != MICA_OK && status != MICA_CANCELLED && status != MICA_OUT_OF_MEMORY) {
-        mica_device_clear_error(search->plan->device);
+        mi_device_forget(search->plan->device);
         status = MICA_OK; /* the reference itself could not be had */
     }
     if (status == MICA_OK && best.engine) {

@@ -56,7 +56,7 @@ static mica_status time_product(struct search *search, int which, double *second
     mica_status status = mi_trial_time(&search->product[which].trial, &mi_engine_clblast, 0, seconds);
     if (status == MICA_OK || status == MICA_OUT_OF_MEMORY)
         return status;
-    mica_device_clear_error(search->device);
+    mi_device_forget(search->device);
     *seconds = (double)INFINITY;
     return MICA_OK;
 }

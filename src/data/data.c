@@ -11,6 +11,8 @@ static const char *const part_names[3] = {"training", "validation", "test"};
 mica_data *mi_data_create(mica_device *device)
 {
     mica_data *data = mi_new(1, sizeof *data);
+    if (device)
+        mi_device_begin(device);
     if (data) {
         data->device = device;
         data->preprocess.label_index = -1;
@@ -42,14 +44,30 @@ mica_status mi_data_report(mica_data *data)
     return data->error.status;
 }
 
+/* A public call on the data begins; data that were not opened say why, also to the device. */
+static mica_status begin(mica_data *data)
+{
+    if (data->device)
+        mi_device_begin(data->device);
+    return mi_data_report(data);
+}
+
+/* An argument of a call is wrong: the data and their device remember it, and the data can be used on. */
+static mica_status refuse(mica_data *data, const struct mi_error *error)
+{
+    if (data->device)
+        mi_error_report(&data->device->error, error);
+    return mi_error_report(&data->refused, error);
+}
+
 mica_status mica_data_status(const mica_data *data)
 {
-    return data ? data->error.status : MICA_OUT_OF_MEMORY;
+    return !data ? MICA_OUT_OF_MEMORY : data->error.status ? data->error.status : data->refused.status;
 }
 
 const char *mica_data_error(const mica_data *data)
 {
-    return data ? data->error.text : mica_status_text(MICA_OUT_OF_MEMORY);
+    return !data ? mica_status_text(MICA_OUT_OF_MEMORY) : data->error.status ? data->error.text : data->refused.text;
 }
 
 /* ---- Splitting ---- */
@@ -204,16 +222,15 @@ mica_status mi_data_finish(mica_data *data, const struct mi_finish *finish)
     return mi_data_fit(data);
 }
 
-mica_status mi_data_reshape(mica_data *data, const char *place, mica_shape shape)
+mica_status mi_data_reshape(mica_data *data, struct mi_error *error, const char *place, mica_shape shape)
 {
     struct mi_preprocess *p = &data->preprocess;
     if (data->error.status != MICA_OK || mi_sample_same(&p->shape, &shape))
-        return mi_data_report(data);
-    if (mi_sample_reshape(&data->error, place, &p->shape, &shape) != MICA_OK)
-        return mi_data_report(data);
+        return mi_error_report(error, &data->error);
+    MI_TRY(mi_sample_reshape(error, place, &p->shape, &shape));
     /* the parameters of the normalisation are for runs of neighbouring elements: they stay true */
     p->shape = shape;
-    return mi_data_report(data);
+    return MICA_OK;
 }
 
 /* ---- What the header offers ---- */
@@ -240,18 +257,19 @@ const char *mica_data_class_name(const mica_data *data, int i)
     return data->preprocess.class_names ? data->preprocess.class_names[i] : data->numbers[i];
 }
 
-static mica_status check_hold_out(mica_data *data, float fraction)
+static mica_status check_hold_out(mica_data *data, float fraction, int64_t total, int64_t held)
 {
-    if (data->error.status != MICA_OK)
-        return data->error.status;
+    struct mi_error error = {MICA_OK, ""};
     if (!(fraction > 0 && fraction < 1))
-        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "validation_split is %g; it must be more than 0 "
-                       "and less than 1", (double)fraction);
-    if (data->count[MICA_VALIDATION] != data->held_out)
-        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "validation_split is %g, but the data have a "
-                       "validation part of %lld samples", (double)fraction,
-                       (long long)data->count[MICA_VALIDATION]);
-    return MICA_OK;
+        mi_fail(&error, MICA_INVALID_ARGUMENT, "validation_split is %g; it must be more than 0 and less than 1",
+                (double)fraction);
+    else if (data->count[MICA_VALIDATION] != data->held_out)
+        mi_fail(&error, MICA_INVALID_ARGUMENT, "validation_split is %g, but the data have a validation part of %lld samples",
+                (double)fraction, (long long)data->count[MICA_VALIDATION]);
+    else if (held >= total)
+        mi_fail(&error, MICA_DATA, "validation_split %g of %lld training samples leaves none to train", (double)fraction,
+                (long long)total);
+    return refuse(data, &error);
 }
 
 /* Divides the training part as it first was: those held out, chosen by a shuffle, go behind the others; both
@@ -280,17 +298,13 @@ mica_status mica_data_hold_out(mica_data *data, float fraction, uint64_t seed)
 {
     if (!data)
         return MICA_INVALID_ARGUMENT;
-    if (check_hold_out(data, fraction) != MICA_OK)
-        return mi_data_report(data);
+    MI_TRY(begin(data));
     int64_t total = data->count[MICA_TRAIN] + data->held_out;
     /* Rounded up, as Keras does; a float's own error must not make one sample more of 0.1 times 60,000. */
-    int64_t held = (int64_t)ceil(((double)fraction - 1e-7) * (double)total);
-    held = held < 1 ? 1 : held;
-    if (held >= total)
-        mi_fail(&data->error, MICA_DATA, "validation_split %g of %lld training samples leaves none to train",
-                (double)fraction, (long long)total);
-    else
-        (void)hold_out(data, total, held, seed);
+    double wanted = ceil(((double)fraction - 1e-7) * (double)total);
+    int64_t held = wanted >= 1 && wanted < (double)total ? (int64_t)wanted : wanted < 1 ? 1 : total;
+    MI_TRY(check_hold_out(data, fraction, total, held));
+    (void)hold_out(data, total, held, seed);
     return mi_data_report(data);
 }
 
@@ -315,6 +329,8 @@ mica_status mica_data_sample(const mica_data *data, mica_part part, int64_t i, f
 {
     if (!data)
         return MICA_INVALID_ARGUMENT;
+    if (data->device)
+        mi_device_begin(data->device);
     if (data->error.status != MICA_OK)
         return data->error.status;
     int64_t count = mica_data_count(data, part);

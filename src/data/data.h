@@ -76,7 +76,8 @@ mica_status mi_sample_reshape(struct mi_error *error, const char *place, const m
 enum { MI_MOST_CLASSES = 1000000 };
 
 struct mica_data {
-    struct mi_error error;
+    struct mi_error error;     /* why they are of no use: every call repeats it */
+    struct mi_error refused;   /* the first argument that was wrong: told, but it blocks nothing */
     mica_device *device;       /* borrowed; may be NULL */
     int64_t samples;
     size_t elements;           /* of an input */
@@ -112,7 +113,7 @@ mica_status mi_data_finish(mica_data *data, const struct mi_finish *finish);
  * fail. */
 mica_status mi_data_report(mica_data *data);
 /* Gives every sample another shape of the same number of elements; its values stay as they are. */
-mica_status mi_data_reshape(mica_data *data, const char *place, mica_shape shape);
+mica_status mi_data_reshape(mica_data *data, struct mi_error *error, const char *place, mica_shape shape);
 mica_status mi_data_fit(mica_data *data); /* normalisation and fill, on the training part */
 /* Prepares the arrays of a normalisation; mi_data_fit fills those that depend on data. */
 mica_status mi_normalize_prepare(mica_data *data, const char *place, const mica_normalize *normalize);

@@ -28,9 +28,11 @@ mica_status mi_buffer_create(mica_device *device, uint64_t bytes, struct mi_buff
     return mi_cl_fail_at(device, code != CL_SUCCESS ? code : CL_OUT_OF_HOST_MEMORY, MI_STAGE_ALLOCATE, what);
 }
 
-mica_status mi_buffer_adopt(mica_device *device, cl_mem mem, struct mi_buffer *out)
+mica_status mi_buffer_adopt(mica_device *device, cl_mem mem, bool written, struct mi_buffer *out)
 {
     cl_context context = NULL;
+    cl_mem_object_type type = CL_MEM_OBJECT_BUFFER;
+    cl_mem_flags flags = 0, forbidden = written ? CL_MEM_READ_ONLY : CL_MEM_WRITE_ONLY;
     size_t bytes = 0;
     *out = (struct mi_buffer){0};
     MI_TRY(mi_device_ready(device));
@@ -40,6 +42,15 @@ mica_status mi_buffer_adopt(mica_device *device, cl_mem mem, struct mi_buffer *o
     if (code == CL_SUCCESS && context != device->context)
         return mi_fail(&device->error, MICA_INVALID_ARGUMENT,
                        "the buffer to adopt belongs to another context");
+    if (code == CL_SUCCESS)
+        code = device->cl->GetMemObjectInfo(mem, CL_MEM_TYPE, sizeof type, &type, NULL);
+    if (code == CL_SUCCESS && type != CL_MEM_OBJECT_BUFFER)
+        return mi_fail(&device->error, MICA_INVALID_ARGUMENT, "the buffer to adopt is an image");
+    if (code == CL_SUCCESS)
+        code = device->cl->GetMemObjectInfo(mem, CL_MEM_FLAGS, sizeof flags, &flags, NULL);
+    if (code == CL_SUCCESS && (flags & forbidden))
+        return mi_fail(&device->error, MICA_INVALID_ARGUMENT, "the buffer to adopt was made %s, kernels %s it",
+                       written ? "CL_MEM_READ_ONLY" : "CL_MEM_WRITE_ONLY", written ? "write" : "read");
     if (code == CL_SUCCESS)
         code = device->cl->GetMemObjectInfo(mem, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
     if (code == CL_SUCCESS)

@@ -35,8 +35,9 @@ struct mi_compiling {
 };
 
 struct mica_device {
-    struct mi_error error;
-    struct mi_error failed;    /* why opening failed: every call repeats it; MICA_OK on an open device */
+    struct mi_error error;     /* of the public call at hand: mi_device_begin makes room for the next one's */
+    struct mi_error first;     /* what an earlier call recorded first, until the application clears it; MICA_OK: none did */
+    struct mi_error failed;    /* why it is of no use, not opened or lost: every call repeats it; MICA_OK otherwise */
     const struct mi_cl *cl;
     cl_platform_id platform;
     cl_device_id id;
@@ -63,6 +64,11 @@ struct mica_device {
     struct mi_loader *loader;  /* the opened OpenCL library; closed at destroy */
 };
 
+/* A public call begins: what the last one recorded is put by, so that the text of whatever fails now is the call's own. */
+void mi_device_begin(mica_device *device);
+/* Forgets what the call at hand has recorded: it was a trial. */
+void mi_device_forget(mica_device *device);
+
 /* ---- Buffers ---- */
 
 struct mi_buffer {
@@ -72,8 +78,8 @@ struct mi_buffer {
 
 /* Zero bytes make no buffer: mem stays NULL. The content is undefined. */
 mica_status mi_buffer_create(mica_device *device, uint64_t bytes, struct mi_buffer *out);
-/* An application's buffer, retained; mi_buffer_destroy releases it. */
-mica_status mi_buffer_adopt(mica_device *device, cl_mem mem, struct mi_buffer *out);
+/* An application's buffer, which kernels write or read; retained, mi_buffer_destroy releases it. */
+mica_status mi_buffer_adopt(mica_device *device, cl_mem mem, bool written, struct mi_buffer *out);
 void mi_buffer_destroy(mica_device *device, struct mi_buffer *buffer); /* zeroes it */
 /* Enqueued; `bytes` must stay as they are until *done (may be NULL) has passed or the device is finished. */
 mica_status mi_buffer_write(mica_device *device, const struct mi_buffer *buffer, uint64_t offset, const void *bytes,

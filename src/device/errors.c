@@ -140,7 +140,10 @@ mica_status mi_cl_error(struct mi_error *error, cl_int code, enum mi_stage stage
 
 mica_status mi_cl_fail_at(mica_device *device, cl_int code, enum mi_stage stage, const char *what)
 {
-    return mi_cl_error(&device->error, code, stage, what);
+    mica_status status = mi_cl_error(&device->error, code, stage, what);
+    if (status == MICA_DEVICE_LOST && device->failed.status == MICA_OK)
+        mi_cl_error(&device->failed, code, stage, what);
+    return status;
 }
 
 mica_status mi_cl_fail(mica_device *device, cl_int code, const char *what)

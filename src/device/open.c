@@ -222,20 +222,44 @@ const mica_device_info *mica_device_get_info(const mica_device *device)
     return device ? &device->info : NULL;
 }
 
+/* What the application is shown. That it asked to stop is no error, and is never recorded. */
+static const struct mi_error *recorded(const mica_device *device)
+{
+    static const struct mi_error none = {MICA_OK, ""};
+    if (device->first.status != MICA_OK)
+        return &device->first;
+    return device->error.status == MICA_CANCELLED ? &none : &device->error;
+}
+
 mica_status mica_device_status(const mica_device *device)
 {
-    return device ? device->error.status : MICA_OUT_OF_MEMORY;
+    return device ? recorded(device)->status : MICA_OUT_OF_MEMORY;
 }
 
 const char *mica_device_error(const mica_device *device)
 {
-    return device ? device->error.text : mica_status_text(MICA_OUT_OF_MEMORY);
+    return device ? recorded(device)->text : mica_status_text(MICA_OUT_OF_MEMORY);
 }
 
 void mica_device_clear_error(mica_device *device)
 {
-    if (device)
-        device->error = device->failed; /* one that never opened stays so */
+    if (!device)
+        return;
+    device->first = (struct mi_error){0};
+    device->error = device->failed; /* one that never opened, or is lost, stays so */
+}
+
+void mi_device_begin(mica_device *device)
+{
+    if (device->error.status == MICA_OK)
+        return;
+    device->first = *recorded(device);
+    device->error = device->failed;
+}
+
+void mi_device_forget(mica_device *device)
+{
+    device->error = device->failed;
 }
 
 mica_status mi_device_ready(mica_device *device)

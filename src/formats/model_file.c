@@ -96,10 +96,12 @@ static mica_status write_file(struct saving *saving, const char *path, const cha
 
 mica_status mica_model_save(mica_model *model, const char *path)
 {
-    if (!model || !path)
+    if (!model)
         return MICA_INVALID_ARGUMENT;
     struct saving saving = {.model = model};
-    MI_TRY(mi_model_check(model));
+    MI_TRY(mi_model_begin(model));
+    if (!path)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to save a model takes a path; it is NULL");
     MI_TRY(mi_model_store(model, &saving.store));
     cJSON *json = describe(model);
     char *text = json ? mi_json_write(json, false) : NULL;
@@ -226,9 +228,11 @@ mica_status mi_weights_load(mica_model *model, struct mi_error *error, const cha
 mica_status mica_model_load_weights(mica_model *model, const char *path, const mica_weights_desc *desc)
 {
     struct mi_error error = {0};
-    if (!model || !path)
+    if (!model)
         return MICA_INVALID_ARGUMENT;
-    MI_TRY(mi_model_check(model));
+    MI_TRY(mi_model_begin(model));
+    if (!path)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to load weights takes a path; it is NULL");
     mi_weights_load(model, &error, path, desc);
     return mi_error_report(&model->device->error, &error);
 }

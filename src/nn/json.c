@@ -266,10 +266,13 @@ mica_status mi_model_add_layers(mica_model *model, const cJSON *json, const char
 
 mica_status mica_model_add_json(mica_model *model, const char *json)
 {
-    if (!model || !json)
-        return MICA_INVALID_ARGUMENT;
     struct mi_error error = {0};
     cJSON *parsed = NULL;
+    if (!model)
+        return MICA_INVALID_ARGUMENT;
+    MI_TRY(mi_model_begin(model));
+    if (!json)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "the model's description is NULL");
     if (mi_json_parse(&error, "the model's description", json, strlen(json), &parsed) != MICA_OK)
         return mi_model_fail(model, error.status, "%s", error.text);
     mica_status status = mi_model_add_layers(model, parsed, "");

@@ -163,10 +163,17 @@ mica_node *mi_layer_add_to(mica_model *model, const struct mi_layer_type *type, 
 
 mica_node *mi_layer_add(const struct mi_layer_type *type, mica_node *const *x, int count, const void *desc)
 {
-    for (int i = 0; i < count; i++)
-        if (!x || !x[i])
-            return NULL;
-    return count > 0 ? mi_layer_add_to(x[0]->node->graph->owner, type, x, count, desc) : NULL;
+    mica_model *model = NULL;
+    int missing = -1;
+    for (int i = 0; x && i < count; i++) {
+        if (!x[i])
+            missing = i;
+        else if (!model)
+            model = x[i]->node->graph->owner;
+    }
+    if (model && missing >= 0 && model->error.status == MICA_OK) /* otherwise the error says why there is no node */
+        mi_model_fail(model, MICA_INVALID_ARGUMENT, "%s: input %d of %d is NULL", type->type, missing, count);
+    return model ? mi_layer_add_to(model, type, x, count, desc) : NULL;
 }
 
 /* ---- For build functions ---- */

@@ -28,6 +28,13 @@ mica_status mi_model_check(mica_model *model)
     return model->error.status;
 }
 
+mica_status mi_model_begin(mica_model *model)
+{
+    mi_device_begin(model->device);
+    mi_model_check(model);
+    return mi_error_report(&model->device->error, &model->error);
+}
+
 /* ---- Life ---- */
 
 mica_model *mica_model_create(mica_device *device, const mica_model_desc *desc)
@@ -50,8 +57,7 @@ mica_model *mica_model_create(mica_device *device, const mica_model_desc *desc)
         return NULL;
     }
     model->graph->owner = model;
-    if (!device->context) /* it was not opened, and says why */
-        mi_error_report(&model->error, &device->error);
+    mi_error_report(&model->error, &device->failed);
     return model;
 }
 
@@ -152,7 +158,7 @@ mica_status mi_model_graph(mica_model *model, bool training, struct mi_graph **c
     *copy = NULL;
     MI_TRY(mi_model_check(model));
     if (model->graph->output_count == 0)
-        return mi_model_fail(model, MICA_INVALID_ARGUMENT, "the model has no output: mica_output declares one");
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "the model has no output: mica_output declares one");
     struct mi_error error = {0};
     *copy = mi_graph_copy(model->graph, &error);
     if (!*copy)
@@ -186,6 +192,7 @@ mica_plan *mica_compile(mica_model *model, const mica_plan_desc *desc)
     int64_t batch = desc && desc->batch ? desc->batch : 1;
     if (!model)
         return NULL;
+    mi_device_begin(model->device);
     if (mi_model_graph(model, false, &graph) != MICA_OK || mi_model_store(model, &store) != MICA_OK) {
         mi_graph_destroy(graph);
         return failed_plan(model);
@@ -249,8 +256,10 @@ static mica_status find_variable(mica_model *model, const char *name, const floa
     struct mi_error *error = &model->device->error;
     struct mi_variable *variable = name ? mi_variable_find(&model->variables, name) : NULL;
     if (!variable || !mi_variable_in_files(variable))
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "the model has no variable \"%s\"", name ? name : "(null)");
-    if (!values || mi_variable_count(variable) != count)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "the model has no variable \"%.200s\"", name ? name : "(null)");
+    if (!values)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "variable \"%s\": the values are NULL", name);
+    if (mi_variable_count(variable) != count)
         return mi_fail(error, MICA_SHAPE, "variable \"%s\" has %zu elements, not %zu", name, mi_variable_count(variable),
                        count);
     *out = variable;
@@ -263,7 +272,7 @@ mica_status mica_model_read(mica_model *model, const char *name, float *values, 
     struct mi_store *store = NULL;
     if (!model)
         return MICA_INVALID_ARGUMENT;
-    MI_TRY(mi_model_check(model));
+    MI_TRY(mi_model_begin(model));
     MI_TRY(find_variable(model, name, values, count, &variable));
     MI_TRY(mi_model_store(model, &store));
     return mi_store_read(store, variable, values);
@@ -275,7 +284,7 @@ mica_status mica_model_write(mica_model *model, const char *name, const float *v
     struct mi_store *store = NULL;
     if (!model)
         return MICA_INVALID_ARGUMENT;
-    MI_TRY(mi_model_check(model));
+    MI_TRY(mi_model_begin(model));
     MI_TRY(find_variable(model, name, values, count, &variable));
     MI_TRY(mi_model_store(model, &store));
     return mi_store_write(store, variable, values);

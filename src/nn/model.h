@@ -51,6 +51,9 @@ mica_status mi_model_fail(mica_model *model, mica_status status, const char *for
 /* Takes over what the graph recorded, if anything. Returns the model's status. */
 mica_status mi_model_check(mica_model *model);
 
+/* A public call on a finished model begins; one that was not built says why, also to the device. */
+mica_status mi_model_begin(mica_model *model);
+
 /* ---- Parts ---- */
 
 /* The store, made when first asked for. */

@@ -18,7 +18,7 @@ static mi_value *build_input(struct mi_layer *layer, mi_value *const *x, int cou
 {
     (void)x, (void)count;
     const struct input_desc *desc = given;
-    struct mi_shape shape = {.rank = desc->shape.rank + 1, .dim = {mi_batch()}};
+    struct mi_shape shape = {.rank = 1, .dim = {mi_batch()}};
     if (desc->shape.rank < 0 || desc->shape.rank >= MI_MAX_RANK)
         return mi_layer_fail(layer, MICA_SHAPE, "a sample has 0 to %d dimensions, not %d", MI_MAX_RANK - 1,
                              desc->shape.rank);
@@ -26,7 +26,7 @@ static mi_value *build_input(struct mi_layer *layer, mi_value *const *x, int cou
         if (desc->shape.dim[i] < 1)
             return mi_layer_fail(layer, MICA_SHAPE, "dimension %d is %lld, must be at least 1", i,
                                  (long long)desc->shape.dim[i]);
-        shape.dim[i + 1] = mi_fixed(desc->shape.dim[i]);
+        shape.dim[shape.rank++] = mi_fixed(desc->shape.dim[i]);
     }
     if (mi_shape_count(&shape, 1) < 0)
         return mi_layer_fail(layer, MICA_SHAPE, "a sample of shape %s is too large",

@@ -36,8 +36,16 @@ static mica_status evaluate(mica_model *model, mica_data *data, mica_part part, 
 mica_status mica_evaluate(mica_model *model, mica_data *data, mica_part part, const char *loss, int from_logits,
                           mica_result *result)
 {
-    if (!model || !data || !result || part < MICA_TRAIN || part > MICA_TEST)
+    if (result)
+        *result = (mica_result){0};
+    if (!model)
         return MICA_INVALID_ARGUMENT;
-    *result = (mica_result){0};
+    MI_TRY(mi_model_begin(model));
+    if (!data || !result)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to evaluate takes data and room for a result; the %s NULL",
+                       !data ? "data are" : "result is");
+    if ((int)part < MICA_TRAIN || part > MICA_TEST)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "part %d of the data to evaluate, there are 0 to 2",
+                       (int)part);
     return evaluate(model, data, part, loss, from_logits, result);
 }

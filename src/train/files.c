@@ -63,12 +63,17 @@ mica_data *mica_data_open_spec(mica_device *device, const char *path, mica_model
 mica_status mica_read_inputs(mica_model *model, const char *path, float **inputs, int64_t *n)
 {
     struct mi_preprocess preprocess;
-    if (!model || !path || !inputs || !n)
-        return MICA_INVALID_ARGUMENT;
     struct mi_error error = {0};
-    *inputs = NULL;
-    *n = 0;
-    MI_TRY(mi_model_check(model));
+    if (inputs)
+        *inputs = NULL;
+    if (n)
+        *n = 0;
+    if (!model)
+        return MICA_INVALID_ARGUMENT;
+    MI_TRY(mi_model_begin(model));
+    if (!path || !inputs || !n)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to read inputs takes a path and two results; the %s is NULL",
+                       !path ? "path" : !inputs ? "place for the inputs" : "place for their number");
     if (model->graph->input_count != 1)
         return mi_fail(&model->device->error, MICA_UNSUPPORTED, "the model has %zu inputs, a file holds one",
                        model->graph->input_count);
@@ -86,8 +91,12 @@ mica_status mica_read_inputs(mica_model *model, const char *path, float **inputs
 mica_status mica_write_npy(mica_device *device, const char *path, const float *values, mica_shape shape, int64_t n)
 {
     struct mi_error error = {0};
-    if (!device || !path || (!values && n > 0) || n < 0)
+    if (!device)
         return MICA_INVALID_ARGUMENT;
+    mi_device_begin(device);
+    if (!path || (!values && n > 0) || n < 0)
+        return mi_fail(&device->error, MICA_INVALID_ARGUMENT, "to write %lld samples as .npy%s", (long long)n,
+                       !path ? ": the path is NULL" : n < 0 ? "" : ": the values are NULL");
     mi_npy_write(&error, path, values, &shape, n);
     return mi_error_report(&device->error, &error);
 }

@@ -207,10 +207,13 @@ static bool describe_model(const mica_model *model, cJSON *out)
 
 mica_status mica_model_inspect(mica_model *model, const mica_inspect_desc *desc, char **json)
 {
-    if (!model || !json)
+    if (json)
+        *json = NULL;
+    if (!model)
         return MICA_INVALID_ARGUMENT;
-    *json = NULL;
-    MI_TRY(mi_model_check(model));
+    MI_TRY(mi_model_begin(model));
+    if (!json)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to inspect takes a place for the text; it is NULL");
     cJSON *out = cJSON_CreateObject();
     mica_status status = out && describe_model(model, out) ? MICA_OK : mi_out_of_memory(&model->device->error);
     if (status == MICA_OK && desc && desc->with_plan)

@@ -228,10 +228,9 @@ static mica_status fit_shapes(mica_job *job)
     if (graph->input_count != 1)
         return inside(job, MICA_UNSUPPORTED, "model: a job's model has one input");
     mica_shape wanted = mica_node_shape(graph->inputs[0]);
-    if (job->data && wanted.rank > 0 && mi_data_reshape(job->data, mi_arena_format(&job->arena, "%s: model.input_shape", job->path),
-                                           wanted) != MICA_OK)
-        return mi_error_report(&job->error, &job->data->error);
-    return MICA_OK;
+    if (!job->data || wanted.rank == 0)
+        return MICA_OK;
+    return mi_data_reshape(job->data, &job->error, mi_arena_format(&job->arena, "%s: model.input_shape", job->path), wanted);
 }
 
 /* Such a network would be right by always saying the same. */
@@ -289,7 +288,8 @@ static mica_status open_job(mica_job *job, const char *path, const char *const *
         return mi_out_of_memory(&job->error);
     MI_TRY(mi_json_file(&job->error, path, &job->json));
     for (int i = 0; i < count; i++)
-        MI_TRY(mi_job_set(&job->error, job->json, sets[i]));
+        MI_TRY(sets[i] ? mi_job_set(&job->error, job->json, sets[i])
+                       : mi_fail(&job->error, MICA_INVALID_ARGUMENT, "%s: setting %d of %d is NULL", path, i, count));
     MI_TRY(read_keys(job, &keys));
     MI_TRY(read_model(job, keys.model, &model));
     if (!job->model_only || !has_input(keys.model))
@@ -306,8 +306,13 @@ static mica_job *job_new(mica_device *device, const char *path, const char *cons
     }
     job->device = device;
     job->model_only = model_only;
-    if (!device->context)
-        mi_error_report(&job->error, &device->error);
+    mi_device_begin(device);
+    if (device->failed.status != MICA_OK)
+        mi_error_report(&job->error, &device->failed);
+    else if (!path)
+        mi_fail(&job->error, MICA_INVALID_ARGUMENT, "the path of a job is missing");
+    else if (count < 0 || (count && !sets))
+        mi_fail(&job->error, MICA_INVALID_ARGUMENT, "%s: %d settings%s", path, count, count < 0 ? "" : ", and their list is NULL");
     else
         open_job(job, path, sets, count);
     mi_error_report(&device->error, &job->error);
@@ -316,12 +321,12 @@ static mica_job *job_new(mica_device *device, const char *path, const char *cons
 
 mica_job *mica_job_open(mica_device *device, const char *path, const char *const *sets, int count)
 {
-    return device && path ? job_new(device, path, sets, count, false) : NULL;
+    return device ? job_new(device, path, sets, count, false) : NULL;
 }
 
 mica_job *mica_job_open_model(mica_device *device, const char *path, const char *const *sets, int count)
 {
-    return device && path ? job_new(device, path, sets, count, true) : NULL;
+    return device ? job_new(device, path, sets, count, true) : NULL;
 }
 
 void mica_job_destroy(mica_job *job)
@@ -377,9 +382,10 @@ mica_status mica_job_run(mica_job *job, mica_history **history)
         *history = NULL;
     if (!job)
         return MICA_INVALID_ARGUMENT;
+    mi_device_begin(job->device);
     if (job->error.status != MICA_OK)
-        return job->error.status;
+        return mi_error_report(&job->device->error, &job->error);
     if (job->model_only)
-        return mi_fail(&job->error, MICA_INVALID_ARGUMENT, "%s: only the model was opened", job->path);
+        return mi_fail(&job->device->error, MICA_INVALID_ARGUMENT, "%s: only the model was opened", job->path);
     return mica_fit(job->model, job->data, &job->fit, history);
 }

@@ -64,7 +64,7 @@ static mica_status run_chunks(mica_model *model, const struct mi_preprocess *pre
 /* Elements of a sample of the model's only input and first output. */
 static mica_status sizes(mica_model *model, size_t *in, size_t *out)
 {
-    MI_TRY(mi_model_check(model));
+    MI_TRY(mi_model_begin(model));
     if (model->graph->output_count == 0)
         return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "the model has no output: mica_output declares one");
     if (model->graph->input_count != 1)
@@ -84,7 +84,8 @@ mica_status mica_predict(mica_model *model, const float *inputs, int64_t n, floa
     struct mi_error *error = &model->device->error;
     MI_TRY(sizes(model, &in, &out));
     if (n < 0 || (n > 0 && (!inputs || !outputs)))
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "%lld samples to predict", (long long)n);
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%lld samples to predict%s", (long long)n,
+                       n < 0 ? "" : !inputs ? ", and the inputs are NULL" : ", and the room for outputs is NULL");
     if ((out && count / out != (size_t)n) || count != (size_t)n * out)
         return mi_fail(error, MICA_SHAPE, "%lld samples have %lld outputs each, there is room for %zu in all", (long long)n,
                        (long long)out, count);
@@ -212,8 +213,10 @@ mica_status mica_classify(mica_model *model, const float *inputs, int64_t n, int
     if (k < 1 || k > scoring.classes)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "the %d best of %d classes", k, scoring.classes);
     MI_TRY(complete_names(model, scoring.classes));
-    if (n < 0 || !answers || !mi_mul_size((size_t)n, out, &count))
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "%lld samples to classify", (long long)n);
+    if (n < 0 || (n > 0 && (!inputs || !answers)) || !mi_mul_size((size_t)n, out * sizeof(float), &count))
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%lld samples to classify%s", (long long)n,
+                       n < 0 ? "" : !inputs ? ", and the inputs are NULL" : !answers ? ", and the room for answers is NULL" : "");
+    count /= sizeof(float);
     float *outputs = mi_new(count, sizeof *outputs);
     if (!outputs)
         return mi_out_of_memory(error);

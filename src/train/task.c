@@ -22,7 +22,7 @@ static mica_status check_input(mica_model *model, mica_data *data)
     mica_shape wanted = mica_node_shape(model->graph->inputs[0]);
     if (wanted.rank == 0) /* one number a sample */
         return data->elements == 1 ? MICA_OK : device_fail(model, MICA_SHAPE, "the model takes one number a sample");
-    return mi_data_reshape(data, "the model's input", wanted);
+    return mi_data_reshape(data, &model->device->error, "the model's input", wanted);
 }
 
 static bool all_zero_or_one(const mica_data *data)
@@ -96,8 +96,7 @@ mica_status mi_task_begin(mica_model *model, mica_data *data, const char *loss, 
     MI_TRY(mi_model_check(model));
     struct mi_graph *graph = model->graph;
     MI_TRY(mi_loss_choose(&model->device->error, graph, loss, from_logits, &task->loss));
-    if (check_input(model, data) != MICA_OK)
-        return model->device->error.status;
+    MI_TRY(check_input(model, data));
     MI_TRY(check_labels(task, mi_model_output(graph, NULL)));
     task->labels = data->classes ? MI_LABELS_CLASSES : MI_LABELS_VALUES;
     task->accuracy = accuracy && has_accuracy(task);

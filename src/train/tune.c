@@ -20,10 +20,8 @@ static mica_status compile_plan(mica_model *model, const mica_tune_desc *desc)
 }
 
 /* The device's tuner, which may search now; NULL: out of memory. `before` is what it was allowed until now. */
-static struct mi_tuner *begin(mica_device *device, double seconds, struct mi_tuner *before, mica_tune_result *result)
+static struct mi_tuner *begin(mica_device *device, double seconds, struct mi_tuner *before)
 {
-    if (result)
-        *result = (mica_tune_result){.path = "", .note = ""};
     struct mi_tuner *tuner = mi_tuner_of(device);
     if (!tuner)
         return NULL;
@@ -47,12 +45,15 @@ static void end(struct mi_tuner *tuner, const struct mi_tuner *before, mica_tune
 
 mica_status mica_tune(mica_model *model, const mica_tune_desc *desc, mica_tune_result *result)
 {
-    if (!model || (desc && (desc->batch < 0 || !(desc->seconds >= 0))))
-        return MICA_INVALID_ARGUMENT;
     if (result)
         *result = (mica_tune_result){.path = "", .note = ""};
-    MI_TRY(mi_model_check(model));
-    struct mi_tuner before, *tuner = begin(model->device, desc ? desc->seconds : 0, &before, result);
+    if (!model)
+        return MICA_INVALID_ARGUMENT;
+    MI_TRY(mi_model_begin(model));
+    if (desc && (desc->batch < 0 || !(desc->seconds >= 0)))
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to tune a batch of %lld in %g seconds: neither is negative",
+                       (long long)desc->batch, desc->seconds);
+    struct mi_tuner before, *tuner = begin(model->device, desc ? desc->seconds : 0, &before);
     if (!tuner)
         return mi_out_of_memory(&model->device->error);
     mi_choices_destroy(&model->choices);
@@ -66,10 +67,15 @@ mica_status mica_tune_clblast(mica_device *device, double seconds, double *gain,
     double found = 0;
     if (gain)
         *gain = 0;
-    if (!device || !(seconds >= 0))
+    if (result)
+        *result = (mica_tune_result){.path = "", .note = ""};
+    if (!device)
         return MICA_INVALID_ARGUMENT;
-    MI_TRY(mica_device_status(device));
-    struct mi_tuner before, *tuner = begin(device, seconds, &before, result);
+    mi_device_begin(device);
+    MI_TRY(device->failed.status);
+    if (!(seconds >= 0))
+        return mi_fail(&device->error, MICA_INVALID_ARGUMENT, "to tune for %g seconds: it must not be negative", seconds);
+    struct mi_tuner before, *tuner = begin(device, seconds, &before);
     if (!tuner)
         return mi_out_of_memory(&device->error);
     mica_status status = mi_tune_clblast(device, tuner, tuner->seconds, &found);

@@ -131,15 +131,15 @@ static void test_adopted_buffer(void **state)
     struct mi_buffer own = make(device, 12), adopted = {0}, foreign = {0};
     mica_device *other = mica_device_open(NULL);
     uint32_t value = 5, got = 0;
-    ASSERT_GOOD(device, mi_buffer_adopt(device, own.mem, &adopted));
+    ASSERT_GOOD(device, mi_buffer_adopt(device, own.mem, true, &adopted));
     assert_int_equal(adopted.bytes, 12);
     mi_buffer_destroy(device, &own);
     ASSERT_GOOD(device, mi_buffer_write(device, &adopted, 8, &value, 4, NULL));
     ASSERT_GOOD(device, mi_buffer_read(device, &adopted, 8, &got, 4));
     assert_int_equal(got, 5);
-    assert_int_equal(mi_buffer_adopt(other, adopted.mem, &foreign), MICA_INVALID_ARGUMENT);
+    assert_int_equal(mi_buffer_adopt(other, adopted.mem, true, &foreign), MICA_INVALID_ARGUMENT);
     ASSERT_ERROR(other, MICA_INVALID_ARGUMENT, "another context");
-    assert_int_equal(mi_buffer_adopt(other, NULL, &foreign), MICA_INVALID_ARGUMENT);
+    assert_int_equal(mi_buffer_adopt(other, NULL, true, &foreign), MICA_INVALID_ARGUMENT);
     mi_buffer_destroy(device, &adopted);
     mica_device_destroy(other);
 }
@@ -231,8 +231,33 @@ static void test_names_and_texts(void **state)
     ASSERT_ERROR(device, MICA_DEVICE, "launch \"f\": CL_INVALID_KERNEL_ARGS (-52)");
     mi_cl_fail(device, -12345, "launch \"f\"");
     ASSERT_ERROR(device, MICA_DEVICE, "-12345");
+}
+
+/* A lost device stays so: it is to be opened again. */
+static void test_lost(void **state)
+{
+    (void)state;
+    mica_device *device = mica_device_open(NULL);
     mi_cl_fail_at(device, CL_OUT_OF_RESOURCES, MI_STAGE_WAIT, "wait");
-    ASSERT_ERROR(device, MICA_DEVICE_LOST, "stopped answering");
+    for (int i = 0; i < 2; i++) {
+        ASSERT_ERROR(device, MICA_DEVICE_LOST, "wait: ", "stopped answering");
+        assert_int_equal(mi_device_finish(device), MICA_DEVICE_LOST);
+    }
+    mica_device_destroy(device);
+}
+
+/* What one call recorded does not stand in for the text of the next one; the device shows the first. */
+static void test_first_error(void **state)
+{
+    mica_device *device = *state;
+    mi_device_begin(device);
+    mi_fail(&device->error, MICA_SHAPE, "the first");
+    mi_device_begin(device);
+    assert_int_equal(device->error.status, MICA_OK);
+    mi_fail(&device->error, MICA_DATA, "the second");
+    assert_string_equal(device->error.text, "the second");
+    ASSERT_ERROR(device, MICA_SHAPE, "the first");
+    assert_int_equal(mica_device_status(device), MICA_OK);
 }
 
 int main(void)
@@ -244,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_adopted_buffer), cmocka_unit_test(test_markers_and_waits),
         cmocka_unit_test(test_gentle_wait),    cmocka_unit_test(test_two_devices),
         cmocka_unit_test(test_statuses),       cmocka_unit_test(test_names_and_texts),
+        cmocka_unit_test(test_lost),           cmocka_unit_test(test_first_error),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

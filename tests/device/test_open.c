@@ -122,7 +122,7 @@ static void assert_dead(mica_device *device, mica_status status)
     size_t one = 1, group = 9;
     float value = 0;
     assert_int_equal(mi_buffer_create(device, 16, &buffer), status);
-    assert_int_equal(mi_buffer_adopt(device, NULL, &buffer), status);
+    assert_int_equal(mi_buffer_adopt(device, NULL, true, &buffer), status);
     assert_int_equal(mi_buffer_write(device, &buffer, 0, &value, sizeof value, &event), status);
     assert_int_equal(mi_buffer_read(device, &buffer, 0, &value, sizeof value), status);
     assert_int_equal(mi_buffer_copy(device, &buffer, 0, &buffer, 0, 0), status);

@@ -346,9 +346,11 @@ static void test_reshape(void **state)
     desc.sample_shape = MICA_SHAPE(75);
     mica_data *data = mica_npy_open(NULL, &desc);
     assert_good(data);
-    assert_int_equal(mi_data_reshape(data, "model", MICA_SHAPE(5, 15)), MICA_OK);
-    assert_int_equal(mi_data_reshape(data, "model", MICA_SHAPE(5, 16)), MICA_SHAPE);
-    assert_says(mica_data_error(data),
+    struct mi_error error = {MICA_OK, ""};
+    assert_int_equal(mi_data_reshape(data, &error, "model", MICA_SHAPE(5, 15)), MICA_OK);
+    assert_int_equal(mi_data_reshape(data, &error, "model", MICA_SHAPE(5, 16)), MICA_SHAPE);
+    assert_good(data);
+    assert_says(error.text,
                 "model: a sample has shape [5, 15] (75 elements), not [5, 16] (80 elements)");
     mica_data_destroy(data);
     desc = (mica_files_desc){.part = {{gray, NULL}}, .sample_shape = MICA_SHAPE(1, 5, 5)};
