@@ -12,8 +12,16 @@ mica_bench *mi_bench_new(mica_device *device)
         return NULL;
     }
     bench->device = device;
-    mi_error_report(&bench->error, &device->error);
+    mi_device_begin(device);
+    mi_error_report(&bench->error, &device->failed);
     return bench;
+}
+
+bool mi_bench_takes(mica_bench *bench, const void *what)
+{
+    if (bench && bench->error.status == MICA_OK && !what)
+        mi_bench_from_device(bench, mi_fail(&bench->error, MICA_INVALID_ARGUMENT, "what to measure is missing"));
+    return bench && bench->error.status == MICA_OK;
 }
 
 mica_bench_result *mi_bench_add(mica_bench *bench, const char *name)

@@ -25,6 +25,8 @@ struct mica_bench {
 
 /* An empty one, its error that of the device. NULL: out of memory. */
 mica_bench *mi_bench_new(mica_device *device);
+/* Whether there is something to measure: `what`, the description or path, is not NULL and nothing has failed. */
+bool mi_bench_takes(mica_bench *bench, const void *what);
 /* A result with NaN in every number; NULL: out of memory, and the error says so. */
 mica_bench_result *mi_bench_add(mica_bench *bench, const char *name);
 /* Takes over the device's error and reports the benchmark's own. Returns the status. */

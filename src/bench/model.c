@@ -204,10 +204,10 @@ static mica_status run_model(struct model_run *run, const char *path)
 mica_bench *mica_bench_model(mica_device *device, const char *path, const mica_bench_model_desc *desc)
 {
     static const mica_bench_model_desc defaults = {0};
-    if (!device || !path)
+    if (!device)
         return NULL;
     mica_bench *bench = mi_bench_new(device);
-    if (!bench || bench->error.status != MICA_OK)
+    if (!mi_bench_takes(bench, path))
         return bench;
     struct model_run run = {.bench = bench, .desc = desc ? desc : &defaults};
     run.batch = run.desc->common.batch ? run.desc->common.batch : 1;

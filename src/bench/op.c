@@ -97,9 +97,6 @@ static mica_status build_op(mica_bench *bench, const mica_bench_op_desc *desc, s
     MI_TRY(mi_bench_begin(bench, what));
     struct mi_graph *graph = what->graph;
     graph->training = desc->training || desc->gradient;
-    if (desc->shape_count > MOST_INPUTS || desc->attribute_count > MOST_ATTRIBUTES)
-        return mi_fail(&bench->error, MICA_INVALID_ARGUMENT, "%d shapes and %d attributes, at most %d and %d",
-                       desc->shape_count, desc->attribute_count, MOST_INPUTS, MOST_ATTRIBUTES);
     for (int i = 0; i < desc->shape_count; i++) {
         struct mi_shape shape;
         enum mi_type type;
@@ -123,13 +120,35 @@ static mica_status build_op(mica_bench *bench, const mica_bench_op_desc *desc, s
     return mi_error_report(&bench->error, &graph->error);
 }
 
+/* Whether every text is there that the description counts. */
+static mica_status check_texts(mica_bench *bench, const mica_bench_op_desc *desc)
+{
+    if (!desc || !desc->name)
+        return mi_fail(&bench->error, MICA_INVALID_ARGUMENT, "which operator to measure is missing");
+    if (desc->shape_count < 0 || desc->shape_count > MOST_INPUTS || desc->attribute_count < 0 ||
+        desc->attribute_count > MOST_ATTRIBUTES)
+        return mi_fail(&bench->error, MICA_INVALID_ARGUMENT, "%s: %d shapes and %d attributes, at most %d and %d", desc->name,
+                       desc->shape_count, desc->attribute_count, MOST_INPUTS, MOST_ATTRIBUTES);
+    for (int i = 0; i < desc->shape_count; i++)
+        if (!desc->shapes || !desc->shapes[i])
+            return mi_fail(&bench->error, MICA_INVALID_ARGUMENT, "%s: shape %d is NULL", desc->name, i);
+    for (int i = 0; i < desc->attribute_count; i++)
+        if (!desc->attributes || !desc->attributes[i])
+            return mi_fail(&bench->error, MICA_INVALID_ARGUMENT, "%s: attribute %d is NULL", desc->name, i);
+    return MICA_OK;
+}
+
 mica_bench *mica_bench_op(mica_device *device, const mica_bench_op_desc *desc)
 {
-    if (!device || !desc || !desc->name)
+    if (!device)
         return NULL;
     mica_bench *bench = mi_bench_new(device);
     if (!bench || bench->error.status != MICA_OK)
         return bench;
+    if (check_texts(bench, desc) != MICA_OK) {
+        mi_bench_from_device(bench, bench->error.status);
+        return bench;
+    }
     const char *name = desc->name;
     for (int i = 0; i < desc->shape_count; i++)
         name = mi_arena_format(&bench->arena, "%s %s", name, desc->shapes[i]);

@@ -46,10 +46,10 @@ static mica_status build_gemm(mica_bench *bench, const mica_bench_gemm_desc *des
 mica_bench *mica_bench_gemm(mica_device *device, const mica_bench_gemm_desc *desc)
 {
     char name[128];
-    if (!device || !desc)
+    if (!device)
         return NULL;
     mica_bench *bench = mi_bench_new(device);
-    if (!bench || bench->error.status != MICA_OK)
+    if (!mi_bench_takes(bench, desc))
         return bench;
     struct mi_bench_case what = {.name = name, .contractions = true, .low = -1, .swapped = {-1, -1}};
     int length = mi_format(name, sizeof name, "gemm %lldx%lldx%lld %c%c", (long long)desc->m, (long long)desc->n,
@@ -129,10 +129,10 @@ mica_bench *mica_bench_conv(mica_device *device, const mica_bench_conv_desc *des
 {
     static const char *const passes[] = {"forward", "data", "weights"};
     char name[256];
-    if (!device || !desc)
+    if (!device)
         return NULL;
     mica_bench *bench = mi_bench_new(device);
-    if (!bench || bench->error.status != MICA_OK)
+    if (!mi_bench_takes(bench, desc))
         return bench;
     mica_bench_conv_desc full = conv_defaults(desc);
     struct mi_bench_case what = {.name = name, .contractions = true, .low = -1, .swapped = {-1, -1}};

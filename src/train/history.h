@@ -6,7 +6,8 @@
 
 struct mica_history {
     mica_progress *epochs;
-    int count, capacity;
+    int count;
+    size_t capacity;
     double compile_seconds;
     uint64_t peak_bytes;
 };

@@ -38,20 +38,6 @@ uint64_t mica_history_peak_bytes(const mica_history *history)
     return history ? history->peak_bytes : 0;
 }
 
-static mica_history *history_create(int epochs)
-{
-    mica_history *history = mi_new(1, sizeof *history);
-    if (history) {
-        history->capacity = epochs;
-        history->epochs = mi_new((size_t)epochs, sizeof *history->epochs);
-    }
-    if (history && !history->epochs) {
-        free(history);
-        return NULL;
-    }
-    return history;
-}
-
 /* ---- One training ---- */
 
 struct fit {
@@ -177,7 +163,10 @@ static mica_status run_epoch(struct fit *fit, int epoch)
     MI_TRY(look(fit));
     if (fit->validation_plan)
         MI_TRY(mi_pass_run(&fit->task, &fit->validation, &fit->now.val_loss, &fit->now.val_accuracy));
-    fit->history->epochs[fit->history->count++] = fit->now;
+    mica_history *history = fit->history;
+    if (!mi_grow(&history->epochs, &history->capacity, (size_t)history->count + 1, sizeof *history->epochs))
+        return mi_out_of_memory(&fit->task.model->device->error);
+    history->epochs[history->count++] = fit->now;
     return goes_on(fit) ? MICA_OK : MICA_CANCELLED;
 }
 
@@ -197,11 +186,15 @@ mica_status mica_fit(mica_model *model, mica_data *data, const mica_fit_desc *de
 {
     if (history)
         *history = NULL;
-    if (!model || !data || !desc)
+    if (!model)
         return MICA_INVALID_ARGUMENT;
+    MI_TRY(mi_model_begin(model));
+    if (!data || !desc)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to fit takes data and a description; the %s NULL",
+                       !data ? "data are" : "description is");
     struct fit fit = {.desc = desc, .task = {.model = model, .data = data}};
     fit.epochs = desc->epochs == 0 ? 1 : desc->epochs < 0 ? 0 : desc->epochs;
-    fit.history = history_create(fit.epochs);
+    fit.history = mi_new(1, sizeof *fit.history);
     if (!fit.history)
         return mi_out_of_memory(&model->device->error);
     mica_status status = run(&fit, model, data);

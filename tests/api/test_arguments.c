@@ -1,0 +1,597 @@
+/* Every public function with every pointer NULL, counts that are negative, zero and huge, and names that nothing has: a status,
+ * one line where there is an object to hold it, and nothing is blocked. */
+#include "api.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INVALID MICA_INVALID_ARGUMENT
+
+static struct api api;
+
+static int begin(void **state)
+{
+    (void)state;
+    api_begin(&api, mica_device_open(NULL));
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    api_end(&api);
+    return 0;
+}
+
+/* ---- No object: a status where there is one, else nothing ---- */
+
+/* An object that is NULL has the status of its kind, as those have that could not be made. */
+static void null_objects(void **state)
+{
+    (void)state;
+    assert_int_equal(mica_device_status(NULL), MICA_OUT_OF_MEMORY);
+    assert_int_equal(mica_devices_status(NULL), MICA_OUT_OF_MEMORY);
+    assert_int_equal(mica_model_status(NULL), MICA_OUT_OF_MEMORY);
+    assert_int_equal(mica_plan_status(NULL), MICA_OUT_OF_MEMORY);
+    assert_int_equal(mica_data_status(NULL), MICA_OUT_OF_MEMORY);
+    assert_int_equal(mica_job_status(NULL), MICA_OUT_OF_MEMORY);
+    assert_int_equal(mica_bench_status(NULL), MICA_OUT_OF_MEMORY);
+    const char *const texts[] = {mica_device_error(NULL), mica_devices_error(NULL), mica_model_error(NULL), mica_plan_error(NULL),
+                                 mica_data_error(NULL),   mica_job_error(NULL),     mica_bench_error(NULL)};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        assert_string_equal(texts[i], mica_status_text(MICA_OUT_OF_MEMORY));
+    mica_device_destroy(NULL), mica_devices_destroy(NULL), mica_model_destroy(NULL), mica_plan_destroy(NULL);
+    mica_data_destroy(NULL), mica_job_destroy(NULL), mica_bench_destroy(NULL), mica_history_destroy(NULL), mica_free(NULL);
+    mica_device_clear_error(NULL);
+    mica_device_on_compile(NULL, NULL, NULL);
+    assert_non_null(mica_status_text((mica_status)999));
+    assert_non_null(mica_version());
+}
+
+/* Asking gives nothing, and is no error. */
+static void null_asked(void **state)
+{
+    const char *why = NULL;
+    (void)state;
+    assert_null(mica_device_get_info(NULL));
+    assert_int_equal(mica_devices_count(NULL), 0);
+    assert_null(mica_devices_get(NULL, 0));
+    assert_int_equal(mica_devices_absent_count(NULL), 0);
+    assert_null(mica_devices_absent(NULL, 0));
+    assert_int_equal(mica_devices_choose(NULL, "gpu", &why), -1);
+    assert_null(mica_cl_context(NULL));
+    assert_null(mica_cl_queue(NULL));
+    assert_int_equal(mica_node_shape(NULL).rank, -1);
+    assert_int_equal(mica_model_variable_count(NULL), 0);
+    assert_null(mica_model_variable_name(NULL, 0));
+    assert_int_equal(mica_model_variable_shape(NULL, 0).rank, -1);
+    assert_int_equal(mica_model_parameter_count(NULL), 0);
+    assert_int_equal(mica_plan_peak_bytes(NULL), 0);
+    assert_int_equal(mica_plan_launches(NULL), 0);
+    assert_int_equal(mica_data_count(NULL, MICA_TRAIN), 0);
+    assert_int_equal(mica_data_shape(NULL).rank, -1);
+    assert_int_equal(mica_data_classes(NULL), 0);
+    assert_string_equal(mica_data_class_name(NULL, 0), "");
+    assert_null(mica_job_model(NULL));
+    assert_null(mica_job_data(NULL));
+    assert_null(mica_job_fit(NULL));
+    assert_int_equal(mica_job_notes(NULL), 0);
+    assert_null(mica_job_note(NULL, 0));
+    assert_int_equal(mica_history_epochs(NULL), 0);
+    assert_null(mica_history_epoch(NULL, 0));
+    assert_true(mica_history_compile_seconds(NULL) >= 0);
+    assert_int_equal(mica_history_peak_bytes(NULL), 0);
+    assert_int_equal(mica_bench_count(NULL), 0);
+    assert_null(mica_bench_get(NULL, 0));
+    assert_int_equal(mica_bench_kernel_count(NULL), 0);
+    assert_null(mica_bench_get_kernel(NULL, 0));
+}
+
+/* Calls on nothing. */
+static void null_calls(void **state)
+{
+    float values[API_IN] = {0};
+    char *json = &(char){0};
+    int64_t n = 1;
+    float *inputs = values;
+    mica_history *history = (mica_history *)&n;
+    mica_result result = {.samples = 1};
+    cl_event done = (cl_event)&n;
+    (void)state;
+    assert_null(mica_model_create(NULL, NULL));
+    assert_null(mica_model_load(NULL, "file"));
+    assert_null(mica_model_load_memory(NULL, "bytes", 5));
+    assert_null(mica_compile(NULL, NULL));
+    assert_null(mica_job_open(NULL, "file", NULL, 0));
+    assert_null(mica_job_open_model(NULL, "file", NULL, 0));
+    assert_null(mica_bench_gemm(NULL, &(mica_bench_gemm_desc){.m = 1, .n = 1, .k = 1}));
+    assert_null(mica_bench_conv(NULL, &(mica_bench_conv_desc){.channels = 1}));
+    assert_null(mica_bench_op(NULL, &(mica_bench_op_desc){.name = "Add"}));
+    assert_null(mica_bench_model(NULL, "file", NULL));
+    assert_null(mica_bench_memory(NULL, NULL));
+    assert_int_equal(mica_model_add_json(NULL, "{}"), INVALID);
+    assert_int_equal(mica_model_read(NULL, "dense.bias", values, 5), INVALID);
+    assert_int_equal(mica_model_write(NULL, "dense.bias", values, 5), INVALID);
+    assert_int_equal(mica_model_save(NULL, "file"), INVALID);
+    assert_int_equal(mica_model_load_weights(NULL, "file", NULL), INVALID);
+    assert_int_equal(mica_model_inspect(NULL, NULL, &json), INVALID);
+    assert_null(json);
+    assert_int_equal(mica_plan_write(NULL, NULL, values, API_IN), INVALID);
+    assert_int_equal(mica_plan_run(NULL, 1), INVALID);
+    assert_int_equal(mica_plan_read(NULL, NULL, values, API_OUT), INVALID);
+    assert_int_equal(mica_cl_bind(NULL, "input", NULL, 0), INVALID);
+    assert_int_equal(mica_cl_run(NULL, 1, 0, NULL, &done), INVALID);
+    assert_null(done);
+    assert_int_equal(mica_data_hold_out(NULL, 0.5f, 0), INVALID);
+    assert_int_equal(mica_data_sample(NULL, MICA_TRAIN, 0, values, NULL), INVALID);
+    assert_int_equal(mica_job_run(NULL, &history), INVALID);
+    assert_null(history);
+    history = (mica_history *)&n;
+    assert_int_equal(mica_fit(NULL, api.data, &(mica_fit_desc){.loss = "mse"}, &history), INVALID);
+    assert_null(history);
+    assert_int_equal(mica_evaluate(NULL, api.data, MICA_TRAIN, NULL, 0, &result), INVALID);
+    assert_int_equal(result.samples, 0);
+    assert_int_equal(mica_predict(NULL, values, 1, values, 2), INVALID);
+    assert_int_equal(mica_classify(NULL, values, 1, 1, &(mica_answer){0}), INVALID);
+    assert_int_equal(mica_tune(NULL, NULL, NULL), INVALID);
+    assert_int_equal(mica_tune_clblast(NULL, 1, NULL, NULL), INVALID);
+    assert_int_equal(mica_read_inputs(NULL, "file", &inputs, &n), INVALID);
+    assert_null(inputs);
+    assert_int_equal(n, 0);
+    assert_int_equal(mica_write_npy(NULL, "file", values, MICA_SHAPE(3), 1), INVALID);
+}
+
+/* Layers take NULL and give NULL. */
+static void null_layers(void **state)
+{
+    mica_node *none[2] = {NULL, NULL};
+    (void)state;
+    assert_null(mica_input(NULL, "x", MICA_SHAPE(1)));
+    assert_null(mica_input_integer(NULL, "x", MICA_SHAPE(1)));
+    assert_null(mica_output(NULL, "y", api.input));
+    assert_null(mica_output(api.model, "y", NULL));
+    assert_null(mica_dense(NULL, NULL));
+    assert_null(mica_conv1d(NULL, NULL));
+    assert_null(mica_conv2d(NULL, NULL));
+    assert_null(mica_max_pooling1d(NULL, NULL));
+    assert_null(mica_max_pooling2d(NULL, NULL));
+    assert_null(mica_average_pooling1d(NULL, NULL));
+    assert_null(mica_average_pooling2d(NULL, NULL));
+    assert_null(mica_global_average_pooling(NULL, NULL));
+    assert_null(mica_global_max_pooling(NULL, NULL));
+    assert_null(mica_flatten(NULL, NULL));
+    assert_null(mica_reshape(NULL, NULL, MICA_SHAPE(1)));
+    assert_null(mica_permute(NULL, NULL, MICA_SHAPE(1)));
+    assert_null(mica_activation(NULL, NULL));
+    assert_null(mica_dropout(NULL, NULL));
+    assert_null(mica_batch_normalization(NULL, NULL));
+    assert_null(mica_embedding(NULL, NULL));
+    assert_null(mica_add(NULL, 2, NULL));
+    assert_null(mica_add(none, 2, NULL));
+    assert_null(mica_multiply(none, 2, NULL));
+    assert_null(mica_concatenate(none, 2, 1, NULL));
+    assert_null(mica_concatenate(none, -1, 1, NULL));
+    assert_null(mica_add(none, 0, NULL));
+}
+
+/* ---- A description that does not fit leaves its line in the model ---- */
+
+#define NOT_BUILT(part, ...)                                                                                           \
+    do {                                                                                                               \
+        mica_model *built = mica_model_create(api.device, NULL);                                                       \
+        mica_node *x = mica_input(built, NULL, MICA_SHAPE(2, 6, 6)), *v = mica_input(built, "v", MICA_SHAPE(6));       \
+        (void)v;                                                                                                       \
+        assert_non_null(x);                                                                                            \
+        assert_null((__VA_ARGS__));                                                                                    \
+        api_says(#__VA_ARGS__, mica_model_status(built), mica_model_error(built), mica_device_status(api.device), part); \
+        assert_null(mica_dense(x, &(mica_dense_desc){.units = 1}));                                                    \
+        assert_int_not_equal(mica_model_save(built, api_path("none")), MICA_OK);                                       \
+        mica_model_destroy(built);                                                                                     \
+        api_still_works(&api);                                                                                         \
+    } while (0)
+
+static void layers(void **state)
+{
+    const int64_t huge = INT64_MAX;
+    (void)state;
+    NOT_BUILT("units must be at least 1", mica_dense(v, NULL));
+    NOT_BUILT("units must be at least 1, not -3", mica_dense(v, &(mica_dense_desc){.units = -3}));
+    NOT_BUILT("9223372036854775807", mica_dense(v, &(mica_dense_desc){.units = huge}));
+    NOT_BUILT("activation \"rleu\"", mica_dense(v, &(mica_dense_desc){.units = 2, .activation = "rleu"}));
+    NOT_BUILT("initializer \"x\"", mica_dense(v, &(mica_dense_desc){.units = 2, .kernel_initializer = {.type = "x"}}));
+    NOT_BUILT("a layer's name", mica_dense(v, &(mica_dense_desc){.name = "", .units = 2}));
+    NOT_BUILT("that name already", mica_dense(v, &(mica_dense_desc){.name = "v", .units = 2}));
+    NOT_BUILT("kernel_size", mica_conv2d(x, NULL));
+    NOT_BUILT("filters", mica_conv2d(x, &(mica_conv_desc){.filters = -1, .kernel_size = {1}}));
+    NOT_BUILT("filters", mica_conv2d(x, &(mica_conv_desc){.filters = huge, .kernel_size = {1}}));
+    NOT_BUILT("kernel_size", mica_conv2d(x, &(mica_conv_desc){.filters = 1, .kernel_size = {-2}}));
+    NOT_BUILT("kernel_size", mica_conv2d(x, &(mica_conv_desc){.filters = 1, .kernel_size = {huge}}));
+    NOT_BUILT("strides", mica_conv2d(x, &(mica_conv_desc){.filters = 1, .kernel_size = {1}, .strides = {-1}}));
+    NOT_BUILT("dilation_rate", mica_conv2d(x, &(mica_conv_desc){.filters = 1, .kernel_size = {1}, .dilation_rate = {huge}}));
+    NOT_BUILT("groups", mica_conv2d(x, &(mica_conv_desc){.filters = 2, .kernel_size = {1}, .groups = -2}));
+    NOT_BUILT("padding \"smae\"", mica_conv2d(x, &(mica_conv_desc){.filters = 1, .kernel_size = {1}, .padding = "smae"}));
+    NOT_BUILT("a pad", mica_conv2d(x, &(mica_conv_desc){.filters = 1, .kernel_size = {1}, .padding = "explicit", .pads = {-1}}));
+    NOT_BUILT("needs (channels, length)", mica_conv1d(x, &(mica_conv_desc){.filters = 1, .kernel_size = {1}}));
+    NOT_BUILT("pool_size", mica_max_pooling2d(x, &(mica_pool_desc){.pool_size = {-1}}));
+    NOT_BUILT("does not fit into an input", mica_average_pooling2d(x, &(mica_pool_desc){.pool_size = {1 << 20}}));
+    NOT_BUILT("(channels, length)", mica_max_pooling1d(x, NULL));
+    NOT_BUILT("(channels, length)", mica_average_pooling1d(x, NULL));
+    NOT_BUILT("target_shape", mica_reshape(x, NULL, MICA_SHAPE(5)));
+    NOT_BUILT("target_shape has 1 to", mica_reshape(x, NULL, (mica_shape){.rank = -1}));
+    NOT_BUILT("target_shape has 1 to", mica_reshape(x, NULL, (mica_shape){.rank = INT32_MAX}));
+    NOT_BUILT("dims", mica_permute(x, NULL, MICA_SHAPE(1, 1, 2)));
+    NOT_BUILT("dims", mica_permute(x, NULL, (mica_shape){.rank = INT32_MAX}));
+    NOT_BUILT("type is missing", mica_activation(x, NULL));
+    NOT_BUILT("activation \"none\"", mica_activation(x, &(mica_activation_desc){.type = "none"}));
+    NOT_BUILT("rate", mica_dropout(x, &(mica_dropout_desc){.rate = 1}));
+    NOT_BUILT("rate", mica_dropout(x, &(mica_dropout_desc){.rate = NAN}));
+    NOT_BUILT("momentum", mica_batch_normalization(x, &(mica_batch_normalization_desc){.momentum = -1}));
+    NOT_BUILT("input_dim", mica_embedding(v, NULL));
+    NOT_BUILT("input_dim", mica_embedding(v, &(mica_embedding_desc){.input_dim = -1, .output_dim = 1}));
+    NOT_BUILT("input 1 of 2 is NULL", mica_add((mica_node *[]){x, NULL}, 2, NULL));
+    NOT_BUILT("input 0 of 2 is NULL", mica_multiply((mica_node *[]){NULL, x}, 2, NULL));
+    NOT_BUILT("at least 2 inputs, not 1", mica_add(&x, 1, NULL));
+    NOT_BUILT("do not fit together", mica_add((mica_node *[]){x, v}, 2, NULL));
+    NOT_BUILT("axis 9", mica_concatenate((mica_node *[]){x, x}, 2, 9, NULL));
+    NOT_BUILT("axis", mica_concatenate((mica_node *[]){x, x}, 2, INT32_MIN, NULL));
+    NOT_BUILT("another model", mica_add((mica_node *[]){x, api.input}, 2, NULL));
+    NOT_BUILT("another model", mica_output(built, NULL, api.input));
+    NOT_BUILT("dimension 0 is -1", mica_input(built, "w", MICA_SHAPE(-1)));
+    NOT_BUILT("dimensions, not 2147483647", mica_input(built, "w", (mica_shape){.rank = INT32_MAX}));
+    NOT_BUILT("dimensions, not -1", mica_input_integer(built, "w", (mica_shape){.rank = -1}));
+    NOT_BUILT("too large", mica_input(built, "w", MICA_SHAPE(INT64_MAX, INT64_MAX)));
+}
+
+/* ---- Models and plans ---- */
+
+static void models(void **state)
+{
+    float values[API_IN * 5] = {0};
+    char *json = NULL;
+    (void)state;
+    REFUSED(&api, mica_model_read(api.model, NULL, values, 5), INVALID, "no variable");
+    REFUSED(&api, mica_model_read(api.model, "dense.wieght", values, 5), INVALID, "no variable \"dense.wieght\"");
+    REFUSED(&api, mica_model_read(api.model, "dense.bias", NULL, 5), INVALID, "NULL");
+    REFUSED(&api, mica_model_read(api.model, "dense.bias", values, 0), MICA_SHAPE, "5 elements, not 0");
+    REFUSED(&api, mica_model_read(api.model, "dense.bias", values, SIZE_MAX), MICA_SHAPE, "5 elements");
+    REFUSED(&api, mica_model_write(api.model, NULL, values, 5), INVALID, "no variable");
+    REFUSED(&api, mica_model_write(api.model, "dense.bias", NULL, 5), INVALID, "NULL");
+    REFUSED(&api, mica_model_write(api.model, "dense.bias", values, 6), MICA_SHAPE, "5 elements, not 6");
+    REFUSED(&api, mica_model_save(api.model, NULL), INVALID, "path");
+    REFUSED(&api, mica_model_save(api.model, "/nowhere/at/all.safetensors"), MICA_IO, "/nowhere/at/all");
+    REFUSED(&api, mica_model_load_weights(api.model, NULL, NULL), INVALID, "path");
+    REFUSED(&api, mica_model_load_weights(api.model, "/nowhere", NULL), MICA_IO, "/nowhere");
+    REFUSED(&api, mica_model_add_json(api.model, NULL), INVALID, "NULL");
+    REFUSED(&api, mica_model_inspect(api.model, NULL, NULL), INVALID, "place for the text");
+    REFUSED(&api, mica_model_inspect(api.model, &(mica_inspect_desc){.with_plan = true, .batch = -1}, &json), INVALID, "batch is -1");
+    REFUSED(&api, mica_model_inspect(api.model, &(mica_inspect_desc){.with_plan = true, .batch = INT64_MAX}, &json), INVALID, "batch is");
+    assert_null(json);
+    assert_null(mica_model_variable_name(api.model, -1));
+    assert_null(mica_model_variable_name(api.model, 99));
+    assert_int_equal(mica_model_variable_shape(api.model, 99).rank, -1);
+    mica_model *loaded = mica_model_load(api.device, NULL);
+    api_says("load", mica_model_status(loaded), mica_model_error(loaded), INVALID, "path of a model is missing");
+    mica_model_destroy(loaded);
+    loaded = mica_model_load_memory(api.device, NULL, 10);
+    api_says("load", mica_model_status(loaded), mica_model_error(loaded), INVALID, "bytes of a model are missing");
+    mica_model_destroy(loaded);
+    loaded = mica_model_load_memory(api.device, "", 0);
+    api_says("load", mica_model_status(loaded), mica_model_error(loaded), MICA_FORMAT, "the model in memory");
+    mica_model_destroy(loaded);
+    api_still_works(&api);
+}
+
+static void plans(void **state)
+{
+    static const int64_t batches[] = {-1, INT64_MIN, INT64_MAX, (int64_t)1 << 40};
+    float values[API_IN * API_BATCH] = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+        mica_plan *plan = mica_compile(api.model, &(mica_plan_desc){.batch = batches[i]});
+        api_says("compile", mica_plan_status(plan), mica_plan_error(plan), INVALID, "batch is");
+        assert_int_equal(mica_plan_run(plan, 1), INVALID); /* a plan that did not compile says so each time */
+        mica_plan_destroy(plan);
+        REFUSED(&api, mica_plan_run(api.plan, batches[i]), INVALID, "samples, the plan was compiled for at most 4");
+        REFUSED(&api, mica_cl_run(api.plan, batches[i], 0, NULL, NULL), INVALID, "samples, the plan was compiled for at most 4");
+    }
+    REFUSED(&api, mica_cl_run(api.plan, ((int64_t)1 << 32) + 1, 0, NULL, NULL), INVALID, "4294967297 samples");
+    REFUSED(&api, mica_plan_run(api.plan, 5), INVALID, "5 samples");
+    REFUSED(&api, mica_plan_write(api.plan, "x", values, API_IN), INVALID, "no input \"x\": there is \"input\"");
+    REFUSED(&api, mica_plan_write(api.plan, NULL, NULL, API_IN), INVALID, "NULL");
+    REFUSED(&api, mica_plan_write(api.plan, NULL, values, API_IN + 1), MICA_SHAPE, "4 values, a sample has 3");
+    REFUSED(&api, mica_plan_write(api.plan, NULL, values, SIZE_MAX / 3 * 3), MICA_SHAPE, "a sample has 3");
+    REFUSED(&api, mica_plan_read(api.plan, "y", values, API_OUT), INVALID, "no output \"y\": there is \"output\"");
+    REFUSED(&api, mica_plan_read(api.plan, NULL, NULL, API_OUT), INVALID, "NULL");
+    REFUSED(&api, mica_plan_read(api.plan, NULL, values, 3), MICA_SHAPE, "3 values, a sample has 2");
+    REFUSED(&api, mica_plan_read(api.plan, NULL, values, SIZE_MAX / 2 * 2), MICA_SHAPE, "a sample has 2");
+    assert_int_equal(mica_plan_status(api.plan), INVALID); /* the first that was refused is told, and blocks nothing */
+    assert_int_equal(mica_plan_run(api.plan, 0), MICA_OK);
+}
+
+/* ---- OpenCL objects of the application ---- */
+
+static void opencl(void **state)
+{
+    cl_int code;
+    cl_context context = mica_cl_context(api.device);
+    mica_device *other = mica_device_open(NULL);
+    cl_mem buffer = clCreateBuffer(context, CL_MEM_READ_WRITE, 4096, NULL, &code);
+    cl_mem narrow = clCreateBuffer(context, CL_MEM_READ_WRITE, 8, NULL, &code);
+    cl_mem constant = clCreateBuffer(context, CL_MEM_READ_ONLY, 4096, NULL, &code);
+    cl_mem sink = clCreateBuffer(context, CL_MEM_WRITE_ONLY, 4096, NULL, &code);
+    cl_mem foreign = clCreateBuffer(mica_cl_context(other), CL_MEM_READ_WRITE, 4096, NULL, &code);
+    cl_event none = NULL, strange = clCreateUserEvent(mica_cl_context(other), &code), done = NULL;
+    (void)state;
+    REFUSED(&api, mica_cl_bind(api.plan, "input", NULL, 0), INVALID, "NULL");
+    REFUSED(&api, mica_cl_bind(api.plan, NULL, buffer, 0), INVALID, "\"input\", \"output\"");
+    REFUSED(&api, mica_cl_bind(api.plan, "x", buffer, 0), INVALID, "\"x\": there is \"input\", \"output\"");
+    REFUSED(&api, mica_cl_bind(api.plan, "input", buffer, 3), INVALID, "multiple of 4");
+    REFUSED(&api, mica_cl_bind(api.plan, "input", buffer, SIZE_MAX - 3), INVALID, "has 0 bytes");
+    REFUSED(&api, mica_cl_bind(api.plan, "input", narrow, 0), INVALID, "has 8 bytes");
+    REFUSED(&api, mica_cl_bind(api.plan, "input", foreign, 0), INVALID, "another context");
+    REFUSED(&api, mica_cl_bind(api.plan, "output", constant, 0), INVALID, "CL_MEM_READ_ONLY");
+    REFUSED(&api, mica_cl_bind(api.plan, "input", sink, 0), INVALID, "CL_MEM_WRITE_ONLY");
+    REFUSED(&api, mica_cl_run(api.plan, 1, 1, NULL, NULL), INVALID, "1 events");
+    REFUSED(&api, mica_cl_run(api.plan, 1, 1, &none, &done), INVALID, "event 0 of 1");
+    REFUSED(&api, mica_cl_run(api.plan, 1, 1, &strange, &done), MICA_DEVICE, "CL_INVALID_CONTEXT");
+    assert_null(done);
+    assert_int_equal(mica_cl_bind(api.plan, "input", buffer, 0), MICA_OK);
+    REFUSED(&api, mica_cl_bind(api.plan, "output", buffer, 4), INVALID, "the place is that of \"input\"");
+    assert_int_equal(mica_cl_bind(api.plan, "output", buffer, 1024), MICA_OK);
+    api_still_works(&api);
+    mica_plan_destroy(api.plan); /* the application's buffers go before it otherwise */
+    api.plan = mica_compile(api.model, &(mica_plan_desc){.batch = API_BATCH});
+    mica_device *wrong = mica_cl_device_adopt(NULL, NULL, NULL, NULL);
+    api_says("adopt", mica_device_status(wrong), mica_device_error(wrong), INVALID, "context is NULL");
+    mica_device_destroy(wrong);
+    clSetUserEventStatus(strange, CL_COMPLETE);
+    clReleaseEvent(strange);
+    cl_mem all[] = {buffer, narrow, constant, sink, foreign};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        clReleaseMemObject(all[i]);
+    mica_device_destroy(other);
+}
+
+/* ---- Data, training and prediction ---- */
+
+static void assert_no_data(mica_data *data, mica_status status, const char *part)
+{
+    api_says(part, mica_data_status(data), mica_data_error(data), status, part);
+    assert_int_equal(mica_data_count(data, MICA_TRAIN), 0);
+    assert_int_not_equal(mica_fit(api.model, data, &(mica_fit_desc){.loss = "mse"}, NULL), MICA_OK);
+    mica_data_destroy(data);
+    api_still_works(&api);
+}
+
+static void data(void **state)
+{
+    const mica_shape shape = MICA_SHAPE(API_IN);
+    (void)state;
+    assert_no_data(mica_csv_open(api.device, NULL, &(mica_csv_desc){0}), INVALID, "a path");
+    assert_no_data(mica_csv_open(api.device, "/nowhere", NULL), INVALID, "description");
+    assert_no_data(mica_csv_open(api.device, "/nowhere", &(mica_csv_desc){0}), MICA_IO, "/nowhere");
+    assert_no_data(mica_idx_open(api.device, NULL), INVALID, "description");
+    assert_no_data(mica_idx_open(api.device, &(mica_files_desc){0}), INVALID, "");
+    assert_no_data(mica_npy_open(api.device, NULL), INVALID, "description");
+    assert_no_data(mica_npy_open(api.device, &(mica_files_desc){.part = {{"/nowhere", NULL}}}), MICA_IO, "/nowhere");
+    assert_no_data(mica_data_open_spec(api.device, NULL, NULL), INVALID, "path");
+    assert_no_data(mica_data_open_spec(api.device, "/nowhere", NULL), MICA_IO, "/nowhere");
+    assert_no_data(mica_arrays_open(api.device, NULL), INVALID, "inputs are missing");
+    assert_no_data(mica_arrays_open(api.device, &(mica_arrays_desc){.samples = 1, .input_shape = shape}), INVALID, "inputs are missing");
+    assert_no_data(mica_arrays_open(api.device, &(mica_arrays_desc){.samples = -1, .input_shape = shape, .inputs = api.inputs}),
+                   INVALID, "samples is -1");
+    assert_no_data(mica_arrays_open(api.device, &(mica_arrays_desc){.samples = INT64_MAX, .input_shape = shape, .inputs = api.inputs}),
+                   INVALID, "samples is");
+    assert_no_data(mica_arrays_open(api.device, &(mica_arrays_desc){.samples = 1, .input_shape = {.rank = -1}, .inputs = api.inputs}),
+                   MICA_SHAPE, "input_shape");
+    assert_no_data(mica_arrays_open(api.device, &(mica_arrays_desc){.samples = 1, .input_shape = {.rank = 99}, .inputs = api.inputs}),
+                   MICA_SHAPE, "input_shape");
+    REFUSED(&api, mica_data_hold_out(api.data, 0, 1), INVALID, "validation_split is 0");
+    REFUSED(&api, mica_data_hold_out(api.data, NAN, 1), INVALID, "validation_split is");
+    REFUSED(&api, mica_data_hold_out(api.data, 0.99f, 1), MICA_DATA, "leaves none to train");
+    REFUSED(&api, mica_data_sample(api.data, MICA_TRAIN, -1, NULL, NULL), INVALID, "sample -1");
+    REFUSED(&api, mica_data_sample(api.data, MICA_TRAIN, INT64_MAX, NULL, NULL), INVALID, "has 12 samples");
+    REFUSED(&api, mica_data_sample(api.data, (mica_part)7, 0, NULL, NULL), INVALID, "has 0 samples");
+    assert_int_equal(mica_data_sample(api.data, MICA_TRAIN, 0, NULL, NULL), MICA_OK);
+    assert_int_equal(mica_data_count(api.data, (mica_part)-1), 0);
+    assert_string_equal(mica_data_class_name(api.data, -1), "");
+    assert_string_equal(mica_data_class_name(api.data, 2), "");
+    mica_data *unowned = mica_arrays_open(NULL, &(mica_arrays_desc){.samples = 1, .input_shape = MICA_SHAPE(2), .inputs = api.inputs});
+    REFUSED(&api, mica_fit(api.model, unowned, &(mica_fit_desc){.loss = "mse"}, NULL), MICA_SHAPE, "not [3]");
+    mica_data_destroy(unowned);
+}
+
+static void training(void **state)
+{
+    const char *const loss = "sparse_categorical_crossentropy";
+    mica_history *history = NULL;
+    mica_result result;
+    (void)state;
+    REFUSED(&api, mica_fit(api.model, NULL, &(mica_fit_desc){.loss = loss}, NULL), INVALID, "the data are NULL");
+    REFUSED(&api, mica_fit(api.model, api.data, NULL, &history), INVALID, "the description is NULL");
+    REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){0}, &history), INVALID, "loss");
+    mica_history_destroy(history);
+    REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = "sparse"}, NULL), INVALID, "no loss \"sparse\"");
+    REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .optimizer = {.type = "sdg"}}, NULL), INVALID, "sdg");
+    REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .batch_size = -1}, NULL), INVALID, "batch_size is -1");
+    REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .batch_size = INT64_MAX}, NULL), INVALID, "batch_size");
+    REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .validation_split = 2}, NULL), INVALID,
+            "validation_split is 2");
+    REFUSED(&api, mica_evaluate(api.model, NULL, MICA_TRAIN, loss, 0, &result), INVALID, "the data are NULL");
+    REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TRAIN, loss, 0, NULL), INVALID, "the result is NULL");
+    REFUSED(&api, mica_evaluate(api.model, api.data, (mica_part)9, loss, 0, &result), INVALID, "part 9");
+    REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TEST, loss, 0, &result), MICA_DATA, "no test part");
+    REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TRAIN, NULL, 0, &result), INVALID, "never trained");
+    assert_int_equal(mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .epochs = 1}, &history), MICA_OK);
+    assert_null(mica_history_epoch(history, -1));
+    assert_null(mica_history_epoch(history, 1));
+    mica_history_destroy(history);
+}
+
+/* A number of epochs is no size: nothing is allocated for those that a callback never lets come. */
+static bool stop(void *user, const mica_progress *now)
+{
+    (void)user;
+    return now->epoch < 2;
+}
+
+static void many_epochs(void **state)
+{
+    mica_history *history = NULL;
+    (void)state;
+    mica_device_clear_error(api.device);
+    assert_int_equal(mica_fit(api.model, api.data, &(mica_fit_desc){.loss = "sparse_categorical_crossentropy", .epochs = INT32_MAX,
+                                                                    .on_batch = stop}, &history), MICA_CANCELLED);
+    assert_int_equal(mica_history_epochs(history), 2);
+    assert_int_equal(mica_device_status(api.device), MICA_OK);
+    mica_history_destroy(history);
+}
+
+static void prediction(void **state)
+{
+    float outputs[API_OUT * API_SAMPLES], *read = NULL;
+    mica_answer answers[API_SAMPLES];
+    int64_t n = 0;
+    (void)state;
+    REFUSED(&api, mica_predict(api.model, NULL, 1, outputs, 2), INVALID, "inputs are NULL");
+    REFUSED(&api, mica_predict(api.model, api.inputs, 1, NULL, 2), INVALID, "NULL");
+    REFUSED(&api, mica_predict(api.model, api.inputs, -1, outputs, 2), INVALID, "-1 samples");
+    REFUSED(&api, mica_predict(api.model, api.inputs, INT64_MAX, outputs, SIZE_MAX), MICA_SHAPE, "2 outputs each");
+    REFUSED(&api, mica_predict(api.model, api.inputs, 1, outputs, 3), MICA_SHAPE, "room for 3");
+    assert_int_equal(mica_predict(api.model, NULL, 0, NULL, 0), MICA_OK);
+    REFUSED(&api, mica_classify(api.model, NULL, 1, 1, answers), INVALID, "inputs are NULL");
+    REFUSED(&api, mica_classify(api.model, api.inputs, 1, 1, NULL), INVALID, "NULL");
+    REFUSED(&api, mica_classify(api.model, api.inputs, -1, 1, answers), INVALID, "-1 samples");
+    REFUSED(&api, mica_classify(api.model, api.inputs, INT64_MAX, 1, answers), INVALID, "samples to classify");
+    REFUSED(&api, mica_classify(api.model, api.inputs, 1, 0, answers), INVALID, "0 best of 2");
+    REFUSED(&api, mica_classify(api.model, api.inputs, 1, 3, answers), INVALID, "3 best of 2");
+    assert_int_equal(mica_classify(api.model, NULL, 0, 1, NULL), MICA_OK);
+    REFUSED(&api, mica_read_inputs(api.model, NULL, &read, &n), INVALID, "path is NULL");
+    REFUSED(&api, mica_read_inputs(api.model, "/nowhere", NULL, &n), INVALID, "NULL");
+    REFUSED(&api, mica_read_inputs(api.model, "/nowhere", &read, NULL), INVALID, "NULL");
+    REFUSED(&api, mica_read_inputs(api.model, "/nowhere", &read, &n), MICA_IO, "/nowhere");
+    REFUSED(&api, mica_write_npy(api.device, NULL, outputs, MICA_SHAPE(2), 1), INVALID, "path is NULL");
+    REFUSED(&api, mica_write_npy(api.device, api_path("x.npy"), NULL, MICA_SHAPE(2), 1), INVALID, "values are NULL");
+    REFUSED(&api, mica_write_npy(api.device, api_path("x.npy"), outputs, MICA_SHAPE(2), -1), INVALID, "-1 samples");
+    REFUSED(&api, mica_write_npy(api.device, "/nowhere/x.npy", outputs, MICA_SHAPE(2), 1), MICA_IO, "/nowhere");
+    REFUSED(&api, mica_write_npy(api.device, api_path("x.npy"), outputs, (mica_shape){.rank = 99}, 1), MICA_SHAPE, "cannot be written");
+    REFUSED(&api, mica_write_npy(api.device, api_path("x.npy"), outputs, MICA_SHAPE(INT64_MAX), INT64_MAX), MICA_SHAPE, "cannot be written");
+    REFUSED(&api, mica_tune(api.model, &(mica_tune_desc){.batch = -1}, NULL), INVALID, "-1");
+    REFUSED(&api, mica_tune(api.model, &(mica_tune_desc){.seconds = NAN}, NULL), INVALID, "seconds");
+    REFUSED(&api, mica_tune(api.model, &(mica_tune_desc){.batch = INT64_MAX}, NULL), INVALID, "batch is");
+    REFUSED(&api, mica_tune_clblast(api.device, -1, NULL, NULL), INVALID, "-1 seconds");
+}
+
+/* ---- Jobs and benchmarks ---- */
+
+static void assert_no_job(mica_job *job, mica_status status, const char *part)
+{
+    api_says(part, mica_job_status(job), mica_job_error(job), status, part);
+    assert_int_equal(mica_job_run(job, NULL), status);
+    mica_job_destroy(job);
+    api_still_works(&api);
+}
+
+static void jobs(void **state)
+{
+    static const char text[] = "{\"model\": {\"input_shape\": [2], \"layers\": [{\"type\": \"dense\", \"units\": 1}]}, "
+                               "\"data\": {\"format\": \"csv\", \"path\": \"none.csv\"}, \"loss\": \"mse\"}";
+    const char *const sets[] = {NULL};
+    (void)state;
+    api_write("job.json", text);
+    assert_no_job(mica_job_open(api.device, NULL, NULL, 0), INVALID, "path of a job is missing");
+    assert_no_job(mica_job_open_model(api.device, NULL, NULL, 0), INVALID, "path of a job is missing");
+    assert_no_job(mica_job_open(api.device, "/nowhere", NULL, 0), MICA_IO, "/nowhere");
+    assert_no_job(mica_job_open(api.device, api_path("job.json"), NULL, 1), INVALID, "1 settings");
+    assert_no_job(mica_job_open(api.device, api_path("job.json"), NULL, -1), INVALID, "-1 settings");
+    assert_no_job(mica_job_open(api.device, api_path("job.json"), sets, 1), INVALID, "setting 0 of 1 is NULL");
+    mica_job *job = mica_job_open_model(api.device, api_path("job.json"), NULL, 0);
+    assert_int_equal(mica_job_status(job), MICA_OK);
+    REFUSED(&api, mica_job_run(job, NULL), INVALID, "only the model was opened");
+    assert_null(mica_job_note(job, 0));
+    mica_job_destroy(job);
+}
+
+static void assert_no_bench(mica_bench *bench, const char *part)
+{
+    api_says(part, mica_bench_status(bench), mica_bench_error(bench), INVALID, part);
+    assert_int_equal(mica_bench_count(bench), 0);
+    assert_null(mica_bench_get(bench, 0));
+    mica_bench_destroy(bench);
+    api_still_works(&api);
+}
+
+static void benchmarks(void **state)
+{
+    (void)state;
+    const char *const shapes[] = {"2", NULL};
+    assert_no_bench(mica_bench_gemm(api.device, NULL), "missing");
+    assert_no_bench(mica_bench_gemm(api.device, &(mica_bench_gemm_desc){.n = 1, .k = 1}), "m is 0");
+    assert_no_bench(mica_bench_gemm(api.device, &(mica_bench_gemm_desc){.m = 1, .n = INT64_MAX, .k = 1}), "n is");
+    assert_no_bench(mica_bench_gemm(api.device, &(mica_bench_gemm_desc){.m = 1, .n = 1, .k = 1, .common = {.batch = -1}}), "batch");
+    assert_no_bench(mica_bench_gemm(api.device, &(mica_bench_gemm_desc){.m = 1, .n = 1, .k = 1, .common = {.engine = "x"}}), "\"x\"");
+    assert_no_bench(mica_bench_conv(api.device, NULL), "missing");
+    assert_no_bench(mica_bench_conv(api.device, &(mica_bench_conv_desc){0}), "channels is 0");
+    assert_no_bench(mica_bench_conv(api.device, &(mica_bench_conv_desc){.pass = (mica_bench_pass)9}), "pass is 9");
+    assert_no_bench(mica_bench_op(api.device, NULL), "missing");
+    assert_no_bench(mica_bench_op(api.device, &(mica_bench_op_desc){0}), "missing");
+    assert_no_bench(mica_bench_op(api.device, &(mica_bench_op_desc){.name = "Add", .shape_count = -1}), "-1 shapes");
+    assert_no_bench(mica_bench_op(api.device, &(mica_bench_op_desc){.name = "Add", .shape_count = 2}), "shape 0 is NULL");
+    assert_no_bench(mica_bench_op(api.device, &(mica_bench_op_desc){.name = "Add", .shapes = shapes, .shape_count = 2}), "shape 1 is NULL");
+    assert_no_bench(mica_bench_op(api.device, &(mica_bench_op_desc){.name = "Relu", .shapes = shapes, .shape_count = 1,
+                                                                    .attribute_count = 1}), "attribute 0 is NULL");
+    assert_no_bench(mica_bench_model(api.device, NULL, NULL), "missing");
+    assert_no_bench(mica_bench_model(api.device, api_path("job.json"), &(mica_bench_model_desc){.common = {.batch = -1}}), "batch is -1");
+    assert_no_bench(mica_bench_model(api.device, api_path("job.json"), &(mica_bench_model_desc){.set_count = 1}), "1 settings");
+}
+
+/* ---- All of them ---- */
+
+/* Every function of the headers is named in this file. */
+static void none_is_left_out(void **state)
+{
+    static const char *const headers[] = {"bench", "data", "device", "job", "layers", "mica_cl", "model", "status", "train", "tune"};
+    static char own[1 << 17], header[1 << 16];
+    char path[512];
+    (void)state;
+    FILE *file = fopen(MICA_SOURCE_DIR "/tests/api/test_arguments.c", "r");
+    assert_non_null(file);
+    own[fread(own, 1, sizeof own - 1, file)] = 0;
+    fclose(file);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        snprintf(path, sizeof path, "%s/include/mica/%s.h", MICA_SOURCE_DIR, headers[i]);
+        file = fopen(path, "r");
+        assert_non_null(file);
+        header[fread(header, 1, sizeof header - 1, file)] = 0;
+        fclose(file);
+        for (char *at = header; (at = strstr(at, "\nMICA_API ")) != NULL;) {
+            at += strlen("\nMICA_API ");
+            char *open = strchr(at, '('), *name = open;
+            while (name > at && (name[-1] == '_' || (name[-1] >= 'a' && name[-1] <= 'z') || (name[-1] >= '0' && name[-1] <= '9')))
+                name--;
+            char wanted[80];
+            snprintf(wanted, sizeof wanted, "%.*s(", (int)(open - name), name);
+            if (!strstr(own, wanted))
+                fail_msg("%s is not called with arguments that are wrong", wanted);
+        }
+    }
+    mica_devices *found = mica_devices_find();
+    assert_null(mica_devices_get(found, -1));
+    assert_null(mica_devices_get(found, 1000000));
+    assert_null(mica_devices_absent(found, -1));
+    mica_devices_destroy(found);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(null_objects), cmocka_unit_test(null_asked), cmocka_unit_test(null_calls), cmocka_unit_test(null_layers),
+        cmocka_unit_test(layers),       cmocka_unit_test(models),     cmocka_unit_test(plans),      cmocka_unit_test(opencl),
+        cmocka_unit_test(data),         cmocka_unit_test(training),   cmocka_unit_test(many_epochs),
+        cmocka_unit_test(prediction),   cmocka_unit_test(jobs),       cmocka_unit_test(benchmarks),
+        cmocka_unit_test(none_is_left_out),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
