@@ -1,0 +1,378 @@
+#include "random/verdict.h"
+
+#include "compile/compile.h"
+#include "engines/engine.h"
+#include "random/interpret.h"
+#include "support/device.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL};
+
+const struct variant variants[] = {{.name = "fused"},
+                                   {.name = "apart", .no_fusion = true},
+                                   {.name = "debug", .debug = true},
+                                   {.name = "plain layouts", .no_blocked = true},
+                                   {.name = "nest", .engine = "nest"},
+                                   {.name = "exact", .exact = true}};
+
+int variant_count(void)
+{
+    return (int)MI_COUNT(variants);
+}
+
+static void say(struct verdict *verdict, const char *format, ...) MI_PRINTF(2, 3);
+static void say(struct verdict *verdict, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (!verdict->text[0])
+        vsnprintf(verdict->text, sizeof verdict->text, format, arguments);
+    va_end(arguments);
+}
+
+void devices_open(struct trial *trial)
+{
+    trial->plain = mica_device_open(NULL);
+    trial->debug = mica_device_open(&(mica_device_desc){.debug = true});
+    if (mica_device_status(trial->plain) != MICA_OK)
+        fail_msg("no device to test on: %s", mica_device_error(trial->plain));
+}
+
+void devices_close(struct trial *trial)
+{
+    mica_device_destroy(trial->plain);
+    mica_device_destroy(trial->debug);
+}
+
+/* ---- Elements of inputs and variables ---- */
+
+static double drawn(const struct recipe *recipe, const char *name, int64_t i, double low, double high, bool whole)
+{
+    uint64_t stream = mi_hash(name, strlen(name), recipe->seed);
+    double u = (double)mi_uniform(recipe->seed, stream, (uint64_t)i);
+    return whole ? floor(low + u * (high - low + 1)) : (double)(float)(low + u * (high - low));
+}
+
+static void fill_source(const struct recipe *recipe, const char *name, struct balls *t)
+{
+    double low = -1, high = 1;
+    bool whole = t->type != MI_FLOAT;
+    if (name[0] == 'x') {
+        const struct step *step = &recipe->step[atoi(name + 1)];
+        low = step->low;
+        high = step->high;
+    }
+    for (int64_t i = 0; i < t->count; i++) {
+        double value = drawn(recipe, name, i, low, high, whole);
+        t->of[i] = whole ? ball_whole(value) : ball_float(value);
+    }
+}
+
+static const char *source_name(const mi_value *value)
+{
+    return value->node->variable ? value->node->variable->name : value->name;
+}
+
+/* ---- The reference ---- */
+
+struct reference {
+    struct built built;
+    struct mi_graph *graph;      /* lowered */
+    struct interpreter host;
+};
+
+static void fill_sources(const struct recipe *recipe, struct interpreter *host)
+{
+    for (size_t i = 0; i < host->graph->node_count; i++) {
+        const struct mi_node *node = host->graph->nodes[i];
+        if (node->op == &mi_op_input || node->op == &mi_op_variable)
+            fill_source(recipe, source_name(node->out[0]), &host->values[node->out[0]->id]);
+    }
+}
+
+static struct mi_step step_of(int64_t n)
+{
+    return (struct mi_step){.n = (int32_t)n, .learning_rate = 0.125f, .step = 3, .seed = 42};
+}
+
+static bool reference_create(const struct recipe *recipe, int64_t n, struct reference *r, struct verdict *verdict)
+{
+    struct mi_error error = {0};
+    struct mi_step step = step_of(n);
+    *r = (struct reference){0};
+    if (!recipe_build(recipe, true, &r->built)) {
+        say(verdict, "cannot be built: %s", r->built.graph->error.text);
+        built_destroy(&r->built);
+        return false;
+    }
+    r->graph = mi_graph_copy(r->built.graph, &error);
+    assert_non_null(r->graph);
+    if (mi_lower(r->graph) != MICA_OK) {
+        say(verdict, "cannot be lowered: %s", r->graph->error.text);
+        mi_graph_destroy(r->graph);
+        built_destroy(&r->built);
+        return false;
+    }
+    interpreter_create(&r->host, r->graph, &step);
+    fill_sources(recipe, &r->host);
+    interpreter_run(&r->host);
+    return true;
+}
+
+static void reference_destroy(struct reference *r)
+{
+    interpreter_destroy(&r->host);
+    mi_graph_destroy(r->graph);
+    built_destroy(&r->built);
+}
+
+/* ---- Gradients: along one direction of all sources, central differences of the sum that was differentiated ---- */
+
+static double weighted_sum(const struct reference *r)
+{
+    double sum = 0;
+    for (size_t i = 0; i < r->graph->output_count; i++) {
+        const mi_value *y = r->graph->outputs[i];
+        if (y->name[0] != 'y' || y->type != MI_FLOAT)
+            continue;
+        for (size_t k = 0; k < r->graph->input_count; k++)
+            if (r->graph->inputs[k]->name[0] == 'w' && strcmp(r->graph->inputs[k]->name + 1, y->name + 1) == 0) {
+                const struct balls *values = &r->host.values[y->id], *weights = &r->host.values[r->graph->inputs[k]->id];
+                for (int64_t e = 0; e < values->count; e++)
+                    sum += values->of[e].at * weights->of[e].at;
+            }
+    }
+    return sum;
+}
+
+/* ---- Running ---- */
+
+static void *to_elements(const struct balls *t)
+{
+    char *bytes = mi_new((size_t)t->count + 1, mi_types[t->type].bytes);
+    assert_non_null(bytes);
+    for (int64_t i = 0; i < t->count; i++)
+        switch (t->type) {
+        case MI_FLOAT: ((float *)(void *)bytes)[i] = (float)t->of[i].at; break;
+        case MI_INT32: ((int32_t *)(void *)bytes)[i] = (int32_t)t->of[i].at; break;
+        case MI_INT64: ((int64_t *)(void *)bytes)[i] = (int64_t)t->of[i].at; break;
+        default: ((uint8_t *)bytes)[i] = (uint8_t)t->of[i].at; break;
+        }
+    return bytes;
+}
+
+static double element(const void *bytes, enum mi_type type, int64_t i)
+{
+    switch (type) {
+    case MI_FLOAT: return (double)((const float *)bytes)[i];
+    case MI_INT32: return ((const int32_t *)bytes)[i];
+    case MI_INT64: return (double)((const int64_t *)bytes)[i];
+    default: return ((const uint8_t *)bytes)[i];
+    }
+}
+
+static bool agrees(double got, struct ball want)
+{
+    if (isnan(want.at) || isinf(want.at))
+        return isnan(want.at) ? isnan(got) : got == want.at;
+    return fabs(got - want.at) <= 2 * want.radius;
+}
+
+struct run {
+    struct trial *trial;
+    const struct recipe *recipe;
+    const struct variant *variant;
+    mica_device *device;
+    struct mi_store *store;
+    struct mica_plan *plan;
+    struct verdict *verdict;
+};
+
+static void feed_all(struct run *run, const struct reference *r)
+{
+    for (size_t i = 0; i < r->graph->node_count; i++) {
+        const struct mi_node *node = r->graph->nodes[i];
+        cl_event done = NULL;
+        if (node->op != &mi_op_input)
+            continue;
+        int input = mi_plan_input(run->plan, node->out[0]->name);
+        void *elements = to_elements(&r->host.values[node->out[0]->id]);
+        if (input >= 0 && mi_plan_feed(run->plan, input, elements, r->host.step.n, &done) != MICA_OK)
+            say(run->verdict, "%s: input %s: %s", run->variant->name, node->out[0]->name, mica_plan_error(run->plan));
+        mi_event_wait(run->device, &done);
+        free(elements);
+    }
+}
+
+static void compare(struct run *run, const char *name, const struct balls *want, const void *bytes, int64_t n)
+{
+    run->trial->elements += (uint64_t)want->count;
+    for (int64_t i = 0; i < want->count; i++) {
+        double got = element(bytes, want->type, i);
+        if (isinf(want->of[i].radius))
+            run->trial->unknown++;
+        else if (!agrees(got, want->of[i]))
+            say(run->verdict, "%s, n %lld: %s[%lld] of %lld is %.9g, expected %.9g +- %.3g", run->variant->name, (long long)n, name,
+                (long long)i, (long long)want->count, got, want->of[i].at, want->of[i].radius);
+    }
+}
+
+/* All outputs one after the other; the caller frees them. */
+static char *step_once(struct run *run, const struct reference *r, size_t *size)
+{
+    char *all = NULL;
+    int64_t n = r->host.step.n;
+    *size = 0;
+    feed_all(run, r);
+    if (mi_plan_step(run->plan, &r->host.step) != MICA_OK)
+        say(run->verdict, "%s: step: %s", run->variant->name, mica_plan_error(run->plan));
+    for (size_t i = 0; i < r->graph->output_count && !run->verdict->text[0]; i++) {
+        const mi_value *y = r->graph->outputs[i];
+        const struct balls *want = &r->host.values[y->id];
+        size_t bytes = (size_t)want->count * mi_types[want->type].bytes;
+        all = realloc(all, *size + bytes + 16);
+        assert_non_null(all);
+        memset(all + *size, 0, bytes + 16);
+        if (mi_plan_fetch(run->plan, mi_plan_output(run->plan, y->name), all + *size, n) != MICA_OK)
+            say(run->verdict, "%s: output %s: %s", run->variant->name, y->name, mica_plan_error(run->plan));
+        else
+            compare(run, y->name, want, all + *size, n);
+        *size += (bytes + 15) / 16 * 16;
+    }
+    return all;
+}
+
+static void run_batch(struct run *run, const struct reference *r)
+{
+    size_t sizes[2];
+    char *first = step_once(run, r, &sizes[0]), *second = run->verdict->text[0] ? NULL : step_once(run, r, &sizes[1]);
+    if (!run->verdict->text[0] && first && second)
+        for (size_t i = 0; i < sizes[0]; i++)
+            if (first[i] != second[i]) {
+                say(run->verdict, "%s, n %lld: two runs differ", run->variant->name, (long long)r->host.step.n);
+                break;
+            }
+    free(first);
+    free(second);
+}
+
+static void upload_variables(struct run *run, const struct mi_variables *variables, const struct reference *r)
+{
+    for (size_t i = 0; i < r->graph->node_count; i++) {
+        const struct mi_node *node = r->graph->nodes[i];
+        if (node->op != &mi_op_variable)
+            continue;
+        void *elements = to_elements(&r->host.values[node->out[0]->id]);
+        if (mi_store_write(run->store, mi_variable_find(variables, node->variable->name), elements) != MICA_OK)
+            say(run->verdict, "%s: variable %s: %s", run->variant->name, node->variable->name, mica_device_error(run->device));
+        free(elements);
+    }
+}
+
+static void run_variant(struct run *run, const struct reference *const *references, int count)
+{
+    struct built built;
+    run->device = run->variant->debug ? run->trial->debug : run->trial->plain;
+    mica_device_clear_error(run->device);
+    assert_true(recipe_build(run->recipe, true, &built));
+    assert_int_equal(mi_store_create(run->device, &built.variables, &run->store), MICA_OK);
+    const struct mi_plan_desc desc = {.device = run->device,
+                                      .store = run->store,
+                                      .graph = built.graph,
+                                      .batch = run->recipe->batch,
+                                      .engine = run->variant->engine,
+                                      .no_fusion = run->variant->no_fusion,
+                                      .no_blocked = run->variant->no_blocked,
+                                      .exact = run->variant->exact};
+    built.graph = NULL;
+    if (mi_plan_create(&desc, &run->plan) != MICA_OK)
+        say(run->verdict, "%s: cannot be compiled: %s", run->variant->name, mica_plan_error(run->plan));
+    for (int i = 0; i < count && !run->verdict->text[0]; i++) {
+        if (i == 0)
+            upload_variables(run, &built.variables, references[0]);
+        run_batch(run, references[i]);
+    }
+    mica_plan_destroy(run->plan);
+    mi_store_destroy(run->store);
+    built_destroy(&built);
+}
+
+static bool varies(const struct recipe *recipe)
+{
+    for (int s = 0; s < recipe->count; s++)
+        for (int i = 0; i < recipe->step[s].shape.rank; i++)
+            if (recipe->step[s].shape.dim[i].a)
+                return true;
+    return false;
+}
+
+static void run_all(struct trial *trial, const struct recipe *recipe, struct verdict *verdict)
+{
+    enum { BATCHES = 3 };
+    struct reference reference[BATCHES];
+    const struct reference *list[BATCHES];
+    int64_t sizes[BATCHES] = {recipe->batch, 1 + (int64_t)(recipe->seed % (uint64_t)recipe->batch), 1};
+    int count = 0;
+    verdict->text[0] = 0;
+    for (int i = 0; i < (varies(recipe) ? BATCHES : 1) && !verdict->text[0]; i++)
+        if ((i == 0 || sizes[i] < sizes[i - 1]) && reference_create(recipe, sizes[i], &reference[count], verdict)) {
+            list[count] = &reference[count];
+            count++;
+        }
+    (void)weighted_sum;
+    int other = 1 + (int)(recipe->seed % (uint64_t)(variant_count() - 1));
+    for (int v = 0; v < variant_count() && !verdict->text[0]; v++) {
+        struct run run = {.trial = trial, .recipe = recipe, .variant = &variants[v], .verdict = verdict};
+        if (trial->all || v == 0 || v == other)
+            run_variant(&run, list, count);
+    }
+    for (int i = 0; i < count; i++)
+        reference_destroy(&reference[i]);
+}
+
+/* The child's verdict comes through a pipe. */
+static void run_apart(const struct trial *trial, const struct recipe *recipe, struct verdict *verdict)
+{
+    int ends[2], status = 0;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct trial own = *trial;
+        for (int s = 0; s < (int)MI_COUNT(deadly); s++)
+            signal(deadly[s], SIG_DFL);
+        alarm(120);
+        devices_open(&own);
+        run_all(&own, recipe, verdict);
+        _exit(write(ends[1], verdict, sizeof *verdict) != (ssize_t)sizeof *verdict);
+    }
+    close(ends[1]);
+    bool said = read(ends[0], verdict, sizeof *verdict) == (ssize_t)sizeof *verdict;
+    close(ends[0]);
+    waitpid(child, &status, 0);
+    if (!said) {
+        verdict->text[0] = 0;
+        say(verdict, WIFSIGNALED(status) ? "ended by signal %d" : "ended with status %d",
+            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    }
+}
+
+void verdict_of(struct trial *trial, const struct recipe *recipe, struct verdict *verdict)
+{
+    trial->now = recipe;
+    verdict->text[0] = 0;
+    if (trial->apart)
+        run_apart(trial, recipe, verdict);
+    else
+        run_all(trial, recipe, verdict);
+    trial->graphs++;
+    trial->now = NULL;
+}

@@ -1,0 +1,38 @@
+/* Runs a recipe in many ways on a device and compares it with the host's reference. */
+#ifndef MICA_TEST_VERDICT_H
+#define MICA_TEST_VERDICT_H
+
+#include "random/recipe.h"
+
+#include "device/device.h"
+
+/* One way to run a graph. */
+struct variant {
+    const char *name, *engine;
+    bool no_fusion, no_blocked, debug, exact;
+};
+extern const struct variant variants[];
+int variant_count(void);
+
+struct trial {
+    mica_device *plain, *debug;
+    bool all;                    /* every variant and batch; else the first and another one */
+    bool apart;                  /* each graph in a process of its own, which opens its own devices: a crash is a verdict too */
+    const struct recipe *now;    /* what is being run */
+    /* What has been compared, for the summary. */
+    uint64_t graphs, elements, unknown;
+};
+
+/* What differs, in a line; empty: nothing. */
+struct verdict {
+    char text[400];
+};
+
+void devices_open(struct trial *trial);
+void devices_close(struct trial *trial);
+void verdict_of(struct trial *trial, const struct recipe *recipe, struct verdict *verdict);
+
+/* The smallest recipe found that fails as well. */
+void recipe_shrink(struct trial *trial, struct recipe *recipe, struct verdict *verdict);
+
+#endif
