@@ -1,7 +1,6 @@
 /* The public calls on plans: values are float32, whatever the input's type. */
 #include "compile/compile.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +28,7 @@ mica_status mi_plan_refuse(mica_plan *plan, mica_status status, const char *form
     struct mi_error error = {.status = status};
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error.text, sizeof error.text, format, arguments);
+    mi_vformat(error.text, sizeof error.text, format, arguments);
     va_end(arguments);
     mi_error_report(&plan->refused, &error);
     return mi_error_report(&plan->device->error, &error);
