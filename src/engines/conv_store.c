@@ -76,7 +76,7 @@ const char *mi_conv_emit_asks(struct mi_emitter *e, const struct mi_conv *conv, 
     struct mi_coordinate at[4];
     size_t memos = e->memos, bounds = e->bounds;
     e->indent = indent;
-    mi_bind(e, e->kernel->anchor->out[0], "0");
+    mi_bind(e, e->kernel->anchor->out[0], mi_types[MI_FLOAT].zero);
     mi_conv_set_at(at, conv->spatial, (struct mi_coordinate){"(kb*B)", "kb", "0", b}, "oh", "w_");
     e->ahead = true;
     for (int o = 0; o < e->kernel->outs && conv->k % b == 0; o++)

@@ -219,10 +219,10 @@ static const char *literal(struct mi_emitter *e, const mi_value *value)
         return float_text(e, number);
     int count = 0;
     const int64_t *ints = mi_constant_ints(value, &count);
-    if (ints && count == 1)
-        return mi_arena_format(e->arena, "%lld", (long long)ints[0]);
+    if (ints && count == 1) /* the lowest is no literal */
+        return ints[0] == INT64_MIN ? mi_types[MI_INT64].lowest : mi_arena_format(e->arena, "(%lldL)", (long long)ints[0]);
     mi_fail(e->error, MICA_INTERNAL, "constant of \"%s\" is not a scalar", value->node->name);
-    return "0";
+    return mi_types[value->type].zero;
 }
 
 const char *mi_emit_place(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at)
@@ -234,21 +234,22 @@ const char *mi_emit_place(struct mi_emitter *e, const mi_value *value, const str
 
 static const char *emit_load(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *guard)
 {
+    const char *type = mi_types[value->type].c, *zero = mi_types[value->type].zero;
     if (e->ahead && mi_shape_count(&value->shape, e->batch) < FEWEST_ASKED)
-        return "0";
+        return zero;
     int argument = mi_emit_argument(e, value, false);
     const char *place = mi_emit_place(e, value, at);
     if (e->ahead) {
         mi_line(e, "MICA_PREFETCH(p%d + (%s));", argument, place);
-        return "0";
+        return zero;
     }
     const char *name = mi_emit_name(e, "v");
     const char *load = value->type == MI_HALF ? mi_arena_format(e->arena, "vload_half(%s, p%d)", place, argument)
                                               : mi_arena_format(e->arena, "p%d[%s]", argument, place);
     if (guard)
-        mi_line(e, "const %s %s = %s ? %s : 0;", mi_types[value->type].c, name, guard, load);
+        mi_line(e, "const %s %s = %s ? %s : %s;", type, name, guard, load, zero);
     else
-        mi_line(e, "const %s %s = %s;", mi_types[value->type].c, name, load);
+        mi_line(e, "const %s %s = %s;", type, name, load);
     return name;
 }
 
@@ -483,7 +484,7 @@ static const char *fill_text(struct mi_emitter *e, const struct mi_node *node)
     const char *text = attribute_text(e, node, "fill"), *type = mi_types[node->out[0]->type].c;
     if (text)
         return mi_arena_format(e->arena, "(%s)%s", type, text);
-    return node->op->fill ? node->op->fill : "0";
+    return node->op->fill ? node->op->fill : mi_types[node->out[0]->type].zero;
 }
 
 static const char *emit_move(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *guard)
@@ -492,7 +493,7 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
     const char *index[MI_MAX_RANK], *data_index = NULL, *result = NULL;
     struct mi_access *access = mi_arena_new(e->arena, (size_t)node->inputs + 2, sizeof *access);
     if (!access)
-        return "0";
+        return mi_types[value->type].zero;
     bool joined = e->groups && !e->flat;
     int places = joined ? e->groups : value->shape.rank;
     for (int i = 0; i < places; i++)
@@ -509,7 +510,7 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
     if (count - first > 64) {
         mi_fail(e->error, MICA_UNSUPPORTED, "%s \"%s\": joins %d tensors, at most 64 in one step", node->op->name,
                 node->name, count);
-        return "0";
+        return mi_types[value->type].zero;
     }
     for (int i = first; i < count; i++)
         name[i - first] = emit_access(e, &access[i], value, data_index, places, at, guard, &reached[i - first]);
@@ -554,7 +555,7 @@ const char *mi_emit_value(struct mi_emitter *e, const mi_value *value, const str
     else {
         if (!e->arena->failed) /* then it may have been computed, but could not be remembered */
             mi_fail(e->error, MICA_INTERNAL, "kernel uses %s \"%s\" before it is computed", node->op->name, node->name);
-        return "0";
+        return mi_types[value->type].zero;
     }
     return memo_add(e, value, key, name);
 }

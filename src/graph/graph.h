@@ -22,6 +22,7 @@ struct mi_type_info {
     const char *stored; /* OpenCL C's, of an element in memory */
     size_t bytes;
     const char *lowest, *highest; /* OpenCL C's, of a value in a register */
+    const char *zero;   /* the same, of its type also where it stands for an element: built-ins are overloaded */
 };
 extern const struct mi_type_info mi_types[MI_TYPES];
 
