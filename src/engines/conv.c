@@ -86,6 +86,14 @@ static bool members_match(const struct mi_contraction *c, const struct mi_operan
     return true;
 }
 
+bool mi_conv_is_by_sample(const struct mi_contraction *c, int samples)
+{
+    for (int axis = 0; axis < c->axes; axis++)
+        if (c->extent[axis].a != (axis == samples) || (axis == samples && c->extent[axis].b))
+            return false;
+    return true;
+}
+
 /* What both kinds have in common: x has windows, the other two operands have plain indices. `channel` is x's. */
 static bool shape_match(const struct mi_contraction *c, struct mi_conv *conv, struct member *channel)
 {
@@ -95,7 +103,8 @@ static bool shape_match(const struct mi_contraction *c, struct mi_conv *conv, st
     int rank = conv->x->value->shape.rank;
     conv->spatial = rank - 2;
     if (!has_window(conv->x) || rank > 4 || conv->w->value->shape.rank != rank || c->out.value->shape.rank != rank ||
-        !is_single(&conv->x->index[0]) || !member_match(c, &conv->x->index[1], channel))
+        !is_single(&conv->x->index[0]) || !member_match(c, &conv->x->index[1], channel) ||
+        !mi_conv_is_by_sample(c, conv->x->index[0].axis[0]))
         return false;
     conv->groups = channel->group < 0 ? 1 : c->extent[channel->group].b;
     conv->c = c->extent[channel->axis].b;

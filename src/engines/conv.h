@@ -22,6 +22,10 @@ struct mi_conv {
     int64_t low[2], high[2];              /* how far x is read before its first and past its last place */
 };
 
+/* Whether the axis is the step's n samples, no more and no less, and no other varies with n: kernels for convolutions count on
+ * it. */
+bool mi_conv_is_by_sample(const struct mi_contraction *c, int samples);
+
 bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv); /* one group */
 
 /* Also in groups, and the gradient of the data of a strided convolution: places that do not divide are not there, so

@@ -72,7 +72,7 @@ static bool operands_match(const struct mi_contraction *c, struct mi_depthwise *
     conv->w_r[1] = rank - 1;
     int channel = axis_of(c, &conv->x->index[1]);
     if (conv->x->index[rank - 1].terms != 2 || conv->x->value->type != MI_FLOAT || conv->w->value->type != MI_FLOAT ||
-        channel < 0 || !is_out(c, channel) || c->extent[channel].a || axis_of(c, &conv->x->index[0]) < 0)
+        channel < 0 || !is_out(c, channel) || !mi_conv_is_by_sample(c, axis_of(c, &conv->x->index[0])))
         return false;
     conv->k = conv->c = c->extent[channel].b;
     return mi_dim_is(conv->x->value->shape.dim[1], conv->c);

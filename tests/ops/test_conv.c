@@ -1,5 +1,8 @@
 #include "support/reference.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define LIST(name, ...) MI_INTS(name, ((int64_t[]){__VA_ARGS__}), (int)MI_COUNT(((int64_t[]){__VA_ARGS__})))
 #define CONV(x, w, ...)                                                                                                \
     {                                                                                                                  \
@@ -79,6 +82,51 @@ static void test_bias(void **state)
     OP_CHECK_ALL(state, cases);
 }
 
+/* Two inputs, one under the other, are convolved: of so many images, n of which are of the step. */
+static mi_value *joined(struct mi_graph *graph, mi_value *const *in, const struct op_case *c)
+{
+    int attributes = 0;
+    while (attributes < OP_ATTRIBUTES && c->attribute[attributes].name)
+        attributes++;
+    mi_value *both = mi_apply(graph, "Concat", in, 2, &MI_INT("axis", 0), 1);
+    return mi_apply(graph, "Conv", (mi_value *[]){both, in[2]}, 2, c->attribute, attributes);
+}
+
+static void reference_joined(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    struct op_case alone = *c;
+    struct tensor both = in[0], *operands = (struct tensor[]){both, in[2]};
+    operands[0].dim[0] += in[1].dim[0];
+    operands[0].count += in[1].count;
+    operands[0].data = mi_new((size_t)operands[0].count + 1, sizeof *both.data);
+    assert_non_null(operands[0].data);
+    memcpy(operands[0].data, in[0].data, (size_t)in[0].count * sizeof *both.data);
+    memcpy(operands[0].data + in[0].count, in[1].data, (size_t)in[1].count * sizeof *both.data);
+    alone.in[2].shape = NULL; /* the bias of a convolution alone */
+    reference_conv(&alone, operands, out);
+    free(operands[0].data);
+}
+
+#define JOINED(x, z, w, ...)                                                                                           \
+    {                                                                                                                  \
+        "Conv", {IN(x), IN(z), IN(w)}, {__VA_ARGS__}, .build = joined, .reference = reference_joined, .batch = 3,      \
+                                                      .tolerance = 5e-6, .engines = !op_tests_are_small()              \
+    }
+
+/* How many images there are is twice n, one more than n, or no matter of n. */
+static void test_other_counts(void **state)
+{
+    const struct op_case cases[] = {
+        JOINED("n 16 6 6", "n 16 6 6", "16 16 3 3", PADS(1, 1, 1, 1)),
+        JOINED("n 16 6 6", "1 16 6 6", "16 1 3 3", MI_INT("group", 16), PADS(1, 1, 1, 1)),
+        JOINED("1 16 6 6", "4 16 6 6", "16 16 3 3", PADS(1, 1, 1, 1)),
+        JOINED("n 16 6 6", "n 16 6 6", "16 1 3 3", MI_INT("group", 16), STRIDES(2, 2)),
+        JOINED("n 16 6 6", "1 16 6 6", "16 16 2 2", STRIDES(2, 2)),
+        JOINED("1 16 6", "4 16 6", "16 16 3", PADS(1, 1)),
+    };
+    check(state, cases, 2, MI_COUNT(cases));
+}
+
 static void test_volume(void **state)
 {
     const struct op_case cases[] = {CONV("n 2 4 4 4", "3 2 2 2 2", STRIDES(1, 2, 1), PADS(0, 1, 1, 1, 0, 0))};
@@ -90,7 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_images), cmocka_unit_test(test_engines), cmocka_unit_test(test_groups),
         cmocka_unit_test(test_one_axis),
-        cmocka_unit_test(test_bias),   cmocka_unit_test(test_volume),
+        cmocka_unit_test(test_bias),   cmocka_unit_test(test_other_counts), cmocka_unit_test(test_volume),
     };
     return cmocka_run_group_tests_name("conv", tests, op_devices_open, op_devices_close);
 }
