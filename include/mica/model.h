@@ -103,8 +103,9 @@ MICA_API uint64_t mica_plan_peak_bytes(const mica_plan *plan);
 MICA_API int mica_plan_launches(const mica_plan *plan); /* of a step; what is made of weights alone, once, is left out */
 
 /* Copies n samples into an input (plain values, as the network takes them), runs, and copies an output back. Only
- * mica_plan_read waits. `count` is n times the elements of a sample, checked. name NULL: the only one. A wrong argument is told
- * to the plan and the device, and blocks nothing; a plan that did not compile, or whose device failed, repeats its error. */
+ * mica_plan_read waits. `count` is n times the elements of a sample, checked; so are values that are numbers of an embedding's
+ * rows. name NULL: the only one. A wrong argument is told to the plan and the device, and blocks nothing; a plan that did not
+ * compile, or whose device failed, repeats its error. */
 MICA_API mica_status mica_plan_write(mica_plan *plan, const char *name, const float *values, size_t count);
 MICA_API mica_status mica_plan_run(mica_plan *plan, int64_t n);
 MICA_API mica_status mica_plan_read(mica_plan *plan, const char *name, float *values, size_t count);

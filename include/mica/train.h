@@ -35,7 +35,7 @@ typedef struct mica_progress {
 typedef struct mica_fit_desc {
     const char *loss;            /* required: "mean_squared_error", "binary_crossentropy", "categorical_crossentropy",
                                   * "sparse_categorical_crossentropy" */
-    int from_logits;             /* 0: deduced (no softmax or sigmoid in the last layer: logits), 1: yes, -1: no */
+    int from_logits;             /* 0: deduced (not all outputs are known to lie between 0 and 1: logits), 1: yes, -1: no */
     mica_optimizer optimizer;
     int64_t batch_size;          /* 0: 32 */
     int epochs;                  /* 0: 1; negative: none */
@@ -50,8 +50,10 @@ typedef struct mica_fit_desc {
 
 typedef struct mica_history mica_history;
 
-/* Trains the model on the training part of the data. *history may be NULL; otherwise the caller destroys it, also after
- * an error. A stop asked for by the callback is MICA_CANCELLED with the epochs so far in the history. */
+/* Trains the model on the training part of the data. The model has one input and one output. Labels that the loss cannot take, and
+ * indices that are no row of their embedding, are MICA_DATA and name the sample, before anything is trained. *history may be NULL;
+ * otherwise the caller destroys it, also after an error. A stop asked for by the callback is MICA_CANCELLED with the epochs so far
+ * in the history. */
 MICA_API mica_status mica_fit(mica_model *model, mica_data *data, const mica_fit_desc *desc, mica_history **history);
 MICA_API void mica_history_destroy(mica_history *history);
 MICA_API int mica_history_epochs(const mica_history *history);
@@ -64,7 +66,8 @@ typedef struct mica_result {
     float loss, accuracy; /* accuracy is NaN where the task has none */
 } mica_result;
 
-/* Loss and accuracy over a part of the data. A model that was fitted or loaded knows its loss; NULL takes that. */
+/* Loss and accuracy over a part of the data, which is checked as in mica_fit. A model that was fitted or loaded knows its loss;
+ * NULL takes that. */
 MICA_API mica_status mica_evaluate(mica_model *model, mica_data *data, mica_part part, const char *loss, int from_logits,
                                    mica_result *result);
 

@@ -49,6 +49,7 @@ struct mica_plan {
     struct mi_plan_desc desc;
     int64_t batch;
     struct mi_arena arena;
+    int64_t *index_rows;           /* by input: mi_index_rows of the graph as it was given */
 
     struct mi_tensor *tensors;     /* by value id */
     int *home;                     /* kernel of each node; -1: a source, or computed where it is used */

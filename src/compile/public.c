@@ -101,6 +101,16 @@ static void convert(void *slot, enum mi_type type, const float *values, size_t c
 
 /* ---- Write, run, read ---- */
 
+static mica_status check_indices(mica_plan *plan, int input, const float *values, size_t count, size_t each)
+{
+    int64_t rows = plan->index_rows[input];
+    size_t at = rows ? mi_first_no_row(values, count, rows) : count;
+    if (at == count)
+        return MICA_OK;
+    return mi_plan_refuse(plan, MICA_DATA, "input \"%s\", sample %zu: value %zu is %g, the embedding has rows 0 to %lld",
+                          plan->graph->inputs[input]->name, at / each, at % each, (double)values[at], (long long)(rows - 1));
+}
+
 static mica_status write_input(mica_plan *plan, const char *name, const float *values, size_t count)
 {
     int input = mi_plan_input(plan, name);
@@ -116,6 +126,7 @@ static mica_status write_input(mica_plan *plan, const char *name, const float *v
                               value->name, count, (long long)each, (long long)plan->batch);
     if (!values && count)
         return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "input \"%s\": the values are NULL", value->name);
+    MI_TRY(check_indices(plan, input, values, count, (size_t)each));
     void *slot = NULL;
     cl_event *written = NULL;
     MI_TRY(staging_slot(plan, input, &slot, &written));

@@ -94,6 +94,10 @@ static mica_status compile(struct mica_plan *plan)
     if (plan->batch < 1 || plan->batch > INT32_MAX)
         return mi_fail(&plan->error, MICA_INVALID_ARGUMENT, "a plan's batch is %lld, it must be from 1 to %d",
                        (long long)plan->batch, INT32_MAX);
+    plan->index_rows = mi_arena_new(&plan->arena, graph->input_count, sizeof *plan->index_rows);
+    if (!plan->index_rows)
+        return mi_out_of_memory(&plan->error);
+    MI_TRY(mi_index_rows(&plan->error, graph, plan->index_rows));
     MI_TRY(from_graph(plan, mi_lower(graph)));
     MI_TRY(from_graph(plan, mi_simplify(graph)));
     if (!plan->desc.exact && !plan->desc.no_fusion)

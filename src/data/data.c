@@ -111,6 +111,7 @@ static mica_status split(mica_data *data, const struct mi_finish *finish)
     if (f[0] == 0 && f[1] == 0 && f[2] == 0)
         return MICA_OK;
     MI_TRY(check_split(data, finish));
+    data->divided = true;
     if (!finish->split.no_shuffle)
         MI_TRY(shuffle_training(data, finish->split.seed, data->order, data->samples));
     int64_t begin = 0;
@@ -313,6 +314,20 @@ int64_t mi_data_index(const mica_data *data, mica_part part, int64_t i)
     for (int p = 0; p < (int)part; p++)
         i += data->count[p];
     return data->order[i];
+}
+
+struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index)
+{
+    const int64_t files[3] = {data->count[MICA_TRAIN] + data->held_out, data->count[MICA_VALIDATION] - data->held_out,
+                              data->count[MICA_TEST]};
+    struct mi_shape_text out;
+    int part = 0;
+    bool several = !data->divided && files[0] < data->samples;
+    for (; several && part < 2 && index >= files[part]; part++)
+        index -= files[part];
+    mi_format(out.text, sizeof out.text, several ? "sample %lld of the %s part" : "sample %lld", (long long)index,
+              part_names[part]);
+    return out;
 }
 
 void mi_data_input(const mica_data *data, int64_t index, float *out)

@@ -71,6 +71,9 @@ bool mi_sample_same(const mica_shape *a, const mica_shape *b);
 mica_status mi_sample_reshape(struct mi_error *error, const char *place, const mica_shape *from,
                               const mica_shape *to);
 
+/* What element i of an input is called in errors: `column "age"`, or `input 3` where it has no name. */
+struct mi_shape_text mi_preprocess_input_text(const struct mi_preprocess *preprocess, size_t i);
+
 /* ---- Data sets ---- */
 
 enum { MI_MOST_CLASSES = 1000000 };
@@ -90,6 +93,7 @@ struct mica_data {
     int64_t *order;            /* the samples of training, then validation, then test */
     int64_t *first_order;      /* the same before anything was held out */
     int64_t count[3];          /* of each part */
+    bool divided;              /* the parts are a split's, not files' */
     int64_t held_out;          /* samples of the validation part that hold_out took from the training part */
     struct mi_preprocess preprocess;
     bool fitted_before;        /* the preprocessing is a model's: it is never fitted here */
@@ -117,6 +121,8 @@ mica_status mi_data_reshape(mica_data *data, struct mi_error *error, const char 
 mica_status mi_data_fit(mica_data *data); /* normalisation and fill, on the training part */
 /* Prepares the arrays of a normalisation; mi_data_fit fills those that depend on data. */
 mica_status mi_normalize_prepare(mica_data *data, const char *place, const mica_normalize *normalize);
+/* What a sample is called in errors: "sample 7", or "sample 7 of the test part" where each part has files of its own. */
+struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index);
 /* One input as the network sees it. `index` counts all samples. */
 void mi_data_input(const mica_data *data, int64_t index, float *out);
 /* The index of the i-th sample of a part, for mi_data_input, classes and values. */

@@ -3,6 +3,7 @@
 #include "data/data.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 void mi_preprocess_destroy(struct mi_preprocess *preprocess)
@@ -80,6 +81,18 @@ const struct mi_column *mi_preprocess_feature(const struct mi_preprocess *prepro
     }
     *column = -1;
     return NULL;
+}
+
+struct mi_shape_text mi_preprocess_input_text(const struct mi_preprocess *preprocess, size_t i)
+{
+    int column = 0;
+    const struct mi_column *found = preprocess->columns ? mi_preprocess_feature(preprocess, i, &column) : NULL;
+    struct mi_shape_text out;
+    if (found && found->name)
+        mi_format(out.text, sizeof out.text, "column \"%s\"", mi_show(found->name).text);
+    else
+        mi_format(out.text, sizeof out.text, "input %zu", i);
+    return out;
 }
 
 /* ---- Copying ---- */

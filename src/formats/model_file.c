@@ -281,8 +281,9 @@ static mica_status take_loss(struct loading *l, const cJSON *loss, const cJSON *
     if (from_logits && !cJSON_IsBool(from_logits))
         return bad(l, "from_logits", "is not true or false");
     int logits = !from_logits ? 0 : cJSON_IsTrue(from_logits) ? 1 : -1;
-    if (mi_loss_choose(&why, l->model->graph, loss->valuestring, logits, &chosen) != MICA_OK)
-        return bad(l, "loss", why.text);
+    mica_status status = mi_loss_choose(&why, l->model->graph, loss->valuestring, logits, &chosen);
+    if (status != MICA_OK)
+        return status == MICA_OUT_OF_MEMORY ? mi_out_of_memory(&l->error) : bad(l, "loss", why.text);
     return mi_model_set_loss(l->model, loss->valuestring, logits) == MICA_OK ? MICA_OK : mi_out_of_memory(&l->error);
 }
 

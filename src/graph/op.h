@@ -120,6 +120,8 @@ const struct mi_op *mi_op_find(const struct mi_op *const *ops, const char *name)
 /* Which axes of input 0 a reduce node folds, as a mask; keepdims as ONNX. Axes are input 1 (constant) or the attribute "axes";
  * none: all (or none, with noop_with_empty_axes). */
 mica_status mi_reduce_axes(const struct mi_node *node, uint32_t *mask, bool *keepdims);
+/* Whether a node only hands on what goes in: its result has each element of its inputs once, in whatever order. */
+bool mi_keeps_elements(const struct mi_node *node);
 /* Whether what a reduce node makes is the plain sum. */
 bool mi_reduce_is_sum(const struct mi_node *node);
 

@@ -30,6 +30,27 @@ bool mi_map_input_name(const struct mi_map_rule *rule, int inputs, int i, const 
     return word_at(list, i, name, length);
 }
 
+bool mi_keeps_elements(const struct mi_node *node)
+{
+    const struct mi_map_rule *rule = node->op->map;
+    const char *name = "";
+    size_t length = 0;
+    if (node->op->kind == MI_MAP)
+        return rule && node->inputs == 1 && node->outputs == 1 && mi_map_input_name(rule, 1, 0, &name, &length) &&
+               strlen(rule->expr[0]) == length && strncmp(rule->expr[0], name, length) == 0;
+    if (node->op->kind != MI_MOVE || node->outputs != 1)
+        return false;
+    struct mi_dim left = {0, 0}, count;
+    if (!mi_shape_product(&node->out[0]->shape, 0, node->out[0]->shape.rank, &left))
+        return false;
+    for (int i = 0; i < node->inputs; i++) {
+        if (!node->in[i] || !mi_shape_product(&node->in[i]->shape, 0, node->in[i]->shape.rank, &count))
+            return false;
+        left = (struct mi_dim){left.a - count.a, left.b - count.b};
+    }
+    return mi_dim_is(left, 0);
+}
+
 bool mi_reduce_is_sum(const struct mi_node *node)
 {
     const struct mi_reduce_rule *rule = node->op->reduce;

@@ -9,12 +9,14 @@ enum mi_task { MI_VALUES, MI_BINARY, MI_CATEGORICAL, MI_SPARSE };
 struct mi_loss_row {
     const char *name;       /* Keras's */
     enum mi_task task;
+    const char *activation; /* the operator that makes its probabilities of logits; NULL: it takes any values */
+    float lowest, highest;  /* of labels that are values */
 };
 
 extern const char *const mi_loss_names[];                    /* NULL-terminated */
 const struct mi_loss_row *mi_loss_find(const char *name);    /* NULL: none of that name */
 
-/* A loss for one model, with from_logits decided: the last layer has neither softmax nor sigmoid. */
+/* A loss for one model, with from_logits decided: the output's values are not known to be probabilities. */
 struct mi_loss {
     const struct mi_loss_row *row;
     bool from_logits;
@@ -23,6 +25,19 @@ struct mi_loss {
 /* Finds the loss and checks it against the model's first output. from_logits: 0 deduced, 1 yes, -1 no. */
 mica_status mi_loss_choose(struct mi_error *error, const struct mi_graph *graph, const char *name, int from_logits,
                            struct mi_loss *loss);
+
+/* ---- What a network ends in (ending.c) ---- */
+
+/* The node that makes a value, seen through layers that leave its elements as they are, and dropout. */
+const struct mi_node *mi_ending(const mi_value *value);
+/* Whether all values of the graph's first output lie between 0 and 1, whatever goes in: those of a sigmoid, a softmax or a
+ * hard_sigmoid, rearranged, joined, multiplied or pooled. */
+mica_status mi_gives_shares(struct mi_error *error, const struct mi_graph *graph, bool *shares);
+/* Adds what goes into the softmax or sigmoid ("Softmax", "Sigmoid") that a value consists of, rearranged as the value is. NULL:
+ * it consists of something else, or memory ran out, as graph->error says. */
+mi_value *mi_logits_of(struct mi_graph *graph, mi_value *value, const char *activation);
+
+/* ---- Losses and metrics ---- */
 
 /* What the labels are: class indices (an int32 input "labels" of shape (n)), or values of the output's shape (float32). */
 enum mi_labels { MI_LABELS_VALUES, MI_LABELS_CLASSES };

@@ -2,15 +2,16 @@
 #include "nn/keys.h"
 #include "nn/loss.h"
 
+#include <float.h>
 #include <string.h>
 
 #define EPSILON 1e-7f /* Keras's: probabilities are clipped to [EPSILON, 1 - EPSILON] */
 
 static const struct mi_loss_row rows[] = {
-    {"mean_squared_error", MI_VALUES},
-    {"binary_crossentropy", MI_BINARY},
-    {"categorical_crossentropy", MI_CATEGORICAL},
-    {"sparse_categorical_crossentropy", MI_SPARSE},
+    {"mean_squared_error", MI_VALUES, NULL, -FLT_MAX, FLT_MAX},
+    {"binary_crossentropy", MI_BINARY, "Sigmoid", 0, 1},
+    {"categorical_crossentropy", MI_CATEGORICAL, "Softmax", 0, 1},
+    {"sparse_categorical_crossentropy", MI_SPARSE, "Softmax", 0, 0}, /* takes classes only */
 };
 
 /* The last is Keras's short form. */
@@ -29,24 +30,10 @@ const struct mi_loss_row *mi_loss_find(const char *name)
 
 /* ---- Choosing ---- */
 
-/* The node that made a value, behind moves that only rearrange it. */
-static const struct mi_node *maker(const mi_value *value)
-{
-    const struct mi_node *node = value->node;
-    while (node->inputs > 0 && node->in[0] && (strcmp(node->op->name, "Reshape") == 0 ||
-           strcmp(node->op->name, "Flatten") == 0 || strcmp(node->op->name, "Identity") == 0))
-        node = node->in[0]->node;
-    return node;
-}
-
-static bool is_op(const struct mi_node *node, const char *name)
-{
-    return strcmp(node->op->name, name) == 0;
-}
-
 static mica_status check_output(struct mi_error *error, const mi_value *output, const struct mi_loss_row *row)
 {
-    bool softmax = is_op(maker(output), "Softmax"), sigmoid = is_op(maker(output), "Sigmoid");
+    const char *last = mi_ending(output)->op->name;
+    bool softmax = strcmp(last, "Softmax") == 0, sigmoid = strcmp(last, "Sigmoid") == 0;
     if (row->task == MI_BINARY && softmax)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the last layer is a softmax; it needs a sigmoid or logits",
                        row->name);
@@ -65,6 +52,26 @@ static mica_status check_output(struct mi_error *error, const mi_value *output, 
     return MICA_OK;
 }
 
+/* Whether the output is logits: as the caller says, else by what the network ends in. */
+static mica_status choose_logits(struct mi_error *error, const struct mi_graph *graph, int from_logits, struct mi_loss *loss)
+{
+    bool shares = false;
+    const char *last = mi_ending(mi_model_output(graph, NULL))->op->name;
+    loss->from_logits = from_logits > 0;
+    if (!loss->row->activation)
+        return from_logits <= 0 ? MICA_OK
+                                : mi_fail(error, MICA_INVALID_ARGUMENT, "from_logits goes with cross-entropies, not with %s",
+                                          loss->row->name);
+    if (from_logits > 0 && strcmp(last, loss->row->activation) == 0)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "from_logits is true, but the last layer ends in a %s",
+                       loss->row->task == MI_BINARY ? "sigmoid" : "softmax");
+    if (from_logits == 0) {
+        MI_TRY(mi_gives_shares(error, graph, &shares));
+        loss->from_logits = !shares;
+    }
+    return MICA_OK;
+}
+
 mica_status mi_loss_choose(struct mi_error *error, const struct mi_graph *graph, const char *name, int from_logits,
                            struct mi_loss *loss)
 {
@@ -79,21 +86,7 @@ mica_status mi_loss_choose(struct mi_error *error, const struct mi_graph *graph,
     if (!output)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the model has no output", name);
     MI_TRY(check_output(error, output, loss->row));
-    bool probabilities = is_op(maker(output), "Softmax") || is_op(maker(output), "Sigmoid");
-    if (loss->row->task == MI_VALUES) {
-        if (from_logits > 0)
-            return mi_fail(error, MICA_INVALID_ARGUMENT, "from_logits goes with cross-entropies, not with %s", name);
-        loss->from_logits = false;
-        return MICA_OK;
-    }
-    if (from_logits > 0 && probabilities)
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "from_logits is true, but the last layer ends in a %s",
-                       is_op(maker(output), "Softmax") ? "softmax" : "sigmoid");
-    if (from_logits < 0 && !probabilities)
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "from_logits is false, but the last layer ends in neither a softmax nor "
-                       "a sigmoid");
-    loss->from_logits = !probabilities;
-    return MICA_OK;
+    return choose_logits(error, graph, from_logits, loss);
 }
 
 /* ---- Labels ---- */
@@ -172,20 +165,16 @@ static mi_value *sparse(struct mi_graph *graph, mi_value *output, mi_value *labe
     return mi_apply(graph, op, (mi_value *const[]){output, labels}, 2, &sum, 1);
 }
 
-/* Where the output is a softmax or sigmoid itself, the loss is taken of what went in: the same number, without the
+/* Where the output consists of a softmax or sigmoid, the loss is taken of what went in: the same number, without the
  * cancellation that probabilities near 0 and 1 suffer from. */
-static mi_value *loss_argument(mi_value *output, const struct mi_loss *loss, bool *from_logits)
+static mi_value *loss_argument(struct mi_graph *graph, mi_value *output, const struct mi_loss *loss, bool *from_logits)
 {
-    const struct mi_node *node = output->node;
     *from_logits = loss->from_logits;
-    if (loss->row->task == MI_VALUES || loss->from_logits)
+    if (!loss->row->activation || loss->from_logits)
         return output;
-    int64_t axis = mi_attribute_int(node, "axis", -1);
-    bool softmax = is_op(node, "Softmax") && (axis == -1 || axis == output->shape.rank - 1);
-    if (!softmax && !is_op(node, "Sigmoid"))
-        return output;
-    *from_logits = true;
-    return node->in[0];
+    mi_value *logits = mi_logits_of(graph, output, loss->row->activation);
+    *from_logits = logits != NULL;
+    return logits ? logits : output;
 }
 
 mica_status mi_loss_add(struct mi_graph *graph, const struct mi_loss *loss, enum mi_labels labels,
@@ -197,7 +186,7 @@ mica_status mi_loss_add(struct mi_graph *graph, const struct mi_loss *loss, enum
         return mi_fail(&graph->error, MICA_DATA, "loss %s: the labels are values, it needs class indices", loss->row->name);
     graph->scope = "loss";
     nodes->labels = label_input(graph, output, labels);
-    mi_value *argument = loss_argument(output, loss, &from_logits), *targets = nodes->labels;
+    mi_value *argument = loss_argument(graph, output, loss, &from_logits), *targets = nodes->labels;
     bool as_sparse = loss->row->task == MI_SPARSE || (loss->row->task == MI_CATEGORICAL && labels == MI_LABELS_CLASSES);
     if (labels == MI_LABELS_CLASSES && !as_sparse)
         targets = class_values(graph, output, nodes->labels);

@@ -150,7 +150,7 @@ static const char *usual_loss(const mica_model *model)
     const mi_value *output = mi_model_output(model->graph, NULL);
     if (model->loss || !output)
         return model->loss;
-    if (output->shape.rank == 2 && output->shape.dim[1].b > 1 && strcmp(output->node->op->name, "Sigmoid"))
+    if (output->shape.rank == 2 && output->shape.dim[1].b > 1 && strcmp(mi_ending(output)->op->name, "Sigmoid"))
         return "sparse_categorical_crossentropy";
     return "mean_squared_error";
 }

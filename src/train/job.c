@@ -3,6 +3,7 @@
 #include "formats/formats.h"
 #include "formats/model_file.h"
 #include "train/optimizers.h"
+#include "train/task.h"
 
 #include <float.h>
 #include <limits.h>
@@ -211,26 +212,18 @@ static mica_status load_weights(mica_job *job, const struct model_keys *keys)
     return job->error.status;
 }
 
-/* A loss that does not fit the network is the job's mistake, so it is found while opening. */
-static mica_status check_loss(mica_job *job)
-{
-    struct mi_error error = {0};
-    struct mi_loss loss;
-    if (mi_loss_choose(&error, job->model->graph, job->fit.loss, job->fit.from_logits, &loss) != MICA_OK)
-        return inside(job, error.status, error.text);
-    return MICA_OK;
-}
-
-/* The data take the model's shape, where they have as many elements. */
-static mica_status fit_shapes(mica_job *job)
+/* What does not fit together is the job's mistake, so it is found while opening. The data take the model's shape, where they have
+ * as many elements. */
+static mica_status fit_together(mica_job *job)
 {
     const struct mi_graph *graph = job->model->graph;
-    if (graph->input_count != 1)
-        return inside(job, MICA_UNSUPPORTED, "model: a job's model has one input");
-    mica_shape wanted = mica_node_shape(graph->inputs[0]);
-    if (!job->data || wanted.rank == 0)
-        return MICA_OK;
-    return mi_data_reshape(job->data, &job->error, mi_arena_format(&job->arena, "%s: model.input_shape", job->path), wanted);
+    struct mi_error error = {0};
+    struct mi_task_state task;
+    mica_shape wanted = graph->input_count == 1 ? mica_node_shape(graph->inputs[0]) : (mica_shape){.rank = 0};
+    if (job->data && wanted.rank > 0)
+        MI_TRY(mi_data_reshape(job->data, &job->error, mi_arena_format(&job->arena, "%s: model.input_shape", job->path), wanted));
+    mica_status status = mi_task_check(&error, job->model, job->data, job->fit.loss, job->fit.from_logits, &task);
+    return status == MICA_OK ? status : inside(job, status, error.text);
 }
 
 /* Such a network would be right by always saying the same. */
@@ -266,8 +259,7 @@ static mica_status open_model(mica_job *job, const cJSON *model, const struct mo
     cJSON_Delete(json);
     if (status != MICA_OK)
         return inside(job, status, job->model->error.text);
-    MI_TRY(fit_shapes(job));
-    MI_TRY(check_loss(job));
+    MI_TRY(fit_together(job));
     if (job->model_only)
         return MICA_OK;
     MI_TRY(check_classes(job));

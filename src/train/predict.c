@@ -43,9 +43,23 @@ static mica_status read_preprocess(mica_model *model, struct mi_preprocess *prep
     return status;
 }
 
+/* `staged` holds `count` samples, the first of them number `first`; rows as mi_index_rows has it. */
+static mica_status check_indices(mica_model *model, const struct mi_preprocess *preprocess, const float *staged, int64_t first,
+                                 int64_t count, size_t in, int64_t rows)
+{
+    size_t values = (size_t)count * in, at = rows ? mi_first_no_row(staged, values, rows) : values;
+    if (at == values)
+        return MICA_OK;
+    return mi_fail(&model->device->error, MICA_DATA, "sample %lld: %s is %g, the embedding has rows 0 to %lld",
+                   (long long)first + (long long)(at / in), mi_preprocess_input_text(preprocess, at % in).text,
+                   (double)staged[at], (long long)(rows - 1));
+}
+
 static mica_status run_chunks(mica_model *model, const struct mi_preprocess *preprocess, const float *inputs, int64_t n,
                               size_t in, size_t out, float *outputs, float *staged)
 {
+    int64_t rows = 0;
+    MI_TRY(mi_index_rows(&model->device->error, model->graph, &rows));
     for (int64_t at = 0; at < n; at += model->predictor_batch) {
         int64_t count = n - at < model->predictor_batch ? n - at : model->predictor_batch;
         const float *from = inputs + (size_t)at * in;
@@ -53,6 +67,7 @@ static mica_status run_chunks(mica_model *model, const struct mi_preprocess *pre
             mi_preprocess_apply(preprocess, from, (size_t)count, staged);
         else
             memcpy(staged, from, (size_t)count * in * sizeof *staged);
+        MI_TRY(check_indices(model, preprocess, staged, at, count, in, rows));
         MI_TRY(mica_plan_write(model->predictor, model->graph->inputs[0]->name, staged, (size_t)count * in));
         MI_TRY(mica_plan_run(model->predictor, count));
         MI_TRY(mica_plan_read(model->predictor, model->graph->outputs[0]->name, outputs + (size_t)at * out,

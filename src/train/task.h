@@ -18,8 +18,15 @@ struct mi_task_state {
     int variant;
 };
 
-/* Checks that model, data and loss fit together, and prepares the accumulators. Data of another shape with as many elements are
- * reshaped. Errors go to the device. */
+/* Checks that model, loss and data (NULL: not yet opened) fit together: one input and one output, which the loss takes; labels in
+ * its range; indices that are rows of their embedding. Data of another shape with as many elements are reshaped. Fills in loss and
+ * labels of *task. */
+mica_status mi_task_check(struct mi_error *error, mica_model *model, mica_data *data, const char *loss, int from_logits,
+                          struct mi_task_state *task);
+/* Classes are right or wrong; so are values that are all 0 or 1, except for the shares of a softmax. */
+bool mi_task_has_accuracy(const struct mi_task_state *task);
+
+/* Checks, and prepares the accumulators. Errors go to the device. */
 mica_status mi_task_begin(mica_model *model, mica_data *data, const char *loss, int from_logits, bool accuracy,
                           struct mi_task_state *task);
 

@@ -100,7 +100,7 @@ static void mistakes(void **state)
         {"seed=-1", "seed: must be at least 0"},
         {"validation_split=0.1", "validation_split stands beside data.split"},
         {"validation_split=1.5", "validation_split: must lie between 0 and 1"},
-        {"from_logits=false", "ends in neither a softmax nor a sigmoid"},
+        {"model.outputs={\"a\": \"d\", \"b\": \"dense\"}", "test_job.json: the model has 2 outputs (\"a\", \"b\")"},
         {"model.layers.1.activation=sigmoid", "the last layer is a sigmoid"},
         {"model.layers.1.units=1", "needs at least 2"},
         {"model.layers.5.units=1", "the list has no item 5"},

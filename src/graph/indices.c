@@ -1,0 +1,53 @@
+/* Which inputs are numbers of rows: an embedding's. An index in data that the host holds is checked there, where its sample has a
+ * name. */
+#include "graph/op.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* A conversion to whole numbers leaves indices as they are. */
+static bool keeps_indices(const struct mi_node *node)
+{
+    bool converts = node->op->kind == MI_MAP && node->inputs == 1 && node->outputs == 1 && node->in[0]->type == MI_FLOAT &&
+                    (node->out[0]->type == MI_INT32 || node->out[0]->type == MI_INT64);
+    return converts || mi_keeps_elements(node);
+}
+
+static void lower(int64_t *rows, const mi_value *value, int64_t most)
+{
+    if (rows[value->id] == 0 || most < rows[value->id])
+        rows[value->id] = most;
+}
+
+/* Against the order of the graph, so that a value has heard of all its users before it tells those that made it. */
+static void spread(const struct mi_graph *graph, int64_t *rows)
+{
+    for (size_t i = graph->node_count; i-- > 0;) {
+        const struct mi_node *node = graph->nodes[i];
+        if (node->op->kind == MI_INDEXED && node->in[0]->node->op == &mi_op_variable)
+            lower(rows, node->in[1], node->in[0]->shape.dim[mi_attribute_int(node, "axis", 0)].b);
+        else if (node->outputs == 1 && rows[node->out[0]->id] && node->inputs > 0 && keeps_indices(node))
+            for (int k = 0; k < node->inputs; k++)
+                lower(rows, node->in[k], rows[node->out[0]->id]);
+    }
+}
+
+mica_status mi_index_rows(struct mi_error *error, const struct mi_graph *graph, int64_t *rows)
+{
+    int64_t *of = mi_new(graph->value_count, sizeof *of);
+    if (!of)
+        return mi_out_of_memory(error);
+    spread(graph, of);
+    for (size_t i = 0; i < graph->input_count; i++)
+        rows[i] = of[graph->inputs[i]->id];
+    free(of);
+    return MICA_OK;
+}
+
+size_t mi_first_no_row(const float *values, size_t count, int64_t rows)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!(values[i] >= 0 && (double)values[i] < (double)rows && values[i] <= floorf(values[i])))
+            return i;
+    return count;
+}

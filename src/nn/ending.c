@@ -1,0 +1,110 @@
+/* What a network ends in: probabilities or logits. Layers behind the last activation may rearrange its values, join several, drop
+ * some or pool them. */
+#include "nn/loss.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_op(const struct mi_node *node, const char *name)
+{
+    return strcmp(node->op->name, name) == 0;
+}
+
+static bool is_one_of(const struct mi_node *node, const char *const *names)
+{
+    while (*names && !is_op(node, *names))
+        names++;
+    return *names != NULL;
+}
+
+const struct mi_node *mi_ending(const mi_value *value)
+{
+    const struct mi_node *node = value->node;
+    while (node->inputs == 1 && (mi_keeps_elements(node) || is_op(node, "Dropout")))
+        node = node->in[0]->node;
+    return node;
+}
+
+/* ---- Probabilities ---- */
+
+/* Operators whose results lie between 0 and 1, and those whose results do where what goes in does. */
+static const char *const makes_shares[] = {"Sigmoid", "HardSigmoid", "Softmax", NULL};
+static const char *const keeps_shares[] = {"Dropout", "Mul", "MaxPool", "AveragePool", "ReduceMax", "ReduceMean", NULL};
+
+/* shares: of each value of the graph, as far as it is known. */
+static bool node_gives_shares(const struct mi_node *node, const bool *shares)
+{
+    if (is_one_of(node, makes_shares))
+        return true;
+    if (!is_one_of(node, keeps_shares) && !mi_keeps_elements(node))
+        return false;
+    for (int i = 0; i < node->inputs; i++)
+        if (!node->in[i] || (node->in[i]->type == MI_FLOAT && !shares[node->in[i]->id])) /* axes are no values */
+            return false;
+    return node->inputs > 0;
+}
+
+mica_status mi_gives_shares(struct mi_error *error, const struct mi_graph *graph, bool *shares)
+{
+    bool *known = mi_new(graph->value_count, sizeof *known);
+    if (!known)
+        return mi_out_of_memory(error);
+    for (size_t i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->outputs == 1)
+            known[graph->nodes[i]->out[0]->id] = node_gives_shares(graph->nodes[i], known);
+    *shares = known[mi_model_output(graph, NULL)->id];
+    free(known);
+    return MICA_OK;
+}
+
+/* ---- Logits ---- */
+
+struct unwrapping {
+    struct mi_graph *graph;
+    const char *activation;
+    int64_t elements;        /* of a sample of the whole value */
+    mi_value **done;         /* by the value that they stand for */
+};
+
+/* A softmax must be over all of the sample: of several, beside each other, the loss is another. */
+static bool is_activation(const struct unwrapping *u, const struct mi_node *node)
+{
+    if (!is_op(node, u->activation))
+        return false;
+    int64_t axis = mi_attribute_int(node, "axis", -1);
+    return !is_op(node, "Softmax") || (axis > 0 && mi_dim_is(node->in[0]->shape.dim[axis], u->elements));
+}
+
+static mi_value *unwrap(const struct unwrapping *u, const mi_value *value)
+{
+    const struct mi_node *node = value->node;
+    if (u->done[value->id])
+        return u->done[value->id];
+    if (is_activation(u, node))
+        return node->in[0];
+    bool ignored = is_op(node, "Dropout") && !u->graph->training;
+    if (!ignored && (node->inputs < 1 || !mi_keeps_elements(node)))
+        return NULL;
+    mi_value **in = mi_arena_new(&u->graph->arena, (size_t)node->inputs, sizeof *in);
+    if (!in) {
+        mi_out_of_memory(&u->graph->error);
+        return NULL;
+    }
+    for (int i = 0; i < node->inputs; i++)
+        if (!(in[i] = unwrap(u, node->in[i])))
+            return NULL;
+    return u->done[value->id] = ignored ? in[0] : mi_apply(u->graph, node->op->name, in, node->inputs, node->attribute,
+                                                           node->attributes);
+}
+
+mi_value *mi_logits_of(struct mi_graph *graph, mi_value *value, const char *activation)
+{
+    mi_value **done = mi_new(graph->value_count, sizeof *done);
+    if (!done) {
+        mi_out_of_memory(&graph->error);
+        return NULL;
+    }
+    mi_value *logits = unwrap(&(struct unwrapping){graph, activation, mi_shape_count(&value->shape, 1), done}, value);
+    free(done);
+    return logits;
+}

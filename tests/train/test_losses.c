@@ -1,0 +1,247 @@
+/* What losses make of a network's end and of labels, and which data they refuse. */
+#include "train/golden.h"
+
+#include "nn/loss.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAMPLES = 24, INPUTS = 3, EPOCHS = 6 };
+
+static mica_model *model_of(mica_device *device, const char *json)
+{
+    mica_model *model = mica_model_create(device, &(mica_model_desc){.seed = 3});
+    mica_model_add_json(model, json);
+    golden_assert_fine(device);
+    return model;
+}
+
+/* Far from each other, so that probabilities are 0 and 1 at first. */
+static void make_inputs(float *inputs, float scale)
+{
+    for (size_t i = 0; i < (size_t)SAMPLES * INPUTS; i++)
+        inputs[i] = scale * (2 * mi_uniform(1, 2, i) - 1);
+}
+
+/* ---- Probabilities that are rearranged behind their activation ---- */
+
+static void train(mica_device *device, const char *json, const char *loss, bool classes, float *losses)
+{
+    float inputs[SAMPLES * INPUTS], values[SAMPLES * 2];
+    int32_t indices[SAMPLES];
+    mica_history *history = NULL;
+    make_inputs(inputs, 200);
+    for (int i = 0; i < SAMPLES; i++) {
+        indices[i] = i % 3;
+        values[2 * i] = (float)(i % 2);
+        values[2 * i + 1] = (float)(i % 3 == 0);
+    }
+    mica_data *data = mica_arrays_open(device, &(mica_arrays_desc){
+        .samples = SAMPLES, .input_shape = MICA_SHAPE(INPUTS), .inputs = inputs, .classes = classes ? indices : NULL,
+        .values = classes ? NULL : values, .label_shape = {.rank = !classes, .dim = {2}}});
+    mica_model *model = model_of(device, json);
+    assert_int_equal(mica_fit(model, data, &(mica_fit_desc){.loss = loss, .optimizer = {.type = "adam", .learning_rate = 0.01f},
+                                                            .batch_size = 8, .epochs = EPOCHS}, &history), MICA_OK);
+    for (int e = 0; e < EPOCHS; e++)
+        losses[e] = mica_history_epoch(history, e)->loss;
+    mica_history_destroy(history);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
+/* The same network without its softmax or sigmoid: its loss is taken of logits. */
+static void rearranged(void **state)
+{
+#define NET(layers) "{\"input_shape\": [3], \"layers\": [{\"type\": \"dense\", \"units\": 3, \"name\": \"d\"}" layers "]}"
+#define HEADS(a, b, end) "{\"input_shape\": [3], \"layers\": [{\"type\": \"dense\", \"units\": 1, \"name\": \"a\"}, " \
+    "{\"type\": \"dense\", \"units\": 1, \"name\": \"b\", \"inputs\": [\"input\"]}, " \
+    "{\"type\": \"" a "\", \"name\": \"x\", \"inputs\": [\"a\"]}, {\"type\": \"" b "\", \"name\": \"y\", \"inputs\": [\"b\"]}, " \
+    "{\"type\": \"concatenate\", \"inputs\": [\"x\", \"y\"]}" end "]}"
+    static const struct {
+        const char *logits, *moved, *loss;
+        bool classes;
+    } cases[] = {
+        {NET(""), NET(", {\"type\": \"reshape\", \"target_shape\": [1, 3]}, {\"type\": \"softmax\"}, {\"type\": \"flatten\"}"),
+         "sparse_categorical_crossentropy", true},
+        {NET(""), NET(", {\"type\": \"softmax\"}, {\"type\": \"reshape\", \"target_shape\": [3, 1]}, {\"type\": \"permute\", "
+                      "\"dims\": [2, 1]}, {\"type\": \"linear\"}, {\"type\": \"flatten\"}"),
+         "categorical_crossentropy", true},
+        {HEADS("linear", "linear", ""), HEADS("sigmoid", "sigmoid", ", {\"type\": \"linear\"}"), "binary_crossentropy", false},
+    };
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        float logits[EPOCHS], moved[EPOCHS];
+        train(*state, cases[i].logits, cases[i].loss, cases[i].classes, logits);
+        train(*state, cases[i].moved, cases[i].loss, cases[i].classes, moved);
+        assert_true(logits[0] > 1.1f * logits[EPOCHS - 1]);
+        for (int e = 0; e < EPOCHS; e++)
+            assert_true(fabsf(logits[e] - moved[e]) <= 1e-5f * fabsf(logits[e]));
+    }
+#undef NET
+}
+
+/* ---- Logits or probabilities ---- */
+
+static void deduced(void **state)
+{
+#define NET(layers) "{\"input_shape\": [2, 4], \"layers\": [" layers "]}"
+    static const struct {
+        const char *json, *loss;
+        int given;
+        bool from_logits;
+    } cases[] = {
+        {NET("{\"type\": \"conv1d\", \"filters\": 3, \"kernel_size\": 1, \"activation\": \"softmax\"}, "
+             "{\"type\": \"global_average_pooling1d\"}"), "sparse_categorical_crossentropy", 0, false},
+        {NET("{\"type\": \"sigmoid\"}, {\"type\": \"global_max_pooling1d\"}"), "binary_crossentropy", 0, false},
+        {NET("{\"type\": \"hard_sigmoid\"}, {\"type\": \"flatten\"}"), "binary_crossentropy", 0, false},
+        {NET("{\"type\": \"flatten\"}, {\"type\": \"softmax\"}, {\"type\": \"dropout\", \"rate\": 0.5}"),
+         "categorical_crossentropy", 0, false},
+        {NET("{\"type\": \"flatten\", \"name\": \"f\"}, {\"type\": \"sigmoid\", \"name\": \"s\"}, "
+             "{\"type\": \"multiply\", \"inputs\": [\"s\", \"s\"]}"), "binary_crossentropy", 0, false},
+        {NET("{\"type\": \"flatten\", \"name\": \"f\"}, {\"type\": \"sigmoid\", \"name\": \"s\"}, "
+             "{\"type\": \"multiply\", \"inputs\": [\"s\", \"f\"]}"), "binary_crossentropy", 0, true},
+        {NET("{\"type\": \"flatten\", \"name\": \"f\"}, {\"type\": \"sigmoid\", \"name\": \"s\"}, "
+             "{\"type\": \"concatenate\", \"inputs\": [\"s\", \"f\"]}"), "binary_crossentropy", 0, true},
+        {NET("{\"type\": \"flatten\"}, {\"type\": \"log_softmax\"}"), "sparse_categorical_crossentropy", 0, true},
+        {NET("{\"type\": \"flatten\"}, {\"type\": \"relu\"}"), "binary_crossentropy", 0, true},
+        {NET("{\"type\": \"flatten\"}, {\"type\": \"relu\"}"), "binary_crossentropy", -1, false},
+        {NET("{\"type\": \"flatten\"}, {\"type\": \"hard_sigmoid\"}"), "binary_crossentropy", 1, true},
+    };
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        mica_model *model = mica_model_create(*state, NULL);
+        struct mi_error error = {0};
+        struct mi_loss loss = {0};
+        mica_model_add_json(model, cases[i].json);
+        golden_assert_fine(*state);
+        assert_int_equal(mi_loss_choose(&error, model->graph, cases[i].loss, cases[i].given, &loss), MICA_OK);
+        if (loss.from_logits != cases[i].from_logits)
+            fail_msg("%s: %s", cases[i].json, loss.from_logits ? "logits" : "probabilities");
+        mica_model_destroy(model);
+    }
+#undef NET
+}
+
+/* Probabilities that no sigmoid made: the loss is taken of them as they are. */
+static void probabilities(void **state)
+{
+    const float inputs[] = {0.2f, 0.9f, 0.5f, 0.01f}, values[] = {0, 1, 1, 0}, one = 1;
+    double expected = 0;
+    mica_result result;
+    for (int i = 0; i < 4; i++)
+        expected -= log(values[i] > 0.5f ? (double)inputs[i] : 1 - (double)inputs[i]) / 4;
+    mica_data *data = mica_arrays_open(*state, &(mica_arrays_desc){.samples = 4, .input_shape = MICA_SHAPE(1), .inputs = inputs,
+                                                                  .values = values, .label_shape = MICA_SHAPE(1)});
+    mica_model *model = model_of(*state, "{\"input_shape\": [1], \"layers\": [{\"type\": \"dense\", \"units\": 1, "
+                                         "\"use_bias\": false, \"name\": \"d\"}]}");
+    mica_model_write(model, "d.weight", &one, 1);
+    assert_int_equal(mica_evaluate(model, data, MICA_TRAIN, "binary_crossentropy", -1, &result), MICA_OK);
+    assert_true(fabs((double)result.loss - expected) < 1e-6);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
+/* ---- Labels that a loss cannot learn, outputs without a loss ---- */
+
+static void assert_refused(mica_device *device, mica_status status, const char *text)
+{
+    if (!status || !strstr(mica_device_error(device), text))
+        fail_msg("\"%s\", not \"%s\"", mica_device_error(device), text);
+    mica_device_clear_error(device);
+}
+
+static void labels(void **state)
+{
+    static const struct {
+        const char *loss;
+        float label;
+        const char *error; /* NULL: it is taken */
+    } cases[] = {
+        {"binary_crossentropy", 1, NULL},
+        {"binary_crossentropy", 0.25f, NULL},
+        {"binary_crossentropy", 2, "sample 2: its label 1 is 2, loss binary_crossentropy takes labels from 0 to 1"},
+        {"binary_crossentropy", -1, "sample 2: its label 1 is -1, loss binary_crossentropy takes labels from 0 to 1"},
+        {"categorical_crossentropy", 1.5f, "sample 2: its label 1 is 1.5, loss categorical_crossentropy takes labels from 0 to 1"},
+        {"mean_squared_error", -300, NULL},
+    };
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        const float inputs[3] = {1, 2, 3}, values[6] = {0, 1, 1, 0, 0, cases[i].label};
+        mica_result result;
+        mica_data *data = mica_arrays_open(*state, &(mica_arrays_desc){.samples = 3, .input_shape = MICA_SHAPE(1),
+                                           .inputs = inputs, .values = values, .label_shape = MICA_SHAPE(2)});
+        mica_model *model = model_of(*state, "{\"input_shape\": [1], \"layers\": [{\"type\": \"dense\", \"units\": 2}]}");
+        mica_status fitted = mica_fit(model, data, &(mica_fit_desc){.loss = cases[i].loss}, NULL);
+        if (cases[i].error) {
+            assert_refused(*state, fitted, cases[i].error);
+            assert_refused(*state, mica_evaluate(model, data, MICA_TRAIN, cases[i].loss, 0, &result), cases[i].error);
+        }
+        golden_assert_fine(*state);
+        mica_model_destroy(model);
+        mica_data_destroy(data);
+    }
+}
+
+static void two_outputs(void **state)
+{
+    const float inputs[2] = {1, 2}, values[2] = {0, 1};
+    const char *text = "the model has 2 outputs (\"h\", \"y\")";
+    mica_result result;
+    mica_data *data = mica_arrays_open(*state, &(mica_arrays_desc){.samples = 2, .input_shape = MICA_SHAPE(1), .inputs = inputs,
+                                                                  .values = values, .label_shape = MICA_SHAPE(1)});
+    mica_model *model = model_of(*state, "{\"input_shape\": [1], \"layers\": [{\"type\": \"dense\", \"units\": 1, \"name\": \"a\"}, "
+                                         "{\"type\": \"dense\", \"units\": 1, \"name\": \"b\"}], "
+                                         "\"outputs\": {\"h\": \"a\", \"y\": \"b\"}}");
+    assert_refused(*state, mica_fit(model, data, &(mica_fit_desc){.loss = "mse"}, NULL), text);
+    assert_refused(*state, mica_evaluate(model, data, MICA_TRAIN, "mse", 0, &result), text);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
+/* ---- Indices that are no row of an embedding ---- */
+
+#define EMBEDDING "{\"input_shape\": [2, 3], \"layers\": [{\"type\": \"permute\", \"dims\": [2, 1]}, {\"type\": \"flatten\"}, " \
+    "{\"type\": \"embedding\", \"input_dim\": 5, \"output_dim\": 2}, {\"type\": \"flatten\"}, {\"type\": \"dense\", \"units\": 1}]}"
+
+static void indices(void **state)
+{
+    static const float bad[] = {5, -1, 2.5f, 3e9f};
+    static const char *const shown[] = {"is 5,", "is -1,", "is 2.5,", "is 3e+09,"};
+    enum { N = 300, EACH = 6 };
+    float *inputs = mi_new((size_t)N * EACH, sizeof *inputs), *values = mi_new(N, sizeof *values), outputs[N];
+    mica_result result;
+    char text[128];
+    for (int i = 0; i < N * EACH; i++)
+        inputs[i] = (float)(i % 5);
+    mica_model *model = model_of(*state, EMBEDDING);
+    mica_plan *plan = mica_compile(model, &(mica_plan_desc){.batch = N});
+    mica_arrays_desc desc = {.samples = N, .input_shape = MICA_SHAPE(2, 3), .inputs = inputs, .values = values,
+                             .label_shape = MICA_SHAPE(1)};
+    mica_data *good = mica_arrays_open(*state, &desc);
+    assert_int_equal(mica_fit(model, good, &(mica_fit_desc){.loss = "mse"}, NULL), MICA_OK);
+    assert_int_equal(mica_predict(model, inputs, N, outputs, N), MICA_OK);
+    assert_int_equal(mica_plan_write(plan, NULL, inputs, N * EACH), MICA_OK);
+    for (size_t i = 0; i < MI_COUNT(bad); i++) {
+        inputs[290 * EACH + 4] = bad[i]; /* beyond the first batch of a prediction */
+        snprintf(text, sizeof text, "sample 290: input 4 %s the embedding has rows 0 to 4", shown[i]);
+        mica_data *data = mica_arrays_open(*state, &desc);
+        assert_refused(*state, mica_fit(model, data, &(mica_fit_desc){.loss = "mse"}, NULL), text);
+        assert_refused(*state, mica_evaluate(model, data, MICA_TRAIN, NULL, 0, &result), text);
+        assert_refused(*state, mica_predict(model, inputs, N, outputs, N), text);
+        mica_data_destroy(data);
+    }
+    assert_refused(*state, mica_plan_write(plan, NULL, inputs, N * EACH), "input \"input\", sample 290: value 4 is 3e+09");
+    mica_plan_destroy(plan);
+    mica_data_destroy(good);
+    mica_model_destroy(model);
+    free(inputs);
+    free(values);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rearranged), cmocka_unit_test(deduced),     cmocka_unit_test(probabilities),
+        cmocka_unit_test(labels),     cmocka_unit_test(two_outputs), cmocka_unit_test(indices),
+    };
+    return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);
+}
