@@ -35,7 +35,8 @@ extern "C" {
     X(FORMAT, 14, "a file is malformed")                                                     \
     X(DATA, 15, "the data do not fit the task")                                              \
     X(CANCELLED, 16, "cancelled by the caller")                                              \
-    X(INTERNAL, 17, "a rule of the library itself was broken; please report it")
+    X(INTERNAL, 17, "a rule of the library itself was broken; please report it")             \
+    X(DIVERGED, 18, "the training diverged: its loss or its parameters are no numbers any more")
 
 typedef enum mica_status {
 #define MICA_STATUS_ENUM(name, number, text) MICA_##name = number,

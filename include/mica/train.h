@@ -46,14 +46,22 @@ typedef struct mica_fit_desc {
     int log_interval;            /* batches between calls of on_batch; 0: only at the end of an epoch */
     bool (*on_batch)(void *user, const mica_progress *now); /* returns false to stop after this batch */
     void *user;
+    bool (*stop)(void *user);    /* asked after every batch, without waiting for the device; returns true to stop */
+    bool restart;                /* forget what earlier fits of this model left of the optimizer; see mica_fit */
 } mica_fit_desc;
 
 typedef struct mica_history mica_history;
 
 /* Trains the model on the training part of the data. The model has one input and one output. Labels that the loss cannot take, and
  * indices that are no row of their embedding, are MICA_DATA and name the sample, before anything is trained. *history may be NULL;
- * otherwise the caller destroys it, also after an error. A stop asked for by the callback is MICA_CANCELLED with the epochs so far
- * in the history. */
+ * otherwise the caller destroys it, also after an error.
+ *
+ * A second fit goes on where the first ended: with the optimizer's moments, its count of steps and the order of samples that one
+ * longer fit would have; an optimizer of another kind, a model that was loaded, and `restart` begin these anew. The parameters
+ * stay as they are in any case.
+ *
+ * A stop asked for by a callback is MICA_CANCELLED, with the whole epochs so far in the history. A loss that is no number, or
+ * parameters that are none at the end, are MICA_DIVERGED: the model is of no use then. */
 MICA_API mica_status mica_fit(mica_model *model, mica_data *data, const mica_fit_desc *desc, mica_history **history);
 MICA_API void mica_history_destroy(mica_history *history);
 MICA_API int mica_history_epochs(const mica_history *history);

@@ -81,7 +81,7 @@ static mica_status compile_training(struct model_run *run)
     if (status == MICA_OK)
         status = mi_task_compile(&task, &optimizer, run->batch, &run->plan);
     if (status == MICA_OK)
-        status = mi_optimizer_reset(model, &optimizer);
+        status = mi_optimizer_begin(model, &optimizer, true);
     run->step.learning_rate = optimizer.learning_rate;
     return mi_bench_from_device(run->bench, status);
 }

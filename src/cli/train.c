@@ -160,13 +160,6 @@ static int check_out(const char *out)
     return CLI_OK;
 }
 
-/* Whether the last epoch ended with a loss that is no number: such a model is of no use, and may not replace a good one. */
-static bool diverged(const mica_history *history)
-{
-    const mica_progress *last = mica_history_epoch(history, mica_history_epochs(history) - 1);
-    return last && !isfinite(last->loss);
-}
-
 static int train(mica_job *job, mica_device *device, const char *out, bool as_json)
 {
     mica_history *history = NULL;
@@ -184,10 +177,6 @@ static int train(mica_job *job, mica_device *device, const char *out, bool as_js
     mica_status status = mica_job_run(job, &history);
     if (status == MICA_OK && mica_data_count(mica_job_data(job), MICA_TEST) > 0)
         status = mica_evaluate(mica_job_model(job), mica_job_data(job), MICA_TEST, NULL, 0, &test);
-    if (status == MICA_OK && diverged(history)) {
-        mica_history_destroy(history);
-        return cli_fail(CLI_FAILED, "the training diverged, its loss is no number any more: a smaller learning rate may help");
-    }
     if (status == MICA_OK)
         status = mica_model_save(mica_job_model(job), out);
     int code = status == MICA_OK ? print_result(job, device, history, &test, out, as_json) : cli_device_failed(device);

@@ -3,7 +3,6 @@
 #include "data/data.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 void mi_preprocess_destroy(struct mi_preprocess *preprocess)

@@ -39,6 +39,11 @@ struct mica_model {
     char **class_names;
     int class_count;
 
+    struct {
+        const char *update;           /* the operator of its optimizer, static; NULL: none goes on */
+        uint64_t steps, epochs;
+    } trained;                        /* the training that the next one goes on with */
+
     struct mi_choices choices;        /* the engines that its plans ran with, saved with it */
     struct mica_plan *predictor;      /* for mica_predict, kept between calls */
     int64_t predictor_batch;

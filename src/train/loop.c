@@ -106,7 +106,7 @@ static mica_status compile(struct fit *fit)
                                   .shuffle = !fit->desc->no_shuffle};
     double began = mi_seconds();
     MI_TRY(mi_task_compile(task, &fit->optimizer, desc.batch, &fit->train_plan));
-    MI_TRY(mi_optimizer_reset(task->model, &fit->optimizer));
+    MI_TRY(mi_optimizer_begin(task->model, &fit->optimizer, fit->desc->restart));
     MI_TRY(mi_pass_create(task, fit->train_plan, &desc, &fit->train));
     fit->history->peak_bytes = mica_plan_peak_bytes(fit->train_plan);
     if (held > 0) {
@@ -118,8 +118,15 @@ static mica_status compile(struct fit *fit)
             fit->history->peak_bytes = peak;
     }
     fit->history->compile_seconds = mi_seconds() - began;
-    fit->train.step = (struct mi_step){.learning_rate = fit->optimizer.learning_rate, .step = 1, .seed = task->model->seed};
+    fit->train.step = (struct mi_step){.learning_rate = fit->optimizer.learning_rate, .seed = task->model->seed,
+                                       .step = task->model->trained.steps + 1};
     return MICA_OK;
+}
+
+static mica_status diverged(const struct fit *fit, const char *what, float value)
+{
+    return mi_fail(&fit->task.model->device->error, MICA_DIVERGED, "epoch %d: the training diverged, %s is %g: a smaller learning "
+                   "rate may help", fit->now.epoch, what, (double)value);
 }
 
 /* Brings fit->now up to date; waits for the device. */
@@ -129,12 +136,13 @@ static mica_status look(struct fit *fit)
     fit->now.batch = fit->train.batch;
     fit->now.samples = fit->train.samples;
     fit->now.seconds = mi_seconds() - fit->epoch_began;
-    return MICA_OK;
+    return isfinite(fit->now.loss) ? MICA_OK : diverged(fit, "its loss", fit->now.loss);
 }
 
-static bool goes_on(const struct fit *fit)
+static mica_status show(const struct fit *fit)
 {
-    return !fit->desc->on_batch || fit->desc->on_batch(fit->desc->user, &fit->now);
+    bool goes_on = !fit->desc->on_batch || fit->desc->on_batch(fit->desc->user, &fit->now);
+    return goes_on ? MICA_OK : MICA_CANCELLED;
 }
 
 static mica_status run_steps(struct fit *fit)
@@ -145,10 +153,11 @@ static mica_status run_steps(struct fit *fit)
         MI_TRY(mi_pass_step(&fit->task, &fit->train, &more));
         if (!more)
             return MICA_OK;
+        if (fit->desc->stop && fit->desc->stop(fit->desc->user))
+            return MICA_CANCELLED;
         if (interval > 0 && fit->train.batch % interval == 0 && fit->train.batch < fit->train.batches) {
             MI_TRY(look(fit));
-            if (!goes_on(fit))
-                return MICA_CANCELLED;
+            MI_TRY(show(fit));
         }
     }
 }
@@ -158,7 +167,7 @@ static mica_status run_epoch(struct fit *fit, int epoch)
     fit->now = (mica_progress){.epoch = epoch, .epochs = fit->epochs, .batches = fit->train.batches, .loss = NAN,
                                .accuracy = NAN, .val_loss = NAN, .val_accuracy = NAN};
     fit->epoch_began = mi_seconds();
-    MI_TRY(mi_pass_begin(&fit->task, &fit->train, (uint64_t)epoch));
+    MI_TRY(mi_pass_begin(&fit->task, &fit->train, ++fit->task.model->trained.epochs));
     MI_TRY(run_steps(fit));
     MI_TRY(look(fit));
     if (fit->validation_plan)
@@ -167,19 +176,55 @@ static mica_status run_epoch(struct fit *fit, int epoch)
     if (!mi_grow(&history->epochs, &history->capacity, (size_t)history->count + 1, sizeof *history->epochs))
         return mi_out_of_memory(&fit->task.model->device->error);
     history->epochs[history->count++] = fit->now;
-    return goes_on(fit) ? MICA_OK : MICA_CANCELLED;
+    return show(fit);
+}
+
+/* A loss is of the parameters before an update: those after the last one are looked at themselves. */
+static mica_status check_parameters(const struct fit *fit)
+{
+    mica_model *model = fit->task.model;
+    mica_status status = MICA_OK;
+    for (size_t i = 0; i < model->variables.count && status == MICA_OK; i++) {
+        const struct mi_variable *variable = model->variables.list[i];
+        size_t count = mi_variable_in_files(variable) ? mi_variable_count(variable) : 0;
+        float *values = count ? mi_new(count, sizeof *values) : NULL;
+        if (count && !values)
+            return mi_out_of_memory(&model->device->error);
+        if (count)
+            status = mi_store_read(model->store, variable, values);
+        for (size_t k = 0; k < count && status == MICA_OK; k++)
+            if (!isfinite(values[k]))
+                status = diverged(fit, variable->name, values[k]);
+        free(values);
+    }
+    return status;
+}
+
+/* What the next fit goes on with: nothing after a failure. */
+static void leave(struct fit *fit, mica_status status)
+{
+    mica_model *model = fit->task.model;
+    model->trained.steps = fit->train.step.step - 1;
+    if (status != MICA_OK && status != MICA_CANCELLED)
+        model->trained.update = NULL;
 }
 
 static mica_status run(struct fit *fit, mica_model *model, mica_data *data)
 {
+    mica_status status = MICA_OK;
     MI_TRY(check(fit, model, data));
     MI_TRY(remember(fit));
     if (fit->epochs == 0)
         return MICA_OK;
     MI_TRY(compile(fit));
-    for (int epoch = 1; epoch <= fit->epochs; epoch++)
-        MI_TRY(run_epoch(fit, epoch));
-    return MICA_OK;
+    for (int epoch = 1; epoch <= fit->epochs && status == MICA_OK; epoch++)
+        status = run_epoch(fit, epoch);
+    if (status == MICA_OK || status == MICA_CANCELLED) {
+        mica_status found = check_parameters(fit);
+        status = found == MICA_OK ? status : found;
+    }
+    leave(fit, status);
+    return status;
 }
 
 mica_status mica_fit(mica_model *model, mica_data *data, const mica_fit_desc *desc, mica_history **history)

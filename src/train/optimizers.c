@@ -118,15 +118,28 @@ static const struct row *find_row(const mica_optimizer *o)
 
 /* ---- Updates ---- */
 
+/* A moment's first values, the caller's to free. */
+static float *first_values(const struct row *row, const mica_optimizer *optimizer, const struct mi_variable *of)
+{
+    size_t count = mi_variable_count(of);
+    float *values = mi_new(count, sizeof *values);
+    for (size_t k = 0; values && row->first_value && k < count; k++)
+        values[k] = setting(optimizer, row->first_value);
+    return values;
+}
+
 /* The k-th moment of a parameter, made when first needed; optimizers share them one after another. */
-static struct mi_variable *moment(mica_model *model, struct mi_variable *parameter, int k)
+static struct mi_variable *moment(mica_model *model, const struct row *row, const mica_optimizer *optimizer,
+                                  struct mi_variable *parameter, int k)
 {
     struct mi_text name = {0};
     mi_text_add(&name, "moment%d/%s", k + 1, parameter->name);
     struct mi_variable *found = name.failed ? NULL : mi_variable_find(&model->variables, name.data);
     if (!found && !name.failed) {
-        found = mi_variable_add(&model->variables, &model->device->error, name.data, MI_MOMENT, MI_FLOAT, &parameter->shape,
-                                NULL);
+        float *values = first_values(row, optimizer, parameter);
+        if (values)
+            found = mi_variable_add(&model->variables, &model->device->error, name.data, MI_MOMENT, MI_FLOAT,
+                                    &parameter->shape, values);
         if (found)
             found->shadows = parameter;
     }
@@ -146,7 +159,7 @@ static mica_status update(mica_model *model, struct mi_graph *graph, const struc
         count++;
     }
     for (int k = 0; k < row->moments; k++) {
-        moments[k] = moment(model, parameter, k);
+        moments[k] = moment(model, row, optimizer, parameter, k);
         if (!moments[k])
             return mi_out_of_memory(&model->device->error);
         in[2 + k] = mi_variable(graph, moments[k]);
@@ -197,23 +210,29 @@ mica_status mi_optimizer_add(mica_model *model, struct mi_graph *graph, mi_value
     return status;
 }
 
-mica_status mi_optimizer_reset(mica_model *model, const mica_optimizer *optimizer)
+static mica_status reset(mica_model *model, const struct row *row, const mica_optimizer *optimizer)
 {
-    const struct row *row = find_row(optimizer);
-    float value = row->first_value ? setting(optimizer, row->first_value) : 0;
     mica_status status = MICA_OK;
     for (size_t i = 0; i < model->variables.count && status == MICA_OK; i++) {
         struct mi_variable *variable = model->variables.list[i];
         if (variable->role != MI_MOMENT)
             continue;
-        size_t count = mi_variable_count(variable);
-        float *values = mi_new(count, sizeof *values);
+        float *values = first_values(row, optimizer, variable);
         if (!values)
             return mi_out_of_memory(&model->device->error);
-        for (size_t k = 0; k < count; k++)
-            values[k] = value;
         status = mi_store_write(model->store, variable, values);
         free(values);
     }
     return status;
+}
+
+mica_status mi_optimizer_begin(mica_model *model, const mica_optimizer *optimizer, bool restart)
+{
+    const struct row *row = find_row(optimizer);
+    if (!restart && model->trained.update == row->op)
+        return MICA_OK;
+    MI_TRY(reset(model, row, optimizer));
+    model->trained.update = row->op;
+    model->trained.steps = model->trained.epochs = 0;
+    return MICA_OK;
 }

@@ -19,7 +19,8 @@ mica_status mi_optimizer_resolve(struct mi_error *error, const mica_optimizer *g
  * resolved. */
 mica_status mi_optimizer_add(mica_model *model, struct mi_graph *graph, mi_value *loss, const mica_optimizer *optimizer);
 
-/* Sets the moments to their first values, as a new training begins. */
-mica_status mi_optimizer_reset(mica_model *model, const mica_optimizer *optimizer);
+/* Begins a training: the model's last one is gone on with where its optimizer was of the same kind, unless `restart`. Otherwise the
+ * moments, which mi_optimizer_add has made, get their first values, and steps and epochs count from zero. */
+mica_status mi_optimizer_begin(mica_model *model, const mica_optimizer *optimizer, bool restart);
 
 #endif

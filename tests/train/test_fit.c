@@ -2,6 +2,7 @@
 #include "train/golden.h"
 
 #include "device/device.h"
+#include "nn/model.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -189,6 +190,148 @@ static void repeats(void **state)
     assert_memory_not_equal(a, b, sizeof a);
 }
 
+/* ---- A second fit goes on ---- */
+
+enum { WEIGHTS = 8 * INPUTS };
+
+static mica_fit_desc fit_with(const char *optimizer, int epochs)
+{
+    return (mica_fit_desc){.loss = "sparse_categorical_crossentropy", .optimizer = {.type = optimizer, .learning_rate = 0.02f},
+                           .batch_size = 16, .epochs = epochs, .seed = 5};
+}
+
+static void read_weights(mica_model *model, float *weights)
+{
+    assert_int_equal(mica_model_read(model, "dense.weight", weights, WEIGHTS), MICA_OK);
+}
+
+/* Six epochs and six times one: the same dropout, order of samples, moments and steps, so the same bits. */
+static void goes_on(void **state)
+{
+    static const char *const optimizers[] = {"adam", "rmsprop", "adagrad"};
+    struct points points;
+    make_points(&points);
+    mica_data *data = open_points(*state, &points, true);
+    for (size_t k = 0; k < MI_COUNT(optimizers); k++) {
+        float whole[WEIGHTS], parts[WEIGHTS];
+        mica_model *one = make_model(*state, 2, NULL), *other = make_model(*state, 2, NULL);
+        mica_fit_desc desc = fit_with(optimizers[k], 6);
+        assert_int_equal(mica_fit(one, data, &desc, NULL), MICA_OK);
+        read_weights(one, whole);
+        desc.epochs = 1;
+        for (int i = 0; i < 6; i++)
+            assert_int_equal(mica_fit(other, data, &desc, NULL), MICA_OK);
+        read_weights(other, parts);
+        assert_memory_equal(whole, parts, sizeof whole);
+        mica_model_destroy(one);
+        mica_model_destroy(other);
+    }
+    mica_data_destroy(data);
+}
+
+/* Gives a model the variables that make_model began with. */
+static void set_back(mica_device *device, mica_model *model)
+{
+    mica_model *fresh = make_model(device, 2, NULL);
+    for (int i = 0; i < mica_model_variable_count(fresh); i++) {
+        float values[64];
+        const char *name = mica_model_variable_name(fresh, i);
+        size_t count = mi_variable_count(mi_variable_find(&fresh->variables, name));
+        mica_model_read(fresh, name, values, count);
+        mica_model_write(model, name, values, count);
+    }
+    golden_assert_fine(device);
+    mica_model_destroy(fresh);
+}
+
+/* Asked to, or after another kind of optimizer, a fit begins anew. */
+static void restarts(void **state)
+{
+    struct points points;
+    float first[WEIGHTS], again[WEIGHTS];
+    make_points(&points);
+    mica_data *data = open_points(*state, &points, true);
+    mica_model *model = make_model(*state, 2, NULL);
+    mica_fit_desc adam = fit_with("adam", 2), sgd = fit_with("sgd", 1);
+    mica_fit(model, data, &adam, NULL);
+    read_weights(model, first);
+    set_back(*state, model);
+    mica_fit(model, data, &adam, NULL);
+    read_weights(model, again);
+    assert_memory_not_equal(first, again, sizeof first);
+    set_back(*state, model);
+    adam.restart = true;
+    mica_fit(model, data, &adam, NULL);
+    read_weights(model, again);
+    assert_memory_equal(first, again, sizeof first);
+    mica_fit(model, data, &sgd, NULL);
+    set_back(*state, model);
+    adam.restart = false;
+    mica_fit(model, data, &adam, NULL);
+    read_weights(model, again);
+    assert_memory_equal(first, again, sizeof first);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
+/* ---- Training that goes wrong, or is stopped ---- */
+
+static bool stop_at_third(void *user)
+{
+    return ++*(int *)user == 3;
+}
+
+static void stops(void **state)
+{
+    struct points points;
+    int asked = 0;
+    float before[WEIGHTS], after[WEIGHTS];
+    make_points(&points);
+    mica_data *data = open_points(*state, &points, true);
+    mica_model *model = make_model(*state, 2, NULL);
+    mica_fit_desc desc = fit_with("adam", 2);
+    desc.stop = stop_at_third;
+    desc.user = &asked;
+    read_weights(model, before);
+    assert_int_equal(mica_fit(model, data, &desc, NULL), MICA_CANCELLED);
+    assert_int_equal(asked, 3);
+    assert_int_equal(model->trained.steps, 3);
+    read_weights(model, after);
+    assert_memory_not_equal(before, after, sizeof before);
+    golden_assert_fine(*state);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
+/* Whether the loss shows it in the middle of an epoch, at its end, or only the parameters after the last step do. */
+static void diverges(void **state)
+{
+    static const struct {
+        int64_t batch;
+        int epochs, interval;
+        const char *what;
+    } cases[] = {{10, 9, 1, "its loss is "}, {10, 9, 0, "its loss is "}, {SAMPLES, 1, 0, "dense"}};
+    struct points points;
+    mica_history *history = NULL;
+    make_points(&points);
+    mica_data *data = open_points(*state, &points, false);
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        mica_model *model = make_model(*state, 1, NULL);
+        mica_fit_desc desc = {.loss = "mean_squared_error", .optimizer = {.type = "sgd", .learning_rate = 1e30f},
+                              .batch_size = cases[i].batch, .epochs = cases[i].epochs, .log_interval = cases[i].interval};
+        desc.optimizer.weight_decay = 1e20f;
+        assert_int_equal(mica_fit(model, data, &desc, &history), MICA_DIVERGED);
+        assert_true(mica_history_epochs(history) < 9);
+        assert_non_null(strstr(mica_device_error(*state), "the training diverged, "));
+        if (!strstr(mica_device_error(*state), cases[i].what))
+            fail_msg("%s", mica_device_error(*state));
+        mica_history_destroy(history);
+        mica_device_clear_error(*state);
+        mica_model_destroy(model);
+    }
+    mica_data_destroy(data);
+}
+
 /* ---- Prediction ---- */
 
 static void predicts(void **state)
@@ -286,7 +429,8 @@ static void mismatches(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(losses),   cmocka_unit_test(callbacks), cmocka_unit_test(steps_only_run), cmocka_unit_test(repeats),
+        cmocka_unit_test(losses),   cmocka_unit_test(callbacks),  cmocka_unit_test(steps_only_run), cmocka_unit_test(repeats),
+        cmocka_unit_test(goes_on),  cmocka_unit_test(restarts),   cmocka_unit_test(stops),          cmocka_unit_test(diverges),
         cmocka_unit_test(predicts), cmocka_unit_test(classifies), cmocka_unit_test(mismatches),
     };
     return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);
