@@ -37,6 +37,9 @@ MICA_API mica_data *mica_data_open_spec(mica_device *device, const char *path, m
 /* Raw inputs for prediction from one file (.npy, .csv, IDX, also .gz), checked against the model's input and read into
  * floats. *inputs is the caller's: mica_free. */
 MICA_API mica_status mica_read_inputs(mica_model *model, const char *path, float **inputs, int64_t *n);
+/* Whether a file could be written at a path, before what belongs into it is computed: MICA_OK, or MICA_IO and why not. Follows
+ * links; leaves nothing behind. */
+MICA_API mica_status mica_check_output(mica_device *device, const char *path);
 /* Writes row-major float32 values as .npy, atomically. */
 MICA_API mica_status mica_write_npy(mica_device *device, const char *path, const float *values, mica_shape shape, int64_t n);
 

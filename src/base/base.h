@@ -167,13 +167,16 @@ void mi_shuffle(uint64_t seed, uint64_t stream, int64_t *order, int64_t count);
  * (then *size is that of the contents, and `limit` bounds it). Errors: MICA_IO, MICA_FORMAT, named by path. */
 mica_status mi_file_read(struct mi_error *error, const char *path, uint64_t limit, unsigned char **bytes, size_t *size);
 
-/* Writes a file beside its place and renames it over, so that it is replaced whole or not at all. */
+/* Writes a file beside its place and renames it over, so that it is replaced whole or not at all. A link stays: what it leads to is
+ * written. Removes what a process that was killed meanwhile left. */
 struct mi_file;
 mica_status mi_file_create(struct mi_error *error, const char *path, struct mi_file **file);
 mica_status mi_file_write(struct mi_file *file, const void *bytes, size_t size); /* the first failure stays */
 mica_status mi_file_write_floats(struct mi_file *file, const float *values, size_t count); /* little-endian */
 mica_status mi_file_commit(struct mi_file *file);  /* frees it either way */
 void mi_file_abandon(struct mi_file *file);        /* NULL is fine */
+/* Whether a file could be written there: makes one beside its place, and removes it. */
+mica_status mi_file_check_place(struct mi_error *error, const char *path);
 
 /* "folder/of/path" joined with a relative name; an absolute name is itself. The caller frees it; NULL: out of memory. */
 char *mi_path_join(const char *folder, const char *name);

@@ -4,6 +4,7 @@
 #define _XOPEN_SOURCE 700
 #endif
 #include "base/base.h"
+#include "base/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { FIRST_CHUNK = 64 * 1024, NAME_ATTEMPTS = 100, DEFLATE_MOST = 1032 };
+enum { FIRST_CHUNK = 64 * 1024, MOST_LINKS = 40, DEFLATE_MOST = 1032 };
 
 static mica_status fail_errno(struct mi_error *error, const char *path, int code)
 {
@@ -188,6 +189,7 @@ struct mi_file {
     FILE *stream;
     char *path;              /* what the caller asked for, or where its link leads */
     char *temporary;         /* NULL: written in place, because it is a pipe or a device */
+    int lock;                /* keeps the temporary file locked until it is renamed; -1: none */
     char *folder;            /* of path */
 };
 
@@ -195,6 +197,8 @@ static void file_free(struct mi_file *file)
 {
     if (file->stream)
         fclose(file->stream);
+    if (file->lock >= 0)
+        close(file->lock);
     free(file->path);
     free(file->temporary);
     free(file->folder);
@@ -204,28 +208,50 @@ static void file_free(struct mi_file *file)
 /* Opens a new file beside `path`, with the permissions that any new file gets. */
 static mica_status open_beside(struct mi_file *file)
 {
-    size_t size = strlen(file->path) + 40;
+    size_t size = strlen(file->path) + MI_TEMPORARY_MORE;
     file->temporary = mi_new(size, 1);
     if (!file->temporary)
         return mi_out_of_memory(file->error);
-    int fd = -1;
-    uint64_t salt = (uint64_t)(mi_seconds() * 1e6);
-    for (int i = 0; i < NAME_ATTEMPTS && fd < 0; i++) {
-        unsigned mark = (unsigned)(mi_hash(&salt, sizeof salt, (uint64_t)getpid() + (uint64_t)i) & 0xffffff);
-        mi_format(file->temporary, size, "%s.%06x.tmp", file->path, mark);
-        fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd < 0 && errno != EEXIST)
-            break;
-    }
-    int code = errno;
-    if (fd >= 0 && (file->stream = fdopen(fd, "wb")) != NULL)
+    mi_temporary_sweep(file->path);
+    int fd = mi_temporary_create(file->path, file->temporary, size), code = errno;
+    if (fd >= 0 && (file->stream = fdopen(fd, "wb")) != NULL) {
+        file->lock = dup(fd);
         return MICA_OK;
+    }
     if (fd >= 0) {
         code = errno;
         close(fd);
         unlink(file->temporary);
     }
-    return fail_errno(file->error, file->path, code);
+    char place[1024];
+    mi_format(place, sizeof place, "%.480s: no file can be made in the folder %.480s", file->path, file->folder);
+    return fail_errno(file->error, place, code);
+}
+
+/* Where a link leads, also one to a file that is yet to be made; NULL: it is no link, or memory ran out. The caller frees it. */
+static char *follow_link(const char *path)
+{
+    char target[4096];
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    char *folder = length > 0 && (size_t)length < sizeof target - 1 ? mi_path_folder(path) : NULL;
+    if (!folder)
+        return NULL;
+    target[length] = 0;
+    char *joined = mi_path_join(folder, target);
+    free(folder);
+    return joined;
+}
+
+/* Puts in the place of file->path what it is a link to. */
+static void follow_links(struct mi_file *file)
+{
+    for (int i = 0; i < MOST_LINKS; i++) {
+        char *next = follow_link(file->path);
+        if (!next)
+            return;
+        free(file->path);
+        file->path = next;
+    }
 }
 
 /* A file that exists keeps its permissions; one that is no regular file is written in place. */
@@ -233,19 +259,15 @@ static mica_status open_target(struct mi_file *file)
 {
     struct stat info;
     bool exists = !stat(file->path, &info);
+    if (!exists && errno == ELOOP)
+        return fail_errno(file->error, file->path, ELOOP);
     if (exists && S_ISDIR(info.st_mode))
         return fail_errno(file->error, file->path, EISDIR);
     if (exists && !S_ISREG(info.st_mode)) {
         file->stream = fopen(file->path, "wb");
         return file->stream ? MICA_OK : fail_errno(file->error, file->path, errno);
     }
-    if (exists) {
-        char *real = realpath(file->path, NULL);
-        if (!real)
-            return fail_errno(file->error, file->path, errno);
-        free(file->path);
-        file->path = real;
-    }
+    follow_links(file);
     file->folder = mi_path_folder(file->path);
     if (!file->folder)
         return mi_out_of_memory(file->error);
@@ -258,6 +280,17 @@ static mica_status open_target(struct mi_file *file)
     return MICA_OK;
 }
 
+mica_status mi_file_check_place(struct mi_error *error, const char *path)
+{
+    struct mi_file *file = NULL;
+    struct stat info;
+    if (!stat(path, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) /* to open a pipe would tell its reader */
+        return access(path, W_OK) ? fail_errno(error, path, errno) : MICA_OK;
+    MI_TRY(mi_file_create(error, path, &file));
+    mi_file_abandon(file);
+    return MICA_OK;
+}
+
 mica_status mi_file_create(struct mi_error *error, const char *path, struct mi_file **out)
 {
     *out = NULL;
@@ -265,6 +298,7 @@ mica_status mi_file_create(struct mi_error *error, const char *path, struct mi_f
     if (!file)
         return mi_out_of_memory(error);
     file->error = error;
+    file->lock = -1;
     file->path = mi_strdup(path);
     mica_status status = file->path ? open_target(file) : mi_out_of_memory(error);
     if (status != MICA_OK) {

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static int run(int argc, char **argv);
@@ -140,26 +139,6 @@ static char *default_out(const char *job)
     return out;
 }
 
-/* A folder that cannot be written is found before the training, not after it. */
-static int check_out(const char *out)
-{
-    const char *slash = strrchr(out, '/');
-    size_t length = slash ? (size_t)(slash - out) : 0;
-    char folder[4096] = ".";
-    struct stat there;
-    if (!*out)
-        return cli_fail(CLI_USAGE, "train: --out is empty, it must name a file");
-    if (stat(out, &there) == 0 && S_ISDIR(there.st_mode))
-        return cli_fail(CLI_FAILED, "%s: is a folder, the model needs a file", out);
-    if (length >= sizeof folder)
-        return cli_fail(CLI_FAILED, "%s: the path is too long", out);
-    if (slash)
-        snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, out);
-    if (access(folder, W_OK | X_OK) != 0)
-        return cli_fail(CLI_FAILED, "%s: the folder %s does not exist or cannot be written", out, folder);
-    return CLI_OK;
-}
-
 static int train(mica_job *job, mica_device *device, const char *out, bool as_json)
 {
     mica_history *history = NULL;
@@ -184,6 +163,14 @@ static int train(mica_job *job, mica_device *device, const char *out, bool as_js
     return code;
 }
 
+static int open_and_train(mica_device *device, const char *path, const struct cli_list *sets, const char *out, bool as_json)
+{
+    mica_job *job = mica_job_open(device, path, sets->values, sets->count);
+    int code = train(job, device, out, as_json);
+    mica_job_destroy(job);
+    return code;
+}
+
 static int run(int argc, char **argv)
 {
     struct cli_common common = {0};
@@ -196,15 +183,16 @@ static int run(int argc, char **argv)
     char *made = out ? NULL : default_out(path);
     if (!out && !made)
         return cli_fail(CLI_FAILED, "%s", mica_status_text(MICA_OUT_OF_MEMORY));
-    code = check_out(out ? out : made);
-    mica_device *device = code == CLI_OK ? cli_open_device(&common) : NULL;
-    if (device) {
-        mica_job *job = mica_job_open(device, path, sets.values, sets.count);
-        code = train(job, device, out ? out : made, common.json);
-        mica_job_destroy(job);
-        mica_device_destroy(device);
-    } else if (code == CLI_OK)
+    if (out && !*out)
+        return cli_fail(CLI_USAGE, "train: --out is empty, it must name a file");
+    mica_device *device = cli_open_device(&common);
+    if (!device)
         code = CLI_FAILED;
+    else if (mica_check_output(device, out ? out : made) != MICA_OK) /* not found bad after the training */
+        code = cli_device_failed(device);
+    else
+        code = open_and_train(device, path, &sets, out ? out : made, common.json);
+    mica_device_destroy(device);
     free(made);
     return code;
 }

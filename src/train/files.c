@@ -88,6 +88,15 @@ mica_status mica_read_inputs(mica_model *model, const char *path, float **inputs
     return mi_error_report(&model->device->error, &error);
 }
 
+mica_status mica_check_output(mica_device *device, const char *path)
+{
+    struct mi_error error = {0};
+    if (!device || !path)
+        return MICA_INVALID_ARGUMENT;
+    mi_file_check_place(&error, path);
+    return mi_error_report(&device->error, &error);
+}
+
 mica_status mica_write_npy(mica_device *device, const char *path, const float *values, mica_shape shape, int64_t n)
 {
     struct mi_error error = {0};

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -192,7 +193,7 @@ static void test_create(void **state)
     umask(mask);
     assert_int_equal(mi_file_create(&error, in_folder("no/such"), &file), MICA_IO);
     assert_null(file);
-    assert_non_null(strstr(error.text, "no/such: No such"));
+    assert_non_null(strstr(error.text, "no/such: no file can be made in the folder "));
     error = (struct mi_error){0};
     assert_int_equal(mi_file_create(&error, folder, &file), MICA_IO);
     assert_non_null(strstr(error.text, "directory"));
@@ -225,6 +226,71 @@ static void test_links_and_devices(void **state)
     }
 }
 
+/* A link to a file that is yet to be made stays, also through another link. */
+static void test_links_to_nothing(void **state)
+{
+    (void)state;
+    struct mi_error error = {0};
+    struct mi_file *file;
+    struct stat info;
+    assert_int_equal(symlink("second", in_folder("first")), 0);
+    assert_int_equal(symlink(in_folder("target"), in_folder("second")), 0);
+    assert_int_equal(mi_file_create(&error, in_folder("first"), &file), MICA_OK);
+    mi_file_write(file, "new", 3);
+    assert_int_equal(mi_file_commit(file), MICA_OK);
+    assert_int_equal(lstat(in_folder("first"), &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(lstat(in_folder("target"), &info), 0);
+    assert_true(S_ISREG(info.st_mode));
+    expect(in_folder("first"), 100, MICA_OK, "new");
+    assert_int_equal(symlink("circle", in_folder("circle")), 0);
+    assert_int_equal(mi_file_create(&error, in_folder("circle"), &file), MICA_IO);
+    assert_null(file);
+}
+
+static void test_places(void **state)
+{
+    (void)state;
+    struct mi_error error = {0};
+    int before = entries();
+    assert_int_equal(mi_file_check_place(&error, in_folder("place")), MICA_OK);
+    assert_int_equal(mi_file_check_place(&error, "/dev/null"), MICA_OK);
+    assert_int_equal(entries(), before);
+    assert_int_equal(mi_file_check_place(&error, folder), MICA_IO);
+    assert_non_null(strstr(error.text, "directory"));
+    assert_int_equal(symlink("nowhere/file", in_folder("lost")), 0);
+    error = (struct mi_error){0};
+    assert_int_equal(mi_file_check_place(&error, in_folder("lost")), MICA_IO);
+    assert_non_null(strstr(error.text, "/nowhere/file: no file can be made in the folder "));
+}
+
+/* What a killed process left goes with the next file of that name; what somebody still writes, or another's, stays. */
+static void test_leftovers(void **state)
+{
+    (void)state;
+    struct mi_error error = {0};
+    struct mi_file *first, *second;
+    pid_t child = fork();
+    if (!child) { /* killed in the middle of a save */
+        mi_file_create(&error, in_folder("saved"), &first);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    write_bytes(in_folder("saved.c0ffee.tmp.txt"), "x", 1);
+    write_bytes(in_folder("other.c0ffee.tmp"), "x", 1);
+    int before = entries();
+    assert_int_equal(mi_file_create(&error, in_folder("saved"), &first), MICA_OK); /* one goes, one comes */
+    assert_int_equal(entries(), before);
+    assert_int_equal(mi_file_create(&error, in_folder("saved"), &second), MICA_OK);
+    assert_int_equal(entries(), before + 1);
+    mi_file_write(first, "first", 5);
+    mi_file_write(second, "second", 6);
+    assert_int_equal(mi_file_commit(first), MICA_OK);
+    assert_int_equal(mi_file_commit(second), MICA_OK);
+    expect(in_folder("saved"), 100, MICA_OK, "second");
+    assert_int_equal(entries(), before);
+}
+
 static void test_paths(void **state)
 {
     (void)state;
@@ -248,8 +314,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read),    cmocka_unit_test(test_gzip),   cmocka_unit_test(test_broken_gzip),
         cmocka_unit_test(test_replace), cmocka_unit_test(test_create),
-        cmocka_unit_test(test_links_and_devices),
-        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_links_and_devices), cmocka_unit_test(test_links_to_nothing),
+        cmocka_unit_test(test_places),  cmocka_unit_test(test_leftovers), cmocka_unit_test(test_paths),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
