@@ -184,9 +184,11 @@ bool draw_batch_normalization(struct drawing *d)
     struct mi_shape channels = {.rank = 1, .dim = {draw_shape(d, x)->dim[1]}};
     step_operand(&step, x);
     for (int i = 0; i < 4; i++) {
-        struct place of = i == 3 ? draw_source(d, MI_FLOAT, &channels, 0.25, 2.25) : draw_like(d, MI_FLOAT, &channels);
+        /* Of the running mean and variance nobody asks the gradients. */
+        struct place of = i >= 2 ? draw_source(d, MI_FLOAT, &channels, 0.25, 2.25) : draw_like(d, MI_FLOAT, &channels);
         if (!place_is(of))
             return false;
+        d->recipe->step[of.step].still = d->recipe->step[of.step].still || i >= 2;
         step_operand(&step, of);
     }
     step_attribute(&step, MI_REAL("epsilon", (float)draw_real(d, 0.0625, 0.5)));

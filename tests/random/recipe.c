@@ -49,6 +49,35 @@ static void name_outputs(const struct recipe *recipe, struct built *built)
                 mi_output(built->graph, named(built, "y", s, o), built->value[s][o]);
 }
 
+/* Whether a row has a rule for the gradient of each of its floats; those of steps have slope 0 and need none. */
+static bool has_rules(const struct mi_op *op, const struct step *step)
+{
+    static const char *const steps[] = {"Floor", "Ceil", "Round", "Sign", "Step", "EqualShare"};
+    for (size_t i = 0; i < MI_COUNT(steps); i++)
+        if (strcmp(op->name, steps[i]) == 0)
+            return true;
+    if (op->gradient || op->kind != MI_MAP)
+        return op->gradient != NULL;
+    for (int i = 0; i < step->inputs; i++)
+        if (i >= (int)MI_COUNT(op->map->grad) || (!op->map->grad[i] && strcmp(op->name, "Where") != 0))
+            return false;
+    return op->outputs == 1;
+}
+
+/* Whether the gradient of an output is all there is to say about how it changes: no step on the way lacks a rule. */
+static bool is_differentiable(const struct recipe *recipe, const struct built *built, int s, int output)
+{
+    const struct step *step = &recipe->step[s];
+    if (!step->op || built->value[s][output]->type != MI_FLOAT)
+        return true;
+    if (!has_rules(mi_op_find(mi_ops, step->op), step) || (output > 0 && strcmp(step->op, "BatchNormalization") == 0))
+        return false;
+    for (int i = 0; i < step->inputs; i++)
+        if (!is_differentiable(recipe, built, step->in[i].step, step->in[i].output))
+            return false;
+    return true;
+}
+
 static mi_value *loss_of(const struct recipe *recipe, struct built *built)
 {
     struct mi_graph *graph = built->graph;
@@ -56,7 +85,8 @@ static mi_value *loss_of(const struct recipe *recipe, struct built *built)
     for (int s = 0; s < recipe->count; s++)
         for (int o = 0; o < MI_MAX_OUTPUTS; o++) {
             mi_value *y = built->value[s][o];
-            if (!recipe->step[s].op || !y || y->type != MI_FLOAT || recipe_is_read(recipe, s, o))
+            if (!recipe->step[s].op || !y || y->type != MI_FLOAT || recipe_is_read(recipe, s, o) ||
+                !is_differentiable(recipe, built, s, o))
                 continue;
             mi_value *weight = mi_input(graph, named(built, "w", s, o), MI_FLOAT, &y->shape);
             mi_value *sum = MI_APPLY(graph, "ReduceSum", ((mi_value *[]){mi_op2(graph, "Mul", y, weight)}), MI_INT("keepdims", 0));
@@ -70,7 +100,7 @@ static bool differentiate(const struct recipe *recipe, struct built *built)
     mi_value *wanted[MOST_STEPS], *gradient[MOST_STEPS] = {0};
     int number[MOST_STEPS], count = 0;
     for (int s = 0; s < recipe->count; s++)
-        if (!recipe->step[s].op && recipe->step[s].type == MI_FLOAT) {
+        if (!recipe->step[s].op && recipe->step[s].type == MI_FLOAT && !recipe->step[s].still) {
             number[count] = s;
             wanted[count++] = built->value[s][0];
         }

@@ -18,7 +18,7 @@ struct step {
     int inputs, attributes;
     struct place in[MOST_STEP_INPUTS];
     struct mi_attribute attribute[MOST_ATTRIBUTES]; /* what they point at lives in the recipe's arena */
-    bool variable;
+    bool variable, still;        /* still: of a source that nobody differentiates by */
     enum mi_type type;
     struct mi_shape shape;       /* also of an operator: what its first output was when it was drawn */
     double low, high;
@@ -34,7 +34,8 @@ struct recipe {
 };
 
 /* A recipe with its graph. The outputs y<step>.<output> are what nobody else reads; where it is differentiated, also
- * d<step>, the gradient by each source of floats of the sum of all float outputs weighted by the inputs w<step>.<output>. */
+ * d<step>, the gradient by each source of floats of the sum of all outputs that have one, weighted by the inputs
+ * w<step>.<output>. */
 struct built {
     struct mi_variables variables;
     struct mi_graph *graph;

@@ -71,9 +71,10 @@ static void test_graphs(void **state)
         }
         recipe_destroy(&recipe);
     }
-    print_message("%llu graphs, %llu failed; %llu elements compared, of %llu nothing is known; %.0f s\n",
+    print_message("%llu graphs, %llu failed; %llu elements compared, of %llu nothing is known; %llu slopes, %llu bent; %.0f s\n",
                   (unsigned long long)trial.graphs, (unsigned long long)failed, (unsigned long long)trial.elements,
-                  (unsigned long long)trial.unknown, mi_seconds() - begin);
+                  (unsigned long long)trial.unknown, (unsigned long long)trial.slopes, (unsigned long long)trial.bent,
+                  mi_seconds() - begin);
     devices_close(&trial);
     if (failed)
         fail_msg("%llu graphs failed", (unsigned long long)failed);

@@ -136,21 +136,87 @@ static void reference_destroy(struct reference *r)
 
 /* ---- Gradients: along one direction of all sources, central differences of the sum that was differentiated ---- */
 
-static double weighted_sum(const struct reference *r)
+static const struct balls *found(const struct reference *r, mi_value *const *list, size_t count, char kind, const char *rest)
 {
+    for (size_t i = 0; i < count; i++)
+        if (list[i]->name[0] == kind && strcmp(list[i]->name + 1, rest) == 0)
+            return &r->host.values[list[i]->id];
+    return NULL;
+}
+
+/* The sum, and that of the magnitudes of its terms. */
+static double weighted_sum(const struct reference *r, double *magnitude)
+{
+    const struct mi_graph *graph = r->graph;
     double sum = 0;
-    for (size_t i = 0; i < r->graph->output_count; i++) {
-        const mi_value *y = r->graph->outputs[i];
-        if (y->name[0] != 'y' || y->type != MI_FLOAT)
-            continue;
-        for (size_t k = 0; k < r->graph->input_count; k++)
-            if (r->graph->inputs[k]->name[0] == 'w' && strcmp(r->graph->inputs[k]->name + 1, y->name + 1) == 0) {
-                const struct balls *values = &r->host.values[y->id], *weights = &r->host.values[r->graph->inputs[k]->id];
-                for (int64_t e = 0; e < values->count; e++)
-                    sum += values->of[e].at * weights->of[e].at;
-            }
+    *magnitude = 0;
+    for (size_t i = 0; i < graph->input_count; i++) {
+        const char *name = graph->inputs[i]->name;
+        const struct balls *weights = &r->host.values[graph->inputs[i]->id];
+        const struct balls *values = name[0] == 'w' ? found(r, graph->outputs, graph->output_count, 'y', name + 1) : NULL;
+        for (int64_t e = 0; values && e < values->count; e++) {
+            sum += values->of[e].at * weights->of[e].at;
+            *magnitude += fabs(values->of[e].at * weights->of[e].at);
+        }
     }
     return sum;
+}
+
+/* Moves every source of floats but the weights so far along the direction. */
+static void move_sources(const struct recipe *recipe, struct reference *r, double far)
+{
+    for (size_t i = 0; i < r->graph->node_count; i++) {
+        const struct mi_node *node = r->graph->nodes[i];
+        if ((node->op != &mi_op_input && node->op != &mi_op_variable) || node->out[0]->type != MI_FLOAT)
+            continue;
+        const char *name = source_name(node->out[0]);
+        bool moves = name[0] == 'x' && !recipe->step[atoi(name + 1)].still;
+        for (int64_t e = 0; e < r->host.values[node->out[0]->id].count && moves; e++)
+            r->host.values[node->out[0]->id].of[e].at += far * drawn(recipe, name, e + (1 << 20), -1, 1, false);
+    }
+}
+
+/* What the gradients of the graph say. */
+static double slope_of_graph(const struct recipe *recipe, const struct reference *r, double *magnitude)
+{
+    double sum = 0;
+    char name[16];
+    *magnitude = 0;
+    for (int s = 0; s < recipe->count; s++) {
+        snprintf(name, sizeof name, "%d", s);
+        const struct balls *gradient = found(r, r->graph->outputs, r->graph->output_count, 'd', name);
+        snprintf(name, sizeof name, "x%d", s);
+        for (int64_t e = 0; gradient && e < gradient->count; e++) {
+            double term = gradient->of[e].at * drawn(recipe, name, e + (1 << 20), -1, 1, false);
+            sum += term;
+            *magnitude += fabs(term);
+        }
+    }
+    return sum;
+}
+
+static void check_slope(struct trial *trial, const struct recipe *recipe, struct reference *r, struct verdict *verdict)
+{
+    const double h = 1e-5;
+    double size, magnitude, sum[3], slope = slope_of_graph(recipe, r, &size);
+    if (!r->built.differentiated || !isfinite(slope))
+        return;
+    for (int i = 0; i < 3; i++) {
+        fill_sources(recipe, &r->host);
+        move_sources(recipe, r, (i - 1) * h);
+        interpreter_run(&r->host);
+        sum[i] = weighted_sum(r, &magnitude);
+    }
+    double ahead = (sum[2] - sum[1]) / h, behind = (sum[1] - sum[0]) / h, central = (sum[2] - sum[0]) / (2 * h);
+    double margin = 1e-5 * size + 1e-9 * magnitude;
+    /* A corner lies between, or it is too bent for this distance. */
+    if (!isfinite(central) || fabs(ahead - behind) > 1e-2 * fabs(central) + margin) {
+        trial->bent++;
+        return;
+    }
+    trial->slopes++;
+    if (fabs(central - slope) > margin)
+        say(verdict, "gradients: their sum along a direction is %.9g, differences say %.9g +- %.3g", slope, central, margin);
 }
 
 /* ---- Running ---- */
@@ -314,6 +380,15 @@ static bool varies(const struct recipe *recipe)
     return false;
 }
 
+static void check_gradients(struct trial *trial, const struct recipe *recipe, struct verdict *verdict)
+{
+    struct reference r;
+    if (!reference_create(recipe, recipe->batch, &r, verdict))
+        return;
+    check_slope(trial, recipe, &r, verdict);
+    reference_destroy(&r);
+}
+
 static void run_all(struct trial *trial, const struct recipe *recipe, struct verdict *verdict)
 {
     enum { BATCHES = 3 };
@@ -327,7 +402,8 @@ static void run_all(struct trial *trial, const struct recipe *recipe, struct ver
             list[count] = &reference[count];
             count++;
         }
-    (void)weighted_sum;
+    if (count && !verdict->text[0])
+        check_gradients(trial, recipe, verdict);
     int other = 1 + (int)(recipe->seed % (uint64_t)(variant_count() - 1));
     for (int v = 0; v < variant_count() && !verdict->text[0]; v++) {
         struct run run = {.trial = trial, .recipe = recipe, .variant = &variants[v], .verdict = verdict};

@@ -20,7 +20,7 @@ struct trial {
     bool apart;                  /* each graph in a process of its own, which opens its own devices: a crash is a verdict too */
     const struct recipe *now;    /* what is being run */
     /* What has been compared, for the summary. */
-    uint64_t graphs, elements, unknown;
+    uint64_t graphs, elements, unknown, slopes, bent;
 };
 
 /* What differs, in a line; empty: nothing. */
