@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNCOUNTED_BYTES (UINT64_MAX / 4) /* of a tensor whose size overflows */
+
 enum { MOST_SOURCES = 64, ALIGN_BYTES = 256 };
 
 /* A stretch of memory that is in use from one position in the order of kernels to another. */
@@ -11,6 +13,7 @@ struct interval {
     int first, last;
     uint64_t bytes;
     struct mi_home *home;
+    const mi_value *value; /* NULL: a kernel's scratch memory */
 };
 
 mi_value *mi_canonical(const struct mica_plan *plan, mi_value *value)
@@ -23,7 +26,7 @@ mi_value *mi_canonical(const struct mica_plan *plan, mi_value *value)
 uint64_t mi_value_bytes(const struct mica_plan *plan, const mi_value *value)
 {
     int64_t count = mi_layout_count(&plan->tensors[value->id].layout, &value->shape, plan->batch);
-    return count < 0 ? UINT64_MAX / 4 : (uint64_t)count * mi_types[value->type].bytes;
+    return count < 0 ? UNCOUNTED_BYTES : (uint64_t)count * mi_types[value->type].bytes;
 }
 
 /* ---- Places in the store ---- */
@@ -74,7 +77,7 @@ static mica_status list_intervals(struct mica_plan *plan, struct interval *inter
         of_value[v] = (int)*count;
         bool outside = value->node->op == &mi_op_input || value->name;
         interval[(*count)++] =
-            (struct interval){outside ? 0 : end, outside ? end : -1, mi_value_bytes(plan, value), &plan->homes[v]};
+            (struct interval){outside ? 0 : end, outside ? end : -1, mi_value_bytes(plan, value), &plan->homes[v], value};
     }
     for (int at = 0; at < end; at++) {
         const struct mi_kernel *kernel = &plan->kernels.list[plan->order[at]];
@@ -116,7 +119,7 @@ static mica_status list_scratch(struct mica_plan *plan, struct interval *interva
     for (int at = 0; at < (int)plan->kernels.count; at++) {
         int k = plan->order[at];
         for (int s = 0; s < plan->codes[k].scratches; s++)
-            interval[(*count)++] = (struct interval){at, at, (uint64_t)plan->codes[k].scratch[s], &plan->scratch[k][s]};
+            interval[(*count)++] = (struct interval){at, at, (uint64_t)plan->codes[k].scratch[s], &plan->scratch[k][s], NULL};
     }
     return MICA_OK;
 }
@@ -161,6 +164,18 @@ static bool fit(struct interval *placed, size_t count, struct interval *wanted, 
     return true;
 }
 
+static mica_status fail_too_large(struct mica_plan *plan, const struct interval *wanted, uint64_t most)
+{
+    const char *what = "a kernel's scratch memory", *bytes = "too many bytes";
+    if (wanted->value)
+        what = mi_arena_format(&plan->arena, "\"%s\" (%s of shape %s)", wanted->value->node->name, wanted->value->node->op->name,
+                               mi_shape_text(&plan->arena, &wanted->value->shape));
+    if (wanted->bytes < UNCOUNTED_BYTES)
+        bytes = mi_arena_format(&plan->arena, "%llu bytes", (unsigned long long)wanted->bytes);
+    return mi_fail(&plan->error, MICA_DEVICE_MEMORY, "%s takes %s, the device allocates at most %llu at once%s", what, bytes,
+                   (unsigned long long)most, plan->batch > 1 ? ": choose a smaller batch" : "");
+}
+
 static mica_status pack(struct mica_plan *plan, struct interval *interval, size_t count)
 {
     uint64_t most = plan->device->info.largest_allocation_bytes / ALIGN_BYTES * ALIGN_BYTES;
@@ -173,10 +188,7 @@ static mica_status pack(struct mica_plan *plan, struct interval *interval, size_
         struct interval *wanted = &interval[i];
         wanted->bytes = (wanted->bytes + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
         if (wanted->bytes > most) {
-            status = mi_fail(&plan->error, MICA_DEVICE_MEMORY,
-                             "a tensor of the plan takes %llu bytes, the device allocates at most %llu at once: "
-                             "choose a smaller batch",
-                             (unsigned long long)wanted->bytes, (unsigned long long)most);
+            status = fail_too_large(plan, wanted, most);
             break;
         }
         int block = 0;

@@ -117,6 +117,14 @@ static mica_status small_plan_run(struct small_plan *small, const struct mi_tria
 
 /* ---- Trials ---- */
 
+/* Of a problem that the device cannot hold nothing is tried: placing the plan says so. */
+static bool is_small_enough(const struct mi_problem *problem, const mi_value *value)
+{
+    uint64_t most = problem->device->info.largest_allocation_bytes;
+    size_t count = elements(problem, value);
+    return count && (!most || count <= most / sizeof(float));
+}
+
 /* Two operands and nothing else, all of them floats. */
 static bool stands_alone(const struct mi_problem *problem)
 {
@@ -127,7 +135,8 @@ static bool stands_alone(const struct mi_problem *problem)
     for (int i = 0; i < 2; i++)
         if ((node->in[i] != a && node->in[i] != b) || node->in[i]->type != MI_FLOAT)
             return false;
-    return node->out[0]->type == MI_FLOAT && elements(problem, a) && elements(problem, b) && elements(problem, node->out[0]);
+    return node->out[0]->type == MI_FLOAT && is_small_enough(problem, a) && is_small_enough(problem, b) &&
+           is_small_enough(problem, node->out[0]);
 }
 
 mica_status mi_trial_begin(struct mi_trial *trial, const struct mi_problem *problem)

@@ -3,11 +3,11 @@
 
 static bool channels_fit(struct mi_layer *layer, const mica_conv_desc *desc, int64_t channels, int64_t groups)
 {
-    if (desc->filters < 1 || desc->filters > 1 << 30)
-        mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "filters must be at least 1, not %lld", (long long)desc->filters);
-    else if (groups < 1 || channels % groups || desc->filters % groups)
-        mi_layer_fail(layer, MICA_SHAPE, "%lld groups divide neither %lld channels into %lld filters evenly",
-                      (long long)groups, (long long)channels, (long long)desc->filters);
+    if (!mi_layer_size(layer, "filters", desc->filters, 1))
+        return false;
+    if (groups < 1 || channels % groups || desc->filters % groups)
+        mi_layer_fail(layer, MICA_SHAPE, "%lld channels and %lld filters do not divide into %lld groups",
+                      (long long)channels, (long long)desc->filters, (long long)groups);
     else if (channels < 1)
         mi_layer_fail(layer, MICA_SHAPE, "input has no channels");
     else

@@ -61,27 +61,48 @@ double mi_json_number(float value)
 
 /* ---- Reading ---- */
 
-static mica_status read_number(const struct reader *reader, const struct mi_key *key, const char *name, const cJSON *json,
-                               bool whole, double *number)
+struct number_text {
+    char text[32];
+};
+
+/* A whole number with all its digits, as long as they are exact. */
+static struct number_text number_text(double number)
+{
+    struct number_text out;
+    bool whole = number == floor(number) && fabs(number) <= MOST_WHOLE;
+    mi_format(out.text, sizeof out.text, whole ? "%.0f" : "%g", number);
+    return out;
+}
+
+/* Why a number is not from `min` to `max`. */
+static mica_status out_of_range(const struct reader *reader, const char *name, double number, double min, double max)
 {
     char text[160];
+    if (min > -MOST_WHOLE && max < MOST_WHOLE)
+        mi_format(text, sizeof text, "must lie between %s and %s, not %s", number_text(min).text, number_text(max).text,
+                  number_text(number).text);
+    else if (number < min)
+        mi_format(text, sizeof text, "must be at least %s, not %s", number_text(min).text, number_text(number).text);
+    else
+        mi_format(text, sizeof text, "is %s, which is too large: at most %s", number_text(number).text, number_text(max).text);
+    return wrong(reader, name, text);
+}
+
+/* A number that is finite, whole where `whole` says so, and within the key's range and `most`. */
+static mica_status read_number(const struct reader *reader, const struct mi_key *key, const char *name, const cJSON *json,
+                               bool whole, double most, double *number)
+{
+    char text[80];
     if (!cJSON_IsNumber(json))
         return wrong(reader, name, whole ? "must be a whole number" : "must be a number");
     *number = json->valuedouble;
-    if (!isfinite(*number) || (whole && (*number != floor(*number) || fabs(*number) > MOST_WHOLE))) {
-        mi_format(text, sizeof text, "must be a %snumber, not %g", whole ? "whole " : "", *number);
-        return wrong(reader, name, text);
-    }
-    if (key->ranged && (*number < key->min || *number > key->max)) {
-        if (*number < key->min && key->max >= MOST_WHOLE)
-            mi_format(text, sizeof text, "must be at least %g, not %g", key->min, *number);
-        else if (key->max >= MOST_WHOLE)
-            mi_format(text, sizeof text, "is %g, which is too large", *number);
-        else
-            mi_format(text, sizeof text, "must lie between %g and %g, not %g", key->min, key->max, *number);
-        return wrong(reader, name, text);
-    }
-    return MICA_OK;
+    double min = key->ranged ? key->min : -most, max = key->ranged && key->max < most ? key->max : most;
+    if (!(*number >= min && *number <= max))
+        return out_of_range(reader, name, *number, min, max);
+    if (!whole || *number == floor(*number))
+        return MICA_OK;
+    mi_format(text, sizeof text, "must be a whole number, not %g", *number);
+    return wrong(reader, name, text);
 }
 
 mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char *place, const char *key, int64_t min,
@@ -97,7 +118,7 @@ mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char 
     int count = 0;
     cJSON_ArrayForEach(item, json) {
         double number = 0;
-        MI_TRY(read_number(&reader, &row, key, item, true, &number));
+        MI_TRY(read_number(&reader, &row, key, item, true, MOST_WHOLE, &number));
         dims[count++] = (int64_t)number;
     }
     *rank = count;
@@ -114,7 +135,7 @@ static mica_status read_pair(const struct reader *reader, const struct mi_key *k
         if (count == 0)
             return wrong(reader, key->name, "must be a number or a list of one or two");
     } else {
-        MI_TRY(read_number(reader, key, key->name, json, true, &number));
+        MI_TRY(read_number(reader, key, key->name, json, true, MOST_WHOLE, &number));
         pair[0] = (int64_t)number;
     }
     if (count == 1)
@@ -143,7 +164,7 @@ static mica_status read_padding(const struct reader *reader, const struct mi_key
     } else {
         double number;
         struct mi_key row = {.ranged = true, .max = MOST_WHOLE};
-        MI_TRY(read_number(reader, &row, key->name, json, true, &number));
+        MI_TRY(read_number(reader, &row, key->name, json, true, MOST_WHOLE, &number));
         given[0] = given[1] = (int64_t)number;
     }
     for (int i = 0; i < 2 * n; i++)
@@ -192,21 +213,16 @@ static mica_status read_flag(const struct reader *reader, const struct mi_key *k
 
 static mica_status read_numeric(const struct reader *reader, const struct mi_key *key, const cJSON *json, void *field)
 {
-    double number;
-    char text[80];
-    MI_TRY(read_number(reader, key, key->name, json, key->type != MI_KEY_FLOAT, &number));
-    if (key->type == MI_KEY_LONG) {
+    double number, most = key->type == MI_KEY_FLOAT ? (double)FLT_MAX : key->type == MI_KEY_INT ? INT32_MAX : MOST_WHOLE;
+    MI_TRY(read_number(reader, key, key->name, json, key->type != MI_KEY_FLOAT, most, &number));
+    if (key->type == MI_KEY_LONG)
         *(int64_t *)field = (int64_t)number;
-    } else if (key->type == MI_KEY_SEED && number >= 0) {
+    else if (key->type == MI_KEY_SEED)
         *(uint64_t *)field = (uint64_t)number;
-    } else if (key->type == MI_KEY_INT && fabs(number) <= 2147483647.0) {
+    else if (key->type == MI_KEY_INT)
         *(int *)field = (int)number;
-    } else if (key->type == MI_KEY_FLOAT && fabs(number) <= (double)FLT_MAX) {
+    else
         *(float *)field = (float)number == 0 ? FLT_MIN : (float)number;
-    } else {
-        mi_format(text, sizeof text, "%.17g is out of range", number);
-        return wrong(reader, key->name, text);
-    }
     return MICA_OK;
 }
 

@@ -178,6 +178,18 @@ mica_node *mi_layer_add(const struct mi_layer_type *type, mica_node *const *x, i
 
 /* ---- For build functions ---- */
 
+bool mi_layer_size(struct mi_layer *layer, const char *what, int64_t value, int64_t least)
+{
+    if (value >= least && value <= MI_MOST_SIZE)
+        return true;
+    if (value < least)
+        mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "%s must be at least %lld, not %lld", what, (long long)least, (long long)value);
+    else
+        mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "%s is %lld, which is too large: at most %d", what, (long long)value,
+                      MI_MOST_SIZE);
+    return false;
+}
+
 /* Refuses what neither the device nor, while loading, the file can hold, before anything is allocated. */
 static bool fits(struct mi_layer *layer, const char *name, const struct mi_shape *shape)
 {

@@ -52,6 +52,9 @@ mica_node *mi_layer_add_to(mica_model *model, const struct mi_layer_type *type, 
 
 /* Records `TYPE "NAME": ...` and gives NULL. */
 mi_value *mi_layer_fail(struct mi_layer *layer, mica_status status, const char *format, ...) MI_PRINTF(3, 4);
+enum { MI_MOST_SIZE = 1 << 30 }; /* of a layer's sizes: products of two stay far from overflow */
+/* Whether least <= value <= MI_MOST_SIZE; otherwise an error says so of `what`. */
+bool mi_layer_size(struct mi_layer *layer, const char *what, int64_t value, int64_t least);
 /* The shape of a value without its batch, as text: "(3, 28, 28)". */
 const char *mi_layer_shape_text(struct mi_layer *layer, const mi_value *x);
 

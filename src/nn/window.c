@@ -3,17 +3,6 @@
 
 #include <string.h>
 
-enum { MOST = 1 << 30 }; /* of a size, stride or dilation: products of two stay far from overflow */
-
-static bool in_range(struct mi_layer *layer, const char *what, int64_t value, int64_t least)
-{
-    if (value >= least && value <= MOST)
-        return true;
-    mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "%s must be at least %lld, not %lld", what, (long long)least,
-                  (long long)value);
-    return false;
-}
-
 /* A pair whose second 0 repeats the first, and whose first 0 is the default. */
 static int64_t pair_at(const int64_t *pair, int i, int64_t otherwise)
 {
@@ -34,7 +23,7 @@ static bool set_pads(struct mi_layer *layer, struct mi_window *out, int i, int64
     } else if (padding && strcmp(padding, "explicit") == 0) {
         *before = pads[i];
         *after = pads[i + out->spatial];
-        if (!in_range(layer, "a pad", *before, 0) || !in_range(layer, "a pad", *after, 0))
+        if (!mi_layer_size(layer, "a pad", *before, 0) || !mi_layer_size(layer, "a pad", *after, 0))
             return false;
     }
     if (in + *before + *after >= reach)
@@ -44,11 +33,24 @@ static bool set_pads(struct mi_layer *layer, struct mi_window *out, int i, int64
     return false;
 }
 
-/* Height, width and few channels where channels, height and width belong: an image that came channels last. */
-static bool looks_channels_last(const mi_value *x)
+/* Height, width and few channels where channels, height and width belong: an image that came channels last. Or a length and few
+ * channels where channels and a length belong, which is too short for the window. */
+static bool looks_channels_last(const mi_value *x, int spatial, int64_t reach)
 {
     int64_t a = x->shape.dim[1].b, b = x->shape.dim[2].b, c = x->shape.dim[3].b;
-    return x->node->op == &mi_op_input && (c == 1 || c == 3 || c == 4) && a >= 8 && b >= 8 && a <= 4 * b && b <= 4 * a;
+    if (x->node->op != &mi_op_input)
+        return false;
+    if (spatial == 1)
+        return b < a && b < reach;
+    return (c == 1 || c == 3 || c == 4) && a >= 8 && b >= 8 && a <= 4 * b && b <= 4 * a;
+}
+
+static void fail_channels_last(struct mi_layer *layer, const mi_value *x, int spatial)
+{
+    const struct mi_dim *d = x->shape.dim;
+    struct mi_shape better = {.rank = spatial + 1, .dim = {d[spatial + 1], d[1], d[2]}};
+    mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample; %s are channels first: %s", mi_layer_shape_text(layer, x),
+                  spatial == 2 ? "images" : "sequences", mi_shape_text(&layer->graph->arena, &better));
 }
 
 bool mi_window_resolve(struct mi_layer *layer, const mi_value *x, int spatial, const int64_t size[2], int64_t size_default,
@@ -62,11 +64,8 @@ bool mi_window_resolve(struct mi_layer *layer, const mi_value *x, int spatial, c
                       spatial == 2 ? "(channels, height, width)" : "(channels, length)");
         return false;
     }
-    if (spatial == 2 && looks_channels_last(x)) {
-        const struct mi_dim *d = x->shape.dim;
-        mi_layer_fail(layer, MICA_SHAPE, "input has shape (%lld, %lld, %lld) per sample; images are channels first: (%lld, %lld, "
-                      "%lld)", (long long)d[1].b, (long long)d[2].b, (long long)d[3].b, (long long)d[3].b,
-                      (long long)d[1].b, (long long)d[2].b);
+    if (looks_channels_last(x, spatial, pair_at(size, 0, size_default))) {
+        fail_channels_last(layer, x, spatial);
         return false;
     }
     if (padding && strcmp(padding, "valid") && strcmp(padding, "same") && strcmp(padding, "explicit")) {
@@ -81,9 +80,9 @@ bool mi_window_resolve(struct mi_layer *layer, const mi_value *x, int spatial, c
         if (out->stride[i] == 0)
             out->stride[i] = size_default ? out->size[i] : 1;
         out->dilation[i] = pair_at(dilation, i, 1);
-        if (!in_range(layer, size_default ? "pool_size" : "kernel_size", out->size[i], 1) ||
-            !in_range(layer, "strides", out->stride[i], 1) || !in_range(layer, "dilation_rate", out->dilation[i], 1) ||
-            !in_range(layer, "an input's side", in, 0) || !set_pads(layer, out, i, in, padding, pads))
+        if (!mi_layer_size(layer, size_default ? "pool_size" : "kernel_size", out->size[i], 1) ||
+            !mi_layer_size(layer, "strides", out->stride[i], 1) || !mi_layer_size(layer, "dilation_rate", out->dilation[i], 1) ||
+            !mi_layer_size(layer, "an input's side", in, 0) || !set_pads(layer, out, i, in, padding, pads))
             return false;
     }
     return true;

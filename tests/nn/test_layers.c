@@ -153,6 +153,18 @@ static void error_texts(void **state)
          "layers[0].kernel_size: must be a list of at most 2 whole numbers"},
         {"{\"input_shape\": [1, 2, 8], \"layers\": [{\"type\": \"conv2d\", \"name\": \"c\", \"filters\": 2, "
          "\"kernel_size\": 3}]}", "layers[0]: conv2d \"c\": a window of 3 does not fit into an input of 2"},
+        /* Too large is called so, with what would do. */
+        {"{\"input_shape\": [1, 8, 8], \"layers\": [{\"type\": \"conv2d\", \"filters\": 1125899906842624, \"kernel_size\": 1}]}",
+         "filters is 1125899906842624, which is too large: at most 1073741824"},
+        {"{\"input_shape\": [1, 8, 8], \"layers\": [{\"type\": \"conv2d\", \"filters\": 1, \"kernel_size\": 3, \"dilation_rate\": "
+         "2147483647}]}", "dilation_rate is 2147483647, which is too large: at most 1073741824"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 4611686018427387904}]}",
+         "layers[0].units: is 4.61169e+18, which is too large: at most 9007199254740992"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": -3}]}", "layers[0].units: must be at least 1, not -3"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"leaky_relu\", \"alpha\": 1e39}]}",
+         "layers[0].alpha: is 1e+39, which is too large: at most 3.40282e+38"},
+        {"{\"input_shape\": [128, 3], \"layers\": [{\"type\": \"conv1d\", \"filters\": 2, \"kernel_size\": 5}]}",
+         "input has shape (128, 3) per sample; sequences are channels first: (3, 128)"},
         {"{\"input_shape\": [28, 28, 3], \"layers\": [{\"type\": \"conv2d\", \"filters\": 2, \"kernel_size\": 3}]}",
          "images are channels first"},
         {"{\"input_shape\": [4, 8, 8], \"layers\": [{\"type\": \"conv2d\", \"filters\": 3, \"kernel_size\": 3, "
