@@ -152,7 +152,7 @@ static void print_value(double value, const char *unit)
 
 static void print_result(const mica_bench_result *result)
 {
-    printf("%s%s%s\n  %.4g ms (%.4g to %.4g)", result->name, *result->engine ? ", engine " : "", result->engine,
+    printf("%s%s%s\n  %.4g ms (%.4g to %.4g)", cli_show(result->name).text, *result->engine ? ", engine " : "", result->engine,
            result->median_ms, result->min_ms, result->max_ms);
     print_value(result->gflops, "GFLOP/s");
     print_value(result->gbytes_per_second, "GB/s");
@@ -182,7 +182,7 @@ static void print_kernels(const mica_bench *bench)
             printf("%9s", "");
         else
             printf("%9.4g", kernel->gflops);
-        printf(" %7.3g  %s, %s\n", kernel->gbytes_per_second, kernel->name, kernel->engine);
+        printf(" %7.3g  %s, %s\n", kernel->gbytes_per_second, cli_show(kernel->name).text, kernel->engine);
     }
     if (launches)
         printf("%9.4f ms in %d launches\n", sum, launches);
@@ -197,7 +197,7 @@ static int print_bench(mica_bench *bench, const mica_device *device, const struc
     } else if (as_json) {
         code = print_json(bench, device, start);
     } else {
-        printf("device %s\n", mica_device_get_info(device)->name);
+        printf("device %s\n", cli_show(mica_device_get_info(device)->name).text);
         for (int i = 0; i < mica_bench_count(bench); i++)
             print_result(mica_bench_get(bench, i));
         if (start->measured)

@@ -44,13 +44,24 @@ extern const struct cli_command cli_train, cli_evaluate, cli_predict, cli_inspec
 int cli_parse(const struct cli_command *command, int argc, char **argv, const struct cli_option *options, int option_count,
               struct cli_common *common, const char **words, int least, int most);
 
-/* ---- Errors: one line on standard error ---- */
+/* ---- Errors and notes: one printable line on standard error ---- */
 
-int cli_fail(int code, const char *format, ...)
 #if defined(__GNUC__)
-    __attribute__((format(printf, 2, 3)))
+#define CLI_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define CLI_PRINTF(text, first)
 #endif
-    ;
+
+int cli_fail(int code, const char *format, ...) CLI_PRINTF(2, 3);
+void cli_note(const char *format, ...) CLI_PRINTF(1, 2);
+
+/* ---- Standard output ---- */
+
+/* A name, a label or a path as a terminal may show it. */
+struct cli_shown {
+    char text[1024];
+};
+struct cli_shown cli_show(const char *text);
 
 /* ---- Devices and models ---- */
 
@@ -69,6 +80,8 @@ struct cli_model {
 bool cli_is_job(const char *path);
 int cli_open_model(mica_device *device, const char *path, struct cli_model *out); /* close it also after a failure */
 void cli_close_model(struct cli_model *model);
+/* A saved model, or NULL after printing why not: it may be a job. */
+mica_model *cli_load_model(mica_device *device, const char *path);
 /* Reads the number of samples of --batch; CLI_USAGE after printing why not. */
 int cli_batch(const struct cli_command *command, const char *text, int64_t *batch);
 

@@ -62,9 +62,9 @@ static void print_table(const mica_devices *found, const mica_device_info *chose
 {
     for (int i = 0; i < mica_devices_count(found); i++) {
         const mica_device_info *info = mica_devices_get(found, i);
-        printf("%s %s  %s\n", info == chosen ? "*" : " ", info->id, info->name);
-        printf("       %s, %s, driver %s, OpenCL C %s%s\n", type_name(info->type), info->platform, info->driver,
-               info->opencl_c, info->has_compiler ? "" : ", no compiler");
+        printf("%s %s  %s\n", info == chosen ? "*" : " ", info->id, cli_show(info->name).text);
+        printf("       %s, %s, driver %s, OpenCL C %s%s\n", type_name(info->type), cli_show(info->platform).text,
+               cli_show(info->driver).text, cli_show(info->opencl_c).text, info->has_compiler ? "" : ", no compiler");
         printf("       %u compute units, memory %llu MiB, largest allocation %llu MiB, local memory %llu KiB%s%s\n",
                (unsigned)info->compute_units, (unsigned long long)(info->memory_bytes >> 20),
                (unsigned long long)(info->largest_allocation_bytes >> 20),
@@ -72,7 +72,8 @@ static void print_table(const mica_devices *found, const mica_device_info *chose
     }
     printf("chosen: %s, %s\n", chosen->id, why);
     for (int i = 0; i < mica_devices_absent_count(found); i++)
-        printf("unused: %s: %s\n", mica_devices_absent(found, i)->name, mica_devices_absent(found, i)->advice);
+        printf("unused: %s: %s\n", cli_show(mica_devices_absent(found, i)->name).text,
+               cli_show(mica_devices_absent(found, i)->advice).text);
 }
 
 static int run(int argc, char **argv)

@@ -95,14 +95,12 @@ static int print_result(const mica_result *result, const struct requirement *req
 static int evaluate(mica_device *device, const char *path, const char *spec, mica_result *result)
 {
     mica_part part = MICA_TEST;
-    mica_data *data = NULL;
-    mica_model *model = mica_model_load(device, path);
+    mica_model *model = cli_load_model(device, path);
+    if (!model)
+        return CLI_FAILED;
+    mica_data *data = mica_data_open_spec(device, spec, model);
     int code = CLI_OK;
-    if (mica_model_status(model) == MICA_OK)
-        data = mica_data_open_spec(device, spec, model);
-    if (mica_model_status(model) != MICA_OK)
-        code = cli_fail(CLI_FAILED, "%s", mica_model_error(model));
-    else if (mica_data_status(data) != MICA_OK)
+    if (mica_data_status(data) != MICA_OK)
         code = cli_fail(CLI_FAILED, "%s", mica_data_error(data));
     else if ((code = choose_part(data, &part)) == CLI_OK &&
              mica_evaluate(model, data, part, NULL, 0, result) != MICA_OK)

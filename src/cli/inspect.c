@@ -45,7 +45,7 @@ static void print_layers(const cJSON *json)
     printf("%-24s %-24s %-20s %12s\n", "layer", "type", "output", "parameters");
     cJSON_ArrayForEach(layer, cJSON_GetObjectItem(json, "layers")) {
         format_shape(cJSON_GetObjectItem(layer, "output_shape"), shape, sizeof shape);
-        printf("%-24s %-24s %-20s %12.0f\n", text_of(layer, "name"), text_of(layer, "type"), shape,
+        printf("%-24s %-24s %-20s %12.0f\n", cli_show(text_of(layer, "name")).text, text_of(layer, "type"), shape,
                number_of(layer, "parameters"));
     }
     printf("%.0f parameters, %.0f operators, %.0f launches a step, %.0f peak bytes\n", number_of(json, "parameters"),
@@ -58,7 +58,7 @@ static void print_list(const char *label, const cJSON *list)
     const cJSON *item;
     const char *before = label;
     cJSON_ArrayForEach(item, list) {
-        printf("%s%s", before, item->valuestring ? item->valuestring : "");
+        printf("%s%s", before, cli_show(item->valuestring).text);
         before = ", ";
     }
     if (cJSON_GetArraySize(list))
@@ -70,7 +70,7 @@ static void print_bytes(const cJSON *bytes)
     const cJSON *arena;
     printf("\nmemory\n");
     cJSON_ArrayForEach(arena, bytes)
-        printf("  %-24s %14.0f bytes\n", arena->string, arena->valuedouble);
+        printf("  %-24s %14.0f bytes\n", cli_show(arena->string).text, arena->valuedouble);
 }
 
 static void print_kernels(const cJSON *kernels)
@@ -79,7 +79,8 @@ static void print_kernels(const cJSON *kernels)
     int number = 0;
     printf("\nlaunches\n");
     cJSON_ArrayForEach(kernel, kernels) {
-        printf("  %2d %-32s engine %s\n", ++number, text_of(kernel, "kernel"), text_of(kernel, "engine"));
+        printf("  %2d %-32s engine %s\n", ++number, cli_show(text_of(kernel, "kernel")).text,
+               text_of(kernel, "engine"));
         print_list("       computes ", cJSON_GetObjectItem(kernel, "nodes"));
         print_list("       stores   ", cJSON_GetObjectItem(kernel, "stores"));
     }
@@ -98,7 +99,7 @@ static void print_plan(const cJSON *json)
     const cJSON *node, *plan = cJSON_GetObjectItem(json, "plan");
     printf("\ngraph\n");
     cJSON_ArrayForEach(node, cJSON_GetObjectItem(json, "graph"))
-        printf("  %-24s %-24s %s\n", text_of(node, "name"), text_of(node, "op"), text_of(node, "shape"));
+        printf("  %-24s %-24s %s\n", cli_show(text_of(node, "name")).text, text_of(node, "op"), text_of(node, "shape"));
     print_bytes(cJSON_GetObjectItem(plan, "bytes"));
     print_kernels(cJSON_GetObjectItem(plan, "kernels"));
 }

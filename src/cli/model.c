@@ -22,6 +22,20 @@ int cli_open_model(mica_device *device, const char *path, struct cli_model *out)
     return mica_model_status(out->model) == MICA_OK ? CLI_OK : cli_fail(CLI_FAILED, "%s", mica_model_error(out->model));
 }
 
+mica_model *cli_load_model(mica_device *device, const char *path)
+{
+    if (cli_is_job(path)) {
+        cli_fail(CLI_FAILED, "%s: this is a job, a model is needed here; mica train makes one of it", path);
+        return NULL;
+    }
+    mica_model *model = mica_model_load(device, path);
+    if (mica_model_status(model) == MICA_OK)
+        return model;
+    cli_fail(CLI_FAILED, "%s", mica_model_error(model));
+    mica_model_destroy(model);
+    return NULL;
+}
+
 void cli_close_model(struct cli_model *model)
 {
     if (model->job)

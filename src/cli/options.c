@@ -11,18 +11,36 @@
 #include <string.h>
 #include <unistd.h>
 
+/* One line, whatever the words in it are. */
+static void say(const char *before, const char *format, va_list arguments)
+{
+    char text[4096], shown[4096];
+    vsnprintf(text, sizeof text, format, arguments);
+    fprintf(stderr, "%s: %s\n", before, mica_printable(text, shown, sizeof shown));
+}
+
 int cli_fail(int code, const char *format, ...)
 {
-    char text[2048];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    say("mica", format, arguments);
     va_end(arguments);
-    for (char *c = text; *c; c++) /* one line, whatever a build log holds */
-        if (*c == '\n' || *c == '\r')
-            *c = ' ';
-    fprintf(stderr, "mica: %s\n", text);
     return code;
+}
+
+void cli_note(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say("note", format, arguments);
+    va_end(arguments);
+}
+
+struct cli_shown cli_show(const char *text)
+{
+    struct cli_shown out;
+    mica_printable(text, out.text, sizeof out.text);
+    return out;
 }
 
 /* ---- Options ---- */
@@ -105,7 +123,7 @@ static bool show_note(void *user, const mica_compile_progress *now)
 {
     (void)user;
     if (now->note)
-        fprintf(stderr, "note: %s: it is not used\n", now->note);
+        cli_note("%s: it is not used", now->note);
     return true;
 }
 
@@ -148,7 +166,7 @@ void cli_note_unused_gpu(const mica_device *device)
     mica_devices *found = mica_devices_find();
     for (int i = 0; i < mica_devices_absent_count(found); i++) {
         const mica_absent_gpu *gpu = mica_devices_absent(found, i);
-        fprintf(stderr, "note: this machine's %s is not used: %s\n", gpu->name, gpu->advice);
+        cli_note("this machine's %s is not used: %s", gpu->name, gpu->advice);
     }
     mica_devices_destroy(found);
 }

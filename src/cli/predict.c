@@ -75,7 +75,7 @@ static void show_classes(const struct task *task, const mica_answer *answers, cJ
         }
         printf("%lld:", (long long)i);
         for (int k = 0; k < task->top; k++)
-            printf("%s %s (%.4f)", k ? "," : "", of[k].label, (double)of[k].score);
+            printf("%s %s (%.4f)", k ? "," : "", cli_show(of[k].label).text, (double)of[k].score);
         putchar('\n');
     }
 }
@@ -137,11 +137,11 @@ static int answer(struct task *task, const char *output, bool as_json)
 
 static int predict(mica_device *device, const char *path, const char *input, const char *output, int top, bool as_json)
 {
-    struct task task = {.device = device, .model = mica_model_load(device, path)};
+    struct task task = {.device = device, .model = cli_load_model(device, path)};
     int code;
-    if (mica_model_status(task.model) != MICA_OK) {
-        code = cli_fail(CLI_FAILED, "%s", mica_model_error(task.model));
-    } else if (mica_read_inputs(task.model, input, &task.inputs, &task.n) != MICA_OK) {
+    if (!task.model)
+        return CLI_FAILED;
+    if (mica_read_inputs(task.model, input, &task.inputs, &task.n) != MICA_OK) {
         code = cli_device_failed(device);
     } else if ((code = understand(&task)) == CLI_OK) {
         task.top = top < task.classes ? top : task.classes;

@@ -67,8 +67,8 @@ static void print_start(mica_job *job, const mica_device *device)
     const mica_device_info *info = mica_device_get_info(device);
     const mica_data *data = mica_job_data(job);
     for (int i = 0; i < mica_job_notes(job); i++)
-        fprintf(stderr, "note: %s\n", mica_job_note(job, i));
-    fprintf(stderr, "device %s: %s (%s)\n", info->id, info->name, info->platform);
+        cli_note("%s", mica_job_note(job, i));
+    fprintf(stderr, "device %s: %s (%s)\n", info->id, cli_show(info->name).text, cli_show(info->platform).text);
     long long train = (long long)mica_data_count(data, MICA_TRAIN), held = 0;
     if (mica_job_fit(job)->validation_split > 0) /* the fit will hold them out */
         held = (long long)ceil(((double)mica_job_fit(job)->validation_split - 1e-7) * (double)train);
@@ -103,7 +103,7 @@ static int print_result(mica_job *job, const mica_device *device, const mica_his
         else if (test->samples)
             printf("test: loss %.5g, accuracy %.4f on %lld samples\n", (double)test->loss, (double)test->accuracy,
                    (long long)test->samples);
-        printf("saved %s\n", out);
+        printf("saved %s\n", cli_show(out).text);
         return CLI_OK;
     }
     cJSON *json = cJSON_CreateObject(), *epochs = cJSON_AddArrayToObject(json, "epochs");

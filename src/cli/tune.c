@@ -46,7 +46,7 @@ static int tune_clblast(mica_device *device, double seconds, bool json)
         return cli_device_failed(device);
     if (!json && gain > 0)
         printf("%d candidates timed: CLBlast's products are %.2f times faster; kept in %s\n", result.tried, gain,
-               *result.path ? result.path : "no file");
+               *result.path ? cli_show(result.path).text : "no file");
     else if (!json)
         printf("%d candidates timed, none better than what CLBlast has\n", result.tried);
     if (!json)
@@ -62,7 +62,7 @@ static int print_result(const mica_tune_result *result, bool json)
 {
     if (!json) {
         printf("%d candidates timed, %d problems run better than by the rules; kept in %s\n", result->tried, result->changed,
-               *result->path ? result->path : "no file");
+               *result->path ? cli_show(result->path).text : "no file");
         return CLI_OK;
     }
     cJSON *object = cJSON_CreateObject();

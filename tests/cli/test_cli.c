@@ -9,79 +9,12 @@
 
 #include <cmocka.h>
 
-#include <cjson/cJSON.h>
-
+#include "cli/program.h"
 #include "support/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-
-/* One run of the program: its status, and what it wrote. */
-struct run {
-    int status;
-    char *out, *err;
-};
-
-static char *slurp(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    char *text = calloc(1, 1 << 22);
-    assert_non_null(text);
-    size_t size = fread(text, 1, (1 << 22) - 1, file);
-    text[size] = 0;
-    fclose(file);
-    return text;
-}
-
-static struct run mica(const char *words)
-{
-    char command[4096];
-    snprintf(command, sizeof command, "'%s/mica' %s >cli.out 2>cli.err </dev/null", MICA_BINARY_DIR, words);
-    int status = system(command);
-    struct run run = {WIFEXITED(status) ? WEXITSTATUS(status) : -1, slurp("cli.out"), slurp("cli.err")};
-    return run;
-}
-
-static void run_free(struct run *run)
-{
-    free(run->out);
-    free(run->err);
-}
-
-static cJSON *mica_json(const char *words)
-{
-    struct run run = mica(words);
-    if (run.status)
-        fail_msg("mica %s: status %d: %s", words, run.status, run.err);
-    cJSON *json = cJSON_Parse(run.out);
-    if (!json || strchr(run.out, '\n') != run.out + strlen(run.out) - 1)
-        fail_msg("mica %s: not one line of JSON: %s", words, run.out);
-    run_free(&run);
-    return json;
-}
-
-/* Fails with the status, nothing on standard output, and one line that begins "mica: " and holds `text`. */
-static void assert_fails(const char *words, int status, const char *text)
-{
-    struct run run = mica(words);
-    char *line = strstr(run.err, "mica: ");
-    if (run.status != status || *run.out || !line || (line != run.err && line[-1] != '\n') || !strstr(line, text) ||
-        strchr(line, '\n') != line + strlen(line) - 1)
-        fail_msg("mica %s: status %d, standard output \"%s\", standard error \"%s\"; expected %d and \"%s\"", words, run.status,
-                 run.out, run.err, status, text);
-    run_free(&run);
-}
-
-static double number(const cJSON *json, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItem(json, key);
-    if (!cJSON_IsNumber(item))
-        fail_msg("%s is missing", key);
-    return item->valuedouble;
-}
 
 /* ---- Files ---- */
 
@@ -117,8 +50,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     static const char *const files[] = {
-        "cli.json", "cli_value.json",  "cli_shape.json",        "cli.csv",     "cli_raw.csv",        "cli.out",
-        "cli.err",  "cli.safetensors", "cli_value.safetensors", "cli_out.npy", "cli_cut.safetensors"};
+        "cli.json",        "cli_value.json",        "cli_shape.json", "cli.csv",            "cli_raw.csv",
+        "cli.safetensors", "cli_value.safetensors", "cli_out.npy",    "cli_cut.safetensors"};
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         remove(files[i]);

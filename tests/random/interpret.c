@@ -4,6 +4,7 @@
 #include "support/device.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
