@@ -212,7 +212,7 @@ static mica_status open_beside(struct mi_file *file)
     file->temporary = mi_new(size, 1);
     if (!file->temporary)
         return mi_out_of_memory(file->error);
-    mi_temporary_sweep(file->path);
+    mi_temporary_sweep(file->path, file->folder);
     int fd = mi_temporary_create(file->path, file->temporary, size), code = errno;
     if (fd >= 0 && (file->stream = fdopen(fd, "wb")) != NULL) {
         file->lock = dup(fd);
@@ -228,37 +228,29 @@ static mica_status open_beside(struct mi_file *file)
     return fail_errno(file->error, place, code);
 }
 
-/* Where a link leads, also one to a file that is yet to be made; NULL: it is no link, or memory ran out. The caller frees it. */
-static char *follow_link(const char *path)
+/* Puts in the place of file->path what it is a link to, also where that is yet to be made. *link: it was one. */
+static mica_status follow_link(struct mi_file *file, bool *link)
 {
     char target[4096];
-    ssize_t length = readlink(path, target, sizeof target - 1);
-    char *folder = length > 0 && (size_t)length < sizeof target - 1 ? mi_path_folder(path) : NULL;
-    if (!folder)
-        return NULL;
+    ssize_t length = readlink(file->path, target, sizeof target - 1);
+    *link = length > 0;
+    if (length <= 0)
+        return MICA_OK;
     target[length] = 0;
-    char *joined = mi_path_join(folder, target);
+    char *folder = mi_path_folder(file->path), *next = folder ? mi_path_join(folder, target) : NULL;
     free(folder);
-    return joined;
-}
-
-/* Puts in the place of file->path what it is a link to. */
-static void follow_links(struct mi_file *file)
-{
-    for (int i = 0; i < MOST_LINKS; i++) {
-        char *next = follow_link(file->path);
-        if (!next)
-            return;
-        free(file->path);
-        file->path = next;
-    }
+    if (!next)
+        return mi_out_of_memory(file->error);
+    free(file->path);
+    file->path = next;
+    return MICA_OK;
 }
 
 /* A file that exists keeps its permissions; one that is no regular file is written in place. */
 static mica_status open_target(struct mi_file *file)
 {
     struct stat info;
-    bool exists = !stat(file->path, &info);
+    bool exists = !stat(file->path, &info), link = true;
     if (!exists && errno == ELOOP)
         return fail_errno(file->error, file->path, ELOOP);
     if (exists && S_ISDIR(info.st_mode))
@@ -267,7 +259,8 @@ static mica_status open_target(struct mi_file *file)
         file->stream = fopen(file->path, "wb");
         return file->stream ? MICA_OK : fail_errno(file->error, file->path, errno);
     }
-    follow_links(file);
+    for (int i = 0; i < MOST_LINKS && link; i++)
+        MI_TRY(follow_link(file, &link));
     file->folder = mi_path_folder(file->path);
     if (!file->folder)
         return mi_out_of_memory(file->error);

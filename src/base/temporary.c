@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -67,18 +66,15 @@ static void remove_if_left(const char *path)
     close(fd);
 }
 
-void mi_temporary_sweep(const char *path)
+void mi_temporary_sweep(const char *path, const char *folder)
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    char *folder = mi_path_folder(path);
-    DIR *items = folder ? opendir(folder) : NULL;
-    for (struct dirent *item; items && (item = readdir(items)) != NULL;) {
-        char *full = is_temporary(item->d_name, base) ? mi_path_join(folder, item->d_name) : NULL;
-        if (full)
-            remove_if_left(full);
-        free(full);
-    }
+    char left[4096];
+    DIR *items = opendir(folder);
+    for (struct dirent *item; items && (item = readdir(items)) != NULL;)
+        if (is_temporary(item->d_name, base) &&
+            mi_format(left, sizeof left, "%s/%s", folder, item->d_name) < (int)sizeof left)
+            remove_if_left(left);
     if (items)
         closedir(items);
-    free(folder);
 }

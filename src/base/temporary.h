@@ -10,7 +10,7 @@ enum { MI_TEMPORARY_MORE = 16 };
 /* Makes a file beside `path`, open for writing, and writes its name. It is locked until its last descriptor is closed. -1: errno
  * says why not. */
 int mi_temporary_create(const char *path, char *name, size_t size);
-/* Removes what processes that ended in the middle have left beside `path`. */
-void mi_temporary_sweep(const char *path);
+/* Removes what processes that ended in the middle have left beside `path`, which is in `folder`. */
+void mi_temporary_sweep(const char *path, const char *folder);
 
 #endif
