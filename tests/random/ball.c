@@ -194,3 +194,10 @@ struct ball ball_sum(double at, double radius, double magnitude, double terms)
         return (struct ball){at, radius == 0 ? 0 : (double)INFINITY, false};
     return rounded(at, radius + (terms > 1 ? terms * unit * magnitude : 0) + terms * least, 0);
 }
+
+bool ball_holds(struct ball a, double number)
+{
+    if (isnan(a.at) || isinf(a.at))
+        return isnan(a.at) ? isnan(number) : isinf(number) && (number > 0) == (a.at > 0);
+    return fabs(number - a.at) <= 2 * a.radius;
+}

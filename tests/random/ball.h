@@ -41,6 +41,10 @@ struct ball ball_either(struct ball a, struct ball b);
 struct ball ball_function(double (*function)(double), double ulps, struct ball a);
 struct ball ball_power(struct ball a, struct ball b);
 
+/* Whether a float32 that was computed otherwise may be this number. Twice the radius: where maps are folded into a product's
+ * weights, a number is rounded once more for each time that the bound counts. */
+bool ball_holds(struct ball a, double number);
+
 /* The sum of `terms` numbers whose magnitudes sum to `magnitude`, in whatever order they are added. */
 struct ball ball_sum(double at, double radius, double magnitude, double terms);
 

@@ -4,26 +4,12 @@
  *
  * Graph number i has the seed S + i. One that fails is made small and printed. --all runs each in every way, --apart each in a
  * process of its own, so that those that crash are made small too. */
+#include "random/asked.h"
 #include "random/draw.h"
 #include "random/verdict.h"
 #include "support/device.h"
 
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static struct {
-    uint64_t seed, count;
-    double seconds;
-    bool all, apart;
-} asked = {.seed = 1, .count = 150};
-
-static bool is_small(void)
-{
-    const char *small = getenv("MICA_TEST_SMALL");
-    return small && strcmp(small, "0") != 0;
-}
 
 static void report(struct trial *trial, struct recipe *recipe, struct verdict *verdict)
 {
@@ -52,17 +38,17 @@ static void crashed(int number)
 
 static void test_graphs(void **state)
 {
-    (void)state;
+    const struct asked *asked = *state;
     double begin = mi_seconds();
     uint64_t failed = 0;
-    trial = (struct trial){.all = asked.all, .apart = asked.apart};
+    trial = (struct trial){.all = asked->all, .apart = asked->apart};
     signal(SIGSEGV, crashed);
     if (!trial.apart)
         devices_open(&trial);
-    for (uint64_t i = 0; asked.seconds > 0 ? mi_seconds() - begin < asked.seconds : i < asked.count; i++) {
+    for (uint64_t i = 0; asked_goes_on(asked, i, begin); i++) {
         struct recipe recipe;
         struct verdict verdict = {""};
-        recipe_draw(&recipe, asked.seed + i, is_small());
+        recipe_draw(&recipe, asked->seed + i, asked->small);
         if (recipe.count > 0)
             verdict_of(&trial, &recipe, &verdict);
         if (verdict.text[0]) {
@@ -80,38 +66,11 @@ static void test_graphs(void **state)
         fail_msg("%llu graphs failed", (unsigned long long)failed);
 }
 
-static bool read_arguments(int count, char **arguments)
-{
-    for (int i = 1; i < count; i++) {
-        const char *value = i + 1 < count ? arguments[i + 1] : NULL;
-        bool all = strcmp(arguments[i], "--all") == 0, apart = strcmp(arguments[i], "--apart") == 0;
-        asked.all = asked.all || all;
-        asked.apart = asked.apart || apart;
-        if (all || apart)
-            continue;
-        if (!value)
-            return false;
-        if (strcmp(arguments[i], "--seed") == 0)
-            asked.seed = strtoull(value, NULL, 10);
-        else if (strcmp(arguments[i], "--count") == 0)
-            asked.count = strtoull(value, NULL, 10);
-        else if (strcmp(arguments[i], "--seconds") == 0)
-            asked.seconds = strtod(value, NULL);
-        else
-            return false;
-        i++;
-    }
-    return true;
-}
-
 int main(int count, char **arguments)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_graphs)};
-    if (is_small())
-        asked.count = 20;
-    if (!read_arguments(count, arguments)) {
-        fprintf(stderr, "usage: %s [--all] [--count N] [--seed S] [--seconds T]\n", arguments[0]);
+    static struct asked asked;
+    const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_graphs, &asked)};
+    if (!asked_read(&asked, 150, count, arguments))
         return 2;
-    }
     return cmocka_run_group_tests_name("operators", tests, NULL, NULL);
 }

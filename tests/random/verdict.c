@@ -16,18 +16,6 @@
 
 static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL};
 
-const struct variant variants[] = {{.name = "fused"},
-                                   {.name = "apart", .no_fusion = true},
-                                   {.name = "debug", .debug = true},
-                                   {.name = "plain layouts", .no_blocked = true},
-                                   {.name = "nest", .engine = "nest"},
-                                   {.name = "exact", .exact = true}};
-
-int variant_count(void)
-{
-    return (int)MI_COUNT(variants);
-}
-
 static void say(struct verdict *verdict, const char *format, ...) MI_PRINTF(2, 3);
 static void say(struct verdict *verdict, const char *format, ...)
 {
@@ -245,13 +233,6 @@ static double element(const void *bytes, enum mi_type type, int64_t i)
     }
 }
 
-static bool agrees(double got, struct ball want)
-{
-    if (isnan(want.at) || isinf(want.at))
-        return isnan(want.at) ? isnan(got) : got == want.at;
-    return fabs(got - want.at) <= 2 * want.radius;
-}
-
 struct run {
     struct trial *trial;
     const struct recipe *recipe;
@@ -285,7 +266,7 @@ static void compare(struct run *run, const char *name, const struct balls *want,
         double got = element(bytes, want->type, i);
         if (isinf(want->of[i].radius))
             run->trial->unknown++;
-        else if (!agrees(got, want->of[i]))
+        else if (!ball_holds(want->of[i], got))
             say(run->verdict, "%s, n %lld: %s[%lld] of %lld is %.9g, expected %.9g +- %.3g", run->variant->name, (long long)n, name,
                 (long long)i, (long long)want->count, got, want->of[i].at, want->of[i].radius);
     }

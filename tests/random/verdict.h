@@ -3,16 +3,9 @@
 #define MICA_TEST_VERDICT_H
 
 #include "random/recipe.h"
+#include "random/variants.h"
 
 #include "device/device.h"
-
-/* One way to run a graph. */
-struct variant {
-    const char *name, *engine;
-    bool no_fusion, no_blocked, debug, exact;
-};
-extern const struct variant variants[];
-int variant_count(void);
 
 struct trial {
     mica_device *plain, *debug;

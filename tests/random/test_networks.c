@@ -1,0 +1,294 @@
+/* Random networks, trained for a few steps, each in several ways, and compared with a reference on the host.
+ *
+ *   test_random_networks [--count N] [--seed S] [--seconds T] [--all]
+ *
+ * After each step the loss, and at the end every variable, must lie within what float32 may be off. */
+#include "random/asked.h"
+#include "random/interpret.h"
+#include "random/network.h"
+#include "random/variants.h"
+#include "support/device.h"
+#include "train/optimizers.h"
+
+#include "compile/compile.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The reference: the lowered step, run STEPS times, each from the variables of the one before ---- */
+
+struct expected {
+    struct balls loss[STEPS];
+    int variables;
+    struct balls variable[128];
+    char name[128][96];
+};
+
+static void fill_inputs(const struct drawn_network *network, const struct interpreter *host, int step)
+{
+    for (size_t i = 0; i < host->graph->input_count; i++) {
+        const mi_value *input = host->graph->inputs[i];
+        struct balls *t = &host->values[input->id];
+        bool labels = strcmp(input->name, "labels") == 0;
+        for (int64_t e = 0; e < t->count; e++) {
+            double value = labels ? network_label(network, input, step, e) : network_input_value(network, input, step, e);
+            t->of[e] = t->type == MI_FLOAT ? ball_float(value) : ball_whole(value);
+        }
+    }
+}
+
+static struct balls *find_variable(struct expected *expected, const char *name)
+{
+    for (int i = 0; i < expected->variables; i++)
+        if (strcmp(expected->name[i], name) == 0)
+            return &expected->variable[i];
+    return NULL;
+}
+
+/* The variables as the device has them before the first step. */
+static void note_variables(struct expected *expected, const mica_model *model, struct mi_store *store)
+{
+    expected->variables = (int)model->variables.count;
+    assert_true(expected->variables <= (int)MI_COUNT(expected->variable));
+    for (int i = 0; i < expected->variables; i++) {
+        const struct mi_variable *variable = model->variables.list[i];
+        size_t count = mi_variable_count(variable);
+        float *values = mi_new(count, sizeof *values);
+        struct balls *t = &expected->variable[i];
+        *t = (struct balls){.count = (int64_t)count, .of = mi_new(count, sizeof *t->of)};
+        assert_true(values && t->of);
+        snprintf(expected->name[i], sizeof expected->name[i], "%s", variable->name);
+        assert_int_equal(mi_store_read(store, variable, values), MICA_OK);
+        for (size_t k = 0; k < count; k++)
+            t->of[k] = ball_float((double)values[k]);
+        free(values);
+    }
+}
+
+static void expect_step(const struct drawn_network *network, const struct mi_graph *graph, struct expected *expected, int step)
+{
+    struct interpreter host;
+    struct mi_step as = {.n = (int32_t)network->batch[step], .learning_rate = network->optimizer.learning_rate,
+                         .step = (uint64_t)step + 1, .seed = 42};
+    interpreter_create(&host, graph, &as);
+    fill_inputs(network, &host, step);
+    for (size_t i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == &mi_op_variable) {
+            const struct balls *from = find_variable(expected, graph->nodes[i]->variable->name);
+            memcpy(host.values[graph->nodes[i]->out[0]->id].of, from->of, (size_t)from->count * sizeof *from->of);
+        }
+    interpreter_run(&host);
+    for (size_t i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == &mi_op_assign) {
+            struct balls *to = find_variable(expected, graph->nodes[i]->variable->name);
+            memcpy(to->of, host.values[graph->nodes[i]->in[0]->id].of, (size_t)to->count * sizeof *to->of);
+        }
+    const struct balls *loss = &host.values[graph->outputs[0]->id];
+    expected->loss[step] = (struct balls){.count = 1, .of = mi_new(1, sizeof *loss->of)};
+    expected->loss[step].of[0] = loss->of[0];
+    interpreter_destroy(&host);
+}
+
+static void expected_free(struct expected *expected)
+{
+    for (int i = 0; i < expected->variables; i++)
+        free(expected->variable[i].of);
+    for (int i = 0; i < STEPS; i++)
+        free(expected->loss[i].of);
+}
+
+/* ---- Running ---- */
+
+struct tally {
+    uint64_t elements, unknown;
+};
+
+static void compare(struct tally *tally, char *text, size_t size, const char *way, const char *what, const struct balls *want,
+                    const float *got)
+{
+    tally->elements += (uint64_t)want->count;
+    for (int64_t i = 0; i < want->count; i++) {
+        struct ball w = want->of[i];
+        if (isinf(w.radius))
+            tally->unknown++;
+        else if (!ball_holds(w, (double)got[i]) && !text[0])
+            snprintf(text, size, "%s: %s[%lld] of %lld is %.9g, expected %.9g +- %.3g", way, what, (long long)i,
+                     (long long)want->count, (double)got[i], w.at, w.radius);
+    }
+}
+
+static void feed(const struct drawn_network *network, mica_device *device, mica_plan *plan, const struct mi_graph *graph, int step)
+{
+    for (size_t i = 0; i < graph->input_count; i++) {
+        const mi_value *input = graph->inputs[i];
+        int64_t count = mi_shape_count(&input->shape, network->batch[step]);
+        float *floats = mi_new((size_t)count, sizeof *floats);
+        int32_t *integers = (int32_t *)(void *)floats;
+        bool labels = strcmp(input->name, "labels") == 0;
+        cl_event done = NULL;
+        assert_non_null(floats);
+        for (int64_t e = 0; e < count; e++) {
+            double value = labels ? network_label(network, input, step, e) : network_input_value(network, input, step, e);
+            if (input->type == MI_FLOAT)
+                floats[e] = (float)value;
+            else
+                integers[e] = (int32_t)value;
+        }
+        int at = mi_plan_input(plan, input->name);
+        if (at >= 0)
+            assert_int_equal(mi_plan_feed(plan, at, floats, network->batch[step], &done), MICA_OK);
+        mi_event_wait(device, &done);
+        free(floats);
+    }
+}
+
+static void train(const struct drawn_network *network, mica_device *device, mica_plan *plan, const struct mi_graph *lowered,
+                  const struct expected *expected, struct tally *tally, const char *way, char *text, size_t size)
+{
+    for (int step = 0; step < STEPS && !text[0]; step++) {
+        float loss = 0;
+        struct mi_step as = {.n = (int32_t)network->batch[step], .learning_rate = network->optimizer.learning_rate,
+                             .step = (uint64_t)step + 1, .seed = 42};
+        char what[32];
+        feed(network, device, plan, lowered, step);
+        snprintf(what, sizeof what, "loss of step %d", step + 1);
+        if (mi_plan_step(plan, &as) != MICA_OK || mi_plan_fetch(plan, 0, &loss, as.n) != MICA_OK)
+            snprintf(text, size, "%s: step: %s", way, mica_plan_error(plan));
+        else
+            compare(tally, text, size, way, what, &expected->loss[step], &loss);
+    }
+}
+
+/* One way to train: its own model, plan and run. The first also makes what is expected. */
+static void run_way(const struct drawn_network *network, mica_device *device, const struct variant *variant,
+                    struct expected *expected, struct tally *tally, char *text, size_t size)
+{
+    struct mi_store *store = NULL;
+    mica_plan *plan = NULL;
+    struct mi_error error = {0};
+    mica_optimizer optimizer;
+    mica_model *model = network_model(network, device);
+    struct mi_graph *graph = model ? network_training(network, model) : NULL;
+    if (!graph) {
+        snprintf(text, size, "cannot be built: %s", mica_device_error(device));
+        mica_model_destroy(model);
+        return;
+    }
+    struct mi_graph *lowered = mi_graph_copy(graph, &error);
+    assert_non_null(lowered);
+    assert_int_equal(mi_lower(lowered), MICA_OK);
+    assert_int_equal(mi_optimizer_resolve(&error, &network->optimizer, &optimizer), MICA_OK);
+    assert_int_equal(mi_model_store(model, &store), MICA_OK);
+    mi_plan_create(&(struct mi_plan_desc){.device = device, .store = store, .graph = graph, .batch = network->batch[0],
+                                          .engine = variant->engine, .no_fusion = variant->no_fusion,
+                                          .no_blocked = variant->no_blocked, .exact = variant->exact}, &plan);
+    if (mica_plan_status(plan) != MICA_OK)
+        snprintf(text, size, "%s: cannot be compiled: %s", variant->name, mica_plan_error(plan));
+    if (!text[0] && mi_optimizer_reset(model, &optimizer) != MICA_OK)
+        snprintf(text, size, "%s: the moments: %s", variant->name, mica_device_error(device));
+    if (!text[0] && expected->variables == 0) {
+        note_variables(expected, model, store);
+        for (int step = 0; step < STEPS; step++)
+            expect_step(network, lowered, expected, step);
+    }
+    if (!text[0])
+        train(network, device, plan, lowered, expected, tally, variant->name, text, size);
+    for (size_t i = 0; i < model->variables.count && !text[0]; i++) {
+        const struct mi_variable *variable = model->variables.list[i];
+        float *values = mi_new(mi_variable_count(variable), sizeof *values);
+        assert_int_equal(mi_store_read(store, variable, values), MICA_OK);
+        compare(tally, text, size, variant->name, variable->name, find_variable(expected, variable->name), values);
+        free(values);
+    }
+    mica_plan_destroy(plan);
+    mi_graph_destroy(lowered);
+    mica_model_destroy(model);
+}
+
+/* What differs, in a line; empty: nothing. */
+static void try_network(const struct drawn_network *network, mica_device *const *devices, bool all, struct tally *tally, char *text,
+                        size_t size)
+{
+    static struct expected expected;
+    int other = 1 + (int)(network->seed % (uint64_t)(variant_count() - 1));
+    expected = (struct expected){.variables = 0};
+    text[0] = 0;
+    for (int v = 0; v < variant_count() && !text[0]; v++)
+        if (all || v == 0 || v == other)
+            run_way(network, devices[variants[v].debug], &variants[v], &expected, tally, text, size);
+    expected_free(&expected);
+}
+
+/* Leaves layers out as long as it fails. */
+static void make_small(struct drawn_network *network, mica_device *const *devices, struct tally *tally, char *text, size_t size)
+{
+    char own[400];
+    for (int i = network->count - 1; i > 0; i--) {
+        struct drawn_network less = *network;
+        memmove(less.layer[i], less.layer[i + 1], (size_t)(less.count - i - 1) * sizeof less.layer[0]);
+        less.count--;
+        mica_model *model = network_model(&less, devices[0]);
+        struct mi_graph *graph = model ? network_training(&less, model) : NULL;
+        bool builds = graph != NULL;
+        mi_graph_destroy(graph);
+        mica_model_destroy(model);
+        if (!builds)
+            continue;
+        try_network(&less, devices, false, tally, own, sizeof own);
+        if (!own[0])
+            continue;
+        snprintf(text, size, "%s", own);
+        *network = less;
+    }
+}
+
+static void print_network(const struct drawn_network *network, const char *text)
+{
+    print_error("network %llu: %s\n  batches", (unsigned long long)network->seed, text);
+    for (int i = 0; i < STEPS; i++)
+        print_error(" %lld", (long long)network->batch[i]);
+    print_error(", %s, %s%s\n", network->loss, network->optimizer.type, network->optimizer.nesterov ? " (nesterov)" : "");
+    for (int i = 0; i < network->count; i++)
+        print_error("  %s\n", network->layer[i]);
+}
+
+static void test_networks(void **state)
+{
+    const struct asked *asked = *state;
+    mica_device *devices[] = {mica_device_open(NULL), mica_device_open(&(mica_device_desc){.debug = true})};
+    struct tally tally = {0};
+    uint64_t failed = 0, refused = 0, i = 0;
+    double begin = mi_seconds();
+    if (mica_device_status(devices[0]) != MICA_OK)
+        fail_msg("no device to test on: %s", mica_device_error(devices[0]));
+    for (; asked_goes_on(asked, i, begin); i++) {
+        struct drawn_network network;
+        char text[400];
+        if (!network_draw(&network, devices[0], asked->seed + i, asked->small, &refused))
+            continue;
+        try_network(&network, devices, asked->all, &tally, text, sizeof text);
+        if (!text[0])
+            continue;
+        make_small(&network, devices, &tally, text, sizeof text);
+        print_network(&network, text);
+        failed++;
+    }
+    print_message("%llu networks, %llu failed; %llu elements compared, of %llu nothing is known; %llu layers refused; %.0f s\n",
+                  (unsigned long long)i, (unsigned long long)failed, (unsigned long long)tally.elements,
+                  (unsigned long long)tally.unknown, (unsigned long long)refused, mi_seconds() - begin);
+    mica_device_destroy(devices[0]);
+    mica_device_destroy(devices[1]);
+    if (failed)
+        fail_msg("%llu networks failed", (unsigned long long)failed);
+}
+
+int main(int count, char **arguments)
+{
+    static struct asked asked;
+    const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_networks, &asked)};
+    if (!asked_read(&asked, 60, count, arguments))
+        return 2;
+    return cmocka_run_group_tests_name("networks", tests, NULL, NULL);
+}

@@ -1,0 +1,14 @@
+/* The ways in which a random graph is compiled. */
+#ifndef MICA_TEST_VARIANTS_H
+#define MICA_TEST_VARIANTS_H
+
+#include <stdbool.h>
+
+struct variant {
+    const char *name, *engine;
+    bool no_fusion, no_blocked, debug, exact;
+};
+extern const struct variant variants[];
+int variant_count(void);
+
+#endif
