@@ -39,7 +39,7 @@ typedef enum mica_missing { MICA_MISSING_ERROR, MICA_MISSING_DROP, MICA_MISSING_
 typedef enum mica_header { MICA_HEADER_AUTO, MICA_HEADER_YES, MICA_HEADER_NO } mica_header;
 
 typedef struct mica_csv_desc {
-    const char *label;               /* a column's name, or its index as a number ("4", "-1" the last); NULL: no label */
+    const char *label;               /* a column's name, or its index ("4", "-1" the last); NULL: no label */
     bool regression;                 /* the label is a value, not a class */
     mica_header header;
     mica_missing missing;
@@ -47,6 +47,10 @@ typedef struct mica_csv_desc {
     mica_normalize normalize;
     mica_split split;
     mica_shape sample_shape;         /* rank 0: one dimension, the columns */
+    /* Which columns are inputs: names, patterns (* any characters, ? one) or indices; NULL-terminated; copied. */
+    const char *const *columns;      /* NULL: all but the label */
+    const char *const *drop;         /* of these, left out */
+    char decimal;                    /* '.' or ','; 0: found out, where the separator is not a comma */
 } mica_csv_desc;
 
 /* Reads a table (.csv, .csv.gz). Never NULL except when out of memory: ask mica_data_status. */

@@ -83,6 +83,9 @@ MICA_API mica_status mica_evaluate(mica_model *model, mica_data *data, mica_part
  * preprocessing that it was fitted with. `count` is n times the outputs of a sample, checked. */
 MICA_API mica_status mica_predict(mica_model *model, const float *inputs, int64_t n, float *outputs, size_t count);
 
+/* The same for a part of a data set, whose numbers are normalised before they are rounded to floats. */
+MICA_API mica_status mica_predict_data(mica_model *model, const mica_data *data, mica_part part, float *outputs, size_t count);
+
 typedef struct mica_answer {
     int32_t class_index;
     const char *label;    /* borrowed from the model; the index in digits where the class has no name */
@@ -91,6 +94,7 @@ typedef struct mica_answer {
 
 /* The k best classes of each sample, best first: n x k answers. */
 MICA_API mica_status mica_classify(mica_model *model, const float *inputs, int64_t n, int k, mica_answer *answers);
+MICA_API mica_status mica_classify_data(mica_model *model, const mica_data *data, mica_part part, int k, mica_answer *answers);
 
 #ifdef __cplusplus
 }

@@ -19,7 +19,7 @@ const struct cli_command cli_predict = {
 struct task {
     mica_device *device;
     mica_model *model;
-    float *inputs;
+    mica_data *inputs;
     int64_t n;
     mica_shape output;       /* of a sample */
     size_t outputs;          /* elements of it */
@@ -117,9 +117,9 @@ static int answer(struct task *task, const char *output, bool as_json)
     cJSON *list = as_json ? cJSON_AddArrayToObject(json, "predictions") : NULL;
     mica_status status = outputs && answers ? MICA_OK : MICA_OUT_OF_MEMORY;
     if (status == MICA_OK && (output || !task->classifies))
-        status = mica_predict(task->model, task->inputs, task->n, outputs, count);
+        status = mica_predict_data(task->model, task->inputs, MICA_TRAIN, outputs, count);
     if (status == MICA_OK && task->classifies)
-        status = mica_classify(task->model, task->inputs, task->n, task->top, answers);
+        status = mica_classify_data(task->model, task->inputs, MICA_TRAIN, task->top, answers);
     if (status == MICA_OK && output)
         status = mica_write_npy(task->device, output, outputs, task->output, task->n);
     if (status == MICA_OK && task->classifies)
@@ -141,13 +141,15 @@ static int predict(mica_device *device, const char *path, const char *input, con
     int code;
     if (!task.model)
         return CLI_FAILED;
-    if (mica_read_inputs(task.model, input, &task.inputs, &task.n) != MICA_OK) {
-        code = cli_device_failed(device);
+    task.inputs = mica_data_open_inputs(device, input, task.model);
+    if (mica_data_status(task.inputs) != MICA_OK) {
+        code = cli_fail(CLI_FAILED, "%s", mica_data_error(task.inputs));
     } else if ((code = understand(&task)) == CLI_OK) {
+        task.n = mica_data_count(task.inputs, MICA_TRAIN);
         task.top = top < task.classes ? top : task.classes;
         code = answer(&task, output, as_json);
     }
-    mica_free(task.inputs);
+    mica_data_destroy(task.inputs);
     mica_model_destroy(task.model);
     return code;
 }

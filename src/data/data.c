@@ -28,7 +28,10 @@ void mica_data_destroy(mica_data *data)
         return;
     free(data->bytes);
     free(data->floats);
+    free(data->doubles);
     free(data->classes);
+    mi_labels_destroy(&data->labels);
+    free(data->lines);
     free(data->values);
     free(data->order);
     free(data->first_order);
@@ -193,9 +196,11 @@ static mica_status make_order(mica_data *data)
     return MICA_OK;
 }
 
-static mica_status number_classes(mica_data *data)
+mica_status mi_data_number_classes(mica_data *data)
 {
     int classes = data->preprocess.classes;
+    free(data->numbers);
+    data->numbers = NULL;
     if (!classes || data->preprocess.class_names)
         return MICA_OK;
     data->numbers = mi_new((size_t)classes, sizeof *data->numbers);
@@ -214,7 +219,7 @@ mica_status mi_data_finish(mica_data *data, const struct mi_finish *finish)
     if (finish->fitted)
         MI_TRY(take_fitted(data, finish->fitted));
     MI_TRY(check_labels(data, finish));
-    MI_TRY(number_classes(data));
+    MI_TRY(mi_data_number_classes(data));
     MI_TRY(make_order(data));
     MI_TRY(split(data, finish));
     memcpy(data->first_order, data->order, (size_t)data->samples * sizeof *data->order);
@@ -323,6 +328,10 @@ struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index)
     struct mi_shape_text out;
     int part = 0;
     bool several = !data->divided && files[0] < data->samples;
+    if (data->lines) {
+        mi_format(out.text, sizeof out.text, "line %lu", (unsigned long)data->lines[index]);
+        return out;
+    }
     for (; several && part < 2 && index >= files[part]; part++)
         index -= files[part];
     mi_format(out.text, sizeof out.text, several ? "sample %lld of the %s part" : "sample %lld", (long long)index,
@@ -335,6 +344,8 @@ void mi_data_input(const mica_data *data, int64_t index, float *out)
     size_t at = (size_t)index * data->elements;
     if (data->bytes)
         mi_preprocess_bytes(&data->preprocess, data->bytes + at, out);
+    else if (data->doubles)
+        mi_preprocess_doubles(&data->preprocess, data->doubles + at, 1, out);
     else
         mi_preprocess_apply(&data->preprocess, data->floats + at, 1, out);
 }

@@ -14,29 +14,34 @@
 
 struct mi_column {
     const char *name;          /* NULL: the table had no header */
+    int nth;                   /* of the columns of this name, from 0: a table may have several */
+    int index;                 /* among all columns of the table */
     bool categorical;          /* one-hot: a feature for each of `values`, which are sorted */
     int count;                 /* of values */
     const char *const *values;
 };
 
-/* A raw row has as many floats as the shape has elements: categories are one-hot in it already, a missing
+/* A raw row has as many numbers as the shape has elements: categories are one-hot in it already, a missing
  * number is NaN where there is a `fill`. All memory is the arena's. */
 struct mi_preprocess {
     struct mi_arena arena;
     mica_shape shape;          /* of a sample */
-    struct mi_column *columns; /* of a table, without the label; NULL: the inputs were no table */
+    struct mi_column *columns; /* the inputs among a table's; NULL: the inputs were no table */
     int column_count;
+    int table_columns;         /* of the whole table: inputs, label and what was left out */
+    char decimal;              /* of the table's numbers: '.' or ',' */
     const char *label;         /* the label's column; NULL: it has no name */
-    int label_index;           /* among all columns of the table; -1: no label */
+    int label_nth, label_index; /* as a column's; an index of -1: no label */
     mica_missing missing;
-    float *fill;               /* (elements) means of the training part, for MICA_MISSING_MEAN; else NULL */
+    double *fill;              /* (elements) means of the training part, for MICA_MISSING_MEAN; else NULL */
     int classes;               /* 0: not a classification */
     const char **class_names;  /* (classes); NULL: they are numbers */
+    bool label_numbers;        /* data have the numbers of classes, though these have names */
     mica_normalize_type normalize;
     /* of subtract and divide: 0 (nothing is done), 1, the channels or the elements */
     int count;
     /* y = (x - subtract) / divide, each for elements / count neighbouring elements */
-    float *subtract, *divide;
+    double *subtract, *divide;
 };
 
 void mi_preprocess_destroy(struct mi_preprocess *preprocess);
@@ -50,11 +55,50 @@ mica_status mi_preprocess_from_json(struct mi_error *error, const char *place, c
                                     struct mi_preprocess *out);
 /* n raw rows into n inputs of the network; `out` may be `raw`. */
 void mi_preprocess_apply(const struct mi_preprocess *preprocess, const float *raw, size_t n, float *out);
+void mi_preprocess_doubles(const struct mi_preprocess *preprocess, const double *raw, size_t n, float *out);
 /* One row of bytes, which lack no value. */
 void mi_preprocess_bytes(const struct mi_preprocess *preprocess, const unsigned char *raw, float *out);
 /* Features of the table's columns, and what feature i is called in an error: `column "x"` or `column 3`. */
 size_t mi_preprocess_features(const struct mi_preprocess *preprocess);
 const struct mi_column *mi_preprocess_feature(const struct mi_preprocess *preprocess, size_t i, int *column);
+
+/* ---- Texts as numbers ---- */
+
+/* `decimal` stands before a fraction: '.' or ','. false: the text is no number, to its end. */
+bool mi_parse_number(const char *text, char decimal, double *out);
+bool mi_is_whole(const char *text);                /* digits, with or without a sign */
+bool mi_is_index(const char *text, int64_t *out);  /* 0, or up to nine digits that begin with another one */
+
+/* ---- Words: different texts, numbered in the order they came in ---- */
+
+struct mi_words {
+    struct mi_arena arena;
+    const char **list;         /* (count) */
+    size_t count, capacity;
+    uint32_t *slots;           /* a hash table of number + 1; 0: free */
+    size_t slot_count;         /* 0 or a power of 2 */
+};
+
+bool mi_words_add(struct mi_words *words, const char *text, size_t *number); /* false: out of memory */
+/* Sorts them, by_value: as numbers where all are. places[old number] is the new one; NULL: nobody asks. Nothing can be
+ * added any more. false: out of memory. */
+bool mi_words_sort(struct mi_words *words, bool by_value, uint32_t *places);
+void mi_words_destroy(struct mi_words *words);
+
+/* ---- Names of columns, which may repeat ---- */
+
+struct mi_names {
+    struct mi_named *sorted;
+    size_t count;
+};
+
+/* Borrows the texts; NULL in `list` is no name. false: out of memory. */
+bool mi_names_create(struct mi_names *names, const char *const *list, size_t count);
+void mi_names_destroy(struct mi_names *names);
+/* How many have this name; the place in the list of the nth of them; which of them stands at a place. */
+size_t mi_names_repeats(const struct mi_names *names, const char *name);
+bool mi_names_find(const struct mi_names *names, const char *name, size_t nth, size_t *place);
+size_t mi_names_nth(const struct mi_names *names, const char *name, size_t place);
 
 /* ---- Shapes of samples ---- */
 
@@ -71,12 +115,21 @@ bool mi_sample_same(const mica_shape *a, const mica_shape *b);
 mica_status mi_sample_reshape(struct mi_error *error, const char *place, const mica_shape *from,
                               const mica_shape *to);
 
-/* What element i of an input is called in errors: `column "age"`, or `input 3` where it has no name. */
+/* What element i of an input is called in errors: "column 2 (age)" of a table, counted from 1, else "input 3". */
 struct mi_shape_text mi_preprocess_input_text(const struct mi_preprocess *preprocess, size_t i);
 
 /* ---- Data sets ---- */
 
 enum { MI_MOST_CLASSES = 1000000 };
+
+/* Labels as texts: which class a text is, is decided when the data meet a model. */
+struct mi_label_texts {
+    struct mi_words words;       /* sorted */
+    int32_t *of_word;            /* (words) the class of each now; NULL before it is decided */
+    const char *const *names;    /* (name_count) of classes by number, from a table's first line; else NULL */
+    size_t name_count;
+    int64_t room;                /* of the model that they were decided for */
+};
 
 struct mica_data {
     struct mi_error error;     /* why they are of no use: every call repeats it */
@@ -84,9 +137,12 @@ struct mica_data {
     mica_device *device;       /* borrowed; may be NULL */
     int64_t samples;
     size_t elements;           /* of an input */
-    unsigned char *bytes;      /* samples x elements; one of these two */
+    unsigned char *bytes;      /* samples x elements; one of these three */
     float *floats;
+    double *doubles;           /* where floats would lose what tells the values of an element apart */
     int32_t *classes;          /* samples, or NULL */
+    struct mi_label_texts labels;   /* the texts behind them */
+    uint32_t *lines;           /* (samples) of a table; else NULL */
     float *values;             /* samples x label_elements, or NULL */
     mica_shape label_shape;    /* of values; rank 0 for classes */
     size_t label_elements;
@@ -113,6 +169,16 @@ mica_data *mi_data_create(mica_device *device); /* NULL: out of memory */
 /* Allocates order and checks, splits, reshapes and fits. The reader has set samples, elements, inputs,
  * labels, count (of the files' parts) and the table's or the shape's side of the preprocessing. */
 mica_status mi_data_finish(mica_data *data, const struct mi_finish *finish);
+/* Sample by sample, the text of a label; then all of them become classes: those of `fitted`, or such that there is no
+ * model yet. */
+mica_status mi_labels_add(mica_data *data, const char *place, int64_t sample, const char *text);
+mica_status mi_labels_finish(mica_data *data, const char *place, const struct mi_preprocess *fitted);
+void mi_labels_destroy(struct mi_label_texts *labels);
+/* The data meet a model whose output has room for so many classes. Where every label is a number below that, as 0, 7 or
+ * 12, numbers are the classes; otherwise labels are words, and the classes are these in sorted order. */
+mica_status mi_data_settle(mica_data *data, struct mi_error *error, int64_t room);
+
+mica_status mi_data_number_classes(mica_data *data); /* names for classes that have none */
 /* Reports the data's error to its device and returns its status: the last line of every function that can
  * fail. */
 mica_status mi_data_report(mica_data *data);
@@ -121,7 +187,8 @@ mica_status mi_data_reshape(mica_data *data, struct mi_error *error, const char 
 mica_status mi_data_fit(mica_data *data); /* normalisation and fill, on the training part */
 /* Prepares the arrays of a normalisation; mi_data_fit fills those that depend on data. */
 mica_status mi_normalize_prepare(mica_data *data, const char *place, const mica_normalize *normalize);
-/* What a sample is called in errors: "sample 7", or "sample 7 of the test part" where each part has files of its own. */
+/* What a sample is called in errors: the line of a table, "line 7", else "sample 7", or "sample 7 of the test part" where each part
+ * has files of its own. */
 struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index);
 /* One input as the network sees it. `index` counts all samples. */
 void mi_data_input(const mica_data *data, int64_t index, float *out);

@@ -60,8 +60,8 @@ static mica_status spread_given(mica_data *data, const char *place, const mica_n
     for (size_t c = 0, next = 0; c < (size_t)p->count; c++) {
         bool skip = is_one_hot(data, many, c) && count != many;
         size_t i = count == 1 ? 0 : count == many ? c : next;
-        p->subtract[c] = skip ? 0 : given->mean[i];
-        p->divide[c] = skip ? 1 : given->std[i];
+        p->subtract[c] = skip ? 0 : (double)given->mean[i];
+        p->divide[c] = skip ? 1 : (double)given->std[i];
         next += !skip;
     }
     return MICA_OK;
@@ -91,7 +91,7 @@ mica_status mi_normalize_prepare(mica_data *data, const char *place, const mica_
     if (given->type == MICA_MEAN_STD)
         return spread_given(data, place, given);
     for (size_t c = 0; c < count; c++)
-        p->divide[c] = given->type == MICA_DIVIDE_BY && !is_one_hot(data, count, c) ? given->divide_by : 1;
+        p->divide[c] = given->type == MICA_DIVIDE_BY && !is_one_hot(data, count, c) ? (double)given->divide_by : 1;
     return MICA_OK;
 }
 
@@ -106,7 +106,7 @@ struct sums {
 
 static double raw_value(const mica_data *data, size_t at)
 {
-    return (double)(data->bytes ? (float)data->bytes[at] : data->floats[at]);
+    return data->bytes ? data->bytes[at] : data->doubles ? data->doubles[at] : (double)data->floats[at];
 }
 
 /* Adds `group` elements from `at` on to channel c. */
@@ -169,8 +169,8 @@ static void set_fitted(mica_data *data, const struct sums *s, size_t count)
         double mean = s->sum[c] / (double)s->seen[c], spread;
         bool standard = p->normalize == MICA_STANDARD;
         spread = standard ? sqrt(s->square[c] / (double)s->seen[c]) : s->most[c] - s->least[c];
-        p->subtract[c] = (float)(standard ? mean : s->least[c]);
-        p->divide[c] = (float)spread == 0 || !isfinite((float)spread) ? 1 : (float)spread;
+        p->subtract[c] = standard ? mean : s->least[c];
+        p->divide[c] = (float)spread == 0 || !isfinite((float)spread) ? 1 : spread;
     }
 }
 
@@ -204,7 +204,7 @@ static mica_status fit_fill(mica_data *data)
         for (size_t i = 0; i < data->elements; i++) {
             int column;
             if (s.seen[i]) {
-                p->fill[i] = (float)(s.sum[i] / (double)s.seen[i]);
+                p->fill[i] = s.sum[i] / (double)s.seen[i];
                 continue;
             }
             mi_preprocess_feature(p, i, &column);

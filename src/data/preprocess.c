@@ -13,37 +13,49 @@ void mi_preprocess_destroy(struct mi_preprocess *preprocess)
 
 /* ---- Applying ---- */
 
-/* One row; subtract and divide have `count` entries, each for `group` neighbouring elements. */
-static void normalize_row(const struct mi_preprocess *p, const float *raw, size_t elements, float *out)
+/* Element i of a raw row as the network sees it; its parameters have the number c. */
+static float prepared(const struct mi_preprocess *p, double raw, size_t i, size_t c)
 {
-    const float *subtract = p->subtract, *divide = p->divide;
-    size_t count = (size_t)p->count, group = elements / count;
-    if (group == 1) {
-        for (size_t i = 0; i < elements; i++)
-            out[i] = (raw[i] - subtract[i]) / divide[i];
+    double x = p->fill && isnan(raw) ? p->fill[i] : raw;
+    return (float)(p->count ? (x - p->subtract[c]) / p->divide[c] : x);
+}
+
+void mi_preprocess_doubles(const struct mi_preprocess *p, const double *raw, size_t n, float *out)
+{
+    size_t elements, runs = p->count ? (size_t)p->count : 1;
+    if (!mi_sample_elements(&p->shape, &elements))
         return;
-    }
-    for (size_t c = 0; c < count; c++) {
-        float s = subtract[c], d = divide[c];
-        for (size_t i = c * group; i < (c + 1) * group; i++)
+    size_t run = elements / runs; /* neighbours that share parameters */
+    for (size_t row = 0; row < n; row++, raw += elements, out += elements)
+        for (size_t c = 0; c < runs; c++)
+            for (size_t i = c * run; i < (c + 1) * run; i++)
+                out[i] = prepared(p, raw[i], i, c);
+}
+
+/* Channels of images, whose many values are small numbers: floats do. */
+static void normalize_channels(const struct mi_preprocess *p, const float *raw, size_t run, float *out)
+{
+    for (size_t c = 0; c < (size_t)p->count; c++) {
+        float s = (float)p->subtract[c], d = (float)p->divide[c];
+        for (size_t i = c * run; i < (c + 1) * run; i++)
             out[i] = (raw[i] - s) / d;
     }
 }
 
 void mi_preprocess_apply(const struct mi_preprocess *p, const float *raw, size_t n, float *out)
 {
-    size_t elements;
+    size_t elements, runs = p->count ? (size_t)p->count : 1;
     if (!mi_sample_elements(&p->shape, &elements))
         return;
+    size_t run = elements / runs;
     for (size_t row = 0; row < n; row++, raw += elements, out += elements) {
-        const float *from = raw;
-        if (p->fill || (!p->count && raw != out)) {
-            for (size_t i = 0; i < elements; i++)
-                out[i] = p->fill && isnan(raw[i]) ? p->fill[i] : raw[i];
-            from = out;
+        if (p->count && run > 1 && !p->fill) {
+            normalize_channels(p, raw, run, out);
+            continue;
         }
-        if (p->count)
-            normalize_row(p, from, elements, out);
+        for (size_t c = 0; c < runs; c++)
+            for (size_t i = c * run; i < (c + 1) * run; i++)
+                out[i] = prepared(p, (double)raw[i], i, c);
     }
 }
 
@@ -53,7 +65,7 @@ void mi_preprocess_bytes(const struct mi_preprocess *p, const unsigned char *raw
     if (!mi_sample_elements(&p->shape, &elements))
         return;
     for (size_t c = 0; c < (count ? count : 1); c++) {
-        float s = count ? p->subtract[c] : 0, d = count ? p->divide[c] : 1;
+        float s = count ? (float)p->subtract[c] : 0, d = count ? (float)p->divide[c] : 1;
         size_t group = count ? elements / count : elements;
         for (size_t i = c * group; i < (c + 1) * group; i++)
             out[i] = ((float)raw[i] - s) / d;
@@ -87,8 +99,10 @@ struct mi_shape_text mi_preprocess_input_text(const struct mi_preprocess *prepro
     int column = 0;
     const struct mi_column *found = preprocess->columns ? mi_preprocess_feature(preprocess, i, &column) : NULL;
     struct mi_shape_text out;
-    if (found && found->name)
-        mi_format(out.text, sizeof out.text, "column \"%s\"", mi_show(found->name).text);
+    if (found && found->name && *found->name)
+        mi_format(out.text, sizeof out.text, "column %d (%s)", found->index + 1, mi_show(found->name).text);
+    else if (found)
+        mi_format(out.text, sizeof out.text, "column %d", found->index + 1);
     else
         mi_format(out.text, sizeof out.text, "input %zu", i);
     return out;
@@ -104,9 +118,9 @@ static const char **copy_texts(struct mi_arena *arena, const char *const *texts,
     return copy;
 }
 
-static float *copy_floats(struct mi_arena *arena, const float *from, size_t count)
+static double *copy_numbers(struct mi_arena *arena, const double *from, size_t count)
 {
-    float *copy = from ? mi_arena_new(arena, count, sizeof *copy) : NULL;
+    double *copy = from ? mi_arena_new(arena, count, sizeof *copy) : NULL;
     if (copy)
         memcpy(copy, from, count * sizeof *copy);
     return copy;
@@ -120,9 +134,9 @@ mica_status mi_preprocess_copy(struct mi_error *error, const struct mi_preproces
     (void)mi_sample_elements(&from->shape, &elements);
     *to = *from;
     to->label = mi_arena_strdup(&arena, from->label);
-    to->fill = copy_floats(&arena, from->fill, elements);
-    to->subtract = copy_floats(&arena, from->subtract, (size_t)from->count);
-    to->divide = copy_floats(&arena, from->divide, (size_t)from->count);
+    to->fill = copy_numbers(&arena, from->fill, elements);
+    to->subtract = copy_numbers(&arena, from->subtract, (size_t)from->count);
+    to->divide = copy_numbers(&arena, from->divide, (size_t)from->count);
     to->class_names = from->class_names ? copy_texts(&arena, from->class_names, from->classes) : NULL;
     to->columns = NULL;
     if (from->column_count)

@@ -3,22 +3,29 @@
  *   {"shape": [4], "columns": [{"name": "age"}, {"name": "colour", "values": ["blue", "red"]}, ...],
  *    "label": "kind", "label_index": 4, "missing": "mean", "fill": [...], "classes": 3,
  *    "class_names": ["a", "b", "c"],
- *    "normalize": {"type": "standard", "subtract": [...], "divide": [...]}} */
+ *    "normalize": {"type": "standard", "subtract": [...], "divide": [...]}}
+ *
+ * What is as it mostly is stands nowhere: "index" of a column where some of the table's "table_columns" were left
+ * out, "nth" and "label_nth" where names repeat, "decimal" where it is a comma, "label_numbers" where the data have
+ * numbers of classes that have names. */
 #include "data/data.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const normalize_names[] = {"none", "standard", "min_max", "divide_by", "mean_std", NULL};
+enum { MOST_COLUMNS = 1 << 30 };
+
 static const char *const missing_names[] = {"error", "drop", "mean", NULL};
 
 /* ---- Writing ---- */
 
-static bool add_floats(cJSON *object, const char *key, const float *values, size_t count)
+static bool add_numbers(cJSON *object, const char *key, const double *values, size_t count)
 {
     cJSON *array = cJSON_AddArrayToObject(object, key);
     for (size_t i = 0; array && i < count; i++) {
-        cJSON *number = cJSON_CreateNumber((double)values[i]);
+        cJSON *number = cJSON_CreateNumber(values[i]);
         if (!number || !cJSON_AddItemToArray(array, number)) {
             cJSON_Delete(number);
             return false;
@@ -40,6 +47,17 @@ static bool add_texts(cJSON *object, const char *key, const char *const *texts, 
     return array != NULL;
 }
 
+/* The index of column i in a table that has only inputs and the label. */
+static int usual_index(const struct mi_preprocess *p, int i)
+{
+    return i + (p->label_index >= 0 && i >= p->label_index);
+}
+
+static int usual_columns(const struct mi_preprocess *p)
+{
+    return p->column_count + (p->label_index >= 0);
+}
+
 static bool add_columns(cJSON *object, const struct mi_preprocess *p)
 {
     cJSON *array = cJSON_AddArrayToObject(object, "columns");
@@ -51,6 +69,10 @@ static bool add_columns(cJSON *object, const struct mi_preprocess *p)
             return false;
         }
         if (column->name && !cJSON_AddStringToObject(item, "name", column->name))
+            return false;
+        if (column->nth && !cJSON_AddNumberToObject(item, "nth", column->nth))
+            return false;
+        if (column->index != usual_index(p, i) && !cJSON_AddNumberToObject(item, "index", column->index))
             return false;
         if (column->categorical && !add_texts(item, "values", column->values, column->count))
             return false;
@@ -75,8 +97,19 @@ static bool add_normalize(cJSON *object, const struct mi_preprocess *p)
 {
     cJSON *item = cJSON_AddObjectToObject(object, "normalize");
     return item && cJSON_AddStringToObject(item, "type", normalize_names[p->normalize]) &&
-           add_floats(item, "subtract", p->subtract, (size_t)p->count) &&
-           add_floats(item, "divide", p->divide, (size_t)p->count);
+           add_numbers(item, "subtract", p->subtract, (size_t)p->count) &&
+           add_numbers(item, "divide", p->divide, (size_t)p->count);
+}
+
+/* What a table was like, beside its columns. */
+static bool add_table(cJSON *json, const struct mi_preprocess *p)
+{
+    return add_columns(json, p) && cJSON_AddStringToObject(json, "missing", missing_names[p->missing]) &&
+           cJSON_AddNumberToObject(json, "label_index", p->label_index) &&
+           (!p->label_nth || cJSON_AddNumberToObject(json, "label_nth", p->label_nth)) &&
+           (p->table_columns == usual_columns(p) ||
+            cJSON_AddNumberToObject(json, "table_columns", p->table_columns)) &&
+           (p->decimal != ',' || cJSON_AddStringToObject(json, "decimal", ","));
 }
 
 cJSON *mi_preprocess_to_json(const struct mi_preprocess *p)
@@ -86,16 +119,16 @@ cJSON *mi_preprocess_to_json(const struct mi_preprocess *p)
     cJSON *json = cJSON_CreateObject();
     bool good = json && add_shape(json, &p->shape);
     if (good && p->column_count)
-        good = add_columns(json, p) && cJSON_AddStringToObject(json, "missing", missing_names[p->missing]) &&
-               cJSON_AddNumberToObject(json, "label_index", p->label_index);
+        good = add_table(json, p);
     if (good && p->label)
         good = cJSON_AddStringToObject(json, "label", p->label) != NULL;
     if (good && p->fill)
-        good = add_floats(json, "fill", p->fill, elements);
+        good = add_numbers(json, "fill", p->fill, elements);
     if (good)
         good = cJSON_AddNumberToObject(json, "classes", p->classes) != NULL;
     if (good && p->class_names)
-        good = add_texts(json, "class_names", p->class_names, p->classes);
+        good = add_texts(json, "class_names", p->class_names, p->classes) &&
+               (!p->label_numbers || cJSON_AddTrueToObject(json, "label_numbers"));
     if (good && p->count)
         good = add_normalize(json, p);
     if (good)
@@ -125,8 +158,8 @@ static bool read_whole(const cJSON *json, double least, double most, double *out
     return cJSON_IsNumber(json) && *out >= least && *out <= most && floor(*out) == *out;
 }
 
-static mica_status read_floats(struct reader *r, const cJSON *array, const char *key, size_t count,
-                               float **out)
+static mica_status read_numbers(struct reader *r, const cJSON *array, const char *key, size_t count,
+                                double **out)
 {
     size_t i = 0;
     const cJSON *item;
@@ -137,8 +170,8 @@ static mica_status read_floats(struct reader *r, const cJSON *array, const char 
     if (!*out)
         return mi_out_of_memory(r->error);
     cJSON_ArrayForEach(item, array) {
-        float value = cJSON_IsNumber(item) ? (float)item->valuedouble : NAN;
-        if (!isfinite(value))
+        double value = cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
+        if (!isfinite((float)value))
             return bad(r, key, "holds something that is not a number");
         (*out)[i++] = value;
     }
@@ -181,6 +214,19 @@ static mica_status read_shape(struct reader *r, const cJSON *array)
     return mi_sample_elements(shape, &r->elements) ? MICA_OK : bad(r, "shape", "is empty or too large");
 }
 
+/* A whole number of 0 or more; absent: *out stays. */
+static mica_status read_count(struct reader *r, const cJSON *object, const char *key, double most, int *out)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    double number;
+    if (!item)
+        return MICA_OK;
+    if (!read_whole(item, 0, most, &number))
+        return bad(r, key, "is not a number of a column");
+    *out = (int)number;
+    return MICA_OK;
+}
+
 static mica_status read_column(struct reader *r, const cJSON *item, struct mi_column *column)
 {
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(item, "name");
@@ -189,6 +235,9 @@ static mica_status read_column(struct reader *r, const cJSON *item, struct mi_co
         return bad(r, "columns", "holds something that is not a column");
     if (name && !(column->name = mi_arena_strdup(&r->out->arena, name->valuestring)))
         return mi_out_of_memory(r->error);
+    column->nth = column->index = -1;
+    MI_TRY(read_count(r, item, "nth", MOST_COLUMNS, &column->nth));
+    MI_TRY(read_count(r, item, "index", MOST_COLUMNS, &column->index));
     if (!values)
         return MICA_OK;
     const char **texts = NULL;
@@ -224,6 +273,46 @@ static mica_status read_columns(struct reader *r, const cJSON *array)
     return MICA_OK;
 }
 
+/* Columns of one name are counted, where the file does not say which one is meant. */
+static mica_status count_names(struct reader *r)
+{
+    struct mi_preprocess *p = r->out;
+    struct mi_names names = {0};
+    size_t count = (size_t)p->column_count;
+    const char **list = mi_new(count, sizeof *list);
+    for (size_t i = 0; list && i < count; i++)
+        list[i] = p->columns[i].name;
+    bool made = list && mi_names_create(&names, list, count);
+    for (size_t i = 0; made && i < count; i++)
+        if (p->columns[i].nth < 0)
+            p->columns[i].nth = list[i] ? (int)mi_names_nth(&names, list[i], i) : 0;
+    mi_names_destroy(&names);
+    free(list);
+    return made ? MICA_OK : mi_out_of_memory(r->error);
+}
+
+/* Where the inputs were in their table: rising places, none of them the label's. */
+static mica_status read_places(struct reader *r, const cJSON *json)
+{
+    struct mi_preprocess *p = r->out;
+    const cJSON *decimal = cJSON_GetObjectItemCaseSensitive(json, "decimal");
+    p->table_columns = usual_columns(p);
+    MI_TRY(read_count(r, json, "label_nth", MOST_COLUMNS, &p->label_nth));
+    MI_TRY(read_count(r, json, "table_columns", MOST_COLUMNS, &p->table_columns));
+    p->decimal = cJSON_IsString(decimal) && !strcmp(decimal->valuestring, ",") ? ',' : '.';
+    if (p->label_index >= p->table_columns)
+        return bad(r, "label_index", "is not the index of a column");
+    MI_TRY(count_names(r));
+    bool good = p->table_columns >= usual_columns(p);
+    for (int i = 0; i < p->column_count; i++) {
+        struct mi_column *column = &p->columns[i];
+        column->index = column->index < 0 ? usual_index(p, i) : column->index;
+        good = good && column->index < p->table_columns && column->index != p->label_index &&
+               (i == 0 || column->index > p->columns[i - 1].index);
+    }
+    return good ? MICA_OK : bad(r, "columns", "are not places in one table");
+}
+
 static mica_status read_choice(struct reader *r, const cJSON *item, const char *key,
                                const char *const *names, int *out)
 {
@@ -248,13 +337,14 @@ static mica_status read_labels(struct reader *r, const cJSON *json)
         return bad(r, "label", "is not a text");
     if (label && !(p->label = mi_arena_strdup(&p->arena, label->valuestring)))
         return mi_out_of_memory(r->error);
-    if (index && !read_whole(index, -1, p->column_count, &number))
+    if (index && !read_whole(index, -1, MOST_COLUMNS, &number))
         return bad(r, "label_index", "is not the index of a column");
     p->label_index = (int)number;
     number = 0;
     if (classes && !read_whole(classes, 0, MI_MOST_CLASSES, &number))
         return bad(r, "classes", "is not a number of classes");
     p->classes = (int)number;
+    p->label_numbers = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "label_numbers"));
     if (!names)
         return MICA_OK;
     int count = 0;
@@ -280,10 +370,10 @@ static mica_status read_normalize(struct reader *r, const cJSON *json)
     if (count != 1 && count != channels && count != r->elements)
         return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"subtract\" has %zu numbers for a sample "
                        "of shape %s", r->place, count, mi_sample_text(&p->shape).text);
-    MI_TRY(read_floats(r, subtract, "subtract", count, &p->subtract));
-    MI_TRY(read_floats(r, divide, "divide", count, &p->divide));
+    MI_TRY(read_numbers(r, subtract, "subtract", count, &p->subtract));
+    MI_TRY(read_numbers(r, divide, "divide", count, &p->divide));
     for (size_t i = 0; i < count; i++)
-        if (p->divide[i] == 0)
+        if ((float)p->divide[i] == 0)
             return bad(r, "divide", "holds a zero");
     p->count = (int)count;
     return MICA_OK;
@@ -299,11 +389,12 @@ static mica_status read_all(struct reader *r, const cJSON *json)
     MI_TRY(read_shape(r, cJSON_GetObjectItemCaseSensitive(json, "shape")));
     MI_TRY(read_columns(r, cJSON_GetObjectItemCaseSensitive(json, "columns")));
     MI_TRY(read_labels(r, json));
+    MI_TRY(read_places(r, json));
     if (missing)
         MI_TRY(read_choice(r, missing, "missing", missing_names, &choice));
     r->out->missing = (mica_missing)choice;
     if (fill)
-        MI_TRY(read_floats(r, fill, "fill", r->elements, &r->out->fill));
+        MI_TRY(read_numbers(r, fill, "fill", r->elements, &r->out->fill));
     if (choice == MICA_MISSING_MEAN && !fill)
         return bad(r, "fill", "is missing");
     return read_normalize(r, cJSON_GetObjectItemCaseSensitive(json, "normalize"));

@@ -21,6 +21,11 @@ bool mi_dtype_is_integer(enum mi_dtype dtype)
     return dtype <= MI_I64;
 }
 
+bool mi_dtype_is_wide(enum mi_dtype dtype)
+{
+    return dtype == MI_F64 || dtype == MI_I32 || dtype == MI_U32 || dtype == MI_I64 || dtype == MI_U64;
+}
+
 bool mi_array_count(struct mi_array *array)
 {
     size_t count = 1, bytes;
@@ -78,31 +83,43 @@ static int64_t to_signed(uint64_t word, size_t size)
     return -(int64_t)below - 1;
 }
 
-static float to_float(enum mi_dtype dtype, uint64_t word)
+static double to_double(enum mi_dtype dtype, uint64_t word)
 {
     uint32_t low = (uint32_t)word;
     float single;
     double wide;
     switch (dtype) {
-    case MI_B8: return word ? 1.0f : 0.0f;
-    case MI_U8: case MI_U16: case MI_U32: case MI_U64: return (float)word;
-    case MI_I8: case MI_I16: case MI_I32: case MI_I64: return (float)to_signed(word, mi_dtype_size(dtype));
-    case MI_F16: return mi_half_to_float((uint16_t)word);
+    case MI_B8: return word ? 1 : 0;
+    case MI_U8: case MI_U16: case MI_U32: case MI_U64: return (double)word;
+    case MI_I8: case MI_I16: case MI_I32: case MI_I64: return (double)to_signed(word, mi_dtype_size(dtype));
+    case MI_F16: return (double)mi_half_to_float((uint16_t)word);
     case MI_BF16:
         low <<= 16;
         memcpy(&single, &low, sizeof single);
-        return single;
+        return (double)single;
     case MI_F32:
         memcpy(&single, &low, sizeof single);
-        return single;
+        return (double)single;
     case MI_F64:
         memcpy(&wide, &word, sizeof wide);
-        if (fabs(wide) > 3.4028235677973366e38) /* rounds beyond the largest float */
-            return wide > 0 ? INFINITY : -INFINITY;
-        return (float)wide;
+        return wide;
     case MI_OTHER: break;
     }
-    return NAN;
+    return (double)NAN;
+}
+
+static float to_float(enum mi_dtype dtype, uint64_t word)
+{
+    double wide = to_double(dtype, word);
+    if (fabs(wide) > 3.4028235677973366e38) /* rounds beyond the largest float */
+        return wide > 0 ? INFINITY : -INFINITY;
+    return (float)wide;
+}
+
+static void copy_float(const unsigned char *bytes, float *out)
+{
+    uint32_t word = (uint32_t)read_word(bytes, 4, false);
+    memcpy(out, &word, sizeof word);
 }
 
 void mi_floats_from(enum mi_dtype dtype, const unsigned char *bytes, size_t n, float *out)
@@ -110,7 +127,7 @@ void mi_floats_from(enum mi_dtype dtype, const unsigned char *bytes, size_t n, f
     size_t size = mi_dtype_size(dtype);
     if (dtype == MI_F32) /* by far the most common: a loop that compiles to a copy */
         for (size_t i = 0; i < n; i++)
-            out[i] = to_float(MI_F32, read_word(bytes + 4 * i, 4, false));
+            copy_float(bytes + 4 * i, &out[i]);
     else
         for (size_t i = 0; i < n; i++)
             out[i] = to_float(dtype, read_word(bytes + i * size, size, false));
@@ -145,6 +162,16 @@ void mi_array_row_floats(const struct mi_array *array, size_t row, float *out)
     for (size_t i = 0; i < elements; i++) {
         size_t place = fortran ? fortran_place(array, row, i) : row * elements + i;
         out[i] = to_float(array->dtype, read_word(array->data + place * size, size, array->big_endian));
+    }
+}
+
+void mi_array_row_doubles(const struct mi_array *array, size_t row, double *out)
+{
+    size_t elements = mi_array_row_elements(array), size = mi_dtype_size(array->dtype);
+    bool fortran = array->fortran && array->rank > 1;
+    for (size_t i = 0; i < elements; i++) {
+        size_t place = fortran ? fortran_place(array, row, i) : row * elements + i;
+        out[i] = to_double(array->dtype, read_word(array->data + place * size, size, array->big_endian));
     }
 }
 

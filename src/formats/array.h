@@ -25,6 +25,7 @@ enum mi_dtype {
 
 size_t mi_dtype_size(enum mi_dtype dtype); /* bytes; 0 for MI_OTHER */
 bool mi_dtype_is_integer(enum mi_dtype dtype); /* booleans too */
+bool mi_dtype_is_wide(enum mi_dtype dtype);    /* its values may be more than a float tells apart */
 
 struct mi_array {
     enum mi_dtype dtype;
@@ -40,6 +41,7 @@ bool mi_array_count(struct mi_array *array);
 size_t mi_array_row_elements(const struct mi_array *array); /* of dim[1...]; 1 for rank 0 and 1 */
 /* Row i of dim[0], or the only one where the rank is 0, as floats or whole numbers in C order. */
 void mi_array_row_floats(const struct mi_array *array, size_t row, float *out);
+void mi_array_row_doubles(const struct mi_array *array, size_t row, double *out);
 /* integers only; of a 1-D or (n, 1) array */
 int64_t mi_array_integer(const struct mi_array *array, size_t element);
 

@@ -1,7 +1,8 @@
 /* The "data" object of a job file:
  *
  *   {"format": "csv", "path": FILE, "label": NAME or INDEX, "header": true | false,
- *    "missing": "error" | "drop" | "mean", "categorical": [NAME or INDEX, ...]}
+ *    "missing": "error" | "drop" | "mean", "decimal": "." | ",",
+ *    "columns", "drop", "categorical": [NAME, PATTERN or INDEX, ...]}
  *   {"format": "idx" | "npy", "train": {"inputs": FILE, "labels": FILE}, "validation": {...}, "test": {...}}
  *
  * and in each "normalize", "split": [training, validation, test], "seed" and "shuffle" (of the split),
@@ -43,7 +44,8 @@ static mica_status check_keys(struct spec *s, const cJSON *object, const char *i
 
 static const cJSON *get(const struct spec *s, const char *key)
 {
-    return cJSON_GetObjectItemCaseSensitive(s->json, key);
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(s->json, key);
+    return cJSON_IsNull(item) ? NULL : item;
 }
 
 static mica_status wrong(struct spec *s, const char *key, const char *wanted)
@@ -193,12 +195,12 @@ static mica_status read_common(struct spec *s)
 
 /* ---- Tables ---- */
 
-/* A column's name, or its index as digits. */
+/* A column's name, or its index: a sign tells it from a name that is a number. */
 static mica_status read_column(struct spec *s, const cJSON *item, const char *key, const char **out)
 {
     if (cJSON_IsNumber(item) && fabs(item->valuedouble) < 1e9 &&
         floor(item->valuedouble) == item->valuedouble)
-        *out = mi_arena_format(&s->arena, "%d", item->valueint);
+        *out = mi_arena_format(&s->arena, "%+d", item->valueint);
     else if (cJSON_IsString(item))
         *out = mi_arena_strdup(&s->arena, item->valuestring);
     else
@@ -206,13 +208,30 @@ static mica_status read_column(struct spec *s, const cJSON *item, const char *ke
     return s->arena.failed ? mi_out_of_memory(&s->error) : MICA_OK;
 }
 
+static mica_status read_columns(struct spec *s, const char *key, const char *const **out)
+{
+    const cJSON *list = get(s, key), *item;
+    int count = 0;
+    if (!list)
+        return MICA_OK;
+    if (!cJSON_IsArray(list))
+        return wrong(s, key, "a list of columns");
+    const char **columns = mi_arena_new(&s->arena, (size_t)cJSON_GetArraySize(list) + 1, sizeof *columns);
+    if (!columns)
+        return mi_out_of_memory(&s->error);
+    *out = columns;
+    cJSON_ArrayForEach(item, list)
+        MI_TRY(read_column(s, item, key, &columns[count++]));
+    return MICA_OK;
+}
+
 static mica_status read_csv(struct spec *s, mica_csv_desc *desc, const char **path)
 {
-    static const char *const keys[] = {"format", "path", "label", "header", "missing", "categorical",
-                                       "normalize", "split", "seed", "shuffle", "sample_shape", NULL};
-    static const char *const policies[] = {"error", "drop", "mean", NULL};
-    int missing = MICA_MISSING_ERROR;
-    const cJSON *header = get(s, "header"), *label = get(s, "label"), *list = get(s, "categorical"), *item;
+    static const char *const keys[] = {"format", "path", "label", "header", "missing", "decimal", "columns", "drop",
+                                       "categorical", "normalize", "split", "seed", "shuffle", "sample_shape", NULL};
+    static const char *const policies[] = {"error", "drop", "mean", NULL}, *const marks[] = {".", ",", NULL};
+    int missing = MICA_MISSING_ERROR, decimal = -1;
+    const cJSON *header = get(s, "header"), *label = get(s, "label");
     MI_TRY(check_keys(s, s->json, "", keys));
     MI_TRY(read_path(s, get(s, "path"), "path", path));
     MI_TRY(read_choice(s, "missing", policies, &missing));
@@ -221,20 +240,13 @@ static mica_status read_csv(struct spec *s, mica_csv_desc *desc, const char **pa
         return wrong(s, "header", "true or false");
     if (header)
         desc->header = cJSON_IsTrue(header) ? MICA_HEADER_YES : MICA_HEADER_NO;
+    MI_TRY(read_choice(s, "decimal", marks, &decimal));
+    desc->decimal = decimal < 0 ? 0 : marks[decimal][0];
     if (label)
         MI_TRY(read_column(s, label, "label", &desc->label));
-    if (!list)
-        return MICA_OK;
-    if (!cJSON_IsArray(list))
-        return wrong(s, "categorical", "a list of columns");
-    const char **columns = mi_arena_new(&s->arena, (size_t)cJSON_GetArraySize(list) + 1, sizeof *columns);
-    int count = 0;
-    if (!columns)
-        return mi_out_of_memory(&s->error);
-    cJSON_ArrayForEach(item, list)
-        MI_TRY(read_column(s, item, "categorical", &columns[count++]));
-    desc->categorical = columns;
-    return MICA_OK;
+    MI_TRY(read_columns(s, "columns", &desc->columns));
+    MI_TRY(read_columns(s, "drop", &desc->drop));
+    return read_columns(s, "categorical", &desc->categorical);
 }
 
 static mica_data *open_csv(struct spec *s, mica_device *device, const struct mi_preprocess *fitted,

@@ -1,25 +1,16 @@
 /* Data sets from array files, IDX and .npy: inputs and labels apart, for each part. */
 #include "formats/formats.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-struct array_file {
-    const char *path;          /* NULL: there is none */
-    unsigned char *bytes;
-    struct mi_array array;
-};
 
 struct opening {
     mica_data *data;
     const mica_files_desc *desc;
     const struct mi_preprocess *fitted;
     mi_array_parser *parser;
-    struct array_file inputs[3], labels[3];
+    struct mi_array_file inputs[3], labels[3];
 };
 
-static mica_status open_array(struct opening *o, const char *path, struct array_file *out)
+static mica_status open_array(struct opening *o, const char *path, struct mi_array_file *out)
 {
     size_t size;
     if (!path)
@@ -34,7 +25,7 @@ static mica_status open_array(struct opening *o, const char *path, struct array_
 
 static mica_status check_counts(struct opening *o, int part)
 {
-    const struct array_file *inputs = &o->inputs[part], *labels = &o->labels[part];
+    const struct mi_array_file *inputs = &o->inputs[part], *labels = &o->labels[part];
     if (labels->path && !inputs->path)
         return mi_fail(&o->data->error, MICA_INVALID_ARGUMENT, "%s: labels without a file of inputs",
                        labels->path);
@@ -71,9 +62,9 @@ static mica_shape label_shape(const struct mi_array *array)
 static mica_status compare_parts(struct opening *o)
 {
     struct mi_error *error = &o->data->error;
-    const struct array_file *first = NULL, *first_labels = NULL;
+    const struct mi_array_file *first = NULL, *first_labels = NULL;
     for (int part = 0; part < 3; part++) {
-        const struct array_file *inputs = &o->inputs[part], *labels = &o->labels[part];
+        const struct mi_array_file *inputs = &o->inputs[part], *labels = &o->labels[part];
         if (!inputs->path)
             continue;
         first_labels = first ? first_labels : labels;
@@ -101,82 +92,11 @@ static mica_status compare_parts(struct opening *o)
     return MICA_OK;
 }
 
-/* ---- Inputs ---- */
-
-/* "column 3" of flat samples, "element [0, 3, 4]" of others. */
-static void element_text(const mica_shape *shape, size_t element, char *out, size_t size)
-{
-    mica_shape place = {.rank = shape->rank};
-    for (int i = shape->rank - 1; i >= 0; i--) {
-        place.dim[i] = (int64_t)(element % (size_t)shape->dim[i]);
-        element /= (size_t)shape->dim[i];
-    }
-    if (shape->rank == 1)
-        mi_format(out, size, "column %lld", (long long)place.dim[0]);
-    else
-        mi_format(out, size, "element %s", mi_sample_text(&place).text);
-}
-
-static mica_status read_rows(struct mi_error *error, const struct array_file *file, const mica_shape *shape,
-                             float *out)
-{
-    size_t elements = mi_array_row_elements(&file->array);
-    for (size_t row = 0; row < (size_t)file->array.dim[0]; row++, out += elements) {
-        mi_array_row_floats(&file->array, row, out);
-        for (size_t i = 0; i < elements; i++) {
-            char element[224];
-            if (isfinite(out[i]))
-                continue;
-            element_text(shape, i, element, sizeof element);
-            return mi_fail(error, MICA_DATA, "%s: row %zu, %s is %s", file->path, row, element,
-                           isnan(out[i]) ? "nan" : "infinite or too large for a float");
-        }
-    }
-    return MICA_OK;
-}
-
-static bool all_bytes(const struct opening *o)
-{
-    for (int part = 0; part < 3; part++)
-        if (o->inputs[part].path && (o->inputs[part].array.dtype != MI_U8 || o->inputs[part].array.fortran))
-            return false;
-    return true;
-}
-
-/* The parts one after the other; bytes stay bytes. Each file's memory goes when it has been read. */
 static mica_status take_inputs(struct opening *o)
 {
-    mica_data *data = o->data;
-    size_t total = 0, count;
-    for (int part = 0; part < 3; part++) {
-        data->count[part] = o->inputs[part].path ? o->inputs[part].array.dim[0] : 0;
-        if (!mi_add_size(total, (size_t)data->count[part], &total))
-            return mi_out_of_memory(&data->error);
-    }
-    data->samples = (int64_t)total;
-    bool bytes = all_bytes(o);
-    if (!mi_mul_size(total, data->elements, &count))
-        return mi_out_of_memory(&data->error);
-    if (bytes)
-        data->bytes = mi_new(count, 1);
-    else
-        data->floats = mi_new(count, sizeof *data->floats);
-    if (!data->bytes && !data->floats)
-        return mi_out_of_memory(&data->error);
-    size_t at = 0;
-    for (int part = 0; part < 3; part++) {
-        struct array_file *file = &o->inputs[part];
-        if (!file->path)
-            continue;
-        if (bytes)
-            memcpy(data->bytes + at, file->array.data, file->array.count);
-        else
-            MI_TRY(read_rows(&data->error, file, &data->preprocess.shape, data->floats + at));
-        at += file->array.count;
-        free(file->bytes);
-        file->bytes = NULL;
-    }
-    return MICA_OK;
+    for (int part = 0; part < 3; part++)
+        o->data->count[part] = o->inputs[part].path ? o->inputs[part].array.dim[0] : 0;
+    return mi_take_inputs(o->data, o->inputs, 3, false);
 }
 
 /* ---- Labels ---- */
@@ -185,7 +105,7 @@ static mica_status take_inputs(struct opening *o)
 static bool are_classes(const struct opening *o)
 {
     for (int part = 0; part < 3; part++) {
-        const struct array_file *file = &o->labels[part];
+        const struct mi_array_file *file = &o->labels[part];
         if (file->path && (!mi_dtype_is_integer(file->array.dtype) ||
                            mi_array_row_elements(&file->array) != 1))
             return false;
@@ -195,17 +115,14 @@ static bool are_classes(const struct opening *o)
 
 static mica_status take_classes(struct opening *o, const char *place)
 {
-    mica_data *data = o->data;
-    int64_t *numbers = mi_new((size_t)data->samples, sizeof *numbers), next = 0;
-    if (!numbers)
-        return mi_out_of_memory(&data->error);
+    char text[24];
+    int64_t next = 0;
     for (int part = 0; part < 3; part++)
-        for (int64_t i = 0; o->labels[part].path && i < o->labels[part].array.dim[0]; i++)
-            numbers[next++] = mi_array_integer(&o->labels[part].array, (size_t)i);
-    mica_status status = mi_labels_from_numbers(data, &(struct mi_label_source){place, NULL, o->fitted},
-                                                numbers);
-    free(numbers);
-    return status;
+        for (int64_t i = 0; o->labels[part].path && i < o->labels[part].array.dim[0]; i++) {
+            mi_format(text, sizeof text, "%lld", (long long)mi_array_integer(&o->labels[part].array, (size_t)i));
+            MI_TRY(mi_labels_add(o->data, place, next++, text));
+        }
+    return mi_labels_finish(o->data, place, o->fitted);
 }
 
 static mica_status take_values(struct opening *o, const char *place)
@@ -223,7 +140,7 @@ static mica_status take_values(struct opening *o, const char *place)
     for (int part = 0; part < 3; part++) {
         if (!o->labels[part].path)
             continue;
-        MI_TRY(read_rows(&data->error, &o->labels[part], &data->label_shape, data->values + at));
+        MI_TRY(mi_array_file_floats(&data->error, &o->labels[part], &data->label_shape, false, data->values + at));
         at += o->labels[part].array.count;
     }
     return MICA_OK;
@@ -231,7 +148,7 @@ static mica_status take_values(struct opening *o, const char *place)
 
 static mica_status take_labels(struct opening *o)
 {
-    const struct array_file *first = NULL;
+    const struct mi_array_file *first = NULL;
     for (int part = 0; part < 3 && !first; part++)
         first = o->labels[part].path ? &o->labels[part] : NULL;
     if (!first)
@@ -270,8 +187,8 @@ mica_data *mi_files_open(mica_device *device, const mica_files_desc *desc, mi_ar
     struct opening o = {.data = data, .desc = desc, .fitted = fitted, .parser = parser};
     (void)open_files(&o);
     for (int part = 0; part < 3; part++) {
-        free(o.inputs[part].bytes);
-        free(o.labels[part].bytes);
+        mi_array_file_close(&o.inputs[part]);
+        mi_array_file_close(&o.labels[part]);
     }
     (void)mi_data_report(data);
     return data;

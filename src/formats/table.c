@@ -1,494 +1,259 @@
-/* Tables as data sets: which column is what, words as one-hot features, missing values, labels. */
-#include "formats/formats.h"
+/* A table: its text is checked, its rows are counted, its header is found. */
+#include "formats/table.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* `column "age"` or `column 3`, for errors. */
-struct column_text {
-    char text[96];
-};
-
-static struct column_text column_text(const char *name, size_t index)
+void mi_table_destroy(struct mi_table *table)
 {
-    struct column_text out;
-    if (name)
-        mi_format(out.text, sizeof out.text, "column \"%s\"", mi_show(name).text);
-    else
-        mi_format(out.text, sizeof out.text, "column %zu", index);
+    free(table->text);
+    mi_names_destroy(&table->sorted);
+    mi_arena_destroy(&table->arena);
+    *table = (struct mi_table){0};
+}
+
+struct mi_cell_place mi_table_place(const struct mi_table *table, size_t line, size_t column)
+{
+    struct mi_cell_place out;
+    char before[32] = "";
+    const char *name = table && table->names ? table->names[column] : "";
+    if (line)
+        mi_format(before, sizeof before, "line %zu, ", line);
+    mi_format(out.text, sizeof out.text, *name ? "%scolumn %zu (%s)" : "%scolumn %zu", before, column + 1, mi_show(name).text);
     return out;
 }
 
-static struct column_text table_column(const struct mi_table *table, size_t index)
-{
-    return column_text(table->names ? table->names[index] : NULL, index);
-}
+/* ---- Rows, one after the other ---- */
 
-/* ---- Finding columns ---- */
-
-static bool parse_index(const char *text, long long *out)
+bool mi_cursor_open(const struct mi_table *table, struct mi_cursor *cursor)
 {
-    bool negative = *text == '-';
-    long long value = 0;
-    text += negative;
-    if (!*text)
-        return false;
-    for (; *text; text++) {
-        if (!mi_is_digit(*text) || value > 100000000)
-            return false;
-        value = value * 10 + (*text - '0');
-    }
-    *out = negative ? -value : value;
-    return true;
-}
-
-static bool find_name(const struct mi_table *table, const char *name, size_t *out)
-{
-    for (size_t c = 0; table->names && c < table->columns; c++) {
-        if (!strcmp(table->names[c], name)) {
-            *out = c;
-            return true;
-        }
-    }
+    const char *begin = table->text + table->body;
+    *cursor = (struct mi_cursor){.table = table,
+                                 .scan = {begin, table->text + table->size, table->body_line, table->delimiter}};
+    cursor->cells = mi_new(table->width, sizeof *cursor->cells);
+    cursor->text = mi_new(table->longest + 2, 1);
+    if (cursor->cells && cursor->text)
+        return true;
+    mi_cursor_close(cursor);
     return false;
 }
 
-mica_status mi_table_find(struct mi_error *error, const char *place, const struct mi_table *table,
-                          const char *what, const char *name, size_t *out)
+bool mi_cursor_next(struct mi_cursor *cursor)
 {
-    long long index;
-    bool number = parse_index(name, &index), negative = *name == '-';
-    unsigned long long distance = number ? (unsigned long long)(negative ? -index : index) : 0;
-    if (number && (negative ? distance >= 1 && distance <= table->columns : distance < table->columns)) {
-        *out = negative ? table->columns - (size_t)distance : (size_t)distance;
-        return MICA_OK;
+    char *out = cursor->text;
+    if (!mi_scan_row(&cursor->scan))
+        return false;
+    cursor->line = cursor->scan.line;
+    for (size_t c = 0; c < cursor->table->width; c++) {
+        struct mi_scanned cell = mi_scan_cell(&cursor->scan, out);
+        cursor->cells[c] = (struct mi_cell){out, cell.quoted};
+        out += cell.size + 1;
     }
-    if (find_name(table, name, out))
-        return MICA_OK;
-    if (number)
-        return mi_fail(error, MICA_DATA, "%s: %s: there is no column %s; the table has %zu columns", place,
-                       what, mi_show(name).text, table->columns);
-    if (!table->names)
-        return mi_fail(error, MICA_DATA, "%s: %s: there is no column \"%s\": the table has no header; give "
-                       "its index, 0 to %zu", place, what, mi_show(name).text, table->columns - 1);
-    return mi_fail(error, MICA_DATA, "%s: %s: there is no column \"%s\"%s", place, what, mi_show(name).text,
-                   mi_advise(name, table->names).text);
+    return true;
 }
 
-/* By position: the features alone, or with the label where it was. */
-static mica_status map_positions(struct mi_error *error, const char *place, const struct mi_table *table,
-                                 const struct mi_preprocess *fitted, struct mi_table_map *map)
+void mi_cursor_close(struct mi_cursor *cursor)
 {
-    size_t want = (size_t)fitted->column_count;
-    bool with_label = fitted->label_index >= 0 && table->columns == want + 1;
-    if (table->columns != want && !with_label)
-        return mi_fail(error, MICA_DATA, "%s: the table has %zu columns, the model takes %zu%s", place,
-                       table->columns, want, fitted->label_index >= 0 ? " (and its label)" : "");
-    map->label = with_label ? fitted->label_index : -1;
-    for (size_t c = 0, from = 0; c < want; c++, from++) {
-        from += with_label && from == (size_t)fitted->label_index;
-        map->columns[c] = from;
-    }
-    return MICA_OK;
+    free(cursor->cells);
+    free(cursor->text);
+    *cursor = (struct mi_cursor){0};
 }
 
-mica_status mi_table_map_fitted(struct mi_error *error, const char *place, const struct mi_table *table,
-                                const struct mi_preprocess *fitted, struct mi_table_map *map)
+/* ---- The text ---- */
+
+/* Bytes of the UTF-8 character at `at`; 0: it is none (RFC 3629: no overlong ones, no surrogates). */
+static size_t character_size(const unsigned char *at, const unsigned char *end)
 {
-    size_t label;
-    *map = (struct mi_table_map){.label = -1};
-    map->columns = mi_new((size_t)fitted->column_count, sizeof *map->columns);
-    if (!map->columns)
-        return mi_out_of_memory(error);
-    if (!table->names || !fitted->columns || !fitted->columns[0].name)
-        return map_positions(error, place, table, fitted, map);
-    for (int c = 0; c < fitted->column_count; c++) {
-        const char *name = fitted->columns[c].name;
-        if (name && find_name(table, name, &map->columns[c]))
-            continue;
-        return mi_fail(error, MICA_DATA, "%s: the model's %s is not in the table%s", place,
-                       column_text(name, (size_t)c).text, name ? mi_advise(name, table->names).text : "");
-    }
-    if (fitted->label && find_name(table, fitted->label, &label))
-        map->label = (int64_t)label;
-    return MICA_OK;
+    unsigned char c = at[0];
+    size_t size = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    if (!size || (size_t)(end - at) < size)
+        return 0;
+    for (size_t i = 1; i < size; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    if ((c == 0xe0 && at[1] < 0xa0) || (c == 0xed && at[1] > 0x9f) || (c == 0xf0 && at[1] < 0x90) ||
+        (c == 0xf4 && at[1] > 0x8f))
+        return 0;
+    return size;
 }
 
-/* ---- Rows ---- */
-
-static mica_status missing_value(struct mi_error *error, const char *place, const struct mi_table *table,
-                                 size_t row, size_t column, const char *advice)
+/* The line and the column of a byte, as far as the text before it can be scanned. */
+static struct mi_cell_place place_of_byte(const char *text, size_t size, size_t byte)
 {
-    return mi_fail(error, MICA_DATA, "%s: line %zu, %s: the value is missing%s", place, table->lines[row],
-                   table_column(table, column).text, advice);
-}
-
-/* Lists the rows that stay. Only a number in a feature can be filled with a mean. */
-static mica_status keep_rows(struct mi_error *error, const char *place, const struct mi_table *table,
-                             const struct mi_preprocess *p, const struct mi_table_map *map, size_t *kept_rows,
-                             size_t *kept)
-{
-    for (size_t row = 0; row < table->rows; row++) {
-        bool whole = true;
-        for (int c = 0; c <= p->column_count; c++) {
-            bool label = c == p->column_count;
-            if (label && map->label < 0)
-                continue;
-            size_t column = label ? (size_t)map->label : map->columns[c];
-            if (!mi_cell_missing(mi_table_cell(table, row, column)))
-                continue;
-            whole = false;
-            if (p->missing == MICA_MISSING_ERROR)
-                return missing_value(error, place, table, row, column, "; \"missing\" can be \"drop\" or "
-                                     "\"mean\"");
-            bool number = !label && !p->columns[c].categorical;
-            if (p->missing == MICA_MISSING_MEAN && !number)
-                return missing_value(error, place, table, row, column, ", and words and labels have no mean");
-            whole = p->missing == MICA_MISSING_MEAN;
-            if (!whole)
-                break;
+    struct mi_scan s = {text, text + size, 1, mi_table_find_delimiter(text, size)};
+    size_t line = 1, column = 0;
+    while (mi_scan_row(&s)) {
+        struct mi_scanned cell = {0};
+        line = s.line;
+        for (column = 0; !cell.last; column++) {
+            cell = mi_scan_cell(&s, NULL);
+            if (s.at > text + byte || cell.fault != MI_SCAN_FINE)
+                return mi_table_place(NULL, line, column);
         }
-        if (whole)
-            kept_rows[(*kept)++] = row;
     }
-    if (!*kept)
-        return mi_fail(error, MICA_DATA, table->rows ? "%s: every line lacks a value; none is left" :
-                       "%s: there are no lines below the header", place);
-    return MICA_OK;
+    return mi_table_place(NULL, line, column);
 }
 
-static mica_status number_cell(struct mi_error *error, const char *place, const struct mi_table *table,
-                               size_t row, size_t column, const char *advice, double *out)
+static mica_status check_text(struct mi_error *error, const char *place, const char *text, size_t size)
 {
-    static const char *const infinite[] = {"inf", "-inf", "+inf", "Inf", "-Inf", "INF", "-INF", "infinity",
-                                           "-infinity", "Infinity", "-Infinity"};
-    const char *cell = mi_table_cell(table, row, column);
-    bool number = mi_parse_number(cell, out);
-    if (number && isfinite((float)*out))
-        return MICA_OK;
-    for (size_t i = 0; i < MI_COUNT(infinite); i++)
-        number = number || !strcmp(cell, infinite[i]);
-    return mi_fail(error, MICA_DATA, "%s: line %zu, %s: \"%s\" is not a %snumber%s", place, table->lines[row],
-                   table_column(table, column).text, mi_show(cell).text, number ? "finite " : "",
-                   number ? "" : advice);
-}
-
-static int compare_words(const void *a, const void *b)
-{
-    const char *const *left = a, *const *right = b;
-    return strcmp(*left, *right);
-}
-
-static mica_status category_cell(struct mi_error *error, const char *place, const struct mi_table *table,
-                                 size_t row, size_t column, const struct mi_column *is, float *out)
-{
-    const char *cell = mi_table_cell(table, row, column);
-    const char *const *found = is->count ? bsearch(&cell, is->values, (size_t)is->count, sizeof *is->values,
-                                                   compare_words) : NULL;
-    if (!found)
-        return mi_fail(error, MICA_DATA, "%s: line %zu, %s: \"%s\" is not one of the %d categories that the "
-                       "model knows", place, table->lines[row], table_column(table, column).text,
-                       mi_show(cell).text, is->count);
-    out[found - is->values] = 1; /* the others are zero already */
-    return MICA_OK;
-}
-
-static mica_status fill_row(struct mi_error *error, const char *place, const struct mi_table *table,
-                            size_t row, const struct mi_preprocess *p, const struct mi_table_map *map,
-                            float *out)
-{
-    for (int c = 0; c < p->column_count; c++) {
-        const struct mi_column *column = &p->columns[c];
-        double value;
-        if (column->categorical) {
-            MI_TRY(category_cell(error, place, table, row, map->columns[c], column, out));
-            out += column->count;
-            continue;
-        }
-        if (p->missing == MICA_MISSING_MEAN && mi_cell_missing(mi_table_cell(table, row, map->columns[c]))) {
-            *out++ = NAN;
-            continue;
-        }
-        MI_TRY(number_cell(error, place, table, row, map->columns[c],
-                           "; a column of words must be listed in \"categorical\"", &value));
-        *out++ = (float)value;
+    const unsigned char *begin = (const unsigned char *)text, *end = begin + size, *at = begin;
+    if (size >= 2 && ((at[0] == 0xff && at[1] == 0xfe) || (at[0] == 0xfe && at[1] == 0xff)))
+        return mi_fail(error, MICA_FORMAT, "%s: the table is in UTF-16, not UTF-8; iconv -f UTF-16 -t UTF-8 FILE >NEW "
+                       "converts it", place);
+    const char *zero = size ? memchr(text, 0, size) : NULL;
+    if (zero)
+        return mi_fail(error, MICA_FORMAT, "%s: byte %zu is zero; a table is text in UTF-8", place,
+                       (size_t)(zero - text));
+    for (size_t step; at < end; at += step) {
+        step = character_size(at, end);
+        if (!step)
+            return mi_fail(error, MICA_FORMAT, "%s: %s is not UTF-8 (byte 0x%02x); iconv -f WINDOWS-1252 -t UTF-8 FILE "
+                           ">NEW converts a table of Western Europe", place,
+                           place_of_byte(text, size, (size_t)(at - begin)).text, *at);
     }
     return MICA_OK;
 }
 
-mica_status mi_table_rows(struct mi_error *error, const char *place, const struct mi_table *table,
-                          const struct mi_preprocess *p, const struct mi_table_map *map, float **rows,
-                          size_t **kept_rows, size_t *kept)
-{
-    size_t features = mi_preprocess_features(p), count;
-    *rows = NULL;
-    *kept = 0;
-    *kept_rows = mi_new(table->rows, sizeof **kept_rows);
-    if (!*kept_rows)
-        return mi_out_of_memory(error);
-    MI_TRY(keep_rows(error, place, table, p, map, *kept_rows, kept));
-    if (!mi_mul_size(*kept, features, &count) || !(*rows = mi_new(count, sizeof **rows)))
-        return mi_out_of_memory(error);
-    for (size_t i = 0; i < *kept; i++)
-        MI_TRY(fill_row(error, place, table, (*kept_rows)[i], p, map, *rows + i * features));
-    return MICA_OK;
-}
+/* ---- Counting ---- */
 
-/* ---- Data sets ---- */
-
-/* What is in the works while a table becomes a data set. */
-struct opening {
-    mica_data *data;
-    const char *path;
-    const mica_csv_desc *desc;
-    const struct mi_preprocess *fitted;
-    struct mi_table table;
-    struct mi_table_map map;
-    size_t *kept_rows, *kept_lines;
-    size_t kept;
+/* What is known after all rows have been scanned once. */
+struct survey {
+    struct mi_error *error;
+    const char *place;
+    struct mi_table *table;
+    struct row_place {
+        size_t at, line;
+    } first, second;
+    size_t first_width;
+    bool first_ends_empty, ends_empty; /* ends_empty: every row but the first has no text in its last cell */
 };
 
-/* Sorts the different words of a column into its values. */
-static mica_status find_categories(struct opening *o, size_t column, struct mi_column *out)
+/* A comma between digits outside quotes may have been meant for a decimal mark. */
+static bool has_decimal_comma(const char *begin, const char *end)
 {
-    const struct mi_table *t = &o->table;
-    struct mi_arena *arena = &o->data->preprocess.arena;
-    const char **words = mi_new(t->rows, sizeof *words);
-    size_t count = 0, kept = 0;
-    if (!words)
-        return mi_out_of_memory(&o->data->error);
-    for (size_t row = 0; row < t->rows; row++)
-        if (!mi_cell_missing(mi_table_cell(t, row, column)))
-            words[count++] = mi_table_cell(t, row, column);
-    qsort(words, count, sizeof *words, compare_words);
-    for (size_t i = 0; i < count; i++)
-        if (!kept || strcmp(words[kept - 1], words[i]) != 0)
-            words[kept++] = words[i];
-    const char **values = mi_arena_new(arena, kept, sizeof *values);
-    for (size_t i = 0; values && i < kept; i++)
-        values[i] = mi_arena_strdup(arena, words[i]);
-    free(words);
-    out->categorical = true;
-    out->count = kept > INT32_MAX ? INT32_MAX : (int)kept;
-    out->values = values;
-    return arena->failed ? mi_out_of_memory(&o->data->error) : MICA_OK;
+    for (const char *at = begin + 1; at + 1 < end && *at != '\n'; at++)
+        if (*at == ',' && at[-1] >= '0' && at[-1] <= '9' && at[1] >= '0' && at[1] <= '9')
+            return true;
+    return false;
 }
 
-static mica_status mark_categories(struct opening *o)
+static mica_status bad_quote(const struct survey *s, size_t line, size_t column, enum mi_scan_fault fault)
 {
-    struct mi_preprocess *p = &o->data->preprocess;
-    for (const char *const *name = o->desc->categorical; name && *name; name++) {
-        size_t column;
-        MI_TRY(mi_table_find(&o->data->error, o->path, &o->table, "categorical", *name, &column));
-        if ((int64_t)column == o->map.label)
-            return mi_fail(&o->data->error, MICA_DATA, "%s: categorical: \"%s\" is the label", o->path,
-                           mi_show(*name).text);
-        for (int c = 0; c < p->column_count; c++)
-            if (o->map.columns[c] == column && !p->columns[c].categorical)
-                MI_TRY(find_categories(o, column, &p->columns[c]));
+    return mi_fail(s->error, MICA_FORMAT, fault == MI_SCAN_NEVER_CLOSED ?
+                   "%s: %s: a quote is never closed; a cell that begins with one ends with one" :
+                   "%s: %s: text follows a closing quote; a quote within a quoted cell is written twice", s->place,
+                   mi_table_place(NULL, line, column).text);
+}
+
+static mica_status ragged(const struct survey *s, size_t line, size_t width, size_t other_line, size_t other,
+                          const char *begin, const char *end)
+{
+    bool comma = s->table->delimiter == ',' && has_decimal_comma(begin, end);
+    return mi_fail(s->error, MICA_FORMAT, "%s: line %zu has %zu cells, line %zu has %zu%s", s->place, line, width,
+                   other_line, other, comma ? "; a decimal comma needs quotes, or semicolons between cells" : "");
+}
+
+static mica_status survey_row(struct survey *s, struct mi_scan *scan)
+{
+    struct mi_table *t = s->table;
+    struct mi_scanned cell = {0};
+    const char *begin = scan->at;
+    size_t width = 0, bytes;
+    struct row_place row = {(size_t)(begin - t->text), scan->line};
+    while (!cell.last) {
+        cell = mi_scan_cell(scan, NULL);
+        if (cell.fault != MI_SCAN_FINE)
+            return bad_quote(s, row.line, width, cell.fault);
+        width++;
     }
+    if (t->rows > 1 && width != t->width)
+        return ragged(s, row.line, width, s->second.line, t->width, begin, scan->at);
+    bool empty = !cell.size && !cell.quoted;
+    if (t->rows == 0) {
+        s->first = row;
+        s->first_width = width;
+        s->first_ends_empty = empty;
+    }
+    if (t->rows < 2) {
+        s->second = row;
+        t->width = width;
+    }
+    s->ends_empty = t->rows ? s->ends_empty && empty : true;
+    bytes = (size_t)(scan->at - begin);
+    t->longest = bytes > t->longest ? bytes : t->longest;
+    t->rows++;
     return MICA_OK;
 }
 
-/* Every column but the label is an input. */
-static mica_status choose_columns(struct opening *o)
+/* A last column that has no name and no value is none: every line ends in a delimiter. */
+static void leave_out_last(struct survey *s)
 {
-    const struct mi_table *t = &o->table;
-    struct mi_preprocess *p = &o->data->preprocess;
-    size_t count = t->columns - (o->map.label >= 0);
-    if (!count)
-        return mi_fail(&o->data->error, MICA_DATA, "%s: there is no column but the label", o->path);
-    if (count > INT32_MAX / 2)
-        return mi_fail(&o->data->error, MICA_DATA, "%s: %zu columns are too many", o->path, count);
-    p->columns = mi_arena_new(&p->arena, count, sizeof *p->columns);
-    o->map.columns = mi_new(count, sizeof *o->map.columns);
-    if (!p->columns || !o->map.columns)
-        return mi_out_of_memory(&o->data->error);
-    p->column_count = (int)count;
-    for (size_t c = 0, from = 0; c < count; c++, from++) {
-        from += (int64_t)from == o->map.label;
-        o->map.columns[c] = from;
-        p->columns[c].name = t->names ? mi_arena_strdup(&p->arena, t->names[from]) : NULL;
-    }
-    p->missing = o->desc->missing;
-    p->label_index = (int)o->map.label;
-    if (t->names && o->map.label >= 0)
-        p->label = mi_arena_strdup(&p->arena, t->names[o->map.label]);
-    return p->arena.failed ? mi_out_of_memory(&o->data->error) : mark_categories(o);
+    struct mi_table *t = s->table;
+    bool named = s->first_width + 1 == t->width, unnamed = s->first_width == t->width && s->first_ends_empty;
+    t->columns = t->width;
+    t->top_width = s->first_width;
+    if (t->rows > 1 && t->width > 1 && s->ends_empty && (named || unnamed))
+        t->top_width = --t->columns;
 }
 
-static mica_status map_columns(struct opening *o)
+static mica_status take_first_row(const struct survey *s)
 {
-    size_t label = 0;
-    struct mi_error *error = &o->data->error;
-    if (o->fitted)
-        MI_TRY(mi_table_map_fitted(error, o->path, &o->table, o->fitted, &o->map));
-    else
-        o->map.label = -1;
-    if (o->desc->label) {
-        MI_TRY(mi_table_find(error, o->path, &o->table, "label", o->desc->label, &label));
-        o->map.label = (int64_t)label;
+    struct mi_table *t = s->table;
+    struct mi_scan scan = {t->text + s->first.at, t->text + t->size, s->first.line, t->delimiter};
+    struct mi_cell *top = mi_arena_new(&t->arena, s->first_width, sizeof *top);
+    char *out = mi_arena_new(&t->arena, t->longest + 2, 1);
+    if (!top || !out)
+        return mi_out_of_memory(s->error);
+    for (size_t c = 0; c < s->first_width; c++) {
+        struct mi_scanned cell = mi_scan_cell(&scan, out);
+        top[c] = (struct mi_cell){out, cell.quoted};
+        out += cell.size + 1;
     }
-    if (o->fitted && o->fitted->label_index >= 0 && o->map.label < 0)
-        return mi_fail(error, MICA_DATA, "%s: the label, %s, is not in the table", o->path,
-                       column_text(o->fitted->label, (size_t)o->fitted->label_index).text);
-    return o->fitted ? MICA_OK : choose_columns(o);
-}
-
-static const char *label_cell(const struct opening *o, size_t i)
-{
-    return mi_table_cell(&o->table, o->kept_rows[i], (size_t)o->map.label);
-}
-
-static mica_status take_values(struct opening *o)
-{
-    mica_data *data = o->data;
-    data->label_shape = MICA_SHAPE(1);
-    data->label_elements = 1;
-    data->values = mi_new(o->kept, sizeof *data->values);
-    if (!data->values)
-        return mi_out_of_memory(&data->error);
-    for (size_t i = 0; i < o->kept; i++) {
-        double value;
-        MI_TRY(number_cell(&data->error, o->path, &o->table, o->kept_rows[i], (size_t)o->map.label,
-                           ", and the label is a value to regress", &value));
-        data->values[i] = (float)value;
-    }
+    t->top = top;
+    t->body = (size_t)(scan.at - t->text);
+    t->body_line = scan.line;
+    t->rows--;
     return MICA_OK;
 }
 
-/* Reads every label as a whole number; *words: one of them is none. */
-static mica_status whole_labels(struct opening *o, int64_t *numbers, bool *words)
+static mica_status survey_rows(struct survey *s)
 {
-    size_t fraction = o->kept;
-    *words = false;
-    for (size_t i = 0; i < o->kept && !*words; i++) {
-        double value = 0;
-        *words = !mi_parse_number(label_cell(o, i), &value) || !(fabs(value) < 9e15);
-        if (!*words && floor(value) != value && fraction == o->kept)
-            fraction = i;
-        numbers[i] = *words ? 0 : (int64_t)value;
-    }
-    if (!*words && fraction < o->kept)
-        return mi_fail(&o->data->error, MICA_DATA, "%s: line %zu, %s: the label %s is not a class, and "
-                       "values to regress need a regression", o->path, o->kept_lines[fraction],
-                       table_column(&o->table, (size_t)o->map.label).text,
-                       mi_show(label_cell(o, fraction)).text);
+    struct mi_table *t = s->table;
+    struct mi_scan scan = {t->text + t->body, t->text + t->size, 1, t->delimiter};
+    while (mi_scan_row(&scan))
+        MI_TRY(survey_row(s, &scan));
+    if (!t->rows)
+        return mi_fail(s->error, MICA_DATA, "%s: the file is empty", s->place);
+    leave_out_last(s);
+    return take_first_row(s);
+}
+
+/* The first row is one of the rows. */
+static mica_status give_first_row_back(const struct survey *s)
+{
+    struct mi_table *t = s->table;
+    if (s->first_width != t->width)
+        return ragged(s, s->second.line, t->width, s->first.line, s->first_width, t->text + s->second.at, t->text + t->size);
+    t->body = s->first.at;
+    t->body_line = s->first.line;
+    t->rows++;
     return MICA_OK;
 }
 
-static mica_status word_labels(struct opening *o, const struct mi_label_source *source)
+mica_status mi_table_parse(struct mi_error *error, const char *place, char *text, size_t size,
+                           const struct mi_table_hints *hints, struct mi_table *t)
 {
-    const char **words = mi_new(o->kept, sizeof *words);
-    if (!words)
-        return mi_out_of_memory(&o->data->error);
-    for (size_t i = 0; i < o->kept; i++)
-        words[i] = label_cell(o, i);
-    mica_status status = mi_labels_from_words(o->data, source, words);
-    free(words);
-    return status;
-}
-
-/* Names from a first line of class names, where they fit the numbers. */
-static mica_status name_classes(struct opening *o)
-{
-    struct mi_preprocess *p = &o->data->preprocess;
-    if (o->fitted || p->class_names || !o->table.class_count || o->table.class_count != (size_t)p->classes)
-        return MICA_OK;
-    const char **names = mi_arena_new(&p->arena, o->table.class_count, sizeof *names);
-    for (size_t i = 0; names && i < o->table.class_count; i++)
-        names[i] = mi_arena_strdup(&p->arena, o->table.class_names[i]);
-    p->class_names = names;
-    return p->arena.failed ? mi_out_of_memory(&o->data->error) : MICA_OK;
-}
-
-static mica_status take_classes(struct opening *o)
-{
-    struct mi_label_source source = {o->path, o->kept_lines, o->fitted};
-    int64_t *numbers = mi_new(o->kept, sizeof *numbers);
-    bool words = false;
-    if (!numbers)
-        return mi_out_of_memory(&o->data->error);
-    mica_status status = whole_labels(o, numbers, &words);
-    if (status == MICA_OK)
-        status = words ? word_labels(o, &source) : mi_labels_from_numbers(o->data, &source, numbers);
-    free(numbers);
-    return status == MICA_OK ? name_classes(o) : status;
-}
-
-static mica_status take_labels(struct opening *o)
-{
-    if (o->map.label < 0)
-        return MICA_OK;
-    if (o->desc->regression)
-        return take_values(o);
-    o->kept_lines = mi_new(o->kept, sizeof *o->kept_lines);
-    if (!o->kept_lines)
-        return mi_out_of_memory(&o->data->error);
-    for (size_t i = 0; i < o->kept; i++)
-        o->kept_lines[i] = o->table.lines[o->kept_rows[i]];
-    return take_classes(o);
-}
-
-/* Takes `text`. */
-static mica_status open_table(struct opening *o, char *text, size_t size)
-{
-    mica_data *data = o->data;
-    struct mi_table_hints hints = {o->desc->header, o->desc->label, o->desc->categorical, o->fitted};
-    MI_TRY(mi_table_parse(&data->error, o->path, text, size, &hints, &o->table));
-    if (o->fitted && !o->fitted->column_count)
-        return mi_fail(&data->error, MICA_DATA, "%s: the model was not trained on a table", o->path);
-    MI_TRY(map_columns(o));
-    const struct mi_preprocess *columns = o->fitted ? o->fitted : &data->preprocess;
-    size_t features = mi_preprocess_features(columns);
-    MI_TRY(mi_table_rows(&data->error, o->path, &o->table, columns, &o->map, &data->floats, &o->kept_rows,
-                         &o->kept));
-    data->samples = data->count[MICA_TRAIN] = (int64_t)o->kept;
-    data->preprocess.shape = MICA_SHAPE((int64_t)features);
-    MI_TRY(take_labels(o));
-    return mi_data_finish(data, &(struct mi_finish){
-        .place = o->path, .normalize = o->desc->normalize, .split = o->desc->split,
-        .sample_shape = o->desc->sample_shape, .fitted = o->fitted});
-}
-
-mica_data *mi_csv_from_text(mica_device *device, const char *place, char *text, size_t size,
-                            const mica_csv_desc *desc, const struct mi_preprocess *fitted)
-{
-    mica_data *data = mi_data_create(device);
-    if (!data) {
-        free(text);
-        return NULL;
-    }
-    struct opening o = {.data = data, .path = place, .desc = desc, .fitted = fitted};
-    (void)open_table(&o, text, size);
-    mi_table_destroy(&o.table);
-    free(o.map.columns);
-    free(o.kept_rows);
-    free(o.kept_lines);
-    (void)mi_data_report(data);
-    return data;
-}
-
-mica_data *mi_csv_open(mica_device *device, const char *path, const mica_csv_desc *desc,
-                       const struct mi_preprocess *fitted)
-{
-    struct mi_error error = {MICA_OK, ""};
-    unsigned char *bytes = NULL;
-    size_t size = 0;
-    if (!path || !desc)
-        mi_fail(&error, MICA_INVALID_ARGUMENT, "csv: a path and a description are needed");
-    else if (mi_file_read(&error, path, MI_DATA_LIMIT, &bytes, &size) == MICA_OK)
-        return mi_csv_from_text(device, path, (char *)bytes, size, desc, fitted);
-    mica_data *data = mi_data_create(device);
-    if (data) {
-        data->error = error;
-        (void)mi_data_report(data);
-    }
-    return data;
-}
-
-mica_data *mica_csv_open(mica_device *device, const char *path, const mica_csv_desc *desc)
-{
-    return mi_csv_open(device, path, desc, NULL);
+    struct survey s = {.error = error, .place = place, .table = t};
+    bool header = false;
+    *t = (struct mi_table){.text = text, .size = size};
+    MI_TRY(check_text(error, place, text, size));
+    if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) /* a byte order mark */
+        t->body = 3;
+    t->delimiter = mi_table_find_delimiter(text + t->body, size - t->body);
+    if (!t->delimiter)
+        return mi_out_of_memory(error);
+    MI_TRY(survey_rows(&s));
+    MI_TRY(mi_table_find_decimal(error, hints, t));
+    MI_TRY(mi_table_find_header(error, hints, t, &header));
+    return header ? MICA_OK : give_first_row_back(&s);
 }

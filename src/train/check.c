@@ -50,6 +50,13 @@ static mica_status check_indices(struct mi_error *error, const struct mi_graph *
 
 /* ---- Labels ---- */
 
+/* What they mean is decided by what the output has room for: one unit tells two classes apart. */
+static mica_status settle_labels(struct mi_error *error, const struct mi_graph *graph, mica_data *data)
+{
+    int64_t units = mi_shape_count(&mi_model_output(graph, NULL)->shape, 1);
+    return mi_data_settle(data, error, units == 1 ? 2 : units);
+}
+
 static bool all_zero_or_one(const mica_data *data)
 {
     size_t count = data->label_elements * (size_t)data->samples;
@@ -133,6 +140,7 @@ mica_status mi_task_check(struct mi_error *error, mica_model *model, mica_data *
         return mi_error_report(error, &data->error);
     task->labels = data->classes ? MI_LABELS_CLASSES : MI_LABELS_VALUES;
     MI_TRY(check_shape(error, graph, data));
+    MI_TRY(settle_labels(error, graph, data));
     MI_TRY(check_labels(error, task->loss.row, data, mi_model_output(graph, NULL)));
     return check_indices(error, graph, data);
 }

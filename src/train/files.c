@@ -44,26 +44,59 @@ static mica_data *open_spec(mica_device *device, const char *path, mica_model *m
     return data;
 }
 
+/* Data that say what is wrong. */
+static mica_data *failed_data(mica_device *device, const struct mi_error *error)
+{
+    mica_data *data = mi_data_create(device);
+    if (data) {
+        data->error = *error;
+        mi_data_report(data);
+    }
+    return data;
+}
+
 mica_data *mica_data_open_spec(mica_device *device, const char *path, mica_model *model)
 {
     struct mi_error error = {0};
     if (!path)
         mi_fail(&error, MICA_INVALID_ARGUMENT, "the path of a data specification is missing");
     mica_data *data = path ? open_spec(device, path, model, &error) : NULL;
-    if (data || error.status == MICA_OK)
-        return data;
-    data = mi_data_create(device);
-    if (data) {
-        data->error = error;
-        mi_data_report(data);
+    return data || error.status == MICA_OK ? data : failed_data(device, &error);
+}
+
+/* The raw values of all samples as floats. */
+static float *raw_floats(mica_data *data)
+{
+    size_t count = (size_t)data->samples * data->elements; /* the data are in memory: it fits */
+    float *out = data->floats ? data->floats : mi_new(count, sizeof *out);
+    for (size_t i = 0; out && !data->floats && i < count; i++)
+        out[i] = data->bytes ? (float)data->bytes[i] : (float)data->doubles[i];
+    data->floats = NULL;
+    return out;
+}
+
+mica_data *mica_data_open_inputs(mica_device *device, const char *path, mica_model *model)
+{
+    struct mi_preprocess preprocess;
+    struct mi_error error = {0};
+    mica_data *data = NULL;
+    if (!path || !model)
+        mi_fail(&error, MICA_INVALID_ARGUMENT, "inputs: a path and a model are needed");
+    else if (mi_model_begin(model) != MICA_OK)
+        mi_error_report(&error, &model->device->error);
+    else if (model->graph->input_count != 1)
+        mi_fail(&error, MICA_UNSUPPORTED, "the model has %zu inputs, a file holds one", model->graph->input_count);
+    else if (model_preprocess(model, &error, &preprocess) == MICA_OK) {
+        mica_shape shape = mica_node_shape(model->graph->inputs[0]);
+        data = mi_inputs_open(device, path, preprocess.shape.rank > 0 ? &preprocess : NULL,
+                              shape.rank ? &shape : &MICA_SHAPE(1));
+        mi_preprocess_destroy(&preprocess);
     }
-    return data;
+    return error.status == MICA_OK ? data : failed_data(device, &error);
 }
 
 mica_status mica_read_inputs(mica_model *model, const char *path, float **inputs, int64_t *n)
 {
-    struct mi_preprocess preprocess;
-    struct mi_error error = {0};
     if (inputs)
         *inputs = NULL;
     if (n)
@@ -74,18 +107,15 @@ mica_status mica_read_inputs(mica_model *model, const char *path, float **inputs
     if (!path || !inputs || !n)
         return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to read inputs takes a path and two results; the %s is NULL",
                        !path ? "path" : !inputs ? "place for the inputs" : "place for their number");
-    if (model->graph->input_count != 1)
-        return mi_fail(&model->device->error, MICA_UNSUPPORTED, "the model has %zu inputs, a file holds one",
-                       model->graph->input_count);
-    mica_shape shape = mica_node_shape(model->graph->inputs[0]);
-    if (shape.rank == 0)
-        shape = MICA_SHAPE(1);
-    if (model_preprocess(model, &error, &preprocess) == MICA_OK) {
-        const bool fitted = preprocess.shape.rank > 0;
-        mi_read_raw_inputs(&error, path, fitted ? &preprocess : NULL, &shape, inputs, n);
-        mi_preprocess_destroy(&preprocess);
+    mica_data *data = mica_data_open_inputs(model->device, path, model);
+    mica_status status = mica_data_status(data);
+    if (status == MICA_OK) {
+        *inputs = raw_floats(data);
+        *n = *inputs ? data->samples : 0;
+        status = *inputs ? MICA_OK : mi_out_of_memory(&model->device->error);
     }
-    return mi_error_report(&model->device->error, &error);
+    mica_data_destroy(data);
+    return status;
 }
 
 mica_status mica_check_output(mica_device *device, const char *path)

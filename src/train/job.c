@@ -229,12 +229,12 @@ static mica_status fit_together(mica_job *job)
 /* Such a network would be right by always saying the same. */
 static mica_status check_classes(mica_job *job)
 {
-    const struct mi_preprocess *p = &job->data->preprocess;
-    if (!job->data->classes || p->classes != 1 || job->fit.epochs < 0)
+    const struct mi_words *labels = &job->data->labels.words;
+    if (labels->count != 1 || job->fit.epochs < 0)
         return MICA_OK;
-    const char *name = p->class_names ? mi_show(p->class_names[0]).text : "0";
     return inside(job, MICA_DATA,
-                  mi_arena_format(&job->arena, "data: every label is \"%s\": there is only one class to learn", name));
+                  mi_arena_format(&job->arena, "data: every label is \"%s\": there is only one class to learn",
+                                  mi_show(labels->list[0]).text));
 }
 
 /* What needs no data is checked before they are read, which may take a while. */

@@ -55,18 +55,39 @@ static mica_status check_indices(mica_model *model, const struct mi_preprocess *
                    (double)staged[at], (long long)(rows - 1));
 }
 
-static mica_status run_chunks(mica_model *model, const struct mi_preprocess *preprocess, const float *inputs, int64_t n,
-                              size_t in, size_t out, float *outputs, float *staged)
+/* Where samples come from: raw values of the caller, or a part of a data set. */
+struct source {
+    const float *inputs;
+    const struct mi_preprocess *preprocess; /* of inputs */
+    const mica_data *data;                  /* NULL: inputs */
+    mica_part part;
+    int64_t n;
+};
+
+/* `count` samples from number `first` on as the network sees them. */
+static void stage(const struct source *source, int64_t first, int64_t count, size_t in, float *staged)
 {
-    int64_t rows = 0;
+    if (source->data) {
+        for (int64_t i = 0; i < count; i++)
+            mi_data_input(source->data, mi_data_index(source->data, source->part, first + i), staged + (size_t)i * in);
+        return;
+    }
+    const float *from = source->inputs + (size_t)first * in;
+    if (source->preprocess->shape.rank)
+        mi_preprocess_apply(source->preprocess, from, (size_t)count, staged);
+    else
+        memcpy(staged, from, (size_t)count * in * sizeof *staged);
+}
+
+static mica_status run_chunks(mica_model *model, const struct source *source, size_t in, size_t out, float *outputs,
+                              float *staged)
+{
+    int64_t n = source->n, rows = 0;
+    const struct mi_preprocess *preprocess = source->data ? &source->data->preprocess : source->preprocess;
     MI_TRY(mi_index_rows(&model->device->error, model->graph, &rows));
     for (int64_t at = 0; at < n; at += model->predictor_batch) {
         int64_t count = n - at < model->predictor_batch ? n - at : model->predictor_batch;
-        const float *from = inputs + (size_t)at * in;
-        if (preprocess->shape.rank)
-            mi_preprocess_apply(preprocess, from, (size_t)count, staged);
-        else
-            memcpy(staged, from, (size_t)count * in * sizeof *staged);
+        stage(source, at, count, in, staged);
         MI_TRY(check_indices(model, preprocess, staged, at, count, in, rows));
         MI_TRY(mica_plan_write(model->predictor, model->graph->inputs[0]->name, staged, (size_t)count * in));
         MI_TRY(mica_plan_run(model->predictor, count));
@@ -90,17 +111,30 @@ static mica_status sizes(mica_model *model, size_t *in, size_t *out)
     return MICA_OK;
 }
 
-mica_status mica_predict(mica_model *model, const float *inputs, int64_t n, float *outputs, size_t count)
+static mica_status check_data(mica_model *model, const mica_data *data, size_t in)
+{
+    struct mi_error *error = &model->device->error;
+    if (data->error.status != MICA_OK)
+        return mi_error_report(error, &data->error);
+    if (data->elements != in)
+        return mi_fail(error, MICA_SHAPE, "a sample of the data has shape %s, the model takes %zu values",
+                       mi_sample_text(&data->preprocess.shape).text, in);
+    return MICA_OK;
+}
+
+static mica_status predict(mica_model *model, struct source *source, float *outputs, size_t count)
 {
     size_t in = 0, out = 0, bytes;
+    int64_t n = source->n;
     struct mi_preprocess preprocess;
-    if (!model)
-        return MICA_INVALID_ARGUMENT;
     struct mi_error *error = &model->device->error;
     MI_TRY(sizes(model, &in, &out));
-    if (n < 0 || (n > 0 && (!inputs || !outputs)))
+    if (source->data)
+        MI_TRY(check_data(model, source->data, in));
+    bool nothing = !source->inputs && !source->data;
+    if (n < 0 || (n > 0 && (nothing || !outputs)))
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%lld samples to predict%s", (long long)n,
-                       n < 0 ? "" : !inputs ? ", and the inputs are NULL" : ", and the room for outputs is NULL");
+                       n < 0 ? "" : nothing ? ", and the inputs are NULL" : ", and the room for outputs is NULL");
     if ((out && count / out != (size_t)n) || count != (size_t)n * out)
         return mi_fail(error, MICA_SHAPE, "%lld samples have %lld outputs each, there is room for %zu in all", (long long)n,
                        (long long)out, count);
@@ -110,13 +144,27 @@ mica_status mica_predict(mica_model *model, const float *inputs, int64_t n, floa
     if (!mi_mul_size((size_t)model->predictor_batch, in, &bytes))
         return mi_out_of_memory(error);
     MI_TRY(read_preprocess(model, &preprocess));
+    source->preprocess = &preprocess;
     float *staged = mi_new(bytes, sizeof *staged);
     mica_status status = staged ? MICA_OK : mi_out_of_memory(error);
     if (status == MICA_OK)
-        status = run_chunks(model, &preprocess, inputs, n, in, out, outputs, staged);
+        status = run_chunks(model, source, in, out, outputs, staged);
     free(staged);
     mi_preprocess_destroy(&preprocess);
     return status;
+}
+
+mica_status mica_predict(mica_model *model, const float *inputs, int64_t n, float *outputs, size_t count)
+{
+    return model ? predict(model, &(struct source){.inputs = inputs, .n = n}, outputs, count) : MICA_INVALID_ARGUMENT;
+}
+
+mica_status mica_predict_data(mica_model *model, const mica_data *data, mica_part part, float *outputs, size_t count)
+{
+    if (!model || !data)
+        return MICA_INVALID_ARGUMENT;
+    struct source source = {.data = data, .part = part, .n = mica_data_count(data, part)};
+    return predict(model, &source, outputs, count);
 }
 
 /* ---- Classes ---- */
@@ -213,12 +261,11 @@ static mica_status complete_names(mica_model *model, int classes)
     return status;
 }
 
-mica_status mica_classify(mica_model *model, const float *inputs, int64_t n, int k, mica_answer *answers)
+static mica_status classify(mica_model *model, struct source *source, int k, mica_answer *answers)
 {
     size_t in = 0, out = 0, count;
+    int64_t n = source->n;
     struct scoring scoring;
-    if (!model)
-        return MICA_INVALID_ARGUMENT;
     struct mi_error *error = &model->device->error;
     MI_TRY(sizes(model, &in, &out));
     if (model->graph->outputs[0]->shape.rank > 2)
@@ -228,16 +275,30 @@ mica_status mica_classify(mica_model *model, const float *inputs, int64_t n, int
     if (k < 1 || k > scoring.classes)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "the %d best of %d classes", k, scoring.classes);
     MI_TRY(complete_names(model, scoring.classes));
-    if (n < 0 || (n > 0 && (!inputs || !answers)) || !mi_mul_size((size_t)n, out * sizeof(float), &count))
+    bool nothing = !source->inputs && !source->data;
+    if (n < 0 || (n > 0 && (nothing || !answers)) || !mi_mul_size((size_t)n, out * sizeof(float), &count))
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%lld samples to classify%s", (long long)n,
-                       n < 0 ? "" : !inputs ? ", and the inputs are NULL" : !answers ? ", and the room for answers is NULL" : "");
+                       n < 0 ? "" : nothing ? ", and the inputs are NULL" : !answers ? ", and the room for answers is NULL" : "");
     count /= sizeof(float);
     float *outputs = mi_new(count, sizeof *outputs);
     if (!outputs)
         return mi_out_of_memory(error);
-    mica_status status = mica_predict(model, inputs, n, outputs, count);
+    mica_status status = predict(model, source, outputs, count);
     for (int64_t i = 0; i < n && status == MICA_OK; i++)
         answer_row(model, &scoring, outputs + (size_t)i * out, out, k, answers + (size_t)i * (size_t)k);
     free(outputs);
     return status;
+}
+
+mica_status mica_classify(mica_model *model, const float *inputs, int64_t n, int k, mica_answer *answers)
+{
+    return model ? classify(model, &(struct source){.inputs = inputs, .n = n}, k, answers) : MICA_INVALID_ARGUMENT;
+}
+
+mica_status mica_classify_data(mica_model *model, const mica_data *data, mica_part part, int k, mica_answer *answers)
+{
+    if (!model || !data)
+        return MICA_INVALID_ARGUMENT;
+    struct source source = {.data = data, .part = part, .n = mica_data_count(data, part)};
+    return classify(model, &source, k, answers);
 }

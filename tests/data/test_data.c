@@ -136,9 +136,9 @@ static void test_fitted_on_training(void **state)
     mica_data *data = open_counting((mica_normalize){.type = MICA_STANDARD},
                                     (mica_split){.fraction = {0.5f, 0, 0.5f}, .no_shuffle = true});
     assert_good(data);
-    assert_near(data->preprocess.subtract[0], 4.5f);
-    assert_near(data->preprocess.divide[0], sqrtf(8.25f));
-    assert_near(data->preprocess.divide[1], 1);
+    assert_near((float)data->preprocess.subtract[0], 4.5f);
+    assert_near((float)data->preprocess.divide[0], sqrtf(8.25f));
+    assert_near((float)data->preprocess.divide[1], 1);
     assert_int_equal(mica_data_sample(data, MICA_TEST, 0, row, NULL), MICA_OK);
     assert_near(row[0], (10 - 4.5f) / sqrtf(8.25f));
     assert_near(row[1], 0);
@@ -147,9 +147,9 @@ static void test_fitted_on_training(void **state)
                          (mica_split){.fraction = {0.5f, 0, 0.5f}, .no_shuffle = true});
     assert_int_equal(mica_data_hold_out(data, 0.5f, 1), MICA_OK);
     int64_t least = mi_data_index(data, MICA_TRAIN, 0), most = mi_data_index(data, MICA_TRAIN, 4);
-    assert_near(data->preprocess.subtract[0], (float)least);
-    assert_near(data->preprocess.divide[0], (float)(most - least));
-    assert_near(data->preprocess.divide[1], 1);
+    assert_near((float)data->preprocess.subtract[0], (float)least);
+    assert_near((float)data->preprocess.divide[0], (float)(most - least));
+    assert_near((float)data->preprocess.divide[1], 1);
     mica_data_destroy(data);
 }
 
@@ -198,7 +198,7 @@ static void test_channels(void **state)
         .normalize = {.type = MICA_STANDARD}});
     assert_good(data);
     assert_int_equal(data->preprocess.count, 2);
-    assert_near(data->preprocess.subtract[0], 2.5f);
+    assert_near((float)data->preprocess.subtract[0], 2.5f);
     assert_int_equal(mica_data_sample(data, MICA_TRAIN, 0, row, NULL), MICA_OK);
     assert_near(row[3], 0);
     mica_data_destroy(data);
@@ -234,9 +234,10 @@ static void test_arrays_refused(void **state)
 static struct mi_preprocess table_preprocess(void)
 {
     static const char *values[] = {"blue", "red"}, *names[] = {"no", "yes"};
-    static struct mi_column columns[2] = {{.name = "size"}, {"colour", true, 2, values}};
-    static float fill[3] = {1.25f, 0, 0}, subtract[3] = {0.1f, 0, 0}, divide[3] = {3, 1, 1};
-    return (struct mi_preprocess){.shape = MICA_SHAPE(3), .columns = columns, .column_count = 2, .label = "y",
+    static struct mi_column columns[2] = {{.name = "size"}, {.name = "colour", .index = 1, .categorical = true, .count = 2,
+                                                             .values = values}};
+    static double fill[3] = {1.25f, 0, 0}, subtract[3] = {0.1f, 0, 0}, divide[3] = {3, 1, 1};
+    return (struct mi_preprocess){.shape = MICA_SHAPE(3), .columns = columns, .column_count = 2, .table_columns = 3, .decimal = '.', .label = "y",
                                   .label_index = 2, .missing = MICA_MISSING_MEAN, .fill = fill, .classes = 2,
                                   .class_names = names, .normalize = MICA_STANDARD, .count = 3,
                                   .subtract = subtract,
@@ -262,9 +263,9 @@ static void assert_same(const struct mi_preprocess *a, const struct mi_preproces
     assert_int_equal(a->count, b->count);
     for (int i = 0; i < a->classes; i++)
         assert_string_equal(a->class_names[i], b->class_names[i]);
-    assert_memory_equal(a->fill, b->fill, 3 * sizeof(float));
-    assert_memory_equal(a->subtract, b->subtract, (size_t)a->count * sizeof(float));
-    assert_memory_equal(a->divide, b->divide, (size_t)a->count * sizeof(float));
+    assert_memory_equal(a->fill, b->fill, 3 * sizeof(double));
+    assert_memory_equal(a->subtract, b->subtract, (size_t)a->count * sizeof(double));
+    assert_memory_equal(a->divide, b->divide, (size_t)a->count * sizeof(double));
 }
 
 static void test_json(void **state)

@@ -1,6 +1,8 @@
 /* Tables: cells, headers, labels, categories, missing values, and what is refused. */
 #include "scratch.h"
 
+#include "formats/table.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,11 +49,19 @@ static void test_rfc_4180(void **state)
     assert_int_equal(table.columns, 3);
     assert_string_equal(table.names[0], "a \"x\"");
     assert_string_equal(table.names[1], "b\r\nc");
-    assert_string_equal(mi_table_cell(&table, 0, 1), "2");
-    assert_string_equal(mi_table_cell(&table, 1, 0), "-4.5e1");
-    assert_string_equal(mi_table_cell(&table, 1, 2), " 6");
-    assert_int_equal(table.lines[0], 3);
-    assert_int_equal(table.lines[1], 5);
+    struct mi_cursor cursor;
+    assert_true(mi_cursor_open(&table, &cursor));
+    assert_true(mi_cursor_next(&cursor));
+    assert_string_equal(cursor.cells[1].text, "2");
+    assert_false(cursor.cells[1].quoted);
+    assert_true(cursor.cells[2].quoted);
+    assert_int_equal(cursor.line, 3);
+    assert_true(mi_cursor_next(&cursor));
+    assert_string_equal(cursor.cells[0].text, "-4.5e1");
+    assert_string_equal(cursor.cells[2].text, " 6");
+    assert_int_equal(cursor.line, 5);
+    assert_false(mi_cursor_next(&cursor));
+    mi_cursor_close(&cursor);
     mi_table_destroy(&table);
 }
 
@@ -66,7 +76,7 @@ static void test_numbers(void **state)
                                       "1f", "-"};
     double value;
     for (size_t i = 0; i < MI_COUNT(good); i++) {
-        assert_true(mi_parse_number(good[i], &value));
+        assert_true(mi_parse_number(good[i], '.', &value));
         double expected = mi_read_double(good[i], NULL);
         if (isinf(expected))
             assert_true(isinf(value));
@@ -74,7 +84,7 @@ static void test_numbers(void **state)
             assert_true(fabs(value - expected) <= 1e-14 * fabs(expected) + 1e-320);
     }
     for (size_t i = 0; i < MI_COUNT(bad); i++)
-        assert_false(mi_parse_number(bad[i], &value));
+        assert_false(mi_parse_number(bad[i], '.', &value));
 }
 
 static void test_delimiters(void **state)
@@ -141,7 +151,7 @@ static void test_label_columns(void **state)
 static void test_number_classes(void **state)
 {
     (void)state;
-    mica_data *data = open_text("x,y\n1,0\n1,3\n1,1.0\n", &(mica_csv_desc){.label = "y"});
+    mica_data *data = open_text("x,y\n1,0\n1,3\n1,1\n", &(mica_csv_desc){.label = "y"});
     assert_good(data);
     assert_int_equal(mica_data_classes(data), 4);
     assert_string_equal(mica_data_class_name(data, 3), "3");
@@ -184,7 +194,7 @@ static void test_missing(void **state)
     static const char text[] = "a,b,y\n1,10,0\n,20,1\n5,NA,1\n";
     float row[2];
     assert_refused(open_text(text, &(mica_csv_desc){.label = "y"}), MICA_DATA,
-                   "line 3, column \"a\": the value is missing");
+                   "line 3, column 1 (a): the value is missing");
     mica_data *data = open_text(text, &(mica_csv_desc){.label = "y", .missing = MICA_MISSING_DROP});
     assert_good(data);
     assert_int_equal(mica_data_count(data, MICA_TRAIN), 1);
@@ -197,7 +207,7 @@ static void test_missing(void **state)
     assert_near(row[1], 15);
     mica_data_destroy(data);
     assert_refused(open_text("a,y\n1,0\n2,\n", &(mica_csv_desc){.label = "y", .missing = MICA_MISSING_MEAN}),
-                   MICA_DATA, "line 3, column \"y\"");
+                   MICA_DATA, "line 3, column 2 (y)");
 }
 
 static void test_regression(void **state)
@@ -225,22 +235,22 @@ static void test_refusals(void **state)
         {"a,b\n", {.header = MICA_HEADER_YES}, MICA_DATA, "no lines below the header"},
         {"1,2\n3\n", {0}, MICA_FORMAT, "line 2 has 1 cells, line 1 has 2"},
         {"1,2\n3,4\n5,6,7\n", {0}, MICA_FORMAT, "line 3 has 3 cells, line 2 has 2"},
-        {"a,b\n1,\"2\n", {0}, MICA_FORMAT, "line 2: a quote is never closed"},
-        {"a,b\n1,\"2\"x\n", {0}, MICA_FORMAT, "line 2: text follows a closing quote"},
+        {"a,b\n1,\"2\n", {0}, MICA_FORMAT, "line 2, column 2: a quote is never closed"},
+        {"a,b\n1,\"2\"x\n", {0}, MICA_FORMAT, "line 2, column 2: text follows a closing quote"},
         {"a,b\n1,2\n3,red\n", {.header = MICA_HEADER_YES}, MICA_DATA,
-         "line 3, column \"b\": \"red\" is not a number; a column of words must be listed in \"categorical\""},
+         "line 3, column 2 (b): \"red\" is not a number; a column of words is listed in \"categorical\", or left out by \"drop\""},
         {"a,b\n1,2\n3,inf\n", {.header = MICA_HEADER_YES}, MICA_DATA,
-         "line 3, column \"b\": \"inf\" is not a finite number"},
-        {"1,2\n3,1e39\n", {0}, MICA_DATA, "line 2, column 1: \"1e39\" is not a finite number"},
+         "line 3, column 2 (b): \"inf\" is not a finite number"},
+        {"1,2\n3,1e39\n", {0}, MICA_DATA, "line 2, column 2: \"1e39\" is not a finite number"},
         {"a,b\n1,2\n", {.label = "c"}, MICA_DATA, "label: there is no column \"c\"; there are a, b"},
         {"1,2\n3,4\n", {.label = "kind"}, MICA_DATA, "the table has no header"},
-        {"1,2\n3,4\n", {.label = "2"}, MICA_DATA, "there is no column 2; the table has 2 columns"},
-        {"1,2\n3,4\n", {.label = "-3"}, MICA_DATA, "there is no column -3"},
+        {"1,2\n3,4\n", {.label = "2"}, MICA_DATA, "there is no column with the index 2; the table has 2 columns, 0 to 1"},
+        {"1,2\n3,4\n", {.label = "-3"}, MICA_DATA, "there is no column with the index -3"},
         {"y\n1\n2\n", {.label = "y"}, MICA_DATA, "no column but the label"},
         {"x,y\n1,1.5\n2,2\n", {.label = "y"}, MICA_DATA,
-         "line 2, column \"y\": the label 1.5 is not a class"},
+         "line 2: the label 1.5 is not a class"},
         {"x,y\n1,a\n2,2\n", {.label = "y", .regression = true}, MICA_DATA,
-         "line 2, column \"y\": \"a\" is not a number"},
+         "line 2, column 2 (y): \"a\" is not a number"},
         {"1,2\n3,4\n", {.sample_shape = {3, {1, 2, 2}}}, MICA_SHAPE,
          "a sample has shape [2] (2 elements), not [1, 2, 2] (4"},
         {"1,2\n3,4\n", {.normalize = {.type = MICA_DIVIDE_BY}}, MICA_INVALID_ARGUMENT, "divide_by is 0"},
@@ -309,7 +319,7 @@ static void test_housing(void **state)
     const char *path = shared_data("tabular/california_housing.csv.gz");
     mica_csv_desc desc = {.label = "median_house_value", .regression = true, .categorical = categorical};
     assert_refused(mica_csv_open(NULL, path, &desc), MICA_DATA,
-                   "line 292, column \"total_bedrooms\": the value is missing");
+                   "line 292, column 5 (total_bedrooms): the value is missing");
     desc.missing = MICA_MISSING_DROP;
     mica_data *data = mica_csv_open(NULL, path, &desc);
     assert_good(data);

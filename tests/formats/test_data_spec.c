@@ -149,7 +149,7 @@ static void test_fitted(void **state)
     assert_int_equal(label, 0);
     assert_int_equal(mica_data_classes(data), 2);
     assert_int_equal(mica_data_hold_out(data, 0.5f, 0), MICA_OK);
-    assert_near(data->preprocess.subtract[0], 4); /* nothing is fitted again */
+    assert_near((float)data->preprocess.subtract[0], 4); /* nothing is fitted again */
     mica_data_destroy(data);
     data = open_spec("{\"format\": \"csv\", \"path\": \"new.csv\"}", fitted, false);
     assert_good(data); /* the model knows the label's name */
@@ -164,64 +164,61 @@ static void test_fitted(void **state)
                    "line 2: the label \"peer\" is not one of the 2 known classes; did you mean \"pear\"?");
     scratch_text("new.csv", "size,colour,kind\n2,green,pear\n");
     assert_refused(open_spec(spec, fitted, false), MICA_DATA,
-                   "line 2, column \"colour\": \"green\" is not one of the 2 categories");
+                   "line 2, column 2 (colour): \"green\" is not one of the 2 categories");
     scratch_text("new.csv", "sise,colour,kind\n2,red,pear\n");
     assert_refused(open_spec(spec, fitted, false), MICA_DATA,
                    "the model's column \"size\" is not in the table; did you mean \"sise\"?");
     scratch_text("new.csv", "2,3\n4,5\n");
     assert_refused(open_spec("{\"format\": \"csv\", \"path\": \"new.csv\"}", fitted, false), MICA_DATA,
-                   "the label, column \"kind\", is not in the table");
+                   "the label, \"kind\", is not in the table");
     mica_data_destroy(model);
 }
 
 /* ---- Raw inputs ---- */
 
-static mica_status read_raw(const char *path, const struct mi_preprocess *p, mica_shape shape, float **rows,
-                            int64_t *n, struct mi_error *error)
+static mica_data *read_raw(const char *path, const mica_data *model, mica_shape shape)
 {
-    *error = (struct mi_error){0};
-    return mi_read_raw_inputs(error, path, p, &shape, rows, n);
+    return mi_inputs_open(NULL, path, model ? &model->preprocess : NULL, &shape);
+}
+
+/* A value of a sample as the network sees it. */
+static float value_of(const mica_data *data, int64_t sample, size_t element)
+{
+    float row[8];
+    assert_int_equal(mica_data_sample(data, MICA_TRAIN, sample, row, NULL), MICA_OK);
+    return row[element];
 }
 
 static void test_raw_tables(void **state)
 {
     (void)state;
-    mica_data *model = open_fitted();
+    mica_data *model = open_fitted(), *data;
     static const char *const good[] = {table, "size,colour\n1,red\n3,blue\n5,red\n7,red\n",
                                        "colour,size\nred,1\nblue,3\nred,5\nred,7\n",
                                        "1,red\n3,blue\n5,red\n7,red\n"};
-    struct mi_error error;
-    float *rows;
-    int64_t n;
     for (size_t i = 0; i < MI_COUNT(good); i++) {
-        mica_status status = read_raw(scratch_text("raw.csv", good[i]), &model->preprocess, MICA_SHAPE(1),
-                                      &rows, &n, &error);
-        if (status != MICA_OK)
-            fail_msg("case %zu: %s", i, error.text);
-        assert_int_equal(n, 4);
-        assert_near(rows[3], 3);
-        assert_near(rows[4], 1);
-        assert_near(rows[8], 1);
-        mi_preprocess_apply(&model->preprocess, rows, 4, rows);
-        assert_near(rows[3], -1 / sqrtf(5));
-        free(rows);
+        data = read_raw(scratch_text("raw.csv", good[i]), model, MICA_SHAPE(1));
+        if (mica_data_status(data) != MICA_OK)
+            fail_msg("case %zu: %s", i, mica_data_error(data));
+        assert_int_equal(data->samples, 4);
+        assert_near(data->floats[3], 3);
+        assert_near(data->floats[4], 1);
+        assert_near(data->floats[8], 1);
+        assert_near(value_of(data, 1, 0), -1 / sqrtf(5));
+        mica_data_destroy(data);
     }
-    assert_int_equal(read_raw(scratch_text("raw.csv", "size\n1\n"), &model->preprocess, MICA_SHAPE(1), &rows,
-                              &n, &error),
-                     MICA_DATA);
-    assert_says(error.text, "column \"colour\" is not in the table");
-    assert_int_equal(read_raw(scratch_text("raw.csv", "size,colour\n1,\n"), &model->preprocess,
-                              MICA_SHAPE(1), &rows, &n, &error), MICA_DATA);
-    assert_null(rows);
+    assert_refused(read_raw(scratch_text("raw.csv", "size\n1\n"), model, MICA_SHAPE(1)), MICA_DATA,
+                   "column \"colour\" is not in the table");
+    assert_refused(read_raw(scratch_text("raw.csv", "size,colour\n1,\n"), model, MICA_SHAPE(1)), MICA_DATA,
+                   "line 2, column 2 (colour): the value is missing");
     mica_data_destroy(model);
-    assert_int_equal(read_raw(scratch_text("raw.csv", "1,2\n3,4\n"), NULL, MICA_SHAPE(2, 1), &rows, &n,
-                              &error), MICA_OK);
-    assert_int_equal(n, 2);
-    assert_near(rows[3], 4);
-    free(rows);
-    assert_int_equal(read_raw(scratch_text("raw.csv", "1,2\n3,4\n"), NULL, MICA_SHAPE(3), &rows, &n, &error),
-                     MICA_SHAPE);
-    assert_says(error.text, "the table has 2 columns, a sample of shape [3] has 3 elements");
+    data = read_raw(scratch_text("raw.csv", "1,2\n3,4\n"), NULL, MICA_SHAPE(2, 1));
+    assert_good(data);
+    assert_int_equal(data->samples, 2);
+    assert_near(data->floats[3], 4);
+    mica_data_destroy(data);
+    assert_refused(read_raw(scratch_text("raw.csv", "1,2\n3,4\n"), NULL, MICA_SHAPE(3)), MICA_SHAPE,
+                   "the table has 2 columns, a sample of shape [3] has 3 elements");
 }
 
 static void test_raw_arrays(void **state)
@@ -229,33 +226,27 @@ static void test_raw_arrays(void **state)
     (void)state;
     static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 9, 8, 7, 6};
     static const float values[6] = {1, 2, 3, 4, 5, NAN};
-    struct mi_error error;
-    float *rows;
-    int64_t n;
-    assert_int_equal(read_raw(scratch_gzip("i.gz", images, sizeof images), NULL, MICA_SHAPE(1, 1, 2), &rows,
-                              &n, &error),
-                     MICA_OK);
-    assert_int_equal(n, 2);
-    assert_near(rows[2], 7);
-    free(rows);
+    struct mi_error error = {0};
+    mica_data *data = read_raw(scratch_gzip("i.gz", images, sizeof images), NULL, MICA_SHAPE(1, 1, 2));
+    assert_good(data);
+    assert_int_equal(data->samples, 2);
+    assert_near(value_of(data, 1, 0), 7);
+    mica_data_destroy(data);
     const char *path = scratch_path("raw.npy");
     assert_int_equal(mi_npy_write(&error, path, values, &MICA_SHAPE(2), 2), MICA_OK);
-    assert_int_equal(read_raw(path, NULL, MICA_SHAPE(2), &rows, &n, &error), MICA_OK);
-    assert_int_equal(n, 2);
-    free(rows);
-    /* one sample alone */
-    assert_int_equal(read_raw(path, NULL, MICA_SHAPE(1, 2, 2), &rows, &n, &error), MICA_OK);
-    assert_int_equal(n, 1);
-    assert_near(rows[3], 4);
-    free(rows);
-    assert_int_equal(read_raw(path, NULL, MICA_SHAPE(3), &rows, &n, &error), MICA_SHAPE);
-    assert_says(error.text, "a sample has shape [2] (2 elements), not [3]");
+    data = read_raw(path, NULL, MICA_SHAPE(2));
+    assert_good(data);
+    assert_int_equal(data->samples, 2);
+    mica_data_destroy(data);
+    data = read_raw(path, NULL, MICA_SHAPE(1, 2, 2)); /* one sample alone */
+    assert_good(data);
+    assert_int_equal(data->samples, 1);
+    assert_near(value_of(data, 0, 3), 4);
+    mica_data_destroy(data);
+    assert_refused(read_raw(path, NULL, MICA_SHAPE(3)), MICA_SHAPE, "a sample has shape [2] (2 elements), not [3]");
     assert_int_equal(mi_npy_write(&error, path, values, &MICA_SHAPE(2), 3), MICA_OK);
-    assert_int_equal(read_raw(path, NULL, MICA_SHAPE(2), &rows, &n, &error), MICA_DATA);
-    assert_says(error.text, "row 2, element 1 is nan");
-    assert_int_equal(read_raw(scratch_text("false.npy", "hello"), NULL, MICA_SHAPE(2), &rows, &n, &error),
-                     MICA_FORMAT);
-    assert_says(error.text, "not a .npy file");
+    assert_refused(read_raw(path, NULL, MICA_SHAPE(2)), MICA_DATA, "row 2, column 1 is nan");
+    assert_refused(read_raw(scratch_text("false.npy", "hello"), NULL, MICA_SHAPE(2)), MICA_FORMAT, "not a .npy file");
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-/* Tables: the first byte chooses how the rest is opened. */
+/* Tables: the first two bytes choose how the rest is opened. */
 #include "fuzz.h"
 
 #include "formats/formats.h"
@@ -14,36 +14,47 @@ static char *copy_text(const uint8_t *bytes, size_t size)
     return text;
 }
 
-/* Every sample of an accepted table can be read, and the table fits the preprocessing that came from it. */
-static void use(const mica_data *data, const uint8_t *bytes, size_t size)
+/* Every sample of an accepted table can be read, whatever model it meets, and the table fits the preprocessing that came
+ * from it, also by way of a model's file. */
+static void use(mica_data *data, const uint8_t *bytes, size_t size)
 {
+    struct mi_error error = {MICA_OK, ""};
+    struct mi_preprocess loaded = {0};
     float *row = mi_new(data->elements, sizeof *row);
     for (int64_t i = 0; row && i < mica_data_count(data, MICA_TRAIN); i++)
         (void)mica_data_sample(data, MICA_TRAIN, i, row, NULL);
     free(row);
+    (void)mi_data_settle(data, &error, 2);
+    (void)mi_data_settle(data, &error, 1000);
+    cJSON *json = mi_preprocess_to_json(&data->preprocess);
     char *text = copy_text(bytes, size);
-    if (text)
+    if (text && json && mi_preprocess_from_json(&error, "model", json, &loaded) == MICA_OK)
         mica_data_destroy(mi_csv_from_text(NULL, "again", text, size,
-                                           &(mica_csv_desc){.regression = data->values != NULL},
-                                           &data->preprocess));
+                                           &(mica_csv_desc){.regression = data->values != NULL}, &loaded));
+    else
+        free(text);
+    mi_preprocess_destroy(&loaded);
+    cJSON_Delete(json);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static const char *const labels[] = {NULL, "-1", "0", "y"};
-    static const char *const categorical[] = {"0", "c", NULL}, *const first[] = {"0", NULL};
-    if (!size)
+    static const char *const categorical[] = {"0", "c", NULL}, *const first[] = {"0", NULL}, *const some[] = {"?*", "1", NULL};
+    if (size < 2)
         return 0;
-    unsigned how = bytes[0];
+    unsigned how = bytes[0], more = bytes[1];
     mica_csv_desc desc = {
         .label = labels[how & 3], .regression = how >> 2 & 1, .header = (mica_header)(how >> 3 & 3) % 3,
         .missing = (mica_missing)((how >> 5) % 3),
         .categorical = how >> 7 ? categorical : how >> 6 ? first : NULL,
+        .decimal = more & 1 ? ',' : more & 2 ? '.' : 0,
+        .columns = more >> 3 & 1 ? some : NULL, .drop = more >> 4 & 1 ? first : NULL,
         .normalize = {.type = how & 1 ? MICA_STANDARD : MICA_MIN_MAX}};
-    char *text = copy_text(bytes + 1, size - 1);
-    mica_data *data = text ? mi_csv_from_text(NULL, "fuzz", text, size - 1, &desc, NULL) : NULL;
+    char *text = copy_text(bytes + 2, size - 2);
+    mica_data *data = text ? mi_csv_from_text(NULL, "fuzz", text, size - 2, &desc, NULL) : NULL;
     if (data && mica_data_status(data) == MICA_OK)
-        use(data, bytes + 1, size - 1);
+        use(data, bytes + 2, size - 2);
     mica_data_destroy(data);
     return 0;
 }

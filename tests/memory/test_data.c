@@ -99,11 +99,8 @@ static mica_status try_fitted(void)
         status = MICA_OUT_OF_MEMORY;
     if (status == MICA_OK)
         status = finish(mi_csv_open(NULL, table_path, &(mica_csv_desc){0}, &fitted));
-    float *rows = NULL;
-    int64_t n;
     if (status == MICA_OK)
-        status = mi_read_raw_inputs(&error, table_path, &fitted, &MICA_SHAPE(4), &rows, &n);
-    free(rows);
+        status = finish(mi_inputs_open(NULL, table_path, &fitted, &MICA_SHAPE(4)));
     mi_preprocess_destroy(&fitted);
     cJSON_Delete(json);
     cJSON_Delete(back);
