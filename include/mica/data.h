@@ -91,6 +91,10 @@ MICA_API mica_shape mica_data_shape(const mica_data *data);              /* of a
 MICA_API int mica_data_classes(const mica_data *data);                   /* 0: not a classification */
 MICA_API const char *mica_data_class_name(const mica_data *data, int i); /* its number where it has no name */
 
+/* What was understood, a line each: how a table is read, its inputs, its label and classes, what was left out. */
+MICA_API int mica_data_notes(const mica_data *data);
+MICA_API const char *mica_data_note(const mica_data *data, int i); /* NULL: there is no such one */
+
 /* Moves a fraction of the training part, its last samples after a shuffle by `seed`, to validation. */
 MICA_API mica_status mica_data_hold_out(mica_data *data, float fraction, uint64_t seed);
 

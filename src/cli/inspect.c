@@ -104,16 +104,28 @@ static void print_plan(const cJSON *json)
     print_kernels(cJSON_GetObjectItem(plan, "kernels"));
 }
 
-static int print_model(char *text, bool plan, bool as_json)
+/* The lines about the data: a saved model's own, or those of the data that a job opened. */
+static void add_notes(cJSON *json, const mica_data *data)
 {
+    cJSON *list = cJSON_GetObjectItem(json, "data");
+    for (int i = 0; list && i < mica_data_notes(data); i++)
+        cJSON_AddItemToArray(list, cJSON_CreateString(mica_data_note(data, i)));
+}
+
+static int print_model(char *text, const mica_data *data, bool plan, bool as_json)
+{
+    const cJSON *line;
     cJSON *json = cJSON_Parse(text);
     if (!json)
         return cli_fail(CLI_FAILED, "%s", mica_status_text(MICA_OUT_OF_MEMORY));
+    add_notes(json, data);
     if (as_json) {
         if (!plan)
             cJSON_DeleteItemFromObject(json, "plan");
         return cli_print_json(json);
     }
+    cJSON_ArrayForEach(line, cJSON_GetObjectItem(json, "data"))
+        printf("%s\n", line->valuestring);
     print_layers(json);
     if (plan)
         print_plan(json);
@@ -143,7 +155,7 @@ static int run(int argc, char **argv)
     if (code == CLI_OK && mica_model_inspect(opened.model, &desc, &text) != MICA_OK)
         code = cli_device_failed(device);
     if (code == CLI_OK)
-        code = print_model(text, plan, common.json);
+        code = print_model(text, mica_job_data(opened.job), plan, common.json);
     mica_free(text);
     cli_close_model(&opened);
     mica_device_destroy(device);

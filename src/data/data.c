@@ -36,6 +36,8 @@ void mica_data_destroy(mica_data *data)
     free(data->order);
     free(data->first_order);
     free(data->numbers);
+    for (int i = 0; i < MI_NOTES; i++)
+        free(data->notes[i]);
     mi_preprocess_destroy(&data->preprocess);
     free(data);
 }

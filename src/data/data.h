@@ -131,6 +131,9 @@ struct mi_label_texts {
     int64_t room;                /* of the model that they were decided for */
 };
 
+/* Lines about what was understood, in this order. */
+enum mi_note { MI_NOTE_TABLE, MI_NOTE_INPUTS, MI_NOTE_LEFT_OUT, MI_NOTE_LABEL, MI_NOTE_DROPPED, MI_NOTES };
+
 struct mica_data {
     struct mi_error error;     /* why they are of no use: every call repeats it */
     struct mi_error refused;   /* the first argument that was wrong: told, but it blocks nothing */
@@ -154,6 +157,7 @@ struct mica_data {
     struct mi_preprocess preprocess;
     bool fitted_before;        /* the preprocessing is a model's: it is never fitted here */
     char (*numbers)[8];        /* names of classes that have none */
+    char *notes[MI_NOTES];     /* NULL: nothing to say */
 };
 
 /* What mi_data_finish needs beyond what the reader of a format filled in. */
@@ -177,6 +181,14 @@ void mi_labels_destroy(struct mi_label_texts *labels);
 /* The data meet a model whose output has room for so many classes. Where every label is a number below that, as 0, 7 or
  * 12, numbers are the classes; otherwise labels are words, and the classes are these in sorted order. */
 mica_status mi_data_settle(mica_data *data, struct mi_error *error, int64_t room);
+
+/* Takes the text; an empty one is no note. Memory that was short for it is an error of the data. */
+void mi_data_note(mica_data *data, enum mi_note kind, struct mi_text *line);
+/* The inputs of a table; the label and its classes. Nothing is added where there are none. */
+void mi_note_inputs(const struct mi_preprocess *preprocess, struct mi_text *line);
+void mi_note_label(const struct mi_preprocess *preprocess, struct mi_text *line);
+/* Item i of a list that may be long: "a, b and 7 more". Call it for every i, or until one more than is named. */
+void mi_list_item(struct mi_text *line, size_t i, size_t count, const char *text);
 
 mica_status mi_data_number_classes(mica_data *data); /* names for classes that have none */
 /* Reports the data's error to its device and returns its status: the last line of every function that can

@@ -219,19 +219,33 @@ static mica_status sort_words(mica_data *data)
     return sorted ? MICA_OK : mi_out_of_memory(&data->error);
 }
 
+/* The label's line says what was decided. */
+static mica_status note_label(mica_data *data)
+{
+    struct mi_text line = {0};
+    mi_note_label(&data->preprocess, &line);
+    mi_data_note(data, MI_NOTE_LABEL, &line);
+    return data->error.status;
+}
+
 mica_status mi_labels_finish(mica_data *data, const char *place, const struct mi_preprocess *fitted)
 {
     if (!data->classes)
         return MICA_OK;
     MI_TRY(sort_words(data));
     MI_TRY(check_fractions(data, place));
-    return fitted ? take_fitted(data, place, fitted) : decide(data, room_without_model(&data->labels));
+    if (fitted)
+        return take_fitted(data, place, fitted);
+    MI_TRY(decide(data, room_without_model(&data->labels)));
+    return note_label(data);
 }
 
 mica_status mi_data_settle(mica_data *data, struct mi_error *error, int64_t room)
 {
-    if (data->error.status == MICA_OK && data->labels.of_word && !data->fitted_before && room != data->labels.room)
-        if (decide(data, room) == MICA_OK)
-            (void)mi_data_number_classes(data);
+    bool open = data->error.status == MICA_OK && data->labels.of_word && !data->fitted_before;
+    if (open && room != data->labels.room && decide(data, room) == MICA_OK) {
+        (void)mi_data_number_classes(data);
+        (void)note_label(data);
+    }
     return mi_error_report(error, &data->error);
 }

@@ -104,6 +104,76 @@ static mica_status take_rows(struct opening *o)
     return mi_labels_finish(data, o->path, o->fitted);
 }
 
+/* ---- What was understood ---- */
+
+static const char *separator(char delimiter)
+{
+    return delimiter == ',' ? "comma" : delimiter == ';' ? "semicolon" : "tab";
+}
+
+static void note_table(struct opening *o)
+{
+    const struct mi_table *t = &o->table;
+    struct mi_text line = {0};
+    mi_text_add(&line, "table %s: cells between %ss, %s%s, %zu lines", mi_show(o->path).text, separator(t->delimiter),
+                t->names ? "a header" : t->class_names ? "a first line of class names" : "no header",
+                t->decimal == ',' ? ", decimal commas" : "", t->rows);
+    mi_data_note(o->data, MI_NOTE_TABLE, &line);
+}
+
+/* Whether an input is read from a column, in their order. */
+static bool is_input(const struct mi_preprocess *p, int *next, size_t column)
+{
+    if (*next >= p->column_count || p->columns[*next].index != (int)column)
+        return false;
+    (*next)++;
+    return true;
+}
+
+static void note_left_out(struct opening *o)
+{
+    const struct mi_table *t = &o->table;
+    const struct mi_preprocess *p = &o->data->preprocess;
+    size_t count = t->columns - (size_t)p->column_count - (o->map.label >= 0), i = 0;
+    struct mi_text line = {0};
+    int next = 0;
+    if (count)
+        mi_text_add(&line, "left out: ");
+    for (size_t c = 0; c < t->columns && count; c++)
+        if (!is_input(p, &next, c) && (int64_t)c != o->map.label)
+            mi_list_item(&line, i++, count, t->names && *t->names[c] ? mi_show(t->names[c]).text :
+                         mi_table_place(t, 0, c).text);
+    if (t->width > t->columns)
+        mi_text_add(&line, "%sa last column without name and values, since lines end in a %s", count ? ", and " : "left out: ",
+                    separator(t->delimiter));
+    mi_data_note(o->data, MI_NOTE_LEFT_OUT, &line);
+}
+
+static void note_dropped(struct opening *o)
+{
+    struct mi_text line = {0};
+    if (o->rows.dropped)
+        mi_text_add(&line, "%zu of %zu lines were dropped, since they lack a value; the first is line %zu", o->rows.dropped,
+                    o->table.rows, o->rows.first_dropped);
+    mi_data_note(o->data, MI_NOTE_DROPPED, &line);
+}
+
+static void note_all(struct opening *o)
+{
+    struct mi_text inputs = {0}, label = {0};
+    note_table(o);
+    note_dropped(o);
+    if (o->fitted)
+        return;
+    note_left_out(o);
+    mi_note_inputs(&o->data->preprocess, &inputs);
+    mi_data_note(o->data, MI_NOTE_INPUTS, &inputs);
+    if (!o->data->classes) {
+        mi_note_label(&o->data->preprocess, &label);
+        mi_data_note(o->data, MI_NOTE_LABEL, &label);
+    }
+}
+
 /* ---- The data set ---- */
 
 /* Takes `text`. */
@@ -123,6 +193,8 @@ static mica_status open_table(struct opening *o, char *text, size_t size)
         return mi_fail(&data->error, MICA_DATA, "%s: the model was not trained on a table", o->path);
     MI_TRY(map_columns(o));
     MI_TRY(take_rows(o));
+    note_all(o);
+    MI_TRY(data->error.status);
     mi_table_destroy(&o->table); /* before more memory is taken */
     return mi_data_finish(data, &(struct mi_finish){
         .place = o->path, .normalize = desc->normalize, .split = desc->split, .sample_shape = desc->sample_shape,

@@ -142,6 +142,31 @@ static bool add_task(const mica_model *model, cJSON *out)
     return names && cJSON_AddStringToObject(out, "task", !loss ? "unknown" : classes ? "classification" : "regression");
 }
 
+/* How the model reads a table, in lines for a person. */
+static bool add_data(const mica_model *model, cJSON *out)
+{
+    struct mi_error error = {0};
+    struct mi_preprocess preprocess = {.label_index = -1};
+    struct mi_text lines[2] = {{0}, {0}};
+    cJSON *list = cJSON_AddArrayToObject(out, "data"), *json = NULL;
+    bool good = list != NULL;
+    if (good && model->preprocess) {
+        json = mi_json_read(model->preprocess, strlen(model->preprocess), NULL);
+        good = json && mi_preprocess_from_json(&error, "the model", json, &preprocess) == MICA_OK;
+    }
+    if (good && preprocess.column_count)
+        mi_note_inputs(&preprocess, &lines[0]);
+    if (good)
+        mi_note_label(&preprocess, &lines[1]);
+    for (int i = 0; i < 2; i++) {
+        good = good && !lines[i].failed && (!lines[i].size || append(list, cJSON_CreateString(mi_text_get(&lines[i]))));
+        mi_text_destroy(&lines[i]);
+    }
+    mi_preprocess_destroy(&preprocess);
+    cJSON_Delete(json);
+    return good;
+}
+
 /* ---- The plan ---- */
 
 /* The loss of a model that was never trained, by what its last layer gives. */
@@ -202,7 +227,8 @@ static bool describe_model(const mica_model *model, cJSON *out)
     return add_layers(model, out) &&
            cJSON_AddNumberToObject(out, "parameters", (double)mica_model_parameter_count(model)) &&
            add_variables(model, out) && add_values(out, "inputs", graph->inputs, graph->input_count) &&
-           add_values(out, "outputs", graph->outputs, graph->output_count) && add_task(model, out) && add_graph(model, out);
+           add_values(out, "outputs", graph->outputs, graph->output_count) && add_task(model, out) && add_data(model, out) &&
+           add_graph(model, out);
 }
 
 mica_status mica_model_inspect(mica_model *model, const mica_inspect_desc *desc, char **json)

@@ -262,6 +262,51 @@ static void test_columns_and_drop(void **state)
                        MICA_DATA, bad[i].says);
 }
 
+static void assert_notes(mica_data *data, const char *const *notes)
+{
+    int count = 0;
+    assert_good(data);
+    for (; notes[count]; count++)
+        if (!mica_data_note(data, count) || !strstr(mica_data_note(data, count), notes[count]))
+            fail_msg("note %d is \"%s\", not \"%s\"", count, mica_data_note(data, count), notes[count]);
+    assert_int_equal(mica_data_notes(data), count);
+    assert_null(mica_data_note(data, count));
+    mica_data_destroy(data);
+}
+
+static void test_what_was_understood(void **state)
+{
+    (void)state;
+    assert_notes(open_text("id;size;city;y;\n1;3,5;Rome;a;\n2;;Oslo;b;\n3;4,5;Oslo;b;\n", &(mica_csv_desc){
+        .label = "y", .drop = (const char *const[]){"id", NULL}, .categorical = (const char *const[]){"city", NULL},
+        .missing = MICA_MISSING_DROP}),
+        (const char *const[]){"table.csv: cells between semicolons, a header, decimal commas, 3 lines",
+                              "inputs: size, city (2 words)", "left out: id, and a last column without name and values",
+                              "label: y; 2 classes, words in sorted order: a, b",
+                              "1 of 3 lines were dropped, since they lack a value; the first is line 3", NULL});
+    assert_notes(open_text("1,2,0\n3,4,1\n", &(mica_csv_desc){.label = "-1"}),
+                 (const char *const[]){"cells between commas, no header, 2 lines", "inputs: column 1, column 2",
+                                       "label: column 3; classes are the outputs 0 to 1", NULL});
+    assert_notes(open_text("x\ty\n1\t2.5\n", &(mica_csv_desc){.label = "y", .regression = true}),
+                 (const char *const[]){"cells between tabs, a header, 1 lines", "inputs: x", "label: y, a value", NULL});
+    mica_data *data = open_text("x,y\n1,1\n2,2\n", &(mica_csv_desc){.label = "y"});
+    struct mi_error error = {0};
+    assert_good(data);
+    assert_string_equal(mica_data_note(data, 2), "label: y; 2 classes, words in sorted order: 1, 2");
+    assert_int_equal(mi_data_settle(data, &error, 3), MICA_OK);
+    assert_string_equal(mica_data_note(data, 2), "label: y; classes are the outputs 0 to 2");
+    mica_data_destroy(data);
+    struct mi_text wide = {0};
+    for (int i = 0; i < 20; i++)
+        mi_text_add(&wide, "%sc%d", i ? "," : "", i);
+    mi_text_add(&wide, "\n");
+    for (int i = 0; i < 20; i++)
+        mi_text_add(&wide, "%s%d", i ? "," : "", i);
+    assert_notes(open_text(mi_text_get(&wide), &(mica_csv_desc){0}),
+                 (const char *const[]){"table", "inputs: c0, c1, c2, c3, c4, c5, c6, c7 and 12 more", NULL});
+    mi_text_destroy(&wide);
+}
+
 /* Places of columns go with a model's file, and a name that is a number is a name. */
 static void test_places_are_kept(void **state)
 {
@@ -336,7 +381,8 @@ int main(void)
         cmocka_unit_test(test_decimal_commas),     cmocka_unit_test(test_inch_marks),
         cmocka_unit_test(test_delimiter_at_line_ends), cmocka_unit_test(test_encodings),
         cmocka_unit_test(test_quoted_marks),       cmocka_unit_test(test_columns_and_drop),
-        cmocka_unit_test(test_places_are_kept),    cmocka_unit_test(test_numbers_that_floats_lose),
+        cmocka_unit_test(test_what_was_understood), cmocka_unit_test(test_places_are_kept),
+          cmocka_unit_test(test_numbers_that_floats_lose),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
 }

@@ -1,0 +1,93 @@
+/* What was understood of a data set, in lines that a person reads before the training begins. */
+#include "data/data.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* As many of a list are named. */
+enum { MOST_NAMED = 8 };
+
+void mi_data_note(mica_data *data, enum mi_note kind, struct mi_text *line)
+{
+    free(data->notes[kind]);
+    data->notes[kind] = line->data;
+    if (line->failed)
+        mi_out_of_memory(&data->error);
+    *line = (struct mi_text){0};
+}
+
+int mica_data_notes(const mica_data *data)
+{
+    int count = 0;
+    for (int i = 0; data && i < MI_NOTES; i++)
+        count += data->notes[i] != NULL;
+    return count;
+}
+
+const char *mica_data_note(const mica_data *data, int i)
+{
+    for (int kind = 0; data && kind < MI_NOTES; kind++)
+        if (data->notes[kind] && i-- == 0)
+            return data->notes[kind];
+    return NULL;
+}
+
+void mi_list_item(struct mi_text *line, size_t i, size_t count, const char *text)
+{
+    if (i < MOST_NAMED)
+        mi_text_add(line, "%s%s", i ? ", " : "", text);
+    else if (i == MOST_NAMED)
+        mi_text_add(line, " and %zu more", count - i);
+}
+
+/* "income", "column 3" where it has no name, "city (3 words)". */
+static void name_column(struct mi_text *line, const struct mi_column *column)
+{
+    if (column->name && *column->name)
+        mi_text_add(line, "%s", mi_show(column->name).text);
+    else
+        mi_text_add(line, "column %d", column->index + 1);
+    if (column->categorical)
+        mi_text_add(line, " (%d words)", column->count);
+}
+
+void mi_note_inputs(const struct mi_preprocess *p, struct mi_text *line)
+{
+    size_t count = (size_t)p->column_count;
+    mi_text_add(line, "inputs: ");
+    for (size_t i = 0; i < count && i <= MOST_NAMED; i++) {
+        struct mi_text name = {0};
+        name_column(&name, &p->columns[i]);
+        mi_list_item(line, i, count, mi_text_get(&name));
+        line->failed = line->failed || name.failed;
+        mi_text_destroy(&name);
+    }
+}
+
+static void note_classes(const struct mi_preprocess *p, struct mi_text *line)
+{
+    size_t count = (size_t)p->classes;
+    bool numbers = p->label_numbers || !p->class_names;
+    if (numbers)
+        mi_text_add(line, "; classes are the outputs 0 to %zu%s", count - 1, p->class_names ? ": " : "");
+    else
+        mi_text_add(line, "; %zu classes, words in sorted order: ", count);
+    for (size_t i = 0; p->class_names && i < count && i <= MOST_NAMED; i++)
+        mi_list_item(line, i, count, mi_show(p->class_names[i]).text);
+}
+
+void mi_note_label(const struct mi_preprocess *p, struct mi_text *line)
+{
+    if (p->label_index < 0 && !p->classes)
+        return;
+    if (p->label && *p->label)
+        mi_text_add(line, "label: %s", mi_show(p->label).text);
+    else if (p->label_index >= 0)
+        mi_text_add(line, "label: column %d", p->label_index + 1);
+    else
+        mi_text_add(line, "labels");
+    if (p->classes)
+        note_classes(p, line);
+    else
+        mi_text_add(line, ", a value");
+}
