@@ -54,7 +54,7 @@ typedef struct mica_limits {
 typedef enum mica_tuning {
     MICA_TUNING_DEFAULT,  /* MICA_TUNING (off, quick or thorough); else off where the environment has CI, else quick */
     MICA_TUNING_OFF,      /* by rules alone: nothing is timed, nothing that was found before is used */
-    MICA_TUNING_QUICK,    /* at most eight candidates, and none begun after two seconds, once for each new model */
+    MICA_TUNING_QUICK,    /* at most eight candidates in two to three seconds, once for each new plan */
     MICA_TUNING_THOROUGH  /* all candidates, up to a minute a plan */
 } mica_tuning;
 
@@ -90,9 +90,9 @@ typedef struct mica_compile_progress {
     const char *note;             /* in one line: why a file of tuning is not used; told once, otherwise NULL */
 } mica_compile_progress;
 
-/* Tells `on_compile` while kernels are compiled for this device: by mica_compile, and when a fit, an evaluation or a prediction
- * begins. It is called on the thread that compiles, after each step; when it returns false, the compilation ends with
- * MICA_CANCELLED. What was built stays built, so that the next attempt goes on from there. NULL: tell nobody. */
+/* Tells `on_compile` while kernels are compiled for this device: by mica_compile, when a fit, an evaluation or a prediction begins,
+ * and while candidates of tuning are tried. It is called on the thread that compiles, after each step, and after each kernel of a
+ * candidate, which is a step in all; when it returns false, the compilation ends with MICA_CANCELLED. What was built stays built, so that the next attempt goes on from there. NULL: tell nobody. */
 MICA_API void mica_device_on_compile(mica_device *device, bool (*on_compile)(void *user, const mica_compile_progress *now),
                                      void *user);
 

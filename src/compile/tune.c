@@ -139,7 +139,7 @@ struct search {
     struct mi_arena arena;       /* keys */
     struct wanted *list;         /* dearest first */
     size_t count;
-    double began;
+    double began, longest;       /* when; what the slowest candidate took, its compiling included */
     int left;                    /* candidates that may still be compiled */
 };
 
@@ -205,14 +205,21 @@ static int by_order(const void *x, const void *y)
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
+/* What a library compiles by itself nobody can end, and on a CPU it takes minutes: a quick search tries only what the rules take. */
+static bool is_too_slow(const struct search *search, const struct wanted *wanted, const struct mi_engine *engine)
+{
+    return engine->calls && engine != wanted->guess && search->plan->device->is_cpu &&
+           search->tuner->level == MICA_TUNING_QUICK;
+}
+
 /* What is worth a try: engines whose cost is within ten times that of the guess, each variant later than the one before. */
-static int find_candidates(const struct wanted *wanted, struct candidate *list)
+static int find_candidates(const struct search *search, const struct wanted *wanted, struct candidate *list)
 {
     int count = 0;
     double guess = wanted->guess->cost(&wanted->problem);
     for (const struct mi_engine *const *engine = mi_engines; *engine; engine++) {
         struct mi_variant variant[MI_MOST_VARIANTS] = {{{0}}};
-        if (!(*engine)->supports(&wanted->problem))
+        if (is_too_slow(search, wanted, *engine) || !(*engine)->supports(&wanted->problem))
             continue;
         double cost = (*engine)->cost(&wanted->problem);
         int variants = (*engine)->variants ? (*engine)->variants(&wanted->problem, variant, MI_MOST_VARIANTS) : 1;
@@ -226,7 +233,8 @@ static int find_candidates(const struct wanted *wanted, struct candidate *list)
 
 static bool may_go_on(const struct search *search)
 {
-    return search->left > 0 && mi_seconds() - search->began < search->tuner->seconds;
+    double elapsed = mi_seconds() - search->began, seconds = search->tuner->seconds;
+    return search->left > 0 && elapsed < seconds && elapsed + search->longest < 1.5 * seconds;
 }
 
 /* Times one candidate; what goes wrong in it is forgotten, save a cancellation and the lack of memory. */
@@ -234,13 +242,15 @@ static mica_status try_candidate(struct search *search, struct mi_trial *trial, 
                                  double *seconds)
 {
     mica_device *device = search->plan->device;
-    struct mi_compiling telling = device->compiling;
-    device->compiling = (struct mi_compiling){0};
+    double began = mi_seconds();
+    device->compiling.trial = true;
     mica_status status = mi_trial_time(trial, candidate->engine, candidate->variant, seconds);
-    device->compiling = telling;
+    device->compiling.trial = false;
+    double took = mi_seconds() - began;
+    search->longest = took > search->longest ? took : search->longest;
     search->left--;
     search->tuner->tried++;
-    if (status == MICA_OUT_OF_MEMORY)
+    if (status == MICA_OUT_OF_MEMORY || status == MICA_CANCELLED)
         return status;
     if (status != MICA_OK) {
         mi_device_forget(device);
@@ -257,12 +267,9 @@ static mica_status search_problem(struct search *search, const struct wanted *wa
     double least = (double)INFINITY, seconds;
     if (!list)
         return mi_out_of_memory(&search->plan->device->error);
-    int count = find_candidates(wanted, list), most = search->tuner->candidates_each;
+    int count = find_candidates(search, wanted, list), most = search->tuner->candidates_each;
     bool first_won = true;
-    struct mi_compiling telling = search->plan->device->compiling;
-    search->plan->device->compiling = (struct mi_compiling){0};
     mica_status status = count > 1 ? mi_trial_begin(&trial, &wanted->problem) : MICA_UNSUPPORTED;
-    search->plan->device->compiling = telling;
     for (int i = 0; i < count && i < most && status == MICA_OK && may_go_on(search); i++) {
         status = try_candidate(search, &trial, &list[i], &seconds);
         if (status == MICA_OK && seconds < (i ? clear_gain : 1) * least) {

@@ -8,7 +8,8 @@
 /* What a device knows from tuning, and how far a compilation may search. */
 struct mi_tuner {
     mica_tuning level;           /* never MICA_TUNING_DEFAULT */
-    double seconds;              /* no candidate is begun later than this into a search */
+    double seconds;              /* into a search no candidate is begun later, nor one that would end later than half as much again,
+                                  * did it take as long as the slowest so far */
     int candidates;              /* how many are compiled at most, for all problems and for one */
     int candidates_each;
     struct mi_choices table;

@@ -53,12 +53,16 @@ static void end(struct search *search)
 /* Seconds of one product; infinity where CLBlast fails or is wrong. */
 static mica_status time_product(struct search *search, int which, double *seconds)
 {
+    search->device->compiling.trial = true;
     mica_status status = mi_trial_time(&search->product[which].trial, &mi_engine_clblast, 0, seconds);
-    if (status == MICA_OK || status == MICA_OUT_OF_MEMORY)
+    search->device->compiling.trial = false;
+    if (status == MICA_OUT_OF_MEMORY || status == MICA_CANCELLED)
         return status;
-    mi_device_forget(search->device);
-    *seconds = (double)INFINITY;
-    return MICA_OK;
+    if (status != MICA_OK) {
+        mi_device_forget(search->device);
+        *seconds = (double)INFINITY;
+    }
+    return mi_compiling_add(search->device, 1);
 }
 
 /* The first kernel may take half of the time. */
@@ -135,6 +139,10 @@ mica_status mi_tune_clblast(mica_device *device, struct mi_tuner *tuner, double 
                        "an application's context keeps CLBlast's parameters as they are");
     if (!mi_clblast_ready(device))
         return mi_fail(&device->error, MICA_UNSUPPORTED, "there is no CLBlast on this machine");
+    struct mi_clblast_values list[MOST_CANDIDATES];
+    int candidates = mi_clblast_candidates(device, MI_CLBLAST_GEMM, list, MOST_CANDIDATES) +
+                     mi_clblast_candidates(device, MI_CLBLAST_DIRECT, list, MOST_CANDIDATES);
+    mi_compiling_begin(device, 3 * SIZES + candidates);
     mica_status status = MICA_OK;
     for (int i = 0; i < SIZES && status == MICA_OK; i++)
         status = begin(&search, i);

@@ -156,6 +156,8 @@ void mica_device_on_compile(mica_device *device, bool (*on_compile)(void *user, 
 
 void mi_compiling_begin(mica_device *device, int total)
 {
+    if (device->compiling.trial)
+        return;
     device->compiling.done = 0;
     device->compiling.total = total;
     device->compiling.began = mi_seconds();
@@ -164,6 +166,7 @@ void mi_compiling_begin(mica_device *device, int total)
 mica_status mi_compiling_add(mica_device *device, int kernels)
 {
     struct mi_compiling *compiling = &device->compiling;
+    kernels = compiling->trial ? 0 : kernels;
     compiling->done = kernels < compiling->total - compiling->done ? compiling->done + kernels : compiling->total;
     if (!compiling->call || !compiling->total)
         return MICA_OK;

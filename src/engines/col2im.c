@@ -252,4 +252,4 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
 }
 
 const struct mi_engine mi_engine_col2im = {
-    .name = "col2im", .supports = supports, .cost = cost, .epilogue = true, .memory = true, .emit = emit};
+    .name = "col2im", .supports = supports, .cost = cost, .epilogue = true, .memory = true, .calls = true, .emit = emit};

@@ -170,4 +170,4 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
 }
 
 const struct mi_engine mi_engine_im2col = {
-    .name = "im2col", .supports = supports, .cost = cost, .memory = true, .emit = emit};
+    .name = "im2col", .supports = supports, .cost = cost, .memory = true, .calls = true, .emit = emit};

@@ -274,6 +274,45 @@ static void test_second_start(void **state)
     remove(folder);
 }
 
+/* A search is ended between candidates and within one, at any kernel that it builds; then nothing is kept of what it had not
+ * come to, and the next start searches again. */
+static bool stop_after(void *user, const mica_compile_progress *now)
+{
+    int *calls = user;
+    assert_true(now->done >= 0 && now->done <= now->total);
+    return --*calls > 0;
+}
+
+static void test_ended(void **state)
+{
+    char folder[] = "/tmp/mica-tuning-XXXXXX", tuning[64];
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(tuning, sizeof tuning, "%s/tuning", folder);
+    for (int stop = 1; stop <= 7; stop += 2) {
+        int calls = stop;
+        mica_device *device = open_with(folder, MICA_TUNING_QUICK);
+        mica_model *model = small_model(device);
+        mica_device_on_compile(device, stop_after, &calls);
+        mica_plan *plan = mica_compile(model, NULL);
+        assert_int_equal(mica_plan_status(plan), MICA_CANCELLED);
+        assert_true(mi_tuner_of(device)->tried <= stop);
+        assert_int_equal(calls, 0); /* nobody is asked again */
+        assert_int_equal(mica_device_status(device), MICA_OK);
+        mica_plan_destroy(plan);
+        mica_device_on_compile(device, NULL, NULL);
+        plan = mica_compile(model, NULL);
+        assert_int_equal(mica_plan_status(plan), MICA_OK);
+        assert_true(mi_tuner_of(device)->tried > 0);
+        mica_plan_destroy(plan);
+        mica_model_destroy(model);
+        mica_device_destroy(device);
+        files_in(tuning, true);
+    }
+    remove(tuning);
+    remove(folder);
+}
+
 /* ---- Recording ---- */
 
 /* A model that ran with one engine runs with it again after it was saved and loaded, whatever the rules prefer. */
@@ -309,6 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_again), cmocka_unit_test(test_bad_text),     cmocka_unit_test(test_recorded),
         cmocka_unit_test(test_search),     cmocka_unit_test(test_second_start), cmocka_unit_test(test_clblast),
+        cmocka_unit_test(test_ended),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
