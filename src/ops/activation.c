@@ -1,8 +1,11 @@
 /* The rows of the activations; the list is in activation.h. */
 #include "ops/ops.h"
 
+#include <string.h>
+
 #define REAL(key, value) MI_TRY(mi_default_float(node, #key, (value)));
 #define SLOPE(key, value) REAL(key, value) MI_TRY(not_negative(node, #key));
+#define APPROXIMATE MI_TRY(read_approximate(node));
 
 static mica_status not_negative(const struct mi_node *node, const char *key)
 {
@@ -10,6 +13,16 @@ static mica_status not_negative(const struct mi_node *node, const char *key)
     if (value >= 0)
         return MICA_OK;
     return mi_op_fail(node, MICA_INVALID_ARGUMENT, "%s is %g, it must be at least 0", key, (double)value);
+}
+
+/* Attribute approximate: "none" (the default) or "tanh". */
+static mica_status read_approximate(struct mi_node *node)
+{
+    const char *text = mi_attribute_text(node, "approximate", "none");
+    bool by_tanh = strcmp(text, "tanh") == 0;
+    if (!by_tanh && strcmp(text, "none") != 0)
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "approximate is \"%s\", it must be none or tanh", text);
+    return mi_set_attribute(node, MI_INT("by_tanh", by_tanh));
 }
 
 #define ROW(id, defaults, expression, derivative, does_rise)                                     \

@@ -3,8 +3,9 @@
  *   X(Name, attributes with defaults, expression of x, derivative times g)
  *
  * REAL(name, value) declares an attribute, SLOPE the same but never negative, so that the sign of y is the
- * sign of x. A derivative that names only y lets the plan forget x. NaN must pass through: x < 0 ? 0 : x,
- * not fmax(x, 0). Of that and of x > 6 ? 6 : x a processor's maximum and minimum are made.
+ * sign of x. APPROXIMATE reads Gelu's text attribute: by_tanh is whether it is "tanh". A derivative that
+ * names only y lets the plan forget x. NaN must pass through: x < 0 ? 0 : x, not fmax(x, 0). Of that and of
+ * x > 6 ? 6 : x a processor's maximum and minimum are made.
  *
  * Those that never fall as x grows are in a list of their own: the largest of their results is the result of the largest, so
  * that a max pool may come first. */
@@ -34,8 +35,12 @@
     X(HardSwish, , "x * (x <= -3 ? 0 : x >= 3 ? 1 : x / 6.0f + 0.5f)",                                  \
       "x <= -3 ? 0 : x >= 3 ? g : g * (x / 3.0f + 0.5f)")                                               \
     X(Silu, , "x / (1.0f + exp(-x))", "g * (1.0f + x - x / (1.0f + exp(-x))) / (1.0f + exp(-x))")       \
-    X(Gelu, , "0.5f * x * (1.0f + erf(x * 0.70710678f))",                                               \
-      "g * (0.5f * (1.0f + erf(x * 0.70710678f)) + x * 0.39894228f * exp(-0.5f * x * x))")
+    X(Gelu, APPROXIMATE, "by_tanh ? x * " MI_GELU_SHARE " : 0.5f * x * erfc(x * -0.70710678f)",          \
+      "by_tanh ? g * " MI_GELU_SHARE " * (1.0f + x * (1.0f - " MI_GELU_SHARE ") * (1.59576912f + 0.214064449f * x * x))" \
+      " : g * (0.5f * erfc(x * -0.70710678f) + x * 0.39894228f * exp(-0.5f * x * x))")
+
+/* (1 + tanh(u)) / 2, u = sqrt(2 / pi) * (x + 0.044715 x^3), so that its tail does not cancel. */
+#define MI_GELU_SHARE "(1.0f / (1.0f + exp(-x * (1.59576912f + 0.0713548163f * x * x))))"
 
 #define MI_ACTIVATIONS(X) MI_RISING_ACTIVATIONS(X) MI_OTHER_ACTIVATIONS(X)
 

@@ -24,7 +24,11 @@ static double softplus(const double *x) { return x[0] > 30 ? x[0] : log1p(exp(x[
 static double softsign(const double *x) { return x[0] / (1 + fabs(x[0])); }
 static double hard_swish(const double *x) { return x[0] * (x[0] <= -3 ? 0 : x[0] >= 3 ? 1 : x[0] / 6 + 0.5); }
 static double silu(const double *x) { return x[0] * sigmoid(x[0]); }
-static double gelu(const double *x) { return 0.5 * x[0] * (1 + erf(x[0] / sqrt(2))); }
+static double gelu(const double *x) { return 0.5 * x[0] * erfc(-x[0] / sqrt(2)); }
+static double gelu_by_tanh(const double *x)
+{
+    return 0.5 * x[0] * (1 + tanh(sqrt(2 / acos(-1)) * (x[0] + 0.044715 * pow(x[0], 3))));
+}
 
 #define WIDE IN_RANGE("n 13", -7, 7)
 
@@ -46,12 +50,14 @@ static void test_activations(void **state)
     op_check(state, &(struct op_case){"Sigmoid", {WIDE}, .map = logistic, .apart = true});
 }
 
-static void test_slopes(void **state)
+static void test_attributes(void **state)
 {
     const struct op_case cases[] = {
         {"LeakyRelu", {WIDE}, {MI_REAL("alpha", 0.25f)}, .map = leaky},
         {"Elu", {WIDE}, {MI_REAL("alpha", 0.5f)}, .map = elu},
         {"Celu", {WIDE}, {MI_REAL("alpha", 0.5f)}, .map = celu},
+        {"Gelu", {WIDE}, {MI_TEXT("approximate", "none")}, .map = gelu},
+        {"Gelu", {WIDE}, {MI_TEXT("approximate", "tanh")}, .map = gelu_by_tanh},
     };
     OP_CHECK_TOGETHER(state, cases);
 }
@@ -85,7 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_activations),
-        cmocka_unit_test(test_slopes),
+        cmocka_unit_test(test_attributes),
         cmocka_unit_test(test_special_values),
         cmocka_unit_test(test_all_are_tested),
     };
