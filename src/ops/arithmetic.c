@@ -39,7 +39,7 @@ MI_MAP_ROW(Round, 1, mi_infer_float_map, .expr = {"rint(x)"});
 MI_MAP_ROW(Pow, 2, mi_infer_float_map, .expr = {"pow(a, b)"},
            .grad = {"b == 0 ? 0 : g * b * pow(a, b - 1.0f)", "a == 0 && b >= 0 ? 0 : g * y * log(a)"});
 
-/* ---- Clip: min and max as constant inputs 1 and 2 or attributes (no bound) ---- */
+/* ---- Clip: min and max as constant inputs 1 and 2 or attributes (no bound); max where min is above it ---- */
 
 static mica_status read_bound(struct mi_node *node, int input, const char *name, float otherwise)
 {
@@ -61,7 +61,7 @@ static mica_status infer_clip(struct mi_node *node)
 
 const struct mi_op mi_op_Clip = {
     .name = "Clip", .kind = MI_MAP, .min_inputs = 1, .max_inputs = 3, .outputs = 1, .infer = infer_clip,
-    .map = &(const struct mi_map_rule){.expr = {"x < min ? min : x > max ? max : x"},
+    .map = &(const struct mi_map_rule){.expr = {"(x < min ? min : x) > max ? max : (x < min ? min : x)"},
                                        .grad = {"x < min || x > max ? 0 : g"}}};
 
 /* ---- The number of elements of a mean, and coordinates ---- */
