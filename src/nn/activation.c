@@ -11,7 +11,7 @@ enum { LONGEST = 40 };
 static const struct {
     const char *type;
     float alpha;
-} defaults[] = {{"leaky_relu", 0.2f}, {"elu", 1.0f}};
+} defaults[] = {{"leaky_relu", 0.2f}, {"elu", 1.0f}, {"hard_sigmoid", 1.0f / 6.0f}};
 
 /* "LeakyRelu" -> "leaky_relu" */
 static void snake_case(const char *name, char out[LONGEST])

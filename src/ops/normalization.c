@@ -5,7 +5,8 @@
  *
  * In training (graph->training) mean and variance are those of the batch, over all axes but 1, and new = old
  * * momentum + batch * (1 - momentum), where the new variance takes the unbiased one (as PyTorch; ONNX says
- * the biased one). Otherwise they are the inputs, which pass unchanged. */
+ * the biased one). One value a channel says nothing of a variance: the new one is the old. Otherwise they are
+ * the inputs, which pass unchanged. */
 #include "ops/ops.h"
 
 static mica_status infer_batch_normalization(struct mi_node *node)
@@ -37,6 +38,8 @@ MI_MAP_ROW(ScaleShift, 4, NULL, .in = "x mean factor bias", .expr = {"(x - mean)
            .grad = {"g * factor"}, .affine = true);
 MI_MAP_ROW(MovingAverage, 2, NULL, .expr = {"a * momentum + b * (1.0f - momentum)"},
            .grad = {"g * momentum", "g * (1.0f - momentum)"});
+/* The same, and `a` where the batch has one value a channel: per_n * n + fixed is by how much its sizes together are above 1. */
+MI_MAP_ROW(MovingVariance, 2, NULL, .expr = {"per_n * n + fixed > 0 ? a * momentum + b * (1.0f - momentum) : a"});
 /* With xhat = (x - mean) * inverse: dy * xhat, and dx from the means of dy and of dy * xhat. They start from
  * x again, so that no tensor of the size of x is kept beside x. The sum of dy * xhat is made of those of dy and of dy * (x - k),
  * k as below: so all sums are of one sweep, also where mean and variance are computed in it. */
@@ -153,11 +156,16 @@ static bool statistics(struct mi_node *node, struct statistics *s)
     return s->factor != NULL;
 }
 
-static mi_value *moving_average(struct mi_node *node, mi_value *old, mi_value *batch)
+static mi_value *moving(struct mi_node *node, const char *op, mi_value *old, mi_value *batch)
 {
     mi_value *in[] = {old, mi_reshape_to(node->graph, batch, &old->shape)};
-    return MI_APPLY(node->graph, "MovingAverage", in,
-                    MI_REAL("momentum", mi_attribute_float(node, "momentum", 0)));
+    const struct mi_shape *x = &node->in[0]->shape;
+    struct mi_dim above = mi_fixed(0);
+    for (int i = 0; i < x->rank; i++)
+        if (i != 1)
+            above = (struct mi_dim){above.a + x->dim[i].a, above.b + x->dim[i].b - 1};
+    return MI_APPLY(node->graph, op, in, MI_REAL("momentum", mi_attribute_float(node, "momentum", 0)),
+                    MI_INT("per_n", above.a), MI_INT("fixed", above.b));
 }
 
 static mica_status lower_batch_normalization(struct mi_node *node, mi_value **out)
@@ -169,8 +177,8 @@ static mica_status lower_batch_normalization(struct mi_node *node, mi_value **ou
     mi_value *in[] = {node->in[0], s.mean, s.factor,
                       mi_channels(graph, node->in[2], node->in[0]->shape.rank)};
     out[0] = mi_apply(graph, "ScaleShift", in, 4, NULL, 0);
-    out[1] = graph->training ? moving_average(node, node->in[3], s.mean) : node->in[3];
-    out[2] = graph->training ? moving_average(node, node->in[4], s.unbiased) : node->in[4];
+    out[1] = graph->training ? moving(node, "MovingAverage", node->in[3], s.mean) : node->in[3];
+    out[2] = graph->training ? moving(node, "MovingVariance", node->in[4], s.unbiased) : node->in[4];
     return graph->error.status;
 }
 

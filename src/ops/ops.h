@@ -49,7 +49,8 @@
     X(Gather) X(GatherGrad) X(WinogradWeight)                                                           \
     X(Dropout) X(RandomDrop)                                                                            \
     X(BatchNormalization) X(FirstOfChannel) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)            \
-    X(ScaleShift) X(MovingAverage) X(ShiftedProduct) X(NormalizedSums) X(NormalizationGrad)             \
+    X(ScaleShift) X(MovingAverage) X(MovingVariance) X(ShiftedProduct) X(NormalizedSums)                \
+    X(NormalizationGrad)                                                                                \
     X(SoftmaxCrossEntropyLoss) X(NegativeLogLikelihoodLoss) X(PickLabel) X(CheckLabel) X(CountLabel)    \
     X(MaskLabel) X(CrossEntropyGrad) X(LogProbability) X(SquaredError) X(BinaryCrossEntropy)            \
     X(BinaryCrossEntropyWithLogits) X(CategoricalCrossEntropy) X(CategoricalGrad) X(ProbabilityGrad)    \

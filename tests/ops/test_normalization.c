@@ -19,7 +19,7 @@ static void reference(const struct op_case *c, const struct tensor *in, struct t
             square += pow(x->data[(i / inner * channels + k) * inner + i % inner] - mean, 2);
         double used_mean = c->training ? mean : in[3].data[k],
                used = c->training ? square / (double)count : in[4].data[k];
-        double unbiased = square / (double)(count > 1 ? count - 1 : 1);
+        double unbiased = count > 1 ? square / (double)(count - 1) : in[4].data[k];
         for (int64_t i = 0; i < count; i++) {
             int64_t at = (i / inner * channels + k) * inner + i % inner;
             out[0].data[at] =
@@ -46,6 +46,19 @@ static void test_axes_of_one(void **state)
         NORMALIZE("n 1 1 7", "1", true, {0}),
         NORMALIZE("n 1 1 7", "1", false, {0}),
     };
+    OP_CHECK_ALL(state, cases);
+}
+
+/* One value a channel: the running variance stays. */
+static void test_one_value(void **state)
+{
+    struct op_case cases[] = {
+        NORMALIZE("n 5", "5", true, {0}),
+        NORMALIZE("n 5 1 1", "5", true, {0}),
+        NORMALIZE("1 5", "5", true, {0}),
+    };
+    for (size_t i = 0; i < MI_COUNT(cases); i++)
+        cases[i].batch = 1;
     OP_CHECK_ALL(state, cases);
 }
 
@@ -88,6 +101,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_axes_of_one),
+        cmocka_unit_test(test_one_value),
         cmocka_unit_test(test_far_from_zero),
         cmocka_unit_test(test_inference),
     };
