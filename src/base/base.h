@@ -189,6 +189,8 @@ char *mi_path_folder(const char *path); /* "." where there is none; the caller f
 char *mi_cache_folder(void);
 /* Makes a folder, and those above it, for this user alone; true when it is there. */
 bool mi_folder_make(const char *path);
+bool mi_folder_writable(const char *path);
+uint64_t mi_folder_room(const char *path); /* bytes that this user may still write there; UINT64_MAX: not known */
 /* Removes the oldest files that end in `suffix` until the others together have at most `limit` bytes. */
 void mi_folder_trim(const char *path, const char *suffix, uint64_t limit);
 void mi_file_remove(const char *path);

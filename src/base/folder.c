@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 char *mi_cache_folder(void)
@@ -40,6 +41,21 @@ bool mi_folder_make(const char *path)
     mkdir(part, 0700);
     free(part);
     return is_folder(path);
+}
+
+bool mi_folder_writable(const char *path)
+{
+    return access(path, W_OK | X_OK) == 0;
+}
+
+uint64_t mi_folder_room(const char *path)
+{
+    struct statvfs info;
+    if (statvfs(path, &info) != 0 || info.f_blocks == 0) /* such as /proc */
+        return UINT64_MAX;
+    if (info.f_files > 0 && info.f_favail == 0)
+        return 0;
+    return (uint64_t)info.f_bavail * info.f_frsize;
 }
 
 void mi_file_remove(const char *path)

@@ -2,6 +2,7 @@
  *
  * No build options but the one of quirks.c: without -cl-std a device compiles OpenCL C 1.2, whatever its platform's version;
  * fast-math flags would make NaN undefined; and some drivers refuse options that they do not know. */
+#include "device/devices.h"
 #include "device/programs.h"
 
 #include <stdatomic.h>
@@ -123,6 +124,10 @@ static void build_next(void *context, int thread)
     struct builders *builders = context;
     size_t at;
     while (!atomic_load(&builders->stop) && (at = atomic_fetch_add(&builders->next, 1)) < builders->count) {
+        if (thread == 0 && (builders->status = mi_kernel_folder_check(builders->device)) != MICA_OK) {
+            atomic_store(&builders->stop, true);
+            return;
+        }
         build_unit(builders, &builders->units[at]);
         builders->units[at].done = true;
         atomic_fetch_add(&builders->built, (int)builders->units[at].count);

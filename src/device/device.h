@@ -23,6 +23,8 @@ struct mi_quirks {
     bool copies_kernels;       /* POCL: compiles what is in a kernel three times, a function that it calls once */
     bool spoils_long_indices;  /* rusticl's llvmpipe: reads other elements than indices of 64 bits name */
     bool spins_on_wait;        /* NVIDIA, Intel GPU: clFinish spins a core */
+    const char *kernel_folder; /* POCL: where it keeps what it compiles; when that is full, its compiler ends the process */
+    uint64_t kernel_bytes;     /* what one build may need there */
     const char *build_options; /* CPUs: subnormal numbers count as zero, lines are asked for ahead; see quirks.c */
 };
 

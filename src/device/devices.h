@@ -87,5 +87,7 @@ mica_device *mi_device_settle(mica_device *device);
 /* ---- quirks.c ---- */
 
 void mi_quirks_decide(mica_device *device);
+/* Whether the driver can keep what it is about to compile. */
+mica_status mi_kernel_folder_check(mica_device *device);
 
 #endif

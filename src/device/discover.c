@@ -44,7 +44,9 @@ static mica_status add_platform(struct mica_devices *found, cl_platform_id platf
     char name[64] = "";
     if (cl->GetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name - 1, name, NULL) == CL_SUCCESS)
         found->has_rusticl = found->has_rusticl || mi_contains(name, "rusticl");
-    if (cl->GetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) != CL_SUCCESS || !count ||
+    const char *folder = getenv("POCL_CACHE_DIR"); /* POCL ends the process when that is empty */
+    bool ends = folder && !*folder && mi_contains(name, "Portable Computing Language");
+    if (ends || cl->GetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) != CL_SUCCESS || !count ||
         count > MOST_DEVICES) {
         found->has_empty_pocl = found->has_empty_pocl || mi_contains(name, "Portable Computing Language");
         return MICA_OK;

@@ -2,6 +2,7 @@
 #include "on_device.h"
 
 #include "device/cl_api.h"
+#include "device/devices.h"
 
 static const char *const square = "__kernel void square(__global float *x, uint n)\n"
                                   "{\n"
@@ -41,6 +42,28 @@ static void test_one_build_for_each_source(void **state)
     assert_ptr_equal(first, again);
     assert_ptr_not_equal(first, other);
     assert_int_equal(device->calls_build, before + 2);
+}
+
+/* POCL's compiler ends the process where it cannot write, so that is found before. */
+static void test_no_room_for_kernels(void **state)
+{
+    mica_device *device = *state;
+    const struct mi_quirks usual = device->quirks;
+    cl_program program = NULL;
+    if (mi_contains(device->info.platform, "portable computing language"))
+        assert_non_null(usual.kernel_folder);
+    device->quirks.kernel_folder = MICA_BINARY_DIR;
+    device->quirks.kernel_bytes = UINT64_MAX - 1;
+    assert_int_equal(mi_program_get(device, "b", "__kernel void b(__global int *x) { x[0] = 7; }", &program), MICA_IO);
+    assert_non_null(strstr(device->error.text, MICA_BINARY_DIR ": "));
+    assert_non_null(strstr(device->error.text, " KiB are left where POCL keeps the kernels that it compiles"));
+    mica_device_clear_error(device);
+    device->quirks.kernel_folder = "/dev/null/kernels";
+    assert_int_equal(mi_program_get(device, "b", "__kernel void b(__global int *x) { x[0] = 7; }", &program), MICA_IO);
+    assert_non_null(strstr(device->error.text, "/dev/null/kernels: POCL keeps the kernels"));
+    mica_device_clear_error(device);
+    device->quirks = usual;
+    ASSERT_GOOD(device, mi_program_get(device, "b", "__kernel void b(__global int *x) { x[0] = 7; }", &program));
 }
 
 static void test_launch(void **state)
@@ -198,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kernel_text),
         cmocka_unit_test(test_one_build_for_each_source),
+        cmocka_unit_test(test_no_room_for_kernels),
         cmocka_unit_test(test_launch),
         cmocka_unit_test(test_grids),
         cmocka_unit_test(test_empty_and_missing_grids),
