@@ -47,6 +47,9 @@ void *mi_new(size_t count, size_t size);
 bool mi_grow(void *array_pointer, size_t *capacity, size_t need, size_t size);
 char *mi_strdup(const char *text);
 
+/* Of the machine, or of the group of processes that this one is in (Linux); 0: unknown. */
+uint64_t mi_memory_bytes(void);
+
 /* *out = a * b or a + b; false on overflow. */
 bool mi_mul_size(size_t a, size_t b, size_t *out);
 bool mi_add_size(size_t a, size_t b, size_t *out);
@@ -163,8 +166,17 @@ void mi_shuffle(uint64_t seed, uint64_t stream, int64_t *order, int64_t count);
 
 /* ---- Files ---- */
 
-/* Reads a whole file; the caller frees *bytes. A zero byte stands after the last. gzip is undone where the file is one
- * (then *size is that of the contents, and `limit` bounds it). Errors: MICA_IO, MICA_FORMAT, named by path. */
+struct mi_file_limits {
+    uint64_t bytes;            /* of the contents */
+    uint64_t ratio;            /* of contents of more than 64 MiB to the size of their gzip file; 0: any */
+    const char *advice;        /* behind an error about a limit: "; ..."; NULL: nothing */
+};
+
+/* Reads a whole file; the caller frees *bytes. A zero byte stands after the last. gzip is undone where the file is one (then *size is
+ * that of the contents). Sizes that are known are checked before anything is allocated. Errors: MICA_IO, MICA_FORMAT, named by path. */
+mica_status mi_file_read_within(struct mi_error *error, const char *path, const struct mi_file_limits *limits,
+                                unsigned char **bytes, size_t *size);
+/* The same with a limit of bytes alone. */
 mica_status mi_file_read(struct mi_error *error, const char *path, uint64_t limit, unsigned char **bytes, size_t *size);
 
 /* Writes a file beside its place and renames it over, so that it is replaced whole or not at all. A link stays: what it leads to is

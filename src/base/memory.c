@@ -1,8 +1,13 @@
 /* Host memory: checked allocation, arenas, growing text. */
+#if !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
 #include "base/base.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 bool mi_mul_size(size_t a, size_t b, size_t *out)
 {
@@ -46,6 +51,29 @@ bool mi_grow(void *array_pointer, size_t *capacity, size_t need, size_t size)
     memcpy(array_pointer, &grown, sizeof grown);
     *capacity = wanted;
     return true;
+}
+
+/* The number in a file of the kernel's; 0 where there is none, as "max" stands for. */
+static uint64_t number_in(const char *path)
+{
+    char text[24] = "";
+    uint64_t number = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t size = read(fd, text, sizeof text - 4);
+    close(fd);
+    for (const char *at = text; size > 0 && mi_is_digit(*at); at++)
+        number = number * 10 + (uint64_t)(*at - '0');
+    return number;
+}
+
+uint64_t mi_memory_bytes(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    uint64_t machine = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+    uint64_t group = number_in("/sys/fs/cgroup/memory.max");
+    return group && (!machine || group < machine) ? group : machine;
 }
 
 char *mi_strdup(const char *text)

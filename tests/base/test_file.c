@@ -123,6 +123,67 @@ static void test_gzip(void **state)
     expect(path, sizeof zeros - 2, MICA_FORMAT, "more than the limit");
 }
 
+/* A gzip file of `mebibytes` of zeros in one member, and a word in a second one, which alone tells its size at the end. */
+static void put_bomb(const char *path, int mebibytes)
+{
+    static char zeros[1 << 20];
+    gzFile file = gzopen(path, "wb9");
+    assert_non_null(file);
+    for (int i = 0; i < mebibytes; i++)
+        assert_int_equal(gzwrite(file, zeros, sizeof zeros), (int)sizeof zeros);
+    gzclose(file);
+    put_gzip(path, "ab", "end");
+}
+
+static void test_ratio(void **state)
+{
+    (void)state;
+    struct mi_error error = {0};
+    const char *path = in_folder("bomb.gz");
+    unsigned char *bytes;
+    size_t size;
+    put_bomb(path, 66);
+    const struct mi_file_limits tight = {.bytes = 1u << 30, .ratio = 100, .advice = "; so be it"},
+                                wide = {.bytes = 1u << 30, .ratio = 1032};
+    assert_int_equal(mi_file_read_within(&error, path, &tight, &bytes, &size), MICA_FORMAT);
+    assert_non_null(strstr(error.text, "bomb.gz: unpacks to more than 100 times its size; so be it"));
+    assert_null(bytes);
+    error = (struct mi_error){0};
+    assert_int_equal(mi_file_read_within(&error, path, &wide, &bytes, &size), MICA_OK);
+    assert_int_equal(size, ((size_t)66 << 20) + 3);
+    assert_string_equal((const char *)bytes + size - 3, "end");
+    free(bytes);
+    put_bomb(path, 60); /* small enough for any ratio */
+    assert_int_equal(mi_file_read_within(&error, path, &tight, &bytes, &size), MICA_OK);
+    free(bytes);
+}
+
+/* What has no size beforehand, and a file that is longer than a piece that is read at once. */
+static void test_pipe(void **state)
+{
+    (void)state;
+    struct mi_error error = {0};
+    unsigned char *bytes;
+    size_t size;
+    char command[700];
+    static const char *const says[] = {"", " | gzip"};
+    assert_int_equal(mkfifo(in_folder("pipe"), 0600), 0);
+    for (size_t i = 0; i < MI_COUNT(says); i++) {
+        snprintf(command, sizeof command, "yes hello | head -c 300000%s > '%s' &", says[i], in_folder("pipe"));
+        assert_int_equal(system(command), 0);
+        assert_int_equal(mi_file_read(&error, in_folder("pipe"), 300000, &bytes, &size), MICA_OK);
+        assert_int_equal(size, 300000);
+        assert_memory_equal(bytes + size - 6, "hello\n", 6);
+        free(bytes);
+    }
+}
+
+static void test_memory_bytes(void **state)
+{
+    (void)state;
+    assert_true(mi_memory_bytes() > (uint64_t)64 << 20);
+}
+
 static void test_broken_gzip(void **state)
 {
     (void)state;
@@ -312,7 +373,8 @@ static void test_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),    cmocka_unit_test(test_gzip),   cmocka_unit_test(test_broken_gzip),
+        cmocka_unit_test(test_read),    cmocka_unit_test(test_gzip),   cmocka_unit_test(test_ratio), cmocka_unit_test(test_pipe), cmocka_unit_test(test_memory_bytes),
+        cmocka_unit_test(test_broken_gzip),
         cmocka_unit_test(test_replace), cmocka_unit_test(test_create),
         cmocka_unit_test(test_links_and_devices), cmocka_unit_test(test_links_to_nothing),
         cmocka_unit_test(test_places),  cmocka_unit_test(test_leftovers), cmocka_unit_test(test_paths),
