@@ -38,6 +38,12 @@ typedef struct mica_split {
 typedef enum mica_missing { MICA_MISSING_ERROR, MICA_MISSING_DROP, MICA_MISSING_MEAN } mica_missing;
 typedef enum mica_header { MICA_HEADER_AUTO, MICA_HEADER_YES, MICA_HEADER_NO } mica_header;
 
+/* Host memory that reading may take. Sizes are checked before anything is filled; too much is an error with both numbers. */
+typedef struct mica_read_limits {
+    uint64_t bytes;                  /* at once: files' contents and samples; 0: half of the machine's memory */
+    uint64_t ratio;                  /* of a gzip file's contents, where these are more than 64 MiB, to its size; 0: 100 */
+} mica_read_limits;
+
 typedef struct mica_csv_desc {
     const char *label;               /* a column's name, or its index ("4", "-1" the last); NULL: no label */
     bool regression;                 /* the label is a value, not a class */
@@ -51,6 +57,7 @@ typedef struct mica_csv_desc {
     const char *const *columns;      /* NULL: all but the label */
     const char *const *drop;         /* of these, left out */
     char decimal;                    /* '.' or ','; 0: found out, where the separator is not a comma */
+    mica_read_limits limits;
 } mica_csv_desc;
 
 /* Reads a table (.csv, .csv.gz). Never NULL except when out of memory: ask mica_data_status. */
@@ -66,6 +73,7 @@ typedef struct mica_files_desc {
     mica_normalize normalize;
     mica_split split;                /* of the training files, when no other part is given */
     mica_shape sample_shape;         /* rank 0: as in the file (an IDX image (28, 28) becomes (1, 28, 28)) */
+    mica_read_limits limits;
 } mica_files_desc;
 
 MICA_API mica_data *mica_idx_open(mica_device *device, const mica_files_desc *desc); /* MNIST's format, also .gz */

@@ -330,8 +330,8 @@ struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index)
     struct mi_shape_text out;
     int part = 0;
     bool several = !data->divided && files[0] < data->samples;
-    if (data->lines) {
-        mi_format(out.text, sizeof out.text, "line %lu", (unsigned long)data->lines[index]);
+    if (data->first_line) {
+        mi_format(out.text, sizeof out.text, "line %zu", data->lines ? data->lines[index] : data->first_line + (size_t)index);
         return out;
     }
     for (; several && part < 2 && index >= files[part]; part++)

@@ -145,7 +145,8 @@ struct mica_data {
     double *doubles;           /* where floats would lose what tells the values of an element apart */
     int32_t *classes;          /* samples, or NULL */
     struct mi_label_texts labels;   /* the texts behind them */
-    uint32_t *lines;           /* (samples) of a table; else NULL */
+    size_t first_line;         /* of a table, the line of its first sample; else 0 */
+    uint32_t *lines;           /* (samples) the line of each; NULL: they follow the first one */
     float *values;             /* samples x label_elements, or NULL */
     mica_shape label_shape;    /* of values; rank 0 for classes */
     size_t label_elements;

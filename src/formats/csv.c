@@ -14,7 +14,7 @@ struct opening {
     struct mi_table table;
     struct mi_table_map map;
     struct mi_rows rows;
-    uint64_t limit;
+    struct mi_budget budget;
 };
 
 static mica_status map_columns(struct opening *o)
@@ -26,7 +26,7 @@ static mica_status map_columns(struct opening *o)
         struct mi_column_wishes wishes = {desc->label, desc->columns, desc->drop, desc->categorical};
         p->missing = desc->missing;
         MI_TRY(mi_table_choose(error, o->path, &o->table, &wishes, p, &o->map));
-        MI_TRY(mi_table_categories(error, &o->table, &o->map, p));
+        MI_TRY(mi_table_categories(error, o->path, &o->table, &o->map, p));
     } else {
         MI_TRY(mi_table_map_fitted(error, o->path, &o->table, desc->label, o->fitted, &o->map));
         if (o->fitted->label_index >= 0 && o->map.label < 0)
@@ -39,13 +39,27 @@ static mica_status map_columns(struct opening *o)
 
 /* ---- Labels and lines ---- */
 
+/* As long as each row has a line, the first one's tells all. */
+static mica_status take_line(struct opening *o, size_t line, size_t row)
+{
+    mica_data *data = o->data;
+    if (!data->lines && line == data->first_line + row)
+        return MICA_OK;
+    if (!data->lines) {
+        data->lines = mi_new((size_t)data->samples, sizeof *data->lines);
+        for (size_t i = 0; data->lines && i < row; i++)
+            data->lines[i] = (uint32_t)(data->first_line + i);
+    }
+    if (!data->lines)
+        return mi_out_of_memory(&data->error);
+    data->lines[row] = line > UINT32_MAX ? UINT32_MAX : (uint32_t)line;
+    return MICA_OK;
+}
+
 static mica_status make_labels(struct opening *o)
 {
     mica_data *data = o->data;
     size_t samples = (size_t)data->samples;
-    data->lines = mi_new(samples, sizeof *data->lines);
-    if (!data->lines)
-        return mi_out_of_memory(&data->error);
     if (o->map.label < 0 || !o->map.regression)
         return MICA_OK;
     data->label_shape = MICA_SHAPE(1);
@@ -62,9 +76,10 @@ static mica_status take_row(void *user, const struct mi_cursor *cursor, size_t r
     double value;
     if (!row) {
         data->samples = (int64_t)o->rows.count;
+        data->first_line = cursor->line;
         MI_TRY(make_labels(o));
     }
-    data->lines[row] = cursor->line > UINT32_MAX ? UINT32_MAX : (uint32_t)cursor->line;
+    MI_TRY(take_line(o, cursor->line, row));
     if (o->map.label < 0)
         return MICA_OK;
     size_t column = (size_t)o->map.label;
@@ -94,7 +109,7 @@ static mica_status take_rows(struct opening *o)
 {
     mica_data *data = o->data;
     const struct mi_preprocess *p = o->fitted ? o->fitted : &data->preprocess;
-    mica_status status = mi_table_rows(&data->error, o->path, &o->table, p, &o->map, o->limit, take_row, o, &o->rows);
+    mica_status status = mi_table_rows(&data->error, o->path, &o->table, p, &o->map, &o->budget, take_row, o, &o->rows);
     data->floats = o->rows.floats;
     data->doubles = o->rows.doubles;
     MI_TRY(status);
@@ -188,7 +203,7 @@ static mica_status open_table(struct opening *o, char *text, size_t size)
     }
     struct mi_table_hints hints = {desc->header, desc->decimal, desc->label, {desc->categorical, desc->columns, desc->drop},
                                    o->fitted};
-    MI_TRY(mi_table_parse(&data->error, o->path, text, size, &hints, &o->table));
+    MI_TRY(mi_table_parse(&data->error, o->path, text, size, &hints, &o->budget, &o->table));
     if (o->fitted && !o->fitted->column_count)
         return mi_fail(&data->error, MICA_DATA, "%s: the model was not trained on a table", o->path);
     MI_TRY(map_columns(o));
@@ -209,7 +224,8 @@ mica_data *mi_csv_from_text(mica_device *device, const char *place, char *text, 
         free(text);
         return NULL;
     }
-    struct opening o = {.data = data, .path = place, .desc = desc, .fitted = fitted, .limit = UINT64_MAX};
+    struct opening o = {.data = data, .path = place, .desc = desc, .fitted = fitted, .budget = mi_budget_of(&desc->limits)};
+    o.budget.used = size;
     (void)open_table(&o, text, size);
     mi_table_destroy(&o.table);
     free(o.map.columns);
@@ -223,9 +239,10 @@ mica_data *mi_csv_open(mica_device *device, const char *path, const mica_csv_des
     struct mi_error error = {MICA_OK, ""};
     unsigned char *bytes = NULL;
     size_t size = 0;
+    struct mi_budget budget = mi_budget_of(desc ? &desc->limits : NULL);
     if (!path || !desc)
         mi_fail(&error, MICA_INVALID_ARGUMENT, "csv: a path and a description are needed");
-    else if (mi_file_read(&error, path, MI_DATA_LIMIT, &bytes, &size) == MICA_OK)
+    else if (mi_data_file_read(&error, path, &budget, &bytes, &size) == MICA_OK)
         return mi_csv_from_text(device, path, (char *)bytes, size, desc, fitted);
     mica_data *data = mi_data_create(device);
     if (data) {

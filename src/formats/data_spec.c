@@ -6,7 +6,7 @@
  *   {"format": "idx" | "npy", "train": {"inputs": FILE, "labels": FILE}, "validation": {...}, "test": {...}}
  *
  * and in each "normalize", "split": [training, validation, test], "seed" and "shuffle" (of the split),
- * "sample_shape". */
+ * "sample_shape", "limits": {"bytes": number, "ratio": number}. */
 #include "formats/formats.h"
 #include "nn/keys.h"
 
@@ -22,6 +22,7 @@ struct spec {
     mica_normalize normalize;
     mica_split split;
     mica_shape sample_shape;
+    mica_read_limits limits;
 };
 
 /* ---- Keys and values ---- */
@@ -186,8 +187,31 @@ static mica_status read_sample_shape(struct spec *s)
     return MICA_OK;
 }
 
+/* {"bytes": ..., "ratio": ...}, both optional. */
+static mica_status read_limits(struct spec *s)
+{
+    static const char *const keys[] = {"bytes", "ratio", NULL};
+    uint64_t *const out[] = {&s->limits.bytes, &s->limits.ratio};
+    const cJSON *limits = get(s, "limits");
+    if (!limits)
+        return MICA_OK;
+    if (!cJSON_IsObject(limits))
+        return wrong(s, "limits", "{\"bytes\": number, \"ratio\": number}");
+    MI_TRY(check_keys(s, limits, ": limits", keys));
+    for (int i = 0; i < 2; i++) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(limits, keys[i]);
+        if (!item || cJSON_IsNull(item))
+            continue;
+        if (!cJSON_IsNumber(item) || !(item->valuedouble >= 1 && item->valuedouble <= 9007199254740992.0))
+            return wrong(s, mi_arena_format(&s->arena, "limits.%s", keys[i]), "a number of 1 or more");
+        *out[i] = (uint64_t)item->valuedouble;
+    }
+    return MICA_OK;
+}
+
 static mica_status read_common(struct spec *s)
 {
+    MI_TRY(read_limits(s));
     MI_TRY(read_normalize(s));
     MI_TRY(read_split(s));
     return read_sample_shape(s);
@@ -228,7 +252,7 @@ static mica_status read_columns(struct spec *s, const char *key, const char *con
 static mica_status read_csv(struct spec *s, mica_csv_desc *desc, const char **path)
 {
     static const char *const keys[] = {"format", "path", "label", "header", "missing", "decimal", "columns", "drop",
-                                       "categorical", "normalize", "split", "seed", "shuffle", "sample_shape", NULL};
+                                       "categorical", "normalize", "split", "seed", "shuffle", "sample_shape", "limits", NULL};
     static const char *const policies[] = {"error", "drop", "mean", NULL}, *const marks[] = {".", ",", NULL};
     int missing = MICA_MISSING_ERROR, decimal = -1;
     const cJSON *header = get(s, "header"), *label = get(s, "label");
@@ -259,6 +283,7 @@ static mica_data *open_csv(struct spec *s, mica_device *device, const struct mi_
     desc.normalize = s->normalize;
     desc.split = s->split;
     desc.sample_shape = s->sample_shape;
+    desc.limits = s->limits;
     return mi_csv_open(device, path, &desc, fitted);
 }
 
@@ -290,7 +315,7 @@ static mica_data *open_arrays(struct spec *s, mica_device *device, mi_array_pars
                               const struct mi_preprocess *fitted, bool regression)
 {
     static const char *const keys[] = {"format", "train", "validation", "test", "normalize", "split", "seed",
-                                       "shuffle", "sample_shape", NULL};
+                                       "shuffle", "sample_shape", "limits", NULL};
     static const char *const parts[3] = {"train", "validation", "test"};
     mica_files_desc desc = {.regression = regression};
     if (check_keys(s, s->json, "", keys) != MICA_OK)
@@ -307,6 +332,7 @@ static mica_data *open_arrays(struct spec *s, mica_device *device, mi_array_pars
     desc.normalize = s->normalize;
     desc.split = s->split;
     desc.sample_shape = s->sample_shape;
+    desc.limits = s->limits;
     return mi_files_open(device, &desc, parser, fitted);
 }
 

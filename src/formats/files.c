@@ -8,16 +8,16 @@ struct opening {
     const struct mi_preprocess *fitted;
     mi_array_parser *parser;
     struct mi_array_file inputs[3], labels[3];
+    struct mi_budget budget;
 };
 
 static mica_status open_array(struct opening *o, const char *path, struct mi_array_file *out)
 {
-    size_t size;
     if (!path)
         return MICA_OK;
     out->path = path;
-    MI_TRY(mi_file_read(&o->data->error, path, MI_DATA_LIMIT, &out->bytes, &size));
-    MI_TRY(o->parser(&o->data->error, path, out->bytes, size, &out->array));
+    MI_TRY(mi_data_file_read(&o->data->error, path, &o->budget, &out->bytes, &out->size));
+    MI_TRY(o->parser(&o->data->error, path, out->bytes, out->size, &out->array));
     if (out->array.rank < 1)
         return mi_fail(&o->data->error, MICA_DATA, "%s: there is a single value, not samples", path);
     return MICA_OK;
@@ -96,7 +96,7 @@ static mica_status take_inputs(struct opening *o)
 {
     for (int part = 0; part < 3; part++)
         o->data->count[part] = o->inputs[part].path ? o->inputs[part].array.dim[0] : 0;
-    return mi_take_inputs(o->data, o->inputs, 3, false);
+    return mi_take_inputs(o->data, &o->budget, o->inputs, 3, false);
 }
 
 /* ---- Labels ---- */
@@ -134,6 +134,7 @@ static mica_status take_values(struct opening *o, const char *place)
                        mi_sample_text(&data->label_shape).text);
     if (!mi_mul_size((size_t)data->samples, data->label_elements, &count))
         return mi_out_of_memory(&data->error);
+    MI_TRY(mi_budget_take(&o->budget, &data->error, place, "the labels", (uint64_t)count * sizeof *data->values));
     data->values = mi_new(count, sizeof *data->values);
     if (!data->values)
         return mi_out_of_memory(&data->error);
@@ -164,6 +165,7 @@ static mica_status open_files(struct opening *o)
     const char *place = NULL;
     if (!o->desc)
         return mi_fail(&o->data->error, MICA_INVALID_ARGUMENT, "files: a description is needed");
+    o->budget = mi_budget_of(&o->desc->limits);
     for (int part = 0; part < 3; part++) {
         MI_TRY(open_array(o, o->desc->part[part].inputs, &o->inputs[part]));
         MI_TRY(open_array(o, o->desc->part[part].labels, &o->labels[part]));

@@ -5,8 +5,23 @@
 #include "data/data.h"
 #include "formats/array.h"
 
-/* A data file, packed or not, holds at most this many bytes. */
-#define MI_DATA_LIMIT ((uint64_t)16 << 30)
+/* ---- Memory that reading may take ---- */
+
+#define MI_LIMITS_ADVICE "; \"limits\" of the data can be raised"
+
+struct mi_budget {
+    uint64_t bytes, used;      /* of host memory, at once */
+    uint64_t ratio;            /* of a gzip file's contents to its size */
+};
+
+struct mi_budget mi_budget_of(const mica_read_limits *limits); /* NULL, and zeros: the defaults */
+/* What is about to be allocated; an error where it would be too much. `what` is named in it, in the plural. */
+mica_status mi_budget_take(struct mi_budget *budget, struct mi_error *error, const char *place, const char *what,
+                           uint64_t bytes);
+void mi_budget_give(struct mi_budget *budget, uint64_t bytes);
+/* A file within the budget. One of a kind that is known and cannot be read (.npz, Parquet, an image) is an error of its own. */
+mica_status mi_data_file_read(struct mi_error *error, const char *path, struct mi_budget *budget, unsigned char **bytes,
+                              size_t *size);
 
 /* ---- Data sets ---- */
 
@@ -34,6 +49,7 @@ mica_data *mi_inputs_open(mica_device *device, const char *path, const struct mi
 struct mi_array_file {
     const char *path;          /* NULL: there is none */
     unsigned char *bytes;      /* owned; array is within */
+    size_t size;
     struct mi_array array;
 };
 
@@ -43,7 +59,7 @@ mica_status mi_array_file_floats(struct mi_error *error, const struct mi_array_f
                                  bool missing, float *out);
 /* The rows of the files one after the other become the samples: as bytes, floats or doubles. The data know the shape and
  * the elements of a sample. Each file is closed when it has been read. */
-mica_status mi_take_inputs(mica_data *data, struct mi_array_file *files, int count, bool missing);
+mica_status mi_take_inputs(mica_data *data, struct mi_budget *budget, struct mi_array_file *files, int count, bool missing);
 
 /* For each feature: what its values differ by, and what they would lose as floats. */
 struct mi_spread {

@@ -11,6 +11,7 @@ struct request {
     const struct mi_preprocess *preprocess; /* NULL: the shape is all that is known */
     mica_shape shape;
     size_t elements;
+    struct mi_budget *budget;
 };
 
 /* ---- Arrays ---- */
@@ -49,7 +50,7 @@ static mica_status read_array(const struct request *r, mi_array_parser *parser, 
     MI_TRY(make_rows(r, &file->array, parser == mi_idx_parse));
     data->elements = r->elements;
     data->preprocess.shape = r->shape;
-    return mi_take_inputs(data, file, 1, r->preprocess && r->preprocess->fill);
+    return mi_take_inputs(data, r->budget, file, 1, r->preprocess && r->preprocess->fill);
 }
 
 /* ---- Tables ---- */
@@ -80,7 +81,7 @@ static mica_status read_mapped(const struct request *r, const struct mi_table *t
     if (strict.missing == MICA_MISSING_DROP)
         strict.missing = MICA_MISSING_ERROR; /* every line must get its answer */
     if (status == MICA_OK)
-        status = mi_table_rows(&data->error, r->path, table, &strict, &map, UINT64_MAX, NULL, NULL, &rows);
+        status = mi_table_rows(&data->error, r->path, table, &strict, &map, r->budget, NULL, NULL, &rows);
     free(map.columns);
     data->floats = rows.floats;
     data->doubles = rows.doubles;
@@ -97,7 +98,7 @@ static mica_status read_table(const struct request *r, char *text, size_t size)
     struct mi_preprocess plain = {0};
     const struct mi_preprocess *p = r->preprocess && r->preprocess->column_count ? r->preprocess : NULL;
     struct mi_table_hints hints = {.fitted = p, .label = p ? p->label : NULL};
-    mica_status status = mi_table_parse(&r->data->error, r->path, text, size, &hints, &table);
+    mica_status status = mi_table_parse(&r->data->error, r->path, text, size, &hints, r->budget, &table);
     if (status == MICA_OK && !p) {
         status = plain_columns(r, &table, &plain);
         p = &plain;
@@ -115,7 +116,8 @@ static mica_status read_any(const struct request *r)
 {
     struct mi_array_file file = {.path = r->path};
     size_t size;
-    MI_TRY(mi_file_read(&r->data->error, r->path, MI_DATA_LIMIT, &file.bytes, &size));
+    MI_TRY(mi_data_file_read(&r->data->error, r->path, r->budget, &file.bytes, &size));
+    file.size = size;
     const char *dot = strrchr(r->path, '.');
     bool npy = mi_is_npy(file.bytes, size) || (dot && !strcmp(dot, ".npy"));
     if (!npy && !mi_is_idx(file.bytes, size))
@@ -143,8 +145,9 @@ mica_data *mi_inputs_open(mica_device *device, const char *path, const struct mi
     if (!data)
         return NULL;
     bool known = preprocess && preprocess->shape.rank;
+    struct mi_budget budget = mi_budget_of(NULL);
     struct request r = {.data = data, .path = path, .preprocess = known ? preprocess : NULL,
-                        .shape = known ? preprocess->shape : *shape};
+                        .shape = known ? preprocess->shape : *shape, .budget = &budget};
     (void)open_inputs(&r);
     (void)mi_data_report(data);
     return data;

@@ -13,6 +13,8 @@ bool mi_cell_missing(const struct mi_cell *cell, bool number)
                                         "NULL"};
     if (!*cell->text)
         return true;
+    if (!strchr("?N#<n-", *cell->text)) /* most cells */
+        return false;
     for (size_t i = 0; i < MI_COUNT(marks) && (number || !cell->quoted); i++)
         if (!strcmp(cell->text, marks[i]))
             return true;
@@ -186,17 +188,14 @@ static mica_status fill_rows(struct reader *r, mi_row_visitor *visit, void *user
 /* What every sample takes beside its values: its label, its line and its places in the order of an epoch. */
 enum { BYTES_BESIDE = 40 };
 
-static mica_status make_rows(struct reader *r, uint64_t limit, struct mi_rows *out)
+static mica_status make_rows(struct reader *r, struct mi_budget *budget, struct mi_rows *out)
 {
     size_t count, bytes, beside, total;
     bool wide = mi_spread_needs_doubles(&r->spread);
-    bool fits = mi_mul_size(out->count, r->features, &count) && mi_mul_size(count, wide ? 8 : 4, &bytes) &&
-                mi_mul_size(out->count, BYTES_BESIDE, &beside) && mi_add_size(bytes, beside, &total) &&
-                mi_add_size(total, r->table->size, &total);
-    if (!fits || total > limit)
-        return mi_fail(r->error, MICA_OUT_OF_MEMORY, "%s: %zu samples of %zu values and the text of the table need %zu bytes, "
-                       "the limit of the reader is %llu", r->place, out->count, r->features, fits ? total : SIZE_MAX,
-                       (unsigned long long)limit);
+    if (!mi_mul_size(out->count, r->features, &count) || !mi_mul_size(count, wide ? 8 : 4, &bytes) ||
+        !mi_mul_size(out->count, BYTES_BESIDE, &beside) || !mi_add_size(bytes, beside, &total))
+        return mi_out_of_memory(r->error);
+    MI_TRY(mi_budget_take(budget, r->error, r->place, "the samples", total));
     if (wide)
         out->doubles = mi_new(count, sizeof *out->doubles);
     else
@@ -204,13 +203,13 @@ static mica_status make_rows(struct reader *r, uint64_t limit, struct mi_rows *o
     return out->doubles || out->floats ? MICA_OK : mi_out_of_memory(r->error);
 }
 
-static mica_status read_rows(struct reader *r, uint64_t limit, mi_row_visitor *visit, void *user, struct mi_rows *out)
+static mica_status read_rows(struct reader *r, struct mi_budget *budget, mi_row_visitor *visit, void *user, struct mi_rows *out)
 {
     r->row = mi_new(r->features, sizeof *r->row);
     bool made = r->row && mi_spread_create(&r->spread, r->features);
     mica_status status = made ? count_rows(r, out) : mi_out_of_memory(r->error);
     if (status == MICA_OK)
-        status = make_rows(r, limit, out);
+        status = make_rows(r, budget, out);
     if (status == MICA_OK)
         status = fill_rows(r, visit, user, out);
     mi_cursor_close(&r->cursor);
@@ -220,27 +219,31 @@ static mica_status read_rows(struct reader *r, uint64_t limit, mi_row_visitor *v
 }
 
 mica_status mi_table_rows(struct mi_error *error, const char *place, const struct mi_table *table,
-                          const struct mi_preprocess *p, const struct mi_table_map *map, uint64_t limit,
+                          const struct mi_preprocess *p, const struct mi_table_map *map, struct mi_budget *budget,
                           mi_row_visitor *visit, void *user, struct mi_rows *out)
 {
     struct reader r = {.error = error, .place = place, .table = table, .preprocess = p, .map = map,
                        .features = mi_preprocess_features(p)};
     *out = (struct mi_rows){0};
-    return read_rows(&r, limit, visit, user, out);
+    return read_rows(&r, budget, visit, user, out);
 }
 
 /* ---- Categories ---- */
 
 static mica_status collect(struct mi_cursor *cursor, const struct mi_table_map *map, const struct mi_preprocess *p,
-                           struct mi_words *words, struct mi_error *error)
+                           struct mi_words *words, struct mi_error *error, const char *place)
 {
     size_t number;
     while (mi_cursor_next(cursor))
         for (int c = 0; c < p->column_count; c++) {
             const struct mi_cell *cell = &cursor->cells[map->columns[c]];
-            if (p->columns[c].categorical && !mi_cell_missing(cell, false) &&
-                !mi_words_add(&words[c], cell->text, &number))
+            if (!p->columns[c].categorical || mi_cell_missing(cell, false))
+                continue;
+            if (!mi_words_add(&words[c], cell->text, &number))
                 return mi_out_of_memory(error);
+            if (number >= MI_MOST_CLASSES)
+                return mi_fail(error, MICA_DATA, "%s: categorical: %s has more than %d different words", place,
+                               mi_table_place(cursor->table, 0, map->columns[c]).text, MI_MOST_CLASSES);
         }
     return MICA_OK;
 }
@@ -258,14 +261,24 @@ static mica_status take_values(struct mi_words *words, struct mi_preprocess *p, 
     return p->arena.failed ? mi_out_of_memory(error) : MICA_OK;
 }
 
-mica_status mi_table_categories(struct mi_error *error, const struct mi_table *table, const struct mi_table_map *map,
-                                struct mi_preprocess *p)
+static bool has_words(const struct mi_preprocess *p)
+{
+    for (int c = 0; c < p->column_count; c++)
+        if (p->columns[c].categorical)
+            return true;
+    return false;
+}
+
+mica_status mi_table_categories(struct mi_error *error, const char *place, const struct mi_table *table,
+                                const struct mi_table_map *map, struct mi_preprocess *p)
 {
     struct mi_cursor cursor = {0};
+    if (!has_words(p))
+        return MICA_OK;
     struct mi_words *words = mi_new((size_t)p->column_count, sizeof *words);
     mica_status status = words && mi_cursor_open(table, &cursor) ? MICA_OK : mi_out_of_memory(error);
     if (status == MICA_OK)
-        status = collect(&cursor, map, p, words, error);
+        status = collect(&cursor, map, p, words, error, place);
     for (int c = 0; c < p->column_count && words; c++) {
         if (status == MICA_OK && p->columns[c].categorical)
             status = take_values(&words[c], p, &p->columns[c], error);

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What each column of a table takes while it is read: its name, its cell, what is known of it. */
+enum { BYTES_A_COLUMN = 256 };
+
 void mi_table_destroy(struct mi_table *table)
 {
     free(table->text);
@@ -225,7 +228,7 @@ static mica_status survey_rows(struct survey *s)
     if (!t->rows)
         return mi_fail(s->error, MICA_DATA, "%s: the file is empty", s->place);
     leave_out_last(s);
-    return take_first_row(s);
+    return MICA_OK;
 }
 
 /* The first row is one of the rows. */
@@ -241,7 +244,7 @@ static mica_status give_first_row_back(const struct survey *s)
 }
 
 mica_status mi_table_parse(struct mi_error *error, const char *place, char *text, size_t size,
-                           const struct mi_table_hints *hints, struct mi_table *t)
+                           const struct mi_table_hints *hints, struct mi_budget *budget, struct mi_table *t)
 {
     struct survey s = {.error = error, .place = place, .table = t};
     bool header = false;
@@ -253,6 +256,9 @@ mica_status mi_table_parse(struct mi_error *error, const char *place, char *text
     if (!t->delimiter)
         return mi_out_of_memory(error);
     MI_TRY(survey_rows(&s));
+    if (budget)
+        MI_TRY(mi_budget_take(budget, error, place, "the columns", (uint64_t)t->width * BYTES_A_COLUMN));
+    MI_TRY(take_first_row(&s));
     MI_TRY(mi_table_find_decimal(error, hints, t));
     MI_TRY(mi_table_find_header(error, hints, t, &header));
     return header ? MICA_OK : give_first_row_back(&s);

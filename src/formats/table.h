@@ -5,7 +5,7 @@
 #ifndef MICA_SRC_FORMATS_TABLE_H
 #define MICA_SRC_FORMATS_TABLE_H
 
-#include "data/data.h"
+#include "formats/formats.h"
 
 /* ---- Cells ---- */
 
@@ -67,9 +67,10 @@ struct mi_table_hints {
     const struct mi_preprocess *fitted;
 };
 
-/* Takes `text` (`size` bytes and a zero), also on error. mi_table_destroy in any case. `place` begins error texts. */
+/* Takes `text` (`size` bytes and a zero), also on error. mi_table_destroy in any case. `place` begins error texts. The budget has
+ * the text already; NULL: there is none. */
 mica_status mi_table_parse(struct mi_error *error, const char *place, char *text, size_t size,
-                           const struct mi_table_hints *hints, struct mi_table *out);
+                           const struct mi_table_hints *hints, struct mi_budget *budget, struct mi_table *out);
 void mi_table_destroy(struct mi_table *table);
 /* What separator, decimal mark and header (the latter into table->decimal, names and class_names) a table has. */
 char mi_table_find_delimiter(const char *text, size_t size);
@@ -133,11 +134,11 @@ struct mi_rows {
 /* Is told of each row that stays. */
 typedef mica_status mi_row_visitor(void *user, const struct mi_cursor *cursor, size_t row);
 
-mica_status mi_table_categories(struct mi_error *error, const struct mi_table *table, const struct mi_table_map *map,
-                                struct mi_preprocess *preprocess);
+mica_status mi_table_categories(struct mi_error *error, const char *place, const struct mi_table *table,
+                                const struct mi_table_map *map, struct mi_preprocess *preprocess);
 /* The map's columns, categories one-hot, and a visit of the visitor (NULL: none) to every row that stays. */
 mica_status mi_table_rows(struct mi_error *error, const char *place, const struct mi_table *table,
-                          const struct mi_preprocess *preprocess, const struct mi_table_map *map, uint64_t limit,
+                          const struct mi_preprocess *preprocess, const struct mi_table_map *map, struct mi_budget *budget,
                           mi_row_visitor *visit, void *user, struct mi_rows *out);
 /* The number in a cell; an error says what is wrong with it. */
 mica_status mi_table_number(struct mi_error *error, const char *place, const struct mi_cursor *cursor, size_t column,

@@ -106,10 +106,17 @@ static mica_status read_file(mica_data *data, const struct mi_array_file *file, 
     return MICA_OK;
 }
 
-mica_status mi_take_inputs(mica_data *data, struct mi_array_file *files, int count, bool missing)
+static const char *first_path(const struct mi_array_file *files)
 {
-    size_t total = 0, values, at = 0;
-    bool wide;
+    while (!files->path) /* there is one */
+        files++;
+    return files->path;
+}
+
+mica_status mi_take_inputs(mica_data *data, struct mi_budget *budget, struct mi_array_file *files, int count, bool missing)
+{
+    size_t total = 0, values, bytes, at = 0;
+    bool wide, narrow = all_bytes(files, count);
     for (int i = 0; i < count; i++)
         if (files[i].path && !mi_add_size(total, (size_t)files[i].array.dim[0], &total))
             return mi_out_of_memory(&data->error);
@@ -117,7 +124,10 @@ mica_status mi_take_inputs(mica_data *data, struct mi_array_file *files, int cou
     if (!mi_mul_size(total, data->elements, &values))
         return mi_out_of_memory(&data->error);
     MI_TRY(needs_doubles(data, files, count, &wide));
-    if (all_bytes(files, count))
+    if (!mi_mul_size(values, narrow ? 1 : wide ? sizeof *data->doubles : sizeof *data->floats, &bytes))
+        return mi_out_of_memory(&data->error);
+    MI_TRY(mi_budget_take(budget, &data->error, first_path(files), "the samples", bytes));
+    if (narrow)
         data->bytes = mi_new(values, 1);
     else if (wide)
         data->doubles = mi_new(values, sizeof *data->doubles);
@@ -130,6 +140,7 @@ mica_status mi_take_inputs(mica_data *data, struct mi_array_file *files, int cou
             continue;
         MI_TRY(read_file(data, &files[i], at, missing));
         at += files[i].array.count;
+        mi_budget_give(budget, files[i].size);
         mi_array_file_close(&files[i]);
     }
     return MICA_OK;

@@ -44,7 +44,7 @@ static void test_rfc_4180(void **state)
                                "+.5,\" 6\"";
     char *copy = mi_new(sizeof text, 1);
     memcpy(copy, text, sizeof text);
-    assert_int_equal(mi_table_parse(&error, "t", copy, sizeof text - 1, NULL, &table), MICA_OK);
+    assert_int_equal(mi_table_parse(&error, "t", copy, sizeof text - 1, NULL, NULL, &table), MICA_OK);
     assert_int_equal(table.rows, 2);
     assert_int_equal(table.columns, 3);
     assert_string_equal(table.names[0], "a \"x\"");
@@ -119,7 +119,7 @@ static void test_header_detection(void **state)
         struct mi_table table;
         struct mi_table_hints hints = {.header = cases[i].header};
         char *copy = mi_strdup(cases[i].text);
-        assert_int_equal(mi_table_parse(&error, "t", copy, strlen(copy), &hints, &table), MICA_OK);
+        assert_int_equal(mi_table_parse(&error, "t", copy, strlen(copy), &hints, NULL, &table), MICA_OK);
         if ((int)table.rows != cases[i].rows)
             fail_msg("case %zu: %zu rows, not %d", i, table.rows, cases[i].rows);
         mi_table_destroy(&table);

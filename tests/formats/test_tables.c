@@ -87,7 +87,7 @@ static void test_headers_of_numbers(void **state)
         struct mi_error error = {0};
         struct mi_table table;
         char *copy = mi_strdup(cases[i].text);
-        assert_int_equal(mi_table_parse(&error, "t", copy, strlen(copy), NULL, &table), MICA_OK);
+        assert_int_equal(mi_table_parse(&error, "t", copy, strlen(copy), NULL, NULL, &table), MICA_OK);
         if ((table.names != NULL) != cases[i].header)
             fail_msg("case %zu: %s header", i, table.names ? "a" : "no");
         mi_table_destroy(&table);

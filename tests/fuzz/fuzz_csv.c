@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .categorical = how >> 7 ? categorical : how >> 6 ? first : NULL,
         .decimal = more & 1 ? ',' : more & 2 ? '.' : 0,
         .columns = more >> 3 & 1 ? some : NULL, .drop = more >> 4 & 1 ? first : NULL,
+        .limits = {.bytes = 1 << 26},
         .normalize = {.type = how & 1 ? MICA_STANDARD : MICA_MIN_MAX}};
     char *text = copy_text(bytes + 2, size - 2);
     mica_data *data = text ? mi_csv_from_text(NULL, "fuzz", text, size - 2, &desc, NULL) : NULL;
