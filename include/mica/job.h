@@ -45,6 +45,9 @@ MICA_API mica_status mica_read_inputs(mica_model *model, const char *path, float
 MICA_API mica_status mica_check_output(mica_device *device, const char *path);
 /* Writes row-major float32 values as .npy, atomically. */
 MICA_API mica_status mica_write_npy(mica_device *device, const char *path, const float *values, mica_shape shape, int64_t n);
+/* The same as a table: n lines of `columns` numbers below a line of names (NULL: "output", or "output_0" and so on). */
+MICA_API mica_status mica_write_csv(mica_device *device, const char *path, const char *const *names, const float *values,
+                                    int64_t columns, int64_t n);
 
 #ifdef __cplusplus
 }

@@ -85,6 +85,13 @@ mica_model *cli_load_model(mica_device *device, const char *path);
 /* Reads the number of samples of --batch; CLI_USAGE after printing why not. */
 int cli_batch(const struct cli_command *command, const char *text, int64_t *batch);
 
+/* ---- Signals that ask to stop (interrupt.c) ---- */
+
+/* From now on SIGINT and SIGTERM are only noted; the second one ends the process at once, as if nobody had asked for it. */
+void cli_catch_signals(void);
+int cli_caught_signal(void); /* 0: none */
+const char *cli_signal_name(int number);
+
 /* ---- JSON ---- */
 
 /* Adds a float with the fewest digits that tell it from its neighbours; NaN adds nothing. */

@@ -77,6 +77,8 @@ static int print_result(const mica_result *result, const struct requirement *req
             return cli_fail(CLI_UNMET, "required: %s; the %s is %.6g", requirements[i].text,
                             requirements[i].loss ? "loss" : "accuracy",
                             (double)(requirements[i].loss ? result->loss : result->accuracy));
+    if (!isfinite(result->loss))
+        return cli_fail(CLI_FAILED, "the loss is %g, which is no number", (double)result->loss);
     if (as_json) {
         cJSON *json = cJSON_CreateObject();
         cli_add_float(json, "loss", result->loss);

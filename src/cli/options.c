@@ -124,20 +124,20 @@ static bool show_note(void *user, const mica_compile_progress *now)
     (void)user;
     if (now->note)
         cli_note("%s: it is not used", now->note);
-    return true;
+    return !cli_caught_signal();
 }
 
 /* A line that is written over, once a compilation has taken a second. */
 static bool show_compiling(void *user, const mica_compile_progress *now)
 {
-    show_note(user, now);
+    bool goes_on = show_note(user, now);
     if (now->done < now->total && now->seconds < 1)
-        return true;
+        return goes_on;
     if (now->done < now->total)
         fprintf(stderr, "\rcompiling kernels: %d of %d steps, %.0f s ", now->done, now->total, now->seconds);
     else
         fputs("\r\033[K", stderr);
-    return true;
+    return goes_on;
 }
 
 mica_device *cli_open_device(const struct cli_common *common)

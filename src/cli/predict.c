@@ -1,6 +1,7 @@
 /* mica predict: the network's answers to raw inputs. */
 #include "cli/cli.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,10 @@ static int run(int argc, char **argv);
 
 const struct cli_command cli_predict = {
     "predict", "classify or regress raw inputs from a file",
-    "Usage: mica predict MODEL --input FILE [--output FILE.npy] [--top K] [--device D] [--json] [--debug]\n\n"
+    "Usage: mica predict MODEL --input FILE [--output FILE] [--top K] [--device D] [--json] [--debug]\n\n"
     "Reads raw inputs as the training data had them, and prints the K best classes of each, or its values.\n\n"
     "  --input   .npy, .csv or IDX, also .gz\n"
-    "  --output  also writes the network's own outputs as float32\n"
+    "  --output  also writes the network's own outputs: a .npy of float32, or a .csv with a line of names\n"
     "  --top     how many classes, best first (1)\n",
     run};
 
@@ -25,6 +26,7 @@ struct task {
     size_t outputs;          /* elements of it */
     bool classifies;
     int classes, top;
+    cJSON *names;            /* of the classes, in their order */
 };
 
 /* What the model's own description says about its task and its first output. */
@@ -45,6 +47,7 @@ static int understand(struct task *task)
     }
     task->classes = task->outputs == 1 ? 2 : (int)task->outputs;
     task->classifies = task->classifies && task->output.rank <= 1;
+    task->names = cJSON_DetachItemFromObject(json, "classes");
     cJSON_Delete(json);
     return CLI_OK;
 }
@@ -106,7 +109,50 @@ static void show_values(const struct task *task, const float *outputs, cJSON *li
     }
 }
 
+/* ---- The outputs as a file ---- */
+
+static bool ends_in(const char *path, const char *ending)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    return dot && strcmp(dot, ending) == 0;
+}
+
+/* Columns have the names of the classes where there is one for each. */
+static mica_status write_csv(const struct task *task, const char *path, const float *outputs)
+{
+    bool named = task->outputs > 1 && cJSON_GetArraySize(task->names) == (int)task->outputs;
+    const char **names = named ? calloc(task->outputs, sizeof *names) : NULL;
+    const cJSON *item;
+    size_t i = 0;
+    if (named && !names)
+        return MICA_OUT_OF_MEMORY;
+    if (names)
+        cJSON_ArrayForEach(item, task->names)
+            names[i++] = item->valuestring;
+    mica_status status = mica_write_csv(task->device, path, names, outputs, (int64_t)task->outputs, task->n);
+    free(names);
+    return status;
+}
+
+static mica_status write_outputs(const struct task *task, const char *path, const float *outputs)
+{
+    return ends_in(path, ".csv") ? write_csv(task, path, outputs)
+                                 : mica_write_npy(task->device, path, outputs, task->output, task->n);
+}
+
 /* ---- The command ---- */
+
+/* An answer that is no number is none: of outputs where there are no answers. */
+static int check_numbers(const struct task *task, const float *outputs, const mica_answer *answers)
+{
+    size_t each = task->classifies ? (size_t)task->top : task->outputs, count = each * (size_t)task->n;
+    for (size_t i = 0; i < count; i++) {
+        float value = task->classifies ? answers[i].score : outputs[i];
+        if (!isfinite(value))
+            return cli_fail(CLI_FAILED, "sample %zu: the network's output is %g, which is no number", i / each, (double)value);
+    }
+    return CLI_OK;
+}
 
 static int answer(struct task *task, const char *output, bool as_json)
 {
@@ -120,19 +166,21 @@ static int answer(struct task *task, const char *output, bool as_json)
         status = mica_predict_data(task->model, task->inputs, MICA_TRAIN, outputs, count);
     if (status == MICA_OK && task->classifies)
         status = mica_classify_data(task->model, task->inputs, MICA_TRAIN, task->top, answers);
-    if (status == MICA_OK && output)
-        status = mica_write_npy(task->device, output, outputs, task->output, task->n);
-    if (status == MICA_OK && task->classifies)
+    int code = status == MICA_OK ? check_numbers(task, outputs, answers) : CLI_FAILED;
+    if (code == CLI_OK && output)
+        status = write_outputs(task, output, outputs);
+    if (status != MICA_OK)
+        code = cli_device_failed(task->device);
+    if (code == CLI_OK && task->classifies)
         show_classes(task, answers, list);
-    else if (status == MICA_OK)
+    else if (code == CLI_OK)
         show_values(task, outputs, list);
     free(outputs);
     free(answers);
-    if (status != MICA_OK) {
-        cJSON_Delete(json);
-        return cli_device_failed(task->device);
-    }
-    return as_json ? cli_print_json(json) : CLI_OK;
+    if (code == CLI_OK && as_json)
+        return cli_print_json(json);
+    cJSON_Delete(json);
+    return code;
 }
 
 static int predict(mica_device *device, const char *path, const char *input, const char *output, int top, bool as_json)
@@ -150,6 +198,7 @@ static int predict(mica_device *device, const char *path, const char *input, con
         code = answer(&task, output, as_json);
     }
     mica_data_destroy(task.inputs);
+    cJSON_Delete(task.names);
     mica_model_destroy(task.model);
     return code;
 }
@@ -169,10 +218,15 @@ static int run(int argc, char **argv)
         return cli_fail(CLI_USAGE, "predict: --top %s: it must be a number from 1", top);
     if (!input)
         return cli_fail(CLI_USAGE, "predict: --input FILE is missing");
+    if (output && !ends_in(output, ".npy") && !ends_in(output, ".csv") && strncmp(output, "/dev/", 5) != 0)
+        return cli_fail(CLI_USAGE, "predict: --output %s: it must end in .npy or .csv", output);
     mica_device *device = cli_open_device(&common);
     if (!device)
         return CLI_FAILED;
-    code = predict(device, path, input, output, (int)count, common.json);
+    if (output && mica_check_output(device, output) != MICA_OK)
+        code = cli_device_failed(device);
+    else
+        code = predict(device, path, input, output, (int)count, common.json);
     mica_device_destroy(device);
     return code;
 }

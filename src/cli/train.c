@@ -21,7 +21,8 @@ const struct cli_command cli_train = {
     "  --out     the file of the trained model\n"
     "  --device  gpu, cpu, 1:0, or a part of the name; otherwise MICA_DEVICE or the best\n"
     "  --json    one JSON object on standard output\n"
-    "  --debug   every tensor in a buffer of its own, poisoned with NaN, and a wait after each launch\n",
+    "  --debug   every tensor in a buffer of its own, poisoned with NaN, and a wait after each launch\n\n"
+    "Ctrl-C and SIGTERM finish the step and save what is there (exit status 130 and 143); a second one ends it at once.\n",
     run};
 
 enum { BAR = 24, BAR_STEPS = 50 };
@@ -47,16 +48,28 @@ static void print_epoch(const mica_progress *now)
     fprintf(stderr, "  %.1f s\n", now->seconds);
 }
 
+struct watch {
+    bool terminal;   /* standard error is one */
+    bool stepped;    /* there is something to save */
+};
+
+static bool stop(void *user)
+{
+    struct watch *watch = user;
+    watch->stepped = true;
+    return cli_caught_signal() != 0;
+}
+
 static bool show(void *user, const mica_progress *now)
 {
-    const bool *terminal = user;
-    if (*terminal) {
+    const struct watch *watch = user;
+    if (watch->terminal) {
         int done = now->batches ? (int)(now->batch * BAR / now->batches) : BAR;
         fprintf(stderr, "\r[%.*s%.*s] ", done, "########################", BAR - done, "........................");
     }
     if (now->batch == now->batches)
         print_epoch(now);
-    else if (*terminal)
+    else if (watch->terminal)
         fprintf(stderr, "epoch %d/%d  loss %.5g    ", now->epoch, now->epochs, (double)now->loss);
     fflush(stderr);
     return true;
@@ -141,11 +154,40 @@ static char *default_out(const char *job)
     return out;
 }
 
+/* A signal asked for it. `saved` NULL: there was nothing to save. */
+static int stopped(mica_job *job, const struct watch *watch, const mica_history *history, const char *saved)
+{
+    int number = cli_caught_signal(), epochs = mica_job_fit(job)->epochs;
+    if (watch->terminal)
+        fputc('\n', stderr);
+    if (!saved)
+        return cli_fail(128 + number, "stopped by %s before the first step, nothing is saved", cli_signal_name(number));
+    return cli_fail(128 + number, "stopped by %s after %d of %d epochs, saved %s", cli_signal_name(number),
+                    mica_history_epochs(history), epochs ? epochs : 1, saved);
+}
+
+/* Tests and saves what was trained, says how it went, and returns the exit status. */
+static int finish(mica_job *job, mica_device *device, mica_status status, const struct watch *watch,
+                  const mica_history *history, const char *out, bool as_json)
+{
+    mica_result test = {0};
+    if (status == MICA_CANCELLED && !watch->stepped)
+        return stopped(job, watch, history, NULL);
+    if (status == MICA_OK && mica_data_count(mica_job_data(job), MICA_TEST) > 0)
+        status = mica_evaluate(mica_job_model(job), mica_job_data(job), MICA_TEST, NULL, 0, &test);
+    if ((status != MICA_OK && status != MICA_CANCELLED) || mica_model_save(mica_job_model(job), out) != MICA_OK)
+        return cli_device_failed(device);
+    if (cli_caught_signal())
+        return stopped(job, watch, history, out);
+    if (test.samples && !isfinite(test.loss))
+        return cli_fail(CLI_FAILED, "the loss on the test part is %g, which is no number; saved %s", (double)test.loss, out);
+    return print_result(job, device, history, &test, out, as_json);
+}
+
 static int train(mica_job *job, mica_device *device, const char *out, bool as_json)
 {
     mica_history *history = NULL;
-    mica_result test = {0};
-    bool terminal = isatty(STDERR_FILENO) == 1;
+    struct watch watch = {.terminal = isatty(STDERR_FILENO) == 1};
     mica_fit_desc *fit = mica_job_fit(job);
     if (mica_job_status(job) != MICA_OK)
         return cli_fail(CLI_FAILED, "%s", mica_job_error(job));
@@ -153,14 +195,12 @@ static int train(mica_job *job, mica_device *device, const char *out, bool as_js
     int64_t batch = fit->batch_size ? fit->batch_size : 32;
     int64_t batches = mica_data_count(mica_job_data(job), MICA_TRAIN) / batch;
     fit->on_batch = show;
-    fit->user = &terminal;
-    fit->log_interval = terminal ? (int)(batches / BAR_STEPS + 1) : 0;
+    fit->stop = stop;
+    fit->user = &watch;
+    fit->log_interval = watch.terminal ? (int)(batches / BAR_STEPS + 1) : 0;
+    cli_catch_signals();
     mica_status status = mica_job_run(job, &history);
-    if (status == MICA_OK && mica_data_count(mica_job_data(job), MICA_TEST) > 0)
-        status = mica_evaluate(mica_job_model(job), mica_job_data(job), MICA_TEST, NULL, 0, &test);
-    if (status == MICA_OK)
-        status = mica_model_save(mica_job_model(job), out);
-    int code = status == MICA_OK ? print_result(job, device, history, &test, out, as_json) : cli_device_failed(device);
+    int code = finish(job, device, status, &watch, history, out, as_json);
     mica_history_destroy(history);
     return code;
 }

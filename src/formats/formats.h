@@ -44,6 +44,10 @@ mica_data *mi_data_from_spec(mica_device *device, const cJSON *spec, const char 
 mica_data *mi_inputs_open(mica_device *device, const char *path, const struct mi_preprocess *preprocess,
                           const mica_shape *shape);
 
+/* Writes n rows of `columns` numbers under a line of names (NULL: "output_0" and so on), atomically. */
+mica_status mi_csv_write(struct mi_error *error, const char *path, const char *const *names, const float *values,
+                         size_t columns, int64_t n);
+
 /* ---- Arrays as inputs ---- */
 
 struct mi_array_file {

@@ -145,6 +145,28 @@ static void note(const mica_weights_desc *desc, const char *text)
         desc->note(desc->user, text);
 }
 
+/* A tensor whose name is the variable's behind a prefix, such as the "module." of PyTorch's DataParallel; NULL: there is none. */
+static const struct mi_safetensor *find_prefixed(const struct mi_safetensors *file, const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < file->count; i++) {
+        size_t size = strlen(file->tensors[i].name), before = size > length ? size - length : 0;
+        const char *end = file->tensors[i].name + before;
+        if (before > 1 && end[-1] == '.' && strcmp(end, name) == 0)
+            return &file->tensors[i];
+    }
+    return NULL;
+}
+
+static const char *missing_text(struct mi_arena *arena, const char *place, const struct mi_safetensors *file, const char *name)
+{
+    const struct mi_safetensor *other = find_prefixed(file, name);
+    if (!other)
+        return mi_arena_format(arena, "%s: \"%s\" is missing", place, name);
+    return mi_arena_format(arena, "%s: \"%s\" is missing, but \"%s\" is there: its prefix \"%.*s\" must go", place, name,
+                           mi_show(other->name).text, (int)(strlen(other->name) - strlen(name)), other->name);
+}
+
 /* Every variable has its tensor, or is allowed to lack one; every other tensor is a note. */
 static mica_status check_weights(mica_model *model, struct mi_error *error, const char *place,
                                  const struct mi_safetensors *file, const mica_weights_desc *desc)
@@ -157,7 +179,7 @@ static mica_status check_weights(mica_model *model, struct mi_error *error, cons
             continue;
         const char *line = tensor ? mi_arena_format(&arena, "%s: \"%s\" has shape %s, the model's has %s", place, variable->name,
                                                     tensor_text(tensor).text, variable_text(variable).text)
-                                  : mi_arena_format(&arena, "%s: \"%s\" is missing", place, variable->name);
+                                  : missing_text(&arena, place, file, variable->name);
         if (desc->partial)
             note(desc, mi_arena_format(&arena, "%s; it keeps its values", line));
         else

@@ -139,3 +139,13 @@ mica_status mica_write_npy(mica_device *device, const char *path, const float *v
     mi_npy_write(&error, path, values, &shape, n);
     return mi_error_report(&device->error, &error);
 }
+
+mica_status mica_write_csv(mica_device *device, const char *path, const char *const *names, const float *values, int64_t columns,
+                           int64_t n)
+{
+    struct mi_error error = {0};
+    if (!device || !path || (!values && n > 0) || n < 0 || columns < 1)
+        return MICA_INVALID_ARGUMENT;
+    mi_csv_write(&error, path, names, values, (size_t)columns, n);
+    return mi_error_report(&device->error, &error);
+}

@@ -29,18 +29,23 @@ char *slurp(const char *path)
     return text;
 }
 
-struct run mica(const char *words)
+struct run mica_and(const char *words, const char *behind)
 {
     char command[4096];
     char out[32], err[32]; /* other test programs run in the same folder */
     snprintf(out, sizeof out, "cli-%ld.out", (long)getpid());
     snprintf(err, sizeof err, "cli-%ld.err", (long)getpid());
-    snprintf(command, sizeof command, "'%s/mica' %s >%s 2>%s </dev/null", MICA_BINARY_DIR, words, out, err);
+    snprintf(command, sizeof command, "err=%s; '%s/mica' %s >%s 2>$err </dev/null %s", err, MICA_BINARY_DIR, words, out, behind);
     int status = system(command);
     struct run run = {WIFEXITED(status) ? WEXITSTATUS(status) : -1, slurp(out), slurp(err)};
     remove(out);
     remove(err);
     return run;
+}
+
+struct run mica(const char *words)
+{
+    return mica_and(words, "");
 }
 
 void run_free(struct run *run)
@@ -61,15 +66,19 @@ cJSON *mica_json(const char *words)
     return json;
 }
 
-void assert_fails(const char *words, int status, const char *text)
+void assert_failed(const char *words, struct run run, int status, const char *text)
 {
-    struct run run = mica(words);
     char *line = strstr(run.err, "mica: ");
     if (run.status != status || *run.out || !line || (line != run.err && line[-1] != '\n') || !strstr(line, text) ||
         strchr(line, '\n') != line + strlen(line) - 1)
         fail_msg("mica %s: status %d, standard output \"%s\", standard error \"%s\"; expected %d and \"%s\"", words, run.status,
                  run.out, run.err, status, text);
     run_free(&run);
+}
+
+void assert_fails(const char *words, int status, const char *text)
+{
+    assert_failed(words, mica(words), status, text);
 }
 
 double number(const cJSON *json, const char *key)

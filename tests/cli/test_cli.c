@@ -12,6 +12,7 @@
 #include "cli/program.h"
 #include "support/files.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,8 +51,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     static const char *const files[] = {
-        "cli.json",        "cli_value.json",        "cli_shape.json", "cli.csv",            "cli_raw.csv",
-        "cli.safetensors", "cli_value.safetensors", "cli_out.npy",    "cli_cut.safetensors"};
+        "cli.json",        "cli_value.json",        "cli_shape.json", "cli.csv",             "cli_raw.csv",
+        "cli.safetensors", "cli_value.safetensors", "cli_out.npy",    "cli_cut.safetensors", "cli_out.csv",
+        "cli_stop.safetensors", "cli_good.safetensors"};
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         remove(files[i]);
@@ -96,7 +98,8 @@ static void mistakes(void **state)
     (void)state;
     assert_fails("train nowhere.json", 1, "nowhere.json: No such file or directory");
     assert_fails("train cli.json --device no-such-device", 1, "no-such-device");
-    assert_fails("train cli.json --out nowhere/m.safetensors", 1, "nowhere/m.safetensors: no file can be made in the folder nowhere: No such");
+    assert_fails("train cli.json --out nowhere/m.safetensors", 1,
+                 "nowhere/m.safetensors: no file can be made in the folder nowhere: No such");
     assert_fails("train cli.json --set model.layers.0.type=dence", 1, "did you mean \"dense\"?");
     assert_fails("train cli.json --set batch_size=0", 1, "batch_size");
     assert_fails("train cli.json --set data.path=nowhere.csv", 1, "nowhere.csv: No such file or directory");
@@ -157,6 +160,70 @@ static void classification(void **state)
     free(npy);
     assert_fails("predict cli.safetensors --input nowhere.npy", 1, "nowhere.npy");
     assert_fails("predict cli.safetensors --input cli_value.json", 1, "cli_value.json");
+}
+
+/* A file's bytes, which hold no zero at their end. */
+static bool same_files(const char *a, const char *b)
+{
+    char command[256];
+    snprintf(command, sizeof command, "cmp -s %s %s", a, b);
+    return system(command) == 0;
+}
+
+/* Signals finish the step and save; a diverged training saves nothing. */
+static void stopping(void **state)
+{
+    static const struct {
+        const char *name;
+        int status;
+    } signals[] = {{"INT", 130}, {"TERM", 143}};
+    (void)state;
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        char behind[256], text[64];
+        remove("cli_stop.safetensors");
+        snprintf(behind, sizeof behind, "& until grep -qs ^epoch $err; do sleep 0.1; done; kill -%s $!; wait $!", signals[i].name);
+        snprintf(text, sizeof text, "stopped by SIG%s after ", signals[i].name);
+        struct run run = mica_and("train cli.json --set epochs=1000000000 --out cli_stop.safetensors", behind);
+        assert_failed(signals[i].name, run, signals[i].status, text);
+        cJSON *json = mica_json("evaluate cli_stop.safetensors --data cli.json --json");
+        number(json, "loss");
+        cJSON_Delete(json);
+    }
+    assert_int_equal(system("cp cli_stop.safetensors cli_good.safetensors"), 0);
+    assert_fails("train cli_value.json --set optimizer.type=sgd --set optimizer.learning_rate=1e15 --out cli_stop.safetensors", 1,
+                 "epoch 1: the training diverged, ");
+    assert_true(same_files("cli_stop.safetensors", "cli_good.safetensors"));
+}
+
+static void assert_begins(const char *path, const char *text)
+{
+    char *all = slurp(path);
+    if (strncmp(all, text, strlen(text)))
+        fail_msg("%s: \"%.60s\", not \"%s\"", path, all, text);
+    free(all);
+}
+
+/* Outputs as a table, and no answers of what is no number. */
+static void outputs(void **state)
+{
+    (void)state;
+    write_text("cli_raw.csv", "a,b,c\n1,2,3\n0.5,3,1\n");
+    struct run run = mica("predict cli.safetensors --input cli_raw.csv --output cli_out.csv");
+    assert_int_equal(run.status, 0);
+    run_free(&run);
+    assert_begins("cli_out.csv", "blue,green,red\n");
+    write_text("cli_raw.csv", "a,b,kind\n1,2,red\n0.5,3,blue\n");
+    run = mica("predict cli_value.safetensors --input cli_raw.csv --output cli_out.csv");
+    assert_int_equal(run.status, 0);
+    run_free(&run);
+    assert_begins("cli_out.csv", "output\n");
+    assert_fails("predict cli_value.safetensors --input cli_raw.csv --output cli_out.txt", 2, "it must end in .npy or .csv");
+    assert_fails("predict cli_value.safetensors --input cli_raw.csv --output nowhere/out.npy", 1, "in the folder nowhere");
+    write_text("cli_raw.csv", "a,b,kind\n1,2,red\n3e38,3e38,blue\n"); /* which are added */
+    run = mica("train cli_value.json --set epochs=0 --set model.layers.0.kernel_initializer=ones --out cli_stop.safetensors");
+    assert_int_equal(run.status, 0);
+    run_free(&run);
+    assert_fails("predict cli_stop.safetensors --input cli_raw.csv", 1, "sample 1: the network's output is inf, which is no number");
 }
 
 static void regression(void **state)
@@ -343,6 +410,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(usage),          cmocka_unit_test(mistakes),
                                        cmocka_unit_test(classification), cmocka_unit_test(regression),
+                                       cmocka_unit_test(stopping),       cmocka_unit_test(outputs),
                                        cmocka_unit_test(inspection),     cmocka_unit_test(tuning),
                                        cmocka_unit_test(device_list),    cmocka_unit_test(benchmarks)};
     return cmocka_run_group_tests(tests, setup, teardown);

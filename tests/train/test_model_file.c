@@ -173,6 +173,32 @@ static void weights(void **state)
     remove(path);
 }
 
+static mica_model *make_dense(mica_device *device, const char *name)
+{
+    mica_model *model = mica_model_create(device, NULL);
+    mica_output(model, NULL, mica_dense(mica_input(model, NULL, MICA_SHAPE(3)), &(mica_dense_desc){.name = name, .units = 2}));
+    golden_assert_fine(device);
+    return model;
+}
+
+/* A file whose names have a part before those of the model says so; half a word is no such part. */
+static void prefixes(void **state)
+{
+    mica_model *wrapped = make_dense(*state, "module.fc"), *plain = make_dense(*state, "fc"), *half = make_dense(*state, "c");
+    assert_int_equal(mica_model_save(wrapped, path), MICA_OK);
+    assert_int_equal(mica_model_load_weights(plain, path, NULL), MICA_FORMAT);
+    assert_non_null(strstr(mica_device_error(*state), "\"fc.weight\" is missing, but \"module.fc.weight\" is there: its prefix "
+                                                      "\"module.\" must go"));
+    mica_device_clear_error(*state);
+    assert_int_equal(mica_model_load_weights(half, path, NULL), MICA_FORMAT);
+    assert_null(strstr(mica_device_error(*state), "prefix"));
+    mica_device_clear_error(*state);
+    mica_model_destroy(wrapped);
+    mica_model_destroy(plain);
+    mica_model_destroy(half);
+    remove(path);
+}
+
 /* ---- A model of someone else's ---- */
 
 static void inspects(void **state)
@@ -196,6 +222,6 @@ static void inspects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(cut_short), cmocka_unit_test(lies),
-                                       cmocka_unit_test(weights), cmocka_unit_test(inspects)};
+                                       cmocka_unit_test(weights), cmocka_unit_test(prefixes), cmocka_unit_test(inspects)};
     return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);
 }
