@@ -14,7 +14,9 @@ extern "C" {
 
 /* Adopts an application's context, device and in-order queue (NULL queue: Mica makes its own in that context).
  * Mica retains them and releases them in mica_device_destroy; it never changes process-wide state (such as
- * CLBlast's parameters) for an adopted context. `select` in desc is ignored. Errors as mica_device_open. */
+ * CLBlast's parameters and cache) for an adopted context. CLBlast's cache names the contexts that it has worked in: call
+ * CLBlastClearCache before such a one goes away, as you would without Mica. `select` in desc is ignored. Errors as
+ * mica_device_open. */
 MICA_API mica_device *mica_cl_device_adopt(cl_context context, cl_device_id id, cl_command_queue queue,
                                            const mica_device_desc *desc);
 

@@ -86,5 +86,8 @@ mica_status mi_cl_error(struct mi_error *error, cl_int code, enum mi_stage stage
 
 /* MICA_OK when the device is open; else the error of its opening, recorded again: every function begins so. */
 mica_status mi_device_ready(mica_device *device);
+/* The same, and that this is the process that opened it: asked by each public call, and before whatever waits (fork.c). */
+mica_status mi_device_here(mica_device *device);
+bool mi_device_is_forked(const mica_device *device);
 
 #endif

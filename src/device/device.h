@@ -22,6 +22,7 @@ struct mi_quirks {
     bool builds_alone;         /* POCL: one kernel at a time; Oclgrind: ends the process when two threads build */
     bool copies_kernels;       /* POCL: compiles what is in a kernel three times, a function that it calls once */
     bool spoils_long_indices;  /* rusticl's llvmpipe: reads other elements than indices of 64 bits name */
+    bool has_threads;          /* CPUs but Oclgrind: its threads do what it is asked, and do not survive a fork */
     bool spins_on_wait;        /* NVIDIA, Intel GPU: clFinish spins a core */
     const char *kernel_folder; /* POCL: where it keeps what it compiles; when that is full, its compiler ends the process */
     uint64_t kernel_bytes;     /* what one build may need there */
@@ -47,6 +48,7 @@ struct mica_device {
     cl_context context;
     cl_command_queue queue;
     bool adopted;              /* the context is an application's */
+    long process;              /* that opened it: of no use in a child */
     bool debug;
     uint64_t memory_budget_bytes;
     mica_device_info info;     /* after the limits of the descriptor */

@@ -84,6 +84,12 @@ mica_status mi_device_start(mica_device *device, const mica_device_desc *desc);
 /* Keeps the first error as the one that every later call repeats. Returns the device. */
 mica_device *mi_device_settle(mica_device *device);
 
+/* ---- fork.c ---- */
+
+long mi_process(void); /* the number of this process */
+/* Whether the device does what it is asked. An adopted queue may have other things to do first: it is not asked. */
+mica_status mi_device_answers(mica_device *device);
+
 /* ---- quirks.c ---- */
 
 void mi_quirks_decide(mica_device *device);

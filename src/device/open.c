@@ -11,6 +11,7 @@ mica_device *mi_device_new(const mica_device_desc *desc)
     if (!device)
         return NULL;
     device->info = mi_info_empty();
+    device->process = mi_process();
     device->debug = (desc && desc->debug) || (debug && *debug && strcmp(debug, "0") != 0);
     device->tuning_level = desc ? desc->tuning : MICA_TUNING_DEFAULT;
     device->memory_budget_bytes = desc ? desc->memory_budget_bytes : 0;
@@ -152,7 +153,9 @@ mica_status mi_device_start(mica_device *device, const mica_device_desc *desc)
     device->is_cpu = device->info.type == MICA_DEVICE_CPU && !limits.gpu_kernels;
     device->vector_width = lanes_of(device);
     mi_quirks_decide(device);
-    return make_context(device);
+    bool lent = device->queue != NULL;
+    MI_TRY(make_context(device));
+    return lent ? MICA_OK : mi_device_answers(device);
 }
 
 mica_device *mi_device_settle(mica_device *device)
@@ -199,16 +202,18 @@ void mica_device_destroy(mica_device *device)
 {
     if (!device)
         return;
-    if (device->queue) {
+    bool dead = mi_device_is_forked(device); /* its driver may wait for ever */
+    if (device->queue && !dead)
         device->cl->Finish(device->queue); /* an error says nothing to anybody any more */
+    if (device->queue)
         mi_programs_destroy(device);
+    if (device->queue && !dead)
         device->cl->ReleaseCommandQueue(device->queue);
-    }
     if (device->tuner.destroy)
         device->tuner.destroy(device->tuner.data);
-    if (device->blas.destroy)
+    if (device->blas.destroy && !dead)
         device->blas.destroy(device->blas.data);
-    if (device->context)
+    if (device->context && !dead)
         device->cl->ReleaseContext(device->context);
     mi_loader_close(device->loader);
     mi_arena_destroy(&device->arena);
@@ -251,6 +256,7 @@ void mica_device_clear_error(mica_device *device)
 
 void mi_device_begin(mica_device *device)
 {
+    (void)mi_device_here(device);
     if (device->error.status == MICA_OK)
         return;
     device->first = *recorded(device);

@@ -54,7 +54,7 @@ mica_status mi_device_flush(mica_device *device)
 
 mica_status mi_device_finish(mica_device *device)
 {
-    MI_TRY(mi_device_ready(device));
+    MI_TRY(mi_device_here(device));
     cl_event last = NULL;
     cl_int code = CL_SUCCESS;
     if (device->quirks.spins_on_wait) {
@@ -72,7 +72,7 @@ mica_status mi_device_finish(mica_device *device)
 
 mica_status mi_event_wait(mica_device *device, cl_event *event)
 {
-    MI_TRY(mi_device_ready(device));
+    MI_TRY(mi_device_here(device));
     if (!*event)
         return MICA_OK;
     cl_int code = wait_for(device, *event);

@@ -35,6 +35,7 @@ void mi_quirks_decide(mica_device *device)
         .copies_kernels = pocl,
         .keeps_own_cache = pocl || nvidia || oclgrind, /* POCL: asking for a binary forces a slower, generic build */
         .spoils_long_indices = mi_contains(info->platform, "rusticl"),
+        .has_threads = cpu && !oclgrind,
         .spins_on_wait = nvidia || (intel && mi_is_gpu(info->type)),
         .kernel_folder = pocl ? pocl_folder(device) : NULL,
         .kernel_bytes = KERNEL_BYTES,

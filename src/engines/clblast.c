@@ -13,7 +13,7 @@
 
 struct clblast {
     void *library;
-    bool used;
+    bool used, adopted;
     CLBlastStatusCode (*sgemm)(const CLBlastLayout, const CLBlastTranspose, const CLBlastTranspose, const size_t, const size_t,
                                const size_t, const float, const cl_mem, const size_t, const size_t, const cl_mem, const size_t,
                                const size_t, const float, cl_mem, const size_t, const size_t, cl_command_queue *, cl_event *);
@@ -25,8 +25,8 @@ struct clblast {
 static void clblast_close(void *data)
 {
     struct clblast *blas = data;
-    if (blas->used)
-        blas->clear(); /* its caches name our context, which goes away now */
+    if (blas->used && !blas->adopted)
+        blas->clear(); /* its caches name our context, which goes away now; an application's context, and cache, stay */
     mi_library_close(blas->library);
     free(blas);
 }
@@ -52,6 +52,7 @@ static struct clblast *clblast_open(const mica_device *device)
     struct clblast *blas = mi_new(1, sizeof *blas);
     if (!blas)
         return NULL;
+    blas->adopted = device->adopted;
     if (wanted && *wanted)
         blas->library = mi_library_open(wanted);
     for (size_t i = 0; !(wanted && *wanted) && !blas->library && i < MI_COUNT(names); i++)
