@@ -85,9 +85,10 @@ mica_status mi_device_answers(mica_device *device)
 
 #endif
 
+/* Without a queue there is nothing that could be waited for. */
 bool mi_device_is_forked(const mica_device *device)
 {
-    return device->process != mi_process();
+    return device->queue && device->process != mi_process();
 }
 
 mica_status mi_device_here(mica_device *device)
