@@ -186,7 +186,7 @@ static void run_way(const struct drawn_network *network, mica_device *device, co
                                           .no_blocked = variant->no_blocked, .exact = variant->exact}, &plan);
     if (mica_plan_status(plan) != MICA_OK)
         snprintf(text, size, "%s: cannot be compiled: %s", variant->name, mica_plan_error(plan));
-    if (!text[0] && mi_optimizer_reset(model, &optimizer) != MICA_OK)
+    if (!text[0] && mi_optimizer_begin(model, &optimizer, true) != MICA_OK)
         snprintf(text, size, "%s: the moments: %s", variant->name, mica_device_error(device));
     if (!text[0] && expected->variables == 0) {
         note_variables(expected, model, store);
