@@ -1,4 +1,4 @@
-# Install rules: headers, both libraries, the program, find_package(mica) and mica.pc.
+# Install rules: headers, both libraries, the program, find_package(mica), mica.pc and mica-static.pc.
 include(CMakePackageConfigHelpers)
 
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/mica)
@@ -18,7 +18,8 @@ write_basic_package_version_file(mica-config-version.cmake COMPATIBILITY SameMin
 install(FILES ${PROJECT_BINARY_DIR}/mica-config.cmake ${PROJECT_BINARY_DIR}/mica-config-version.cmake
     cmake/FindcJSON.cmake cmake/FindxxHash.cmake DESTINATION ${config_folder})
 
-# The folders of mica.pc, relative to its own place, so that an installed tree can be moved.
+# The folders of the .pc files, relative to their own place, so that an installed tree can be moved.
 file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/mica.pc.in mica.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/mica.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+configure_file(cmake/mica-static.pc.in mica-static.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/mica.pc ${PROJECT_BINARY_DIR}/mica-static.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

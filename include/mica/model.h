@@ -20,9 +20,20 @@ typedef struct mica_shape {
     int64_t dim[MICA_MAX_RANK];
 } mica_shape;
 
-/* MICA_SHAPE(1, 28, 28) */
+/* MICA_SHAPE(1, 28, 28), in C and in C++ */
+#ifndef __cplusplus
 #define MICA_SHAPE(...)                                                                             \
     ((mica_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
+#else
+#define MICA_SHAPE(...) mica_shape_of(__VA_ARGS__)
+extern "C++" {
+template <typename... Sizes> inline mica_shape mica_shape_of(Sizes... sizes)
+{
+    static_assert(sizeof...(sizes) <= MICA_MAX_RANK, "a shape has at most MICA_MAX_RANK sizes");
+    return {static_cast<int>(sizeof...(sizes)), {static_cast<int64_t>(sizes)...}};
+}
+}
+#endif
 
 typedef struct mica_model_desc {
     uint64_t seed; /* of initializers and dropout */

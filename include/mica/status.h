@@ -53,7 +53,14 @@ MICA_API const char *mica_status_text(mica_status status);
  * `out`. */
 MICA_API const char *mica_printable(const char *text, char *out, size_t size);
 
-/* The library's version, "MAJOR.MINOR.PATCH"; static storage. */
+/* The version of these headers. Until 1.0 every minor version may change the binary interface. */
+#define MICA_VERSION_MAJOR 0
+#define MICA_VERSION_MINOR 1
+#define MICA_VERSION_PATCH 0
+/* As one number that grows: 10203 is 1.2.3. */
+#define MICA_VERSION (MICA_VERSION_MAJOR * 10000 + MICA_VERSION_MINOR * 100 + MICA_VERSION_PATCH)
+
+/* The version of the library that runs, "MAJOR.MINOR.PATCH"; static storage. */
 MICA_API const char *mica_version(void);
 
 #ifdef __cplusplus

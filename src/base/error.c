@@ -2,7 +2,8 @@
 #include "base/base.h"
 
 
-#define MICA_VERSION_TEXT "0.1.0"
+#define QUOTED(number) #number
+#define VERSION_TEXT(major, minor, patch) QUOTED(major) "." QUOTED(minor) "." QUOTED(patch)
 
 const char *mica_status_text(mica_status status)
 {
@@ -16,7 +17,7 @@ const char *mica_status_text(mica_status status)
 
 const char *mica_version(void)
 {
-    return MICA_VERSION_TEXT;
+    return VERSION_TEXT(MICA_VERSION_MAJOR, MICA_VERSION_MINOR, MICA_VERSION_PATCH);
 }
 
 mica_status mi_fail(struct mi_error *error, mica_status status, const char *format, ...)

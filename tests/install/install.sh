@@ -1,13 +1,14 @@
 #!/bin/sh
-# Installs a build of Mica into a temporary prefix, moves it, and builds and runs consumer.c there four ways: with
-# find_package and with pkg-config, each against the shared and the static library.
-# Usage: install.sh BUILD-FOLDER CMAKE C-COMPILER
+# Installs a build of Mica into a temporary prefix, moves it, and builds and runs consumers there: with find_package and with
+# pkg-config, each against the shared and the static library, and in C++.
+# Usage: install.sh BUILD-FOLDER CMAKE C-COMPILER [C++-COMPILER]
 set -eu
 build=$1
 cmake=$2
 cc=$3
+cxx=${4:-}
 here=$(cd "$(dirname "$0")" && pwd)
-version=$(sed -n 's/.*MICA_VERSION_TEXT "\(.*\)".*/\1/p' "$here/../../src/base/error.c")
+version=$(sed -n 's/^#define MICA_VERSION_[MP][A-Z]* \([0-9]*\)$/\1/p' "$here/../../include/mica/status.h" | paste -s -d .)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -50,11 +51,25 @@ export PKG_CONFIG_PATH
 "$cc" -std=c11 "$here/consumer/consumer.c" -o "$work/consumer-shared" $(pkg-config --cflags --libs mica) -Wl,-rpath,"$libraries"
 expect pkg-config "$work/consumer-shared" shared
 # shellcheck disable=SC2046
-"$cc" -std=c11 "$here/consumer/consumer.c" -o "$work/consumer-static" \
-    $(pkg-config --static --cflags --libs mica | sed 's/-lmica\b/-l:libmica.a/')
-expect pkg-config "$work/consumer-static" static
+"$cc" -std=c11 "$here/consumer/consumer.c" -o "$work/consumer-static" $(pkg-config --cflags --libs mica-static)
+expect "pkg-config mica-static" "$work/consumer-static" static
+
+# Shapes and everything else in C++, from the oldest language that the headers know to the newest of this compiler.
+for language in c++11 c++14 c++17 c++20; do
+    if [ -z "$cxx" ] || ! "$cxx" -std=$language -x c++ -fsyntax-only /dev/null 2>/dev/null; then continue; fi
+    # shellcheck disable=SC2046
+    "$cxx" -std=$language -Wall -Wextra -Werror "$here/consumer/consumer.cc" -o "$work/consumer-$language" \
+        $(pkg-config --cflags --libs mica) -Wl,-rpath,"$libraries"
+    expect "$language" "$work/consumer-$language" shared
+done
 
 if [ -x "$build/mica" ]; then
     said=$("$work/prefix/bin/mica" --version) || fail "the installed program does not run"
     [ "$said" = "mica $version" ] || fail "the installed program says \"$said\""
 fi
+
+# Where only the static library is installed, --static gives what it needs.
+rm "$libraries"/libmica.so*
+# shellcheck disable=SC2046
+"$cc" -std=c11 "$here/consumer/consumer.c" -o "$work/consumer-alone" $(pkg-config --static --cflags --libs mica)
+expect "pkg-config --static" "$work/consumer-alone" static
