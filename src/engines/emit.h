@@ -149,6 +149,9 @@ struct mi_code *mi_code_add(struct mi_emitter *e, struct mi_codes *codes);
 /* Coordinates of an operand of a contraction from those of its axes; *guard is NULL where every place exists. */
 void mi_emit_operand(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_operand *operand,
                      const char *const *axis, struct mi_coordinate *at, const char **guard);
+/* The name of a variable that holds the operand's element, or 0 where it has none. */
+const char *mi_emit_factor(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_operand *operand,
+                           const char *const *axis);
 /* Whether every place that an index reaches lies inside the dimension. */
 bool mi_always_inside(const struct mi_contraction *c, const struct mi_index *index, struct mi_dim dim);
 /* The axes' coordinates from the output's. */

@@ -73,3 +73,18 @@ void mi_emit_operand(struct mi_emitter *e, const struct mi_contraction *c, const
         at[d] = (struct mi_coordinate){.at = name};
     }
 }
+
+const char *mi_emit_factor(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_operand *operand,
+                           const char *const *axis)
+{
+    struct mi_coordinate at[MI_MAX_RANK];
+    const mi_value *value = operand->value;
+    const char *guard;
+    mi_emit_operand(e, c, operand, axis, at, &guard);
+    const char *text = mi_emit_value(e, value, at, guard);
+    if (!guard || e->tensors[value->id].stored) /* what is loaded is 0 there already; what is computed may be a fill */
+        return text;
+    const char *name = mi_emit_name(e, "v");
+    mi_line(e, "const %s %s = %s ? %s : %s;", mi_types[value->type].c, name, guard, text, mi_types[value->type].zero);
+    return name;
+}

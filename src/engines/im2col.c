@@ -102,8 +102,7 @@ static mica_status emit_unfold(struct mi_emitter *e, const struct mi_problem *pr
                                int64_t first, int64_t images, struct mi_codes *codes)
 {
     const struct mi_contraction *c = &problem->c;
-    const char *axis[MI_MAX_AXES] = {0}, *guard;
-    struct mi_coordinate at[MI_MAX_RANK];
+    const char *axis[MI_MAX_AXES] = {0};
     int64_t last = c->extent[u->axis[u->axes - 1]].b, rows = u->elements / last;
     for (int i = 0; i < c->axes; i++)
         axis[i] = "0";
@@ -121,8 +120,7 @@ static mica_status emit_unfold(struct mi_emitter *e, const struct mi_problem *pr
     }
     size_t row = mi_scope_open(e, "for (IDX j = 0; j < %lld; j++) ", (long long)last);
     axis[u->axis[u->axes - 1]] = "j";
-    mi_emit_operand(e, c, u->x, axis, at, &guard);
-    const char *value = mi_emit_value(e, u->x->value, at, guard);
+    const char *value = mi_emit_factor(e, c, u->x, axis);
     mi_line(e, "p%d[item*%lld + j] = %s;", mi_emit_scratch(e, 0, true), (long long)last, value);
     mi_scope_close(e, row);
     mi_scope_close(e, loop);

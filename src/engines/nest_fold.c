@@ -126,17 +126,14 @@ static const char *element(struct mi_nest *s, const struct mi_node *node)
         mi_nest_value_at(s, node->in[0], at);
         return mi_emit_value(e, node->in[0], at, NULL);
     }
-    const char *axis[MI_MAX_AXES] = {0}, *guard;
-    struct mi_coordinate at[MI_MAX_RANK];
+    const char *axis[MI_MAX_AXES] = {0};
     mi_emit_axes(e, &s->contraction, s->at, axis);
     for (int i = 0; i < s->contraction.out_axes; i++)
         axis[i] = axis[i] ? axis[i] : "0";
     for (int i = 0; i < s->reductions; i++)
         axis[s->contraction.out_axes + i] = s->reduced_at[i];
-    mi_emit_operand(e, &s->contraction, &s->contraction.a, axis, at, &guard);
-    const char *a = mi_emit_value(e, s->contraction.a.value, at, guard);
-    mi_emit_operand(e, &s->contraction, &s->contraction.b, axis, at, &guard);
-    const char *b = mi_emit_value(e, s->contraction.b.value, at, guard);
+    const char *a = mi_emit_factor(e, &s->contraction, &s->contraction.a, axis);
+    const char *b = mi_emit_factor(e, &s->contraction, &s->contraction.b, axis);
     return mi_arena_format(e->arena, "%s*%s", a, b);
 }
 

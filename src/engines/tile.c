@@ -112,13 +112,11 @@ static struct tile tile_of(const struct mi_variant *v)
 static const char *emit_load(struct mi_emitter *e, const struct mi_contraction *c, const struct joined *j,
                              const struct mi_operand *operand, const char *m, const char *n)
 {
-    const char *axis[MI_MAX_AXES], *guard;
-    struct mi_coordinate at[MI_MAX_RANK];
+    const char *axis[MI_MAX_AXES];
     e->indent = 4;
     size_t scope = mi_scope_open(e, "%s", "");
     mi_product_axes(e, c, &j->product, (const char *const[]){"batch", m, n, "k_"}, axis);
-    mi_emit_operand(e, c, operand, axis, at, &guard);
-    mi_line(e, "value = %s;", mi_emit_value(e, operand->value, at, guard));
+    mi_line(e, "value = %s;", mi_emit_factor(e, c, operand, axis));
     mi_scope_close(e, scope);
     return mi_emit_take(e);
 }

@@ -82,6 +82,45 @@ static void test_bias(void **state)
     OP_CHECK_ALL(state, cases);
 }
 
+/* An image in a frame of ones, whose convolution is padded with zeros: whoever computes the frame while it convolves must not take
+ * it for the padding. */
+static mi_value *framed(struct mi_graph *graph, mi_value *const *in, const struct op_case *c)
+{
+    static const int64_t frame[] = {0, 0, 1, 1, 0, 0, 1, 1};
+    mi_value *wide = MI_APPLY(graph, "Pad", ((mi_value *[]){in[0]}), MI_INTS("pads", frame, 8), MI_REAL("fill", 1));
+    return mi_apply(graph, "Conv", (mi_value *[]){wide, in[1]}, 2, c->attribute, 1);
+}
+
+static void reference_framed(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    struct tensor wide = in[0], both[2] = {{0}, in[1]};
+    int64_t at[MI_MAX_RANK] = {0}, i = 0;
+    wide.dim[2] += 2;
+    wide.dim[3] += 2;
+    wide.count = wide.dim[0] * wide.dim[1] * wide.dim[2] * wide.dim[3];
+    wide.data = mi_new((size_t)wide.count, sizeof *wide.data);
+    assert_non_null(wide.data);
+    if (wide.count == 0) {
+        free(wide.data);
+        return;
+    }
+    do {
+        bool inside = at[2] > 0 && at[2] + 1 < wide.dim[2] && at[3] > 0 && at[3] + 1 < wide.dim[3];
+        const int64_t from[] = {at[0], at[1], at[2] - 1, at[3] - 1};
+        wide.data[i++] = inside ? in[0].data[tensor_offset(&in[0], from)] : 1;
+    } while (tensor_next(&wide, at));
+    both[0] = wide;
+    reference_conv(c, both, out);
+    free(wide.data);
+}
+
+static void test_framed(void **state)
+{
+    const struct op_case c = {"Conv", {IN("n 2 4 5"), IN("3 2 3 3")}, {PADS(1, 1, 1, 1)}, .build = framed,
+                              .reference = reference_framed, .engines = true};
+    op_check(state, &c);
+}
+
 /* Two inputs, one under the other, are convolved: of so many images, n of which are of the step. */
 static mi_value *joined(struct mi_graph *graph, mi_value *const *in, const struct op_case *c)
 {
@@ -137,8 +176,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_images), cmocka_unit_test(test_engines), cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_one_axis),
-        cmocka_unit_test(test_bias),   cmocka_unit_test(test_other_counts), cmocka_unit_test(test_volume),
+        cmocka_unit_test(test_one_axis), cmocka_unit_test(test_bias), cmocka_unit_test(test_framed),
+        cmocka_unit_test(test_other_counts), cmocka_unit_test(test_volume),
     };
     return cmocka_run_group_tests_name("conv", tests, op_devices_open, op_devices_close);
 }
