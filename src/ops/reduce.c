@@ -12,19 +12,28 @@ static void reduced_shape(const struct mi_shape *in, uint32_t mask, bool keepdim
             out->dim[out->rank++] = mi_fixed(1);
 }
 
-mica_status mi_infer_reduce(struct mi_node *node)
+static mica_status infer_kept(struct mi_node *node, uint32_t *mask)
 {
     const int64_t *axes;
     int count;
-    uint32_t mask;
     bool keepdims;
     struct mi_shape shape;
     MI_TRY(mi_fold_ints(node, 1, "axes", &axes, &count));
     mi_drop_inputs(node, 1);
-    MI_TRY(mi_reduce_axes(node, &mask, &keepdims));
-    reduced_shape(&node->in[0]->shape, mask, keepdims, &shape);
+    MI_TRY(mi_reduce_axes(node, mask, &keepdims));
+    reduced_shape(&node->in[0]->shape, *mask, keepdims, &shape);
     for (int i = 0; i < node->outputs; i++)
         mi_infer_output(node, i, node->in[0]->type, &shape);
+    return MICA_OK;
+}
+
+mica_status mi_infer_reduce(struct mi_node *node)
+{
+    uint32_t mask;
+    MI_TRY(infer_kept(node, &mask));
+    if (mask == 0)
+        return mi_op_fail(node, MICA_UNSUPPORTED, "input %s: there is no axis to reduce",
+                          mi_shape_text(&node->graph->arena, &node->in[0]->shape));
     return MICA_OK;
 }
 
@@ -32,9 +41,7 @@ mica_status mi_infer_reduce(struct mi_node *node)
 static mica_status infer_onnx_reduce(struct mi_node *node)
 {
     uint32_t mask;
-    bool keepdims;
-    MI_TRY(mi_infer_reduce(node));
-    MI_TRY(mi_reduce_axes(node, &mask, &keepdims));
+    MI_TRY(infer_kept(node, &mask));
     if (mask == 0)
         node->op = &mi_op_Identity;
     return MICA_OK;

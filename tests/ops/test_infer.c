@@ -144,6 +144,7 @@ static void test_errors(void **state)
          {IN("5"), IN("n")},
          {{0}},
          "Gather \"here\": indices have type float32, they must be int32 or int64"},
+        {"ReduceArgMax", {IN("")}, {{0}}, "ReduceArgMax \"here\": input (): there is no axis to reduce"},
         {"Softmax", {IN("n 3")}, {MI_INT("axis", 2)}, "Softmax \"here\": axis is 2, input has rank 2"},
         {"Dropout",
          {IN("n 3")},
