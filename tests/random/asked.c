@@ -13,7 +13,7 @@ static bool read_option(struct asked *asked, const char *name, const char *value
     else if (strcmp(name, "--count") == 0)
         asked->count = strtoull(value, NULL, 10);
     else if (strcmp(name, "--seconds") == 0)
-        asked->seconds = strtod(value, NULL);
+        asked->seconds = mi_read_double(value, NULL);
     else
         return false;
     return true;

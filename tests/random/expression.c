@@ -91,7 +91,7 @@ static struct expression *read_number(struct reader *r)
 {
     char *end;
     struct expression *e = make(r, CONSTANT, NULL, NULL, NULL);
-    double value = strtod(r->at, &end);
+    double value = mi_read_double(r->at, &end);
     bool whole = strcspn(r->at, ".ef") >= (size_t)(end - r->at) && *end != 'f';
     /* A literal is the nearest float32. */
     e->constant = whole ? ball_whole(value) : ball_float((double)(float)value);
