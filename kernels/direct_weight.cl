@@ -9,10 +9,12 @@
 #define SUMS (((IC*WINDOW + TAPS - 1)/TAPS)*TAPS) /* of one filter of a group, in whole tiles */
 const int g0 = (int)get_global_id(0)*GROUPS, g1 = min(g0 + GROUPS, FILTER_GROUPS), c0 = (int)get_global_id(1)*IC;
 const int taps = min(IC, CHANNELS - c0)*WINDOW, lines = OH/FLAT, line = OW*FLAT;
-for (int tap = 0; tap < taps + TAPS; tap++) {
-    const int q = min(tap, taps - 1), c = c0 + q/WINDOW;
-    place[tap] = c/XB*XSC + c%XB*XSI + q/KW%KH*DH*XSH + q%KW*DW*XSW;
-}
+for (int tap = 0, block = c0/XB, i = c0%XB; tap < taps; block += i + 1 == XB, i = i + 1 == XB ? 0 : i + 1)
+    for (int kh = 0; kh < KH; kh++)
+        for (int kw = 0; kw < KW; kw++)
+            place[tap++] = block*XSC + i*XSI + kh*DH*XSH + kw*DW*XSW;
+for (int t = 0; t < TAPS; t++) /* what fills the last tile repeats the last tap */
+    place[taps + t] = place[taps - 1];
 for (int img0 = 0; img0 < n; img0 += IMAGES) {
     const int img1 = min(img0 + IMAGES, n);
     for (int line0 = 0; line0 < lines; line0 += ROWS) {

@@ -23,7 +23,7 @@ static inline void MICA_PACK_PANEL(FROM_SPACE const float *from, const IDX acros
     } else if (across == 1 && count >= width && width % VW == 0) {
         for (int k = 0; k < depth; k++)
             for (int i = 0; i < width; i += VW)
-                ((PANEL_SPACE mica_loose *)(to + k*width + i))->v = ((FROM_SPACE const mica_loose *)(from + k*along + i))->v;
+                VSTORE(VLOAD(0, from + k*along + i), 0, to + k*width + i);
     } else if (across == 1 && count >= 4 && width >= 4) {
         const int end = min(count, width);
         for (int k = 0; k < depth; k++)

@@ -11,8 +11,7 @@ static inline void mica_pack_panels(__global const float *from, const IDX across
             for (int p = 0; p < 4; p++)
                 #pragma unroll
                 for (int j = 0; j < WIDTH; j += VW)
-                    ((PANEL_SPACE mica_loose *)(to + p*apart + k*WIDTH + j))->v =
-                        ((__global const mica_loose *)(from + n + k*along + p*WIDTH + j))->v;
+                    VSTORE(VLOAD(0, from + n + k*along + p*WIDTH + j), 0, to + p*apart + k*WIDTH + j);
 #endif
     for (; n < columns; n += WIDTH, to += apart)
         mica_pack_panel(from + n*across, across, along, (int)min((IDX)WIDTH, columns - n), to, WIDTH, depth);

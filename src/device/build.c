@@ -60,12 +60,15 @@ mica_status mi_program_unit_fail(mica_device *device, const struct mi_program_un
 
 void mi_program_unit_begin(const mica_device *device, struct mi_program_unit *unit, const char *name)
 {
-    static const char *const files[] = {"common.cl", "math.cl"};
+    const struct { const char *file; bool wanted; } parts[] = {
+        {"operators.cl", device->quirks.calls_functions}, {"common.cl", true}, {"math.cl", device->is_cpu}};
     unit->name = name;
-    for (size_t i = 0; i < (device->is_cpu ? 2 : 1); i++) {
-        const char *text = mi_kernel_text(files[i]);
-        mi_add_line_directive(&unit->text, files[i]);
-        mi_text_add(&unit->text, "%s\n", text ? text : "");
+    for (size_t i = 0; i < MI_COUNT(parts); i++) {
+        const char *text = parts[i].wanted ? mi_kernel_text(parts[i].file) : NULL;
+        if (text) {
+            mi_add_line_directive(&unit->text, parts[i].file);
+            mi_text_add(&unit->text, "%s\n", text);
+        }
     }
 }
 

@@ -21,6 +21,7 @@ struct mi_quirks {
     bool keeps_own_cache;      /* POCL, NVIDIA: no program cache of ours; nor Oclgrind, whose reports need the source */
     bool builds_alone;         /* POCL: one kernel at a time; Oclgrind: ends the process when two threads build */
     bool copies_kernels;       /* POCL: compiles what is in a kernel three times, a function that it calls once */
+    bool calls_functions;      /* POCL: does not inline OpenCL's functions; kernels/operators.cl stands in for them */
     bool spoils_long_indices;  /* rusticl's llvmpipe: reads other elements than indices of 64 bits name */
     bool has_threads;          /* CPUs but Oclgrind: its threads do what it is asked, and do not survive a fork */
     bool spins_on_wait;        /* NVIDIA, Intel GPU: clFinish spins a core */

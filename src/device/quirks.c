@@ -33,6 +33,7 @@ void mi_quirks_decide(mica_device *device)
                                          : "-w -cl-denorms-are-zero",
         .builds_alone = pocl || oclgrind,
         .copies_kernels = pocl,
+        .calls_functions = pocl,
         .keeps_own_cache = pocl || nvidia || oclgrind, /* POCL: asking for a binary forces a slower, generic build */
         .spoils_long_indices = mi_contains(info->platform, "rusticl"),
         .has_threads = cpu && !oclgrind,

@@ -135,8 +135,6 @@ static void define_matrix(struct mi_emitter *e, const struct mi_gemm *g, const s
                 g->made_b);
     mi_text_add(text, "#define WIDTH %d\n#define PANELS_IN_N @%lld\n", width,
                 (long long)mi_divide_up(g->columns, width));
-    /* A vector that lies anywhere: copied from vload to vstore it would go by halves on POCL. */
-    mi_text_add(text, "typedef struct __attribute__((packed)) { VEC v; } mica_loose;\n");
 }
 
 /* Where an item's sums wait between blocks of k. */
@@ -317,7 +315,7 @@ static const char *emit_vectors(struct mi_emitter *e, const struct mi_gemm *g, c
     for (int o = 0; o < results(e); o++) {
         emit_place(e, at, o);
         for (int j = 0; j < v->number[MI_GEMM_NV]; j++)
-            mi_line(e, "((__global mica_loose *)to%d)[%d] = ((const mica_loose *)made%d)[%d];", o, j, o, j);
+            mi_line(e, "VSTORE(VLOAD(%d, made%d), %d, to%d);", j, o, j, o);
     }
     return mi_emit_take(e);
 }

@@ -76,11 +76,28 @@ const char *mi_dim_code(struct mi_arena *arena, struct mi_dim dim)
     return mi_arena_format(arena, "(@%lld*n + @%lld)", (long long)dim.a, (long long)dim.b);
 }
 
+/* Block and place in it of a coordinate, which is not negative. Most blocks are powers of two: then nothing is divided. LLVM 18,
+ * with which Debian builds POCL, ends the process over some quotients and rests of one number in vectors. */
+static const char *block_of(struct mi_arena *arena, const char *at, int block)
+{
+    int shift = 0;
+    while (1 << shift < block)
+        shift++;
+    return 1 << shift == block ? mi_arena_format(arena, "((%s) >> %d)", at, shift)
+                               : mi_arena_format(arena, "(%s)/%d", at, block);
+}
+
+static const char *place_in_block(struct mi_arena *arena, const char *at, int block)
+{
+    return block & (block - 1) ? mi_arena_format(arena, "(%s)%%%d", at, block)
+                               : mi_arena_format(arena, "((%s) & %d)", at, block - 1);
+}
+
 static const char *outer_part(struct mi_arena *arena, const struct mi_layout *layout, int axis, const struct mi_coordinate *at)
 {
     int block = layout->block[axis];
     if (block > 1)
-        return at->outer && at->block == block ? at->outer : mi_arena_format(arena, "(%s)/%d", at->at, block);
+        return at->outer && at->block == block ? at->outer : block_of(arena, at->at, block);
     /* In blocks also where there is none: a kernel may take its width as an argument. */
     bool wide = layout->low[axis] || (layout->inners > 0 && axis >= 2);
     return wide ? mi_arena_format(arena, "(%s + @%d)", at->at, layout->low[axis]) : at->at;
@@ -101,7 +118,7 @@ const char *mi_layout_place(struct mi_arena *arena, const struct mi_layout *layo
     for (int k = 0; k < layout->inners; k++) {
         int axis = layout->inner[k], block = layout->block[axis];
         const char *part = at[axis].inner && at[axis].block == block ? at[axis].inner
-                                                                     : mi_arena_format(arena, "(%s)%%%d", at[axis].at, block);
+                                                                     : place_in_block(arena, at[axis].at, block);
         place = place ? mi_arena_format(arena, "(%s)*%d + %s", place, block, part) : part;
     }
     return place ? place : "0";
