@@ -41,15 +41,16 @@ struct variant {
     const char *name;
     struct mi_plan_desc how;
     bool debug, thorough;
+    bool only_built;            /* and not run */
 };
 
 /* The reference comes first. */
 static const struct variant variants[] = {
-    {"plain loops", {.engine = "nest", .no_blocked = true}, false, false},
-    {"the choice", {.engine = NULL}, false, false},
-    {"plain layouts", {.no_blocked = true}, false, true},
-    {"not fused", {.no_fusion = true}, false, true},
-    {"debug", {.engine = NULL}, true, true},
+    {"plain loops", {.engine = "nest", .no_blocked = true}, false, false, false},
+    {"the choice", {.engine = NULL}, false, false, false},
+    {"plain layouts", {.no_blocked = true}, false, true, false},
+    {"not fused", {.no_fusion = true}, false, true, false},
+    {"debug", {.engine = NULL}, true, true, false},
 };
 
 static const char *const names[RESULTS] = {"y", "dx", "dw"};
@@ -112,8 +113,8 @@ static void try_variant(mica_device *device, const struct shape *s, const struct
     float *x = random_floats((size_t)mi_shape_count(&shape, MOST), 5);
     network_begin(&net, device);
     build(&net, s);
-    network_compile(&net, MOST, &variant->how);
-    for (int k = 0; k < 2; k++) {
+    network_compile_sized(&net, MOST, &variant->how, !variant->only_built);
+    for (int k = 0; k < 2 && !variant->only_built; k++) {
         struct results got, again;
         run(&net, x, k ? 1 : MOST, &got);
         run(&net, x, k ? 1 : MOST, &again);
@@ -163,9 +164,18 @@ static bool fits_anywhere(mica_device *device, const struct shape *s, const stru
     return fits;
 }
 
+/* CLBlast's kernels for CPUs are written out by lanes: those for 16 compile for minutes, those for 4 for a second. */
+static mica_device *open_for_clblast(void)
+{
+    bool runs;
+    mica_device *device = open_sized(&(struct device_size){.lanes = 4, .units = 2, .local_bytes = 16 << 10}, &runs);
+    return device ? device : mica_device_open(NULL);
+}
+
 static void test_shapes(void **state)
 {
     mica_device *plain = *state, *debug = mica_device_open(&(mica_device_desc){.debug = true});
+    mica_device *narrow = open_for_clblast();
     assert_int_equal(mica_device_status(debug), MICA_OK);
     for (size_t i = 0; i < MI_COUNT(shapes); i++) {
         print_message("  %s by %s\n", shapes[i].x, shapes[i].w);
@@ -177,7 +187,7 @@ static void test_shapes(void **state)
             if (*engine != &mi_engine_nest && (shapes[i].clblast || !is_of_clblast(*engine)) &&
                 fits_anywhere(plain, &shapes[i], *engine)) {
                 print_message("    with %s\n", (*engine)->name);
-                try_variant(plain, &shapes[i],
+                try_variant(is_of_clblast(*engine) ? narrow : plain, &shapes[i],
                             &(struct variant){.name = (*engine)->name, .how = {.engine = (*engine)->name}}, expected);
             }
         try_cuts(plain, &shapes[i], expected);
@@ -185,10 +195,41 @@ static void test_shapes(void **state)
         forget(&expected[1]);
     }
     mica_device_destroy(debug);
+    mica_device_destroy(narrow);
+}
+
+/* Engines on devices of every width and size: each with the first of some shapes that it fits, beside plain loops on this one. */
+static void test_sizes(void **state)
+{
+    static const int tried[] = {11, 1, 9}; /* plain, with strides, channel by channel */
+    mica_device *devices[DEVICE_SIZES];
+    unsigned done[DEVICE_SIZES] = {0};
+    bool runs[DEVICE_SIZES];
+    for (int d = 0; d < DEVICE_SIZES; d++)
+        if (!(devices[d] = open_sized(&device_sizes[d], &runs[d])))
+            skip();
+    for (size_t i = 0; i < MI_COUNT(tried); i++) {
+        const struct shape *s = &shapes[tried[i]];
+        struct results expected[2] = {0};
+        try_variant(*state, s, &variants[0], expected);
+        for (int d = 0; d < DEVICE_SIZES; d++)
+            for (int e = 0; mi_engines[e]; e++)
+                if (!is_of_clblast(mi_engines[e]) && !(done[d] >> e & 1) && fits_anywhere(devices[d], s, mi_engines[e])) {
+                    char text[64];
+                    done[d] |= 1u << e;
+                    snprintf(text, sizeof text, "%s, %d lanes", mi_engines[e]->name, devices[d]->vector_width);
+                    try_variant(devices[d], s, &(struct variant){.name = text, .how = {.engine = mi_engines[e]->name},
+                                                                 .only_built = !runs[d]}, expected);
+                }
+        forget(&expected[0]);
+        forget(&expected[1]);
+    }
+    for (int d = 0; d < DEVICE_SIZES; d++)
+        mica_device_destroy(devices[d]);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_sizes)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -21,9 +21,9 @@ struct shape {
 
 static const struct shape shapes[] = {
     {16, 24, {9, 14}, {3, 3}, {1, 1, 1, 1}, {1, 1}, {1, 1}, false, false, VARIANTS},
-    {13, 20, {13, 15}, {3, 3}, {1, 0, 2, 1}, {2, 2}, {1, 1}, true, false, VARIANTS},
+    {19, 20, {13, 15}, {3, 3}, {1, 0, 2, 1}, {2, 2}, {1, 1}, true, false, VARIANTS},
     {24, 40, {8, 7}, {5, 3}, {0, 2, 1, 2}, {1, 2}, {2, 1}, false, false, 1},
-    {8, 16, {11, 12}, {1, 2}, {0, 0, 0, 0}, {3, 3}, {1, 1}, false, false, 1},
+    {18, 16, {11, 12}, {1, 2}, {0, 0, 0, 0}, {3, 3}, {1, 1}, false, false, 1},
     {17, 21, {1, 30}, {1, 4}, {0, 3, 0, 1}, {1, 3}, {1, 2}, true, true, 1},
 };
 
@@ -203,17 +203,24 @@ static void run(const struct shape *s, struct network *net, const char *how)
     free(d.state);
 }
 
-static void try_shape(mica_device *device, const struct shape *s, enum other other, const struct mi_plan_desc *how,
-                      bool one_kernel, const char *text)
+static void try_sized(mica_device *device, const struct shape *s, enum other other, const struct mi_plan_desc *how,
+                      bool one_kernel, const char *text, bool runs)
 {
     struct network net;
     network_begin(&net, device);
     build(&net, s, other);
-    network_compile(&net, MOST, how);
+    network_compile_sized(&net, MOST, how, runs);
     if (device->is_cpu && device->vector_width >= 4)
         assert_int_equal(is_one_kernel(net.plan), one_kernel);
-    run(s, &net, text);
+    if (runs)
+        run(s, &net, text);
     network_end(&net);
+}
+
+static void try_shape(mica_device *device, const struct shape *s, enum other other, const struct mi_plan_desc *how,
+                      bool one_kernel, const char *text)
+{
+    try_sized(device, s, other, how, one_kernel, text, true);
 }
 
 static void test_shapes(void **state)
@@ -225,6 +232,22 @@ static void test_shapes(void **state)
             try_shape(*state, &shapes[i], NOTHING, &(struct mi_plan_desc){.engine = "expand", .variant = v}, true,
                       text);
         }
+}
+
+/* Shapes have channels for a vector of any width. */
+static void test_sizes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < DEVICE_SIZES; i++) {
+        char text[32];
+        bool runs;
+        mica_device *device = open_sized(&device_sizes[i], &runs);
+        if (!device)
+            skip();
+        snprintf(text, sizeof text, "%d lanes", device->vector_width);
+        try_sized(device, &shapes[1], NOTHING, &(struct mi_plan_desc){.engine = "expand"}, true, text, runs);
+        mica_device_destroy(device);
+    }
 }
 
 static void test_exact(void **state)
@@ -281,8 +304,9 @@ static void test_debug(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes),     cmocka_unit_test(test_exact),
-                                       cmocka_unit_test(test_apart),      cmocka_unit_test(test_choice),
-                                       cmocka_unit_test(test_remembered), cmocka_unit_test(test_debug)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_sizes),
+                                       cmocka_unit_test(test_exact),  cmocka_unit_test(test_apart),
+                                       cmocka_unit_test(test_choice), cmocka_unit_test(test_remembered),
+                                       cmocka_unit_test(test_debug)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

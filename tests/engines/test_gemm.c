@@ -95,37 +95,42 @@ static const struct mi_node *build(struct network *net, const struct shape *s)
     return y->node;
 }
 
+/* One step of n samples. */
+static void try_step(struct network *net, const struct shape *s, int64_t n, const char *what)
+{
+    struct product p = product_of(s, n);
+    size_t count;
+    float *a = random_floats((size_t)(p.batch * p.m * p.k), 5), *bias = random_floats((size_t)p.n, 6);
+    float *b = random_floats((size_t)(p.batch * p.k * p.n), s->weights ? 100 : 7);
+    p.a = a;
+    p.b = b;
+    network_feed(net, "a", a, n);
+    if (!s->weights)
+        network_feed(net, "b", b, n);
+    if (!s->plain)
+        network_feed(net, "bias", bias, n);
+    network_step(net, n, 1);
+    float *y = network_fetch(net, "y", n, &count), *good = reference(&p, s->plain ? NULL : bias);
+    assert_near(what, y, good, count, 1e-5);
+    free(a);
+    free(b);
+    free(bias);
+    free(y);
+    free(good);
+}
+
 /* All samples, then fewer, then all again: what was packed once must still be right. */
-static void try_variant(mica_device *device, const struct shape *s, int variant)
+static void try_variant(mica_device *device, const struct shape *s, int variant, bool runs)
 {
     static const int64_t samples[] = {MOST, 5, MOST};
     struct network net;
     char what[128];
     network_begin(&net, device);
     build(&net, s);
-    snprintf(what, sizeof what, "%s by %s, cut %d", s->a, s->b, variant);
-    network_compile(&net, MOST, &(struct mi_plan_desc){.engine = "gemm", .variant = variant});
-    for (size_t i = 0; i < MI_COUNT(samples); i++) {
-        struct product p = product_of(s, samples[i]);
-        size_t count;
-        float *a = random_floats((size_t)(p.batch * p.m * p.k), 5), *bias = random_floats((size_t)p.n, 6);
-        float *b = random_floats((size_t)(p.batch * p.k * p.n), s->weights ? 100 : 7);
-        p.a = a;
-        p.b = b;
-        network_feed(&net, "a", a, samples[i]);
-        if (!s->weights)
-            network_feed(&net, "b", b, samples[i]);
-        if (!s->plain)
-            network_feed(&net, "bias", bias, samples[i]);
-        network_step(&net, samples[i], 1);
-        float *y = network_fetch(&net, "y", samples[i], &count), *good = reference(&p, s->plain ? NULL : bias);
-        assert_near(what, y, good, count, 1e-5);
-        free(a);
-        free(b);
-        free(bias);
-        free(y);
-        free(good);
-    }
+    snprintf(what, sizeof what, "%s by %s, %d lanes, cut %d", s->a, s->b, device->vector_width, variant);
+    network_compile_sized(&net, MOST, &(struct mi_plan_desc){.engine = "gemm", .variant = variant}, runs);
+    for (size_t i = 0; i < MI_COUNT(samples) && runs; i++)
+        try_step(&net, s, samples[i], what);
     network_end(&net);
 }
 
@@ -154,28 +159,51 @@ static unsigned kinds_of(const mica_device *device, const struct shape *s, const
                               : 0);
 }
 
-/* The best guess of each shape, and the first cut of any kind that it has and those before did not. */
+/* The first `always` cuts of a shape, and the first of any kind that those before did not have. */
+static void try_shape(mica_device *device, const struct shape *s, int always, unsigned *all, bool runs)
+{
+    struct mi_variant list[MI_MOST_VARIANTS];
+    int count = list_variants(device, s, list);
+    assert_true(count > 0);
+    for (int v = 0; v < count; v++) {
+        unsigned kinds = kinds_of(device, s, &list[v]);
+        if (v >= always && (*all | kinds) == *all)
+            continue;
+        *all |= kinds;
+        try_variant(device, s, v, runs);
+    }
+}
+
+/* The best guess of each shape, and each kind of cut that this device has. */
 static void test_cuts(void **state)
 {
-    mica_device *device = *state;
     unsigned all = 0;
-    for (size_t i = 0; i < MI_COUNT(shapes); i++) {
-        struct mi_variant list[MI_MOST_VARIANTS];
-        int count = list_variants(device, &shapes[i], list);
-        assert_true(count > 0);
-        for (int v = 0; v < count; v++) {
-            unsigned kinds = kinds_of(device, &shapes[i], &list[v]);
-            if (v > 0 && (all | kinds) == all)
-                continue;
-            all |= kinds;
-            try_variant(device, &shapes[i], v);
-        }
+    for (size_t i = 0; i < MI_COUNT(shapes); i++)
+        try_shape(*state, &shapes[i], 1, &all, true);
+}
+
+/* Devices of each width, small and large ones together, have every kind of cut. */
+static void test_sizes(void **state)
+{
+    (void)state;
+    unsigned all = 0;
+    for (int i = 0; i < DEVICE_SIZES; i++) {
+        bool runs;
+        mica_device *device = open_sized(&device_sizes[i], &runs);
+        if (!device)
+            skip();
+        for (size_t s = 0; s < MI_COUNT(shapes); s++)
+            try_shape(device, &shapes[s], 0, &all, runs);
+        mica_device_destroy(device);
+        if (i + 1 < DEVICE_SIZES && device_sizes[i + 1].lanes == device_sizes[i].lanes)
+            continue;
+        assert_int_equal(all, (1u << KINDS) - 1);
+        all = 0;
     }
-    assert_int_equal(all, (1u << KINDS) - 1);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cuts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cuts), cmocka_unit_test(test_sizes)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -15,4 +15,20 @@
 int open_device(void **state);
 int close_device(void **state);
 
+/* A CPU device as kernels are written for it: lanes of a vector, compute units, bytes of local memory. */
+struct device_size {
+    int lanes;
+    uint32_t units;
+    uint64_t local_bytes;
+};
+
+/* Small and large ones of each width, from the fewest lanes to the most. */
+enum { DEVICE_SIZES = 6 };
+extern const struct device_size device_sizes[DEVICE_SIZES];
+
+/* Opens a device whose description says that it is of that size; NULL: it is no CPU. Vectors of any width run on every processor,
+ * in several registers or in a part of one. Where the device has less local memory than that, *runs is false: kernels are written
+ * and built, and compiling a plan then ends with MICA_CANCELLED, before the first launch. */
+mica_device *open_sized(const struct device_size *size, bool *runs);
+
 #endif

@@ -20,6 +20,8 @@ struct network {
 void network_begin(struct network *net, mica_device *device);
 /* Compiles; the first fails the test where that fails. `how` may be NULL; its device, store, graph and batch are set here. */
 void network_compile(struct network *net, int64_t batch, const struct mi_plan_desc *how);
+/* The same on a device of open_sized. */
+void network_compile_sized(struct network *net, int64_t batch, const struct mi_plan_desc *how, bool runs);
 mica_status network_try(struct network *net, int64_t batch, const struct mi_plan_desc *how);
 void network_end(struct network *net); /* the device's error is forgotten too */
 
