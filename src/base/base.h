@@ -172,8 +172,9 @@ struct mi_file_limits {
     const char *advice;        /* behind an error about a limit: "; ..."; NULL: nothing */
 };
 
-/* Reads a whole file; the caller frees *bytes. A zero byte stands after the last. gzip is undone where the file is one (then *size is
- * that of the contents). Sizes that are known are checked before anything is allocated. Errors: MICA_IO, MICA_FORMAT, named by path. */
+/* Reads a whole file; the caller frees *bytes. A zero byte stands after the last. gzip is undone where the file is one (then *size
+ * is that of the contents). Sizes that are known are checked before anything is allocated. Errors: MICA_IO, MICA_FORMAT, named by
+ * path. */
 mica_status mi_file_read_within(struct mi_error *error, const char *path, const struct mi_file_limits *limits,
                                 unsigned char **bytes, size_t *size);
 /* The same with a limit of bytes alone. */

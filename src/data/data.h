@@ -200,8 +200,8 @@ mica_status mi_data_reshape(mica_data *data, struct mi_error *error, const char 
 mica_status mi_data_fit(mica_data *data); /* normalisation and fill, on the training part */
 /* Prepares the arrays of a normalisation; mi_data_fit fills those that depend on data. */
 mica_status mi_normalize_prepare(mica_data *data, const char *place, const mica_normalize *normalize);
-/* What a sample is called in errors: the line of a table, "line 7", else "sample 7", or "sample 7 of the test part" where each part
- * has files of its own. */
+/* What a sample is called in errors: the line of a table, "line 7", else "sample 7", or "sample 7 of the test part" where
+ * each part has files of its own. */
 struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index);
 /* One input as the network sees it. `index` counts all samples. */
 void mi_data_input(const mica_data *data, int64_t index, float *out);

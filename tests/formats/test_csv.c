@@ -238,7 +238,8 @@ static void test_refusals(void **state)
         {"a,b\n1,\"2\n", {0}, MICA_FORMAT, "line 2, column 2: a quote is never closed"},
         {"a,b\n1,\"2\"x\n", {0}, MICA_FORMAT, "line 2, column 2: text follows a closing quote"},
         {"a,b\n1,2\n3,red\n", {.header = MICA_HEADER_YES}, MICA_DATA,
-         "line 3, column 2 (b): \"red\" is not a number; a column of words is listed in \"categorical\", or left out by \"drop\""},
+         "line 3, column 2 (b): \"red\" is not a number; a column of words is listed in \"categorical\", or left out by "
+         "\"drop\""},
         {"a,b\n1,2\n3,inf\n", {.header = MICA_HEADER_YES}, MICA_DATA,
          "line 3, column 2 (b): \"inf\" is not a finite number"},
         {"1,2\n3,1e39\n", {0}, MICA_DATA, "line 2, column 2: \"1e39\" is not a finite number"},

@@ -63,7 +63,8 @@ static void test_without_a_model(void **state)
 {
     (void)state;
     static const struct { const char *labels[4]; int classes; int32_t of[4]; } cases[] = {
-        {{"0", "2", "1"}, 3, {0, 2, 1}}, {{"0", "4"}, 5, {0, 4}}, {{"3", "1", "2"}, 3, {2, 0, 1}}, {{"b", "a", "b"}, 2, {1, 0, 1}}};
+        {{"0", "2", "1"}, 3, {0, 2, 1}}, {{"0", "4"}, 5, {0, 4}}, {{"3", "1", "2"}, 3, {2, 0, 1}},
+        {{"b", "a", "b"}, 2, {1, 0, 1}}};
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         mica_data *data = open_labels(cases[i].labels, NULL);
         assert_classes(data, cases[i].of);

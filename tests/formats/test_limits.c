@@ -41,8 +41,9 @@ static void test_what_grows(void **state)
     struct mi_text text = {0};
     for (int i = 0; i < 100000; i++)
         mi_text_add(&text, ",");
-    assert_refused(mica_csv_open(NULL, scratch_text("wide.csv", mi_text_get(&text)), &(mica_csv_desc){.limits = {.bytes = 1 << 20}}),
-                   MICA_FORMAT, "wide.csv: the columns take 25600256 bytes");
+    const char *path = scratch_text("wide.csv", mi_text_get(&text));
+    assert_refused(mica_csv_open(NULL, path, &(mica_csv_desc){.limits = {.bytes = 1 << 20}}), MICA_FORMAT,
+                   "wide.csv: the columns take 25600256 bytes");
     mi_text_clear(&text);
     mi_text_add(&text, "word,x\n");
     for (int i = 0; i < 3000; i++)
