@@ -39,7 +39,14 @@ MI_MAP_ROW(ScaleShift, 4, NULL, .in = "x mean factor bias", .expr = {"(x - mean)
 MI_MAP_ROW(MovingAverage, 2, NULL, .expr = {"a * momentum + b * (1.0f - momentum)"},
            .grad = {"g * momentum", "g * (1.0f - momentum)"});
 /* The same, and `a` where the batch has one value a channel: per_n * n + fixed is by how much its sizes together are above 1. */
-MI_MAP_ROW(MovingVariance, 2, NULL, .expr = {"per_n * n + fixed > 0 ? a * momentum + b * (1.0f - momentum) : a"});
+static mica_status infer_moving_variance(struct mi_node *node)
+{
+    MI_TRY(mi_default_float(node, "momentum", 0.9f));
+    MI_TRY(mi_default_int(node, "per_n", 0));
+    MI_TRY(mi_default_int(node, "fixed", 1));
+    return mi_infer_float_map(node);
+}
+MI_MAP_ROW(MovingVariance, 2, infer_moving_variance, .expr = {"per_n * n + fixed > 0 ? a * momentum + b * (1.0f - momentum) : a"});
 /* With xhat = (x - mean) * inverse: dy * xhat, and dx from the means of dy and of dy * xhat. They start from
  * x again, so that no tensor of the size of x is kept beside x. The sum of dy * xhat is made of those of dy and of dy * (x - k),
  * k as below: so all sums are of one sweep, also where mean and variance are computed in it. */

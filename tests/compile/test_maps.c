@@ -39,7 +39,7 @@ static struct mi_node *map_add(struct mi_graph *graph, const struct mi_op *op, c
         MI_INT("inner", 1), MI_INT("size", 5), MI_INT("stride", 1), MI_INT("dilation", 1), MI_INT("kernel_size", 2),
         MI_INT("low", 1), MI_INT("high", 5), MI_INT("window", 4), MI_INT("b0", 0), MI_INT("b1", 0), MI_INT("b2", 0),
         MI_INT("s0", 1), MI_INT("s1", 1), MI_INT("s2", 1), MI_INT("k1", 2), MI_INT("k2", 2),
-        MI_INT("ignores", 1), MI_INT("ignored", 2)};
+        MI_INT("ignores", 1), MI_INT("ignored", 2), MI_INT("per_n", 1), MI_INT("fixed", 1)};
     for (int i = 0; i < op->min_inputs; i++) {
         mi_value *real = given->broadcasts && i % 2 ? s->z : s->x;
         in[i] = i >= given->others ? real : given->ints ? s->k : s->b;
