@@ -63,7 +63,7 @@ static mi_value *shift_of(struct fold *f, struct mi_node *const *maps, int count
 {
     mi_value *value = mi_scalar(f->graph, 0.0f);
     for (int i = 0; i < count && value; i++) {
-        mi_value *in[MI_MAX_RANK] = {value};
+        mi_value *in[MI_MAX_INPUTS] = {value};
         for (int k = 1; k < maps[i]->inputs; k++)
             in[k] = maps[i]->in[k];
         value = mi_apply(f->graph, maps[i]->op->name, in, maps[i]->inputs, maps[i]->attribute, maps[i]->attributes);

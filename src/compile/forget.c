@@ -61,7 +61,7 @@ static bool used_backward(const struct forget *f, const mi_value *value, bool *b
 static mi_value *make_again(struct forget *f, mi_value *value, bool stored)
 {
     struct mi_node *node = value->node;
-    mi_value *in[MI_MAX_RANK];
+    mi_value *in[MI_MAX_INPUTS];
     if (f->again[stored][value->id])
         return f->again[stored][value->id];
     for (int i = 0; i < node->inputs; i++) {

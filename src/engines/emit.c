@@ -360,11 +360,11 @@ static const char *emit_map(struct mi_emitter *e, const mi_value *value, const s
 {
     const struct mi_node *node = value->node;
     struct mi_map_view view;
-    struct word words[MI_MAX_RANK + MI_MAX_OUTPUTS] = {{0}};
+    struct word words[MI_MAX_INPUTS + MI_MAX_OUTPUTS] = {{0}};
     int count = 0;
     const char *wanted = NULL;
     mi_map_view(node, &view);
-    for (int i = 0; i < node->inputs && i < MI_MAX_RANK; i++) {
+    for (int i = 0; i < node->inputs; i++) {
         struct mi_coordinate in_at[MI_MAX_RANK];
         if (!node->in[i])
             continue;

@@ -19,6 +19,18 @@ mi_value *mi_sum_to(struct mi_graph *graph, mi_value *value, const struct mi_sha
     return MI_APPLY(graph, "Squeeze", ((mi_value *[]){sum}), MI_INTS("axes", ((int64_t[]){0, 1, 2, 3, 4, 5, 6, 7}), lead));
 }
 
+/* A node that is g times a derivative of the node's map: of input i, g and what else the expression names being `in`. */
+static mi_value *derivative_add(const struct mi_node *node, const struct mi_op *of, int i, mi_value *const *in, int inputs)
+{
+    struct mi_node *made = mi_node_add(node->graph, "Derivative", in, inputs, node->attribute, node->attributes);
+    if (!made)
+        return NULL;
+    made->of = of;
+    made->wrt = i;
+    made->stable = node->stable;
+    return made->out[0];
+}
+
 mi_value *mi_map_slope(struct mi_node *node, mi_value *dy, int i)
 {
     const char *expression = node->op->map->grad[i];
@@ -26,29 +38,38 @@ mi_value *mi_map_slope(struct mi_node *node, mi_value *dy, int i)
         return NULL;
     if (strcmp(expression, "g") == 0)
         return dy;
-    struct mi_graph *graph = node->graph;
     struct mi_map_view view;
     mi_map_view(node, &view);
-    mi_value *in[MI_MAX_RANK + 2] = {dy};
+    mi_value *in[MI_MAX_INPUTS + 2] = {dy};
     for (int k = 0; k < node->inputs; k++)
         in[1 + k] = mi_expression_names(expression, view.in[k]) ? node->in[k] : NULL;
     in[1 + node->inputs] = mi_expression_names(expression, view.out[0]) ? node->out[0] : NULL;
-    struct mi_node *made = mi_node_add(graph, "Derivative", in, node->inputs + 2, node->attribute, node->attributes);
-    if (!made)
-        return NULL;
-    made->of = node->op;
-    made->wrt = i;
-    made->stable = node->stable;
-    return made->out[0];
+    return derivative_add(node, node->op, i, in, node->inputs + 2);
+}
+
+/* What a gradient does is linear in the gradients that it is given: so is a derivative in g, which passes on what it gets. */
+static mi_value *slope_by_gradient(struct mi_node *node, mi_value *dy)
+{
+    mi_value *in[MI_MAX_INPUTS] = {dy};
+    for (int i = 1; i < node->inputs; i++)
+        in[i] = node->in[i];
+    return mi_sum_to(node->graph, derivative_add(node, node->of, node->wrt, in, node->inputs), &node->in[0]->shape);
+}
+
+static bool is_real(const mi_value *value)
+{
+    return value && (value->type == MI_FLOAT || value->type == MI_HALF);
 }
 
 static mica_status node_gradient(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
     if (node->op->gradient)
         return node->op->gradient(node, dy, dx);
-    if (node->op->map && dy[0])
+    if (node->op == &mi_op_derivative)
+        dx[0] = slope_by_gradient(node, dy[0]);
+    else if (node->op->map && dy[0])
         for (int i = 0; i < node->inputs && i < (int)MI_COUNT(node->op->map->grad); i++)
-            if (node->in[i] && (node->in[i]->type == MI_FLOAT || node->in[i]->type == MI_HALF))
+            if (is_real(node->in[i]))
                 dx[i] = mi_sum_to(node->graph, mi_map_slope(node, dy[0], i), &node->in[i]->shape);
     return node->graph->error.status;
 }
@@ -84,7 +105,12 @@ static mica_status visit(struct mi_node *node, mi_value **gradient, const bool *
     graph->scope = node->name;
     MI_TRY(node_gradient(node, dy, dx));
     for (int i = 0; i < node->inputs; i++) {
-        if (!node->in[i] || !dx[i] || (size_t)node->in[i]->id >= known || !on_path[node->in[i]->id])
+        if (!node->in[i] || (size_t)node->in[i]->id >= known || !on_path[node->in[i]->id])
+            continue;
+        if (!dx[i] && node->backward && is_real(node->in[i]) && is_real(node->out[0]))
+            return mi_fail(&graph->error, MICA_UNSUPPORTED, "%s \"%s\": the derivative of its derivative is not known",
+                           node->of ? node->of->name : node->op->name, node->name);
+        if (!dx[i])
             continue;
         mi_value **sum = &gradient[node->in[i]->id];
         *sum = *sum ? mi_op2(graph, "Add", *sum, dx[i]) : dx[i];

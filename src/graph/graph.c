@@ -131,6 +131,10 @@ static bool inputs_fit(struct mi_graph *graph, const struct mi_op *op, mi_value 
                 op->max_inputs, count);
         return false;
     }
+    if (op->kind == MI_MAP && count > MI_MAX_INPUTS) {
+        mi_fail(&graph->error, MICA_UNSUPPORTED, "%s: a map of %d inputs, at most %d are possible", op->name, count, MI_MAX_INPUTS);
+        return false;
+    }
     for (int i = 0; i < op->min_inputs; i++)
         if (!inputs[i])
             return false;

@@ -10,7 +10,8 @@
 
 #include <mica/model.h>
 
-enum { MI_MAX_RANK = 8, MI_MAX_OUTPUTS = 4 };
+/* A map has at most MI_MAX_INPUTS inputs: a derivative two more than its map, g and y. */
+enum { MI_MAX_RANK = 8, MI_MAX_INPUTS = 10, MI_MAX_OUTPUTS = 4 };
 
 /* ---- Element types ---- */
 
@@ -232,7 +233,8 @@ size_t mi_first_no_row(const float *values, size_t count, int64_t rows);
 /* ---- Differentiation (differentiate.c) ---- */
 
 /* Adds the gradients of the scalar `loss` with respect to values[0..count-1]; a value that the loss does not depend on gets
- * NULL. Reverse accumulation over the rows' gradient rules. */
+ * NULL. Reverse accumulation over the rows' gradient rules. A loss may be made of gradients, as long as it depends on the values
+ * through the gradients that these were made from; where it asks for a derivative's derivative, that is MICA_UNSUPPORTED. */
 mica_status mi_differentiate(struct mi_graph *graph, mi_value *loss, mi_value *const *values, int count,
                              mi_value **gradients);
 /* Before differentiation: a pick of the largest goes before a map that rises (commute.c). */

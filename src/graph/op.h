@@ -131,7 +131,7 @@ bool mi_map_input_name(const struct mi_map_rule *rule, int inputs, int i, const 
 /* The map expression of a node: its row's, or the derivative's. */
 struct mi_map_view {
     const char *expr[MI_MAX_OUTPUTS];
-    char in[MI_MAX_RANK][24];    /* names of the node's inputs */
+    char in[MI_MAX_INPUTS][24];  /* names of the node's inputs */
     char out[MI_MAX_OUTPUTS][24];
 };
 void mi_map_view(const struct mi_node *node, struct mi_map_view *view);

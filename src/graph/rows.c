@@ -26,7 +26,7 @@ static bool word_at(const char *list, int i, const char **word, size_t *length)
 
 bool mi_map_input_name(const struct mi_map_rule *rule, int inputs, int i, const char **name, size_t *length)
 {
-    const char *list = rule->in ? rule->in : inputs == 1 ? "x" : "a b c d e f h i";
+    const char *list = rule->in ? rule->in : inputs == 1 ? "x" : "a b c d e f h i j k";
     return word_at(list, i, name, length);
 }
 
@@ -89,7 +89,7 @@ void mi_map_view(const struct mi_node *node, struct mi_map_view *view)
     const struct mi_map_rule *rule = node->op->map;
     const char *word;
     size_t length;
-    for (int i = 0; i < node->inputs && i < MI_MAX_RANK; i++)
+    for (int i = 0; i < node->inputs; i++)
         if (mi_map_input_name(rule, node->inputs, i, &word, &length))
             set_name(view->in[i], word, length);
     for (int i = 0; i < node->outputs; i++) {
@@ -102,7 +102,7 @@ void mi_map_view(const struct mi_node *node, struct mi_map_view *view)
 bool mi_expression_names(const char *expression, const char *word)
 {
     size_t length = strlen(word);
-    for (const char *at = expression; (at = strstr(at, word)) != NULL; at += length) {
+    for (const char *at = expression; length && (at = strstr(at, word)) != NULL; at += length) {
         bool starts = at == expression || !(mi_is_word(at[-1]) || at[-1] == '.');
         bool ends = !mi_is_word(at[length]);
         if (starts && ends)
@@ -136,7 +136,7 @@ bool mi_names_the_step(const struct mi_node *node)
 
 bool mi_map_is_cheap(const struct mi_node *node)
 {
-    return node->op->kind == MI_MAP && node->outputs == 1 && node->inputs <= MI_MAX_RANK && !node->out[0]->name &&
+    return node->op->kind == MI_MAP && node->outputs == 1 && !node->out[0]->name &&
            !mi_map_calls_functions(node) && !mi_map_draws(node) && !map_names(node, "index");
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { N = 3, WIDTH = 4, COUNT = N * WIDTH };
 
@@ -45,6 +46,16 @@ static mi_value *build_softmax(struct mi_graph *graph, mi_value *x)
 {
     mi_value *y = MI_APPLY(graph, "Softmax", ((mi_value *[]){x}), MI_INT("axis", 1));
     return mi_op1(graph, "Sqrt", sum(graph, mi_op2(graph, "Mul", mi_op2(graph, "Mul", y, y), x)));
+}
+
+/* A gradient of a gradient, which x reaches through the product: the slope of tanh stands still. */
+static mi_value *build_twice(struct mi_graph *graph, mi_value *x)
+{
+    const int64_t perm[] = {1, 0};
+    mi_value *z = mi_expand_to(graph, mi_scalar(graph, 0.5f), &x->shape), *slope = NULL;
+    mi_value *turned = MI_APPLY(graph, "Transpose", ((mi_value *[]){x}), MI_INTS("perm", perm, 2));
+    mi_differentiate(graph, sum(graph, mi_op2(graph, "MatMul", turned, mi_op1(graph, "Tanh", z))), &z, 1, &slope);
+    return sum(graph, mi_op2(graph, "Mul", slope, slope));
 }
 
 static float value_at(struct network *net, const float *x)
@@ -93,13 +104,59 @@ static void check(mica_device *device, mi_value *(*build)(struct mi_graph *graph
 
 static void test_graphs(void **state)
 {
-    mi_value *(*const builders[])(struct mi_graph *, mi_value *) = {build_diamond, build_square, build_product, build_softmax};
+    mi_value *(*const builders[])(struct mi_graph *, mi_value *) = {build_diamond, build_square, build_product, build_softmax,
+                                                                            build_twice};
     for (size_t i = 0; i < MI_COUNT(builders); i++)
         check(*state, builders[i], (int)i);
 }
 
+/* Where the derivative of a map's derivative is asked for, the map is named. */
+static void test_second_derivatives(void **state)
+{
+    (void)state;
+    const char *const maps[] = {"Tanh", "Softplus", "Exp"};
+    for (size_t i = 0; i < MI_COUNT(maps); i++) {
+        struct mi_shape shape = network_shape("n 4");
+        struct mi_graph *graph = mi_graph_create(mi_ops, NULL);
+        mi_value *x = mi_input(graph, "x", MI_FLOAT, &shape), *slope = NULL, *second = NULL;
+        mi_differentiate(graph, sum(graph, mi_op1(graph, maps[i], x)), &x, 1, &slope);
+        assert_non_null(slope);
+        assert_int_equal(mi_differentiate(graph, sum(graph, slope), &x, 1, &second), MICA_UNSUPPORTED);
+        if (strncmp(graph->error.text, maps[i], strlen(maps[i])) != 0)
+            fail_msg("%s: %s", maps[i], graph->error.text);
+        mi_graph_destroy(graph);
+    }
+}
+
+/* A map of many inputs, and whether it can be added and differentiated. */
+static const struct mi_op wide = {.name = "Wide", .kind = MI_MAP, .min_inputs = 1, .max_inputs = -1, .outputs = 1,
+                                  .map = &(const struct mi_map_rule){.expr = {"a"}, .grad = {"g * a"}}};
+
+static mica_status add_wide(int inputs)
+{
+    static const struct mi_op *const ops[] = {&wide, &mi_op_derivative, NULL};
+    struct mi_graph *graph = mi_graph_create(ops, NULL);
+    mi_value *in[MI_MAX_INPUTS + 1], *slope = NULL;
+    mi_value *x = mi_input(graph, "x", MI_FLOAT, &(struct mi_shape){.rank = 0});
+    for (int i = 0; i <= MI_MAX_INPUTS; i++)
+        in[i] = x;
+    mi_differentiate(graph, mi_apply(graph, "Wide", in, inputs, NULL, 0), &x, 1, &slope);
+    mica_status status = graph->error.status;
+    mi_graph_destroy(graph);
+    return status;
+}
+
+static void test_too_many_inputs(void **state)
+{
+    (void)state;
+    assert_int_equal(add_wide(MI_MAX_INPUTS + 1), MICA_UNSUPPORTED);
+    assert_int_equal(add_wide(MI_MAX_INPUTS), MICA_UNSUPPORTED); /* its derivative has two more */
+    assert_int_equal(add_wide(MI_MAX_INPUTS - 2), MICA_OK);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_graphs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_graphs), cmocka_unit_test(test_second_derivatives),
+                                       cmocka_unit_test(test_too_many_inputs)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
