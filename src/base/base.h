@@ -147,7 +147,7 @@ struct mi_advice {
     char text[400];
 };
 struct mi_advice mi_advise(const char *word, const char *const *words);
-struct mi_advice mi_list(const char *const *words); /* "; there are dense, conv1d and 20 more" */
+struct mi_advice mi_list(const char *const *words); /* `; there are "dense", "conv1d" and 20 more` */
 
 /* ---- Hashing (xxHash, 64 bits) ---- */
 

@@ -146,12 +146,12 @@ struct mi_advice mi_list(const char *const *words)
         left++;
     for (; *words; words++, left--) {
         struct mi_shown shown = mi_show(*words);
-        if (at + strlen(shown.text) + 32 > sizeof out.text) {
+        if (at + strlen(shown.text) + 48 > sizeof out.text) {
             mi_format(out.text + at, sizeof out.text - at, " and %zu more", left);
             break;
         }
-        at += (size_t)mi_format(out.text + at, sizeof out.text - at, "%s%s", at ? ", " : left > 1 ? "; there are " : "; there is ",
-                                shown.text);
+        const char *before = at ? ", " : left > 1 ? "; there are " : "; there is ";
+        at += (size_t)mi_format(out.text + at, sizeof out.text - at, "%s\"%s\"", before, shown.text);
     }
     return out;
 }

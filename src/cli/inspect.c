@@ -125,7 +125,7 @@ static int print_model(char *text, const mica_data *data, bool plan, bool as_jso
         return cli_print_json(json);
     }
     cJSON_ArrayForEach(line, cJSON_GetObjectItem(json, "data"))
-        printf("%s\n", line->valuestring);
+        printf("%s\n", cli_show(line->valuestring).text);
     print_layers(json);
     if (plan)
         print_plan(json);

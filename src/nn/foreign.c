@@ -125,6 +125,8 @@ static const struct row values[] = {
     {"bce bceloss bcewithlogitsloss bcewithlogits logloss", "binary_crossentropy", NULL},
     {"crossentropy crossentropyloss softmaxcrossentropy", NULL, CROSSENTROPIES},
     {"nll nllloss negativeloglikelihood", "sparse_categorical_crossentropy", NULL},
+    {"zscore standardize standardization standardscaler", "standard", NULL},
+    {"minmaxscaler rescale", "min_max", NULL},
     {"adamw", NULL, "adam takes \"weight_decay\", which is added to the gradient; decay apart from it is not there yet"},
     {"nadam radam adamax adadelta lamb lion ftrl lbfgs", NULL, NULL},
     {"momentum nesterov", NULL, "sgd takes \"momentum\" and \"nesterov\""},

@@ -30,22 +30,62 @@ mica_status mi_keys_unknown(struct mi_error *error, const char *place, const cha
                    mi_advise_term(strcmp(what, "key") == 0, word, candidates).text);
 }
 
+/* What is probably wrong where the parser gave up, which may be a character too late: *place is put right. NULL: who knows. */
+static const char *json_mistake(const char *text, const char **place, const char *end)
+{
+    static const struct {
+        const char *starts, *says;
+    } mistakes[] = {
+        {"'", "texts stand between double quotes"},  {"//", "JSON has no comments"},
+        {"/*", "JSON has no comments"},              {"#", "JSON has no comments"},
+        {"True", "true and false are in lower case"}, {"False", "true and false are in lower case"},
+        {"None", "nothing is written null"},
+    };
+    const char *at = *place, *before = at;
+    while (before > text && mi_is_space(before[-1]))
+        before--;
+    if (at >= end || (at + 1 == end && *at != '}' && *at != ']'))
+        return "it ends too early";
+    if (before > text && before[-1] == ',' && strchr("}],", *at))
+        return "there is a comma too many";
+    for (int back = 0; back < 2 && at - back >= text; back++)
+        for (size_t i = 0; i < MI_COUNT(mistakes); i++) {
+            size_t length = strlen(mistakes[i].starts);
+            if (length > (size_t)(end - at + back) || memcmp(at - back, mistakes[i].starts, length) != 0)
+                continue;
+            *place = at - back;
+            return mistakes[i].says;
+        }
+    return NULL;
+}
+
 mica_status mi_json_parse(struct mi_error *error, const char *place, const char *text, size_t size, cJSON **out)
 {
-    const char *end = NULL;
-    *out = mi_json_read(text, size, &end);
-    if (*out) {
-        while (end < text + size && strchr(" \t\r\n", *end) && *end)
-            end++;
-        if (end == text + size || *end == 0)
-            return MICA_OK;
-        cJSON_Delete(*out);
-        *out = NULL;
-    }
+    const char *at = text, *end = text + size, *line_start = text;
+    *out = mi_json_read(text, size, &at);
+    at = at ? at : text;
+    while (*out && at < end && mi_is_space(*at))
+        at++;
+    if (*out && (at == end || *at == 0))
+        return MICA_OK;
+    cJSON_Delete(*out);
+    *out = NULL;
+    while (at < end && mi_is_space(*at))
+        at++;
+    const char *mistake = json_mistake(text, &at, end);
     int line = 1;
-    for (const char *at = text; end && at < end && at < text + size; at++)
-        line += *at == '\n';
-    return mi_fail(error, MICA_FORMAT, "%s: line %d: this is not valid JSON", place, line);
+    for (const char *c = text; c < at && c < end; c++)
+        if (*c == '\n') {
+            line++;
+            line_start = c + 1;
+        }
+    char near[32];
+    size_t length = (size_t)(end - at) < sizeof near ? (size_t)(end - at) : sizeof near - 1;
+    memcpy(near, at, length);
+    near[length] = 0;
+    return mi_fail(error, MICA_FORMAT, "%s: line %d, column %zu: this is not valid JSON: %s%s%s", place, line,
+                   (size_t)(at - line_start) + 1, mistake ? mistake : "\"", mistake ? "" : mi_show(near).text,
+                   mistake ? "" : "\"");
 }
 
 double mi_json_number(float value)
@@ -92,11 +132,17 @@ static mica_status out_of_range(const struct reader *reader, const char *name, d
 static mica_status read_number(const struct reader *reader, const struct mi_key *key, const char *name, const cJSON *json,
                                bool whole, double most, double *number)
 {
-    char text[80];
-    if (!cJSON_IsNumber(json))
-        return wrong(reader, name, whole ? "must be a whole number" : "must be a number");
+    char text[120];
+    if (!cJSON_IsNumber(json)) {
+        bool is_text = cJSON_IsString(json);
+        const char *what = cJSON_IsArray(json) ? "a list" : cJSON_IsObject(json) ? "an object" : cJSON_IsNull(json) ? "null" :
+                           cJSON_IsTrue(json) ? "true" : "false";
+        mi_format(text, sizeof text, "must be a %snumber, not %s%s%s", whole ? "whole " : "", is_text ? "the text \"" : what,
+                  is_text ? mi_show(json->valuestring).text : "", is_text ? "\"" : "");
+        return wrong(reader, name, text);
+    }
     *number = json->valuedouble;
-    double min = key->ranged ? key->min : -most, max = key->ranged && key->max < most ? key->max : most;
+    double min = key->ranged ? key->min : -most, max = key->ranged && key->max < MOST_WHOLE ? key->max : most;
     if (!(*number >= min && *number <= max))
         return out_of_range(reader, name, *number, min, max);
     if (!whole || *number == floor(*number))

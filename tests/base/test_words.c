@@ -119,8 +119,8 @@ static void test_advice(void **state)
     (void)state;
     static const char *const few[] = {"red", "gr\033een", NULL}, *const one[] = {"red", NULL}, *const none[] = {NULL};
     assert_string_equal(mi_advise("rde", few).text, "; did you mean \"red\"?");
-    assert_string_equal(mi_advise("blue", few).text, "; there are red, gr\\x1been");
-    assert_string_equal(mi_advise("blue", one).text, "; there is red");
+    assert_string_equal(mi_advise("blue", few).text, "; there are \"red\", \"gr\\x1been\"");
+    assert_string_equal(mi_advise("blue", one).text, "; there is \"red\"");
     assert_string_equal(mi_advise("blue", none).text, "");
     static char names[200][16];
     const char *many[201] = {NULL};
@@ -129,9 +129,9 @@ static void test_advice(void **state)
         many[i] = names[i];
     }
     struct mi_advice advice = mi_advise("blue", many);
-    assert_int_equal(strncmp(advice.text, "; there are column0, column1, ", 30), 0);
+    assert_int_equal(strncmp(advice.text, "; there are \"column0\", \"column1\", ", 34), 0);
     int last = -1, more = -1;
-    assert_int_equal(sscanf(strrchr(advice.text, ','), ", column%d and %d more", &last, &more), 2);
+    assert_int_equal(sscanf(strrchr(advice.text, ','), ", \"column%d\" and %d more", &last, &more), 2);
     assert_int_equal(last + 1 + more, 200);
 }
 

@@ -243,7 +243,7 @@ static void test_refusals(void **state)
         {"a,b\n1,2\n3,inf\n", {.header = MICA_HEADER_YES}, MICA_DATA,
          "line 3, column 2 (b): \"inf\" is not a finite number"},
         {"1,2\n3,1e39\n", {0}, MICA_DATA, "line 2, column 2: \"1e39\" is not a finite number"},
-        {"a,b\n1,2\n", {.label = "c"}, MICA_DATA, "label: there is no column \"c\"; there are a, b"},
+        {"a,b\n1,2\n", {.label = "c"}, MICA_DATA, "label: there is no column \"c\"; there are \"a\", \"b\""},
         {"1,2\n3,4\n", {.label = "kind"}, MICA_DATA, "the table has no header"},
         {"1,2\n3,4\n", {.label = "2"}, MICA_DATA, "there is no column with the index 2; the table has 2 columns, 0 to 1"},
         {"1,2\n3,4\n", {.label = "-3"}, MICA_DATA, "there is no column with the index -3"},

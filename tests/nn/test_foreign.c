@@ -73,7 +73,7 @@ static void test_layers(void **state)
         {"attention", "; Mica has no attention yet"}, {"multi_head_attention", "; Mica has no attention yet"},
         {"conv3d", "; Mica has no layers for volumes"}, {"conv2d_transpose", "; Mica has no transposed"},
         {"layer_normalization", "; Mica has no normalization but"}, {"depthwise_conv2d", "; that is a convolution with as many"},
-        {"glu", "; there are input, dense, "}, {"frobnicate", "; there are input, dense, "},
+        {"glu", "; there are \"input\", \"dense\", "}, {"frobnicate", "; there are \"input\", \"dense\", "},
     };
     for (size_t i = 0; i < MI_COUNT(named); i++)
         meant(false, named[i][0], types, named[i][1]);
@@ -87,8 +87,8 @@ static void test_values(void **state)
     meant(false, "Linear", activations, "linear");
     meant(false, "ReLU", activations, "relu");
     meant(false, "swish", activations, "silu");
-    check(false, "glu", activations, "; there are linear, relu, ");
-    check(false, "nadam", optimizers, "; there are sgd, adam, rmsprop, adagrad");
+    check(false, "glu", activations, "; there are \"linear\", \"relu\", ");
+    check(false, "nadam", optimizers, "; there are \"sgd\", \"adam\", \"rmsprop\", \"adagrad\"");
     check(false, "AdamW", optimizers, "; adam takes \"weight_decay\"");
     meant(false, "Adam", optimizers, "adam");
     check(false, "crossentropy", mi_loss_names, "; classes are learnt with sparse_categorical_crossentropy");
@@ -120,7 +120,7 @@ static void test_keys(void **state)
     meant(true, "target", of_table, "label");
     check(true, "delimiter", of_table, "; what stands between cells is found by itself");
     check(true, "normalize_labels", of_table, "; labels are taken as they are");
-    check(true, "frobnicate", of_pool, "; there are pool_size, strides, padding, type, name, inputs");
+    check(true, "frobnicate", of_pool, "; there are \"pool_size\", \"strides\", \"padding\", ");
 }
 
 int main(void)

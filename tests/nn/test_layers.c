@@ -121,7 +121,7 @@ static void error_texts(void **state)
     static const struct {
         const char *json, *error;
     } cases[] = {
-        {"{", "line 1: this is not valid JSON"},
+        {"{", "line 1, column 1: this is not valid JSON"},
         {"[]", "must be a JSON object"},
         {"{\"layer\": []}", "there is no key \"layer\"; did you mean \"layers\"?"},
         {"{\"input_shape\": [4]}", "layers must be a list of layers"},

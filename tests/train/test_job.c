@@ -141,8 +141,17 @@ static void bad_files(void **state)
     static const struct {
         const char *text, *error;
     } cases[] = {
-        {"", "line 1: this is not valid JSON"},
-        {"{\"model\": {},\n\"data\": {},,}", "line 2: this is not valid JSON"},
+        {"", "line 1, column 1: this is not valid JSON: it ends too early"},
+        {"{\"model\": {},\n\"data\": {},,}", "line 2, column 13: this is not valid JSON: there is a comma too many"},
+        {"{\"model\": {},\n\"data\": {},}", "line 2, column 12: this is not valid JSON: there is a comma too many"},
+        {"{'model': {}}", "line 1, column 2: this is not valid JSON: texts stand between double quotes"},
+        {"{\"model\": {}, // the network\n}", "line 1, column 15: this is not valid JSON: JSON has no comments"},
+        {"# a job\n{}", "line 1, column 1: this is not valid JSON: JSON has no comments"},
+        {"{\"shuffle\": True}", "line 1, column 13: this is not valid JSON: true and false are in lower case"},
+        {"{\"model\": {}, \"data\": {}", "this is not valid JSON: "},
+        {"a,b\n1,2\n", "line 1, column 1: this is not valid JSON: \"a,b\\n1,2\\n\""},
+        {"{\"model\": {\"layers\": []}, \"data\": {\"format\": \"csv\"}, \"loss\": \"mse\", \"epochs\": \"10\"}",
+         "epochs: must be a whole number, not the text \"10\""},
         {"[1]", "must hold a JSON object"},
         {"{}", "\"model\" is missing"},
         {"{\"model\": {\"layers\": []}, \"data\": {\"format\": \"csv\"}}", "\"loss\" is missing"},
@@ -155,7 +164,7 @@ static void bad_files(void **state)
          "model.layers[1]: there is no layer type \"lstm\"; Mica has no recurrent layers yet"},
         {"{\"model\": {\"layers\": [{\"type\": \"dense\", \"units\": 2, \"activation\": \"mish\"}]}, \"loss\": \"mse\", "
          "\"data\": {\"format\": \"csv\", \"path\": \"absent.csv\"}}",
-         "model.layers[0]: there is no activation \"mish\"; there are linear, "},
+         "model.layers[0]: there is no activation \"mish\"; there are \"linear\", "},
         {"{\"model\": {\"layers\": []}, \"data\": {}, \"loss\": \"mse\", \"lr\": 0.1}",
          "there is no key \"lr\"; the optimizer has it: \"optimizer\": {"},
     };
