@@ -136,7 +136,7 @@ static struct expression *read_name(struct reader *r)
             e->slot = i;
             return e;
         }
-    fail_msg("\"%s\": at \"%s\" there is no name that is known", r->text, name);
+    fail_msg("\"%s\": the name at \"%s\" is not known; attributes of a map are drawn in draw_maps.c", r->text, name);
     return NULL;
 }
 

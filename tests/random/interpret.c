@@ -248,6 +248,12 @@ static bool next_axis(const int64_t *extent, int first, int last, int64_t *axis)
     return false;
 }
 
+/* Outside of one operand nothing is added; but an engine may add 0 times the other, and that may be NaN. */
+static bool is_no_number(const struct balls *t, bool there, int64_t place)
+{
+    return there && !isfinite(t->of[place].at);
+}
+
 static struct ball sum_of_products(const struct mi_contraction *c, const struct balls *a, const struct balls *b,
                                    const int64_t *extent, int64_t *axis)
 {
@@ -257,8 +263,12 @@ static struct ball sum_of_products(const struct mi_contraction *c, const struct 
         if (extent[r] == 0)
             return ball_float(0);
     do {
-        if (!place_of(&c->a, a, axis, &i) || !place_of(&c->b, b, axis, &j))
+        bool in_a = place_of(&c->a, a, axis, &i), in_b = place_of(&c->b, b, axis, &j);
+        if (!in_a || !in_b) {
+            if (is_no_number(a, in_a, i) || is_no_number(b, in_b, j))
+                radius = (double)INFINITY;
             continue;
+        }
         struct ball x = a->of[i], y = b->of[j];
         if (x.radius + y.radius > 0)
             radius += fabs(x.at) * y.radius + fabs(y.at) * x.radius + x.radius * y.radius;
@@ -267,6 +277,28 @@ static struct ball sum_of_products(const struct mi_contraction *c, const struct 
         terms++;
     } while (next_axis(extent, c->out_axes, c->axes, axis));
     return ball_sum(at, radius, magnitude, terms);
+}
+
+static double largest(const struct balls *t)
+{
+    double most = 0;
+    for (int64_t i = 0; i < t->count; i++)
+        if (isfinite(t->of[i].at))
+            most = fmax(most, fabs(t->of[i].at) + t->of[i].radius);
+    return most;
+}
+
+/* What Winograd's F(4 x 4, 3 x 3) may be off: the norms of its three transforms, 48 along an axis, times the largest products that
+ * a result is made of. 0 where the contraction has no filter of 3 x 3. */
+static double winograd_radius(const struct mi_contraction *c, const struct balls *a, const struct balls *b, const int64_t *extent)
+{
+    int threes = 0;
+    double products = 1;
+    for (int i = 0; i < c->axes; i++) {
+        threes += extent[i] == 3;
+        products *= i >= c->out_axes ? (double)extent[i] : 1;
+    }
+    return threes < 2 ? 0 : 48.0 * 48.0 / 16777216 * products * largest(a) * largest(b);
 }
 
 static void run_contract(struct interpreter *in, const struct mi_node *node)
@@ -279,9 +311,12 @@ static void run_contract(struct interpreter *in, const struct mi_node *node)
         extent[i] = mi_dim_at(c.extent[i], in->step.n);
     if (y->count == 0)
         return;
+    const struct balls *a = tensor(in, c.a.value), *b = tensor(in, c.b.value);
+    double more = in->by_winograd ? winograd_radius(&c, a, b, extent) : 0;
     do {
         assert_true(place_of(&c.out, y, axis, &place));
-        y->of[place] = sum_of_products(&c, tensor(in, c.a.value), tensor(in, c.b.value), extent, axis);
+        y->of[place] = sum_of_products(&c, a, b, extent, axis);
+        y->of[place].radius += more;
     } while (next_axis(extent, 0, c.out_axes, axis));
 }
 

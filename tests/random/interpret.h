@@ -23,6 +23,7 @@ bool balls_next(const struct balls *t, int64_t *at); /* steps coordinates in row
 struct interpreter {
     const struct mi_graph *graph;
     struct mi_step step;
+    bool by_winograd;            /* 3 x 3 convolutions may be computed by tiles, which rounds more */
     struct mi_arena arena;
     struct balls *values;        /* by value id; inputs and variables are the caller's to fill */
 };

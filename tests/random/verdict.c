@@ -91,7 +91,7 @@ static struct mi_step step_of(int64_t n)
     return (struct mi_step){.n = (int32_t)n, .learning_rate = 0.125f, .step = 3, .seed = 42};
 }
 
-static bool reference_create(const struct recipe *recipe, int64_t n, struct reference *r, struct verdict *verdict)
+static bool reference_create(const struct recipe *recipe, int64_t n, bool by_winograd, struct reference *r, struct verdict *verdict)
 {
     struct mi_error error = {0};
     struct mi_step step = step_of(n);
@@ -110,6 +110,7 @@ static bool reference_create(const struct recipe *recipe, int64_t n, struct refe
         return false;
     }
     interpreter_create(&r->host, r->graph, &step);
+    r->host.by_winograd = by_winograd;
     fill_sources(recipe, &r->host);
     interpreter_run(&r->host);
     return true;
@@ -324,7 +325,59 @@ static void upload_variables(struct run *run, const struct mi_variables *variabl
     }
 }
 
-static void run_variant(struct run *run, const struct reference *const *references, int count)
+enum { BATCHES = 3 };
+
+/* What is expected for the largest batch, one in between, and a single sample; only the first where no dimension varies. */
+struct references {
+    struct reference of[BATCHES];
+    int count;
+};
+
+static bool varies(const struct recipe *recipe)
+{
+    for (int s = 0; s < recipe->count; s++)
+        for (int i = 0; i < recipe->step[s].shape.rank; i++)
+            if (recipe->step[s].shape.dim[i].a)
+                return true;
+    return false;
+}
+
+static void references_create(const struct recipe *recipe, bool by_winograd, struct references *list, struct verdict *verdict)
+{
+    int64_t sizes[BATCHES] = {recipe->batch, 1 + (int64_t)(recipe->seed % (uint64_t)recipe->batch), 1};
+    list->count = 0;
+    for (int i = 0; i < (varies(recipe) ? BATCHES : 1) && !verdict->text[0]; i++)
+        if ((i == 0 || sizes[i] < sizes[i - 1]) &&
+            reference_create(recipe, sizes[i], by_winograd, &list->of[list->count], verdict))
+            list->count++;
+}
+
+static void references_destroy(struct references *list)
+{
+    for (int i = 0; i < list->count; i++)
+        reference_destroy(&list->of[i]);
+}
+
+static bool uses_winograd(const struct mica_plan *plan)
+{
+    for (size_t k = 0; k < plan->kernels.count; k++) {
+        const struct mi_engine *engine = plan->kernels.list[k].choice.engine;
+        if (engine == &mi_engine_winograd || engine == &mi_engine_winograd_weight)
+            return true;
+    }
+    return false;
+}
+
+static void run_batches(struct run *run, const struct mi_variables *variables, const struct references *list)
+{
+    for (int i = 0; i < list->count && !run->verdict->text[0]; i++) {
+        if (i == 0)
+            upload_variables(run, variables, &list->of[0]);
+        run_batch(run, &list->of[i]);
+    }
+}
+
+static void run_variant(struct run *run, const struct references *list)
 {
     struct built built;
     run->device = run->variant->debug ? run->trial->debug : run->trial->plain;
@@ -340,59 +393,74 @@ static void run_variant(struct run *run, const struct reference *const *referenc
                                       .no_blocked = run->variant->no_blocked,
                                       .exact = run->variant->exact};
     built.graph = NULL;
-    if (mi_plan_create(&desc, &run->plan) != MICA_OK)
+    if (mi_plan_create(&desc, &run->plan) != MICA_OK) {
         say(run->verdict, "%s: cannot be compiled: %s", run->variant->name, mica_plan_error(run->plan));
-    for (int i = 0; i < count && !run->verdict->text[0]; i++) {
-        if (i == 0)
-            upload_variables(run, &built.variables, references[0]);
-        run_batch(run, references[i]);
+    } else if (uses_winograd(run->plan)) {
+        struct references rounder;
+        references_create(run->recipe, true, &rounder, run->verdict);
+        run_batches(run, &built.variables, &rounder);
+        references_destroy(&rounder);
+    } else {
+        run_batches(run, &built.variables, list);
     }
     mica_plan_destroy(run->plan);
     mi_store_destroy(run->store);
     built_destroy(&built);
 }
 
-static bool varies(const struct recipe *recipe)
-{
-    for (int s = 0; s < recipe->count; s++)
-        for (int i = 0; i < recipe->step[s].shape.rank; i++)
-            if (recipe->step[s].shape.dim[i].a)
-                return true;
-    return false;
-}
-
 static void check_gradients(struct trial *trial, const struct recipe *recipe, struct verdict *verdict)
 {
     struct reference r;
-    if (!reference_create(recipe, recipe->batch, &r, verdict))
+    if (!reference_create(recipe, recipe->batch, false, &r, verdict))
         return;
     check_slope(trial, recipe, &r, verdict);
     reference_destroy(&r);
 }
 
+static bool has_contraction(const struct mi_graph *graph)
+{
+    for (size_t i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op->kind == MI_CONTRACT)
+            return true;
+    return false;
+}
+
+/* CLBlast's kernels compile for seconds on a CPU: only where everything is asked for. */
+static bool is_quick(const struct mi_engine *engine)
+{
+    return engine != &mi_engine_clblast && engine != &mi_engine_im2col && engine != &mi_engine_col2im;
+}
+
+/* Each engine, or the one whose turn it is. */
+static void run_engines(struct trial *trial, const struct recipe *recipe, const struct references *list, struct verdict *verdict)
+{
+    int count = 0, number = 0;
+    for (const struct mi_engine *const *engine = mi_engines; *engine; engine++)
+        count += is_quick(*engine);
+    for (const struct mi_engine *const *engine = mi_engines; *engine && !verdict->text[0]; engine++) {
+        const struct variant variant = {.name = (*engine)->name, .engine = (*engine)->name};
+        struct run run = {.trial = trial, .recipe = recipe, .variant = &variant, .verdict = verdict};
+        if (trial->all || (is_quick(*engine) && number++ == (int)(recipe->seed / 2 % (uint64_t)count)))
+            run_variant(&run, list);
+    }
+}
+
 static void run_all(struct trial *trial, const struct recipe *recipe, struct verdict *verdict)
 {
-    enum { BATCHES = 3 };
-    struct reference reference[BATCHES];
-    const struct reference *list[BATCHES];
-    int64_t sizes[BATCHES] = {recipe->batch, 1 + (int64_t)(recipe->seed % (uint64_t)recipe->batch), 1};
-    int count = 0;
-    verdict->text[0] = 0;
-    for (int i = 0; i < (varies(recipe) ? BATCHES : 1) && !verdict->text[0]; i++)
-        if ((i == 0 || sizes[i] < sizes[i - 1]) && reference_create(recipe, sizes[i], &reference[count], verdict)) {
-            list[count] = &reference[count];
-            count++;
-        }
-    if (count && !verdict->text[0])
-        check_gradients(trial, recipe, verdict);
+    struct references list;
     int other = 1 + (int)(recipe->seed % (uint64_t)(variant_count() - 1));
+    references_create(recipe, false, &list, verdict);
+    if (!verdict->text[0])
+        check_gradients(trial, recipe, verdict);
+    bool contracts = list.count > 0 && has_contraction(list.of[0].graph), engine = contracts && recipe->seed % 2;
     for (int v = 0; v < variant_count() && !verdict->text[0]; v++) {
         struct run run = {.trial = trial, .recipe = recipe, .variant = &variants[v], .verdict = verdict};
-        if (trial->all || v == 0 || v == other)
-            run_variant(&run, list, count);
+        if (trial->all || v == 0 || (v == other && !engine))
+            run_variant(&run, &list);
     }
-    for (int i = 0; i < count; i++)
-        reference_destroy(&reference[i]);
+    if (!verdict->text[0] && (engine || (contracts && trial->all)))
+        run_engines(trial, recipe, &list, verdict);
+    references_destroy(&list);
 }
 
 /* The child's verdict comes through a pipe. */
