@@ -43,8 +43,9 @@ static mica_status not_found(const struct finder *f, const char *what, const cha
     if (!f->table->names)
         return mi_fail(f->error, MICA_DATA, "%s: %s: there is no column \"%s\": the table has no header; give its index, 0 "
                        "to %zu", f->place, what, mi_show(name).text, f->table->columns - 1);
-    return mi_fail(f->error, MICA_DATA, "%s: %s: there is no column \"%s\"%s", f->place, what, mi_show(name).text,
-                   mi_advise(name, f->table->names).text);
+    return mi_fail(f->error, MICA_DATA, "%s: %s: there is no column \"%s\"%s%s", f->place, what, mi_show(name).text,
+                   mi_advise(name, f->table->names).text,
+                   f->table->columns == 1 ? "; cells stand between commas, semicolons or tabs" : "");
 }
 
 /* The column called `name`, or else with that index; a sign makes a number an index. */

@@ -58,7 +58,9 @@ mica_status mi_table_number(struct mi_error *error, const char *place, const str
         return mi_fail(error, MICA_DATA, "%s: %s: \"%s\" is not a finite number", place,
                        mi_table_place(t, cursor->line, column).text, mi_show(text).text);
     bool comma = t->decimal == '.';
-    if (mi_parse_number(text, comma ? ',' : '.', &other))
+    if (strchr(text, ',') && strchr(text, '.') && !text[strspn(text, "+-0123456789.,")])
+        advice = "; digits stand without marks between thousands";
+    else if (mi_parse_number(text, comma ? ',' : '.', &other))
         advice = comma ? "; numbers with a decimal comma need \"decimal\": \",\"" : "; the table has decimal commas, unless "
                  "\"decimal\" is \".\"";
     return mi_fail(error, MICA_DATA, "%s: %s: \"%s\" is not a number%s", place,

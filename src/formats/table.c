@@ -131,13 +131,27 @@ struct survey {
     bool first_ends_empty, ends_empty; /* ends_empty: every row but the first has no text in its last cell */
 };
 
-/* A comma between digits outside quotes may have been meant for a decimal mark. */
+/* A comma between digits may have been meant for a decimal mark, where no point stands between digits. */
 static bool has_decimal_comma(const char *begin, const char *end)
 {
-    for (const char *at = begin + 1; at + 1 < end && *at != '\n'; at++)
-        if (*at == ',' && at[-1] >= '0' && at[-1] <= '9' && at[1] >= '0' && at[1] <= '9')
-            return true;
-    return false;
+    bool comma = false;
+    for (const char *at = begin + 1; at + 1 < end && *at != '\n'; at++) {
+        bool between = mi_is_digit(at[-1]) && mi_is_digit(at[1]);
+        comma = comma || (between && *at == ',');
+        if (between && *at == '.')
+            return false;
+    }
+    return comma;
+}
+
+/* Why rows may have another number of cells than the first one. */
+static const char *reason(const struct survey *s, size_t width, size_t other, const char *begin, const char *end)
+{
+    if (width == other + 1 && *begin == '"') /* as R writes them */
+        return "; names of rows need a name in the first line, too";
+    if (s->table->delimiter == ',' && has_decimal_comma(begin, end))
+        return "; a decimal comma needs quotes, or semicolons between cells";
+    return "";
 }
 
 static mica_status bad_quote(const struct survey *s, size_t line, size_t column, enum mi_scan_fault fault)
@@ -151,9 +165,8 @@ static mica_status bad_quote(const struct survey *s, size_t line, size_t column,
 static mica_status ragged(const struct survey *s, size_t line, size_t width, size_t other_line, size_t other,
                           const char *begin, const char *end)
 {
-    bool comma = s->table->delimiter == ',' && has_decimal_comma(begin, end);
     return mi_fail(s->error, MICA_FORMAT, "%s: line %zu has %zu cells, line %zu has %zu%s", s->place, line, width,
-                   other_line, other, comma ? "; a decimal comma needs quotes, or semicolons between cells" : "");
+                   other_line, other, reason(s, width, other, begin, end));
 }
 
 static mica_status survey_row(struct survey *s, struct mi_scan *scan)
@@ -222,7 +235,7 @@ static mica_status take_first_row(const struct survey *s)
 static mica_status survey_rows(struct survey *s)
 {
     struct mi_table *t = s->table;
-    struct mi_scan scan = {t->text + t->body, t->text + t->size, 1, t->delimiter};
+    struct mi_scan scan = {t->text + t->body, t->text + t->size, t->body_line, t->delimiter};
     while (mi_scan_row(&scan))
         MI_TRY(survey_row(s, &scan));
     if (!t->rows)
@@ -243,6 +256,24 @@ static mica_status give_first_row_back(const struct survey *s)
     return MICA_OK;
 }
 
+/* A byte order mark, and the line "sep=;" that spreadsheets write. */
+static void take_prefix(struct mi_table *t)
+{
+    static const char mark[] = "\xef\xbb\xbf", says[] = "sep=";
+    t->body_line = 1;
+    if (t->size >= 3 && !memcmp(t->text, mark, 3))
+        t->body = 3;
+    if (t->size - t->body < 6 || memcmp(t->text + t->body, says, 4) != 0)
+        return;
+    const char *at = t->text + t->body + 4, *end = t->text + t->size;
+    if (!strchr(",;\t", *at) || (at[1] != '\n' && at[1] != '\r'))
+        return;
+    t->delimiter = *at;
+    at += at[1] == '\r' && at + 2 < end && at[2] == '\n' ? 3 : 2;
+    t->body = (size_t)(at - t->text);
+    t->body_line = 2;
+}
+
 mica_status mi_table_parse(struct mi_error *error, const char *place, char *text, size_t size,
                            const struct mi_table_hints *hints, struct mi_budget *budget, struct mi_table *t)
 {
@@ -250,9 +281,9 @@ mica_status mi_table_parse(struct mi_error *error, const char *place, char *text
     bool header = false;
     *t = (struct mi_table){.text = text, .size = size};
     MI_TRY(check_text(error, place, text, size));
-    if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) /* a byte order mark */
-        t->body = 3;
-    t->delimiter = mi_table_find_delimiter(text + t->body, size - t->body);
+    take_prefix(t);
+    if (!t->delimiter)
+        t->delimiter = mi_table_find_delimiter(text + t->body, size - t->body);
     if (!t->delimiter)
         return mi_out_of_memory(error);
     MI_TRY(survey_rows(&s));

@@ -149,6 +149,38 @@ static void test_decimal_commas(void **state)
     mica_data_destroy(model);
 }
 
+/* Refusals name the cause. */
+static void test_causes(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *label, *says; } cases[] = {
+        {"a,b\n36,5,1\n", "b", "line 2 has 3 cells, line 1 has 2; a decimal comma needs quotes, or semicolons between cells"},
+        {"a,b\n3.5,1,2\n", "b", "line 2 has 3 cells, line 1 has 2"},
+        {"\"a\",\"b\"\n\"1\",2,3\n", "b", "line 2 has 3 cells, line 1 has 2; names of rows need a name in the first line, too"},
+        {"a b\n1 2\n", "b", "there is no column \"b\"; there is \"a b\"; cells stand between commas, semicolons or tabs"},
+        {"a,y\n\"1,234.5\",0\n", "y", "\"1,234.5\" is not a number; digits stand without marks between thousands"},
+        {"a;y\n1.234,5;0\n", "y", "\"1.234,5\" is not a number; digits stand without marks between thousands"}};
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        mica_data *data = open_text(cases[i].text, &(mica_csv_desc){.label = cases[i].label});
+        assert_refused(data, mica_data_status(data), cases[i].says);
+    }
+}
+
+/* A spreadsheet's first line says what stands between cells. */
+static void test_said_separator(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"sep=;\nx,1;y\n1,5;0\n2,5;1\n", "\xef\xbb\xbfsep=;\r\nx,1;y\r\n1,5;0\r\n2,5;1\r\n"};
+    for (size_t i = 0; i < MI_COUNT(texts); i++)
+        assert_same_data(open_text(texts[i], &(mica_csv_desc){.label = "y"}),
+                         mica_csv_open(NULL, scratch_text("plain.csv", "x,y\n1.5,0\n2.5,1\n"), &(mica_csv_desc){.label = "y"}));
+    assert_refused(open_text("sep=;\nx;y\n1;0\nz;1\n", &(mica_csv_desc){.label = "y"}), MICA_DATA, "line 4, column 1 (x)");
+    mica_data *data = open_text("sep=,y\n1,0\n", &(mica_csv_desc){.label = "y"}); /* a column of that name */
+    assert_good(data);
+    assert_string_equal(data->preprocess.columns[0].name, "sep=");
+    mica_data_destroy(data);
+}
+
 /* A quote opens a cell only where that begins, whatever the separator. */
 static void test_inch_marks(void **state)
 {
@@ -379,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_repeat),       cmocka_unit_test(test_headers_of_numbers),
         cmocka_unit_test(test_decimal_commas),     cmocka_unit_test(test_inch_marks),
+        cmocka_unit_test(test_causes),             cmocka_unit_test(test_said_separator),
         cmocka_unit_test(test_delimiter_at_line_ends), cmocka_unit_test(test_encodings),
         cmocka_unit_test(test_quoted_marks),       cmocka_unit_test(test_columns_and_drop),
         cmocka_unit_test(test_what_was_understood), cmocka_unit_test(test_places_are_kept),
