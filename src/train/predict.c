@@ -159,11 +159,22 @@ mica_status mica_predict(mica_model *model, const float *inputs, int64_t n, floa
     return model ? predict(model, &(struct source){.inputs = inputs, .n = n}, outputs, count) : MICA_INVALID_ARGUMENT;
 }
 
+static mica_status part_of(mica_model *model, const mica_data *data, mica_part part, struct source *source)
+{
+    if (!model)
+        return MICA_INVALID_ARGUMENT;
+    MI_TRY(mi_model_begin(model));
+    if (!data || part < MICA_TRAIN || part > MICA_TEST)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to predict from data%s", !data ? ": they are NULL" :
+                       " takes the training, the validation or the test part");
+    *source = (struct source){.data = data, .part = part, .n = mica_data_count(data, part)};
+    return MICA_OK;
+}
+
 mica_status mica_predict_data(mica_model *model, const mica_data *data, mica_part part, float *outputs, size_t count)
 {
-    if (!model || !data)
-        return MICA_INVALID_ARGUMENT;
-    struct source source = {.data = data, .part = part, .n = mica_data_count(data, part)};
+    struct source source;
+    MI_TRY(part_of(model, data, part, &source));
     return predict(model, &source, outputs, count);
 }
 
@@ -297,8 +308,7 @@ mica_status mica_classify(mica_model *model, const float *inputs, int64_t n, int
 
 mica_status mica_classify_data(mica_model *model, const mica_data *data, mica_part part, int k, mica_answer *answers)
 {
-    if (!model || !data)
-        return MICA_INVALID_ARGUMENT;
-    struct source source = {.data = data, .part = part, .n = mica_data_count(data, part)};
+    struct source source;
+    MI_TRY(part_of(model, data, part, &source));
     return classify(model, &source, k, answers);
 }

@@ -135,6 +135,10 @@ static void null_calls(void **state)
     assert_int_equal(result.samples, 0);
     assert_int_equal(mica_predict(NULL, values, 1, values, 2), INVALID);
     assert_int_equal(mica_classify(NULL, values, 1, 1, &(mica_answer){0}), INVALID);
+    assert_int_equal(mica_predict_data(NULL, api.data, MICA_TRAIN, values, 2), INVALID);
+    assert_int_equal(mica_classify_data(NULL, api.data, MICA_TRAIN, 1, &(mica_answer){0}), INVALID);
+    assert_int_equal(mica_data_notes(NULL), 0);
+    assert_null(mica_data_note(NULL, 0));
     assert_int_equal(mica_tune(NULL, NULL, NULL), INVALID);
     assert_int_equal(mica_tune_clblast(NULL, 1, NULL, NULL), INVALID);
     assert_int_equal(mica_read_inputs(NULL, "file", &inputs, &n), INVALID);
@@ -468,6 +472,17 @@ static void prediction(void **state)
     REFUSED(&api, mica_classify(api.model, api.inputs, 1, 0, answers), INVALID, "0 best of 2");
     REFUSED(&api, mica_classify(api.model, api.inputs, 1, 3, answers), INVALID, "3 best of 2");
     assert_int_equal(mica_classify(api.model, NULL, 0, 1, NULL), MICA_OK);
+    REFUSED(&api, mica_predict_data(api.model, NULL, MICA_TRAIN, outputs, 2), INVALID, "they are NULL");
+    REFUSED(&api, mica_predict_data(api.model, api.data, (mica_part)7, outputs, 2), INVALID, "the training, the validation");
+    REFUSED(&api, mica_predict_data(api.model, api.data, MICA_TRAIN, outputs, 3), MICA_SHAPE, "room for 3");
+    REFUSED(&api, mica_predict_data(api.model, api.data, MICA_TRAIN, NULL, API_OUT * API_SAMPLES), INVALID, "NULL");
+    REFUSED(&api, mica_classify_data(api.model, NULL, MICA_TRAIN, 1, answers), INVALID, "they are NULL");
+    REFUSED(&api, mica_classify_data(api.model, api.data, MICA_TRAIN, 3, answers), INVALID, "3 best of 2");
+    mica_data *opened = NULL;
+    REFUSED(&api, mica_data_status(opened = mica_data_open_inputs(api.device, NULL, api.model)), INVALID, "a path and a model");
+    mica_data_destroy(opened);
+    REFUSED(&api, mica_data_status(opened = mica_data_open_inputs(api.device, "/nowhere", api.model)), MICA_IO, "/nowhere");
+    mica_data_destroy(opened);
     REFUSED(&api, mica_read_inputs(api.model, NULL, &read, &n), INVALID, "path is NULL");
     REFUSED(&api, mica_read_inputs(api.model, "/nowhere", NULL, &n), INVALID, "NULL");
     REFUSED(&api, mica_read_inputs(api.model, "/nowhere", &read, NULL), INVALID, "NULL");

@@ -356,6 +356,8 @@ static void predicts(void **state)
         values[i] = sample[0];
     }
     assert_true(fabsf(values[0] - points.inputs[0]) > 1e-4f);
+    assert_int_equal(mica_predict_data(model, data, MICA_TRAIN, some, SAMPLES), MICA_OK); /* and those of a data set */
+    golden_compare("a data set", some, all, SAMPLES, 1e-6);
     assert_int_equal(mica_predict(model, points.inputs, 0, NULL, 0), MICA_OK);
     assert_int_equal(mica_predict(model, points.inputs, 2, all, 3), MICA_SHAPE);
     mica_device_clear_error(*state);
