@@ -99,7 +99,8 @@ MICA_API mica_shape mica_data_shape(const mica_data *data);              /* of a
 MICA_API int mica_data_classes(const mica_data *data);                   /* 0: not a classification */
 MICA_API const char *mica_data_class_name(const mica_data *data, int i); /* its number where it has no name */
 
-/* What was understood, a line each: how a table is read, its inputs, its label and classes, what was left out. */
+/* What was understood, a line each: how a table is read, its inputs, its label and classes, what was left out. Of data for a model,
+ * what was left out alone. */
 MICA_API int mica_data_notes(const mica_data *data);
 MICA_API const char *mica_data_note(const mica_data *data, int i); /* NULL: there is no such one */
 

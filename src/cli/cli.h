@@ -72,6 +72,9 @@ int cli_device_failed(const mica_device *device);
 /* A line on standard error where a GPU of this machine goes unused. */
 void cli_note_unused_gpu(const mica_device *device);
 
+/* What was understood of the data, on standard error. */
+void cli_print_notes(const mica_data *data);
+
 /* A model to look at: a saved one, or that of a job file (.json) with its initial weights. */
 struct cli_model {
     mica_job *job; /* the model's owner; NULL: there is none */

@@ -102,6 +102,7 @@ static int evaluate(mica_device *device, const char *path, const char *spec, mic
         return CLI_FAILED;
     mica_data *data = mica_data_open_spec(device, spec, model);
     int code = CLI_OK;
+    cli_print_notes(data);
     if (mica_data_status(data) != MICA_OK)
         code = cli_fail(CLI_FAILED, "%s", mica_data_error(data));
     else if ((code = choose_part(data, &part)) == CLI_OK &&

@@ -1,6 +1,7 @@
 /* Models that commands look at. */
 #include "cli/cli.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,4 +52,10 @@ int cli_batch(const struct cli_command *command, const char *text, int64_t *batc
     if (end == text || *end || *batch < 1)
         return cli_fail(CLI_USAGE, "%s: --batch %s: it must be a number from 1", command->name, text);
     return CLI_OK;
+}
+
+void cli_print_notes(const mica_data *data)
+{
+    for (int i = 0; i < mica_data_notes(data); i++)
+        fprintf(stderr, "%s\n", cli_show(mica_data_note(data, i)).text);
 }

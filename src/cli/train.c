@@ -85,8 +85,7 @@ static void print_start(mica_job *job, const mica_device *device)
     long long train = (long long)mica_data_count(data, MICA_TRAIN), held = 0;
     if (mica_job_fit(job)->validation_split > 0) /* the fit will hold them out */
         held = (long long)ceil(((double)mica_job_fit(job)->validation_split - 1e-7) * (double)train);
-    for (int i = 0; i < mica_data_notes(data); i++)
-        fprintf(stderr, "%s\n", cli_show(mica_data_note(data, i)).text);
+    cli_print_notes(data);
     fprintf(stderr, "%lld parameters, %lld training, %lld validation and %lld test samples\n",
             (long long)mica_model_parameter_count(mica_job_model(job)), train - held,
             held + (long long)mica_data_count(data, MICA_VALIDATION), (long long)mica_data_count(data, MICA_TEST));

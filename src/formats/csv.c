@@ -176,10 +176,10 @@ static void note_dropped(struct opening *o)
 static void note_all(struct opening *o)
 {
     struct mi_text inputs = {0}, label = {0};
-    note_table(o);
     note_dropped(o);
-    if (o->fitted)
+    if (o->fitted) /* the model says the rest */
         return;
+    note_table(o);
     note_left_out(o);
     mi_note_inputs(&o->data->preprocess, &inputs);
     mi_data_note(o->data, MI_NOTE_INPUTS, &inputs);
