@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_MEMBERS = 64, MOST_SOURCES = 48, MOST_TENSORS = 16, MOST_BESIDE = 1 << 17, DEEPEST = 8 };
+enum { MOST_MEMBERS = 64, MOST_SOURCES = 48, MOST_TENSORS = MI_MAX_ARGUMENTS - 4, MOST_BESIDE = 1 << 17, DEEPEST = 8 };
 
 struct fuse {
     struct mica_plan *plan;
@@ -165,17 +165,46 @@ static bool reduce_fits(const struct mica_plan *plan, const struct mi_kernel *ke
     return kernel->axes == axes || (kernel->axes == 0 && rows_are_many(plan, kernel, axes));
 }
 
-static int external_tensors(const struct fuse *f, const struct mi_kernel *kernel, int index)
+/* The tensors that a kernel reads and stores; more than MOST_TENSORS are counted as one more. */
+struct tensors {
+    const mi_value *list[MOST_TENSORS + 1];
+    int count;
+};
+
+static void add_tensor(struct tensors *tensors, const mi_value *value)
+{
+    for (int i = 0; i < tensors->count; i++)
+        if (tensors->list[i] == value)
+            return;
+    if (tensors->count <= MOST_TENSORS)
+        tensors->list[tensors->count++] = value;
+}
+
+/* What a member, or a node that would be one, reads from elsewhere, and what others read of it. */
+static void add_tensors_of(const struct fuse *f, int index, const struct mi_node *node, struct tensors *tensors)
 {
     struct mi_source source[MOST_SOURCES];
-    int total = 0;
-    for (int m = 0; m < kernel->count; m++) {
-        int count = mi_sources(f->plan, kernel->nodes[m], source, MOST_SOURCES);
-        for (int i = 0; i < count && i < MOST_SOURCES; i++)
-            total += f->plan->home[source[i].value->node->id] != index;
-        total += kernel->nodes[m]->outputs;
+    int count = mi_sources(f->plan, node, source, MOST_SOURCES);
+    for (int i = 0; i < count && i < MOST_SOURCES; i++)
+        if (f->plan->home[source[i].value->node->id] != index)
+            add_tensor(tensors, source[i].value);
+    for (int o = 0; o < node->outputs; o++) {
+        size_t first = f->users.first[node->out[o]->id], end = f->users.first[node->out[o]->id + 1];
+        bool inside = first < end;
+        for (size_t u = first; u < end && inside; u++)
+            inside = f->plan->home[f->users.node[u]->id] == index;
+        if (!inside)
+            add_tensor(tensors, node->out[o]);
     }
-    return total / 2;
+}
+
+static bool has_few_tensors(const struct fuse *f, const struct mi_kernel *kernel, int index, const struct mi_node *node)
+{
+    struct tensors tensors = {.count = 0};
+    for (int m = 0; m < kernel->count && tensors.count <= MOST_TENSORS; m++)
+        add_tensors_of(f, index, kernel->nodes[m], &tensors);
+    add_tensors_of(f, index, node, &tensors);
+    return tensors.count <= MOST_TENSORS;
 }
 
 /* Whether a member makes a total: only reductions that are one join a kernel with an anchor. */
@@ -189,7 +218,7 @@ static bool may_join(const struct fuse *f, int index, const struct mi_node *node
     const struct mi_kernel *kernel = &f->plan->kernels.list[index];
     struct mi_source source[MOST_SOURCES];
     int count = mi_sources(f->plan, node, source, MOST_SOURCES);
-    if (count > MOST_TENSORS || kernel->count >= MOST_MEMBERS || external_tensors(f, kernel, index) > MOST_TENSORS)
+    if (count > MOST_TENSORS || kernel->count >= MOST_MEMBERS || !has_few_tensors(f, kernel, index, node))
         return false;
     for (int i = 0; i < count; i++) {
         const struct mi_node *maker = source[i].value->node;
