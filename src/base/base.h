@@ -149,6 +149,15 @@ struct mi_advice {
 struct mi_advice mi_advise(const char *word, const char *const *words);
 struct mi_advice mi_list(const char *const *words); /* `; there are "dense", "conv1d" and 20 more` */
 
+/* Finds a number by a name in a time that does not grow with how many there are. All zero: empty. Names are borrowed. */
+struct mi_names {
+    struct mi_name { const char *name; size_t number; } *list;
+    size_t count, capacity;
+};
+size_t *mi_names_find(const struct mi_names *names, const char *name);        /* NULL: there is none of that name */
+bool mi_names_add(struct mi_names *names, const char *name, size_t number);   /* a new one; false: out of memory */
+void mi_names_destroy(struct mi_names *names);
+
 /* ---- Hashing (xxHash, 64 bits) ---- */
 
 uint64_t mi_hash(const void *bytes, size_t size, uint64_t seed);

@@ -20,18 +20,15 @@ static struct mi_node *made_by(const struct mi_users *users, const mi_value *val
     return found;
 }
 
-mica_status mi_read_ahead(struct mica_plan *plan, const struct mi_node *node, struct mi_ahead *ahead)
+mica_status mi_read_ahead(const struct mi_users *users, const struct mi_node *node, struct mi_ahead *ahead)
 {
-    struct mi_users users;
-    bool listed = mi_users_list(plan->graph, &users);
     *ahead = (struct mi_ahead){0};
-    for (int k = 0; k < node->inputs && !ahead->node && listed; k++) {
+    for (int k = 0; k < node->inputs && !ahead->node; k++) {
         ahead->result = node->in[k];
-        ahead->node = node->in[k] ? made_by(&users, node->in[k], 0, 0) : NULL;
+        ahead->node = node->in[k] ? made_by(users, node->in[k], 0, 0) : NULL;
     }
-    mi_users_free(&users);
     if (!ahead->node)
-        return listed ? MICA_OK : mi_out_of_memory(&plan->error);
+        return MICA_OK;
     MI_TRY(ahead->node->op->contract(ahead->node, &ahead->c));
     ahead->constant = mi_stays_the_same(ahead->c.b.value);
     return MICA_OK;
@@ -99,12 +96,12 @@ static mica_status remember(struct mica_plan *plan, const struct mi_problem *pro
     return MICA_OK;
 }
 
-mica_status mi_choose_ahead(struct mica_plan *plan, const struct mi_node *node, struct mi_ahead *ahead,
-                            struct mi_choice *choice)
+mica_status mi_choose_ahead(struct mica_plan *plan, const struct mi_users *users, const struct mi_node *node,
+                            struct mi_ahead *ahead, struct mi_choice *choice)
 {
     struct mi_problem problem;
     *choice = (struct mi_choice){0};
-    MI_TRY(mi_read_ahead(plan, node, ahead));
+    MI_TRY(mi_read_ahead(users, node, ahead));
     if (!ahead->node || plan->inside[ahead->node->id] || plan->desc.no_fusion)
         return MICA_OK;
     MI_TRY(mi_read_problem(plan, node, &problem));

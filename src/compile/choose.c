@@ -29,31 +29,37 @@ const struct mi_engine *mi_cheapest(const struct mica_plan *plan, const struct m
 }
 
 /* The parameter's variable whose new value a map computes, if all it computes is assigned to variables. */
-bool mi_is_update(const struct mi_graph *graph, const struct mi_node *node)
+static bool is_update(const struct mi_users *users, const struct mi_node *node)
 {
     if (node->op->kind != MI_MAP || node->inputs < 2 || !node->in[0] || !node->in[0]->node->variable)
         return false;
-    struct mi_variable *variable = node->in[0]->node->variable;
-    int assigned = 0, used = 0;
+    const struct mi_variable *variable = node->in[0]->node->variable;
+    size_t assigned = 0, used = 0;
     bool to_parameter = false;
-    for (size_t i = 0; i < graph->node_count; i++)
-        for (int k = 0; k < graph->nodes[i]->inputs; k++) {
-            if (!graph->nodes[i]->in[k] || graph->nodes[i]->in[k]->node != node)
-                continue;
+    for (int o = 0; o < node->outputs; o++)
+        for (size_t u = users->first[node->out[o]->id]; u < users->first[node->out[o]->id + 1]; u++) {
             used++;
-            assigned += graph->nodes[i]->op == &mi_op_assign;
-            to_parameter =
-                to_parameter || (graph->nodes[i]->variable == variable && graph->nodes[i]->in[k] == node->out[0]);
+            assigned += users->node[u]->op == &mi_op_assign;
+            to_parameter = to_parameter || (o == 0 && users->node[u]->variable == variable);
         }
-    return to_parameter && assigned == used && used == node->outputs && variable->role == MI_PARAMETER &&
+    return to_parameter && assigned == used && used == (size_t)node->outputs && variable->role == MI_PARAMETER &&
            !variable->frozen;
+}
+
+void mi_mark_updates(const struct mi_graph *graph, const struct mi_users *users, bool *updates)
+{
+    for (size_t i = 0; i < graph->node_count; i++)
+        updates[i] = is_update(users, graph->nodes[i]);
 }
 
 static mica_status find_updates(struct mica_plan *plan)
 {
-    for (size_t i = 0; i < plan->graph->node_count; i++)
-        plan->updates[i] = mi_is_update(plan->graph, plan->graph->nodes[i]);
-    return MICA_OK;
+    struct mi_users users;
+    bool listed = mi_users_list(plan->graph, &users);
+    if (listed)
+        mi_mark_updates(plan->graph, &users, plan->updates);
+    mi_users_free(&users);
+    return listed ? MICA_OK : mi_out_of_memory(&plan->error);
 }
 
 /* ---- Layouts ---- */
@@ -66,23 +72,26 @@ struct wish {
 
 struct wishes {
     struct mica_plan *plan;
-    struct mi_users users; /* of the graph as it came */
+    struct mi_users users; /* of the graph as it came; so are the updates, by node id */
+    bool *updates;
+    size_t nodes;
     struct wish *list;
     size_t count, capacity;
 };
 
 /* Whether whoever makes the value can store it in any layout, and nobody needs it plain. */
-static bool is_free(const struct mica_plan *plan, const mi_value *value)
+static bool is_free(const struct wishes *w, const mi_value *value)
 {
+    const struct mi_graph *graph = w->plan->graph;
     const struct mi_node *node = value->node;
     if (node->op->kind == MI_SOURCE || node->op->kind == MI_OWN || value->name)
         return false;
-    for (size_t i = 0; i < plan->graph->node_count; i++) {
-        const struct mi_node *user = plan->graph->nodes[i];
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct mi_node *user = graph->nodes[i];
         bool uses = false;
         for (int k = 0; k < user->inputs; k++)
             uses = uses || user->in[k] == value;
-        if (uses && (user->op == &mi_op_assign || user->op->kind == MI_OWN || mi_is_update(plan->graph, user)))
+        if (uses && (user->op == &mi_op_assign || user->op->kind == MI_OWN || (i < w->nodes && w->updates[i])))
             return false;
     }
     return true;
@@ -118,7 +127,7 @@ static mi_value *grant(struct wishes *w, mi_value *value, const struct mi_layout
         mi_out_of_memory(&w->plan->error);
         return NULL;
     }
-    mi_value *to = !taken && is_free(w->plan, value) ? value : NULL;
+    mi_value *to = !taken && is_free(w, value) ? value : NULL;
     if (!to && mi_layout_is_plain(layout, rank) && !taken)
         return value; /* it is plain, and stays so: nothing to record */
     w->plan->graph->scope = value->node->variable ? value->node->variable->name : value->node->name;
@@ -214,7 +223,7 @@ static void keep_blocked(struct wishes *w, mi_value *value, int depth)
 {
     const struct mi_graph *graph = w->plan->graph;
     int block = w->plan->device->vector_width;
-    if (depth > 16 || value->shape.rank < 3 || value->shape.dim[1].b < block || !is_free(w->plan, value))
+    if (depth > 16 || value->shape.rank < 3 || value->shape.dim[1].b < block || !is_free(w, value))
         return;
     for (size_t i = 0; i < w->count; i++)
         if (w->list[i].from == value)
@@ -272,7 +281,7 @@ static mica_status choose(struct wishes *w, struct chosen *chosen, size_t *count
         struct chosen *now = &chosen[(*count)++];
         *now = (struct chosen){.node = node};
         if (plan->inside[i]) {
-            MI_TRY(mi_read_ahead(plan, node, &now->ahead));
+            MI_TRY(mi_read_ahead(&w->users, node, &now->ahead));
             problem.ahead = &now->ahead;
             now->choice = plan->choices[i];
         } else {
@@ -301,7 +310,7 @@ static void record(struct mica_plan *plan, const struct chosen *chosen)
 }
 
 /* Which contractions are computed inside the kernels of others, by the nodes' numbers so far. */
-static mica_status find_inside(struct mica_plan *plan)
+static mica_status find_inside(struct mica_plan *plan, const struct mi_users *users)
 {
     plan->inside = mi_arena_new(&plan->arena, plan->graph->node_count, sizeof *plan->inside);
     plan->choices = mi_arena_new(&plan->arena, plan->graph->node_count, sizeof *plan->choices);
@@ -311,7 +320,7 @@ static mica_status find_inside(struct mica_plan *plan)
         struct mi_ahead ahead;
         if (plan->graph->nodes[i]->op->kind != MI_CONTRACT)
             continue;
-        MI_TRY(mi_choose_ahead(plan, plan->graph->nodes[i], &ahead, &plan->choices[i]));
+        MI_TRY(mi_choose_ahead(plan, users, plan->graph->nodes[i], &ahead, &plan->choices[i]));
         if (plan->choices[i].engine)
             mi_mark_inside(plan, plan->graph->nodes[i], &ahead);
     }
@@ -321,14 +330,19 @@ static mica_status find_inside(struct mica_plan *plan)
 /* Decides; conversions become nodes, so the graph is put in order again before anything is numbered by it. */
 mica_status mi_choose_engines(struct mica_plan *plan)
 {
-    struct wishes w = {.plan = plan};
+    struct wishes w = {.plan = plan, .nodes = plan->graph->node_count};
     size_t count = 0;
-    MI_TRY(find_inside(plan));
-    MI_TRY(mi_tune(plan));
-    struct chosen *chosen = mi_new(plan->graph->node_count, sizeof *chosen);
+    struct chosen *chosen = mi_new(w.nodes, sizeof *chosen);
     mi_value **none = NULL;
     bool listed = mi_users_list(plan->graph, &w.users);
-    mica_status status = chosen && listed ? choose(&w, chosen, &count) : mi_out_of_memory(&plan->error);
+    w.updates = mi_new(w.nodes, sizeof *w.updates);
+    mica_status status = chosen && listed && w.updates ? find_inside(plan, &w.users) : mi_out_of_memory(&plan->error);
+    if (status == MICA_OK)
+        status = mi_tune(plan);
+    if (status == MICA_OK) {
+        mi_mark_updates(plan->graph, &w.users, w.updates);
+        status = choose(&w, chosen, &count);
+    }
     plan->graph->scope = NULL;
     if (status == MICA_OK) {
         none = mi_new(plan->graph->value_count, sizeof *none);
@@ -345,6 +359,7 @@ mica_status mi_choose_engines(struct mica_plan *plan)
     if (status == MICA_OK)
         status = find_updates(plan);
     mi_users_free(&w.users);
+    free(w.updates);
     free(chosen);
     free(none);
     free(w.list);

@@ -101,16 +101,16 @@ mica_status mi_plan_run_samples(mica_plan *plan, int64_t n);
 /* A contraction of the plan as engines look at it; no variant. */
 mica_status mi_read_problem(const struct mica_plan *plan, const struct mi_node *node, struct mi_problem *problem);
 /* The contraction that makes an operand of the node's by maps, where nobody else reads any of that; node NULL: there is none. */
-mica_status mi_read_ahead(struct mica_plan *plan, const struct mi_node *node, struct mi_ahead *ahead);
+mica_status mi_read_ahead(const struct mi_users *users, const struct mi_node *node, struct mi_ahead *ahead);
 /* Decides whether one kernel computes the node, a contraction, and one ahead of it; engine NULL: two do. */
-mica_status mi_choose_ahead(struct mica_plan *plan, const struct mi_node *node, struct mi_ahead *ahead,
-                            struct mi_choice *choice);
+mica_status mi_choose_ahead(struct mica_plan *plan, const struct mi_users *users, const struct mi_node *node,
+                            struct mi_ahead *ahead, struct mi_choice *choice);
 /* Marks what is inside the node's kernel: from the contraction ahead to the node. */
 void mi_mark_inside(struct mica_plan *plan, struct mi_node *node, const struct mi_ahead *ahead);
 /* Whether an engine may be taken, as the plan is asked for. */
 bool mi_engine_is_allowed(const struct mica_plan *plan, const struct mi_engine *engine);
-/* Whether a map is an optimizer's step: all it computes is assigned to variables, a parameter first. */
-bool mi_is_update(const struct mi_graph *graph, const struct mi_node *node);
+/* Marks, by node id, maps that are an optimizer's step: all that one computes is assigned to variables, a parameter first. */
+void mi_mark_updates(const struct mi_graph *graph, const struct mi_users *users, bool *updates);
 /* Marks what the engine computes while it packs the problem's operands; the choice's variant may become another for that. */
 void mi_pack_operands(const struct mica_plan *plan, const struct mi_users *users, const struct mi_problem *problem,
                       struct mi_choice *choice);

@@ -6,14 +6,6 @@
 
 enum { MOST_SOURCES = 64 };
 
-static bool is_assigned(const struct mica_plan *plan, const struct mi_variable *variable)
-{
-    for (size_t a = 0; a < plan->assignment_count; a++)
-        if (plan->assignments[a].variable == variable)
-            return true;
-    return false;
-}
-
 /* Whether what the kernel stores may stay where it is from step to step. */
 static bool may_stay(const struct mica_plan *plan, const struct mi_kernel *kernel)
 {
@@ -40,7 +32,7 @@ static bool is_derived(const struct mica_plan *plan, const struct mi_kernel *ker
         for (int i = 0; i < count; i++) {
             const struct mi_node *node = source[i].value->node;
             int home = plan->home[node->id];
-            bool constant = node->op == &mi_op_variable ? !is_assigned(plan, node->variable)
+            bool constant = node->op == &mi_op_variable ? !mi_of_variable(plan->graph, node->variable).assigned
                                                         : home >= 0 && (plan->derived[home] || &plan->kernels.list[home] == kernel);
             if (!constant)
                 return false;

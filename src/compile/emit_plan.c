@@ -17,6 +17,14 @@ static void emitter_init(struct mica_plan *plan, int kernel, struct mi_emitter *
                              .batch = plan->batch};
 }
 
+static mica_status read_ahead(struct mica_plan *plan, const struct mi_node *anchor, struct mi_ahead *ahead)
+{
+    struct mi_users users;
+    mica_status status = mi_users_list(plan->graph, &users) ? mi_read_ahead(&users, anchor, ahead) : mi_out_of_memory(&plan->error);
+    mi_users_free(&users);
+    return status;
+}
+
 static mica_status emit_kernel(struct mica_plan *plan, int index)
 {
     struct mi_emitter e;
@@ -29,7 +37,7 @@ static mica_status emit_kernel(struct mica_plan *plan, int index)
         struct mi_ahead ahead;
         status = mi_read_problem(plan, kernel->anchor, &problem);
         if (status == MICA_OK && kernel->ahead)
-            status = mi_read_ahead(plan, kernel->anchor, &ahead);
+            status = read_ahead(plan, kernel->anchor, &ahead);
         problem.ahead = kernel->ahead ? &ahead : NULL;
         problem.variant = kernel->choice.variant;
         if (status == MICA_OK)

@@ -26,10 +26,12 @@ mica_status mi_separate_gradients(struct mi_graph *graph)
 {
     size_t count = graph->node_count;
     bool *updates = mi_new(count, sizeof *updates);
-    if (!updates)
-        return mi_out_of_memory(&graph->error);
-    for (size_t i = 0; i < count; i++)
-        updates[i] = mi_is_update(graph, graph->nodes[i]);
+    struct mi_users users;
+    if (mi_users_list(graph, &users) && updates)
+        mi_mark_updates(graph, &users, updates);
+    else
+        mi_out_of_memory(&graph->error);
+    mi_users_free(&users);
     for (size_t i = 0; i < count && graph->error.status == MICA_OK; i++) {
         struct mi_node *node = graph->nodes[i];
         if (!updates[i])

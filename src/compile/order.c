@@ -42,18 +42,33 @@ static void add_data(const struct mica_plan *plan, struct edges *edges)
         }
 }
 
-static void add_hazards(const struct mica_plan *plan, struct edges *edges)
+/* Who reads a variable runs before whoever writes it in place. `writer` is by the variable's index, -1: nobody. */
+static void add_hazards(const struct mica_plan *plan, const int *writer, struct edges *edges)
 {
-    bool element_wise;
-    for (size_t a = 0; a < plan->assignment_count; a++) {
-        const struct mi_assignment *assignment = &plan->assignments[a];
-        if (!assignment->in_place)
-            continue;
-        size_t writer = (size_t)plan->home[assignment->value->node->id];
-        for (size_t k = 0; k < edges->count; k++)
-            if (k != writer && reads(plan, k, assignment->variable, &element_wise))
-                edges->before[writer * edges->count + k] = 1;
-    }
+    struct mi_source source[MOST_SOURCES];
+    for (size_t k = 0; k < edges->count; k++)
+        for (int m = 0; m < plan->kernels.list[k].count; m++) {
+            int count = mi_sources(plan, plan->kernels.list[k].nodes[m], source, MOST_SOURCES);
+            for (int i = 0; i < count && i < MOST_SOURCES; i++) {
+                const struct mi_variable *variable = source[i].value->node->variable;
+                int writes = variable ? writer[variable->index] : -1;
+                if (writes >= 0 && (size_t)writes != k)
+                    edges->before[(size_t)writes * edges->count + k] = 1;
+            }
+        }
+}
+
+/* Which kernel writes each variable in place; NULL: out of memory. A variable is assigned once. */
+static int *list_writers(const struct mica_plan *plan)
+{
+    size_t variables = plan->graph->of_variable_capacity;
+    int *writer = mi_new(variables, sizeof *writer);
+    for (size_t v = 0; v < variables && writer; v++)
+        writer[v] = -1;
+    for (size_t a = 0; a < plan->assignment_count && writer; a++)
+        if (plan->assignments[a].in_place)
+            writer[plan->assignments[a].variable->index] = plan->home[plan->assignments[a].value->node->id];
+    return writer;
 }
 
 /* ---- Memory ---- */
@@ -180,7 +195,7 @@ static double growth(const struct mica_plan *plan, const struct memory *memory, 
 /* ---- Taking kernels ---- */
 
 /* The next kernel: of those that wait for nothing the one that gives back the most memory; where none does, the first by rank.
- * Updates that run together come last of all. */
+ * Updates that run together come last of all, in one launch: they are only told apart by rank. */
 static size_t best_ready(const struct mica_plan *plan, const struct memory *memory, const bool *taken, const int *waits)
 {
     size_t count = plan->kernels.count, best = count;
@@ -189,7 +204,7 @@ static size_t best_ready(const struct mica_plan *plan, const struct memory *memo
         for (size_t k = 0; k < count; k++) {
             if (taken[k] || waits[k] > 0 || plan->kernels.list[k].together != (together == 1))
                 continue;
-            double bytes = growth(plan, memory, k);
+            double bytes = together ? 0 : growth(plan, memory, k);
             bytes = bytes < 0 ? bytes : 0;
             if (best == count || bytes < least || (bytes <= least && memory->rank[k] < memory->rank[best])) {
                 best = k;
@@ -199,16 +214,43 @@ static size_t best_ready(const struct mica_plan *plan, const struct memory *memo
     return best;
 }
 
-/* Puts kernels in order until none is ready. Returns how many could be taken. */
-static size_t take(struct mica_plan *plan, const struct edges *edges, struct memory *memory, bool *taken, int *waits)
+/* Kernels that wait for others: waiting[first[k]] up to waiting[first[k + 1] - 1] are those that wait for kernel k. */
+struct waiting {
+    int *kernel;
+    size_t *first;
+};
+
+static bool list_waiting(const struct edges *edges, int *waits, struct waiting *waiting)
 {
-    size_t done = 0, count = edges->count;
-    for (size_t k = 0; k < count; k++) {
-        taken[k] = false;
+    size_t count = edges->count, total = 0;
+    waiting->first = mi_new(count + 2, sizeof *waiting->first);
+    for (size_t k = 0; k < count && waiting->first; k++) {
         waits[k] = 0;
         for (size_t b = 0; b < count; b++)
-            waits[k] += edges->before[k * count + b];
+            if (edges->before[k * count + b]) {
+                waits[k]++;
+                waiting->first[b + 2]++;
+            }
+        total += (size_t)waits[k];
     }
+    waiting->kernel = waiting->first ? mi_new(total, sizeof *waiting->kernel) : NULL;
+    if (!waiting->kernel)
+        return false;
+    for (size_t b = 0; b < count; b++)
+        waiting->first[b + 2] += waiting->first[b + 1];
+    for (size_t k = 0; k < count; k++)
+        for (size_t b = 0; b < count; b++)
+            if (edges->before[k * count + b])
+                waiting->kernel[waiting->first[b + 1]++] = (int)k;
+    return true;
+}
+
+/* Puts kernels in order until none is ready. Returns how many could be taken. */
+static size_t take(struct mica_plan *plan, const struct waiting *waiting, struct memory *memory, bool *taken, int *waits)
+{
+    size_t done = 0, count = plan->kernels.count;
+    for (size_t k = 0; k < count; k++)
+        taken[k] = false;
     for (;;) {
         size_t k = best_ready(plan, memory, taken, waits);
         if (k == count)
@@ -217,8 +259,8 @@ static size_t take(struct mica_plan *plan, const struct edges *edges, struct mem
         plan->order[done++] = (int)k;
         for (int i = memory->first[k]; i < memory->first[k + 1]; i++)
             memory->readers[memory->read[i]]--;
-        for (size_t j = 0; j < count; j++)
-            waits[j] -= edges->before[j * count + k];
+        for (size_t w = waiting->first[k]; w < waiting->first[k + 1]; w++)
+            waits[waiting->kernel[w]]--;
     }
 }
 
@@ -255,11 +297,11 @@ static mica_status list_assignments(struct mica_plan *plan)
 /* What is written in place, in the emitter's eyes: the variable's old value and the new one are one tensor. */
 static void mark_over(struct mica_plan *plan)
 {
-    for (size_t i = 0; i < plan->graph->node_count; i++) {
-        const struct mi_node *node = plan->graph->nodes[i];
-        for (size_t a = 0; a < plan->assignment_count && node->op == &mi_op_variable; a++)
-            if (plan->assignments[a].in_place && plan->assignments[a].variable == node->variable)
-                plan->tensors[plan->assignments[a].value->id].over = node->out[0];
+    for (size_t a = 0; a < plan->assignment_count; a++) {
+        const struct mi_assignment *assignment = &plan->assignments[a];
+        mi_value *old = mi_of_variable(plan->graph, assignment->variable).value;
+        if (assignment->in_place && old)
+            plan->tensors[assignment->value->id].over = old;
     }
 }
 
@@ -268,18 +310,25 @@ static mica_status put_in_order(struct mica_plan *plan, struct edges *edges, boo
 {
     size_t count = edges->count;
     struct memory memory = {0};
-    int *waits = mi_new(count, sizeof *waits);
-    mica_status status = waits ? memory_list(plan, &memory) : mi_out_of_memory(&plan->error);
+    struct waiting waiting = {0};
+    int *waits = mi_new(count, sizeof *waits), *writer = list_writers(plan);
+    mica_status status = waits && writer ? memory_list(plan, &memory) : mi_out_of_memory(&plan->error);
     for (size_t i = 0; i < count * count; i++)
         edges->before[i] = 0;
     if (status == MICA_OK) {
         add_data(plan, edges);
-        add_hazards(plan, edges);
+        add_hazards(plan, writer, edges);
         set_ranks(plan, edges, &memory);
-        *done = take(plan, edges, &memory, taken, waits);
+        if (list_waiting(edges, waits, &waiting))
+            *done = take(plan, &waiting, &memory, taken, waits);
+        else
+            status = mi_out_of_memory(&plan->error);
     }
     memory_destroy(&memory);
+    free(waiting.kernel);
+    free(waiting.first);
     free(waits);
+    free(writer);
     return status;
 }
 

@@ -74,6 +74,7 @@ static void renumber(struct rebuild *r)
     }
     graph->node_count = r->count;
     graph->value_count = values;
+    mi_graph_list_variables(graph); /* fewer than there were: this needs no memory */
 }
 
 mica_status mi_graph_rebuild(struct mi_graph *graph, mi_value *const *replacement)

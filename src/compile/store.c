@@ -16,6 +16,7 @@ struct mi_store {
     struct mi_variables *variables;
     struct arena parameters, gradients, moments[MOST_MOMENTS], others;
     bool uploading, uploaded;     /* initial values may be on their way; all of them are */
+    size_t settled;               /* the first so many variables have their places and values */
 };
 
 mica_status mi_store_create(mica_device *device, struct mi_variables *variables, struct mi_store **out)
@@ -88,23 +89,30 @@ static mica_status mirror(struct mi_store *store, struct arena *arena)
     return MICA_OK;
 }
 
-static int moment_slot(const struct mi_store *store, const struct mi_variable *variable)
-{
-    int slot = 0;
-    for (int i = 0; i < variable->index; i++)
-        slot += store->variables->list[i]->role == MI_MOMENT && store->variables->list[i]->shadows == variable->shadows;
-    return slot;
-}
-
 static struct arena *arena_of(struct mi_store *store, const struct mi_variable *variable)
 {
     if (is_trained(variable))
         return &store->parameters;
     if (variable->role == MI_GRADIENT)
         return &store->gradients;
-    if (variable->role == MI_MOMENT && moment_slot(store, variable) < MOST_MOMENTS)
-        return &store->moments[moment_slot(store, variable)];
+    if (variable->role == MI_MOMENT && variable->moment < MOST_MOMENTS)
+        return &store->moments[variable->moment];
     return &store->others;
+}
+
+/* Numbers the moments of each parameter; false: out of memory. */
+static bool count_moments(struct mi_store *store)
+{
+    int *count = mi_new(store->variables->count, sizeof *count);
+    if (!count)
+        return false;
+    for (size_t i = 0; i < store->variables->count; i++) {
+        struct mi_variable *variable = store->variables->list[i];
+        if (variable->role == MI_MOMENT)
+            variable->moment = count[variable->shadows->index]++;
+    }
+    free(count);
+    return true;
 }
 
 /* Places the new variables that lie in arenas of their own making: parameters (trained; the small ones in blocks of their own) or
@@ -132,6 +140,8 @@ static mica_status place_new(struct mi_store *store, bool trained, bool small)
 
 static mica_status place_shadows(struct mi_store *store)
 {
+    if (!count_moments(store))
+        return mi_out_of_memory(&store->device->error);
     for (size_t i = 0; i < store->variables->count; i++) {
         struct mi_variable *variable = store->variables->list[i];
         if (variable->block >= 0 || (variable->role != MI_GRADIENT && variable->role != MI_MOMENT))
@@ -147,22 +157,27 @@ static mica_status place_shadows(struct mi_store *store)
     return MICA_OK;
 }
 
-/* Refuses variables that are more than the application's budget while nothing is allocated for them. */
+/* Refuses variables that are more than the application's budget, or the device has, while nothing is allocated for them. */
 static mica_status check_budget(const struct mi_store *store)
 {
-    uint64_t budget = store->device->memory_budget_bytes, bytes = 0;
-    for (size_t i = 0; i < store->variables->count && budget; i++) {
+    uint64_t budget = store->device->memory_budget_bytes, memory = store->device->info.memory_bytes, bytes = 0;
+    for (size_t i = 0; i < store->variables->count; i++) {
         uint64_t count = mi_variable_count(store->variables->list[i]);
         bytes = count > (UINT64_MAX - bytes) / sizeof(float) ? UINT64_MAX : bytes + count * sizeof(float);
     }
     if (budget && bytes > budget)
         return mi_fail(&store->device->error, MICA_DEVICE_MEMORY, "the variables need %llu bytes, the budget is %llu",
                        (unsigned long long)bytes, (unsigned long long)budget);
+    if (memory && bytes > memory)
+        return mi_fail(&store->device->error, MICA_DEVICE_MEMORY, "the variables need %llu bytes, the device has %llu",
+                       (unsigned long long)bytes, (unsigned long long)memory);
     return MICA_OK;
 }
 
 mica_status mi_store_begin(struct mi_store *store)
 {
+    if (store->settled == store->variables->count)
+        return MICA_OK;
     MI_TRY(check_budget(store));
     MI_TRY(place_new(store, true, true));
     MI_TRY(place_new(store, true, false));
@@ -170,6 +185,8 @@ mica_status mi_store_begin(struct mi_store *store)
     MI_TRY(place_shadows(store));
     for (size_t i = 0; i < store->variables->count; i++) {
         struct mi_variable *variable = store->variables->list[i];
+        if (!mi_variable_make(variable))
+            return mi_out_of_memory(&store->device->error);
         if (!variable->initial)
             continue;
         const struct mi_buffer *block = &arena_of(store, variable)->block[variable->block];
@@ -178,6 +195,7 @@ mica_status mi_store_begin(struct mi_store *store)
                                mi_variable_count(variable) * sizeof(float), NULL));
     }
     store->uploaded = store->uploading;
+    store->settled = store->uploading ? store->settled : store->variables->count;
     return store->uploading ? mi_device_flush(store->device) : MICA_OK;
 }
 
@@ -189,9 +207,10 @@ mica_status mi_store_settle(struct mi_store *store)
     store->uploading = store->uploaded = false;
     MI_TRY(mi_device_finish(store->device));
     for (size_t i = 0; i < store->variables->count && uploaded; i++) {
-        free(store->variables->list[i]->initial);
-        store->variables->list[i]->initial = NULL;
+        mi_variable_give(store->variables->list[i], NULL); /* the device has them */
     }
+    if (uploaded)
+        store->settled = store->variables->count;
     return MICA_OK;
 }
 

@@ -199,8 +199,7 @@ static mica_status check_weights(mica_model *model, struct mi_error *error, cons
 static mica_status set_values(mica_model *model, struct mi_variable *variable, float *values)
 {
     if (variable->block < 0) {
-        free(variable->initial);
-        variable->initial = values;
+        mi_variable_give(variable, values);
         return MICA_OK;
     }
     mica_status status = mi_store_write(model->store, variable, values);

@@ -24,6 +24,7 @@ void mi_graph_destroy(struct mi_graph *graph)
     free(graph->nodes);
     free(graph->inputs);
     free(graph->outputs);
+    free(graph->of_variable);
     mi_arena_destroy(&graph->arena);
     free(graph);
 }
@@ -232,17 +233,51 @@ mi_value *mi_output(struct mi_graph *graph, const char *name, mi_value *value)
     return value;
 }
 
+/* ---- Variables ---- */
+
+struct mi_of_variable mi_of_variable(const struct mi_graph *graph, const struct mi_variable *variable)
+{
+    const struct mi_of_variable nothing = {NULL, false};
+    return (size_t)variable->index < graph->of_variable_capacity ? graph->of_variable[variable->index] : nothing;
+}
+
+/* Its place in the list, made where there is none; NULL: out of memory. */
+static struct mi_of_variable *place_of(struct mi_graph *graph, const struct mi_variable *variable)
+{
+    size_t index = (size_t)variable->index;
+    if (!mi_grow(&graph->of_variable, &graph->of_variable_capacity, index + 1, sizeof *graph->of_variable)) {
+        mi_out_of_memory(&graph->error);
+        return NULL;
+    }
+    return &graph->of_variable[index];
+}
+
+bool mi_graph_list_variables(struct mi_graph *graph)
+{
+    for (size_t i = 0; i < graph->of_variable_capacity; i++)
+        graph->of_variable[i] = (struct mi_of_variable){0};
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct mi_node *node = graph->nodes[i];
+        struct mi_of_variable *of = node->variable ? place_of(graph, node->variable) : NULL;
+        if (node->variable && !of)
+            return false;
+        if (node->op == &mi_op_variable)
+            of->value = node->out[0];
+        else if (node->op == &mi_op_assign)
+            of->assigned = true;
+    }
+    return true;
+}
+
 mi_value *mi_variable(struct mi_graph *graph, struct mi_variable *variable)
 {
-    if (!variable)
-        return NULL;
-    for (size_t i = 0; i < graph->node_count; i++)
-        if (graph->nodes[i]->op == &mi_op_variable && graph->nodes[i]->variable == variable)
-            return graph->nodes[i]->out[0];
+    struct mi_of_variable *of = variable ? place_of(graph, variable) : NULL;
+    if (!of || of->value)
+        return of ? of->value : NULL;
     mi_value *value = source(graph, &mi_op_variable, variable->type, &variable->shape);
     if (value)
         value->node->variable = variable;
-    return value;
+    return of->value = value;
 }
 
 bool mi_assign(struct mi_graph *graph, struct mi_variable *variable, mi_value *value)
@@ -254,10 +289,12 @@ bool mi_assign(struct mi_graph *graph, struct mi_variable *variable, mi_value *v
                 mi_shape_text(&graph->arena, &variable->shape), mi_shape_text(&graph->arena, &value->shape));
         return false;
     }
-    struct mi_node *node = node_make(graph, &mi_op_assign, &value, 1, NULL, 0);
-    if (node)
-        node->variable = variable;
-    return node != NULL;
+    struct mi_of_variable *of = place_of(graph, variable);
+    struct mi_node *node = of ? node_make(graph, &mi_op_assign, &value, 1, NULL, 0) : NULL;
+    if (!node)
+        return false;
+    node->variable = variable;
+    return of->assigned = true;
 }
 
 static mi_value *constant(struct mi_graph *graph, enum mi_type type, const struct mi_shape *shape, const void *elements,

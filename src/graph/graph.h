@@ -65,6 +65,14 @@ enum mi_role {
     MI_ROLES
 };
 
+/* How first values are made, once somebody needs them: fill NULL: they are given, or zeros. The rest is fill's own. */
+struct mi_initial {
+    void (*fill)(const struct mi_initial *how, float *values, size_t count);
+    int kind;
+    float low, high;
+    uint64_t seed, stream;
+};
+
 struct mi_variable {
     char *name;                  /* "conv.weight"; unique in the list */
     enum mi_type type;
@@ -72,8 +80,10 @@ struct mi_variable {
     bool frozen;                 /* a parameter that no optimizer touches */
     struct mi_shape shape;       /* without n */
     struct mi_variable *shadows; /* of gradients and moments: the parameter */
-    float *initial;              /* host values until the store takes them over; NULL: zeros */
+    float *initial;              /* host values until the store takes them over; NULL: zeros, or still to be made */
+    struct mi_initial make;
     uint64_t version;            /* counts changes: derived copies compare it */
+    int moment;                  /* of moments: which of its parameter's, once the store has placed it */
     int block;                   /* where it lies: block of its role's arena, -1 before the store placed it ... */
     uint64_t offset;             /* ... and its first element */
     int index;                   /* in the list */
@@ -82,6 +92,7 @@ struct mi_variable {
 struct mi_variables {
     struct mi_variable **list;
     size_t count, capacity;
+    struct mi_names names;       /* their places in the list */
 };
 
 /* Adds a variable of zeros (initial NULL) or takes over `initial` (malloc'ed; also on failure). NULL: out of memory or the
@@ -90,6 +101,10 @@ struct mi_variable *mi_variable_add(struct mi_variables *variables, struct mi_er
                                     enum mi_role role, enum mi_type type, const struct mi_shape *shape, float *initial);
 struct mi_variable *mi_variable_find(const struct mi_variables *variables, const char *name);
 size_t mi_variable_count(const struct mi_variable *variable); /* elements */
+/* Makes the first values that are still to be made; false: out of memory. */
+bool mi_variable_make(struct mi_variable *variable);
+/* Takes over others (malloc'ed) in their place, while the store has not placed the variable. */
+void mi_variable_give(struct mi_variable *variable, float *values);
 void mi_variables_destroy(struct mi_variables *variables);
 
 /* ---- Attributes: ONNX's, by name ---- */
@@ -147,6 +162,12 @@ struct mi_node {
     enum mi_again again;
 };
 
+/* What a graph has of a variable. */
+struct mi_of_variable {
+    mi_value *value;             /* NULL: nothing */
+    bool assigned;
+};
+
 struct mi_graph {
     struct mi_arena arena;
     struct mi_error error;
@@ -162,6 +183,8 @@ struct mi_graph {
     mi_value **inputs, **outputs; /* in order of declaration; they have names */
     size_t value_count, value_capacity, node_count, node_capacity;
     size_t input_count, input_capacity, output_count, output_capacity;
+    struct mi_of_variable *of_variable; /* by the variable's index; beyond the end: nothing */
+    size_t of_variable_capacity;
 };
 
 struct mi_graph *mi_graph_create(const struct mi_op *const *ops, struct mi_variables *variables);
@@ -188,6 +211,10 @@ mi_value *mi_op2(struct mi_graph *graph, const char *op, mi_value *x, mi_value *
 mi_value *mi_input(struct mi_graph *graph, const char *name, enum mi_type type, const struct mi_shape *shape);
 mi_value *mi_output(struct mi_graph *graph, const char *name, mi_value *value); /* returns value */
 mi_value *mi_variable(struct mi_graph *graph, struct mi_variable *variable);    /* one value a graph and variable */
+/* What the graph has of the variable already. */
+struct mi_of_variable mi_of_variable(const struct mi_graph *graph, const struct mi_variable *variable);
+/* Finds that out again once nodes were copied or dropped; false: out of memory. */
+bool mi_graph_list_variables(struct mi_graph *graph);
 /* From the end of the step on, the variable is `value`. */
 bool mi_assign(struct mi_graph *graph, struct mi_variable *variable, mi_value *value);
 

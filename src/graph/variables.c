@@ -15,10 +15,8 @@ static void variable_free(struct mi_variable *variable)
 
 struct mi_variable *mi_variable_find(const struct mi_variables *variables, const char *name)
 {
-    for (size_t i = 0; i < variables->count; i++)
-        if (strcmp(variables->list[i]->name, name) == 0)
-            return variables->list[i];
-    return NULL;
+    const size_t *place = mi_names_find(&variables->names, name);
+    return place ? variables->list[*place] : NULL;
 }
 
 struct mi_variable *mi_variable_add(struct mi_variables *variables, struct mi_error *error, const char *name,
@@ -38,7 +36,8 @@ struct mi_variable *mi_variable_add(struct mi_variables *variables, struct mi_er
     }
     variable->name = mi_strdup(name);
     if (!variable->name ||
-        !mi_grow(&variables->list, &variables->capacity, variables->count + 1, sizeof *variables->list)) {
+        !mi_grow(&variables->list, &variables->capacity, variables->count + 1, sizeof *variables->list) ||
+        !mi_names_add(&variables->names, variable->name, variables->count)) {
         mi_out_of_memory(error);
         variable_free(variable);
         return NULL;
@@ -52,20 +51,11 @@ struct mi_variable *mi_variable_add(struct mi_variables *variables, struct mi_er
     return variable;
 }
 
-static bool is_assigned(const struct mi_node *variable)
-{
-    const struct mi_graph *graph = variable->graph;
-    for (size_t i = 0; i < graph->node_count; i++)
-        if (graph->nodes[i]->op == &mi_op_assign && graph->nodes[i]->variable == variable->variable)
-            return true;
-    return false;
-}
-
 static bool is_unchanged(const mi_value *value, int depth)
 {
     const struct mi_node *node = value->node;
     if (node->op == &mi_op_variable)
-        return !is_assigned(node);
+        return !mi_of_variable(node->graph, node->variable).assigned;
     if (node->op == &mi_op_constant)
         return true;
     if (depth > 16 || (node->op->kind != MI_MOVE && node->op->kind != MI_MAP) || mi_names_the_step(node))
@@ -86,10 +76,29 @@ size_t mi_variable_count(const struct mi_variable *variable)
     return (size_t)mi_shape_count(&variable->shape, 0);
 }
 
+bool mi_variable_make(struct mi_variable *variable)
+{
+    size_t count = mi_variable_count(variable);
+    if (variable->initial || !variable->make.fill)
+        return true;
+    variable->initial = mi_new(count, sizeof *variable->initial);
+    if (variable->initial)
+        variable->make.fill(&variable->make, variable->initial, count);
+    return variable->initial != NULL;
+}
+
+void mi_variable_give(struct mi_variable *variable, float *values)
+{
+    free(variable->initial);
+    variable->initial = values;
+    variable->make.fill = NULL;
+}
+
 void mi_variables_destroy(struct mi_variables *variables)
 {
     for (size_t i = 0; i < variables->count; i++)
         variable_free(variables->list[i]);
     free(variables->list);
+    mi_names_destroy(&variables->names);
     *variables = (struct mi_variables){0};
 }

@@ -68,18 +68,13 @@ static void normal_numbers(const uint32_t word[BLOCK], float mean, float stddev,
 }
 
 /* What to draw: of a constant low; else from low to high, or with the mean low and the standard deviation high. */
-struct draw {
-    int kind;
-    float low, high;
-};
-
-static void fill(const struct draw *draw, uint64_t seed, uint64_t stream, size_t begin, size_t end, float *values)
+static void fill(const struct mi_initial *draw, size_t begin, size_t end, float *values)
 {
     for (size_t i = begin; i < end; i += BLOCK) {
         uint32_t word[BLOCK];
         float drawn[BLOCK] = {draw->low, draw->low, draw->low, draw->low};
         if (draw->kind != CONSTANT)
-            mi_philox(seed, stream, i / BLOCK, word);
+            mi_philox(draw->seed, draw->stream, i / BLOCK, word);
         if (draw->kind == UNIFORM)
             uniform_numbers(word, draw->low, draw->high, drawn);
         else if (draw->kind == NORMAL)
@@ -92,8 +87,7 @@ static void fill(const struct draw *draw, uint64_t seed, uint64_t stream, size_t
 enum { PIECE = 1 << 16 };
 
 struct filling {
-    const struct draw *draw;
-    uint64_t seed, stream;
+    const struct mi_initial *draw;
     float *values;
     size_t count;
     atomic_size_t next;           /* the first piece that nobody has taken */
@@ -106,19 +100,19 @@ static void fill_pieces(void *context, int thread)
     (void)thread;
     while ((piece = atomic_fetch_add(&f->next, 1)) < (f->count + PIECE - 1) / PIECE) {
         size_t begin = piece * PIECE, left = f->count - begin;
-        fill(f->draw, f->seed, f->stream, begin, begin + (left < PIECE ? left : PIECE), f->values);
+        fill(f->draw, begin, begin + (left < PIECE ? left : PIECE), f->values);
     }
 }
 
 /* A block's numbers follow from its place, so threads change nothing but the time. */
-static void fill_all(const struct draw *draw, uint64_t seed, uint64_t stream, float *values, size_t count)
+static void fill_all(const struct mi_initial *draw, float *values, size_t count)
 {
-    struct filling filling = {.draw = draw, .seed = seed, .stream = stream, .values = values, .count = count};
+    struct filling filling = {.draw = draw, .values = values, .count = count};
     mi_parallel(count <= PIECE || draw->kind == CONSTANT ? 1 : mi_processors(), fill_pieces, &filling);
 }
 
-bool mi_initialize(const mica_initializer *initializer, const char *otherwise, double fan_in, double fan_out, uint64_t seed,
-                   uint64_t stream, float *values, size_t count)
+bool mi_initializer_choose(const mica_initializer *initializer, const char *otherwise, double fan_in, double fan_out,
+                           struct mi_initial *out)
 {
     const char *type = initializer && initializer->type ? initializer->type : otherwise;
     size_t row = 0;
@@ -127,7 +121,7 @@ bool mi_initialize(const mica_initializer *initializer, const char *otherwise, d
     if (row == MI_COUNT(rows))
         return false;
     mica_initializer given = initializer ? *initializer : (mica_initializer){0};
-    struct draw draw = {.kind = rows[row].kind};
+    struct mi_initial draw = {.fill = fill_all, .kind = rows[row].kind, .seed = out->seed, .stream = out->stream};
     if (rows[row].scale) {
         draw.high = (float)rows[row].scale(fan_in > 0 ? fan_in : 1, fan_out > 0 ? fan_out : 1);
         draw.low = draw.kind == UNIFORM ? -draw.high : 0;
@@ -140,6 +134,11 @@ bool mi_initialize(const mica_initializer *initializer, const char *otherwise, d
         draw.high = fpclassify(given.stddev) == FP_ZERO ? 0.05f : given.stddev;
     } else
         draw.low = isnan(rows[row].value) ? given.value : rows[row].value;
-    fill_all(&draw, seed, stream, values, count);
+    *out = draw;
     return true;
+}
+
+struct mi_initial mi_initial_constant(float value)
+{
+    return (struct mi_initial){.fill = fill_all, .kind = CONSTANT, .low = value};
 }

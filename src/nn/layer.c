@@ -30,18 +30,24 @@ const char *mi_layer_shape_text(struct mi_layer *layer, const mi_value *x)
 
 const struct mi_layer_record *mi_model_layer(const mica_model *model, const char *name)
 {
-    for (size_t i = 0; i < model->layer_count; i++)
-        if (strcmp(model->layers[i].name, name) == 0)
-            return &model->layers[i];
-    return NULL;
+    const size_t *place = mi_names_find(&model->layer_names, name);
+    return place ? &model->layers[*place] : NULL;
 }
 
-/* "dense", "dense_1", "dense_2", ...: the first that is free. */
+/* "dense", "dense_1", "dense_2", ...: the first that is free; those before the last that was given are not. NULL: no memory. */
 static const char *automatic_name(mica_model *model, const char *stem)
 {
+    size_t *next = mi_names_find(&model->stems, stem);
     const char *name = stem;
-    for (unsigned i = 1; mi_model_layer(model, name); i++)
-        name = mi_arena_format(&model->graph->arena, "%s_%u", stem, i);
+    if (!next) {
+        const char *kept = mi_arena_strdup(&model->graph->arena, stem);
+        if (!kept || !mi_names_add(&model->stems, kept, 1))
+            return NULL;
+        next = mi_names_find(&model->stems, stem);
+    } else
+        name = mi_arena_format(&model->graph->arena, "%s_%zu", stem, (*next)++);
+    while (mi_model_layer(model, name))
+        name = mi_arena_format(&model->graph->arena, "%s_%zu", stem, (*next)++);
     return name;
 }
 
@@ -104,7 +110,7 @@ static bool record(const struct mi_layer *layer, mi_value *const *x, int count, 
     mica_model *model = layer->model;
     cJSON *json = layer_json(layer, x, count, desc);
     if (!json || !mi_grow(&model->layers, &model->layer_capacity, model->layer_count + 1, sizeof *model->layers) ||
-        !cJSON_AddItemToArray(model->description, json)) {
+        !mi_names_add(&model->layer_names, layer->name, model->layer_count) || !cJSON_AddItemToArray(model->description, json)) {
         cJSON_Delete(json);
         mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
         return false;
@@ -191,6 +197,19 @@ bool mi_layer_size(struct mi_layer *layer, const char *what, int64_t value, int6
 }
 
 /* Refuses what neither the device nor, while loading, the file can hold, before anything is allocated. */
+static bool fits_beside(struct mi_layer *layer, const char *name, const char *shape, uint64_t count)
+{
+    mica_model *model = layer->model;
+    uint64_t bytes = (model->elements + count) * sizeof(float), memory = model->device->info.memory_bytes;
+    if (memory && bytes > memory) {
+        mi_layer_fail(layer, MICA_DEVICE_MEMORY, "%s has shape %s, with the layers before it %llu bytes, the device has %llu", name,
+                      shape, (unsigned long long)bytes, (unsigned long long)memory);
+        return false;
+    }
+    model->elements += count;
+    return true;
+}
+
 static bool fits(struct mi_layer *layer, const char *name, const struct mi_shape *shape)
 {
     mica_model *model = layer->model;
@@ -210,55 +229,43 @@ static bool fits(struct mi_layer *layer, const char *name, const struct mi_shape
         return false;
     }
     model->room -= model->loading ? (uint64_t)count : 0;
-    return true;
+    return fits_beside(layer, name, text, (uint64_t)count);
 }
 
-static mi_value *add_parameter(struct mi_layer *layer, const char *name, const struct mi_shape *shape, float *values)
+/* A variable whose first values are made when they are needed: a description alone takes no memory. */
+static struct mi_variable *add_variable(struct mi_layer *layer, const char *name, enum mi_role role, const struct mi_shape *shape,
+                                        const struct mi_initial *make)
 {
-    return mi_variable(layer->graph, mi_variable_add(&layer->model->variables, &layer->graph->error, name, MI_PARAMETER,
-                                                     MI_FLOAT, shape, values));
+    struct mi_variable *variable =
+        mi_variable_add(&layer->model->variables, &layer->graph->error, name, role, MI_FLOAT, shape, NULL);
+    if (variable && !layer->model->loading)
+        variable->make = *make;
+    return variable;
 }
 
 mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *parameter)
 {
-    mica_model *model = layer->model;
     const char *name = mi_arena_format(&layer->graph->arena, "%s.%s", layer->name, parameter->name);
     struct mi_shape shape = {.rank = parameter->rank};
+    struct mi_initial make = {.seed = layer->model->seed, .stream = mi_hash(name, strlen(name), 0)};
+    const mica_initializer *given = parameter->initializer;
     for (int i = 0; i < parameter->rank; i++)
         shape.dim[i] = mi_fixed(parameter->dim[i]);
     if (!fits(layer, parameter->name, &shape))
         return NULL;
-    if (model->loading)
-        return add_parameter(layer, name, &shape, NULL);
-    size_t count = (size_t)mi_shape_count(&shape, 0);
-    float *values = mi_new(count, sizeof *values);
-    if (!values)
-        return mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");
-    const mica_initializer *given = parameter->initializer;
-    if (!mi_initialize(given, parameter->otherwise, parameter->fan_in, parameter->fan_out, model->seed,
-                       mi_hash(name, strlen(name), 0), values, count)) {
-        free(values);
+    if (!mi_initializer_choose(given, parameter->otherwise, parameter->fan_in, parameter->fan_out, &make))
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no initializer \"%s\"%s", mi_show(given->type).text,
                              mi_advise_term(false, given->type, mi_initializer_names).text);
-    }
-    return add_parameter(layer, name, &shape, values);
+    return mi_variable(layer->graph, add_variable(layer, name, MI_PARAMETER, &shape, &make));
 }
 
 struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name, int64_t size, float value)
 {
     struct mi_shape shape = {.rank = 1, .dim = {mi_fixed(size)}};
+    struct mi_initial make = mi_initial_constant(value);
     if (!fits(layer, name, &shape))
         return NULL;
-    float *values = mi_new((size_t)size, sizeof *values);
-    if (!values) {
-        mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");
-        return NULL;
-    }
-    for (int64_t i = 0; i < size; i++)
-        values[i] = value;
-    return mi_variable_add(&layer->model->variables, &layer->graph->error,
-                           mi_arena_format(&layer->graph->arena, "%s.%s", layer->name, name), MI_STATISTIC, MI_FLOAT, &shape,
-                           values);
+    return add_variable(layer, mi_arena_format(&layer->graph->arena, "%s.%s", layer->name, name), MI_STATISTIC, &shape, &make);
 }
 
 mi_value *mi_layer_reshape(struct mi_layer *layer, mi_value *x, const int64_t *dims, int rank)

@@ -83,9 +83,10 @@ mi_value *mi_layer_reshape(struct mi_layer *layer, mi_value *x, const int64_t *d
 
 extern const struct mi_key mi_initializer_keys[];
 
-/* Fills count values; false: there is no initializer of that name. The stream is the variable's own. */
-bool mi_initialize(const mica_initializer *initializer, const char *otherwise, double fan_in, double fan_out, uint64_t seed,
-                   uint64_t stream, float *values, size_t count);
+/* How values are made by the seed and the stream that *out has, the variable's own; false: there is no initializer of that name. */
+bool mi_initializer_choose(const mica_initializer *initializer, const char *otherwise, double fan_in, double fan_out,
+                           struct mi_initial *out);
+struct mi_initial mi_initial_constant(float value);
 extern const char *const mi_initializer_names[];
 
 #endif

@@ -88,6 +88,8 @@ void mica_model_destroy(mica_model *model)
     cJSON_Delete(model->description);
     class_names_free(model);
     free(model->layers);
+    mi_names_destroy(&model->layer_names);
+    mi_names_destroy(&model->stems);
     free(model->loss);
     free(model->preprocess);
     free(model->place);

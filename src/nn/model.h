@@ -27,7 +27,10 @@ struct mica_model {
     struct mi_store *store;           /* NULL until the device is first needed */
     struct mi_layer_record *layers;
     size_t layer_count, layer_capacity;
+    struct mi_names layer_names;      /* their places in the list */
+    struct mi_names stems;            /* of automatic names: the number that comes next */
     cJSON *description;               /* the list of layers, as a model file holds it */
+    uint64_t elements;                /* of all its variables */
     bool loading;                     /* values will come from a file: initializers are skipped ... */
     uint64_t room;                    /* ... and so many elements are in it at most */
     char *place;                      /* of the layer being read from JSON, before its errors: "layers[3]: "; else NULL */

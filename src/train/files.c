@@ -121,8 +121,11 @@ mica_status mica_read_inputs(mica_model *model, const char *path, float **inputs
 mica_status mica_check_output(mica_device *device, const char *path)
 {
     struct mi_error error = {0};
-    if (!device || !path)
+    if (!device)
         return MICA_INVALID_ARGUMENT;
+    mi_device_begin(device);
+    if (!path)
+        return mi_fail(&device->error, MICA_INVALID_ARGUMENT, "where a file could be written is NULL");
     mi_file_check_place(&error, path);
     return mi_error_report(&device->error, &error);
 }

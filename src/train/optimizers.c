@@ -176,12 +176,7 @@ static mica_status update(mica_model *model, struct mi_graph *graph, const struc
 
 static bool is_trained(const struct mi_graph *graph, const struct mi_variable *variable)
 {
-    if (variable->role != MI_PARAMETER || variable->frozen)
-        return false;
-    for (size_t i = 0; i < graph->node_count; i++)
-        if (graph->nodes[i]->op == &mi_op_variable && graph->nodes[i]->variable == variable)
-            return true;
-    return false;
+    return variable->role == MI_PARAMETER && !variable->frozen && mi_of_variable(graph, variable).value;
 }
 
 mica_status mi_optimizer_add(mica_model *model, struct mi_graph *graph, mi_value *loss, const mica_optimizer *optimizer)

@@ -30,6 +30,7 @@ static int end(void **state)
 /* An object that is NULL has the status of its kind, as those have that could not be made. */
 static void null_objects(void **state)
 {
+    char shown[8] = "before";
     (void)state;
     assert_int_equal(mica_device_status(NULL), MICA_OUT_OF_MEMORY);
     assert_int_equal(mica_devices_status(NULL), MICA_OUT_OF_MEMORY);
@@ -48,6 +49,8 @@ static void null_objects(void **state)
     mica_device_on_compile(NULL, NULL, NULL);
     assert_non_null(mica_status_text((mica_status)999));
     assert_non_null(mica_version());
+    assert_string_equal(mica_printable(NULL, shown, sizeof shown), "");
+    assert_ptr_equal(mica_printable("text", shown, 0), shown);
 }
 
 /* Asking gives nothing, and is no error. */
@@ -144,6 +147,7 @@ static void null_calls(void **state)
     assert_int_equal(mica_read_inputs(NULL, "file", &inputs, &n), INVALID);
     assert_null(inputs);
     assert_int_equal(n, 0);
+    assert_int_equal(mica_check_output(NULL, "file"), INVALID);
     assert_int_equal(mica_write_npy(NULL, "file", values, MICA_SHAPE(3), 1), INVALID);
 }
 
@@ -487,6 +491,8 @@ static void prediction(void **state)
     REFUSED(&api, mica_read_inputs(api.model, "/nowhere", NULL, &n), INVALID, "NULL");
     REFUSED(&api, mica_read_inputs(api.model, "/nowhere", &read, NULL), INVALID, "NULL");
     REFUSED(&api, mica_read_inputs(api.model, "/nowhere", &read, &n), MICA_IO, "/nowhere");
+    REFUSED(&api, mica_check_output(api.device, NULL), INVALID, "NULL");
+    REFUSED(&api, mica_check_output(api.device, "/nowhere/at/all"), MICA_IO, "/nowhere");
     REFUSED(&api, mica_write_npy(api.device, NULL, outputs, MICA_SHAPE(2), 1), INVALID, "path is NULL");
     REFUSED(&api, mica_write_npy(api.device, api_path("x.npy"), NULL, MICA_SHAPE(2), 1), INVALID, "values are NULL");
     REFUSED(&api, mica_write_npy(api.device, api_path("x.npy"), outputs, MICA_SHAPE(2), -1), INVALID, "-1 samples");

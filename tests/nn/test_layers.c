@@ -204,6 +204,47 @@ static void nodes_of_two_models(void **state)
     mica_model_destroy(other);
 }
 
+/* ---- Sizes ---- */
+
+/* A description makes no values: 4 TB of weights cost nothing where the device says no limit. */
+static void describing_takes_no_memory(void **state)
+{
+    struct fixture *f = *state;
+    mica_node *x = mica_input(f->model, NULL, MICA_SHAPE(1 << 20));
+    x = mica_dense(x, &(mica_dense_desc){.units = 1 << 20});
+    x = mica_batch_normalization(x, NULL);
+    assert_non_null(x);
+    assert_int_equal(mica_model_parameter_count(f->model), (1LL << 40) + 3 * (1 << 20));
+    for (size_t i = 0; i < f->model->variables.count; i++)
+        assert_null(f->model->variables.list[i]->initial);
+    struct mi_variable *bias = mi_variable_find(&f->model->variables, "batch_normalization.running_var");
+    assert_true(bias && mi_variable_make(bias));
+    assert_true(bias->initial[0] >= 1 && bias->initial[(1 << 20) - 1] <= 1);
+}
+
+/* What the layers have together is more than the device has: the layer that is one too many says so. */
+static void layers_beside_each_other(void **state)
+{
+    struct fixture *f = *state;
+    f->device.info.memory_bytes = 3 << 20;
+    f->device.info.largest_allocation_bytes = 2 << 20;
+    mica_node *x = mica_input(f->model, NULL, MICA_SHAPE(512));
+    x = mica_dense(x, &(mica_dense_desc){.units = 512});
+    x = mica_dense(x, &(mica_dense_desc){.units = 512});
+    assert_non_null(x);
+    assert_null(mica_dense(x, &(mica_dense_desc){.units = 768}));
+    assert_error(f, "dense \"dense_2\": weight has shape (768, 512), with the layers before it 3674112 bytes, the device has 3145728");
+}
+
+static void one_layer_too_large(void **state)
+{
+    struct fixture *f = *state;
+    f->device.info.memory_bytes = 3 << 20;
+    f->device.info.largest_allocation_bytes = 2 << 20;
+    assert_null(mica_dense(mica_input(f->model, NULL, MICA_SHAPE(64)), &(mica_dense_desc){.units = 1000000000}));
+    assert_error(f, "dense \"dense\": weight has shape (1000000000, 64), more than the device allocates at once (2 MiB)");
+}
+
 /* ---- A description read again describes the same ---- */
 
 static const char whole[] =
@@ -247,6 +288,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(first_error_stays, setup, teardown),
         cmocka_unit_test(error_texts),
         cmocka_unit_test_setup_teardown(nodes_of_two_models, setup, teardown),
+        cmocka_unit_test_setup_teardown(describing_takes_no_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(layers_beside_each_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_layer_too_large, setup, teardown),
         cmocka_unit_test_setup_teardown(round_trip, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

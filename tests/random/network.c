@@ -312,6 +312,8 @@ mica_model *network_model(const struct drawn_network *network, mica_device *devi
         struct mi_variable *variable = model->variables.list[k];
         bool variance = strstr(variable->name, "running_var") != NULL;
         double scale = variable->shape.rank > 1 ? 1 : 0.5;
+        if (!mi_variable_make(variable))
+            fail_msg("out of memory");
         for (size_t i = 0; variable->initial && i < mi_variable_count(variable); i++) {
             double u = uniform(network, variable->name, 0, (int64_t)i);
             variable->initial[i] = (float)(variance ? 0.5 + u : scale * (2 * u - 1));
