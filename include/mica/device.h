@@ -92,7 +92,8 @@ typedef struct mica_compile_progress {
 
 /* Tells `on_compile` while kernels are compiled for this device: by mica_compile, when a fit, an evaluation or a prediction begins,
  * and while candidates of tuning are tried. It is called on the thread that compiles, after each step, and after each kernel of a
- * candidate, which is a step in all; when it returns false, the compilation ends with MICA_CANCELLED. What was built stays built, so that the next attempt goes on from there. NULL: tell nobody. */
+ * candidate, which is a step in all; when it returns false, the compilation ends with MICA_CANCELLED. What was built stays built,
+ * so that the next attempt goes on from there. NULL: tell nobody. */
 MICA_API void mica_device_on_compile(mica_device *device, bool (*on_compile)(void *user, const mica_compile_progress *now),
                                      void *user);
 

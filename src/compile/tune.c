@@ -205,7 +205,8 @@ static int by_order(const void *x, const void *y)
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
-/* What a library compiles by itself nobody can end, and on a CPU it takes minutes: a quick search tries only what the rules take. */
+/* What a library compiles by itself nobody can end, and on a CPU it takes minutes: a quick search tries only what the rules
+ * take. */
 static bool is_too_slow(const struct search *search, const struct wanted *wanted, const struct mi_engine *engine)
 {
     return engine->calls && engine != wanted->guess && search->plan->device->is_cpu &&

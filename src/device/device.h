@@ -35,7 +35,7 @@ struct mi_compiling {
     bool (*call)(void *user, const mica_compile_progress *now); /* NULL: nobody */
     void *user;
     int done, total;           /* kernels built and kernels warmed up, of both together */
-    bool trial;                /* what is compiled now is a candidate of tuning, one step of a search: it can be ended, not counted */
+    bool trial;                /* what is compiled now is a candidate of tuning: one step of a search, whose kernels do not count */
     double began;
 };
 

@@ -210,4 +210,5 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
     return MICA_OK;
 }
 
-const struct mi_engine mi_engine_clblast = {.name = "clblast", .supports = supports, .cost = cost, .memory = true, .calls = true, .emit = emit};
+const struct mi_engine mi_engine_clblast = {.name = "clblast", .supports = supports, .cost = cost, .memory = true,
+                                             .calls = true, .emit = emit};

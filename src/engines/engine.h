@@ -43,7 +43,7 @@ struct mi_engine {
     bool totals;   /* so do sums of an operand over what the problem sums: gradients of a bias beside those of the weights */
     bool memory;   /* reads its operands from memory: they must be stored (plain, unless it wishes otherwise) */
     bool blocked;  /* makes its result in blocks of channels, and stores it best so */
-    bool calls;    /* runs a library, which compiles kernels of its own when it meets a class of shapes first: seconds, on a CPU minutes */
+    bool calls;    /* runs a library, which compiles kernels for each new class of shapes: seconds, on a CPU minutes */
     bool ahead;    /* computes problems with another contraction ahead, and only those; the others are never asked about them */
     void (*wishes)(const struct mi_problem *problem, struct mi_wishes *wishes); /* NULL: none */
     /* Adds nodes that compute another form of operand b from it, and returns their result: it becomes the node's third input,
