@@ -87,18 +87,18 @@ void mi_words_destroy(struct mi_words *words);
 
 /* ---- Names of columns, which may repeat ---- */
 
-struct mi_names {
+struct mi_column_names {
     struct mi_named *sorted;
     size_t count;
 };
 
 /* Borrows the texts; NULL in `list` is no name. false: out of memory. */
-bool mi_names_create(struct mi_names *names, const char *const *list, size_t count);
-void mi_names_destroy(struct mi_names *names);
+bool mi_column_names_create(struct mi_column_names *names, const char *const *list, size_t count);
+void mi_column_names_destroy(struct mi_column_names *names);
 /* How many have this name; the place in the list of the nth of them; which of them stands at a place. */
-size_t mi_names_repeats(const struct mi_names *names, const char *name);
-bool mi_names_find(const struct mi_names *names, const char *name, size_t nth, size_t *place);
-size_t mi_names_nth(const struct mi_names *names, const char *name, size_t place);
+size_t mi_column_names_repeats(const struct mi_column_names *names, const char *name);
+bool mi_column_names_find(const struct mi_column_names *names, const char *name, size_t nth, size_t *place);
+size_t mi_column_names_nth(const struct mi_column_names *names, const char *name, size_t place);
 
 /* ---- Shapes of samples ---- */
 

@@ -138,12 +138,12 @@ static bool same_names(const struct mi_label_texts *labels, const struct mi_prep
 }
 
 /* The class of every word by its name; the first word that is none, or the number of words. */
-static size_t match_names(const struct mi_words *words, const struct mi_preprocess *fitted, const struct mi_names *names,
+static size_t match_names(const struct mi_words *words, const struct mi_preprocess *fitted, const struct mi_column_names *names,
                           int32_t *of)
 {
     for (size_t i = 0; i < words->count; i++) {
         size_t found = 0;
-        if (!fitted->class_names || !mi_names_find(names, words->list[i], 0, &found))
+        if (!fitted->class_names || !mi_column_names_find(names, words->list[i], 0, &found))
             return i;
         of[i] = (int32_t)found;
     }
@@ -153,11 +153,11 @@ static size_t match_names(const struct mi_words *words, const struct mi_preproce
 static mica_status match(mica_data *data, const char *place, const struct mi_preprocess *fitted, int32_t *of)
 {
     const struct mi_words *words = &data->labels.words;
-    struct mi_names names = {0};
-    if (fitted->class_names && !mi_names_create(&names, fitted->class_names, (size_t)fitted->classes))
+    struct mi_column_names names = {0};
+    if (fitted->class_names && !mi_column_names_create(&names, fitted->class_names, (size_t)fitted->classes))
         return mi_out_of_memory(&data->error);
     size_t unknown = match_names(words, fitted, &names, of);
-    mi_names_destroy(&names);
+    mi_column_names_destroy(&names);
     if (unknown == words->count)
         return MICA_OK;
     bool numbers = !fitted->class_names || fitted->label_numbers || same_names(&data->labels, fitted);

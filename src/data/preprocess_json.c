@@ -277,16 +277,16 @@ static mica_status read_columns(struct reader *r, const cJSON *array)
 static mica_status count_names(struct reader *r)
 {
     struct mi_preprocess *p = r->out;
-    struct mi_names names = {0};
+    struct mi_column_names names = {0};
     size_t count = (size_t)p->column_count;
     const char **list = mi_new(count, sizeof *list);
     for (size_t i = 0; list && i < count; i++)
         list[i] = p->columns[i].name;
-    bool made = list && mi_names_create(&names, list, count);
+    bool made = list && mi_column_names_create(&names, list, count);
     for (size_t i = 0; made && i < count; i++)
         if (p->columns[i].nth < 0)
-            p->columns[i].nth = list[i] ? (int)mi_names_nth(&names, list[i], i) : 0;
-    mi_names_destroy(&names);
+            p->columns[i].nth = list[i] ? (int)mi_column_names_nth(&names, list[i], i) : 0;
+    mi_column_names_destroy(&names);
     free(list);
     return made ? MICA_OK : mi_out_of_memory(r->error);
 }

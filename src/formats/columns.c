@@ -56,9 +56,9 @@ static mica_status find_column(const struct finder *f, const char *what, const c
     bool number = parse_index(name, &index), sign = *name == '-' || *name == '+';
     if (number && sign && take_index(t, index, out))
         return MICA_OK;
-    if (t->names && mi_names_find(&t->sorted, name, 0, out)) {
+    if (t->names && mi_column_names_find(&t->sorted, name, 0, out)) {
         size_t second;
-        if (!mi_names_find(&t->sorted, name, 1, &second))
+        if (!mi_column_names_find(&t->sorted, name, 1, &second))
             return MICA_OK;
         return mi_fail(f->error, MICA_DATA, "%s: %s: two columns are called \"%s\"; give an index, %zu or %zu", f->place,
                        what, mi_show(name).text, *out, second);
@@ -171,7 +171,7 @@ static mica_status make_columns(struct choice *c)
         struct mi_column *column = &p->columns[p->column_count];
         c->map->columns[p->column_count++] = i;
         column->index = (int)i;
-        column->nth = t->names ? (int)mi_names_nth(&t->sorted, t->names[i], i) : 0;
+        column->nth = t->names ? (int)mi_column_names_nth(&t->sorted, t->names[i], i) : 0;
         column->name = t->names ? mi_arena_strdup(&p->arena, t->names[i]) : NULL;
         column->categorical = c->words[i];
     }
@@ -191,7 +191,7 @@ static mica_status take_label(struct choice *c)
     p->label_index = (int)label;
     if (!t->names)
         return MICA_OK;
-    p->label_nth = (int)mi_names_nth(&t->sorted, t->names[label], label);
+    p->label_nth = (int)mi_column_names_nth(&t->sorted, t->names[label], label);
     p->label = mi_arena_strdup(&p->arena, t->names[label]);
     return p->label ? MICA_OK : mi_out_of_memory(c->find.error);
 }
@@ -245,16 +245,16 @@ static mica_status map_names(const struct finder *f, const struct mi_preprocess 
     for (int c = 0; c < fitted->column_count; c++) {
         const struct mi_column *column = &fitted->columns[c];
         const char *name = column->name ? column->name : "";
-        if (mi_names_find(&f->table->sorted, name, (size_t)column->nth, &map->columns[c]))
+        if (mi_column_names_find(&f->table->sorted, name, (size_t)column->nth, &map->columns[c]))
             continue;
-        size_t repeats = mi_names_repeats(&f->table->sorted, name);
+        size_t repeats = mi_column_names_repeats(&f->table->sorted, name);
         if (repeats)
             return mi_fail(f->error, MICA_DATA, "%s: the model takes column %d of those called \"%s\", the table has %zu",
                            f->place, column->nth + 1, mi_show(name).text, repeats);
         return mi_fail(f->error, MICA_DATA, "%s: the model's column \"%s\" is not in the table%s", f->place,
                        mi_show(name).text, mi_advise(name, f->table->names).text);
     }
-    if (fitted->label && mi_names_find(&f->table->sorted, fitted->label, (size_t)fitted->label_nth, &label))
+    if (fitted->label && mi_column_names_find(&f->table->sorted, fitted->label, (size_t)fitted->label_nth, &label))
         map->label = (int64_t)label;
     return MICA_OK;
 }

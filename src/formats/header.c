@@ -76,7 +76,7 @@ static bool has_fitted_names(const struct mi_table *t, const struct mi_preproces
     for (int i = 0; i < fitted->column_count; i++) {
         const struct mi_column *column = &fitted->columns[i];
         size_t place;
-        bool found = column->name && mi_names_find(&t->sorted, column->name, (size_t)column->nth, &place);
+        bool found = column->name && mi_column_names_find(&t->sorted, column->name, (size_t)column->nth, &place);
         all = all && found;
         word = word || (found && *column->name && !is_number(t, column->name));
     }
@@ -114,7 +114,7 @@ static bool counts_columns(const struct mi_table *t)
 static bool all_differ(const struct mi_table *t)
 {
     for (size_t c = 0; c < t->top_width; c++)
-        if (mi_names_repeats(&t->sorted, t->top[c].text) > 1)
+        if (mi_column_names_repeats(&t->sorted, t->top[c].text) > 1)
             return false;
     return true;
 }
@@ -192,7 +192,7 @@ mica_status mi_table_find_header(struct mi_error *error, const struct mi_table_h
     if (t->top_width != t->columns)
         return MICA_OK;
     const char **names = texts_of(t, 0, t->columns);
-    if (!names || !mi_names_create(&t->sorted, names, t->columns))
+    if (!names || !mi_column_names_create(&t->sorted, names, t->columns))
         return mi_out_of_memory(error);
     *header = said == MICA_HEADER_YES;
     if (said == MICA_HEADER_AUTO)

@@ -10,7 +10,7 @@ enum { BYTES_A_COLUMN = 256 };
 void mi_table_destroy(struct mi_table *table)
 {
     free(table->text);
-    mi_names_destroy(&table->sorted);
+    mi_column_names_destroy(&table->sorted);
     mi_arena_destroy(&table->arena);
     *table = (struct mi_table){0};
 }

@@ -53,7 +53,7 @@ struct mi_table {
     size_t width;              /* cells of a row: one more than columns where every line ends in a delimiter */
     size_t longest;            /* bytes of the longest row */
     const char **names;        /* (columns + 1, NULL-terminated) the header; NULL: none */
-    struct mi_names sorted;    /* the same */
+    struct mi_column_names sorted;    /* the same */
     const char **class_names;  /* (class_count) from a first line of counts and class names; else NULL */
     size_t class_count;
 };

@@ -77,7 +77,8 @@ static bool copy_into(struct mi_graph *to, const struct mi_graph *from)
         }
     }
     to->node_count = from->node_count;
-    return mi_graph_list_variables(to) && list_copy(to, &to->inputs, &to->input_count, &to->input_capacity, from->inputs, from->input_count) &&
+    return mi_graph_list_variables(to) &&
+           list_copy(to, &to->inputs, &to->input_count, &to->input_capacity, from->inputs, from->input_count) &&
            list_copy(to, &to->outputs, &to->output_count, &to->output_capacity, from->outputs, from->output_count);
 }
 

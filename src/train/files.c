@@ -130,15 +130,21 @@ mica_status mica_check_output(mica_device *device, const char *path)
     return mi_error_report(&device->error, &error);
 }
 
+static mica_status begin_writing(mica_device *device, const char *format, const char *path, const float *values, int64_t n)
+{
+    mi_device_begin(device);
+    if (path && (values || n == 0) && n >= 0)
+        return MICA_OK;
+    return mi_fail(&device->error, MICA_INVALID_ARGUMENT, "to write %lld samples as %s%s", (long long)n, format,
+                   !path ? ": the path is NULL" : n < 0 ? "" : ": the values are NULL");
+}
+
 mica_status mica_write_npy(mica_device *device, const char *path, const float *values, mica_shape shape, int64_t n)
 {
     struct mi_error error = {0};
     if (!device)
         return MICA_INVALID_ARGUMENT;
-    mi_device_begin(device);
-    if (!path || (!values && n > 0) || n < 0)
-        return mi_fail(&device->error, MICA_INVALID_ARGUMENT, "to write %lld samples as .npy%s", (long long)n,
-                       !path ? ": the path is NULL" : n < 0 ? "" : ": the values are NULL");
+    MI_TRY(begin_writing(device, ".npy", path, values, n));
     mi_npy_write(&error, path, values, &shape, n);
     return mi_error_report(&device->error, &error);
 }
@@ -147,8 +153,11 @@ mica_status mica_write_csv(mica_device *device, const char *path, const char *co
                            int64_t n)
 {
     struct mi_error error = {0};
-    if (!device || !path || (!values && n > 0) || n < 0 || columns < 1)
+    if (!device)
         return MICA_INVALID_ARGUMENT;
+    MI_TRY(begin_writing(device, "a table", path, values, n));
+    if (columns < 1)
+        return mi_fail(&device->error, MICA_INVALID_ARGUMENT, "to write a table of %lld columns", (long long)columns);
     mi_csv_write(&error, path, names, values, (size_t)columns, n);
     return mi_error_report(&device->error, &error);
 }

@@ -149,6 +149,7 @@ static void null_calls(void **state)
     assert_int_equal(n, 0);
     assert_int_equal(mica_check_output(NULL, "file"), INVALID);
     assert_int_equal(mica_write_npy(NULL, "file", values, MICA_SHAPE(3), 1), INVALID);
+    assert_int_equal(mica_write_csv(NULL, "file", NULL, values, 1, 1), INVALID);
 }
 
 /* Layers take NULL and give NULL. */
@@ -499,6 +500,11 @@ static void prediction(void **state)
     REFUSED(&api, mica_write_npy(api.device, "/nowhere/x.npy", outputs, MICA_SHAPE(2), 1), MICA_IO, "/nowhere");
     REFUSED(&api, mica_write_npy(api.device, api_path("x.npy"), outputs, (mica_shape){.rank = 99}, 1), MICA_SHAPE, "cannot be written");
     REFUSED(&api, mica_write_npy(api.device, api_path("x.npy"), outputs, MICA_SHAPE(INT64_MAX), INT64_MAX), MICA_SHAPE, "cannot be written");
+    REFUSED(&api, mica_write_csv(api.device, NULL, NULL, outputs, 1, 1), INVALID, "path is NULL");
+    REFUSED(&api, mica_write_csv(api.device, api_path("x.csv"), NULL, NULL, 1, 1), INVALID, "values are NULL");
+    REFUSED(&api, mica_write_csv(api.device, api_path("x.csv"), NULL, outputs, 1, -1), INVALID, "-1 samples");
+    REFUSED(&api, mica_write_csv(api.device, api_path("x.csv"), NULL, outputs, 0, 1), INVALID, "0 columns");
+    REFUSED(&api, mica_write_csv(api.device, "/nowhere/x.csv", NULL, outputs, 1, 1), MICA_IO, "/nowhere");
     REFUSED(&api, mica_tune(api.model, &(mica_tune_desc){.batch = -1}, NULL), INVALID, "-1");
     REFUSED(&api, mica_tune(api.model, &(mica_tune_desc){.seconds = NAN}, NULL), INVALID, "seconds");
     REFUSED(&api, mica_tune(api.model, &(mica_tune_desc){.batch = INT64_MAX}, NULL), INVALID, "batch is");

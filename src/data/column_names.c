@@ -16,9 +16,9 @@ static int compare(const void *a, const void *b)
     return order ? order : (left->place > right->place) - (left->place < right->place);
 }
 
-bool mi_names_create(struct mi_names *names, const char *const *list, size_t count)
+bool mi_column_names_create(struct mi_column_names *names, const char *const *list, size_t count)
 {
-    *names = (struct mi_names){.sorted = mi_new(count, sizeof *names->sorted)};
+    *names = (struct mi_column_names){.sorted = mi_new(count, sizeof *names->sorted)};
     if (!names->sorted)
         return false;
     for (size_t i = 0; i < count; i++)
@@ -28,14 +28,14 @@ bool mi_names_create(struct mi_names *names, const char *const *list, size_t cou
     return true;
 }
 
-void mi_names_destroy(struct mi_names *names)
+void mi_column_names_destroy(struct mi_column_names *names)
 {
     free(names->sorted);
-    *names = (struct mi_names){0};
+    *names = (struct mi_column_names){0};
 }
 
 /* The first of the sorted names that does not stand before `name` at `place`. */
-static size_t lower_bound(const struct mi_names *names, const char *name, size_t place)
+static size_t lower_bound(const struct mi_column_names *names, const char *name, size_t place)
 {
     const struct mi_named key = {name, place};
     size_t low = 0, high = names->count;
@@ -49,7 +49,7 @@ static size_t lower_bound(const struct mi_names *names, const char *name, size_t
     return low;
 }
 
-size_t mi_names_repeats(const struct mi_names *names, const char *name)
+size_t mi_column_names_repeats(const struct mi_column_names *names, const char *name)
 {
     size_t first = lower_bound(names, name, 0), count = 0;
     while (first + count < names->count && !strcmp(names->sorted[first + count].name, name))
@@ -57,7 +57,7 @@ size_t mi_names_repeats(const struct mi_names *names, const char *name)
     return count;
 }
 
-bool mi_names_find(const struct mi_names *names, const char *name, size_t nth, size_t *place)
+bool mi_column_names_find(const struct mi_column_names *names, const char *name, size_t nth, size_t *place)
 {
     size_t first = lower_bound(names, name, 0);
     if (nth >= names->count - first || strcmp(names->sorted[first + nth].name, name) != 0)
@@ -66,7 +66,7 @@ bool mi_names_find(const struct mi_names *names, const char *name, size_t nth, s
     return true;
 }
 
-size_t mi_names_nth(const struct mi_names *names, const char *name, size_t place)
+size_t mi_column_names_nth(const struct mi_column_names *names, const char *name, size_t place)
 {
     return lower_bound(names, name, place) - lower_bound(names, name, 0);
 }
