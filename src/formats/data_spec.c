@@ -45,8 +45,7 @@ static mica_status check_keys(struct spec *s, const cJSON *object, const char *i
 
 static const cJSON *get(const struct spec *s, const char *key)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(s->json, key);
-    return cJSON_IsNull(item) ? NULL : item;
+    return cJSON_GetObjectItemCaseSensitive(s->json, key);
 }
 
 static mica_status wrong(struct spec *s, const char *key, const char *wanted)
@@ -200,7 +199,7 @@ static mica_status read_limits(struct spec *s)
     MI_TRY(check_keys(s, limits, ": limits", keys));
     for (int i = 0; i < 2; i++) {
         const cJSON *item = cJSON_GetObjectItemCaseSensitive(limits, keys[i]);
-        if (!item || cJSON_IsNull(item))
+        if (!item)
             continue;
         if (!cJSON_IsNumber(item) || !(item->valuedouble >= 1 && item->valuedouble <= 9007199254740992.0))
             return wrong(s, mi_arena_format(&s->arena, "limits.%s", keys[i]), "a number of 1 or more");

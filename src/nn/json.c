@@ -113,7 +113,7 @@ static mica_status read_desc(struct mi_error *error, const struct mi_layer_type 
         cJSON_Delete(whole);
         memcpy((char *)desc + type->keys[0].offset, &given->valuestring, sizeof given->valuestring);
     }
-    if (error->status == MICA_OK && name && !cJSON_IsNull(name)) {
+    if (error->status == MICA_OK && name) {
         if (!cJSON_IsString(name))
             return mi_fail(error, MICA_FORMAT, "%s.name: must be a text", place);
         memcpy(desc, &name->valuestring, sizeof name->valuestring);

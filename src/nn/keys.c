@@ -59,6 +59,18 @@ static const char *json_mistake(const char *text, const char **place, const char
     return NULL;
 }
 
+void mi_json_drop_nulls(cJSON *json)
+{
+    bool object = cJSON_IsObject(json);
+    for (cJSON *item = json ? json->child : NULL, *next; item; item = next) {
+        next = item->next;
+        if (object && cJSON_IsNull(item))
+            cJSON_Delete(cJSON_DetachItemViaPointer(json, item));
+        else
+            mi_json_drop_nulls(item);
+    }
+}
+
 mica_status mi_json_parse(struct mi_error *error, const char *place, const char *text, size_t size, cJSON **out)
 {
     const char *at = text, *end = text + size, *line_start = text;
@@ -66,8 +78,10 @@ mica_status mi_json_parse(struct mi_error *error, const char *place, const char 
     at = at ? at : text;
     while (*out && at < end && mi_is_space(*at))
         at++;
-    if (*out && (at == end || *at == 0))
+    if (*out && (at == end || *at == 0)) {
+        mi_json_drop_nulls(*out);
         return MICA_OK;
+    }
     cJSON_Delete(*out);
     *out = NULL;
     while (at < end && mi_is_space(*at))
@@ -366,12 +380,11 @@ mica_status mi_keys_read(struct mi_error *error, const cJSON *object, const char
             return wrong(&reader, item->string, "is given twice");
         if (!key && !listed(also, item->string))
             return unknown_key(&reader, keys, also, type, item->string);
-        if (key && !cJSON_IsNull(item))
+        if (key)
             MI_TRY(read_value(&reader, key, item, desc));
     }
     for (const struct mi_key *key = keys; key->name; key++) {
-        const cJSON *given = cJSON_GetObjectItemCaseSensitive(object, key->name);
-        if (key->required && (!given || cJSON_IsNull(given)))
+        if (key->required && !cJSON_GetObjectItemCaseSensitive(object, key->name))
             return mi_fail(error, MICA_FORMAT, "%s%s\"%s\" is missing", place, *place ? ": " : "", key->name);
     }
     return MICA_OK;

@@ -66,8 +66,11 @@ mica_status mi_keys_unknown(struct mi_error *error, const char *place, const cha
 mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char *place, const char *key, int64_t min,
                           int limit, int64_t *dims, int *rank);
 
-/* Parses a text; an error names the line. The caller deletes it. */
+/* Parses a text; an error names the line. Keys that are null are left out. The caller deletes it. */
 mica_status mi_json_parse(struct mi_error *error, const char *place, const char *text, size_t size, cJSON **out);
+
+/* Leaves out every key that is null, at any depth: who reads the keys then knows only those that were given. */
+void mi_json_drop_nulls(cJSON *json);
 
 /* The double that prints shortest among those equal to the float: 0.1, not 0.10000000149. */
 double mi_json_number(float value);

@@ -282,6 +282,7 @@ static mica_status open_job(mica_job *job, const char *path, const char *const *
     for (int i = 0; i < count; i++)
         MI_TRY(sets[i] ? mi_job_set(&job->error, job->json, sets[i])
                        : mi_fail(&job->error, MICA_INVALID_ARGUMENT, "%s: setting %d of %d is NULL", path, i, count));
+    mi_json_drop_nulls(job->json); /* of the settings */
     MI_TRY(read_keys(job, &keys));
     MI_TRY(read_model(job, keys.model, &model));
     if (!job->model_only || !has_input(keys.model))

@@ -15,6 +15,19 @@ static const char good[] =
     " \"loss\": \"sparse_categorical_crossentropy\", \"metrics\": [\"accuracy\"],\n"
     " \"optimizer\": {\"type\": \"adam\", \"learning_rate\": 0.01}, \"batch_size\": 4, \"epochs\": 2, \"seed\": 3}";
 
+/* The same with every other key, each of them null. */
+static const char with_nulls[] =
+    "{\"model\": {\"input_shape\": null, \"outputs\": null, \"weights\": null, \"partial\": null, \"layers\": [\n"
+    "  {\"type\": \"dense\", \"name\": \"d\", \"units\": 3, \"activation\": \"relu\", \"use_bias\": null, \"inputs\": null,\n"
+    "   \"kernel_initializer\": null, \"bias_initializer\": {\"type\": \"zeros\", \"value\": null}},\n"
+    "  {\"type\": \"dense\", \"units\": 2, \"name\": null, \"activation\": null}]},\n"
+    " \"data\": {\"format\": \"csv\", \"path\": \"test_job.csv\", \"label\": \"kind\", \"split\": [0.5, 0.25, 0.25], \"seed\": null,\n"
+    "  \"header\": null, \"missing\": null, \"categorical\": null, \"normalize\": null, \"shuffle\": null, \"sample_shape\": null},\n"
+    " \"loss\": {\"type\": \"sparse_categorical_crossentropy\", \"from_logits\": null}, \"from_logits\": null,\n"
+    " \"metrics\": [\"accuracy\"], \"validation_split\": null, \"shuffle\": null, \"exact\": null,\n"
+    " \"optimizer\": {\"type\": \"adam\", \"learning_rate\": 0.01, \"beta_1\": null, \"weight_decay\": null},\n"
+    " \"batch_size\": 4, \"epochs\": 2, \"seed\": 3}";
+
 static int setup(void **state)
 {
     write_text("test_job_one.csv", "a,b,kind\n1,2,one\n3,4,one\n5,7,one\n");
@@ -105,6 +118,35 @@ static void overrides(void **state)
     assert_true(mica_job_model(job)->exact);
     assert_int_equal(mica_model_parameter_count(mica_job_model(job)), 2 * 7 + 7 + 7 * 2 + 2);
     mica_job_destroy(job);
+}
+
+/* A key that is null is left out: the same order of samples, the same weights. */
+static void nulls(void **state)
+{
+    static const char *const settings[] = {"data.split=null", "validation_split=0.5", "optimizer=null", "metrics=null"};
+    float a[6], b[6];
+    write_text("test_job_null.json", with_nulls);
+    mica_job *plain = mica_job_open(*state, "test_job.json", NULL, 0);
+    mica_job *job = mica_job_open(*state, "test_job_null.json", NULL, 0);
+    golden_assert_fine(*state);
+    assert_memory_equal(mica_job_fit(plain), mica_job_fit(job), offsetof(mica_fit_desc, optimizer));
+    for (int i = 0; i < 20; i++) {
+        mica_data_sample(mica_job_data(plain), MICA_TRAIN, i, a, NULL);
+        mica_data_sample(mica_job_data(job), MICA_TRAIN, i, b, NULL);
+        assert_memory_equal(a, b, 2 * sizeof *a);
+    }
+    mica_model_read(mica_job_model(plain), "d.weight", a, 6);
+    mica_model_read(mica_job_model(job), "d.weight", b, 6);
+    assert_memory_equal(a, b, sizeof a);
+    mica_job_destroy(plain);
+    mica_job_destroy(job);
+    job = mica_job_open(*state, "test_job_null.json", settings, MI_COUNT(settings));
+    golden_assert_fine(*state);
+    assert_int_equal(mica_data_count(mica_job_data(job), MICA_TRAIN), 40);
+    assert_null(mica_job_fit(job)->optimizer.type);
+    assert_false(mica_job_fit(job)->accuracy);
+    mica_job_destroy(job);
+    remove("test_job_null.json");
 }
 
 /* ---- Mistakes ---- */
@@ -219,7 +261,7 @@ static void bad_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(times), cmocka_unit_test(opens), cmocka_unit_test(overrides), cmocka_unit_test(mistakes),
-                                       cmocka_unit_test(bad_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(times), cmocka_unit_test(opens),    cmocka_unit_test(overrides),
+                                       cmocka_unit_test(nulls), cmocka_unit_test(mistakes), cmocka_unit_test(bad_files)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
