@@ -6,10 +6,15 @@
 
 /* ---- The model ---- */
 
-static mica_status check_ends(struct mi_error *error, const struct mi_graph *graph)
+static mica_status check_input(struct mi_error *error, const struct mi_graph *graph)
 {
-    if (graph->input_count != 1)
-        return mi_fail(error, MICA_UNSUPPORTED, "the model has %zu inputs; training and evaluation feed one", graph->input_count);
+    if (graph->input_count == 1)
+        return MICA_OK;
+    return mi_fail(error, MICA_UNSUPPORTED, "the model has %zu inputs; training and evaluation feed one", graph->input_count);
+}
+
+mica_status mi_task_check_output(struct mi_error *error, const struct mi_graph *graph)
+{
     if (graph->output_count > 1)
         return mi_fail(error, MICA_UNSUPPORTED, "the model has %zu outputs (\"%.60s\", \"%.60s\"%s); training and evaluation "
                        "take one, as a loss is of one output", graph->output_count, graph->outputs[0]->name,
@@ -133,14 +138,15 @@ mica_status mi_task_check(struct mi_error *error, mica_model *model, mica_data *
     *task = (struct mi_task_state){.model = model, .data = data};
     MI_TRY(mi_model_check(model));
     MI_TRY(mi_loss_choose(error, graph, loss, from_logits, &task->loss));
-    MI_TRY(check_ends(error, graph));
+    MI_TRY(check_input(error, graph));
     if (!data)
         return MICA_OK;
+    MI_TRY(mi_task_check_output(error, graph));
     if (data->error.status != MICA_OK)
         return mi_error_report(error, &data->error);
-    task->labels = data->classes ? MI_LABELS_CLASSES : MI_LABELS_VALUES;
     MI_TRY(check_shape(error, graph, data));
     MI_TRY(settle_labels(error, graph, data));
+    task->labels = data->classes ? MI_LABELS_CLASSES : MI_LABELS_VALUES;
     MI_TRY(check_labels(error, task->loss.row, data, mi_model_output(graph, NULL)));
     return check_indices(error, graph, data);
 }

@@ -222,7 +222,8 @@ static mica_status fit_together(mica_job *job)
     mica_shape wanted = graph->input_count == 1 ? mica_node_shape(graph->inputs[0]) : (mica_shape){.rank = 0};
     if (job->data && wanted.rank > 0)
         MI_TRY(mi_data_reshape(job->data, &job->error, mi_arena_format(&job->arena, "%s: model.input_shape", job->path), wanted));
-    mica_status status = mi_task_check(&error, job->model, job->data, job->fit.loss, job->fit.from_logits, &task);
+    mica_status status = mi_task_check(&error, job->model, job->model_only ? NULL : job->data, job->fit.loss,
+                                       job->fit.from_logits, &task);
     return status == MICA_OK ? status : inside(job, status, error.text);
 }
 

@@ -192,6 +192,9 @@ static mica_status choose_scoring(mica_model *model, size_t out, struct scoring 
 {
     struct mi_loss loss = {0};
     *scoring = (struct scoring){.single = out == 1, .classes = out == 1 ? 2 : (int)out};
+    if (out > MI_MOST_CLASSES)
+        return mi_fail(&model->device->error, MICA_UNSUPPORTED, "the model has %zu outputs, classes are %d at most", out,
+                       MI_MOST_CLASSES);
     if (!model->loss)
         return MICA_OK;
     MI_TRY(mi_loss_choose(&model->device->error, model->graph, model->loss, model->from_logits, &loss));

@@ -30,6 +30,7 @@ mica_status mi_task_without_data(mica_model *model, const struct mi_loss *loss, 
 {
     *task = (struct mi_task_state){.model = model, .loss = *loss, .labels = labels, .accuracy = accuracy};
     MI_TRY(mi_model_check(model));
+    MI_TRY(mi_task_check_output(&model->device->error, model->graph));
     return make_sums(task);
 }
 

@@ -120,6 +120,22 @@ static void overrides(void **state)
     mica_job_destroy(job);
 }
 
+/* A network of two outputs cannot be trained; it can be looked at, and run. */
+static void two_outputs(void **state)
+{
+    static const char *const sets[] = {"model.outputs={\"a\": \"d\", \"b\": \"dense\"}"};
+    mica_job *job = mica_job_open_model(*state, "test_job.json", sets, 1);
+    golden_assert_fine(*state);
+    char *text = NULL;
+    assert_int_equal(mica_model_inspect(mica_job_model(job), &(mica_inspect_desc){.with_plan = true}, &text), MICA_OK);
+    mica_free(text);
+    assert_int_equal(mica_model_inspect(mica_job_model(job), &(mica_inspect_desc){.with_plan = true, .training = true}, &text),
+                     MICA_UNSUPPORTED);
+    assert_non_null(strstr(mica_device_error(*state), "the model has 2 outputs (\"a\", \"b\")"));
+    mica_device_clear_error(*state);
+    mica_job_destroy(job);
+}
+
 /* A key that is null is left out: the same order of samples, the same weights. */
 static void nulls(void **state)
 {
@@ -261,7 +277,8 @@ static void bad_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(times), cmocka_unit_test(opens),    cmocka_unit_test(overrides),
-                                       cmocka_unit_test(nulls), cmocka_unit_test(mistakes), cmocka_unit_test(bad_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(times),       cmocka_unit_test(opens), cmocka_unit_test(overrides),
+                                       cmocka_unit_test(nulls),       cmocka_unit_test(mistakes),
+                                       cmocka_unit_test(two_outputs), cmocka_unit_test(bad_files)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
