@@ -113,9 +113,9 @@ static int print_result(mica_job *job, const mica_device *device, const mica_his
 {
     if (!as_json) {
         if (test->samples && isnan(test->accuracy))
-            printf("test: loss %.5g on %lld samples\n", (double)test->loss, (long long)test->samples);
+            printf("test: loss %.4g on %lld samples\n", (double)test->loss, (long long)test->samples);
         else if (test->samples)
-            printf("test: loss %.5g, accuracy %.4f on %lld samples\n", (double)test->loss, (double)test->accuracy,
+            printf("test: loss %.4g, accuracy %.4f on %lld samples\n", (double)test->loss, (double)test->accuracy,
                    (long long)test->samples);
         printf("saved %s\n", cli_show(out).text);
         return CLI_OK;

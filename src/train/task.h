@@ -18,9 +18,9 @@ struct mi_task_state {
     int variant;
 };
 
-/* Checks that model, loss and data fit together: one input and one output, which the loss takes; labels in its range; indices that
- * are rows of their embedding. data NULL: nothing is to be trained, so there may be more outputs. Data of another shape with as many
- * elements are reshaped. Fills in loss and labels of *task. */
+/* Checks that model, loss and data fit together: one input and one output, which the loss takes; labels in its range; indices
+ * that are rows of their embedding. data NULL: nothing is to be trained, so there may be more outputs. Data of another shape with
+ * as many elements are reshaped. Fills in loss and labels of *task. */
 mica_status mi_task_check(struct mi_error *error, mica_model *model, mica_data *data, const char *loss, int from_logits,
                           struct mi_task_state *task);
 /* A loss is of one output: which of several is not said. */
