@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the suite on several OpenCL implementations and prints one table of what passed where.
-# Usage: portability.sh [pocl|pocl-small|narrow|intel|rusticl|oclgrind ...] [-- CTEST-ARGUMENT...]
+# Usage: portability.sh [pocl|pocl-small|narrow|intel|rusticl|oclgrind|pocl-new ...] [-- CTEST-ARGUMENT...]
 # Without a name, all of them.
 #
 #   pocl        Debian's POCL
@@ -9,6 +9,7 @@
 #   intel       Intel's CPU runtime, from the Python package index, in a virtual environment in the user's cache
 #   rusticl     Mesa's rusticl on llvmpipe; operator tests at small sizes
 #   oclgrind    Oclgrind, which checks every access; operator tests at small sizes, in the debug mode
+#   pocl-new    the POCL of Debian 13, with a Debian 13 around it in a folder; as root. All tests, built there
 #
 # MICA_BUILD is the build folder (build/test); it is brought up to date first. Logs stay in its folder portability/.
 set -u
@@ -22,10 +23,12 @@ done
 [ $# -eq 0 ] || shift # what is left goes to CTest
 
 mkdir -p "$build/portability"
-echo "building"
-if ! MICA_BUILD=$build MICA_BUILD_ONLY=1 sh "$root/tests/run.sh" >"$build/portability/build.log" 2>&1; then
-    tail -n 40 "$build/portability/build.log" >&2
-    exit 1
+if [ "$names" != " pocl-new" ]; then
+    echo "building"
+    if ! MICA_BUILD=$build MICA_BUILD_ONLY=1 sh "$root/tests/run.sh" >"$build/portability/build.log" 2>&1; then
+        tail -n 40 "$build/portability/build.log" >&2
+        exit 1
+    fi
 fi
 
 # offer LIBRARY: makes this the only OpenCL driver that the loader finds.
@@ -89,9 +92,28 @@ prepare() {
         tests=$small
         sh "$root/cmake/packages.sh" oclgrind && offer "$(dpkg -L oclgrind | grep 'icd\.so$')" ;;
     *)
-        echo "portability.sh: no implementation \"$name\": pocl, pocl-small, narrow, intel, rusticl, oclgrind"
+        echo "portability.sh: no implementation \"$name\": pocl, pocl-small, narrow, intel, rusticl, oclgrind, pocl-new"
         return 1 ;;
     esac
+}
+
+# run_debian13 CTEST-ARGUMENT...: tests/run.sh on a copy of this tree in a Debian 13, which debootstrap makes the first time.
+# MICA_DEBIAN13 is its folder. It stays, with what was built and compiled there.
+run_debian13() {
+    folder=${MICA_DEBIAN13:-$build/portability/debian13}
+    [ "$(id -u)" = 0 ] || { echo "pocl-new: root is missing, which debootstrap and chroot need"; return 1; }
+    sh "$root/cmake/packages.sh" debootstrap || return 1
+    if [ ! -x "$folder/usr/bin/apt-get" ]; then
+        debootstrap --variant=minbase trixie "$folder" || { echo "pocl-new: a Debian 13 is missing in $folder"; return 1; }
+    fi
+    tree=$folder/opt/mica
+    mkdir -p "$tree"
+    find "$tree" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf '{}' +
+    tar -C "$root" --exclude=./build --exclude=./.git -cf - . | tar -C "$tree" -xf - || return 1
+    trap 'umount "$folder/proc" "$folder/sys"' EXIT # of this subshell; POCL asks both about the processor
+    mountpoint -q "$folder/proc" || mount -t proc proc "$folder/proc"
+    mountpoint -q "$folder/sys" || mount -t sysfs sys "$folder/sys"
+    chroot "$folder" /usr/bin/env -u MICA_BUILD -u POCL_CACHE_DIR -C /opt/mica CI="$CI" sh tests/run.sh "$@"
 }
 
 # run NAME CTEST-ARGUMENT...: one implementation, in a subshell of its own. Its last line is "N passed, N failed".
@@ -105,6 +127,11 @@ run() {
     *) POCL_CACHE_DIR=$build/portability/$name.cache ;;
     esac
     export POCL_CACHE_DIR="${POCL_CACHE_DIR:-$build/pocl-cache}" CI="${CI:-1}"
+    if [ "$name" = pocl-new ]; then
+        run_debian13 "$@" && return
+        grep -q '^[0-9]* passed' "$log" || echo "0 passed, 1 failed"
+        return 1
+    fi
     if ! prepare; then
         echo "0 passed, 1 failed"
         return 1
@@ -127,7 +154,7 @@ run() {
 rows=$build/portability/table
 printf 'implementation|version|device|passed|failed|seconds\n' >"$rows"
 failed=0
-for name in ${names:-pocl pocl-small narrow intel rusticl oclgrind}; do
+for name in ${names:-pocl pocl-small narrow intel rusticl oclgrind pocl-new}; do
     log=$build/portability/$name.log
     echo "running on $name"
     start=$(date +%s)
