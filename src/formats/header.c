@@ -119,28 +119,29 @@ static bool all_differ(const struct mi_table *t)
     return true;
 }
 
-/* A word above numbers is a header, and so is a number in quotes above numbers without. Where all columns hold words, a
- * first row whose cells are all different and occur nowhere below is one. Numbers are one where they count the columns
- * and something below is written otherwise, or where everything below is. */
-static bool looks_like_header(const struct mi_table *t, const struct below *below)
+/* A word above numbers is a header. Where all columns hold words, a first row whose cells are all different and occur
+ * nowhere below is one. Numbers are one where they are quoted above numbers that are not, where they count the columns
+ * and something below is written otherwise, or where everything below is; but not for a model that has other names or
+ * none: each row of numbers gets its answer. */
+static bool looks_like_header(const struct mi_table *t, const struct below *below, const struct mi_preprocess *fitted)
 {
-    bool words = true, unlike = true;
+    bool words = !fitted || fitted->columns[0].name, numbers_too = !fitted, unlike = true;
     size_t odd = 0;
     for (size_t c = 0; c < t->columns; c++) {
         const struct mi_cell *top = &t->top[c];
         bool number = is_number(t, top->text), missing = mi_cell_missing(top, false);
         bool numbers = (below[c].wholes || below[c].fractions) && !below[c].words;
-        if (numbers && !missing && (!number || (top->quoted && below[c].unquoted)))
+        if (numbers && !missing && (!number || (numbers_too && top->quoted && below[c].unquoted)))
             return true;
         words = words && !number && !missing && !below[c].repeats;
         odd += is_unlike(t, c, &below[c]);
         unlike = unlike && is_unlike(t, c, &below[c]);
     }
-    if (counts_columns(t))
+    if (numbers_too && counts_columns(t))
         return odd > 0;
     if (words)
         return t->rows > 0 && all_differ(t);
-    return unlike && t->rows >= ROWS_TO_JUDGE && all_differ(t);
+    return numbers_too && unlike && t->rows >= ROWS_TO_JUDGE && all_differ(t);
 }
 
 /* scikit-learn's tables begin with a line of counts and class names: "150,4,setosa,versicolor,virginica". */
@@ -167,14 +168,15 @@ static const char **texts_of(struct mi_table *t, size_t first, size_t count)
 
 static mica_status judge(struct mi_error *error, const struct mi_table_hints *hints, struct mi_table *t, bool *header)
 {
-    *header = hints && (is_asked_for(t, hints) || (hints->fitted && has_fitted_names(t, hints->fitted)));
+    const struct mi_preprocess *fitted = hints && hints->fitted && hints->fitted->column_count ? hints->fitted : NULL;
+    *header = hints && (is_asked_for(t, hints) || (fitted && has_fitted_names(t, fitted)));
     if (*header)
         return MICA_OK;
     struct below *below = mi_arena_new(&t->arena, t->columns, sizeof *below);
     if (!below)
         return mi_out_of_memory(error);
     MI_TRY(look_below(error, t, below));
-    *header = looks_like_header(t, below);
+    *header = looks_like_header(t, below, fitted);
     return MICA_OK;
 }
 

@@ -105,6 +105,19 @@ static void test_headers_of_numbers(void **state)
     assert_int_equal(inputs->samples, 2);
     mica_data_destroy(inputs);
     mica_data_destroy(model);
+    /* A model without names takes each row of numbers for a sample, whatever it looks like. */
+    model = open_text("0,1,2\n5.5,3.5,1\n4.5,2.5,0\n", &(mica_csv_desc){.label = "2", .header = MICA_HEADER_NO});
+    assert_good(model);
+    assert_int_equal(model->samples, 3);
+    static const struct { const char *text; int rows; } tables[] = {{"0,1\n7.5,8.5\n9.5,6.5\n", 3}, {"a,b\n7.5,8.5\n", 1},
+                                                                    {"\"0\",\"1\"\n7,8\n9,6\n", 3}};
+    for (size_t i = 0; i < MI_COUNT(tables); i++) {
+        inputs = mi_inputs_open(NULL, scratch_text("new.csv", tables[i].text), &model->preprocess, &MICA_SHAPE(2));
+        assert_good(inputs);
+        assert_int_equal(inputs->samples, tables[i].rows);
+        mica_data_destroy(inputs);
+    }
+    mica_data_destroy(model);
 }
 
 static void test_decimal_commas(void **state)
