@@ -215,7 +215,7 @@ static int run(int argc, char **argv)
     char *end = NULL;
     long count = strtol(top, &end, 10);
     if (end == top || *end || count < 1 || count > 1000000)
-        return cli_fail(CLI_USAGE, "predict: --top %s: it must be a number from 1", top);
+        return cli_fail(CLI_USAGE, "predict: --top %s: it must be a number from 1 to 1000000", top);
     if (!input)
         return cli_fail(CLI_USAGE, "predict: --input FILE is missing");
     if (output && !ends_in(output, ".npy") && !ends_in(output, ".csv") && strncmp(output, "/dev/", 5) != 0)

@@ -162,7 +162,7 @@ static mica_status read_split(struct spec *s)
     }
     double number = cJSON_IsNumber(seed) ? seed->valuedouble : -1;
     if (seed && (!(number >= 0 && number <= 9007199254740992.0) || floor(number) != number))
-        return wrong(s, "seed", "a whole number of 0 or more");
+        return wrong(s, "seed", "a whole number from 0 to 9007199254740992");
     if (shuffle && !cJSON_IsBool(shuffle))
         return wrong(s, "shuffle", "true or false");
     s->split.seed = seed ? (uint64_t)number : 0;
@@ -180,7 +180,7 @@ static mica_status read_sample_shape(struct spec *s)
     cJSON_ArrayForEach(item, list) {
         if (!cJSON_IsNumber(item) || !(item->valuedouble >= 1 && item->valuedouble <= 2147483648.0) ||
             floor(item->valuedouble) != item->valuedouble)
-            return wrong(s, "sample_shape", "a list of whole numbers of 1 or more");
+            return wrong(s, "sample_shape", "a list of whole numbers from 1 to 2147483648");
         s->sample_shape.dim[s->sample_shape.rank++] = (int64_t)item->valuedouble;
     }
     return MICA_OK;
