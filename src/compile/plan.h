@@ -22,6 +22,8 @@ mica_status mi_store_place(struct mi_store *store);
 /* The same in two parts: the uploads are enqueued, and waited for, after which the host's copies are freed. Between the two the
  * variables stay as they are. */
 mica_status mi_store_begin(struct mi_store *store);
+/* Gives places alone: no value is made, and memory that is not used is not touched. */
+mica_status mi_store_reserve(struct mi_store *store);
 mica_status mi_store_settle(struct mi_store *store);
 /* Waits, then copies count = all elements (float32, whatever the type). Places the variable first if need be. */
 mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, float *values);
@@ -50,6 +52,7 @@ struct mi_plan_desc {
     bool no_fusion;              /* every node a kernel of its own: tests compare with it */
     bool no_blocked;             /* plain layouts only */
     struct mi_choices *choices;  /* of the model: what it ran with before is taken, what is chosen is added; NULL: none */
+    bool described;              /* only to be looked at: no first value is made, and nothing runs */
     bool exact;                  /* no engine that trades rounding for speed (Winograd) */
 };
 

@@ -107,7 +107,7 @@ static mica_status compile(struct mica_plan *plan)
         MI_TRY(from_graph(plan, mi_forget(graph, plan->batch)));
         MI_TRY(from_graph(plan, mi_inline(graph, plan->batch)));
     }
-    MI_TRY(from_device(plan, mi_store_begin(plan->store)));
+    MI_TRY(from_device(plan, mi_store_reserve(plan->store)));
     MI_TRY(mi_choose_engines(plan));
     MI_TRY(mi_fuse(plan));
     mi_match_layouts(plan);
@@ -115,8 +115,10 @@ static mica_status compile(struct mica_plan *plan)
     MI_TRY(mi_derive(plan));
     MI_TRY(mi_emit_plan(plan));
     MI_TRY(mi_place(plan));
+    if (!plan->desc.described) /* all sizes are known and allowed: now memory may be filled, while kernels are built */
+        MI_TRY(from_device(plan, mi_store_begin(plan->store)));
     MI_TRY(mi_build(plan));
-    return warm_up(plan);
+    return plan->desc.described ? MICA_OK : warm_up(plan);
 }
 
 mica_status mi_plan_create(const struct mi_plan_desc *desc, struct mica_plan **out)
@@ -152,7 +154,7 @@ void mica_plan_destroy(mica_plan *plan)
 {
     if (!plan)
         return;
-    mi_device_finish(plan->device);
+    mi_device_drain(plan->device);
     for (int i = 0; i < 2; i++)
         mi_event_release(plan->device, &plan->in_flight[i]);
     for (size_t i = 0; i < plan->action_count; i++)

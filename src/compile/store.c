@@ -9,6 +9,7 @@ enum { ALIGN_ELEMENTS = MI_ALIGN_ELEMENTS, MOST_MOMENTS = 4 };
 struct arena {
     struct mi_buffer *block;
     size_t count, capacity;
+    size_t cleared;               /* the first so many blocks are zeros, or what was written since */
 };
 
 struct mi_store {
@@ -16,6 +17,7 @@ struct mi_store {
     struct mi_variables *variables;
     struct arena parameters, gradients, moments[MOST_MOMENTS], others;
     bool uploading, uploaded;     /* initial values may be on their way; all of them are */
+    bool live;                    /* somebody reads it: what is added is cleared */
     size_t settled;               /* the first so many variables have their places and values */
 };
 
@@ -40,6 +42,7 @@ void mi_store_destroy(struct mi_store *store)
 {
     if (!store)
         return;
+    mi_device_drain(store->device);
     arena_destroy(store->device, &store->parameters);
     arena_destroy(store->device, &store->gradients);
     arena_destroy(store->device, &store->others);
@@ -48,15 +51,25 @@ void mi_store_destroy(struct mi_store *store)
     free(store);
 }
 
-/* A block of zeros. */
 static mica_status block_add(struct mi_store *store, struct arena *arena, uint64_t bytes)
 {
-    const uint32_t zero = 0;
     if (!mi_grow(&arena->block, &arena->capacity, arena->count + 1, sizeof *arena->block))
         return mi_out_of_memory(&store->device->error);
     MI_TRY(mi_buffer_create(store->device, bytes, &arena->block[arena->count]));
     arena->count++;
-    return mi_buffer_fill(store->device, &arena->block[arena->count - 1], 0, bytes, &zero, sizeof zero);
+    return MICA_OK;
+}
+
+/* Fills the new blocks with zeros. */
+static mica_status clear(struct mi_store *store, struct arena *arena)
+{
+    const uint32_t zero = 0;
+    for (; arena->cleared < arena->count; arena->cleared++) {
+        const struct mi_buffer *block = &arena->block[arena->cleared];
+        if (block->mem)
+            MI_TRY(mi_buffer_fill(store->device, block, 0, block->bytes, &zero, sizeof zero));
+    }
+    return MICA_OK;
 }
 
 static bool is_trained(const struct mi_variable *variable)
@@ -174,15 +187,32 @@ static mica_status check_budget(const struct mi_store *store)
     return MICA_OK;
 }
 
-mica_status mi_store_begin(struct mi_store *store)
+mica_status mi_store_reserve(struct mi_store *store)
 {
-    if (store->settled == store->variables->count)
-        return MICA_OK;
     MI_TRY(check_budget(store));
     MI_TRY(place_new(store, true, true));
     MI_TRY(place_new(store, true, false));
     MI_TRY(place_new(store, false, false));
-    MI_TRY(place_shadows(store));
+    return place_shadows(store);
+}
+
+static mica_status clear_all(struct mi_store *store)
+{
+    MI_TRY(clear(store, &store->parameters));
+    MI_TRY(clear(store, &store->gradients));
+    MI_TRY(clear(store, &store->others));
+    for (int i = 0; i < MOST_MOMENTS; i++)
+        MI_TRY(clear(store, &store->moments[i]));
+    return MICA_OK;
+}
+
+mica_status mi_store_begin(struct mi_store *store)
+{
+    store->live = true;
+    if (store->settled == store->variables->count)
+        return MICA_OK;
+    MI_TRY(mi_store_reserve(store));
+    MI_TRY(clear_all(store));
     for (size_t i = 0; i < store->variables->count; i++) {
         struct mi_variable *variable = store->variables->list[i];
         if (!mi_variable_make(variable))
@@ -224,8 +254,10 @@ mica_status mi_store_place_of(struct mi_store *store, const struct mi_variable *
                               struct mi_place *place)
 {
     struct arena *arena = gradient ? &store->gradients : arena_of(store, variable);
-    if (gradient)
+    if (gradient) {
         MI_TRY(mirror(store, arena));
+        MI_TRY(store->live ? clear(store, arena) : MICA_OK);
+    }
     if (variable->block < 0 || (size_t)variable->block >= arena->count || !arena->block[variable->block].mem)
         return mi_fail(&store->device->error, MICA_INTERNAL, "variable \"%s\" has no place", variable->name);
     place->mem = arena->block[variable->block].mem;

@@ -157,6 +157,19 @@ static int dearest_first(const void *x, const void *y)
     return a->cost > b->cost ? -1 : a->cost < b->cost ? 1 : strcmp(a->key, b->key);
 }
 
+/* Filling its operands takes as long as a quick search may. */
+static bool is_large(const struct mi_problem *problem)
+{
+    enum { MOST_ELEMENTS = 1 << 26 };
+    const mi_value *const values[] = {problem->c.a.value, problem->c.b.value, problem->c.out.value};
+    for (size_t i = 0; i < MI_COUNT(values); i++) {
+        int64_t count = mi_shape_count(&values[i]->shape, problem->batch);
+        if (count < 0 || count > MOST_ELEMENTS)
+            return true;
+    }
+    return false;
+}
+
 static mica_status find_problems(struct search *search)
 {
     const struct mi_graph *graph = search->plan->graph;
@@ -172,7 +185,7 @@ static mica_status find_problems(struct search *search)
         wanted.key = mi_problem_key(&search->arena, &wanted.problem);
         if (search->arena.failed)
             return mi_out_of_memory(&search->plan->error);
-        if (is_known(search, wanted.key))
+        if (is_known(search, wanted.key) || (search->tuner->level == MICA_TUNING_QUICK && is_large(&wanted.problem)))
             continue;
         wanted.guess = mi_cheapest(search->plan, &wanted.problem);
         wanted.cost = wanted.guess->cost(&wanted.problem);

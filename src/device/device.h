@@ -149,6 +149,7 @@ void mi_launch_destroy(mica_device *device, struct mi_launch *launch);
 
 mica_status mi_device_flush(mica_device *device);   /* hands the queue's work to the driver; does not wait */
 mica_status mi_device_finish(mica_device *device);  /* waits; late errors of earlier launches surface here */
+void mi_device_drain(mica_device *device);          /* waits whatever happens, before memory that it reads is freed */
 mica_status mi_event_wait(mica_device *device, cl_event *event); /* waits and releases it; NULL event: nothing */
 void mi_event_release(mica_device *device, cl_event *event);
 bool mi_event_done(mica_device *device, cl_event event); /* without waiting */

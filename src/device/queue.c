@@ -70,6 +70,12 @@ mica_status mi_device_finish(mica_device *device)
     return code == CL_SUCCESS ? MICA_OK : mi_cl_fail_at(device, code, MI_STAGE_WAIT, "wait for the device");
 }
 
+void mi_device_drain(mica_device *device)
+{
+    if (device->queue)
+        device->cl->Finish(device->queue); /* an error says nothing to anybody any more */
+}
+
 mica_status mi_event_wait(mica_device *device, cl_event *event)
 {
     MI_TRY(mi_device_here(device));

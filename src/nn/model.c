@@ -188,19 +188,22 @@ static mica_plan *failed_plan(mica_model *model)
 
 mica_plan *mica_compile(mica_model *model, const mica_plan_desc *desc)
 {
+    return model ? mi_model_plan(model, desc && desc->batch ? desc->batch : 1, false) : NULL;
+}
+
+mica_plan *mi_model_plan(mica_model *model, int64_t batch, bool described)
+{
     struct mi_graph *graph = NULL;
     struct mi_store *store = NULL;
     mica_plan *plan = NULL;
-    int64_t batch = desc && desc->batch ? desc->batch : 1;
-    if (!model)
-        return NULL;
     mi_device_begin(model->device);
     if (mi_model_graph(model, false, &graph) != MICA_OK || mi_model_store(model, &store) != MICA_OK) {
         mi_graph_destroy(graph);
         return failed_plan(model);
     }
     struct mi_plan_desc inner = {
-        .device = model->device, .store = store, .graph = graph, .batch = batch, .choices = &model->choices, .exact = model->exact};
+        .device = model->device, .store = store, .graph = graph, .batch = batch, .choices = &model->choices,
+        .described = described, .exact = model->exact};
     mi_plan_create(&inner, &plan);
     return plan;
 }

@@ -68,6 +68,8 @@ mica_status mi_model_begin(mica_model *model);
 mica_status mi_model_store(mica_model *model, struct mi_store **store);
 /* A copy of the graph with the model's errors checked: it has an output and none of its calls failed. */
 mica_status mi_model_graph(mica_model *model, bool training, struct mi_graph **copy);
+/* mica_compile; described: a plan only to be looked at. */
+mica_plan *mi_model_plan(mica_model *model, int64_t batch, bool described);
 /* The value that the model's output `name` (NULL: the first) shows, in a copy of its graph. */
 mi_value *mi_model_output(const struct mi_graph *copy, const char *name);
 const struct mi_layer_record *mi_model_layer(const mica_model *model, const char *name);

@@ -180,7 +180,7 @@ static const char *usual_loss(const mica_model *model)
     return "mean_squared_error";
 }
 
-mica_status mi_training_plan(mica_model *model, int64_t batch, mica_plan **plan)
+mica_status mi_training_plan(mica_model *model, int64_t batch, bool described, mica_plan **plan)
 {
     struct mi_task_state task;
     mica_optimizer adam;
@@ -190,6 +190,7 @@ mica_status mi_training_plan(mica_model *model, int64_t batch, mica_plan **plan)
     enum mi_labels labels = loss.row->task == MI_SPARSE ? MI_LABELS_CLASSES : MI_LABELS_VALUES;
     MI_TRY(mi_optimizer_resolve(error, &(mica_optimizer){.type = "adam"}, &adam));
     MI_TRY(mi_task_without_data(model, &loss, labels, labels == MI_LABELS_CLASSES, &task));
+    task.described = described;
     return mi_task_compile(&task, &adam, batch, plan);
 }
 
@@ -207,9 +208,9 @@ static mica_status describe_plan(mica_model *model, const mica_inspect_desc *des
     int64_t batch = desc->batch ? desc->batch : 1;
     mica_status status;
     if (desc->training) {
-        status = mi_training_plan(model, batch, &plan);
+        status = mi_training_plan(model, batch, true, &plan);
     } else {
-        plan = mica_compile(model, &(mica_plan_desc){.batch = batch});
+        plan = mi_model_plan(model, batch, true);
         status = plan ? mica_plan_status(plan) : mi_out_of_memory(&model->device->error);
     }
     if (status == MICA_OK)

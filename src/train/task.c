@@ -71,7 +71,7 @@ mica_status mi_task_compile(struct mi_task_state *task, const mica_optimizer *op
     }
     struct mi_plan_desc desc = {.device = device, .store = store, .graph = graph, .batch = batch,
                                 .engine = task->engine, .variant = task->variant, .choices = &task->model->choices,
-                                .exact = task->model->exact};
+                                .described = task->described, .exact = task->model->exact};
     status = mi_plan_create(&desc, plan);
     if (!*plan)
         return mi_out_of_memory(&device->error);

@@ -14,6 +14,7 @@ struct mi_task_state {
     enum mi_labels labels;
     bool accuracy;                           /* it is measured */
     struct mi_variable *loss_sum, *right;    /* accumulators; right NULL without accuracy */
+    bool described;                          /* its plans are only looked at */
     const char *engine;                      /* of its plans, as mi_plan_desc has them */
     int variant;
 };
@@ -40,7 +41,7 @@ mica_status mi_task_without_data(mica_model *model, const struct mi_loss *loss, 
 mica_status mi_task_compile(struct mi_task_state *task, const mica_optimizer *optimizer, int64_t batch, mica_plan **plan);
 
 /* The plan of a training step of a model without data: Adam, and the model's usual loss. */
-mica_status mi_training_plan(mica_model *model, int64_t batch, mica_plan **plan);
+mica_status mi_training_plan(mica_model *model, int64_t batch, bool described, mica_plan **plan);
 
 struct mi_pass {
     mica_plan *plan;

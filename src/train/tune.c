@@ -10,7 +10,7 @@ static mica_status compile_plan(mica_model *model, const mica_tune_desc *desc)
     int64_t batch = desc && desc->batch ? desc->batch : 1;
     mica_status status;
     if (desc && desc->training) {
-        status = mi_training_plan(model, batch, &plan);
+        status = mi_training_plan(model, batch, false, &plan);
     } else {
         plan = mica_compile(model, &(mica_plan_desc){.batch = batch});
         status = plan ? mica_plan_status(plan) : mi_out_of_memory(&model->device->error);

@@ -154,6 +154,32 @@ static void plan_over_budget(void **state)
     api_end(&small);
 }
 
+/* To look at a model changes nothing of it: what is inspected first trains as what never was, and answers the same after it. */
+static void inspected_first(void **state)
+{
+    float answers[2][API_OUT * API_SAMPLES];
+    const mica_fit_desc fit = {.loss = "sparse_categorical_crossentropy", .epochs = 3, .optimizer = {.type = "adam"}};
+    (void)state;
+    mica_device_clear_error(api.device);
+    for (int i = 0; i < 2; i++) {
+        char *json = NULL;
+        mica_model *model = api_model(api.device, NULL, NULL);
+        for (int training = 0; training < 2 && i; training++) {
+            assert_int_equal(mica_model_inspect(model, &(mica_inspect_desc){.with_plan = true, .training = training, .batch = 4},
+                                                &json), MICA_OK);
+            assert_non_null(strstr(json, "peak_bytes"));
+            mica_free(json);
+        }
+        assert_int_equal(mica_fit(model, api.data, &fit, NULL), MICA_OK);
+        if (i)
+            assert_int_equal(mica_model_inspect(model, &(mica_inspect_desc){.with_plan = true}, &json), MICA_OK);
+        mica_free(json);
+        assert_int_equal(mica_predict(model, api.inputs, API_SAMPLES, answers[i], API_OUT * API_SAMPLES), MICA_OK);
+        mica_model_destroy(model);
+    }
+    assert_memory_equal(answers[0], answers[1], sizeof answers[0]);
+}
+
 /* The device keeps the first error of all, whatever else is refused and whatever succeeds after it. */
 static void first_error_stays(void **state)
 {
@@ -217,7 +243,7 @@ int main(void)
         cmocka_unit_test(device_that_is_not_there), cmocka_unit_test(model_that_was_not_built),
         cmocka_unit_test(model_without_output),     cmocka_unit_test(data_that_were_not_opened),
         cmocka_unit_test(plan_over_budget),         cmocka_unit_test(first_error_stays),
-        cmocka_unit_test(cancelled),
+        cmocka_unit_test(cancelled),                cmocka_unit_test(inspected_first),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
