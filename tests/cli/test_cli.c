@@ -270,6 +270,21 @@ static void inspection(void **state)
                "{\"model\": {\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3}]}, "
                "\"data\": {\"format\": \"csv\", \"path\": \"nowhere.csv\", \"label\": \"kind\"}, "
                "\"loss\": \"sparse_categorical_crossentropy\"}");
+    /* What was understood of a table: by a job, by the model that it became, and when it is trained. */
+    static const char *const says[][3] = {{"inspect cli.json", "table cli.csv: cells between commas, a header, ", "inputs: "},
+                                          {"inspect cli.safetensors", "inputs: ",
+                                           "label: kind; 3 classes, words in sorted order: blue, green, red"},
+                                          {"train cli.json --set epochs=0 --out cli_out.safetensors", "table cli.csv: ",
+                                           "label: kind; 3 classes"}};
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++) {
+        run = mica(says[i][0]);
+        assert_int_equal(run.status, 0);
+        for (int line = 1; line < 3; line++)
+            if (!strstr(run.out, says[i][line]) && !strstr(run.err, says[i][line]))
+                fail_msg("mica %s should say %s: %s%s", says[i][0], says[i][line], run.out, run.err);
+        run_free(&run);
+    }
+    remove("cli_out.safetensors");
     run = mica("inspect cli_shape.json --plan --training");
     assert_int_equal(run.status, 0);
     assert_non_null(strstr(run.out, "__kernel"));
