@@ -96,7 +96,7 @@ static mica_status take_inputs(struct opening *o)
 {
     for (int part = 0; part < 3; part++)
         o->data->count[part] = o->inputs[part].path ? o->inputs[part].array.dim[0] : 0;
-    return mi_take_inputs(o->data, &o->budget, o->inputs, 3, false);
+    return mi_take_inputs(o->data, &o->budget, o->inputs, 3, o->fitted);
 }
 
 /* ---- Labels ---- */

@@ -62,8 +62,9 @@ void mi_array_file_close(struct mi_array_file *file);
 mica_status mi_array_file_floats(struct mi_error *error, const struct mi_array_file *file, const mica_shape *shape,
                                  bool missing, float *out);
 /* The rows of the files one after the other become the samples: as bytes, floats or doubles. The data know the shape and
- * the elements of a sample. Each file is closed when it has been read. */
-mica_status mi_take_inputs(mica_data *data, struct mi_budget *budget, struct mi_array_file *files, int count, bool missing);
+ * the elements of a sample. Each file is closed when it has been read. `fitted` is a model's preprocessing, or NULL. */
+mica_status mi_take_inputs(mica_data *data, struct mi_budget *budget, struct mi_array_file *files, int count,
+                           const struct mi_preprocess *fitted);
 
 /* For each feature: what its values differ by, and what they would lose as floats. */
 struct mi_spread {
@@ -74,6 +75,7 @@ struct mi_spread {
 bool mi_spread_create(struct mi_spread *spread, size_t features); /* false: out of memory */
 void mi_spread_destroy(struct mi_spread *spread);
 void mi_spread_add(struct mi_spread *spread, const double *row);
-bool mi_spread_needs_doubles(const struct mi_spread *spread);
+/* `fitted` is a model's preprocessing, or NULL. */
+bool mi_spread_needs_doubles(const struct mi_spread *spread, const struct mi_preprocess *fitted);
 
 #endif

@@ -50,7 +50,7 @@ static mica_status read_array(const struct request *r, mi_array_parser *parser, 
     MI_TRY(make_rows(r, &file->array, parser == mi_idx_parse));
     data->elements = r->elements;
     data->preprocess.shape = r->shape;
-    return mi_take_inputs(data, r->budget, file, 1, r->preprocess && r->preprocess->fill);
+    return mi_take_inputs(data, r->budget, file, 1, r->preprocess);
 }
 
 /* ---- Tables ---- */

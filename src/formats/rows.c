@@ -193,7 +193,7 @@ enum { BYTES_BESIDE = 40 };
 static mica_status make_rows(struct reader *r, struct mi_budget *budget, struct mi_rows *out)
 {
     size_t count, bytes, beside, total;
-    bool wide = mi_spread_needs_doubles(&r->spread);
+    bool wide = mi_spread_needs_doubles(&r->spread, r->preprocess);
     if (!mi_mul_size(out->count, r->features, &count) || !mi_mul_size(count, wide ? 8 : 4, &bytes) ||
         !mi_mul_size(out->count, BYTES_BESIDE, &beside) || !mi_add_size(bytes, beside, &total))
         return mi_out_of_memory(r->error);

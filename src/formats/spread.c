@@ -37,12 +37,15 @@ void mi_spread_add(struct mi_spread *spread, const double *row)
     }
 }
 
-/* A float may lose a small part of what a feature's values differ by. */
-bool mi_spread_needs_doubles(const struct mi_spread *spread)
+/* A float may lose a small part of what a feature's values differ by; for a model, of what it divides them by. */
+bool mi_spread_needs_doubles(const struct mi_spread *spread, const struct mi_preprocess *fitted)
 {
     const double part = 1.0 / (1 << 22);
-    for (size_t i = 0; i < spread->features; i++)
-        if (spread->lost[i] > 0 && !(spread->lost[i] <= part * (spread->most[i] - spread->least[i])))
+    size_t run = fitted && fitted->count ? spread->features / (size_t)fitted->count : 0;
+    for (size_t i = 0; i < spread->features; i++) {
+        double scale = run ? fabs(fitted->divide[i / run]) : spread->most[i] - spread->least[i];
+        if (spread->lost[i] > 0 && !(spread->lost[i] <= part * scale))
             return true;
+    }
     return false;
 }

@@ -70,7 +70,8 @@ static bool all_bytes(const struct mi_array_file *files, int count)
     return true;
 }
 
-static mica_status needs_doubles(mica_data *data, const struct mi_array_file *files, int count, bool *out)
+static mica_status needs_doubles(mica_data *data, const struct mi_array_file *files, int count,
+                                 const struct mi_preprocess *fitted, bool *out)
 {
     struct mi_spread spread;
     bool wide = false;
@@ -87,7 +88,7 @@ static mica_status needs_doubles(mica_data *data, const struct mi_array_file *fi
             mi_spread_add(&spread, row);
         }
     if (made) {
-        *out = mi_spread_needs_doubles(&spread);
+        *out = mi_spread_needs_doubles(&spread, fitted);
         mi_spread_destroy(&spread);
     }
     free(row);
@@ -113,17 +114,18 @@ static const char *first_path(const struct mi_array_file *files)
     return files->path;
 }
 
-mica_status mi_take_inputs(mica_data *data, struct mi_budget *budget, struct mi_array_file *files, int count, bool missing)
+mica_status mi_take_inputs(mica_data *data, struct mi_budget *budget, struct mi_array_file *files, int count,
+                           const struct mi_preprocess *fitted)
 {
     size_t total = 0, values, bytes, at = 0;
-    bool wide, narrow = all_bytes(files, count);
+    bool wide, narrow = all_bytes(files, count), missing = fitted && fitted->fill;
     for (int i = 0; i < count; i++)
         if (files[i].path && !mi_add_size(total, (size_t)files[i].array.dim[0], &total))
             return mi_out_of_memory(&data->error);
     data->samples = (int64_t)total;
     if (!mi_mul_size(total, data->elements, &values))
         return mi_out_of_memory(&data->error);
-    MI_TRY(needs_doubles(data, files, count, &wide));
+    MI_TRY(needs_doubles(data, files, count, fitted, &wide));
     if (!mi_mul_size(values, narrow ? 1 : wide ? sizeof *data->doubles : sizeof *data->floats, &bytes))
         return mi_out_of_memory(&data->error);
     MI_TRY(mi_budget_take(budget, &data->error, first_path(files), "the samples", bytes));

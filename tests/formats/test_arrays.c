@@ -378,6 +378,42 @@ static void test_mnist(void **state)
     mica_data_destroy(data);
 }
 
+/* Whole numbers that floats cannot tell apart are normalised as they are. */
+static void test_wide_numbers(void **state)
+{
+    (void)state;
+    struct made whole = npy(1, "{'descr': '<i8', 'fortran_order': True, 'shape': (4, 2), }\n");
+    struct made real = npy(1, "{'descr': '<f8', 'fortran_order': False, 'shape': (4, 2), }\n");
+    double values[8];
+    int64_t numbers[8];
+    for (int i = 0; i < 4; i++) {
+        numbers[i] = 1700000000 + i;
+        numbers[4 + i] = i * i;
+        values[2 * i] = 1700000000 + i;
+        values[2 * i + 1] = i * i;
+    }
+    add(&whole, numbers, sizeof numbers);
+    add(&real, values, sizeof values);
+    const char *const paths[] = {written("whole.npy", &whole), written("real.npy", &real)};
+    for (int f = 0; f < 2; f++) {
+        mica_data *data = mica_npy_open(NULL, &(mica_files_desc){.part = {{paths[f], NULL}},
+                                                                 .normalize = {.type = MICA_MIN_MAX}});
+        assert_good(data);
+        mica_data *inputs = mi_inputs_open(NULL, paths[f], &data->preprocess, &MICA_SHAPE(2));
+        assert_good(inputs);
+        for (int i = 0; i < 4; i++) {
+            float sample[2], again[2];
+            assert_int_equal(mica_data_sample(data, MICA_TRAIN, i, sample, NULL), MICA_OK);
+            assert_int_equal(mica_data_sample(inputs, MICA_TRAIN, i, again, NULL), MICA_OK);
+            assert_near(sample[0], (float)i / 3);
+            assert_near(sample[1], (float)(i * i) / 9);
+            assert_memory_equal(sample, again, sizeof sample);
+        }
+        mica_data_destroy(inputs);
+        mica_data_destroy(data);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,7 +422,7 @@ int main(void)
         cmocka_unit_test(test_idx_types),     cmocka_unit_test(test_idx_refusals),
         cmocka_unit_test(test_idx_parts),     cmocka_unit_test(test_npy_labels),
         cmocka_unit_test(test_data_refusals), cmocka_unit_test(test_reshape),
-        cmocka_unit_test(test_mnist),
+        cmocka_unit_test(test_wide_numbers),  cmocka_unit_test(test_mnist),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
 }
