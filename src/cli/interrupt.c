@@ -24,6 +24,8 @@ void cli_catch_signals(void)
     struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     for (int i = 0; i < SIGNALS; i++)
+        sigaddset(&action.sa_mask, signals[i]); /* two at a time are one after the other */
+    for (int i = 0; i < SIGNALS; i++)
         sigaction(signals[i], &action, NULL);
 }
 
