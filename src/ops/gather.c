@@ -60,7 +60,8 @@ static mica_status gradient_gather(struct mi_node *node, mi_value *const *dy, mi
     struct mi_shape wide = {.rank = 3}, flat = {.rank = 1};
     if (!mi_shape_product(data, 0, axis, &wide.dim[0]) ||
         !mi_shape_product(indices, 0, indices->rank, &flat.dim[0]) ||
-        !mi_shape_product(data, axis + 1, data->rank, &wide.dim[2]) || data->dim[axis].a != 0)
+        !mi_shape_product(data, axis + 1, data->rank, &wide.dim[2]) || data->dim[axis].a != 0 ||
+        (wide.dim[0].a != 0) + (flat.dim[0].a != 0) + (wide.dim[2].a != 0) > 1)
         return mi_op_fail(node, MICA_UNSUPPORTED,
                           "gradient of %s by indices %s: too many dimensions vary with the batch",
                           mi_shape_text(&graph->arena, data), mi_shape_text(&graph->arena, indices));

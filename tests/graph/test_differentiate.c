@@ -154,9 +154,23 @@ static void test_too_many_inputs(void **state)
     assert_int_equal(add_wide(MI_MAX_INPUTS - 2), MICA_OK);
 }
 
+/* Rows of n tables by n lists of indices: two dimensions of what is gathered vary, and its gradient says so by its own name. */
+static void test_two_that_vary(void **state)
+{
+    (void)state;
+    struct mi_shape data = network_shape("n 9"), indices = network_shape("n 4");
+    struct mi_graph *graph = mi_graph_create(mi_ops, NULL);
+    mi_value *x = mi_input(graph, "x", MI_FLOAT, &data), *i = mi_input(graph, "i", MI_INT32, &indices), *slope;
+    mi_value *y = MI_APPLY(graph, "Gather", ((mi_value *[]){x, i}), MI_INT("axis", 1));
+    assert_int_equal(mi_differentiate(graph, sum(graph, y), &x, 1, &slope), MICA_UNSUPPORTED);
+    assert_string_equal(graph->error.text, "Gather \"Gather\": gradient of (n, 9) by indices (n, 4): too many dimensions vary with "
+                                           "the batch");
+    mi_graph_destroy(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_graphs), cmocka_unit_test(test_second_derivatives),
-                                       cmocka_unit_test(test_too_many_inputs)};
+                                       cmocka_unit_test(test_too_many_inputs), cmocka_unit_test(test_two_that_vary)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
