@@ -259,4 +259,6 @@ void recipe_draw(struct recipe *recipe, uint64_t seed, bool small)
         made += draw_any(&d);
     drop_unread(recipe);
     built_destroy(&d.built);
+    recipe->forward = !recipe_build(recipe, true, &d.built) && d.built.graph->error.status == MICA_UNSUPPORTED;
+    built_destroy(&d.built);
 }

@@ -126,7 +126,7 @@ bool recipe_build(const struct recipe *recipe, bool gradients, struct built *out
         if (!build_step(out, &recipe->step[s], s))
             return false;
     name_outputs(recipe, out);
-    return !gradients || differentiate(recipe, out);
+    return !gradients || recipe->forward || differentiate(recipe, out);
 }
 
 void built_destroy(struct built *built)

@@ -29,6 +29,7 @@ struct recipe {
     uint64_t seed;
     int64_t batch;               /* the largest n */
     bool training;
+    bool forward;                /* some operator has no gradient here: it says that it is unsupported */
     int count;
     struct step step[MOST_STEPS];
 };
@@ -43,7 +44,7 @@ struct built {
     bool differentiated;
 };
 
-/* False: the operators do not take that; graph->error says why. */
+/* False: the operators do not take that; graph->error says why. Gradients are for recipes that have them. */
 bool recipe_build(const struct recipe *recipe, bool gradients, struct built *out);
 void built_destroy(struct built *built);
 

@@ -2,29 +2,18 @@
 
 #include "compile/compile.h"
 #include "engines/engine.h"
-#include "random/interpret.h"
+#include "random/reference.h"
 #include "support/device.h"
 
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL};
-
-static void say(struct verdict *verdict, const char *format, ...) MI_PRINTF(2, 3);
-static void say(struct verdict *verdict, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    if (!verdict->text[0])
-        vsnprintf(verdict->text, sizeof verdict->text, format, arguments);
-    va_end(arguments);
-}
 
 void devices_open(struct trial *trial)
 {
@@ -38,174 +27,6 @@ void devices_close(struct trial *trial)
 {
     mica_device_destroy(trial->plain);
     mica_device_destroy(trial->debug);
-}
-
-/* ---- Elements of inputs and variables ---- */
-
-static double drawn(const struct recipe *recipe, const char *name, int64_t i, double low, double high, bool whole)
-{
-    uint64_t stream = mi_hash(name, strlen(name), recipe->seed);
-    double u = (double)mi_uniform(recipe->seed, stream, (uint64_t)i);
-    return whole ? floor(low + u * (high - low + 1)) : (double)(float)(low + u * (high - low));
-}
-
-static void fill_source(const struct recipe *recipe, const char *name, struct balls *t)
-{
-    double low = -1, high = 1;
-    bool whole = t->type != MI_FLOAT;
-    if (name[0] == 'x') {
-        const struct step *step = &recipe->step[atoi(name + 1)];
-        low = step->low;
-        high = step->high;
-    }
-    for (int64_t i = 0; i < t->count; i++) {
-        double value = drawn(recipe, name, i, low, high, whole);
-        t->of[i] = whole ? ball_whole(value) : ball_float(value);
-    }
-}
-
-static const char *source_name(const mi_value *value)
-{
-    return value->node->variable ? value->node->variable->name : value->name;
-}
-
-/* ---- The reference ---- */
-
-struct reference {
-    struct built built;
-    struct mi_graph *graph;      /* lowered */
-    struct interpreter host;
-};
-
-static void fill_sources(const struct recipe *recipe, struct interpreter *host)
-{
-    for (size_t i = 0; i < host->graph->node_count; i++) {
-        const struct mi_node *node = host->graph->nodes[i];
-        if (node->op == &mi_op_input || node->op == &mi_op_variable)
-            fill_source(recipe, source_name(node->out[0]), &host->values[node->out[0]->id]);
-    }
-}
-
-static struct mi_step step_of(int64_t n)
-{
-    return (struct mi_step){.n = (int32_t)n, .learning_rate = 0.125f, .step = 3, .seed = 42};
-}
-
-static bool reference_create(const struct recipe *recipe, int64_t n, bool by_winograd, struct reference *r, struct verdict *verdict)
-{
-    struct mi_error error = {0};
-    struct mi_step step = step_of(n);
-    *r = (struct reference){0};
-    if (!recipe_build(recipe, true, &r->built)) {
-        say(verdict, "cannot be built: %s", r->built.graph->error.text);
-        built_destroy(&r->built);
-        return false;
-    }
-    r->graph = mi_graph_copy(r->built.graph, &error);
-    assert_non_null(r->graph);
-    if (mi_lower(r->graph) != MICA_OK) {
-        say(verdict, "cannot be lowered: %s", r->graph->error.text);
-        mi_graph_destroy(r->graph);
-        built_destroy(&r->built);
-        return false;
-    }
-    interpreter_create(&r->host, r->graph, &step);
-    r->host.by_winograd = by_winograd;
-    fill_sources(recipe, &r->host);
-    interpreter_run(&r->host);
-    return true;
-}
-
-static void reference_destroy(struct reference *r)
-{
-    interpreter_destroy(&r->host);
-    mi_graph_destroy(r->graph);
-    built_destroy(&r->built);
-}
-
-/* ---- Gradients: along one direction of all sources, central differences of the sum that was differentiated ---- */
-
-static const struct balls *found(const struct reference *r, mi_value *const *list, size_t count, char kind, const char *rest)
-{
-    for (size_t i = 0; i < count; i++)
-        if (list[i]->name[0] == kind && strcmp(list[i]->name + 1, rest) == 0)
-            return &r->host.values[list[i]->id];
-    return NULL;
-}
-
-/* The sum, and that of the magnitudes of its terms. */
-static double weighted_sum(const struct reference *r, double *magnitude)
-{
-    const struct mi_graph *graph = r->graph;
-    double sum = 0;
-    *magnitude = 0;
-    for (size_t i = 0; i < graph->input_count; i++) {
-        const char *name = graph->inputs[i]->name;
-        const struct balls *weights = &r->host.values[graph->inputs[i]->id];
-        const struct balls *values = name[0] == 'w' ? found(r, graph->outputs, graph->output_count, 'y', name + 1) : NULL;
-        for (int64_t e = 0; values && e < values->count; e++) {
-            sum += values->of[e].at * weights->of[e].at;
-            *magnitude += fabs(values->of[e].at * weights->of[e].at);
-        }
-    }
-    return sum;
-}
-
-/* Moves every source of floats but the weights so far along the direction. */
-static void move_sources(const struct recipe *recipe, struct reference *r, double far)
-{
-    for (size_t i = 0; i < r->graph->node_count; i++) {
-        const struct mi_node *node = r->graph->nodes[i];
-        if ((node->op != &mi_op_input && node->op != &mi_op_variable) || node->out[0]->type != MI_FLOAT)
-            continue;
-        const char *name = source_name(node->out[0]);
-        bool moves = name[0] == 'x' && !recipe->step[atoi(name + 1)].still;
-        for (int64_t e = 0; e < r->host.values[node->out[0]->id].count && moves; e++)
-            r->host.values[node->out[0]->id].of[e].at += far * drawn(recipe, name, e + (1 << 20), -1, 1, false);
-    }
-}
-
-/* What the gradients of the graph say. */
-static double slope_of_graph(const struct recipe *recipe, const struct reference *r, double *magnitude)
-{
-    double sum = 0;
-    char name[16];
-    *magnitude = 0;
-    for (int s = 0; s < recipe->count; s++) {
-        snprintf(name, sizeof name, "%d", s);
-        const struct balls *gradient = found(r, r->graph->outputs, r->graph->output_count, 'd', name);
-        snprintf(name, sizeof name, "x%d", s);
-        for (int64_t e = 0; gradient && e < gradient->count; e++) {
-            double term = gradient->of[e].at * drawn(recipe, name, e + (1 << 20), -1, 1, false);
-            sum += term;
-            *magnitude += fabs(term);
-        }
-    }
-    return sum;
-}
-
-static void check_slope(struct trial *trial, const struct recipe *recipe, struct reference *r, struct verdict *verdict)
-{
-    const double h = 1e-5;
-    double size, magnitude, sum[3], slope = slope_of_graph(recipe, r, &size);
-    if (!r->built.differentiated || !isfinite(slope))
-        return;
-    for (int i = 0; i < 3; i++) {
-        fill_sources(recipe, &r->host);
-        move_sources(recipe, r, (i - 1) * h);
-        interpreter_run(&r->host);
-        sum[i] = weighted_sum(r, &magnitude);
-    }
-    double ahead = (sum[2] - sum[1]) / h, behind = (sum[1] - sum[0]) / h, central = (sum[2] - sum[0]) / (2 * h);
-    double margin = 1e-5 * size + 1e-9 * magnitude;
-    /* A corner lies between, or it is too bent for this distance. */
-    if (!isfinite(central) || fabs(ahead - behind) > 1e-2 * fabs(central) + margin) {
-        trial->bent++;
-        return;
-    }
-    trial->slopes++;
-    if (fabs(central - slope) > margin)
-        say(verdict, "gradients: their sum along a direction is %.9g, differences say %.9g +- %.3g", slope, central, margin);
 }
 
 /* ---- Running ---- */
@@ -254,7 +75,7 @@ static void feed_all(struct run *run, const struct reference *r)
         int input = mi_plan_input(run->plan, node->out[0]->name);
         void *elements = to_elements(&r->host.values[node->out[0]->id]);
         if (input >= 0 && mi_plan_feed(run->plan, input, elements, r->host.step.n, &done) != MICA_OK)
-            say(run->verdict, "%s: input %s: %s", run->variant->name, node->out[0]->name, mica_plan_error(run->plan));
+            verdict_add(run->verdict, "%s: input %s: %s", run->variant->name, node->out[0]->name, mica_plan_error(run->plan));
         mi_event_wait(run->device, &done);
         free(elements);
     }
@@ -268,7 +89,7 @@ static void compare(struct run *run, const char *name, const struct balls *want,
         if (isinf(want->of[i].radius))
             run->trial->unknown++;
         else if (!ball_holds(want->of[i], got))
-            say(run->verdict, "%s, n %lld: %s[%lld] of %lld is %.9g, expected %.9g +- %.3g", run->variant->name, (long long)n, name,
+            verdict_add(run->verdict, "%s, n %lld: %s[%lld] of %lld is %.9g, expected %.9g +- %.3g", run->variant->name, (long long)n, name,
                 (long long)i, (long long)want->count, got, want->of[i].at, want->of[i].radius);
     }
 }
@@ -281,7 +102,7 @@ static char *step_once(struct run *run, const struct reference *r, size_t *size)
     *size = 0;
     feed_all(run, r);
     if (mi_plan_step(run->plan, &r->host.step) != MICA_OK)
-        say(run->verdict, "%s: step: %s", run->variant->name, mica_plan_error(run->plan));
+        verdict_add(run->verdict, "%s: step: %s", run->variant->name, mica_plan_error(run->plan));
     for (size_t i = 0; i < r->graph->output_count && !run->verdict->text[0]; i++) {
         const mi_value *y = r->graph->outputs[i];
         const struct balls *want = &r->host.values[y->id];
@@ -290,7 +111,7 @@ static char *step_once(struct run *run, const struct reference *r, size_t *size)
         assert_non_null(all);
         memset(all + *size, 0, bytes + 16);
         if (mi_plan_fetch(run->plan, mi_plan_output(run->plan, y->name), all + *size, n) != MICA_OK)
-            say(run->verdict, "%s: output %s: %s", run->variant->name, y->name, mica_plan_error(run->plan));
+            verdict_add(run->verdict, "%s: output %s: %s", run->variant->name, y->name, mica_plan_error(run->plan));
         else
             compare(run, y->name, want, all + *size, n);
         *size += (bytes + 15) / 16 * 16;
@@ -305,7 +126,7 @@ static void run_batch(struct run *run, const struct reference *r)
     if (!run->verdict->text[0] && first && second)
         for (size_t i = 0; i < sizes[0]; i++)
             if (first[i] != second[i]) {
-                say(run->verdict, "%s, n %lld: two runs differ", run->variant->name, (long long)r->host.step.n);
+                verdict_add(run->verdict, "%s, n %lld: two runs differ", run->variant->name, (long long)r->host.step.n);
                 break;
             }
     free(first);
@@ -320,42 +141,9 @@ static void upload_variables(struct run *run, const struct mi_variables *variabl
             continue;
         void *elements = to_elements(&r->host.values[node->out[0]->id]);
         if (mi_store_write(run->store, mi_variable_find(variables, node->variable->name), elements) != MICA_OK)
-            say(run->verdict, "%s: variable %s: %s", run->variant->name, node->variable->name, mica_device_error(run->device));
+            verdict_add(run->verdict, "%s: variable %s: %s", run->variant->name, node->variable->name, mica_device_error(run->device));
         free(elements);
     }
-}
-
-enum { BATCHES = 3 };
-
-/* What is expected for the largest batch, one in between, and a single sample; only the first where no dimension varies. */
-struct references {
-    struct reference of[BATCHES];
-    int count;
-};
-
-static bool varies(const struct recipe *recipe)
-{
-    for (int s = 0; s < recipe->count; s++)
-        for (int i = 0; i < recipe->step[s].shape.rank; i++)
-            if (recipe->step[s].shape.dim[i].a)
-                return true;
-    return false;
-}
-
-static void references_create(const struct recipe *recipe, bool by_winograd, struct references *list, struct verdict *verdict)
-{
-    int64_t sizes[BATCHES] = {recipe->batch, 1 + (int64_t)(recipe->seed % (uint64_t)recipe->batch), 1};
-    list->count = 0;
-    for (int i = 0; i < (varies(recipe) ? BATCHES : 1) && !verdict->text[0]; i++)
-        if ((i == 0 || sizes[i] < sizes[i - 1]) &&
-            reference_create(recipe, sizes[i], by_winograd, &list->of[list->count], verdict))
-            list->count++;
-}
-
-static void references_destroy(struct references *list)
-{
-    for (int i = 0; i < list->count; i++)
-        reference_destroy(&list->of[i]);
 }
 
 static bool uses_winograd(const struct mica_plan *plan)
@@ -394,7 +182,7 @@ static void run_variant(struct run *run, const struct references *list)
                                       .exact = run->variant->exact};
     built.graph = NULL;
     if (mi_plan_create(&desc, &run->plan) != MICA_OK) {
-        say(run->verdict, "%s: cannot be compiled: %s", run->variant->name, mica_plan_error(run->plan));
+        verdict_add(run->verdict, "%s: cannot be compiled: %s", run->variant->name, mica_plan_error(run->plan));
     } else if (uses_winograd(run->plan)) {
         struct references rounder;
         references_create(run->recipe, true, &rounder, run->verdict);
@@ -406,15 +194,6 @@ static void run_variant(struct run *run, const struct references *list)
     mica_plan_destroy(run->plan);
     mi_store_destroy(run->store);
     built_destroy(&built);
-}
-
-static void check_gradients(struct trial *trial, const struct recipe *recipe, struct verdict *verdict)
-{
-    struct reference r;
-    if (!reference_create(recipe, recipe->batch, false, &r, verdict))
-        return;
-    check_slope(trial, recipe, &r, verdict);
-    reference_destroy(&r);
 }
 
 static bool has_contraction(const struct mi_graph *graph)
@@ -451,7 +230,7 @@ static void run_all(struct trial *trial, const struct recipe *recipe, struct ver
     int other = 1 + (int)(recipe->seed % (uint64_t)(variant_count() - 1));
     references_create(recipe, false, &list, verdict);
     if (!verdict->text[0])
-        check_gradients(trial, recipe, verdict);
+        check_reference(trial, recipe, verdict);
     bool contracts = list.count > 0 && has_contraction(list.of[0].graph), engine = contracts && recipe->seed % 2;
     for (int v = 0; v < variant_count() && !verdict->text[0]; v++) {
         struct run run = {.trial = trial, .recipe = recipe, .variant = &variants[v], .verdict = verdict};
@@ -485,7 +264,7 @@ static void run_apart(const struct trial *trial, const struct recipe *recipe, st
     waitpid(child, &status, 0);
     if (!said) {
         verdict->text[0] = 0;
-        say(verdict, WIFSIGNALED(status) ? "ended by signal %d" : "ended with status %d",
+        verdict_add(verdict, WIFSIGNALED(status) ? "ended by signal %d" : "ended with status %d",
             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     }
 }
