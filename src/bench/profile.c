@@ -19,11 +19,11 @@ static double value_bytes(const mica_plan *plan, const mi_value *value)
 static int values_read(const mica_plan *plan, int kernel, const mi_value **list)
 {
     const struct mi_kernel *k = &plan->kernels.list[kernel];
-    struct mi_source source[64];
+    struct mi_source source[MI_MOST_SOURCES];
     int count = 0;
     for (int m = 0; m < k->count; m++) {
-        int found = mi_sources(plan, k->nodes[m], source, (int)MI_COUNT(source));
-        for (int i = 0; i < found && i < (int)MI_COUNT(source); i++) {
+        int found = mi_sources(plan, k->nodes[m], source);
+        for (int i = 0; i < found; i++) {
             const mi_value *value = source[i].value;
             bool known = plan->home[value->node->id] == kernel || value->node->op == &mi_op_constant;
             for (int j = 0; j < count && !known; j++)

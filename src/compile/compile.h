@@ -161,11 +161,15 @@ mica_status mi_place_of(struct mica_plan *plan, const mi_value *value, struct mi
 mi_value *mi_canonical(const struct mica_plan *plan, mi_value *value);
 uint64_t mi_value_bytes(const struct mica_plan *plan, const mi_value *value);
 
-/* The values that a kernel's node reads from memory or from other members, looked for through virtual nodes. */
+/* Marks values that must be stored lest the expressions of their users grow too long (cut.c). */
+mica_status mi_cut_expressions(struct mica_plan *plan, const struct mi_users *users, bool *needed);
+
+/* The values that a kernel's node reads from memory or from other members, looked for through virtual nodes; how many. They are at
+ * most MI_MOST_SOURCES: larger joins are lowered to smaller ones, and long expressions are cut. */
 struct mi_source {
     mi_value *value;
     bool direct;                   /* element by element: no move between that changes the coordinates */
 };
-int mi_sources(const struct mica_plan *plan, const struct mi_node *node, struct mi_source *out, int most);
+int mi_sources(const struct mica_plan *plan, const struct mi_node *node, struct mi_source out[MI_MOST_SOURCES]);
 
 #endif

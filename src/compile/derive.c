@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-enum { MOST_SOURCES = 64 };
-
 /* Whether what the kernel stores may stay where it is from step to step. */
 static bool may_stay(const struct mica_plan *plan, const struct mi_kernel *kernel)
 {
@@ -21,13 +19,13 @@ static bool may_stay(const struct mica_plan *plan, const struct mi_kernel *kerne
 
 static bool is_derived(const struct mica_plan *plan, const struct mi_kernel *kernel)
 {
-    struct mi_source source[MOST_SOURCES];
+    struct mi_source source[MI_MOST_SOURCES];
     int sources = 0;
     if (!may_stay(plan, kernel))
         return false;
     for (int m = 0; m < kernel->count; m++) {
-        int count = mi_sources(plan, kernel->nodes[m], source, MOST_SOURCES);
-        if (count > MOST_SOURCES || mi_names_the_step(kernel->nodes[m]))
+        int count = mi_sources(plan, kernel->nodes[m], source);
+        if (mi_names_the_step(kernel->nodes[m]))
             return false;
         for (int i = 0; i < count; i++) {
             const struct mi_node *node = source[i].value->node;
@@ -45,9 +43,9 @@ static bool is_derived(const struct mica_plan *plan, const struct mi_kernel *ker
 /* Lists the variables that a derived kernel reads, each once. */
 static void list_variables(struct mica_plan *plan, const struct mi_kernel *kernel)
 {
-    struct mi_source source[MOST_SOURCES];
+    struct mi_source source[MI_MOST_SOURCES];
     for (int m = 0; m < kernel->count; m++) {
-        int count = mi_sources(plan, kernel->nodes[m], source, MOST_SOURCES);
+        int count = mi_sources(plan, kernel->nodes[m], source);
         for (int i = 0; i < count; i++) {
             struct mi_variable *variable = source[i].value->node->variable;
             size_t known = 0;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_MEMBERS = 64, MOST_SOURCES = 48, MOST_TENSORS = MI_MAX_ARGUMENTS - 4, MOST_BESIDE = 1 << 17, DEEPEST = 8 };
+enum { MOST_MEMBERS = 64, MOST_TENSORS = MI_MAX_ARGUMENTS - 4, MOST_BESIDE = 1 << 17, DEEPEST = 8 };
 
 struct fuse {
     struct mica_plan *plan;
@@ -28,21 +28,20 @@ static bool keeps_places(const struct mi_node *node)
     return node->op->kind == MI_MAP || mi_is_squeeze(node);
 }
 
-static void sources_of(const struct mica_plan *plan, mi_value *value, bool direct, struct mi_source *out, int *count,
-                       int most)
+static void sources_of(const struct mica_plan *plan, mi_value *value, bool direct, struct mi_source *out, int *count)
 {
     if (!value || value->node->op == &mi_op_constant)
         return;
     const struct mi_node *node = value->node;
     if (plan->tensors[value->id].same_as) {
-        sources_of(plan, plan->tensors[value->id].same_as, direct && mi_is_squeeze(node), out, count, most);
+        sources_of(plan, plan->tensors[value->id].same_as, direct && mi_is_squeeze(node), out, count);
         return;
     }
     bool virtual_node = plan->home[node->id] < 0 && node->op->kind != MI_SOURCE && !plan->tensors[value->id].stored;
     if (virtual_node) {
         bool keeps = direct && keeps_places(node);
         for (int i = 0; i < node->inputs; i++)
-            sources_of(plan, node->in[i], keeps, out, count, most);
+            sources_of(plan, node->in[i], keeps, out, count);
         return;
     }
     for (int i = 0; i < *count; i++)
@@ -50,16 +49,15 @@ static void sources_of(const struct mica_plan *plan, mi_value *value, bool direc
             out[i].direct = out[i].direct && direct;
             return;
         }
-    if (*count < most)
-        out[*count] = (struct mi_source){value, direct};
-    ++*count;
+    if (*count < MI_MOST_SOURCES)
+        out[(*count)++] = (struct mi_source){value, direct};
 }
 
-int mi_sources(const struct mica_plan *plan, const struct mi_node *node, struct mi_source *out, int most)
+int mi_sources(const struct mica_plan *plan, const struct mi_node *node, struct mi_source out[MI_MOST_SOURCES])
 {
     int count = 0;
     for (int i = 0; i < node->inputs; i++)
-        sources_of(plan, node->in[i], true, out, &count, most);
+        sources_of(plan, node->in[i], true, out, &count);
     return count;
 }
 
@@ -103,7 +101,7 @@ static mica_status kernel_join(struct fuse *f, int index, struct mi_node *node)
 {
     struct mica_plan *plan = f->plan;
     struct mi_kernel *kernel = &plan->kernels.list[index];
-    struct mi_source source[MOST_SOURCES];
+    struct mi_source source[MI_MOST_SOURCES];
     if (kernel->count == kernel->capacity) {
         int capacity = kernel->capacity ? 2 * kernel->capacity : 4;
         struct mi_node **nodes = mi_arena_new(&plan->arena, (size_t)capacity, sizeof *nodes);
@@ -115,8 +113,8 @@ static mica_status kernel_join(struct fuse *f, int index, struct mi_node *node)
         kernel->capacity = capacity;
     }
     kernel->nodes[kernel->count++] = node;
-    int count = mi_sources(plan, node, source, MOST_SOURCES);
-    for (int i = 0; i < count && i < MOST_SOURCES; i++)
+    int count = mi_sources(plan, node, source);
+    for (int i = 0; i < count; i++)
         add_before(f, plan->home[source[i].value->node->id], index);
     plan->home[node->id] = index;
     return MICA_OK;
@@ -183,9 +181,9 @@ static void add_tensor(struct tensors *tensors, const mi_value *value)
 /* What a member, or a node that would be one, reads from elsewhere, and what others read of it. */
 static void add_tensors_of(const struct fuse *f, int index, const struct mi_node *node, struct tensors *tensors)
 {
-    struct mi_source source[MOST_SOURCES];
-    int count = mi_sources(f->plan, node, source, MOST_SOURCES);
-    for (int i = 0; i < count && i < MOST_SOURCES; i++)
+    struct mi_source source[MI_MOST_SOURCES];
+    int count = mi_sources(f->plan, node, source);
+    for (int i = 0; i < count; i++)
         if (f->plan->home[source[i].value->node->id] != index)
             add_tensor(tensors, source[i].value);
     for (int o = 0; o < node->outputs; o++) {
@@ -216,9 +214,9 @@ static bool makes_total(const struct mi_kernel *kernel, const struct mi_node *me
 static bool may_join(const struct fuse *f, int index, const struct mi_node *node)
 {
     const struct mi_kernel *kernel = &f->plan->kernels.list[index];
-    struct mi_source source[MOST_SOURCES];
-    int count = mi_sources(f->plan, node, source, MOST_SOURCES);
-    if (count > MOST_TENSORS || kernel->count >= MOST_MEMBERS || !has_few_tensors(f, kernel, index, node))
+    struct mi_source source[MI_MOST_SOURCES];
+    int count = mi_sources(f->plan, node, source);
+    if (kernel->count >= MOST_MEMBERS || !has_few_tensors(f, kernel, index, node))
         return false;
     for (int i = 0; i < count; i++) {
         const struct mi_node *maker = source[i].value->node;
@@ -269,18 +267,18 @@ static int find_reader(const struct fuse *f, const mi_value *value, const struct
 static int find_kernel(const struct fuse *f, const struct mi_node *node, uint32_t axes)
 {
     const struct mica_plan *plan = f->plan;
-    struct mi_source source[MOST_SOURCES];
-    int count = mi_sources(plan, node, source, MOST_SOURCES), best = -1;
+    struct mi_source source[MI_MOST_SOURCES];
+    int count = mi_sources(plan, node, source), best = -1;
     if (plan->desc.no_fusion)
         return -1;
-    for (int i = 0; i < count && i < MOST_SOURCES; i++) {
+    for (int i = 0; i < count; i++) {
         int home = plan->home[source[i].value->node->id];
         if (home > best && source[i].direct && fits(f, home, node, axes))
             best = home;
     }
     if (best >= 0 || node->op->kind != MI_REDUCE)
         return best;
-    for (int i = -1; i < count && i < MOST_SOURCES; i++)
+    for (int i = -1; i < count; i++)
         best = find_reader(f, i < 0 ? node->in[0] : source[i].value, node, axes, best, 0);
     return best >= 0 ? best : find_beside(f, node, axes);
 }
@@ -365,9 +363,9 @@ static bool is_inline(const struct fuse *f, const struct mi_node *node)
 /* One number that depends on nothing in memory is computed where it is used. */
 static bool reads_nothing(const struct fuse *f, const struct mi_node *node)
 {
-    struct mi_source source[1];
+    struct mi_source source[MI_MOST_SOURCES];
     return node->op->kind == MI_MAP && node->outputs == 1 && !f->needed[node->out[0]->id] && !f->plan->desc.no_fusion &&
-           mi_shape_count(&node->out[0]->shape, f->plan->batch) == 1 && mi_sources(f->plan, node, source, 1) == 0;
+           mi_shape_count(&node->out[0]->shape, f->plan->batch) == 1 && mi_sources(f->plan, node, source) == 0;
 }
 
 /* Plain rows of a reshape are its input's memory. */
@@ -547,8 +545,10 @@ mica_status mi_fuse(struct mica_plan *plan)
     mica_status status = MICA_OK;
     if (!f.ancestors || !f.needed || !mi_users_list(plan->graph, &f.users))
         status = mi_out_of_memory(&plan->error);
-    if (status == MICA_OK)
+    if (status == MICA_OK) {
         mark_needed(&f);
+        status = mi_cut_expressions(plan, &f.users, f.needed);
+    }
     for (size_t i = 0; i < plan->graph->node_count && status == MICA_OK; i++)
         status = visit(&f, plan->graph->nodes[i]);
     if (status == MICA_OK)

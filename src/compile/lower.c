@@ -1,4 +1,4 @@
-/* Composites become the nodes they are made of. */
+/* Composites become the nodes they are made of, and moves of many inputs moves of fewer. */
 #include "compile/compile.h"
 
 #include <stdlib.h>
@@ -13,7 +13,8 @@ static mica_status lower_nodes(struct mi_graph *graph, mi_value ***replacement, 
 {
     for (size_t i = 0; i < graph->node_count; i++) {
         struct mi_node *node = graph->nodes[i];
-        if (node->op->kind != MI_COMPOSITE)
+        bool large = node->op->kind == MI_MOVE && node->inputs > MI_MOST_SOURCES;
+        if (node->op->kind != MI_COMPOSITE && !large)
             continue;
         mi_value *out[MI_MAX_OUTPUTS] = {0};
         graph->scope = node->name;

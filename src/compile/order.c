@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-enum { MOST_SOURCES = 64 };
-
 struct edges {
     unsigned char *before;     /* before[b * count + a]: kernel a runs before kernel b */
     size_t count;
@@ -14,12 +12,12 @@ struct edges {
 static bool reads(const struct mica_plan *plan, size_t kernel, const struct mi_variable *variable, bool *element_wise)
 {
     const struct mi_kernel *k = &plan->kernels.list[kernel];
-    struct mi_source source[MOST_SOURCES];
+    struct mi_source source[MI_MOST_SOURCES];
     bool found = false;
     *element_wise = true;
     for (int m = 0; m < k->count; m++) {
-        int count = mi_sources(plan, k->nodes[m], source, MOST_SOURCES);
-        for (int i = 0; i < count && i < MOST_SOURCES; i++)
+        int count = mi_sources(plan, k->nodes[m], source);
+        for (int i = 0; i < count; i++)
             if (source[i].value->node->variable == variable) {
                 found = true;
                 *element_wise = *element_wise && source[i].direct && k->nodes[m]->op->kind == MI_MAP;
@@ -30,11 +28,11 @@ static bool reads(const struct mica_plan *plan, size_t kernel, const struct mi_v
 
 static void add_data(const struct mica_plan *plan, struct edges *edges)
 {
-    struct mi_source source[MOST_SOURCES];
+    struct mi_source source[MI_MOST_SOURCES];
     for (size_t k = 0; k < edges->count; k++)
         for (int m = 0; m < plan->kernels.list[k].count; m++) {
-            int count = mi_sources(plan, plan->kernels.list[k].nodes[m], source, MOST_SOURCES);
-            for (int i = 0; i < count && i < MOST_SOURCES; i++) {
+            int count = mi_sources(plan, plan->kernels.list[k].nodes[m], source);
+            for (int i = 0; i < count; i++) {
                 int home = plan->home[source[i].value->node->id];
                 if (home >= 0 && (size_t)home != k)
                     edges->before[k * edges->count + (size_t)home] = 1;
@@ -45,11 +43,11 @@ static void add_data(const struct mica_plan *plan, struct edges *edges)
 /* Who reads a variable runs before whoever writes it in place. `writer` is by the variable's index, -1: nobody. */
 static void add_hazards(const struct mica_plan *plan, const int *writer, struct edges *edges)
 {
-    struct mi_source source[MOST_SOURCES];
+    struct mi_source source[MI_MOST_SOURCES];
     for (size_t k = 0; k < edges->count; k++)
         for (int m = 0; m < plan->kernels.list[k].count; m++) {
-            int count = mi_sources(plan, plan->kernels.list[k].nodes[m], source, MOST_SOURCES);
-            for (int i = 0; i < count && i < MOST_SOURCES; i++) {
+            int count = mi_sources(plan, plan->kernels.list[k].nodes[m], source);
+            for (int i = 0; i < count; i++) {
                 const struct mi_variable *variable = source[i].value->node->variable;
                 int writes = variable ? writer[variable->index] : -1;
                 if (writes >= 0 && (size_t)writes != k)
@@ -96,13 +94,13 @@ static void memory_destroy(struct memory *memory)
 static mica_status memory_add_reads(struct mica_plan *plan, struct memory *memory, size_t kernel)
 {
     const struct mi_kernel *k = &plan->kernels.list[kernel];
-    struct mi_source source[MOST_SOURCES];
+    struct mi_source source[MI_MOST_SOURCES];
     size_t from = memory->reads;
     for (int m = 0; m < k->count; m++) {
-        int count = mi_sources(plan, k->nodes[m], source, MOST_SOURCES);
-        if (!mi_grow(&memory->read, &memory->capacity, memory->reads + MOST_SOURCES, sizeof *memory->read))
+        int count = mi_sources(plan, k->nodes[m], source);
+        if (!mi_grow(&memory->read, &memory->capacity, memory->reads + MI_MOST_SOURCES, sizeof *memory->read))
             return mi_out_of_memory(&plan->error);
-        for (int i = 0; i < count && i < MOST_SOURCES; i++) {
+        for (int i = 0; i < count; i++) {
             int id = mi_canonical(plan, source[i].value)->id;
             size_t known = from;
             while (known < memory->reads && memory->read[known] != id)

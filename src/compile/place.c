@@ -6,7 +6,7 @@
 
 #define UNCOUNTED_BYTES (UINT64_MAX / 4) /* of a tensor whose size overflows */
 
-enum { MOST_SOURCES = 64, ALIGN_BYTES = 256 };
+enum { ALIGN_BYTES = 256 };
 
 /* A stretch of memory that is in use from one position in the order of kernels to another. */
 struct interval {
@@ -81,10 +81,10 @@ static mica_status list_intervals(struct mica_plan *plan, struct interval *inter
     }
     for (int at = 0; at < end; at++) {
         const struct mi_kernel *kernel = &plan->kernels.list[plan->order[at]];
-        struct mi_source source[MOST_SOURCES];
+        struct mi_source source[MI_MOST_SOURCES];
         for (int m = 0; m < kernel->count; m++) {
-            int sources = mi_sources(plan, kernel->nodes[m], source, MOST_SOURCES);
-            for (int i = 0; i < sources && i < MOST_SOURCES; i++) {
+            int sources = mi_sources(plan, kernel->nodes[m], source);
+            for (int i = 0; i < sources; i++) {
                 int which = of_value[source[i].value->id];
                 if (which >= 0 && interval[which].last < at)
                     interval[which].last = at;

@@ -506,12 +506,10 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
         first = 1;
     } else if (!joined && !e->flat)
         count = mi_emit_settle(e, access, count, value->shape.rank, index);
-    const char *name[64], *reached[64];
-    if (count - first > 64) {
-        mi_fail(e->error, MICA_UNSUPPORTED, "%s \"%s\": joins %d tensors, at most 64 in one step", node->op->name,
-                node->name, count);
+    const char **name = mi_arena_new(e->arena, (size_t)count, sizeof *name);
+    const char **reached = mi_arena_new(e->arena, (size_t)count, sizeof *reached);
+    if (!name || !reached)
         return mi_types[value->type].zero;
-    }
     for (int i = first; i < count; i++)
         name[i - first] = emit_access(e, &access[i], value, data_index, places, at, guard, &reached[i - first]);
     for (int i = count - first - 1; i >= 0; i--) {

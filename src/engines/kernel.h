@@ -44,7 +44,8 @@ struct mi_kernel {
     bool together;               /* ... at the end, in one launch with its neighbours; otherwise as soon as it can */
 };
 
-enum { MI_MAX_ARGUMENTS = 24, MI_MAX_SIZES = 64, MI_MAX_LOCALS = 32 };
+/* Arguments are tensors and scratch memory. Of tensors a node reads at most MI_MOST_SOURCES: compile/cut.c sees to that. */
+enum { MI_MAX_ARGUMENTS = 24, MI_MOST_SOURCES = 16, MI_MAX_SIZES = 64, MI_MAX_LOCALS = 32 };
 
 /* One argument of a launch: a tensor, or scratch memory that lives during the kernel. Each becomes a pointer and an offset. */
 struct mi_argument {

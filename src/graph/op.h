@@ -106,7 +106,8 @@ struct mi_op {
     int (*move)(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access);
     bool keeps_order;            /* of a move: the row-major order stays, so that plain rows may share memory (Reshape) */
     const char *fill;            /* of a move; NULL: "0". An attribute "fill" (float) of the node comes first */
-    /* Composite: builds the same from others; out[] gets one value per output. graph->training says which flavour. */
+    /* Composite: builds the same from others; out[] gets one value per output. graph->training says which flavour. Also of a move
+     * of any number of inputs, from moves of fewer: a kernel has only so many. */
     mica_status (*lower)(struct mi_node *node, mi_value **out);
     const char *own;             /* own: its file in kernels/, without ".cl": a kernel's body that does MICA_ITEMS items, with
                                   * MICA_LOADk(i0, ...) of input k, MICA_STOREk(value, i0, ...) of output k, MICA_INk_Dd and

@@ -129,7 +129,26 @@ static int move_concat(struct mi_arena *arena, const struct mi_node *node, const
     }
     return node->inputs;
 }
-MI_MOVE_ROW(Concat, -1, infer_concat, gradient_concat, move_concat);
+
+/* Joins of some in a row, joined in turn. */
+static mica_status lower_concat(struct mi_node *node, mi_value **out)
+{
+    enum { TOGETHER = 8 };
+    int parts = (node->inputs + TOGETHER - 1) / TOGETHER;
+    mi_value **joined = mi_arena_new(&node->graph->arena, (size_t)parts, sizeof *joined);
+    if (!joined)
+        return mi_out_of_memory(&node->graph->error);
+    for (int i = 0; i < parts; i++) {
+        int left = node->inputs - i * TOGETHER;
+        joined[i] = mi_apply_as(node, "Concat", node->in + i * TOGETHER, left < TOGETHER ? left : TOGETHER, NULL, 0);
+    }
+    out[0] = mi_apply_as(node, "Concat", joined, parts, NULL, 0);
+    return node->graph->error.status;
+}
+
+const struct mi_op mi_op_Concat = {.name = "Concat", .kind = MI_MOVE, .min_inputs = 1, .max_inputs = -1, .outputs = 1,
+                                   .infer = infer_concat, .gradient = gradient_concat, .move = move_concat,
+                                   .lower = lower_concat};
 
 /* ---- Expand: shape as input 1 or attribute; broadcasts in both directions ---- */
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 3, INPUTS = 8, MOST_MAPS = 256, TOGETHER = 6, MOST_OUTPUTS = 64 };
+enum { BATCH = 3, INPUTS = 8, MOST_MAPS = 256, TOGETHER = 8, MOST_OUTPUTS = 64 };
 
 #define LIST(name, ...) MI_INTS(name, ((int64_t[]){__VA_ARGS__}), (int)MI_COUNT(((int64_t[]){__VA_ARGS__})))
 
