@@ -13,8 +13,8 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
         .initializer = &desc->embeddings_initializer, .otherwise = "random_uniform",
         .fan_in = (double)desc->input_dim, .fan_out = (double)desc->output_dim});
     mi_value *index = x[0];
-    if (index->type == MI_FLOAT)
-        index = mi_apply(layer->graph, "Cast", &index, 1, (const struct mi_attribute[]){MI_INT("to", MI_INT32)}, 1);
+    if (index->type == MI_FLOAT) /* what other layers compute may be no row's number */
+        index = mi_apply(layer->graph, "RowIndex", &index, 1, &MI_INT("rows", desc->input_dim), 1);
     return mi_apply(layer->graph, "Gather", (mi_value *const[]){weight, index}, 2,
                     (const struct mi_attribute[]){MI_INT("axis", 0)}, 1);
 }

@@ -81,6 +81,19 @@ const struct mi_op mi_op_Gather = {.name = "Gather",
                                    .gradient = gradient_gather,
                                    .move = move_gather};
 
+/* RowIndex(x; rows): x where it is a whole number from 0 to rows - 1, as int32; otherwise `rows`, which is the number of no row, so
+ * that what is gathered there is NaN. */
+static mica_status infer_row_index(struct mi_node *node)
+{
+    if (!mi_is_float(node->in[0]->type))
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type %s, it must be a float",
+                          mi_types[node->in[0]->type].name);
+    MI_TRY(mi_default_int(node, "rows", 1));
+    mi_infer_output(node, 0, MI_INT32, &node->in[0]->shape);
+    return MICA_OK;
+}
+MI_MAP_ROW(RowIndex, 1, infer_row_index, .expr = {"x >= 0 && x < rows && x == floor(x) ? (int)x : rows"});
+
 /* GatherGrad(dy (A, T, B), indices (T); size V) -> (A, V, B): out[a, v, b] is the sum of dy[a, t, b] over the
  * t whose index is v (or v - V), in the order of t. */
 static mica_status infer_gather_grad(struct mi_node *node)

@@ -23,6 +23,7 @@
  *   RmspropMomentumUpdate(p, g, v, b; rho, epsilon, momentum) -> p, v, b
  *   AdagradUpdate(p, g, v; epsilon) -> p, v
  *   Index(x; axis)                     int32: the coordinate along an axis, in the shape of x
+ *   RowIndex(x; rows)                  int32: x where it is the number of a row, else rows
  *   DivideByCount(x; per_n, fixed)     x / (per_n * n + fixed), n the samples of the step */
 #ifndef MICA_SRC_OPS_H
 #define MICA_SRC_OPS_H
@@ -46,7 +47,7 @@
     X(SelectInWindow) X(Unpool) X(SelectInPool) X(SelectInPools) X(DivideByWindow)                    \
     X(Reshape) X(Flatten) X(Squeeze) X(Unsqueeze)                                                       \
     X(Transpose) X(Slice) X(SliceGrad) X(Concat) X(Expand) X(Pad)                                       \
-    X(Gather) X(GatherGrad) X(WinogradWeight)                                                           \
+    X(Gather) X(GatherGrad) X(RowIndex) X(WinogradWeight)                                               \
     X(Dropout) X(RandomDrop)                                                                            \
     X(BatchNormalization) X(FirstOfChannel) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)            \
     X(ScaleShift) X(MovingAverage) X(MovingVariance) X(ShiftedProduct) X(NormalizedSums)                \

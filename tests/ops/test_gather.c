@@ -45,8 +45,38 @@ static void test_gather(void **state)
     OP_CHECK_ALL(state, cases);
 }
 
+/* What is no row's number gives NaN, and no other row. */
+static mi_value *look_up(struct mi_graph *graph, mi_value *const *in, const struct op_case *c)
+{
+    mi_value *index = mi_apply(graph, "RowIndex", &in[1], 1, c->attribute, 1);
+    return mi_op2(graph, "Gather", in[0], index);
+}
+
+static void reference_look_up(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    int64_t rows = op_int(c, "rows", 0), width = in[0].dim[1];
+    for (int64_t i = 0; i < out->count; i++) {
+        double index = in[1].data[i / width];
+        bool is_row = index >= 0 && index < (double)rows && index <= floor(index);
+        out->data[i] = is_row ? in[0].data[(int64_t)index * width + i % width] : (double)NAN;
+    }
+}
+
+static void test_row_index(void **state)
+{
+    const double wild[] = {3, -1, 1.5, 7, 0, 6, -0.0, (double)NAN, (double)INFINITY, -1e30, 3e9, 6.999};
+    const struct op_case wild_case = {"RowIndex",
+                                      {IN("7 2"), {.shape = "n 4", .first = wild, .firsts = 12}},
+                                      {MI_INT("rows", 7)},
+                                      .build = look_up,
+                                      .reference = reference_look_up,
+                                      .batch = 3,
+                                      .no_gradient = true};
+    op_check(state, &wild_case);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gather)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gather), cmocka_unit_test(test_row_index)};
     return cmocka_run_group_tests_name("gather", tests, op_devices_open, op_devices_close);
 }
