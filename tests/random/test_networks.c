@@ -20,6 +20,7 @@
 /* ---- The reference: the lowered step, run STEPS times, each from the variables of the one before ---- */
 
 struct expected {
+    bool made;
     struct balls loss[STEPS];
     int variables;
     struct balls variable[128];
@@ -188,7 +189,8 @@ static void run_way(const struct drawn_network *network, mica_device *device, co
         snprintf(text, size, "%s: cannot be compiled: %s", variant->name, mica_plan_error(plan));
     if (!text[0] && mi_optimizer_begin(model, &optimizer, true) != MICA_OK)
         snprintf(text, size, "%s: the moments: %s", variant->name, mica_device_error(device));
-    if (!text[0] && expected->variables == 0) {
+    if (!text[0] && !expected->made) {
+        expected->made = true;
         note_variables(expected, model, store);
         for (int step = 0; step < STEPS; step++)
             expect_step(network, lowered, expected, step);
@@ -213,7 +215,7 @@ static void try_network(const struct drawn_network *network, mica_device *const 
 {
     static struct expected expected;
     int other = 1 + (int)(network->seed % (uint64_t)(variant_count() - 1));
-    expected = (struct expected){.variables = 0};
+    expected = (struct expected){.made = false};
     text[0] = 0;
     for (int v = 0; v < variant_count() && !text[0]; v++)
         if (all || v == 0 || v == other)
