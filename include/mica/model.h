@@ -89,7 +89,8 @@ typedef struct mica_weights_desc {
 MICA_API mica_status mica_model_load_weights(mica_model *model, const char *path, const mica_weights_desc *desc);
 
 /* The whole of a model for a reader: layers, variables and, with_plan, its inference plan for `batch`: operators,
- * kernels with their source, layouts, engines, launches and bytes. *json is the caller's: mica_free. */
+ * kernels with their source, layouts, engines, launches and bytes. The plan is not run, and the model's first values are not made.
+ * *json is the caller's: mica_free. */
 typedef struct mica_inspect_desc {
     bool with_plan;
     bool training;  /* the plan of a training step (Adam, the model's usual loss) instead of inference */
