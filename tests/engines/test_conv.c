@@ -164,14 +164,6 @@ static bool fits_anywhere(mica_device *device, const struct shape *s, const stru
     return fits;
 }
 
-/* CLBlast's kernels for CPUs are written out by lanes: those for 16 compile for minutes, those for 4 for a second. */
-static mica_device *open_for_clblast(void)
-{
-    bool runs;
-    mica_device *device = open_sized(&(struct device_size){.lanes = 4, .units = 2, .local_bytes = 16 << 10}, &runs);
-    return device ? device : mica_device_open(NULL);
-}
-
 static void test_shapes(void **state)
 {
     mica_device *plain = *state, *debug = mica_device_open(&(mica_device_desc){.debug = true});

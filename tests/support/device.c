@@ -46,3 +46,14 @@ mica_device *open_sized(const struct device_size *size, bool *runs)
     device->info.local_memory_bytes = size->local_bytes;
     return device;
 }
+
+mica_device *open_for_clblast(void)
+{
+    bool runs;
+    mica_device *device = mica_device_open(NULL);
+    if (!device || mica_device_status(device) != MICA_OK || !device->is_cpu)
+        return device;
+    const struct device_size size = {4, device->info.compute_units, device->info.local_memory_bytes};
+    mica_device_destroy(device);
+    return open_sized(&size, &runs);
+}

@@ -31,4 +31,8 @@ extern const struct device_size device_sizes[DEVICE_SIZES];
  * and built, and compiling a plan then ends with MICA_CANCELLED, before the first launch. */
 mica_device *open_sized(const struct device_size *size, bool *runs);
 
+/* Opens a device for what CLBlast computes: its kernels for CPUs are written out by lanes, and those for 16 compile for minutes,
+ * those for 4 for a second. Other devices are as they are. */
+mica_device *open_for_clblast(void);
+
 #endif

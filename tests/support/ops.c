@@ -12,13 +12,13 @@
 enum { RUNS = 4, OUTPUTS = MI_MAX_OUTPUTS, PROBES = 16 };
 
 struct devices {
-    mica_device *plain, *debug;
+    mica_device *plain, *debug, *clblast;
 };
 
 /* One way to run a case. */
 struct variant {
     const char *name;
-    bool no_fusion, no_blocked, debug;
+    bool no_fusion, no_blocked, debug, clblast;
     const char *engine;
 };
 
@@ -59,6 +59,7 @@ int op_devices_open(void **state)
     *state = devices;
     devices->plain = mica_device_open(NULL);
     devices->debug = mica_device_open(&(mica_device_desc){.debug = true});
+    devices->clblast = open_for_clblast();
     if (mica_device_status(devices->plain) == MICA_OK && mica_device_status(devices->debug) == MICA_OK)
         return 0;
     print_error("no device to test on: %s\n", mica_device_error(devices->plain));
@@ -71,6 +72,7 @@ int op_devices_close(void **state)
     struct devices *devices = *state;
     mica_device_destroy(devices->plain);
     mica_device_destroy(devices->debug);
+    mica_device_destroy(devices->clblast);
     free(devices);
     return 0;
 }
@@ -440,7 +442,10 @@ static void run_variant(struct run *run, const struct variant *variant)
     struct mi_store *store;
     struct mica_plan *plan;
     mi_value *y[OUTPUTS];
-    mica_device *device = run->device = variant->debug ? run->devices->debug : run->devices->plain;
+    const struct devices *devices = run->devices;
+    mica_device *device = run->device = variant->debug     ? devices->debug
+                                        : variant->clblast ? devices->clblast
+                                                           : devices->plain;
     snprintf(run->name, sizeof run->name, "%s(%s%s%s), %s", run->c->op, run->c->in[0].shape,
              run->c->in[1].shape ? "; " : "", run->c->in[1].shape ? run->c->in[1].shape : "", variant->name);
     mica_device_clear_error(device); /* of a test that failed before */
@@ -517,7 +522,8 @@ void op_check(void **state, const struct op_case *c)
             run_variant(run, &variants[v]);
     for (const struct mi_engine *const *engine = mi_engines; c->engines && *engine; engine++)
         if (c->clblast || !is_of_clblast(*engine))
-            run_variant(run, &(struct variant){.name = (*engine)->name, .engine = (*engine)->name});
+            run_variant(run, &(struct variant){
+                                 .name = (*engine)->name, .engine = (*engine)->name, .clblast = is_of_clblast(*engine)});
     forget(run);
     free(run);
 }
