@@ -152,7 +152,7 @@ static struct mi_shape random_shape(struct drawing *d, int rank)
         shape.dim[with] = first;
     }
     for (int i = 0; !draw_fits(d, &shape); i = (i + 1) % rank)
-        shape.dim[i] = i == 0 && shape.dim[i].a ? mi_batch() : mi_fixed((shape.dim[i].b + 1) / 2);
+        shape.dim[i] = shape.dim[i].a ? mi_batch() : mi_fixed((shape.dim[i].b + 1) / 2);
     return shape;
 }
 
