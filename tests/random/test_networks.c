@@ -219,7 +219,7 @@ static void try_network(const struct drawn_network *network, mica_device *const 
     text[0] = 0;
     for (int v = 0; v < variant_count() && !text[0]; v++)
         if (all || v == 0 || v == other)
-            run_way(network, devices[variants[v].debug], &variants[v], &expected, tally, text, size);
+            run_way(network, devices[variants[v].debug ? 1 : variants[v].gpu ? 2 : 0], &variants[v], &expected, tally, text, size);
     expected_free(&expected);
 }
 
@@ -259,7 +259,8 @@ static void print_network(const struct drawn_network *network, const char *text)
 static void test_networks(void **state)
 {
     const struct asked *asked = *state;
-    mica_device *devices[] = {mica_device_open(NULL), mica_device_open(&(mica_device_desc){.debug = true})};
+    mica_device *devices[] = {mica_device_open(NULL), mica_device_open(&(mica_device_desc){.debug = true}),
+                              mica_device_open(&(mica_device_desc){.limits = {.gpu_kernels = true}})};
     struct tally tally = {0};
     uint64_t failed = 0, refused = 0, i = 0;
     double begin = mi_seconds();
@@ -280,8 +281,8 @@ static void test_networks(void **state)
     print_message("%llu networks, %llu failed; %llu elements compared, of %llu nothing is known; %llu layers refused; %.0f s\n",
                   (unsigned long long)i, (unsigned long long)failed, (unsigned long long)tally.elements,
                   (unsigned long long)tally.unknown, (unsigned long long)refused, mi_seconds() - begin);
-    mica_device_destroy(devices[0]);
-    mica_device_destroy(devices[1]);
+    for (size_t k = 0; k < MI_COUNT(devices); k++)
+        mica_device_destroy(devices[k]);
     if (failed)
         fail_msg("%llu networks failed", (unsigned long long)failed);
 }

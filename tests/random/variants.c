@@ -7,7 +7,8 @@ const struct variant variants[] = {{.name = "fused"},
                                    {.name = "debug", .debug = true},
                                    {.name = "plain layouts", .no_blocked = true},
                                    {.name = "nest", .engine = "nest"},
-                                   {.name = "exact", .exact = true}};
+                                   {.name = "exact", .exact = true},
+                                   {.name = "gpu kernels", .gpu = true}};
 
 int variant_count(void)
 {

@@ -6,7 +6,7 @@
 
 struct variant {
     const char *name, *engine;
-    bool no_fusion, no_blocked, debug, exact;
+    bool no_fusion, no_blocked, debug, exact, gpu; /* gpu: the kernels that a GPU gets */
 };
 extern const struct variant variants[];
 int variant_count(void);

@@ -19,6 +19,7 @@ void devices_open(struct trial *trial)
 {
     trial->plain = mica_device_open(NULL);
     trial->debug = mica_device_open(&(mica_device_desc){.debug = true});
+    trial->gpu = mica_device_open(&(mica_device_desc){.limits = {.gpu_kernels = true}});
     if (mica_device_status(trial->plain) != MICA_OK)
         fail_msg("no device to test on: %s", mica_device_error(trial->plain));
 }
@@ -27,6 +28,7 @@ void devices_close(struct trial *trial)
 {
     mica_device_destroy(trial->plain);
     mica_device_destroy(trial->debug);
+    mica_device_destroy(trial->gpu);
 }
 
 /* ---- Running ---- */
@@ -168,7 +170,7 @@ static void run_batches(struct run *run, const struct mi_variables *variables, c
 static void run_variant(struct run *run, const struct references *list)
 {
     struct built built;
-    run->device = run->variant->debug ? run->trial->debug : run->trial->plain;
+    run->device = run->variant->debug ? run->trial->debug : run->variant->gpu ? run->trial->gpu : run->trial->plain;
     mica_device_clear_error(run->device);
     assert_true(recipe_build(run->recipe, true, &built));
     assert_int_equal(mi_store_create(run->device, &built.variables, &run->store), MICA_OK);

@@ -8,7 +8,7 @@
 #include "device/device.h"
 
 struct trial {
-    mica_device *plain, *debug;
+    mica_device *plain, *debug, *gpu;
     bool all;                    /* every variant and batch; else the first and another one */
     bool apart;                  /* each graph in a process of its own, which opens its own devices: a crash is a verdict too */
     const struct recipe *now;    /* what is being run */
