@@ -161,7 +161,10 @@ static mica_status read_output(mica_plan *plan, const char *name, float *values,
                               value->name, count, (long long)each, (long long)plan->batch);
     if (!values && count)
         return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "output \"%s\": the room for its values is NULL", value->name);
-    return mi_plan_fetch(plan, output, values, (int64_t)(count / (size_t)each));
+    struct mi_error fault = {0};
+    MI_TRY(mi_plan_fetch(plan, output, values, (int64_t)(count / (size_t)each)));
+    mica_status status = mi_store_faults(plan->store, plan->graph->variables, &fault);
+    return fault.status == MICA_OK ? status : mi_plan_refuse(plan, status, "%s", fault.text);
 }
 
 mica_status mica_plan_read(mica_plan *plan, const char *name, float *values, size_t count)

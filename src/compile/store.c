@@ -290,6 +290,22 @@ mica_status mi_store_zero(struct mi_store *store, struct mi_variable *variable)
                           mi_variable_count(variable) * sizeof(float), &zero, sizeof zero);
 }
 
+mica_status mi_store_faults(struct mi_store *store, const struct mi_variables *variables, struct mi_error *error)
+{
+    for (size_t i = 0; i < variables->count; i++) {
+        struct mi_variable *fault = variables->list[i];
+        float count = 0;
+        if (fault->role != MI_FAULT || fault->block < 0)
+            continue;
+        MI_TRY(mi_store_read(store, fault, &count));
+        if (count <= 0)
+            continue;
+        MI_TRY(mi_store_zero(store, fault));
+        return mi_fail(error, MICA_DATA, "\"%s\": %.0f %s", fault->name, (double)count, fault->says);
+    }
+    return MICA_OK;
+}
+
 static uint64_t arena_bytes(const struct arena *arena)
 {
     uint64_t bytes = 0;

@@ -62,6 +62,7 @@ enum mi_role {
     MI_GRADIENT,        /* shadows a parameter: same offset in the gradient arena */
     MI_MOMENT,          /* an optimizer's, shadows a parameter */
     MI_ACCUMULATOR,     /* sums of losses and metrics, on the device until read */
+    MI_FAULT,           /* counts what went wrong on the device; told when a result is read */
     MI_ROLES
 };
 
@@ -78,6 +79,7 @@ struct mi_variable {
     enum mi_type type;
     enum mi_role role;
     bool frozen;                 /* a parameter that no optimizer touches */
+    const char *says;            /* of faults: what is counted, behind the count; the graph's */
     struct mi_shape shape;       /* without n */
     struct mi_variable *shadows; /* of gradients and moments: the parameter */
     float *initial;              /* host values until the store takes them over; NULL: zeros, or still to be made */

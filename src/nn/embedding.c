@@ -1,6 +1,36 @@
 /* Tables of vectors, looked up by number. */
 #include "nn/layer.h"
 
+/* The host checks what comes from an input as it is. */
+static bool is_checked(const mi_value *index)
+{
+    const struct mi_node *node = index->node;
+    for (; mi_keeps_elements(node); node = node->in[0]->node)
+        for (int i = 1; i < node->inputs; i++)
+            if (node->in[i] && node->in[i]->node->op != &mi_op_constant)
+                return false;
+    return node->op == &mi_op_input;
+}
+
+static mi_value *whole(struct mi_layer *layer, mi_value *index)
+{
+    return index->type == MI_FLOAT ? MI_APPLY(layer->graph, "Cast", ((mi_value *[]){index}), MI_INT("to", MI_INT32)) : index;
+}
+
+/* What other layers compute may be no row's number: that is counted, and told when a result is read. */
+static mi_value *rows_of(struct mi_layer *layer, mi_value *index, int64_t rows)
+{
+    struct mi_graph *graph = layer->graph;
+    mi_value *number = index->type == MI_FLOAT ? index : MI_APPLY(graph, "Cast", ((mi_value *[]){index}), MI_INT("to", MI_FLOAT));
+    struct mi_node *node = mi_node_add(graph, "RowIndex", &number, 1, &MI_INT("rows", rows), 1);
+    if (!node)
+        return NULL;
+    mi_value *missed = MI_APPLY(graph, "ReduceSum", ((mi_value *[]){node->out[1]}), MI_INT("keepdims", 0));
+    const char *says = mi_arena_format(&graph->arena, "numbers that the layers before it computed are none of its rows 0 to %lld",
+                                       (long long)(rows - 1));
+    return mi_layer_fault(layer, missed, says) ? node->out[0] : NULL;
+}
+
 static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
     (void)count;
@@ -12,9 +42,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
         .name = "weight", .rank = 2, .dim = {desc->input_dim, desc->output_dim},
         .initializer = &desc->embeddings_initializer, .otherwise = "random_uniform",
         .fan_in = (double)desc->input_dim, .fan_out = (double)desc->output_dim});
-    mi_value *index = x[0];
-    if (index->type == MI_FLOAT) /* what other layers compute may be no row's number */
-        index = mi_apply(layer->graph, "RowIndex", &index, 1, &MI_INT("rows", desc->input_dim), 1);
+    mi_value *index = is_checked(x[0]) ? whole(layer, x[0]) : rows_of(layer, x[0], desc->input_dim);
     return mi_apply(layer->graph, "Gather", (mi_value *const[]){weight, index}, 2,
                     (const struct mi_attribute[]){MI_INT("axis", 0)}, 1);
 }

@@ -268,6 +268,17 @@ struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name,
     return add_variable(layer, mi_arena_format(&layer->graph->arena, "%s.%s", layer->name, name), MI_STATISTIC, &shape, &make);
 }
 
+bool mi_layer_fault(struct mi_layer *layer, mi_value *count, const char *says)
+{
+    const struct mi_shape scalar = {.rank = 0};
+    struct mi_variable *fault = mi_variable_add(&layer->model->variables, &layer->graph->error, layer->name, MI_FAULT, MI_FLOAT,
+                                                &scalar, NULL);
+    if (!fault)
+        return false;
+    fault->says = says;
+    return mi_assign(layer->graph, fault, mi_op2(layer->graph, "Add", mi_variable(layer->graph, fault), count));
+}
+
 mi_value *mi_layer_reshape(struct mi_layer *layer, mi_value *x, const int64_t *dims, int rank)
 {
     int64_t target[MI_MAX_RANK] = {0}; /* 0: the batch, as it is */

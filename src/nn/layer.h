@@ -76,6 +76,9 @@ mi_value *mi_layer_activation(struct mi_layer *layer, mi_value *x, const char *t
 bool mi_activation_exists(const struct mi_op *const *ops, const char *type);
 void mi_activation_names(struct mi_arena *arena, const char **names, size_t limit);
 
+/* Adds `count` (a scalar) to a fault of the layer's: once it is above 0, whoever reads a result is told it and what the graph's
+ * text `says`. false: the graph has the error. */
+bool mi_layer_fault(struct mi_layer *layer, mi_value *count, const char *says);
 /* A reshape of each sample. */
 mi_value *mi_layer_reshape(struct mi_layer *layer, mi_value *x, const int64_t *dims, int rank);
 

@@ -81,18 +81,21 @@ const struct mi_op mi_op_Gather = {.name = "Gather",
                                    .gradient = gradient_gather,
                                    .move = move_gather};
 
-/* RowIndex(x; rows): x where it is a whole number from 0 to rows - 1, as int32; otherwise `rows`, which is the number of no row, so
- * that what is gathered there is NaN. */
+/* RowIndex(x; rows) -> row, missed: x where it is a whole number from 0 to rows - 1, otherwise a row near it and a missed of 1, so
+ * that nothing is read that is not there and somebody can count it. */
 static mica_status infer_row_index(struct mi_node *node)
 {
-    if (!mi_is_float(node->in[0]->type))
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type %s, it must be a float",
-                          mi_types[node->in[0]->type].name);
+    MI_TRY(mi_float_types(node));
     MI_TRY(mi_default_int(node, "rows", 1));
     mi_infer_output(node, 0, MI_INT32, &node->in[0]->shape);
+    mi_infer_output(node, 1, MI_FLOAT, &node->in[0]->shape);
     return MICA_OK;
 }
-MI_MAP_ROW(RowIndex, 1, infer_row_index, .expr = {"x >= 0 && x < rows && x == floor(x) ? (int)x : rows"});
+const struct mi_op mi_op_RowIndex = {
+    .name = "RowIndex", .kind = MI_MAP, .min_inputs = 1, .max_inputs = 1, .outputs = 2, .infer = infer_row_index,
+    .map = &(const struct mi_map_rule){.in = "x", .out = "row missed",
+                                       .expr = {"x >= 0 ? (x < rows ? (int)x : rows - 1) : 0",
+                                                "x >= 0 && x < rows && x == floor(x) ? 0.0f : 1.0f"}}};
 
 /* GatherGrad(dy (A, T, B), indices (T); size V) -> (A, V, B): out[a, v, b] is the sum of dy[a, t, b] over the
  * t whose index is v (or v - V), in the order of t. */

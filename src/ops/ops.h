@@ -23,7 +23,7 @@
  *   RmspropMomentumUpdate(p, g, v, b; rho, epsilon, momentum) -> p, v, b
  *   AdagradUpdate(p, g, v; epsilon) -> p, v
  *   Index(x; axis)                     int32: the coordinate along an axis, in the shape of x
- *   RowIndex(x; rows)                  int32: x where it is the number of a row, else rows
+ *   RowIndex(x; rows) -> row, missed   int32: x where it is the number of a row, else one near it; 1 there
  *   DivideByCount(x; per_n, fixed)     x / (per_n * n + fixed), n the samples of the step */
 #ifndef MICA_SRC_OPS_H
 #define MICA_SRC_OPS_H
