@@ -42,6 +42,13 @@ static cl_int code_of(void)
         alive += code == CL_SUCCESS && out && *out;                                                                    \
         return code;                                                                                                   \
     }
+/* A wait: where it fails, the device has ended what it was at. */
+#define WAIT(name, parameters, arguments)                                                                              \
+    static cl_int CL_API_CALL name parameters                                                                          \
+    {                                                                                                                  \
+        cl_int code = real.name arguments;                                                                             \
+        return fails() ? code_of() : code;                                                                             \
+    }
 /* A function that makes an object, with its status at the end. */
 #define MAKE(type, name, parameters, arguments)                                                                        \
     static type CL_API_CALL name parameters                                                                            \
@@ -71,6 +78,8 @@ static cl_int code_of(void)
 
 MAKE(cl_mem, CreateBuffer, (cl_context a, cl_mem_flags b, size_t c, void *d, cl_int *code), (a, b, c, d, code))
 MAKE(cl_program, CreateProgramWithSource, (cl_context a, cl_uint b, const char **c, const size_t *d, cl_int *code), (a, b, c, d, code))
+MAKE(cl_program, CreateProgramWithBinary, (cl_context a, cl_uint b, const cl_device_id *c, const size_t *d, const unsigned char **e,
+                                           cl_int *f, cl_int *code), (a, b, c, d, e, f, code))
 MAKE(cl_kernel, CreateKernel, (cl_program a, const char *b, cl_int *code), (a, b, code))
 COMMAND(BuildProgram, (cl_program a, cl_uint b, const cl_device_id *c, const char *d, void (CL_CALLBACK *e)(cl_program, void *), void *f),
         (a, b, c, d, e, f), NULL)
@@ -90,8 +99,8 @@ COMMAND(EnqueueFillBuffer, (cl_command_queue a, cl_mem b, const void *c, size_t 
                             cl_event *made), (a, b, c, d, e, f, g, h, made), made)
 COMMAND(EnqueueMarkerWithWaitList, (cl_command_queue a, cl_uint b, const cl_event *c, cl_event *made), (a, b, c, made), made)
 COMMAND(Flush, (cl_command_queue a), (a), NULL)
-COMMAND(Finish, (cl_command_queue a), (a), NULL)
-COMMAND(WaitForEvents, (cl_uint a, const cl_event *b), (a, b), NULL)
+WAIT(Finish, (cl_command_queue a), (a))
+WAIT(WaitForEvents, (cl_uint a, const cl_event *b), (a, b))
 RETAIN(RetainMemObject, cl_mem)
 RETAIN(RetainProgram, cl_program)
 RELEASE(ReleaseMemObject, cl_mem)
@@ -104,7 +113,8 @@ static const struct mi_cl *failing_table(const struct mi_cl *of)
     static struct mi_cl table;
     real = table = *of;
 #define REPLACE(name) table.name = name;
-    REPLACE(CreateBuffer) REPLACE(CreateProgramWithSource) REPLACE(CreateKernel) REPLACE(BuildProgram) REPLACE(SetKernelArg)
+    REPLACE(CreateBuffer) REPLACE(CreateProgramWithSource) REPLACE(CreateProgramWithBinary) REPLACE(CreateKernel)
+    REPLACE(BuildProgram) REPLACE(SetKernelArg)
     REPLACE(GetMemObjectInfo) REPLACE(GetKernelWorkGroupInfo) REPLACE(EnqueueNDRangeKernel) REPLACE(EnqueueReadBuffer)
     REPLACE(EnqueueWriteBuffer) REPLACE(EnqueueCopyBuffer) REPLACE(EnqueueFillBuffer) REPLACE(EnqueueMarkerWithWaitList)
     REPLACE(Flush) REPLACE(Finish) REPLACE(WaitForEvents) REPLACE(RetainMemObject) REPLACE(RetainProgram)
