@@ -10,6 +10,11 @@ typedef struct {
 #define MICA_NAN as_float(0x7fc00000u)
 #define MICA_INF as_float(0x7f800000u)
 
+/* Whether a place that is read is there; operators.cl has it otherwise. */
+#ifndef MICA_IF
+#define MICA_IF(condition) (condition)
+#endif
+
 /* Asks for the line at p before it is read, past the nearest cache. OpenCL's own prefetch does nothing on POCL, and the compiler's
  * is for drivers that are known to take it (quirks.c). */
 #ifdef MICA_PREFETCHES

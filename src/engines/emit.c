@@ -247,7 +247,7 @@ static const char *emit_load(struct mi_emitter *e, mi_value *value, const struct
     const char *load = value->type == MI_HALF ? mi_arena_format(e->arena, "vload_half(%s, p%d)", place, argument)
                                               : mi_arena_format(e->arena, "p%d[%s]", argument, place);
     if (guard)
-        mi_line(e, "const %s %s = %s ? %s : %s;", type, name, guard, load, zero);
+        mi_line(e, "const %s %s = MICA_IF(%s) ? %s : %s;", type, name, guard, load, zero);
     else
         mi_line(e, "const %s %s = %s;", type, name, load);
     return name;
