@@ -28,9 +28,9 @@ mica_status mi_store_settle(struct mi_store *store);
 /* Waits, then copies count = all elements (float32, whatever the type). Places the variable first if need be. */
 mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, float *values);
 mica_status mi_store_write(struct mi_store *store, struct mi_variable *variable, const float *values);
-/* What was counted on the device since the last call as gone wrong, of any of the variables: MICA_DATA, and the first of them in
- * the error. Waits where there are such variables. */
-mica_status mi_store_faults(struct mi_store *store, const struct mi_variables *variables, struct mi_error *error);
+/* What was counted on the device since the last call as gone wrong: MICA_DATA, and the first of it in the error. Waits where
+ * something is counted. */
+mica_status mi_store_faults(struct mi_store *store, struct mi_error *error);
 /* Enqueues zeros over an accumulator. */
 mica_status mi_store_zero(struct mi_store *store, struct mi_variable *variable);
 uint64_t mi_store_bytes(const struct mi_store *store, enum mi_role role);

@@ -163,7 +163,7 @@ static mica_status read_output(mica_plan *plan, const char *name, float *values,
         return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "output \"%s\": the room for its values is NULL", value->name);
     struct mi_error fault = {0};
     MI_TRY(mi_plan_fetch(plan, output, values, (int64_t)(count / (size_t)each)));
-    mica_status status = mi_store_faults(plan->store, plan->graph->variables, &fault);
+    mica_status status = mi_store_faults(plan->store, &fault);
     return fault.status == MICA_OK ? status : mi_plan_refuse(plan, status, "%s", fault.text);
 }
 

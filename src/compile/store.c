@@ -290,10 +290,10 @@ mica_status mi_store_zero(struct mi_store *store, struct mi_variable *variable)
                           mi_variable_count(variable) * sizeof(float), &zero, sizeof zero);
 }
 
-mica_status mi_store_faults(struct mi_store *store, const struct mi_variables *variables, struct mi_error *error)
+mica_status mi_store_faults(struct mi_store *store, struct mi_error *error)
 {
-    for (size_t i = 0; i < variables->count; i++) {
-        struct mi_variable *fault = variables->list[i];
+    for (size_t i = 0; i < store->variables->count; i++) {
+        struct mi_variable *fault = store->variables->list[i];
         float count = 0;
         if (fault->role != MI_FAULT || fault->block < 0)
             continue;

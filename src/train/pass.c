@@ -104,7 +104,7 @@ mica_status mi_pass_read(struct mi_task_state *task, const struct mi_pass *pass,
 {
     float sum = 0, right = 0, count = (float)pass->samples;
     *accuracy = NAN;
-    MI_TRY(mi_store_faults(task->model->store, &task->model->variables, &task->model->device->error));
+    MI_TRY(mi_store_faults(task->model->store, &task->model->device->error));
     MI_TRY(mi_store_read(task->model->store, task->loss_sum, &sum));
     *loss = pass->samples ? sum / count : NAN;
     if (!task->right)

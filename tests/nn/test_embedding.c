@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* max(x, -1e30) by an activation: a number that a layer computed. */
+/* The activation makes a number of the input that the host does not know. */
 static mica_model *looked_up(mica_device *device, const char *activation)
 {
     mica_model *model = mica_model_create(device, NULL);
