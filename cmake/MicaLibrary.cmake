@@ -1,7 +1,7 @@
 # The library: one object library for each folder of src/, in the order of docs/design.md; together they are mica_static
 # and mica_shared. OpenCL and CLBlast are opened at run time, so only their headers are needed here.
 
-set(MICA_FOLDERS base device graph ops engines compile nn data formats train bench)
+set(MICA_FOLDERS base json device graph ops emit nest engines plan compile tune nn data formats train job report bench)
 
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
@@ -39,7 +39,7 @@ include(EmbedKernels)
 
 set(objects)
 foreach(folder IN LISTS MICA_FOLDERS)
-    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${folder}/*.c)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${folder}/*.c)
     if(folder STREQUAL "device" AND EXISTS ${PROJECT_SOURCE_DIR}/src/device/kernels.h)
         mica_embed_kernels(kernels_source)
         list(APPEND sources ${kernels_source})

@@ -2,7 +2,7 @@
 #ifndef MICA_SRC_BENCH_H
 #define MICA_SRC_BENCH_H
 
-#include "compile/plan.h"
+#include "plan/plan.h"
 #include "graph/op.h"
 
 #include <mica/bench.h>

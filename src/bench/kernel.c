@@ -1,8 +1,9 @@
 /* Measuring one graph: compiled, fed with random operands, run once and compared with a reference, then timed. */
 #include "bench/bench.h"
-#include "compile/compile.h"
+#include "compile/rewrite/rewrite.h"
 #include "ops/ops.h"
-
+#include "plan/inside.h"
+#include "tune/tune.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,9 +50,9 @@ static mica_status read_contractions(struct kernel_run *run, struct mi_bench_cas
     struct mi_graph *graph = what->graph;
     double flops = 0;
     MI_TRY(mi_error_report(&run->bench->error, &graph->error));
-    mica_status status = mi_lower(graph);
+    mica_status status = mi_lower(graph, 1);
     if (status == MICA_OK)
-        status = mi_simplify(graph);
+        status = mi_simplify(graph, 1);
     if (status != MICA_OK)
         return mi_error_report(&run->bench->error, &graph->error) ? run->bench->error.status
                                                                   : mi_fail(&run->bench->error, status, "%s", what->name);
@@ -169,7 +170,7 @@ static mica_status compile_case(struct kernel_run *run, struct mi_graph *graph, 
     const mica_bench_desc *desc = run->desc;
     struct mi_plan_desc how = {.device = run->bench->device, .store = run->store, .graph = graph, .batch = run->batch,
                                .engine = plain ? "nest" : desc->engine, .variant = plain ? 0 : desc->variant,
-                               .no_fusion = plain, .no_blocked = plain};
+                               .search = mi_tune, .no_fusion = plain, .no_blocked = plain};
     mica_status status = mi_plan_create(&how, &run->plan);
     return run->plan ? mi_bench_from_device(run->bench, status) : mi_out_of_memory(&run->bench->error);
 }

@@ -1,9 +1,9 @@
 /* Benchmarks of a job's network: whole steps of inference or training on random samples. */
 #include "bench/bench.h"
-#include "train/job.h"
+#include "job/job.h"
 #include "train/optimizers.h"
 #include "train/task.h"
-
+#include "tune/tune.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,7 +59,7 @@ static mica_status compile_inference(struct model_run *run, int64_t batch, bool 
     const mica_bench_desc *common = &run->desc->common;
     struct mi_plan_desc how = {.device = run->bench->device, .store = store, .graph = graph, .batch = batch,
                                .engine = plain ? "nest" : common->engine, .variant = plain ? 0 : common->variant,
-                               .no_fusion = plain, .no_blocked = plain, .exact = model->exact};
+                               .search = mi_tune, .no_fusion = plain, .no_blocked = plain, .exact = model->exact};
     status = mi_plan_create(&how, plan);
     return *plan ? mi_bench_from_device(run->bench, status) : mi_out_of_memory(&run->bench->error);
 }

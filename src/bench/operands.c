@@ -1,6 +1,6 @@
 /* Random operands, and references in double on the host. */
 #include "bench/bench.h"
-#include "compile/tune.h"
+#include "tune/tune.h"
 
 #include <math.h>
 

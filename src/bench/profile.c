@@ -1,6 +1,6 @@
 /* Where a step's time goes, kernel by kernel. */
 #include "bench/bench.h"
-#include "compile/compile.h"
+#include "plan/inside.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -73,15 +73,6 @@ static bool read_common(const struct cli_bench_options *options, mica_bench_desc
     return true;
 }
 
-int cli_bench_word(const char *option, const char *word, const char *const *words)
-{
-    for (int i = 0; words[i]; i++)
-        if (strcmp(words[i], word) == 0)
-            return i;
-    cli_fail(CLI_USAGE, "bench: %s is \"%s\"; see mica bench --help", option, word);
-    return -1;
-}
-
 /* ---- Output ---- */
 
 static void add_number(cJSON *object, const char *key, double value)

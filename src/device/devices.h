@@ -84,9 +84,11 @@ mica_status mi_device_start(mica_device *device, const mica_device_desc *desc);
 /* Keeps the first error as the one that every later call repeats. Returns the device. */
 mica_device *mi_device_settle(mica_device *device);
 
-/* ---- fork.c ---- */
+/* ---- fork.c and answers.c ---- */
 
 long mi_process(void); /* the number of this process */
+#define MI_FORKED "this process was forked after OpenCL was used in it, and a driver does not come along: " \
+    "use OpenCL in children only, or start them by exec"
 /* Whether the device does what it is asked. An adopted queue may have other things to do first: it is not asked. */
 mica_status mi_device_answers(mica_device *device);
 

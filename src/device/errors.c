@@ -150,3 +150,8 @@ mica_status mi_cl_fail(mica_device *device, cl_int code, const char *what)
 {
     return mi_cl_fail_at(device, code, MI_STAGE_OTHER, what);
 }
+
+mica_status mi_device_ready(mica_device *device)
+{
+    return mi_error_report(&device->error, &device->failed);
+}

@@ -267,8 +267,3 @@ void mi_device_forget(mica_device *device)
 {
     device->error = device->failed;
 }
-
-mica_status mi_device_ready(mica_device *device)
-{
-    return mi_error_report(&device->error, &device->failed);
-}

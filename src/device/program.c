@@ -17,14 +17,6 @@ struct mi_programs {
     size_t count, capacity;
 };
 
-const char *mi_kernel_text(const char *file)
-{
-    for (size_t i = 0; i < mi_kernel_file_count; i++)
-        if (strcmp(mi_kernel_files[i].name, file) == 0)
-            return (const char *)mi_kernel_files[i].text;
-    return NULL;
-}
-
 /* ---- Those that are built ---- */
 
 /* The first entry whose hash is not smaller. */

@@ -2,7 +2,7 @@
 #ifndef MICA_SRC_ENGINE_H
 #define MICA_SRC_ENGINE_H
 
-#include "engines/emit.h"
+#include "emit/emit.h"
 
 /* A contraction that is computed inside the kernel of another one, which alone reads it. */
 struct mi_ahead {
@@ -87,8 +87,5 @@ bool mi_contraction_is_float(const struct mi_contraction *c);
 MI_ENGINES(MI_ENGINE_DECLARE)
 #undef MI_ENGINE_DECLARE
 extern const struct mi_engine *const mi_engines[]; /* NULL-terminated */
-
-/* Own operators: not contractions, but kernels of their own too (own.c). */
-mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes);
 
 #endif

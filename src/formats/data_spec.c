@@ -8,7 +8,7 @@
  * and in each "normalize", "split": [training, validation, test], "seed" and "shuffle" (of the split),
  * "sample_shape", "limits": {"bytes": number, "ratio": number}. */
 #include "formats/formats.h"
-#include "nn/keys.h"
+#include "json/keys.h"
 
 #include <math.h>
 #include <stdlib.h>

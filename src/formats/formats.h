@@ -3,7 +3,7 @@
 #define MICA_SRC_FORMATS_H
 
 #include "data/data.h"
-#include "formats/array.h"
+#include "formats/array/array.h"
 
 /* ---- Memory that reading may take ---- */
 

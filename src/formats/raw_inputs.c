@@ -1,6 +1,6 @@
 /* Raw inputs for prediction, from one file of any format that data come in. */
 #include "formats/formats.h"
-#include "formats/table.h"
+#include "formats/table/table.h"
 
 #include <stdlib.h>
 #include <string.h>

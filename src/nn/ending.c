@@ -1,6 +1,6 @@
 /* What a network ends in: probabilities or logits. Layers behind the last activation may rearrange its values, join several, drop
  * some or pool them. */
-#include "nn/loss.h"
+#include "nn/loss/loss.h"
 
 #include <stdlib.h>
 #include <string.h>

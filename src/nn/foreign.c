@@ -1,5 +1,5 @@
 /* Words of Keras and PyTorch that Mica writes otherwise or does not have, and what a message says of each. */
-#include "nn/keys.h"
+#include "json/keys.h"
 
 #include <string.h>
 

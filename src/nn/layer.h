@@ -4,7 +4,7 @@
 #ifndef MICA_SRC_NN_LAYER_H
 #define MICA_SRC_NN_LAYER_H
 
-#include "nn/keys.h"
+#include "json/keys.h"
 #include "nn/model.h"
 
 #include <mica/layers.h>

@@ -1,8 +1,9 @@
 /* A model's life, its errors, and its variables. */
 #include "nn/model.h"
+
 #include "nn/layer.h"
 #include "ops/ops.h"
-
+#include "tune/tune.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,7 +204,7 @@ mica_plan *mi_model_plan(mica_model *model, int64_t batch, bool described)
     }
     struct mi_plan_desc inner = {
         .device = model->device, .store = store, .graph = graph, .batch = batch, .choices = &model->choices,
-        .described = described, .exact = model->exact};
+        .search = mi_tune, .described = described, .exact = model->exact};
     mi_plan_create(&inner, &plan);
     return plan;
 }

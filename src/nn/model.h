@@ -2,8 +2,8 @@
 #ifndef MICA_SRC_NN_MODEL_H
 #define MICA_SRC_NN_MODEL_H
 
-#include "compile/choices.h"
-#include "compile/plan.h"
+#include "compile/choose/choices.h"
+#include "plan/plan.h"
 #include "graph/op.h"
 
 #include <cjson/cJSON.h>

@@ -2,7 +2,7 @@
 #ifndef MICA_SRC_TRAIN_OPTIMIZERS_H
 #define MICA_SRC_TRAIN_OPTIMIZERS_H
 
-#include "nn/keys.h"
+#include "json/keys.h"
 #include "nn/model.h"
 
 #include <mica/train.h>

@@ -1,6 +1,6 @@
 /* Outputs and classes of raw inputs: the preprocessing that the model was fitted with, then its inference plan. */
 #include "data/data.h"
-#include "nn/loss.h"
+#include "nn/loss/loss.h"
 
 #include <mica/train.h>
 

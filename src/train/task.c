@@ -1,7 +1,8 @@
 /* Compiling the steps of training and evaluation. */
-#include "train/optimizers.h"
 #include "train/task.h"
 
+#include "train/optimizers.h"
+#include "tune/tune.h"
 static struct mi_variable *accumulator(mica_model *model, const char *name)
 {
     const struct mi_shape scalar = {.rank = 0};
@@ -71,7 +72,7 @@ mica_status mi_task_compile(struct mi_task_state *task, const mica_optimizer *op
     }
     struct mi_plan_desc desc = {.device = device, .store = store, .graph = graph, .batch = batch,
                                 .engine = task->engine, .variant = task->variant, .choices = &task->model->choices,
-                                .described = task->described, .exact = task->model->exact};
+                                .search = mi_tune, .described = task->described, .exact = task->model->exact};
     status = mi_plan_create(&desc, plan);
     if (!*plan)
         return mi_out_of_memory(&device->error);

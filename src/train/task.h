@@ -3,7 +3,7 @@
 #define MICA_SRC_TRAIN_TASK_H
 
 #include "data/data.h"
-#include "nn/loss.h"
+#include "nn/loss/loss.h"
 
 #include <mica/train.h>
 

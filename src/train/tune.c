@@ -1,5 +1,5 @@
 /* The public call that tunes a model: compiles a plan with a search as long as asked for. */
-#include "compile/tune.h"
+#include "tune/tune.h"
 #include "train/task.h"
 
 #include <mica/tune.h>

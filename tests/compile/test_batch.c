@@ -1,6 +1,6 @@
 /* One plan serves every batch up to n: it computes what a plan compiled for exactly that many samples does, and nothing of an
  * earlier, larger batch gets in. */
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "compile/tune.h"
+#include "tune/tune.h"
 #include "nn/model.h"
 #include "support/network.h"
 

@@ -1,5 +1,5 @@
 /* Expressions that would grow without bound, and kernels that would read more tensors than one can: stored on the way. */
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* How many launches the usual patterns take, and that fusing them changes nothing. */
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <math.h>

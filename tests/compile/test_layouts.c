@@ -1,6 +1,6 @@
 /* Layouts from end to end: what stands between convolutions (normalisation, activations, depthwise convolutions, residual
  * sums, pools) is stored in the convolutions' blocks, forward and backward, and nothing is converted but the input. */
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Every map, and every derivative of one, ahead of every kind of operator that may compute it in passing: fused, and with a kernel
  * for each node. */
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* Where a plan puts its tensors: what lives at one time never overlaps, blocks stay within the device's largest allocation, and
  * what does not fit is refused before anything is allocated. */
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* What a training step does to need less memory changes nothing but the memory: large parameters are updated as soon as their
  * gradients are there, cheap maps are computed again for the gradients, and a max pool goes before its activation. */
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "support/device.h"
 #include "support/network.h"
 

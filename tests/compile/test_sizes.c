@@ -1,5 +1,5 @@
 /* Kernels of problems that differ in their sizes alone have the same source, and so one program; the sizes are arguments. */
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Updates of small parameters, which run flat over all that lie side by side, against the same steps in double. */
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* Depthwise convolutions, their fused epilogues and both gradients against references in double: channels that fill no
  * block, asymmetric pads, strides, dilations, one spatial axis, every layout beside the engine's own, partial batches. */
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 /* A pointwise convolution inside the kernel of the depthwise one behind it, against sums in double: channels that fill no block,
  * asymmetric pads, strides, dilations, one spatial axis, maps between that read another tensor, partial batches; and what keeps
  * the two apart. */
-#include "compile/choices.h"
-#include "compile/compile.h"
+#include "compile/choose/choices.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <math.h>

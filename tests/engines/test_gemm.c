@@ -1,5 +1,5 @@
 /* Matrix products: each way to cut one, on shapes that fill no tile, no block and no panel, compared with sums in double. */
-#include "engines/gemm.h"
+#include "engines/gemm/gemm.h"
 #include "support/network.h"
 
 #include <stdio.h>

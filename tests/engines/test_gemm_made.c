@@ -1,7 +1,7 @@
 /* Maps and moves that a product computes while it packs its operands: beside plans in which every node is a kernel of its own, for
  * whole and partial batches; and those that it must leave alone. */
-#include "compile/compile.h"
-#include "engines/gemm.h"
+#include "plan/inside.h"
+#include "engines/gemm/gemm.h"
 #include "support/network.h"
 
 #include <stdlib.h>

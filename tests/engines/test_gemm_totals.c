@@ -1,7 +1,7 @@
 /* Sums of a product's operands that its kernel makes: each way to cut the product, whole and partial batches, against sums in
  * double; and sums that it must leave alone. */
-#include "compile/compile.h"
-#include "engines/gemm.h"
+#include "plan/inside.h"
+#include "engines/gemm/gemm.h"
 #include "support/network.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* The engine of GPUs, on a device with the limit gpu_kernels: strided and grouped convolutions, their gradients and a batched
  * product agree with plain loops in every variant, with depths cut in parts and with fewer samples than the largest batch. */
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* The Winograd engines against sums in double: forward with an epilogue, and the gradients of the data and of the weight; channels
  * and filters that fill no block, images that fill no tile, pads of every side, partial batches, every way the engine offers. */
-#include "compile/compile.h"
+#include "compile/rewrite/rewrite.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <math.h>
@@ -251,7 +252,7 @@ static void test_fresh(void **state)
         struct mi_variant list[MI_MOST_VARIANTS] = {{{0}}};
         network_begin(&net, device);
         build(&net, &shapes[i]);
-        assert_int_equal(mi_lower(net.graph), MICA_OK);
+        assert_int_equal(mi_lower(net.graph, 1), MICA_OK);
         struct mi_problem problem = {.node = first_contraction(net.graph), .device = device, .batch = MOST};
         assert_int_equal(problem.node->op->contract(problem.node, &problem.c), MICA_OK);
         int count = mi_engine_winograd.variants(&problem, list, MI_MOST_VARIANTS);
@@ -272,7 +273,7 @@ static int offers(mica_device *device, void (*describe)(struct network *, const 
     int count = 0;
     network_begin(&net, device);
     describe(&net, s);
-    assert_int_equal(mi_lower(net.graph), MICA_OK);
+    assert_int_equal(mi_lower(net.graph, 1), MICA_OK);
     for (size_t i = 0; i < net.graph->node_count; i++) {
         struct mi_problem problem = {.node = net.graph->nodes[i], .device = net.device, .batch = MOST};
         if (problem.node->op->kind != MI_CONTRACT || problem.node->op->contract(problem.node, &problem.c) != MICA_OK)

@@ -2,7 +2,7 @@
  * no value is drawn. */
 #include "nn/model.h"
 #include "support/network.h"
-#include "train/job.h"
+#include "job/job.h"
 
 #include <stdio.h>
 

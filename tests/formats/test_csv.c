@@ -1,7 +1,7 @@
 /* Tables: cells, headers, labels, categories, missing values, and what is refused. */
 #include "scratch.h"
 
-#include "formats/table.h"
+#include "formats/table/table.h"
 
 #include <math.h>
 #include <stdio.h>

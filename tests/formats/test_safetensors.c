@@ -1,7 +1,7 @@
 /* safetensors: what is read, what is written, what is refused. */
 #include "scratch.h"
 
-#include "formats/safetensors.h"
+#include "formats/model/safetensors.h"
 
 #include <math.h>
 #include <stdio.h>

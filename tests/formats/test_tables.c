@@ -2,7 +2,7 @@
  * to leave out, numbers that floats cannot tell apart. Each is compared with the same table written plainly. */
 #include "scratch.h"
 
-#include "formats/table.h"
+#include "formats/table/table.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* .npy files: whatever is accepted must also be readable to its last element. */
 #include "fuzz.h"
 
-#include "formats/array.h"
+#include "formats/array/array.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* safetensors files: whatever is accepted must also be readable to its last element. */
 #include "fuzz.h"
 
-#include "formats/safetensors.h"
+#include "formats/model/safetensors.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Gradients through whole graphs against central differences, both on the device: paths that meet, broadcast values, a value
  * that is used many times. */
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "support/network.h"
 
 #include <stdio.h>

@@ -10,7 +10,7 @@
 
 #include "failing.h"
 #include "formats/formats.h"
-#include "formats/safetensors.h"
+#include "formats/model/safetensors.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,8 +10,8 @@
 #include "failing.h"
 #include "support/files.h"
 #include "device/device.h"
-#include "nn/loss.h"
-#include "train/job.h"
+#include "nn/loss/loss.h"
+#include "job/job.h"
 #include "train/optimizers.h"
 #include "train/task.h"
 

@@ -1,7 +1,7 @@
 /* Compile decides, run does not: a step allocates nothing on the host, builds no program, makes no buffer, sets no argument, and
  * waits for nothing but the step before the last. */
 #include "failing.h"
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "device/cl_api.h"
 #include "support/network.h"
 

@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
-#include "nn/keys.h"
+#include "json/keys.h"
 #include "nn/layer.h"
-#include "nn/loss.h"
+#include "nn/loss/loss.h"
 
 #include <stdlib.h>
 #include <string.h>

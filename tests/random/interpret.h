@@ -6,7 +6,7 @@
 
 #include "random/ball.h"
 
-#include "compile/plan.h"
+#include "plan/plan.h"
 #include "graph/op.h"
 
 /* A tensor of a batch: concrete sizes, and a ball for each element. */

@@ -2,7 +2,7 @@
 #ifndef MICA_TEST_RANDOM_NETWORK_H
 #define MICA_TEST_RANDOM_NETWORK_H
 
-#include "nn/loss.h"
+#include "nn/loss/loss.h"
 #include "nn/model.h"
 
 #include <mica/mica.h>

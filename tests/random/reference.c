@@ -1,6 +1,7 @@
 #include "random/reference.h"
 
-#include "compile/compile.h"
+#include "compile/rewrite/rewrite.h"
+#include "plan/inside.h"
 #include "random/definitions.h"
 #include "support/device.h"
 
@@ -76,7 +77,7 @@ static bool reference_create(const struct recipe *recipe, int64_t n, bool by_win
     }
     r->graph = mi_graph_copy(r->built.graph, &error);
     assert_non_null(r->graph);
-    if (mi_lower(r->graph) != MICA_OK) {
+    if (mi_lower(r->graph, 1) != MICA_OK) {
         verdict_add(verdict, "cannot be lowered: %s", r->graph->error.text);
         mi_graph_destroy(r->graph);
         built_destroy(&r->built);

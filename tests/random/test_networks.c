@@ -10,7 +10,8 @@
 #include "support/device.h"
 #include "train/optimizers.h"
 
-#include "compile/compile.h"
+#include "compile/rewrite/rewrite.h"
+#include "plan/inside.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -179,7 +180,7 @@ static void run_way(const struct drawn_network *network, mica_device *device, co
     }
     struct mi_graph *lowered = mi_graph_copy(graph, &error);
     assert_non_null(lowered);
-    assert_int_equal(mi_lower(lowered), MICA_OK);
+    assert_int_equal(mi_lower(lowered, 1), MICA_OK);
     assert_int_equal(mi_optimizer_resolve(&error, &network->optimizer, &optimizer), MICA_OK);
     assert_int_equal(mi_model_store(model, &store), MICA_OK);
     mi_plan_create(&(struct mi_plan_desc){.device = device, .store = store, .graph = graph, .batch = network->batch[0],

@@ -1,6 +1,6 @@
 #include "random/verdict.h"
 
-#include "compile/compile.h"
+#include "plan/inside.h"
 #include "engines/engine.h"
 #include "random/reference.h"
 #include "support/device.h"

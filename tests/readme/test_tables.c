@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "nn/layer.h"
-#include "nn/loss.h"
+#include "nn/loss/loss.h"
 #include "ops/ops.h"
 
 #include <ctype.h>

@@ -9,7 +9,7 @@ shift 2
 cd "$root" || exit 2
 
 # Each folder of src/ may include itself and those before it; the program includes only the public headers.
-folders="base device graph ops engines compile nn data formats train bench"
+folders="base json device graph ops emit nest engines plan compile tune nn data formats train job report bench"
 
 found=$(mktemp)
 trap 'rm -f "$found"' EXIT
@@ -69,8 +69,8 @@ check_includes() {
         sed 's/$/    <- not for a public header/' >>"$found"
     find examples -name '*.c' -exec grep -nHE '^ *# *include *"' {} + |
         sed 's/$/    <- an example uses only the public headers/' >>"$found"
-    grep -rnE '^ *# *include *<clblast' src | grep -v '^src/engines/clblast\.c:' |
-        sed 's/$/    <- only src\/engines\/clblast.c knows CLBlast/' >>"$found"
+    grep -rnE '^ *# *include *<clblast' src | grep -v '^src/engines/clblast/clblast\.c:' |
+        sed 's/$/    <- only src\/engines\/clblast\/clblast.c knows CLBlast/' >>"$found"
 }
 
 check_calls() {
@@ -114,6 +114,35 @@ check_files() {
 check_globals() { # check_globals LIBRARY.a
     size -A "$1" | awk '/ex / { file = $1 } $1 ~ /^\.(data|bss|tdata|tbss)(\.|$)/ && $1 !~ /^\.data\.rel\.ro/ && $2 > 0 {
         print file ": " $2 " bytes in " $1 "    <- no mutable globals" }' >>"$found"
+}
+
+# Files that need each other, by way of others or directly: those that define a name which the other's code uses. What nobody of those
+# left needs, and what needs nobody of them, is taken away until nothing changes; what is left is circles and what lies between two.
+check_circles() { # check_circles BUILD-FOLDER
+    find "$1/CMakeFiles" -path '*.dir/src/*.c.o' | while read -r object; do
+        file=${object##*.dir/}
+        [ ! -f "${file%.o}" ] || echo "$object" # not what was built before a file moved
+    done | xargs nm -A |
+        awk '{ file = $1; sub(/:.*/, "", file); sub(/.*\.dir\//, "", file); sub(/\.o$/, "", file); type = $(NF - 1) }
+            type == "U" { uses[++count] = file; name[count] = $NF; next }
+            type ~ /^[A-Z]$/ { defines[$NF] = file }
+            END {
+                for (i = 1; i <= count; i++) {
+                    to = defines[name[i]]
+                    if (to == "" || to == uses[i]) continue
+                    if (!((uses[i], to) in names)) { from[++arrows] = uses[i]; target[arrows] = to; left[arrows] = 1 }
+                    names[uses[i], to] = names[uses[i], to] " " name[i]
+                }
+                do {
+                    changed = 0
+                    delete out; delete into
+                    for (i = 1; i <= arrows; i++) if (left[i]) { out[from[i]] = 1; into[target[i]] = 1 }
+                    for (i = 1; i <= arrows; i++)
+                        if (left[i] && (!(target[i] in out) || !(from[i] in into))) { left[i] = 0; changed = 1 }
+                } while (changed)
+                for (i = 1; i <= arrows; i++)
+                    if (left[i]) print from[i] " needs " target[i] " for" names[from[i], target[i]] "    <- a circle of files"
+            }' >>"$found"
 }
 
 check_exports() { # check_exports LIBRARY.so

@@ -1,6 +1,7 @@
 #include "support/network.h"
 
-#include "compile/compile.h"
+#include "plan/inside.h"
+#include "tune/tune.h"
 #include "device/programs.h"
 
 #include <math.h>
@@ -27,6 +28,7 @@ mica_status network_try(struct network *net, int64_t batch, const struct mi_plan
     desc.store = net->store;
     desc.graph = net->graph;
     desc.batch = batch;
+    desc.search = mi_tune;
     net->graph = NULL;
     return mi_plan_create(&desc, &net->plan);
 }

@@ -4,7 +4,7 @@
 
 #include "support/device.h"
 
-#include "compile/plan.h"
+#include "plan/plan.h"
 #include "ops/ops.h"
 
 enum { NETWORK_INPUTS = 4 };

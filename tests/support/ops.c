@@ -1,6 +1,6 @@
 #include "support/ops.h"
 
-#include "compile/plan.h"
+#include "plan/plan.h"
 #include "engines/engine.h"
 #include "support/network.h"
 

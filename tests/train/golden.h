@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "formats/safetensors.h"
-#include "nn/keys.h"
+#include "formats/model/safetensors.h"
+#include "json/keys.h"
 
 #include <mica/mica.h>
 

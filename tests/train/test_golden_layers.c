@@ -1,5 +1,5 @@
 /* Layers and losses against PyTorch: values, gradients by inputs and weights, and what a step leaves in the statistics. */
-#include "nn/loss.h"
+#include "nn/loss/loss.h"
 #include "train/golden.h"
 
 #include <stdio.h>

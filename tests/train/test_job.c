@@ -1,7 +1,7 @@
 /* Job files: every kind of mistake gives one line that names it; overrides; what a good job opens as. */
 #include "support/files.h"
 #include "train/golden.h"
-#include "train/job.h"
+#include "job/job.h"
 
 #include <math.h>
 #include <stdio.h>

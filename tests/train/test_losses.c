@@ -1,7 +1,7 @@
 /* What losses make of a network's end and of labels, and which data they refuse. */
 #include "train/golden.h"
 
-#include "nn/loss.h"
+#include "nn/loss/loss.h"
 
 #include <math.h>
 #include <stdio.h>

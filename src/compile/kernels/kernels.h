@@ -1,0 +1,18 @@
+/* Passes that make kernels of a plan's nodes, in the order in which they run. */
+#ifndef MICA_SRC_COMPILE_KERNELS_H
+#define MICA_SRC_COMPILE_KERNELS_H
+
+#include "plan/inside.h"
+
+mica_status mi_fuse(struct mica_plan *plan);          /* nodes become kernels */
+mica_status mi_match_layouts(struct mica_plan *plan); /* tensors stored side by side lie alike */
+mica_status mi_order(struct mica_plan *plan);         /* kernels in an order, writers of variables after readers */
+mica_status mi_derive(struct mica_plan *plan);        /* which kernels only copy variables */
+mica_status mi_emit_plan(struct mica_plan *plan);     /* source of every kernel */
+mica_status mi_place(struct mica_plan *plan);         /* memory */
+mica_status mi_build(struct mica_plan *plan);         /* programs and launches */
+
+/* Marks values that must be stored lest the expressions of their users grow too long (cut.c, for fuse). */
+mica_status mi_cut_expressions(struct mica_plan *plan, const struct mi_users *users, bool *needed);
+
+#endif

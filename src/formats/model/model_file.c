@@ -1,0 +1,422 @@
+/* Models as .safetensors files: the variables under their names, and in the metadata, under "mica", a JSON object:
+ *
+ *   {"version": 1, "model": {"layers": [...], "outputs": {...}}, "loss": NAME, "from_logits": true | false,
+ *    "preprocess": {...}, "choices": the engines that its plans ran with (src/compile/choose/choices.h)}
+ *
+ * so that any reader of safetensors opens it. Nothing in a file is believed before it is checked. */
+#include "formats/model/model_file.h"
+#include "data/data.h"
+#include "formats/model/safetensors.h"
+#include "json/keys.h"
+#include "nn/loss/loss.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { VERSION = 1 };
+#define MODEL_LIMIT ((uint64_t)64 << 30)
+
+static const char *const keys[] = {"version", "model", "loss", "from_logits", "preprocess", "choices", NULL};
+
+/* ---- Saving ---- */
+
+static bool add_choices(const mica_model *model, cJSON *json)
+{
+    struct mi_text text = {0};
+    if (!model->choices.count)
+        return true;
+    mi_choices_write(&model->choices, model->device, &text);
+    bool good = !text.failed && cJSON_AddStringToObject(json, "choices", mi_text_get(&text));
+    mi_text_destroy(&text);
+    return good;
+}
+
+static cJSON *describe(const mica_model *model)
+{
+    cJSON *json = cJSON_CreateObject(), *layers = mi_model_describe(model);
+    cJSON *preprocess = model->preprocess ? mi_json_read(model->preprocess, strlen(model->preprocess), NULL) : NULL;
+    bool good = json && layers && cJSON_AddNumberToObject(json, "version", VERSION) &&
+                cJSON_AddItemToObject(json, "model", layers);
+    layers = good ? NULL : layers;
+    if (good && model->loss)
+        good = cJSON_AddStringToObject(json, "loss", model->loss) != NULL;
+    if (good && model->from_logits)
+        good = cJSON_AddBoolToObject(json, "from_logits", model->from_logits > 0) != NULL;
+    if (good && model->preprocess) {
+        good = preprocess && cJSON_AddItemToObject(json, "preprocess", preprocess);
+        preprocess = good ? NULL : preprocess;
+    }
+    good = good && add_choices(model, json);
+    cJSON_Delete(layers);
+    cJSON_Delete(preprocess);
+    if (good)
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+struct saving {
+    mica_model *model;
+    struct mi_store *store;
+    const struct mi_variable **variables;
+};
+
+static mica_status read_variable(void *user, size_t i, float *values)
+{
+    const struct saving *saving = user;
+    return mi_store_read(saving->store, saving->variables[i], values);
+}
+
+static mica_status write_file(struct saving *saving, const char *path, const char *description)
+{
+    mica_model *model = saving->model;
+    size_t count = 0;
+    struct mi_safetensor_out *tensors = mi_new(model->variables.count, sizeof *tensors);
+    saving->variables = mi_new(model->variables.count, sizeof(void *));
+    mica_status status = tensors && saving->variables ? MICA_OK : mi_out_of_memory(&model->device->error);
+    for (size_t i = 0; i < model->variables.count && status == MICA_OK; i++) {
+        const struct mi_variable *variable = model->variables.list[i];
+        if (!mi_variable_in_files(variable))
+            continue;
+        tensors[count].name = variable->name;
+        tensors[count].shape.rank = variable->shape.rank;
+        for (int k = 0; k < variable->shape.rank; k++)
+            tensors[count].shape.dim[k] = variable->shape.dim[k].b;
+        saving->variables[count++] = variable;
+    }
+    const struct mi_metadata metadata = {"mica", description};
+    if (status == MICA_OK)
+        status = mi_safetensors_write(&model->device->error, path, &(struct mi_safetensors_out){
+            .tensors = tensors, .count = count, .metadata = &metadata, .metadata_count = 1, .read = read_variable,
+            .user = saving});
+    free(tensors);
+    free(saving->variables);
+    return status;
+}
+
+mica_status mica_model_save(mica_model *model, const char *path)
+{
+    if (!model)
+        return MICA_INVALID_ARGUMENT;
+    struct saving saving = {.model = model};
+    MI_TRY(mi_model_begin(model));
+    if (!path)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to save a model takes a path; it is NULL");
+    MI_TRY(mi_model_store(model, &saving.store));
+    cJSON *json = describe(model);
+    char *text = json ? mi_json_write(json, false) : NULL;
+    mica_status status = text ? write_file(&saving, path, text) : mi_out_of_memory(&model->device->error);
+    cJSON_free(text);
+    cJSON_Delete(json);
+    return status;
+}
+
+/* ---- Weights ---- */
+
+static struct mi_shape_text tensor_text(const struct mi_safetensor *tensor)
+{
+    mica_shape shape = {.rank = tensor->rank};
+    for (int i = 0; i < tensor->rank; i++)
+        shape.dim[i] = tensor->dim[i];
+    return mi_sample_text(&shape);
+}
+
+static struct mi_shape_text variable_text(const struct mi_variable *variable)
+{
+    mica_shape shape = {.rank = variable->shape.rank};
+    for (int i = 0; i < shape.rank; i++)
+        shape.dim[i] = variable->shape.dim[i].b;
+    return mi_sample_text(&shape);
+}
+
+static bool same_shape(const struct mi_safetensor *tensor, const struct mi_variable *variable)
+{
+    if (tensor->rank != variable->shape.rank)
+        return false;
+    for (int i = 0; i < tensor->rank; i++)
+        if (tensor->dim[i] != variable->shape.dim[i].b)
+            return false;
+    return true;
+}
+
+static void note(const mica_weights_desc *desc, const char *text)
+{
+    if (desc->note)
+        desc->note(desc->user, text);
+}
+
+/* A tensor whose name is the variable's behind a prefix, such as the "module." of PyTorch's DataParallel; NULL: there is none. */
+static const struct mi_safetensor *find_prefixed(const struct mi_safetensors *file, const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < file->count; i++) {
+        size_t size = strlen(file->tensors[i].name), before = size > length ? size - length : 0;
+        const char *end = file->tensors[i].name + before;
+        if (before > 1 && end[-1] == '.' && strcmp(end, name) == 0)
+            return &file->tensors[i];
+    }
+    return NULL;
+}
+
+static const char *missing_text(struct mi_arena *arena, const char *place, const struct mi_safetensors *file, const char *name)
+{
+    const struct mi_safetensor *other = find_prefixed(file, name);
+    if (!other)
+        return mi_arena_format(arena, "%s: \"%s\" is missing", place, name);
+    return mi_arena_format(arena, "%s: \"%s\" is missing, but \"%s\" is there: its prefix \"%.*s\" must go", place, name,
+                           mi_show(other->name).text, (int)(strlen(other->name) - strlen(name)), other->name);
+}
+
+/* Every variable has its tensor, or is allowed to lack one; every other tensor is a note. */
+static mica_status check_weights(mica_model *model, struct mi_error *error, const char *place,
+                                 const struct mi_safetensors *file, const mica_weights_desc *desc)
+{
+    struct mi_arena arena = {0};
+    for (size_t i = 0; i < model->variables.count && error->status == MICA_OK; i++) {
+        const struct mi_variable *variable = model->variables.list[i];
+        const struct mi_safetensor *tensor = mi_safetensors_find(file, variable->name);
+        if (!mi_variable_in_files(variable) || (tensor && same_shape(tensor, variable)))
+            continue;
+        const char *line = tensor ? mi_arena_format(&arena, "%s: \"%s\" has shape %s, the model's has %s", place, variable->name,
+                                                    tensor_text(tensor).text, variable_text(variable).text)
+                                  : missing_text(&arena, place, file, variable->name);
+        if (desc->partial)
+            note(desc, mi_arena_format(&arena, "%s; it keeps its values", line));
+        else
+            mi_fail(error, tensor ? MICA_SHAPE : MICA_FORMAT, "%s", line);
+    }
+    for (size_t i = 0; i < file->count && error->status == MICA_OK; i++) {
+        const struct mi_variable *variable = mi_variable_find(&model->variables, file->tensors[i].name);
+        if (!variable || !mi_variable_in_files(variable))
+            note(desc, mi_arena_format(&arena, "%s: \"%s\" is not used by the model", place,
+                                       mi_show(file->tensors[i].name).text));
+    }
+    mi_arena_destroy(&arena);
+    return error->status;
+}
+
+/* Before the store has placed a variable its values wait on the host. */
+static mica_status set_values(mica_model *model, struct mi_variable *variable, float *values)
+{
+    if (variable->block < 0) {
+        mi_variable_give(variable, values);
+        return MICA_OK;
+    }
+    mica_status status = mi_store_write(model->store, variable, values);
+    free(values);
+    return status;
+}
+
+static mica_status take_weights(mica_model *model, struct mi_error *error, const char *place,
+                                const struct mi_safetensors *file, const mica_weights_desc *desc)
+{
+    MI_TRY(check_weights(model, error, place, file, desc));
+    for (size_t i = 0; i < model->variables.count; i++) {
+        struct mi_variable *variable = model->variables.list[i];
+        const struct mi_safetensor *tensor = mi_safetensors_find(file, variable->name);
+        if (!mi_variable_in_files(variable) || !tensor || !same_shape(tensor, variable))
+            continue;
+        size_t count = mi_variable_count(variable);
+        float *values = mi_new(count, sizeof *values);
+        if (!values)
+            return mi_out_of_memory(error);
+        if (mi_safetensors_read(error, place, file, tensor, values, count) != MICA_OK) {
+            free(values);
+            return error->status;
+        }
+        MI_TRY(set_values(model, variable, values));
+    }
+    return MICA_OK;
+}
+
+mica_status mi_weights_load(mica_model *model, struct mi_error *error, const char *path, const mica_weights_desc *desc)
+{
+    const mica_weights_desc none = {0};
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    struct mi_safetensors file = {0};
+    if (mi_file_read(error, path, MODEL_LIMIT, &bytes, &size) == MICA_OK &&
+        mi_safetensors_open(error, path, bytes, size, &file) == MICA_OK) {
+        mica_status status = take_weights(model, error, path, &file, desc ? desc : &none);
+        if (status != MICA_OK)
+            mi_fail(error, status, "%s: its values could not be written to the device: %s", path, model->device->error.text);
+    }
+    mi_safetensors_close(&file);
+    free(bytes);
+    return error->status;
+}
+
+mica_status mica_model_load_weights(mica_model *model, const char *path, const mica_weights_desc *desc)
+{
+    struct mi_error error = {0};
+    if (!model)
+        return MICA_INVALID_ARGUMENT;
+    MI_TRY(mi_model_begin(model));
+    if (!path)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to load weights takes a path; it is NULL");
+    mi_weights_load(model, &error, path, desc);
+    return mi_error_report(&model->device->error, &error);
+}
+
+/* ---- Loading ---- */
+
+struct loading {
+    mica_model *model;
+    const char *place;
+    struct mi_error error;
+};
+
+static mica_status bad(struct loading *l, const char *key, const char *what)
+{
+    return mi_fail(&l->error, MICA_FORMAT, "%s: \"mica\" in the metadata: \"%s\" %s", l->place, key, what);
+}
+
+static mica_status take_preprocess(struct loading *l, const cJSON *json)
+{
+    struct mi_preprocess preprocess = {0};
+    size_t elements = 0;
+    if (!json)
+        return MICA_OK;
+    MI_TRY(mi_preprocess_from_json(&l->error, l->place, json, &preprocess));
+    const struct mi_graph *graph = l->model->graph;
+    char *text = mi_json_write(json, false);
+    if (!mi_sample_elements(&preprocess.shape, &elements) || graph->input_count != 1 ||
+        mi_shape_count(&graph->inputs[0]->shape, 1) != (int64_t)elements)
+        bad(l, "preprocess", "does not fit the model's input");
+    else if (!text || mi_model_set_data(l->model, text, preprocess.class_names,
+                                        preprocess.class_names ? preprocess.classes : 0) != MICA_OK)
+        mi_out_of_memory(&l->error);
+    cJSON_free(text);
+    mi_preprocess_destroy(&preprocess);
+    return l->error.status;
+}
+
+static mica_status take_loss(struct loading *l, const cJSON *loss, const cJSON *from_logits)
+{
+    struct mi_loss chosen;
+    struct mi_error why = {0};
+    if (!loss)
+        return MICA_OK;
+    if (!cJSON_IsString(loss))
+        return bad(l, "loss", "is not a text");
+    if (from_logits && !cJSON_IsBool(from_logits))
+        return bad(l, "from_logits", "is not true or false");
+    int logits = !from_logits ? 0 : cJSON_IsTrue(from_logits) ? 1 : -1;
+    mica_status status = mi_loss_choose(&why, l->model->graph, loss->valuestring, logits, &chosen);
+    if (status != MICA_OK)
+        return status == MICA_OUT_OF_MEMORY ? mi_out_of_memory(&l->error) : bad(l, "loss", why.text);
+    return mi_model_set_loss(l->model, loss->valuestring, logits) == MICA_OK ? MICA_OK : mi_out_of_memory(&l->error);
+}
+
+/* Those of another device say nothing about this one. */
+static mica_status take_choices(struct loading *l, const cJSON *json)
+{
+    struct mi_error why = {0};
+    if (!json)
+        return MICA_OK;
+    if (!cJSON_IsString(json))
+        return bad(l, "choices", "is not a text");
+    mica_status status = mi_choices_read(&l->model->choices, &why, l->model->device, "choices", json->valuestring);
+    return status == MICA_OK || status == MICA_UNSUPPORTED ? MICA_OK
+           : status == MICA_OUT_OF_MEMORY                  ? mi_out_of_memory(&l->error)
+                                                           : bad(l, "choices", why.text);
+}
+
+static mica_status take_description(struct loading *l, const cJSON *json)
+{
+    const cJSON *item, *version = cJSON_GetObjectItemCaseSensitive(json, "version");
+    if (!cJSON_IsObject(json))
+        return mi_fail(&l->error, MICA_FORMAT, "%s: \"mica\" in the metadata is not a JSON object", l->place);
+    if (!cJSON_IsNumber(version))
+        return bad(l, "version", "is not a number");
+    if (version->valuedouble > VERSION)
+        return bad(l, "version", "is newer than this library");
+    cJSON_ArrayForEach(item, json) {
+        const char *const *key = keys;
+        while (*key && strcmp(*key, item->string))
+            key++;
+        if (!*key)
+            return bad(l, mi_show(item->string).text, "is not a key of a model");
+    }
+    const cJSON *model = cJSON_GetObjectItemCaseSensitive(json, "model");
+    if (!cJSON_IsObject(model))
+        return bad(l, "model", "is missing");
+    if (mi_model_add_layers(l->model, model, "model") != MICA_OK)
+        return mi_fail(&l->error, l->model->error.status, "%s: %s", l->place, l->model->error.text);
+    if (l->model->graph->output_count == 0)
+        return bad(l, "model", "has no output");
+    MI_TRY(take_choices(l, cJSON_GetObjectItemCaseSensitive(json, "choices")));
+    MI_TRY(take_preprocess(l, cJSON_GetObjectItemCaseSensitive(json, "preprocess")));
+    return take_loss(l, cJSON_GetObjectItemCaseSensitive(json, "loss"),
+                     cJSON_GetObjectItemCaseSensitive(json, "from_logits"));
+}
+
+static mica_status load(struct loading *l, const unsigned char *bytes, size_t size)
+{
+    struct mi_safetensors file = {0};
+    cJSON *json = NULL;
+    const mica_weights_desc strict = {0};
+    MI_TRY(mi_safetensors_open(&l->error, l->place, bytes, size, &file));
+    const char *description = mi_safetensors_metadata(&file, "mica");
+    l->model->loading = true;
+    l->model->room = size / sizeof(uint8_t);
+    if (!description)
+        mi_fail(&l->error, MICA_FORMAT, "%s: the file has weights, but no model: its metadata lack \"mica\"", l->place);
+    else if (mi_json_parse(&l->error, l->place, description, strlen(description), &json) == MICA_OK)
+        take_description(l, json);
+    l->model->loading = false;
+    if (l->error.status == MICA_OK)
+        take_weights(l->model, &l->error, l->place, &file, &strict);
+    cJSON_Delete(json);
+    mi_safetensors_close(&file);
+    return l->error.status;
+}
+
+/* The model's own error gets the whole text, also where a part of it had been recorded. */
+static mica_model *finish(struct loading *l)
+{
+    mica_model *model = l->model;
+    if (l->error.status == MICA_OK)
+        return model;
+    mica_device *device = model->device;
+    bool first = device->error.status == MICA_OK || strcmp(device->error.text, model->error.text) == 0;
+    if (first)
+        device->error = l->error;
+    model->error = l->error;
+    return model;
+}
+
+static mica_model *load_bytes(mica_device *device, const char *place, const unsigned char *bytes, size_t size,
+                              const struct mi_error *before)
+{
+    struct loading l = {.model = mica_model_create(device, NULL), .place = place};
+    if (!l.model)
+        return NULL;
+    mi_error_report(&l.error, &l.model->error);
+    mi_error_report(&l.error, before);
+    if (l.error.status == MICA_OK)
+        load(&l, bytes, size);
+    return finish(&l);
+}
+
+mica_model *mica_model_load_memory(mica_device *device, const void *bytes, size_t size)
+{
+    struct mi_error error = {0};
+    if (!bytes)
+        mi_fail(&error, MICA_INVALID_ARGUMENT, "the bytes of a model are missing");
+    return load_bytes(device, "the model in memory", bytes, size, &error);
+}
+
+mica_model *mica_model_load(mica_device *device, const char *path)
+{
+    struct mi_error error = {0};
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    if (!path)
+        mi_fail(&error, MICA_INVALID_ARGUMENT, "the path of a model is missing");
+    else
+        mi_file_read(&error, path, MODEL_LIMIT, &bytes, &size);
+    mica_model *model = load_bytes(device, path ? path : "the model", bytes, size, &error);
+    free(bytes);
+    return model;
+}

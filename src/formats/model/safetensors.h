@@ -1,0 +1,64 @@
+/* safetensors: an 8-byte little-endian length, a JSON header of that length, and the tensors' bytes.
+ * https://huggingface.co/docs/safetensors (the section on the format) */
+#ifndef MICA_SRC_FORMATS_SAFETENSORS_H
+#define MICA_SRC_FORMATS_SAFETENSORS_H
+
+#include "formats/array/array.h"
+
+struct mi_safetensor {
+    const char *name;
+    enum mi_dtype dtype;       /* MI_OTHER: counted and checked, but not read */
+    const char *dtype_name;    /* as the file has it: "F32" */
+    int rank;
+    int64_t dim[MICA_MAX_RANK];
+    size_t count;              /* elements */
+    size_t offset, bytes;      /* of its data, from the file's first byte */
+};
+
+struct mi_metadata {
+    const char *key, *value;
+};
+
+/* A file in memory: `data` is borrowed, everything else is the arena's. */
+struct mi_safetensors {
+    struct mi_arena arena;
+    const unsigned char *data;
+    struct mi_safetensor *tensors; /* in the order of the header */
+    size_t count;
+    struct mi_metadata *metadata;
+    size_t metadata_count;
+};
+
+/* Checks every length and offset of the header against `size`. On error *out is empty. `place` begins error
+ * texts. */
+mica_status mi_safetensors_open(struct mi_error *error, const char *place, const unsigned char *bytes,
+                                size_t size, struct mi_safetensors *out);
+void mi_safetensors_close(struct mi_safetensors *file);
+/* NULL: none */
+const struct mi_safetensor *mi_safetensors_find(const struct mi_safetensors *file, const char *name);
+/* NULL: none */
+const char *mi_safetensors_metadata(const struct mi_safetensors *file, const char *key);
+/* A tensor's values as floats; `count` must be its elements. */
+mica_status mi_safetensors_read(struct mi_error *error, const char *place, const struct mi_safetensors *file,
+                                const struct mi_safetensor *tensor, float *out, size_t count);
+
+/* One float32 tensor to write. Its values are asked for when they are due, so that they need not all be in
+ * memory: read(user, i, values) fills `values` for tensor i and returns a status, its error recorded. */
+struct mi_safetensor_out {
+    const char *name;
+    mica_shape shape;          /* rank 0: a single number */
+    const float *values;       /* NULL: read is called */
+};
+struct mi_safetensors_out {
+    const struct mi_safetensor_out *tensors;
+    size_t count;
+    const struct mi_metadata *metadata;
+    size_t metadata_count;
+    mica_status (*read)(void *user, size_t i, float *values);
+    void *user;
+};
+/* Writes the file atomically. Names must differ. */
+mica_status mi_safetensors_write(struct mi_error *error, const char *path,
+                                 const struct mi_safetensors_out *what);
+
+#endif

@@ -1,0 +1,292 @@
+/* Rows of a table as numbers of samples: words as one-hot features, missing values left out or filled later. The rows
+ * are gone through twice, so that all that is allocated has its size before. */
+#include "formats/formats.h"
+#include "formats/table/table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool mi_cell_missing(const struct mi_cell *cell, bool number)
+{
+    static const char *const marks[] = {"?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-nan", "null",
+                                        "NULL"};
+    if (!*cell->text)
+        return true;
+    if (!strchr("?N#<n-", *cell->text)) /* most cells */
+        return false;
+    for (size_t i = 0; i < MI_COUNT(marks) && (number || !cell->quoted); i++)
+        if (!strcmp(cell->text, marks[i]))
+            return true;
+    return false;
+}
+
+struct reader {
+    struct mi_error *error;
+    const char *place;
+    const struct mi_table *table;
+    const struct mi_preprocess *preprocess;
+    const struct mi_table_map *map;
+    size_t features;
+    struct mi_cursor cursor;
+    double *row;               /* (features) */
+    struct mi_spread spread;
+};
+
+/* ---- A cell ---- */
+
+static bool is_infinite(const char *text)
+{
+    static const char *const names[] = {"inf", "infinity", "Inf", "Infinity", "INF", "INFINITY"};
+    text += *text == '-' || *text == '+';
+    for (size_t i = 0; i < MI_COUNT(names); i++)
+        if (!strcmp(text, names[i]))
+            return true;
+    return false;
+}
+
+mica_status mi_table_number(struct mi_error *error, const char *place, const struct mi_cursor *cursor, size_t column,
+                            const char *advice, double *out)
+{
+    const struct mi_table *t = cursor->table;
+    const char *text = cursor->cells[column].text;
+    double other;
+    bool number = mi_parse_number(text, t->decimal, out);
+    if (number && isfinite((float)*out))
+        return MICA_OK;
+    if (number || is_infinite(text))
+        return mi_fail(error, MICA_DATA, "%s: %s: \"%s\" is not a finite number", place,
+                       mi_table_place(t, cursor->line, column).text, mi_show(text).text);
+    bool comma = t->decimal == '.';
+    if (strchr(text, ',') && strchr(text, '.') && !text[strspn(text, "+-0123456789.,")])
+        advice = "; digits stand without marks between thousands";
+    else if (mi_parse_number(text, comma ? ',' : '.', &other))
+        advice = comma ? "; numbers with a decimal comma need \"decimal\": \",\"" : "; the table has decimal commas, unless "
+                 "\"decimal\" is \".\"";
+    return mi_fail(error, MICA_DATA, "%s: %s: \"%s\" is not a number%s", place,
+                   mi_table_place(t, cursor->line, column).text, mi_show(text).text, advice);
+}
+
+static int compare_words(const void *a, const void *b)
+{
+    const char *const *left = a, *const *right = b;
+    return strcmp(*left, *right);
+}
+
+static mica_status category_cell(struct reader *r, size_t column, const struct mi_column *is, double *out)
+{
+    const char *text = r->cursor.cells[column].text;
+    const char *const *found = is->count ? bsearch(&text, is->values, (size_t)is->count, sizeof *is->values,
+                                                   compare_words) : NULL;
+    if (!found)
+        return mi_fail(r->error, MICA_DATA, "%s: %s: \"%s\" is not one of the %d categories that the model knows", r->place,
+                       mi_table_place(r->table, r->cursor.line, column).text, mi_show(text).text, is->count);
+    for (int i = 0; i < is->count; i++)
+        out[i] = 0;
+    out[found - is->values] = 1;
+    return MICA_OK;
+}
+
+/* ---- A row ---- */
+
+static mica_status missing(struct reader *r, size_t column, const char *advice)
+{
+    return mi_fail(r->error, MICA_DATA, "%s: %s: the value is missing%s", r->place,
+                   mi_table_place(r->table, r->cursor.line, column).text, advice);
+}
+
+/* Whether the row stays. Only a number in an input can be filled with a mean. */
+static mica_status judge_row(struct reader *r, bool *stays)
+{
+    const struct mi_preprocess *p = r->preprocess;
+    *stays = true;
+    for (int c = 0; c <= p->column_count; c++) {
+        bool label = c == p->column_count;
+        if (label && r->map->label < 0)
+            continue;
+        size_t column = label ? (size_t)r->map->label : r->map->columns[c];
+        bool number = label ? r->map->regression : !p->columns[c].categorical;
+        if (!mi_cell_missing(&r->cursor.cells[column], number))
+            continue;
+        if (p->missing == MICA_MISSING_ERROR)
+            return missing(r, column, "; \"missing\" can be \"drop\" or \"mean\"");
+        if (p->missing == MICA_MISSING_DROP) {
+            *stays = false;
+            return MICA_OK;
+        }
+        if (label || !number)
+            return missing(r, column, ", and words and labels have no mean");
+    }
+    return MICA_OK;
+}
+
+static mica_status read_row(struct reader *r)
+{
+    const struct mi_preprocess *p = r->preprocess;
+    double *out = r->row;
+    for (int c = 0; c < p->column_count; c++) {
+        const struct mi_column *column = &p->columns[c];
+        size_t at = r->map->columns[c];
+        if (column->categorical) {
+            MI_TRY(category_cell(r, at, column, out));
+            out += column->count;
+        } else if (p->missing == MICA_MISSING_MEAN && mi_cell_missing(&r->cursor.cells[at], true)) {
+            *out++ = (double)NAN;
+        } else {
+            MI_TRY(mi_table_number(r->error, r->place, &r->cursor, at, "; a column of words is listed in \"categorical\", or "
+                                   "left out by \"drop\"", out++));
+        }
+    }
+    return MICA_OK;
+}
+
+/* ---- All rows ---- */
+
+static mica_status count_rows(struct reader *r, struct mi_rows *out)
+{
+    bool stays;
+    if (!mi_cursor_open(r->table, &r->cursor))
+        return mi_out_of_memory(r->error);
+    while (mi_cursor_next(&r->cursor)) {
+        MI_TRY(judge_row(r, &stays));
+        if (!stays) {
+            out->first_dropped = out->dropped ? out->first_dropped : r->cursor.line;
+            out->dropped++;
+            continue;
+        }
+        MI_TRY(read_row(r));
+        mi_spread_add(&r->spread, r->row);
+        out->count++;
+    }
+    mi_cursor_close(&r->cursor);
+    if (!out->count)
+        return mi_fail(r->error, MICA_DATA, r->table->rows ? "%s: every line lacks a value; none is left" :
+                       "%s: there are no lines below the header", r->place);
+    return MICA_OK;
+}
+
+static mica_status fill_rows(struct reader *r, mi_row_visitor *visit, void *user, struct mi_rows *out)
+{
+    bool stays;
+    size_t row = 0;
+    if (!mi_cursor_open(r->table, &r->cursor))
+        return mi_out_of_memory(r->error);
+    while (mi_cursor_next(&r->cursor)) {
+        MI_TRY(judge_row(r, &stays));
+        if (!stays)
+            continue;
+        MI_TRY(read_row(r));
+        for (size_t i = 0; i < r->features && out->floats; i++)
+            out->floats[row * r->features + i] = (float)r->row[i];
+        if (out->doubles)
+            memcpy(out->doubles + row * r->features, r->row, r->features * sizeof *r->row);
+        if (visit)
+            MI_TRY(visit(user, &r->cursor, row));
+        row++;
+    }
+    return MICA_OK;
+}
+
+/* What every sample takes beside its values: its label, its line and its places in the order of an epoch. */
+enum { BYTES_BESIDE = 40 };
+
+static mica_status make_rows(struct reader *r, struct mi_budget *budget, struct mi_rows *out)
+{
+    size_t count, bytes, beside, total;
+    bool wide = mi_spread_needs_doubles(&r->spread, r->preprocess);
+    if (!mi_mul_size(out->count, r->features, &count) || !mi_mul_size(count, wide ? 8 : 4, &bytes) ||
+        !mi_mul_size(out->count, BYTES_BESIDE, &beside) || !mi_add_size(bytes, beside, &total))
+        return mi_out_of_memory(r->error);
+    MI_TRY(mi_budget_take(budget, r->error, r->place, "the samples", total));
+    if (wide)
+        out->doubles = mi_new(count, sizeof *out->doubles);
+    else
+        out->floats = mi_new(count, sizeof *out->floats);
+    return out->doubles || out->floats ? MICA_OK : mi_out_of_memory(r->error);
+}
+
+static mica_status read_rows(struct reader *r, struct mi_budget *budget, mi_row_visitor *visit, void *user, struct mi_rows *out)
+{
+    r->row = mi_new(r->features, sizeof *r->row);
+    bool made = r->row && mi_spread_create(&r->spread, r->features);
+    mica_status status = made ? count_rows(r, out) : mi_out_of_memory(r->error);
+    if (status == MICA_OK)
+        status = make_rows(r, budget, out);
+    if (status == MICA_OK)
+        status = fill_rows(r, visit, user, out);
+    mi_cursor_close(&r->cursor);
+    mi_spread_destroy(&r->spread);
+    free(r->row);
+    return status;
+}
+
+mica_status mi_table_rows(struct mi_error *error, const char *place, const struct mi_table *table,
+                          const struct mi_preprocess *p, const struct mi_table_map *map, struct mi_budget *budget,
+                          mi_row_visitor *visit, void *user, struct mi_rows *out)
+{
+    struct reader r = {.error = error, .place = place, .table = table, .preprocess = p, .map = map,
+                       .features = mi_preprocess_features(p)};
+    *out = (struct mi_rows){0};
+    return read_rows(&r, budget, visit, user, out);
+}
+
+/* ---- Categories ---- */
+
+static mica_status collect(struct mi_cursor *cursor, const struct mi_table_map *map, const struct mi_preprocess *p,
+                           struct mi_words *words, struct mi_error *error, const char *place)
+{
+    size_t number;
+    while (mi_cursor_next(cursor))
+        for (int c = 0; c < p->column_count; c++) {
+            const struct mi_cell *cell = &cursor->cells[map->columns[c]];
+            if (!p->columns[c].categorical || mi_cell_missing(cell, false))
+                continue;
+            if (!mi_words_add(&words[c], cell->text, &number))
+                return mi_out_of_memory(error);
+            if (number >= MI_MOST_CLASSES)
+                return mi_fail(error, MICA_DATA, "%s: categorical: %s has more than %d different words", place,
+                               mi_table_place(cursor->table, 0, map->columns[c]).text, MI_MOST_CLASSES);
+        }
+    return MICA_OK;
+}
+
+static mica_status take_values(struct mi_words *words, struct mi_preprocess *p, struct mi_column *column,
+                               struct mi_error *error)
+{
+    if (!mi_words_sort(words, false, NULL))
+        return mi_out_of_memory(error);
+    const char **values = mi_arena_new(&p->arena, words->count, sizeof *values);
+    for (size_t i = 0; values && i < words->count; i++)
+        values[i] = mi_arena_strdup(&p->arena, words->list[i]);
+    column->count = (int)words->count;
+    column->values = values;
+    return p->arena.failed ? mi_out_of_memory(error) : MICA_OK;
+}
+
+static bool has_words(const struct mi_preprocess *p)
+{
+    for (int c = 0; c < p->column_count; c++)
+        if (p->columns[c].categorical)
+            return true;
+    return false;
+}
+
+mica_status mi_table_categories(struct mi_error *error, const char *place, const struct mi_table *table,
+                                const struct mi_table_map *map, struct mi_preprocess *p)
+{
+    struct mi_cursor cursor = {0};
+    if (!has_words(p))
+        return MICA_OK;
+    struct mi_words *words = mi_new((size_t)p->column_count, sizeof *words);
+    mica_status status = words && mi_cursor_open(table, &cursor) ? MICA_OK : mi_out_of_memory(error);
+    if (status == MICA_OK)
+        status = collect(&cursor, map, p, words, error, place);
+    for (int c = 0; c < p->column_count && words; c++) {
+        if (status == MICA_OK && p->columns[c].categorical)
+            status = take_values(&words[c], p, &p->columns[c], error);
+        mi_words_destroy(&words[c]);
+    }
+    mi_cursor_close(&cursor);
+    free(words);
+    return status;
+}

@@ -1,0 +1,385 @@
+/* Opening a job file: overrides, keys, data, model, weights. */
+#include "job/job.h"
+#include "formats/formats.h"
+#include "formats/model/model_file.h"
+#include "train/optimizers.h"
+#include "train/task.h"
+
+#include <float.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JOB_LIMIT ((uint64_t)64 << 20)
+
+enum { EPOCHS_ABSENT = INT_MIN };
+
+/* ---- Keys ---- */
+
+struct loss_keys {
+    const char *type;
+    int from_logits;
+};
+
+struct job_keys {
+    const cJSON *model, *data, *metrics;
+    struct loss_keys loss;
+    int from_logits;
+    mica_optimizer optimizer;
+    int64_t batch_size;
+    int epochs;
+    float validation_split;
+    uint64_t seed;
+    bool no_shuffle, exact;
+};
+
+static const struct mi_key loss_keys[] = {
+    MI_KEY_WITH(struct loss_keys, "type", MI_KEY_TEXT, type, .required = true, .choices = mi_loss_names),
+    MI_KEY(struct loss_keys, "from_logits", MI_KEY_TRISTATE, from_logits),
+    {0},
+};
+
+static const struct mi_key job_keys[] = {
+    MI_KEY_WITH(struct job_keys, "model", MI_KEY_JSON, model, .required = true),
+    MI_KEY_WITH(struct job_keys, "data", MI_KEY_JSON, data, .required = true),
+    MI_KEY_WITH(struct job_keys, "loss", MI_KEY_OBJECT, loss, .required = true, .keys = loss_keys),
+    MI_KEY(struct job_keys, "from_logits", MI_KEY_TRISTATE, from_logits),
+    MI_KEY(struct job_keys, "metrics", MI_KEY_JSON, metrics),
+    MI_KEY_WITH(struct job_keys, "optimizer", MI_KEY_OBJECT, optimizer, .keys = mi_optimizer_keys),
+    MI_KEY_WITH(struct job_keys, "batch_size", MI_KEY_LONG, batch_size, MI_KEY_BETWEEN(1, 2147483647.0)),
+    MI_KEY_WITH(struct job_keys, "epochs", MI_KEY_INT, epochs, MI_KEY_BETWEEN(0, 1000000000.0)),
+    MI_KEY_WITH(struct job_keys, "validation_split", MI_KEY_FLOAT, validation_split, MI_KEY_BETWEEN(0, 1)),
+    MI_KEY_WITH(struct job_keys, "seed", MI_KEY_SEED, seed, MI_KEY_AT_LEAST(0)),
+    MI_KEY(struct job_keys, "shuffle", MI_KEY_NOT, no_shuffle),
+    MI_KEY(struct job_keys, "exact", MI_KEY_BOOL, exact),
+    {0},
+};
+
+struct model_keys {
+    const cJSON *input_shape, *layers, *outputs;
+    const char *weights;
+    bool partial;
+};
+
+static const struct mi_key model_keys[] = {
+    MI_KEY(struct model_keys, "input_shape", MI_KEY_JSON, input_shape),
+    MI_KEY_WITH(struct model_keys, "layers", MI_KEY_JSON, layers, .required = true),
+    MI_KEY(struct model_keys, "outputs", MI_KEY_JSON, outputs),
+    MI_KEY(struct model_keys, "weights", MI_KEY_TEXT, weights),
+    MI_KEY(struct model_keys, "partial", MI_KEY_BOOL, partial),
+    {0},
+};
+
+mica_status mi_json_file(struct mi_error *error, const char *path, cJSON **out)
+{
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    *out = NULL;
+    MI_TRY(mi_file_read(error, path, JOB_LIMIT, &bytes, &size));
+    mica_status status = mi_json_parse(error, path, (const char *)bytes, size, out);
+    free(bytes);
+    if (status == MICA_OK && !cJSON_IsObject(*out))
+        status = mi_fail(error, MICA_FORMAT, "%s: must hold a JSON object", path);
+    return status;
+}
+
+/* An error of something inside the file, with the file's name before it. */
+static mica_status inside(mica_job *job, mica_status status, const char *text)
+{
+    return mi_fail(&job->error, status, "%s: %s", job->path, text);
+}
+
+static mica_status read_metrics(mica_job *job, const cJSON *metrics)
+{
+    static const char *const names[] = {"accuracy", "acc", NULL};
+    const cJSON *item;
+    char place[48];
+    int i = 0;
+    if (metrics && !cJSON_IsArray(metrics))
+        return inside(job, MICA_FORMAT, "metrics: must be a list, such as [\"accuracy\"]");
+    cJSON_ArrayForEach(item, metrics) {
+        struct mi_error error = {0};
+        mi_format(place, sizeof place, "metrics[%d]", i++);
+        if (!cJSON_IsString(item))
+            return inside(job, MICA_FORMAT, "metrics: must be a list of texts");
+        if (strcmp(item->valuestring, names[0]) && strcmp(item->valuestring, names[1]))
+            return inside(job, mi_keys_unknown(&error, place, "metric", item->valuestring, names), error.text);
+        job->fit.accuracy = true;
+    }
+    return MICA_OK;
+}
+
+static mica_status read_keys(mica_job *job, struct job_keys *keys)
+{
+    struct mi_error error = {0};
+    keys->epochs = EPOCHS_ABSENT;
+    if (mi_keys_read(&error, job->json, "", job_keys, NULL, keys) != MICA_OK)
+        return inside(job, error.status, error.text);
+    if (keys->from_logits && keys->loss.from_logits && keys->from_logits != keys->loss.from_logits)
+        return inside(job, MICA_FORMAT, "from_logits is given twice, and differs");
+    if (keys->validation_split <= FLT_MIN)
+        keys->validation_split = 0;
+    if (keys->validation_split > 0 && cJSON_GetObjectItemCaseSensitive(keys->data, "split"))
+        return inside(job, MICA_FORMAT, "validation_split stands beside data.split: give one of them");
+    job->fit.loss = mi_loss_find(keys->loss.type)->name;
+    job->fit.from_logits = keys->from_logits ? keys->from_logits : keys->loss.from_logits;
+    job->fit.optimizer = keys->optimizer;
+    job->fit.batch_size = keys->batch_size;
+    job->fit.epochs = keys->epochs == EPOCHS_ABSENT ? 1 : keys->epochs == 0 ? -1 : keys->epochs;
+    job->fit.validation_split = keys->validation_split;
+    job->fit.no_shuffle = keys->no_shuffle;
+    job->fit.seed = keys->seed;
+    mica_optimizer resolved;
+    if (mi_optimizer_resolve(&error, &job->fit.optimizer, &resolved) != MICA_OK)
+        return inside(job, error.status, error.text);
+    return read_metrics(job, keys->metrics);
+}
+
+/* ---- Data ---- */
+
+cJSON *mi_job_data_spec(const cJSON *job)
+{
+    cJSON *spec = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(job, "data"), true);
+    const cJSON *seed = cJSON_GetObjectItemCaseSensitive(job, "seed");
+    bool needs = cJSON_GetObjectItemCaseSensitive(spec, "split") && !cJSON_GetObjectItemCaseSensitive(spec, "seed");
+    if (!spec || !needs || !cJSON_IsNumber(seed) || cJSON_AddNumberToObject(spec, "seed", seed->valuedouble))
+        return spec;
+    cJSON_Delete(spec);
+    return NULL;
+}
+
+static mica_status open_data(mica_job *job, const struct job_keys *keys)
+{
+    cJSON *spec = mi_job_data_spec(job->json);
+    bool regression = mi_loss_find(keys->loss.type)->task == MI_VALUES;
+    if (spec)
+        job->data = mi_data_from_spec(job->device, spec, job->folder,
+                                      mi_arena_format(&job->arena, "%s: data", job->path), NULL, regression);
+    cJSON_Delete(spec);
+    if (!job->data)
+        return mi_out_of_memory(&job->error);
+    return mi_error_report(&job->error, &job->data->error);
+}
+
+/* ---- Model ---- */
+
+/* Whether the job says the shape of the model's input. */
+static bool has_input(const cJSON *model)
+{
+    const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(model, "layers"), 0);
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(first, "type");
+    return cJSON_GetObjectItemCaseSensitive(model, "input_shape") ||
+           (cJSON_IsString(type) && strcmp(type->valuestring, "input") == 0);
+}
+
+/* The model's part of the job without what add_layers does not know, and with the data's shape where none is given. */
+static cJSON *layers_json(const mica_job *job, const cJSON *model)
+{
+    cJSON *json = cJSON_Duplicate(model, true);
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "weights");
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "partial");
+    if (!json || has_input(model))
+        return json;
+    mica_shape shape = mica_data_shape(job->data);
+    double dims[MICA_MAX_RANK];
+    for (int i = 0; i < shape.rank; i++)
+        dims[i] = (double)shape.dim[i];
+    cJSON *list = cJSON_CreateDoubleArray(dims, shape.rank);
+    if (list && cJSON_AddItemToObject(json, "input_shape", list))
+        return json;
+    cJSON_Delete(list);
+    cJSON_Delete(json);
+    return NULL;
+}
+
+static void add_note(void *user, const char *line)
+{
+    mica_job *job = user;
+    if (!mi_grow(&job->notes, &job->note_capacity, job->note_count + 1, sizeof *job->notes))
+        return;
+    job->notes[job->note_count++] = mi_arena_format(&job->arena, "%s", line);
+}
+
+static mica_status load_weights(mica_job *job, const struct model_keys *keys)
+{
+    if (!keys->weights)
+        return MICA_OK;
+    char *path = mi_path_join(job->folder, keys->weights);
+    if (!path)
+        return mi_out_of_memory(&job->error);
+    mi_weights_load(job->model, &job->error, path, &(mica_weights_desc){keys->partial, add_note, job});
+    free(path);
+    return job->error.status;
+}
+
+/* What does not fit together is the job's mistake, so it is found while opening. The data take the model's shape, where they have
+ * as many elements. */
+static mica_status fit_together(mica_job *job)
+{
+    const struct mi_graph *graph = job->model->graph;
+    struct mi_error error = {0};
+    struct mi_task_state task;
+    mica_shape wanted = graph->input_count == 1 ? mica_node_shape(graph->inputs[0]) : (mica_shape){.rank = 0};
+    if (job->data && wanted.rank > 0)
+        MI_TRY(mi_data_reshape(job->data, &job->error, mi_arena_format(&job->arena, "%s: model.input_shape", job->path), wanted));
+    mica_status status = mi_task_check(&error, job->model, job->model_only ? NULL : job->data, job->fit.loss,
+                                       job->fit.from_logits, &task);
+    return status == MICA_OK ? status : inside(job, status, error.text);
+}
+
+/* Such a network would be right by always saying the same. */
+static mica_status check_classes(mica_job *job)
+{
+    const struct mi_words *labels = &job->data->labels.words;
+    if (labels->count != 1 || job->fit.epochs < 0)
+        return MICA_OK;
+    return inside(job, MICA_DATA,
+                  mi_arena_format(&job->arena, "data: every label is \"%s\": there is only one class to learn",
+                                  mi_show(labels->list[0]).text));
+}
+
+/* What needs no data is checked before they are read, which may take a while. */
+static mica_status read_model(mica_job *job, const cJSON *model, struct model_keys *keys)
+{
+    struct mi_error error = {0};
+    if (mi_keys_read(&error, model, "model", model_keys, NULL, keys) != MICA_OK ||
+        mi_layers_check(&error, keys->layers, "model") != MICA_OK)
+        return inside(job, error.status, error.text);
+    return MICA_OK;
+}
+
+static mica_status open_model(mica_job *job, const cJSON *model, const struct model_keys *keys, bool exact)
+{
+    job->model = mica_model_create(job->device, &(mica_model_desc){.seed = job->fit.seed, .exact = exact});
+    cJSON *json = layers_json(job, model);
+    if (!job->model || !json) {
+        cJSON_Delete(json);
+        return mi_out_of_memory(&job->error);
+    }
+    mica_status status = mi_model_add_layers(job->model, json, "model");
+    cJSON_Delete(json);
+    if (status != MICA_OK)
+        return inside(job, status, job->model->error.text);
+    MI_TRY(fit_together(job));
+    if (job->model_only)
+        return MICA_OK;
+    MI_TRY(check_classes(job));
+    return load_weights(job, keys);
+}
+
+/* ---- The job ---- */
+
+static mica_status open_job(mica_job *job, const char *path, const char *const *sets, int count)
+{
+    struct job_keys keys = {0};
+    struct model_keys model = {0};
+    char *folder = mi_path_folder(path);
+    job->path = mi_arena_strdup(&job->arena, path);
+    job->folder = mi_arena_strdup(&job->arena, folder ? folder : ".");
+    free(folder);
+    if (!job->path || !job->folder)
+        return mi_out_of_memory(&job->error);
+    MI_TRY(mi_json_file(&job->error, path, &job->json));
+    for (int i = 0; i < count; i++)
+        MI_TRY(sets[i] ? mi_job_set(&job->error, job->json, sets[i])
+                       : mi_fail(&job->error, MICA_INVALID_ARGUMENT, "%s: setting %d of %d is NULL", path, i, count));
+    mi_json_drop_nulls(job->json); /* of the settings */
+    MI_TRY(read_keys(job, &keys));
+    MI_TRY(read_model(job, keys.model, &model));
+    if (!job->model_only || !has_input(keys.model))
+        MI_TRY(open_data(job, &keys));
+    return open_model(job, keys.model, &model, keys.exact);
+}
+
+static mica_job *job_new(mica_device *device, const char *path, const char *const *sets, int count, bool model_only)
+{
+    mica_job *job = mi_new(1, sizeof *job);
+    if (!job) {
+        mi_out_of_memory(&device->error);
+        return NULL;
+    }
+    job->device = device;
+    job->model_only = model_only;
+    mi_device_begin(device);
+    if (device->failed.status != MICA_OK)
+        mi_error_report(&job->error, &device->failed);
+    else if (!path)
+        mi_fail(&job->error, MICA_INVALID_ARGUMENT, "the path of a job is missing");
+    else if (count < 0 || (count && !sets))
+        mi_fail(&job->error, MICA_INVALID_ARGUMENT, "%s: %d settings%s", path, count, count < 0 ? "" : ", and their list is NULL");
+    else
+        open_job(job, path, sets, count);
+    mi_error_report(&device->error, &job->error);
+    return job;
+}
+
+mica_job *mica_job_open(mica_device *device, const char *path, const char *const *sets, int count)
+{
+    return device ? job_new(device, path, sets, count, false) : NULL;
+}
+
+mica_job *mica_job_open_model(mica_device *device, const char *path, const char *const *sets, int count)
+{
+    return device ? job_new(device, path, sets, count, true) : NULL;
+}
+
+void mica_job_destroy(mica_job *job)
+{
+    if (!job)
+        return;
+    mica_model_destroy(job->model);
+    mica_data_destroy(job->data);
+    cJSON_Delete(job->json);
+    free(job->notes);
+    mi_arena_destroy(&job->arena);
+    free(job);
+}
+
+mica_status mica_job_status(const mica_job *job)
+{
+    return job ? job->error.status : MICA_OUT_OF_MEMORY;
+}
+
+const char *mica_job_error(const mica_job *job)
+{
+    return job ? job->error.text : mica_status_text(MICA_OUT_OF_MEMORY);
+}
+
+mica_model *mica_job_model(mica_job *job)
+{
+    return job ? job->model : NULL;
+}
+
+mica_data *mica_job_data(mica_job *job)
+{
+    return job ? job->data : NULL;
+}
+
+mica_fit_desc *mica_job_fit(mica_job *job)
+{
+    return job ? &job->fit : NULL;
+}
+
+int mica_job_notes(const mica_job *job)
+{
+    return job ? (int)job->note_count : 0;
+}
+
+const char *mica_job_note(const mica_job *job, int i)
+{
+    return job && i >= 0 && (size_t)i < job->note_count ? job->notes[i] : NULL;
+}
+
+mica_status mica_job_run(mica_job *job, mica_history **history)
+{
+    if (history)
+        *history = NULL;
+    if (!job)
+        return MICA_INVALID_ARGUMENT;
+    mi_device_begin(job->device);
+    if (job->error.status != MICA_OK)
+        return mi_error_report(&job->device->error, &job->error);
+    if (job->model_only)
+        return mi_fail(&job->device->error, MICA_INVALID_ARGUMENT, "%s: only the model was opened", job->path);
+    return mica_fit(job->model, job->data, &job->fit, history);
+}

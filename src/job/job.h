@@ -1,0 +1,36 @@
+/* A job file as it is read. */
+#ifndef MICA_SRC_TRAIN_JOB_H
+#define MICA_SRC_TRAIN_JOB_H
+
+#include "data/data.h"
+#include "json/keys.h"
+#include "nn/loss/loss.h"
+
+#include <mica/job.h>
+
+struct mica_job {
+    mica_device *device;
+    struct mi_error error;
+    struct mi_arena arena;
+    const char *path;         /* the arena's, as the folder */
+    const char *folder;
+    cJSON *json;              /* after the overrides; the fit description borrows texts from it */
+    mica_model *model;
+    mica_data *data; /* NULL where only the model was opened, and did not need them */
+    bool model_only;
+    mica_fit_desc fit;
+    const char **notes;
+    size_t note_count, note_capacity;
+};
+
+/* Applies one "key.path=value": a value that is JSON as such, any other as a text. Keys that are not there are made; whoever reads
+ * them says whether they exist. */
+mica_status mi_job_set(struct mi_error *error, cJSON *json, const char *assignment);
+
+/* A copy of a job's data specification; a split without a seed of its own has the job's. NULL: out of memory. */
+cJSON *mi_job_data_spec(const cJSON *job);
+
+/* Reads a JSON file into *out, which the caller deletes. */
+mica_status mi_json_file(struct mi_error *error, const char *path, cJSON **out);
+
+#endif

@@ -1,0 +1,504 @@
+/* JSON objects into descriptors, by tables. */
+#include "json/keys.h"
+
+#include <mica/model.h>
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_WHOLE 9007199254740992.0 /* 2^53: whole numbers up to here are exact in JSON */
+
+enum { MOST_CANDIDATES = 64 };
+
+struct reader {
+    struct mi_error *error;
+    const char *place;
+};
+
+/* "place.key", or the one that there is. */
+static mica_status wrong(const struct reader *reader, const char *key, const char *what)
+{
+    return mi_fail(reader->error, MICA_FORMAT, "%s%s%s: %s", reader->place, *reader->place ? "." : "", key, what);
+}
+
+mica_status mi_keys_unknown(struct mi_error *error, const char *place, const char *what, const char *word,
+                            const char *const *candidates)
+{
+    return mi_fail(error, MICA_FORMAT, "%s%sthere is no %s \"%s\"%s", place, *place ? ": " : "", what, mi_show(word).text,
+                   mi_advise_term(strcmp(what, "key") == 0, word, candidates).text);
+}
+
+/* What is probably wrong where the parser gave up, which may be a character too late: *place is put right. NULL: who knows. */
+static const char *json_mistake(const char *text, const char **place, const char *end)
+{
+    static const struct {
+        const char *starts, *says;
+    } mistakes[] = {
+        {"'", "texts stand between double quotes"},  {"//", "JSON has no comments"},
+        {"/*", "JSON has no comments"},              {"#", "JSON has no comments"},
+        {"True", "true and false are in lower case"}, {"False", "true and false are in lower case"},
+        {"None", "nothing is written null"},
+    };
+    const char *at = *place, *before = at;
+    while (before > text && mi_is_space(before[-1]))
+        before--;
+    if (at >= end || (at + 1 == end && *at != '}' && *at != ']'))
+        return "it ends too early";
+    if (before > text && before[-1] == ',' && strchr("}],", *at))
+        return "there is a comma too many";
+    for (int back = 0; back < 2 && at - back >= text; back++)
+        for (size_t i = 0; i < MI_COUNT(mistakes); i++) {
+            size_t length = strlen(mistakes[i].starts);
+            if (length > (size_t)(end - at + back) || memcmp(at - back, mistakes[i].starts, length) != 0)
+                continue;
+            *place = at - back;
+            return mistakes[i].says;
+        }
+    return NULL;
+}
+
+void mi_json_drop_nulls(cJSON *json)
+{
+    bool object = cJSON_IsObject(json);
+    for (cJSON *item = json ? json->child : NULL, *next; item; item = next) {
+        next = item->next;
+        if (object && cJSON_IsNull(item))
+            cJSON_Delete(cJSON_DetachItemViaPointer(json, item));
+        else
+            mi_json_drop_nulls(item);
+    }
+}
+
+mica_status mi_json_parse(struct mi_error *error, const char *place, const char *text, size_t size, cJSON **out)
+{
+    const char *at = text, *end = text + size, *line_start = text;
+    *out = mi_json_read(text, size, &at);
+    at = at ? at : text;
+    while (*out && at < end && mi_is_space(*at))
+        at++;
+    if (*out && (at == end || *at == 0)) {
+        mi_json_drop_nulls(*out);
+        return MICA_OK;
+    }
+    cJSON_Delete(*out);
+    *out = NULL;
+    while (at < end && mi_is_space(*at))
+        at++;
+    const char *mistake = json_mistake(text, &at, end);
+    int line = 1;
+    for (const char *c = text; c < at && c < end; c++)
+        if (*c == '\n') {
+            line++;
+            line_start = c + 1;
+        }
+    char near[32];
+    size_t length = (size_t)(end - at) < sizeof near ? (size_t)(end - at) : sizeof near - 1;
+    memcpy(near, at, length);
+    near[length] = 0;
+    return mi_fail(error, MICA_FORMAT, "%s: line %d, column %zu: this is not valid JSON: %s%s%s", place, line,
+                   (size_t)(at - line_start) + 1, mistake ? mistake : "\"", mistake ? "" : mi_show(near).text,
+                   mistake ? "" : "\"");
+}
+
+double mi_json_number(float value)
+{
+    char text[40];
+    for (int digits = 6; digits < 10; digits++) {
+        mi_format(text, sizeof text, "%.*g", digits, (double)value);
+        if ((float)mi_read_double(text, NULL) == value)
+            break;
+    }
+    return mi_read_double(text, NULL);
+}
+
+/* ---- Reading ---- */
+
+struct number_text {
+    char text[32];
+};
+
+/* A whole number with all its digits, as long as they are exact. */
+static struct number_text number_text(double number)
+{
+    struct number_text out;
+    bool whole = number == floor(number) && fabs(number) <= MOST_WHOLE;
+    mi_format(out.text, sizeof out.text, whole ? "%.0f" : "%g", number);
+    return out;
+}
+
+/* Why a number is not from `min` to `max`. */
+static mica_status out_of_range(const struct reader *reader, const char *name, double number, double min, double max)
+{
+    char text[160];
+    if (min > -MOST_WHOLE && max < MOST_WHOLE)
+        mi_format(text, sizeof text, "must lie between %s and %s, not %s", number_text(min).text, number_text(max).text,
+                  number_text(number).text);
+    else if (number < min)
+        mi_format(text, sizeof text, "must be at least %s, not %s", number_text(min).text, number_text(number).text);
+    else
+        mi_format(text, sizeof text, "is %s, which is too large: at most %s", number_text(number).text, number_text(max).text);
+    return wrong(reader, name, text);
+}
+
+/* A number that is finite, whole where `whole` says so, and within the key's range and `most`. */
+static mica_status read_number(const struct reader *reader, const struct mi_key *key, const char *name, const cJSON *json,
+                               bool whole, double most, double *number)
+{
+    char text[120];
+    if (!cJSON_IsNumber(json)) {
+        bool is_text = cJSON_IsString(json);
+        const char *what = cJSON_IsArray(json) ? "a list" : cJSON_IsObject(json) ? "an object" : cJSON_IsNull(json) ? "null" :
+                           cJSON_IsTrue(json) ? "true" : "false";
+        mi_format(text, sizeof text, "must be a %snumber, not %s%s%s", whole ? "whole " : "", is_text ? "the text \"" : what,
+                  is_text ? mi_show(json->valuestring).text : "", is_text ? "\"" : "");
+        return wrong(reader, name, text);
+    }
+    *number = json->valuedouble;
+    double min = key->ranged ? key->min : -most, max = key->ranged && key->max < MOST_WHOLE ? key->max : most;
+    if (!(*number >= min && *number <= max))
+        return out_of_range(reader, name, *number, min, max);
+    if (!whole || *number == floor(*number))
+        return MICA_OK;
+    mi_format(text, sizeof text, "must be a whole number, not %g", *number);
+    return wrong(reader, name, text);
+}
+
+mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char *place, const char *key, int64_t min,
+                          int limit, int64_t *dims, int *rank)
+{
+    struct reader reader = {error, place};
+    struct mi_key row = {.ranged = true, .min = (double)min, .max = MOST_WHOLE};
+    char text[80];
+    mi_format(text, sizeof text, "must be a list of at most %d whole numbers", limit);
+    if (!cJSON_IsArray(json) || cJSON_GetArraySize(json) > limit)
+        return wrong(&reader, key, text);
+    const cJSON *item;
+    int count = 0;
+    cJSON_ArrayForEach(item, json) {
+        double number = 0;
+        MI_TRY(read_number(&reader, &row, key, item, true, MOST_WHOLE, &number));
+        dims[count++] = (int64_t)number;
+    }
+    *rank = count;
+    return MICA_OK;
+}
+
+static mica_status read_pair(const struct reader *reader, const struct mi_key *key, const cJSON *json, int64_t *pair)
+{
+    double number = 0;
+    int count = 1;
+    int64_t min = key->ranged ? (int64_t)key->min : INT64_MIN / 2048;
+    if (cJSON_IsArray(json)) {
+        MI_TRY(mi_json_shape(reader->error, json, reader->place, key->name, min, 2, pair, &count));
+        if (count == 0)
+            return wrong(reader, key->name, "must be a number or a list of one or two");
+    } else {
+        MI_TRY(read_number(reader, key, key->name, json, true, MOST_WHOLE, &number));
+        pair[0] = (int64_t)number;
+    }
+    if (count == 1)
+        pair[1] = pair[0];
+    return MICA_OK;
+}
+
+/* "same", "valid", a number for every side, one a spatial axis, or (before..., after...) as ONNX has them. */
+static mica_status read_padding(const struct reader *reader, const struct mi_key *key, const cJSON *json, const char **padding,
+                                int64_t *pads)
+{
+    static const char *const words[] = {"valid", "same", NULL};
+    int n = key->spatial, count = 1;
+    int64_t given[4] = {0};
+    if (cJSON_IsString(json)) {
+        if (strcmp(json->valuestring, "same") && strcmp(json->valuestring, "valid"))
+            return mi_keys_unknown(reader->error, reader->place, "padding", json->valuestring, words);
+        *padding = json->valuestring;
+        return MICA_OK;
+    }
+    if (cJSON_IsArray(json)) {
+        MI_TRY(mi_json_shape(reader->error, json, reader->place, key->name, 0, 2 * n, given, &count));
+        if (count != n && count != 2 * n)
+            return wrong(reader, key->name, n == 2 ? "must be \"same\", \"valid\", a number, or a list of 2 or 4"
+                                                   : "must be \"same\", \"valid\", a number, or a list of 1 or 2");
+    } else {
+        double number;
+        struct mi_key row = {.ranged = true, .max = MOST_WHOLE};
+        MI_TRY(read_number(reader, &row, key->name, json, true, MOST_WHOLE, &number));
+        given[0] = given[1] = (int64_t)number;
+    }
+    for (int i = 0; i < 2 * n; i++)
+        pads[i] = given[count == 2 * n ? i : i % n];
+    *padding = "explicit";
+    return MICA_OK;
+}
+
+static mica_status read_text(const struct reader *reader, const struct mi_key *key, const cJSON *json, const char **text)
+{
+    if (!cJSON_IsString(json))
+        return wrong(reader, key->name, "must be a text");
+    *text = json->valuestring;
+    if (!key->choices)
+        return MICA_OK;
+    for (const char *const *choice = key->choices; *choice; choice++)
+        if (strcmp(*choice, *text) == 0)
+            return MICA_OK;
+    return mi_keys_unknown(reader->error, reader->place, key->name, *text, key->choices);
+}
+
+static mica_status read_object(const struct reader *reader, const struct mi_key *key, const cJSON *json, void *desc)
+{
+    char place[256];
+    mi_format(place, sizeof place, "%s%s%s", reader->place, *reader->place ? "." : "", key->name);
+    if (cJSON_IsString(json)) {
+        struct reader inner = {reader->error, place};
+        return read_text(&inner, &key->keys[0], json, (const char **)((char *)desc + key->keys[0].offset));
+    }
+    if (!cJSON_IsObject(json))
+        return wrong(reader, key->name, "must be a text or an object");
+    return mi_keys_read(reader->error, json, place, key->keys, NULL, desc);
+}
+
+static mica_status read_flag(const struct reader *reader, const struct mi_key *key, const cJSON *json, void *field)
+{
+    if (!cJSON_IsBool(json))
+        return wrong(reader, key->name, "must be true or false");
+    bool yes = cJSON_IsTrue(json);
+    if (key->type == MI_KEY_TRISTATE)
+        *(int *)field = yes ? 1 : -1;
+    else
+        *(bool *)field = key->type == MI_KEY_NOT ? !yes : yes;
+    return MICA_OK;
+}
+
+static mica_status read_numeric(const struct reader *reader, const struct mi_key *key, const cJSON *json, void *field)
+{
+    double number, most = key->type == MI_KEY_FLOAT ? (double)FLT_MAX : key->type == MI_KEY_INT ? INT32_MAX : MOST_WHOLE;
+    MI_TRY(read_number(reader, key, key->name, json, key->type != MI_KEY_FLOAT, most, &number));
+    if (key->type == MI_KEY_LONG)
+        *(int64_t *)field = (int64_t)number;
+    else if (key->type == MI_KEY_SEED)
+        *(uint64_t *)field = (uint64_t)number;
+    else if (key->type == MI_KEY_INT)
+        *(int *)field = (int)number;
+    else
+        *(float *)field = (float)number == 0 ? FLT_MIN : (float)number;
+    return MICA_OK;
+}
+
+static mica_status read_value(const struct reader *reader, const struct mi_key *key, const cJSON *json, char *desc)
+{
+    void *field = desc + key->offset;
+    switch (key->type) {
+    case MI_KEY_TEXT:
+        return read_text(reader, key, json, field);
+    case MI_KEY_BOOL:
+    case MI_KEY_NOT:
+    case MI_KEY_TRISTATE:
+        return read_flag(reader, key, json, field);
+    case MI_KEY_INT:
+    case MI_KEY_LONG:
+    case MI_KEY_SEED:
+    case MI_KEY_FLOAT:
+        return read_numeric(reader, key, json, field);
+    case MI_KEY_PAIR:
+        return read_pair(reader, key, json, field);
+    case MI_KEY_PADDING:
+        return read_padding(reader, key, json, field, (int64_t *)(void *)(desc + key->second));
+    case MI_KEY_SHAPE: {
+        mica_shape *shape = field;
+        return mi_json_shape(reader->error, json, reader->place, key->name, key->ranged ? (int64_t)key->min : 1,
+                             MICA_MAX_RANK - 1, shape->dim, &shape->rank);
+    }
+    case MI_KEY_OBJECT:
+        return read_object(reader, key, json, field);
+    case MI_KEY_JSON:
+        *(const cJSON **)field = json;
+        return MICA_OK;
+    }
+    return MICA_OK;
+}
+
+static const struct mi_key *find_key(const struct mi_key *keys, const char *name)
+{
+    for (; keys->name; keys++)
+        if (strcmp(keys->name, name) == 0)
+            return keys;
+    return NULL;
+}
+
+static bool listed(const char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
+/* Whether an object of this type has the key; `list` NULL: every type has. */
+static bool has_key(const char *list, const char *type)
+{
+    size_t length = type ? strlen(type) : 0;
+    for (const char *at = list; at && type && (at = strstr(at, type)) != NULL; at += length)
+        if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == 0))
+            return true;
+    return !list || !type;
+}
+
+/* The text of the first key, which says what an object is. */
+static const char *type_of(const cJSON *object, const struct mi_key *keys)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, keys->name));
+}
+
+static mica_status unknown_key(const struct reader *reader, const struct mi_key *keys, const char *const *also,
+                               const char *type, const char *name)
+{
+    const char *candidates[MOST_CANDIDATES + 1] = {0};
+    size_t count = 0;
+    for (; keys->name && count < MOST_CANDIDATES; keys++)
+        if (has_key(keys->only, type))
+            candidates[count++] = keys->name;
+    for (; also && *also && count < MOST_CANDIDATES; also++)
+        candidates[count++] = *also;
+    return mi_keys_unknown(reader->error, reader->place, "key", name, candidates);
+}
+
+mica_status mi_keys_read(struct mi_error *error, const cJSON *object, const char *place, const struct mi_key *keys,
+                         const char *const *also, void *desc)
+{
+    struct reader reader = {error, place};
+    if (!cJSON_IsObject(object))
+        return mi_fail(error, MICA_FORMAT, "%s%smust be a JSON object", place, *place ? ": " : "");
+    const char *type = keys->name ? type_of(object, keys) : NULL;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, object) {
+        const struct mi_key *key = find_key(keys, item->string);
+        if (key && !has_key(key->only, type))
+            key = NULL;
+        if (cJSON_GetObjectItemCaseSensitive(object, item->string) != item)
+            return wrong(&reader, item->string, "is given twice");
+        if (!key && !listed(also, item->string))
+            return unknown_key(&reader, keys, also, type, item->string);
+        if (key)
+            MI_TRY(read_value(&reader, key, item, desc));
+    }
+    for (const struct mi_key *key = keys; key->name; key++) {
+        if (key->required && !cJSON_GetObjectItemCaseSensitive(object, key->name))
+            return mi_fail(error, MICA_FORMAT, "%s%s\"%s\" is missing", place, *place ? ": " : "", key->name);
+    }
+    return MICA_OK;
+}
+
+/* ---- Writing ---- */
+
+static bool add(cJSON *object, const char *name, cJSON *item)
+{
+    if (item && cJSON_AddItemToObject(object, name, item))
+        return true;
+    cJSON_Delete(item);
+    return false;
+}
+
+static cJSON *whole_numbers(const int64_t *values, int count)
+{
+    double numbers[MICA_MAX_RANK];
+    for (int i = 0; i < count; i++)
+        numbers[i] = (double)values[i];
+    return cJSON_CreateDoubleArray(numbers, count);
+}
+
+static cJSON *number_item(const struct mi_key *key, const void *field)
+{
+    double number = 0;
+    if (key->type == MI_KEY_INT)
+        number = *(const int *)field;
+    else if (key->type == MI_KEY_LONG)
+        number = (double)*(const int64_t *)field;
+    else if (key->type == MI_KEY_SEED)
+        number = (double)*(const uint64_t *)field;
+    else
+        number = *(const float *)field <= FLT_MIN && *(const float *)field > 0 ? 0 : mi_json_number(*(const float *)field);
+    return cJSON_CreateNumber(number);
+}
+
+static cJSON *object_item(const struct mi_key *key, const void *field)
+{
+    cJSON *object = cJSON_CreateObject();
+    if (object && !mi_keys_write(key->keys, field, object)) {
+        cJSON_Delete(object);
+        return NULL;
+    }
+    return object;
+}
+
+static cJSON *value_item(const struct mi_key *key, const char *desc)
+{
+    const void *field = desc + key->offset;
+    switch (key->type) {
+    case MI_KEY_TEXT:
+        return cJSON_CreateString(*(const char *const *)field);
+    case MI_KEY_BOOL:
+        return cJSON_CreateTrue();
+    case MI_KEY_NOT:
+        return cJSON_CreateFalse();
+    case MI_KEY_TRISTATE:
+        return cJSON_CreateBool(*(const int *)field > 0);
+    case MI_KEY_INT:
+    case MI_KEY_LONG:
+    case MI_KEY_SEED:
+    case MI_KEY_FLOAT:
+        return number_item(key, field);
+    case MI_KEY_PAIR:
+        return whole_numbers(field, ((const int64_t *)field)[1] ? 2 : 1);
+    case MI_KEY_PADDING:
+        if (strcmp(*(const char *const *)field, "explicit"))
+            return cJSON_CreateString(*(const char *const *)field);
+        return whole_numbers((const int64_t *)(const void *)(desc + key->second), 2 * key->spatial);
+    case MI_KEY_SHAPE:
+        return whole_numbers(((const mica_shape *)field)->dim, ((const mica_shape *)field)->rank);
+    case MI_KEY_OBJECT:
+        return object_item(key, field);
+    case MI_KEY_JSON:
+        return cJSON_Duplicate(*(const cJSON *const *)field, true);
+    }
+    return NULL;
+}
+
+static bool is_default(const struct mi_key *key, const char *desc)
+{
+    const void *field = desc + key->offset;
+    switch (key->type) {
+    case MI_KEY_TEXT:
+    case MI_KEY_PADDING:
+        return *(const char *const *)field == NULL;
+    case MI_KEY_BOOL:
+    case MI_KEY_NOT:
+        return !*(const bool *)field;
+    case MI_KEY_TRISTATE:
+    case MI_KEY_INT:
+        return *(const int *)field == 0;
+    case MI_KEY_FLOAT:
+        return fpclassify(*(const float *)field) == FP_ZERO;
+    case MI_KEY_LONG:
+    case MI_KEY_PAIR:
+        return *(const int64_t *)field == 0;
+    case MI_KEY_SEED:
+        return *(const uint64_t *)field == 0;
+    case MI_KEY_SHAPE:
+        return ((const mica_shape *)field)->rank == 0;
+    case MI_KEY_OBJECT: /* by its first key, which says what it is */
+        return is_default(&key->keys[0], field);
+    case MI_KEY_JSON:
+        return *(const cJSON *const *)field == NULL;
+    }
+    return true;
+}
+
+bool mi_keys_write(const struct mi_key *keys, const void *desc, cJSON *object)
+{
+    for (const struct mi_key *key = keys; key->name; key++)
+        if (!key->alias && !is_default(key, desc) && !add(object, key->name, value_item(key, desc)))
+            return false;
+    return true;
+}

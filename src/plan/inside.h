@@ -1,0 +1,176 @@
+/* The plan from inside: what each pass leaves for the next, and what runs. */
+#ifndef MICA_SRC_PLAN_INSIDE_H
+#define MICA_SRC_PLAN_INSIDE_H
+
+#include "plan/plan.h"
+#include "engines/engine.h"
+
+/* Where a stored value lies. */
+struct mi_home {
+    struct mi_variable *variable;  /* in the variable's place; NULL: in the plan's memory */
+    bool gradient;                 /* in the place of the variable, but of the gradient arena */
+    int block;                     /* of the plan's arena, and the first byte there */
+    uint64_t offset;
+};
+
+/* An Assign: in place, when the value's kernel may write over the variable, or by a copy at the end of the step. */
+struct mi_assignment {
+    struct mi_variable *variable;
+    mi_value *value;               /* canonical */
+    bool in_place;
+};
+
+/* One launch or call of a step, ready to run. */
+struct mi_action {
+    int kernel;
+    const struct mi_code *code;
+    struct mi_launch launch;       /* of source */
+    struct mi_place place[MI_MAX_ARGUMENTS]; /* of a call */
+};
+
+/* Host memory that mica_plan_write copies through: two slots, so that it waits only for the write before the last. */
+struct mi_staging {
+    void *slot[2];
+    cl_event written[2];
+    unsigned next;
+};
+
+struct mi_kernel_list {
+    struct mi_kernel *list;
+    size_t count, capacity;
+};
+
+struct mica_plan {
+    struct mi_error error;         /* why it is of no use: it did not compile, or the device failed; every call repeats it */
+    struct mi_error refused;       /* the first argument that was wrong: told, but it blocks nothing */
+    mica_device *device;
+    struct mi_store *store;
+    struct mi_graph *graph;
+    struct mi_plan_desc desc;
+    int64_t batch;
+    struct mi_arena arena;
+    int64_t *index_rows;           /* by input: mi_index_rows of the graph as it was given */
+
+    struct mi_tensor *tensors;     /* by value id */
+    int *home;                     /* kernel of each node; -1: a source, or computed where it is used */
+    struct mi_choice *choices;     /* of contractions, by node id */
+    struct mi_node **inside;       /* by node id: the contraction whose kernel computes another one ahead of it, for all
+                                    * nodes from that one to it; NULL: there is none */
+    bool *wanted;                  /* by value id: an engine asked for its layout */
+    bool *derived;                 /* by kernel: a copy of variables, made again only when one of them changed */
+    const struct mi_variable **derived_from; /* the variables that derived kernels read */
+    size_t derived_from_count;
+    uint64_t derived_version;      /* of those variables, when they were last made */
+    bool derived_made;
+    bool *updates;                 /* by node id: an optimizer's step on a parameter */
+    struct mi_kernel_list kernels;
+    int *order;                    /* kernels in the order they run */
+    struct mi_codes *codes;        /* by kernel */
+    struct mi_home (*scratch)[4];  /* places of scratch, by kernel */
+
+    struct mi_assignment *assignments;
+    size_t assignment_count;
+    struct mi_home *homes;         /* by value id */
+    struct mi_buffer *blocks;      /* the arena of activations */
+    uint64_t *block_bytes;
+    size_t block_count;
+    struct mi_buffer *own;         /* debug: a buffer for each value id */
+    uint64_t activation_bytes, scratch_bytes;
+
+    struct mi_action *actions;
+    size_t action_count, action_capacity;
+    struct mi_buffer step_block;
+    struct mi_step slot[2];        /* host memory of the last two steps */
+    cl_event in_flight[2];
+    uint64_t steps;
+    struct mi_staging *staging;    /* by input; made by the first mica_plan_write */
+    struct mi_bound { struct mi_buffer buffer; size_t offset; } *bound; /* buffers of an application, by value id; NULL: none */
+};
+
+/* The status of what was asked of the device, whose error becomes the plan's. */
+static inline mica_status mi_plan_from_device(struct mica_plan *plan, mica_status status)
+{
+    return status == MICA_OK ? status : mi_error_report(&plan->error, &plan->device->error);
+}
+
+/* ---- plan.c ---- */
+
+/* A public call on a plan begins (a plan that is of no use says why) and ends: what went wrong is told to the device. */
+mica_status mi_plan_begin(mica_plan *plan);
+mica_status mi_plan_end(mica_plan *plan, mica_status status);
+/* An argument of a call is wrong: the plan and its device remember it, and the plan can be used on. */
+mica_status mi_plan_refuse(mica_plan *plan, mica_status status, const char *format, ...) MI_PRINTF(3, 4);
+/* The same for a name that no input or output has. */
+mica_status mi_plan_refuse_name(mica_plan *plan, bool inputs, bool outputs, const char *name);
+
+/* ---- step.c ---- */
+
+mica_status mi_plan_check(mica_plan *plan, int64_t n); /* whether a step may have so many samples */
+/* A step of prediction. */
+mica_status mi_plan_run_samples(mica_plan *plan, int64_t n);
+
+/* ---- staging.c ---- */
+
+/* A slot of an input's staging that the device has read, and where the event of the next copy from it belongs. */
+mica_status mi_staging_slot(mica_plan *plan, int input, void **slot, cl_event **written);
+void mi_staging_destroy(mica_plan *plan);
+
+/* ---- action.c ---- */
+
+/* Sets the places of an action's tensors: at first, and again when an application binds a buffer of its own. */
+mica_status mi_action_place(mica_plan *plan, struct mi_action *action);
+/* Enqueues the launch, or calls the library, which has nothing to do for no samples. */
+mica_status mi_action_run(mica_plan *plan, struct mi_action *action, int64_t n);
+
+/* A walk over the actions of a step, in their order. */
+struct mi_walk {
+    bool derived;                  /* also those that only copy variables: they run where a variable has changed */
+    bool contractions;             /* only those of kernels that an engine wrote */
+    mica_status (*visit)(mica_plan *plan, struct mi_action *action, void *data); /* the first failure ends the walk */
+    void *data;
+};
+mica_status mi_actions_walk(mica_plan *plan, const struct mi_walk *walk);
+/* How many actions such a walk visits. */
+int mi_actions_count(const mica_plan *plan, const struct mi_walk *walk);
+
+/* ---- store.c ---- */
+
+enum {
+    MI_ALIGN_ELEMENTS = 64,        /* a variable begins at a multiple of so many elements */
+    MI_SMALL_ELEMENTS = 1 << 18    /* parameters of fewer are updated together at the end of a step */
+};
+/* Small parameters lie side by side, and so do their gradients: their updates are one launch. The others are updated as soon as
+ * their gradients are there, so that these need memory for a moment only. */
+static inline bool mi_is_small(const struct mi_variable *variable)
+{
+    return mi_variable_count(variable) < MI_SMALL_ELEMENTS;
+}
+
+mica_status mi_store_place_of(struct mi_store *store, const struct mi_variable *variable, bool gradient,
+                              struct mi_place *place);
+
+/* What the gradients of small parameters take. */
+uint64_t mi_store_gradient_bytes(const struct mi_store *store);
+
+/* ---- values.c ---- */
+
+/* The place of a stored value (action.c). */
+mica_status mi_place_of(struct mica_plan *plan, const mi_value *value, struct mi_place *place);
+mi_value *mi_canonical(const struct mica_plan *plan, mi_value *value);
+#define MI_UNCOUNTED_BYTES (UINT64_MAX / 4) /* of a tensor whose size overflows */
+uint64_t mi_value_bytes(const struct mica_plan *plan, const mi_value *value);
+/* Whether who computes this node in passing reads its inputs at the places of its output. */
+bool mi_keeps_places(const struct mi_node *node);
+
+/* The values that a kernel's node reads from memory or from other members, looked for through virtual nodes; how many. They are at
+ * most MI_MOST_SOURCES: larger joins are lowered to smaller ones, and long expressions are cut. */
+struct mi_source {
+    mi_value *value;
+    bool direct;                   /* element by element: no move between that changes the coordinates */
+};
+int mi_sources(const struct mica_plan *plan, const struct mi_node *node, struct mi_source out[MI_MOST_SOURCES]);
+
+/* Everything stored plain, nothing at home: what passes begin with. */
+mica_status mi_start_tensors(struct mica_plan *plan);
+
+#endif

@@ -1,0 +1,91 @@
+/* Plans: a graph compiled into launches with fixed arguments and grids, and running them. A step changes the step block and the
+ * inputs only. What passes leave for one another is in inside.h. */
+#ifndef MICA_SRC_PLAN_H
+#define MICA_SRC_PLAN_H
+
+#include "device/device.h"
+#include "graph/graph.h"
+
+/* ---- The store: device memory of variables, shared by all plans of a model ---- */
+
+struct mi_store;
+struct mi_choices;
+
+mica_status mi_store_create(mica_device *device, struct mi_variables *variables, struct mi_store **out);
+void mi_store_destroy(struct mi_store *store);
+/* Gives every variable that has none a place, and uploads its initial values. Parameters lie in one arena, statistics and
+ * accumulators in another; gradients and moments each repeat the parameters' arena, offset by offset. */
+mica_status mi_store_place(struct mi_store *store);
+/* The same in two parts: the uploads are enqueued, and waited for, after which the host's copies are freed. Between the two the
+ * variables stay as they are. */
+mica_status mi_store_begin(struct mi_store *store);
+/* Gives places alone: no value is made, and memory that is not used is not touched. */
+mica_status mi_store_reserve(struct mi_store *store);
+mica_status mi_store_settle(struct mi_store *store);
+/* Waits, then copies count = all elements (float32, whatever the type). Places the variable first if need be. */
+mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, float *values);
+mica_status mi_store_write(struct mi_store *store, struct mi_variable *variable, const float *values);
+/* What was counted on the device since the last call as gone wrong: MICA_DATA, and the first of it in the error. Waits where
+ * something is counted. */
+mica_status mi_store_faults(struct mi_store *store, struct mi_error *error);
+/* Enqueues zeros over an accumulator. */
+mica_status mi_store_zero(struct mi_store *store, struct mi_variable *variable);
+uint64_t mi_store_bytes(const struct mi_store *store, enum mi_role role);
+
+/* ---- Plans ---- */
+
+/* What kernels see as `mica_step`: the only thing besides the inputs that changes between steps. */
+struct mi_step {
+    int32_t n;              /* samples in this step, 0 <= n <= batch */
+    float learning_rate;
+    uint64_t step;          /* counts updates from 1: Adam's t, and dropout's counter */
+    uint64_t seed;
+};
+
+struct mi_plan_desc {
+    mica_device *device;
+    struct mi_store *store;
+    struct mi_graph *graph;      /* taken over, also on failure: the plan lowers and rewrites it */
+    int64_t batch;               /* largest n */
+    const char *engine;          /* NULL: the cheapest that fits; else only engines of this name, where they fit */
+    int variant;                 /* which of each engine's variants; 0: its best guess */
+    bool no_fusion;              /* every node a kernel of its own: tests compare with it */
+    bool no_blocked;             /* plain layouts only */
+    struct mi_choices *choices;  /* of the model: what it ran with before is taken, what is chosen is added; NULL: none */
+    mica_status (*search)(struct mica_plan *plan); /* measures engines before they are chosen (mi_tune); NULL: nobody does */
+    bool described;              /* only to be looked at: no first value is made, and nothing runs */
+    bool exact;                  /* no engine that trades rounding for speed (Winograd) */
+};
+
+/* Compiles. *out is NULL only when out of memory; a failure is also the plan's own error. */
+mica_status mi_plan_create(const struct mi_plan_desc *desc, struct mica_plan **out);
+/* mica_plan_destroy, _status, _error, _launches, _peak_bytes, _write, _run, _read: model.h */
+
+int mi_plan_input(const struct mica_plan *plan, const char *name);  /* index, or -1; NULL: the only one */
+int mi_plan_output(const struct mica_plan *plan, const char *name);
+struct mi_shape mi_plan_input_shape(const struct mica_plan *plan, int input);
+struct mi_shape mi_plan_output_shape(const struct mica_plan *plan, int output);
+enum mi_type mi_plan_input_type(const struct mica_plan *plan, int input);
+
+/* Enqueues a copy of n samples' elements, of the input's own type, from host memory that stays as it is until *done (may be
+ * NULL) has passed. Does not wait. */
+mica_status mi_plan_feed(struct mica_plan *plan, int input, const void *elements, int64_t n, cl_event *done);
+/* Enqueues the step's launches; at most two steps are in flight, a third waits for the first. */
+mica_status mi_plan_step(struct mica_plan *plan, const struct mi_step *step);
+/* Waits, then copies n samples' elements of the output, in its own type. */
+mica_status mi_plan_fetch(struct mica_plan *plan, int output, void *elements, int64_t n);
+
+/* Enqueues the launches of the last step, of n samples, `times` times over, and waits once. contractions: only those of
+ * kernels that an engine wrote. Copies of variables are left as they are. What a plan assigns to variables goes on changing. */
+mica_status mi_plan_repeat(struct mica_plan *plan, int64_t n, bool contractions, int times);
+int mi_plan_repeated(const struct mica_plan *plan, bool contractions); /* how many launches that is each time */
+/* The name of the engine of all the plan's contractions; NULL: they differ, or there are none. */
+const char *mi_plan_engine(const struct mica_plan *plan);
+
+/* Runs the launches of the last step a few times on a profiling queue: seconds[k] is the median of what kernel k took. */
+mica_status mi_plan_profile(struct mica_plan *plan, int64_t n, double *seconds);
+
+/* Adds a JSON object (an application's text) that describes operators, kernels and memory to `out`. */
+mica_status mi_plan_describe(const struct mica_plan *plan, bool with_source, struct mi_text *out);
+
+#endif
