@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 
     mica_result test = {0};
     mica_fit(model, data, &(mica_fit_desc){
-        .loss = "sparse_categorical_crossentropy", .optimizer = {.type = "adam"}, .batch_size = 128, .epochs = 5,
+        .loss = "sparse_categorical_crossentropy", .optimizer = {"adam"}, .batch_size = 128, .epochs = 5,
         .validation_split = 0.1f, .accuracy = true, .on_batch = show}, NULL);
     mica_evaluate(model, data, MICA_TEST, NULL, 0, &test);
     mica_model_save(model, "mnist.safetensors");

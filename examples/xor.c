@@ -20,7 +20,7 @@ int main(void)
     mica_output(model, NULL, x);
 
     mica_fit(model, data, &(mica_fit_desc){
-        .loss = "mean_squared_error", .optimizer = {.type = "adam", .learning_rate = 0.05f},
+        .loss = "mean_squared_error", .optimizer = {"adam", {{"learning_rate", 0.05}}},
         .batch_size = 4, .epochs = 1000}, NULL);
     mica_predict(model, inputs[0], 4, answers, 4);
 

@@ -19,7 +19,9 @@
 #include <mica/device.h>
 #include <mica/job.h>
 #include <mica/layers.h>
+#include <mica/losses.h>
 #include <mica/model.h>
+#include <mica/optimizer.h>
 #include <mica/status.h>
 #include <mica/train.h>
 #include <mica/tune.h>

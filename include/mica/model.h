@@ -3,6 +3,7 @@
 #define MICA_MODEL_H
 
 #include <mica/device.h>
+#include <mica/optimizer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,6 +60,16 @@ MICA_API mica_node *mica_output(mica_model *model, const char *name, mica_node *
 /* The shape of a node per sample; rank -1 for NULL. */
 MICA_API mica_shape mica_node_shape(const mica_node *node);
 
+/* Layers that are added between the two calls are a group, made of inputs x: their names begin with the group's and a dot, as in
+ * "encoder.dense_1", so that `train` can name them all ("encoder.*"), and they can be used again together. Groups may hold groups.
+ * name NULL: "group" and a number. The end takes the group's result, and returns it. */
+MICA_API mica_status mica_group_begin(mica_model *model, const char *name, mica_node *const *x, int count);
+MICA_API mica_node *mica_group_end(mica_model *model, mica_node *value);
+
+/* Uses a layer, or a group, again on other inputs: with the same variables, whose gradients add up, and whose running statistics
+ * take one use after the other. `layer` is its name; name NULL: that and a number. Gives the result for these inputs. */
+MICA_API mica_node *mica_again(mica_model *model, const char *layer, mica_node *const *x, int count, const char *name);
+
 /* Adds the layers that a JSON description lists, {"input_shape": [...], "layers": [...]}, as job files do (docs/jobs.md).
  * An unknown layer, key or value is MICA_FORMAT and names it, its place and the nearest valid one. */
 MICA_API mica_status mica_model_add_json(mica_model *model, const char *json);
@@ -99,14 +110,24 @@ typedef struct mica_inspect_desc {
 MICA_API mica_status mica_model_inspect(mica_model *model, const mica_inspect_desc *desc, char **json);
 MICA_API void mica_free(void *memory);
 
-/* ---- Plans: inference in a loop, without waiting and without allocation ---- */
+/* ---- Plans: inference and steps of training in a loop, without waiting and without allocation ---- */
 
 typedef struct mica_plan_desc {
-    int64_t batch; /* the largest number of samples in a run; 0: 1 */
+    int64_t batch;               /* the largest number of samples in a run; 0: 1 */
+    mica_node *const *outputs;   /* what can be read, each by its layer's name; NULL: the model's outputs */
+    int output_count;
+
+    /* A training step: each run makes the loss smaller, the mean over all its elements: of a loss that is one number a sample, the
+     * mean over the samples. It can be read as "loss", and is that before the update; the model's outputs are none of it. */
+    mica_node *loss;             /* NULL: inference */
+    mica_optimizer optimizer;    /* its moments belong to the parameters: plans that train the same ones share them */
+    const char *train;           /* which variables may change, as patterns over their names: "generator.*, trunk.*"; NULL: all.
+                                  * Layers of which none is named use their running statistics as in inference, and leave them */
 } mica_plan_desc;
 
-/* Compiles the model for inference on batches of up to desc->batch. NULL only when out of memory; an error is the
- * plan's status. The model may train on: the plan sees its parameters as they are. Destroy it before the model. */
+/* Compiles the part of the model that the outputs and the loss need, for batches of up to desc->batch; inputs that only others
+ * need are none of the plan. NULL only when out of memory; an error is the plan's status. Plans share the model's variables, so
+ * each sees at once what another has trained: a GAN is two plans that train in turn. Destroy them before the model. */
 MICA_API mica_plan *mica_compile(mica_model *model, const mica_plan_desc *desc);
 MICA_API void mica_plan_destroy(mica_plan *plan);
 MICA_API mica_status mica_plan_status(const mica_plan *plan); /* why it is of no use, else the first argument refused */
@@ -120,6 +141,8 @@ MICA_API int mica_plan_launches(const mica_plan *plan); /* of a step; what is ma
  * compile, or whose device failed, repeats its error. */
 MICA_API mica_status mica_plan_write(mica_plan *plan, const char *name, const float *values, size_t count);
 MICA_API mica_status mica_plan_run(mica_plan *plan, int64_t n);
+/* Sets a number of the steps that follow: "learning_rate". */
+MICA_API mica_status mica_plan_set(mica_plan *plan, const char *key, double value);
 MICA_API mica_status mica_plan_read(mica_plan *plan, const char *name, float *values, size_t count);
 
 #ifdef __cplusplus

@@ -9,19 +9,6 @@
 extern "C" {
 #endif
 
-/* Optimizers: "sgd", "adam", "rmsprop", "adagrad"; p a parameter, g its gradient (docs/defaults.md has the formulas). */
-typedef struct mica_optimizer {
-    const char *type;            /* NULL: "rmsprop", as Keras's compile() */
-    float learning_rate;         /* 0: 0.01 (sgd), 0.001 (others) */
-    float momentum;              /* sgd, rmsprop */
-    bool nesterov;               /* sgd */
-    float beta_1, beta_2;        /* adam; 0: 0.9, 0.999 */
-    float rho;                   /* rmsprop; 0: 0.9 */
-    float epsilon;               /* 0: 1e-7 */
-    float initial_accumulator_value; /* adagrad; 0: 0.1; use a tiny number for none */
-    float weight_decay;          /* g <- g + weight_decay * p before the rule, as PyTorch defines it */
-} mica_optimizer;
-
 /* What is known after a batch or an epoch. val_ fields are NaN where nothing was validated, accuracy where not asked. */
 typedef struct mica_progress {
     int epoch, epochs;           /* epoch counts from 1 */

@@ -142,6 +142,10 @@ struct mi_shown mi_show(const char *text);
 /* The candidate that `word` is a misspelling of, or NULL; `candidates` is NULL-terminated. */
 const char *mi_nearest(const char *word, const char *const *candidates);
 
+/* Whether a name is what one of the patterns says, which commas or blanks part: "*" stands for any characters, "?" for one, as in
+ * "generator.*, trunk.dense_?.weight" (pattern.c). NULL: every name is. */
+bool mi_name_matches(const char *patterns, const char *name);
+
 /* What a message says behind a word that is not one of `words`: `; did you mean "dense"?`, or else which words there are. */
 struct mi_advice {
     char text[400];

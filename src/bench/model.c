@@ -1,7 +1,7 @@
 /* Benchmarks of a job's network: whole steps of inference or training on random samples. */
 #include "bench/bench.h"
 #include "job/job.h"
-#include "train/optimizers.h"
+#include "nn/optimizer/optimizer.h"
 #include "train/task.h"
 #include "tune/tune.h"
 #include <stdlib.h>
@@ -71,9 +71,9 @@ static mica_status compile_training(struct model_run *run)
     struct mi_error *error = &run->bench->error;
     struct mi_task_state task;
     struct mi_loss loss;
-    mica_optimizer optimizer;
+    struct mi_optimizer optimizer;
     MI_TRY(mi_loss_choose(error, model->graph, fit->loss, fit->from_logits, &loss));
-    MI_TRY(mi_optimizer_resolve(error, &fit->optimizer, &optimizer));
+    MI_TRY(mi_optimizer_resolve(error, "optimizer", &fit->optimizer, &optimizer));
     enum mi_labels labels = loss.row->task == MI_SPARSE ? MI_LABELS_CLASSES : MI_LABELS_VALUES;
     mica_status status = mi_task_without_data(model, &loss, labels, fit->accuracy, &task);
     task.engine = run->desc->common.engine;

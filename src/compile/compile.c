@@ -144,6 +144,7 @@ mica_status mi_plan_create(const struct mi_plan_desc *desc, struct mica_plan **o
     plan->store = desc->store;
     plan->graph = desc->graph;
     plan->batch = desc->batch;
+    plan->next = (struct mi_step){.step = 1, .learning_rate = desc->learning_rate, .seed = desc->seed};
     mica_status status = mi_error_report(&plan->error, &desc->device->failed);
     if (status == MICA_OK && !plan->graph)
         status = mi_fail(&plan->error, MICA_INVALID_ARGUMENT, "a plan needs a graph");

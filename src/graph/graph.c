@@ -237,7 +237,7 @@ mi_value *mi_output(struct mi_graph *graph, const char *name, mi_value *value)
 
 struct mi_of_variable mi_of_variable(const struct mi_graph *graph, const struct mi_variable *variable)
 {
-    const struct mi_of_variable nothing = {NULL, false};
+    const struct mi_of_variable nothing = {NULL, NULL};
     return (size_t)variable->index < graph->of_variable_capacity ? graph->of_variable[variable->index] : nothing;
 }
 
@@ -263,8 +263,8 @@ bool mi_graph_list_variables(struct mi_graph *graph)
             return false;
         if (node->op == &mi_op_variable)
             of->value = node->out[0];
-        else if (node->op == &mi_op_assign)
-            of->assigned = true;
+        else if (node->op == &mi_op_assign && node->in[0]->node->variable != node->variable)
+            of->assigned = graph->nodes[i]; /* one that assigns the variable to itself counts no more */
     }
     return true;
 }
@@ -289,12 +289,23 @@ bool mi_assign(struct mi_graph *graph, struct mi_variable *variable, mi_value *v
                 mi_shape_text(&graph->arena, &variable->shape), mi_shape_text(&graph->arena, &value->shape));
         return false;
     }
-    struct mi_of_variable *of = place_of(graph, variable);
-    struct mi_node *node = of ? node_make(graph, &mi_op_assign, &value, 1, NULL, 0) : NULL;
-    if (!node)
+    struct mi_node *before = mi_of_variable(graph, variable).assigned;
+    struct mi_node *node = node_make(graph, &mi_op_assign, &value, 1, NULL, 0);
+    struct mi_of_variable *of = node ? place_of(graph, variable) : NULL;
+    if (!of)
         return false;
     node->variable = variable;
-    return of->assigned = true;
+    of->assigned = node;
+    if (before)
+        before->in[0] = mi_variable(graph, variable); /* what becomes itself is left out when the graph is simplified */
+    return true;
+}
+
+mi_value *mi_newest(struct mi_graph *graph, struct mi_variable *variable)
+{
+    mi_value *own = mi_variable(graph, variable);
+    struct mi_of_variable *of = own ? place_of(graph, variable) : NULL;
+    return of && of->assigned ? of->assigned->in[0] : own;
 }
 
 static mi_value *constant(struct mi_graph *graph, enum mi_type type, const struct mi_shape *shape, const void *elements,

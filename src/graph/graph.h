@@ -161,13 +161,14 @@ struct mi_node {
     const struct mi_op *of;      /* of Derivative: whose, and by which input */
     int wrt;
     bool backward;               /* differentiation added it */
+    bool still;                  /* also in training it reads its running statistics, and leaves them */
     enum mi_again again;
 };
 
 /* What a graph has of a variable. */
 struct mi_of_variable {
     mi_value *value;             /* NULL: nothing */
-    bool assigned;
+    struct mi_node *assigned;    /* the Assign that counts; NULL: it stays the same */
 };
 
 struct mi_graph {
@@ -217,8 +218,10 @@ mi_value *mi_variable(struct mi_graph *graph, struct mi_variable *variable);    
 struct mi_of_variable mi_of_variable(const struct mi_graph *graph, const struct mi_variable *variable);
 /* Finds that out again once nodes were copied or dropped; false: out of memory. */
 bool mi_graph_list_variables(struct mi_graph *graph);
-/* From the end of the step on, the variable is `value`. */
+/* From the end of the step on, the variable is `value`; an earlier assignment counts no more. */
 bool mi_assign(struct mi_graph *graph, struct mi_variable *variable, mi_value *value);
+/* What the variable is going to be: what was assigned to it, or what it is. */
+mi_value *mi_newest(struct mi_graph *graph, struct mi_variable *variable);
 
 mi_value *mi_scalar(struct mi_graph *graph, float value);                        /* a constant of rank 0 */
 mi_value *mi_ints(struct mi_graph *graph, const int64_t *values, int count);     /* a constant int64 vector */

@@ -88,6 +88,7 @@ struct mi_op {
     enum mi_kind kind;
     int min_inputs, max_inputs;  /* max -1: any number */
     int outputs;
+    int8_t next_of[MI_MAX_OUTPUTS]; /* of an output that is the next value of a state: the input that is the last one; else 0 */
 
     /* Sets type and shape of every output; errors name both values. NULL: out[0] is the inputs' broadcast shape, of the
      * first input's type. */
@@ -106,7 +107,7 @@ struct mi_op {
     int (*move)(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access);
     bool keeps_order;            /* of a move: the row-major order stays, so that plain rows may share memory (Reshape) */
     const char *fill;            /* of a move; NULL: "0". An attribute "fill" (float) of the node comes first */
-    /* Composite: builds the same from others; out[] gets one value per output. graph->training says which flavour. Also of a move
+    /* Composite: builds the same from others; out[] gets one value per output. mi_trains says which flavour. Also of a move
      * of any number of inputs, from moves of fewer: a kernel has only so many. */
     mica_status (*lower)(struct mi_node *node, mi_value **out);
     const char *own;             /* own: its file in kernels/, without ".cl": a kernel's body that does MICA_ITEMS items, with
@@ -114,6 +115,12 @@ struct mi_op {
                                   * MICA_OUTk_Dd the dimensions, MICA_KEY the attributes that are numbers */
     struct mi_dim (*items)(const struct mi_node *node); /* own: how many items its kernel has */
 };
+
+/* Whether a node is of a training step, and changes what it learns of the data: dropout drops, statistics are the batch's. */
+static inline bool mi_trains(const struct mi_node *node)
+{
+    return node->graph->training && !node->still;
+}
 
 /* The row of that name, or NULL. */
 const struct mi_op *mi_op_find(const struct mi_op *const *ops, const char *name);

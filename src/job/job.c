@@ -2,7 +2,7 @@
 #include "job/job.h"
 #include "formats/formats.h"
 #include "formats/model/model_file.h"
-#include "train/optimizers.h"
+#include "nn/optimizer/optimizer.h"
 #include "train/task.h"
 
 #include <float.h>
@@ -22,10 +22,9 @@ struct loss_keys {
 };
 
 struct job_keys {
-    const cJSON *model, *data, *metrics;
+    const cJSON *model, *data, *metrics, *optimizer;
     struct loss_keys loss;
     int from_logits;
-    mica_optimizer optimizer;
     int64_t batch_size;
     int epochs;
     float validation_split;
@@ -45,7 +44,7 @@ static const struct mi_key job_keys[] = {
     MI_KEY_WITH(struct job_keys, "loss", MI_KEY_OBJECT, loss, .required = true, .keys = loss_keys),
     MI_KEY(struct job_keys, "from_logits", MI_KEY_TRISTATE, from_logits),
     MI_KEY(struct job_keys, "metrics", MI_KEY_JSON, metrics),
-    MI_KEY_WITH(struct job_keys, "optimizer", MI_KEY_OBJECT, optimizer, .keys = mi_optimizer_keys),
+    MI_KEY(struct job_keys, "optimizer", MI_KEY_JSON, optimizer),
     MI_KEY_WITH(struct job_keys, "batch_size", MI_KEY_LONG, batch_size, MI_KEY_BETWEEN(1, 2147483647.0)),
     MI_KEY_WITH(struct job_keys, "epochs", MI_KEY_INT, epochs, MI_KEY_BETWEEN(0, 1000000000.0)),
     MI_KEY_WITH(struct job_keys, "validation_split", MI_KEY_FLOAT, validation_split, MI_KEY_BETWEEN(0, 1)),
@@ -121,16 +120,17 @@ static mica_status read_keys(mica_job *job, struct job_keys *keys)
         keys->validation_split = 0;
     if (keys->validation_split > 0 && cJSON_GetObjectItemCaseSensitive(keys->data, "split"))
         return inside(job, MICA_FORMAT, "validation_split stands beside data.split: give one of them");
-    job->fit.loss = mi_loss_find(keys->loss.type)->name;
+    job->fit.loss = mi_loss_find(keys->loss.type)->layer.type;
     job->fit.from_logits = keys->from_logits ? keys->from_logits : keys->loss.from_logits;
-    job->fit.optimizer = keys->optimizer;
     job->fit.batch_size = keys->batch_size;
     job->fit.epochs = keys->epochs == EPOCHS_ABSENT ? 1 : keys->epochs == 0 ? -1 : keys->epochs;
     job->fit.validation_split = keys->validation_split;
     job->fit.no_shuffle = keys->no_shuffle;
     job->fit.seed = keys->seed;
-    mica_optimizer resolved;
-    if (mi_optimizer_resolve(&error, &job->fit.optimizer, &resolved) != MICA_OK)
+    struct mi_optimizer resolved;
+    if (keys->optimizer && mi_optimizer_read(&error, keys->optimizer, "optimizer", &job->fit.optimizer) != MICA_OK)
+        return inside(job, error.status, error.text);
+    if (mi_optimizer_resolve(&error, "optimizer", &job->fit.optimizer, &resolved) != MICA_OK)
         return inside(job, error.status, error.text);
     return read_metrics(job, keys->metrics);
 }

@@ -44,15 +44,16 @@ static bool node_gives_shares(const struct mi_node *node, const bool *shares)
     return node->inputs > 0;
 }
 
-mica_status mi_gives_shares(struct mi_error *error, const struct mi_graph *graph, bool *shares)
+mica_status mi_gives_shares(struct mi_error *error, const mi_value *value, bool *shares)
 {
+    const struct mi_graph *graph = value->node->graph;
     bool *known = mi_new(graph->value_count, sizeof *known);
     if (!known)
         return mi_out_of_memory(error);
     for (size_t i = 0; i < graph->node_count; i++)
         if (graph->nodes[i]->outputs == 1)
             known[graph->nodes[i]->out[0]->id] = node_gives_shares(graph->nodes[i], known);
-    *shares = known[mi_model_output(graph, NULL)->id];
+    *shares = known[value->id];
     free(known);
     return MICA_OK;
 }

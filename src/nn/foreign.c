@@ -22,7 +22,8 @@ static const struct row keys[] = {
     {"betas", NULL, "\"beta_1\" and \"beta_2\" are two keys"},
     {"eps", "epsilon", NULL},
     {"decay schedule scheduler lrschedule lrscheduler learningrateschedule gamma", NULL, SCHEDULES},
-    {"clipnorm clipvalue globalclipnorm gradclip gradientclipping", NULL, "Mica does not clip gradients yet"},
+    {"clipnorm clipvalue globalclipnorm gradclip gradientclipping", NULL,
+     "the optimizer has \"clipvalue\", \"clipnorm\" and \"global_clipnorm\""},
     {"callbacks callback earlystopping patience checkpoint modelcheckpoint reducelronplateau tensorboard", NULL, CALLBACKS},
     {"validationdata valdata", NULL, "the data have a part \"validation\", or a \"split\""},
     {"validationsplit", NULL, "the job has it, beside \"data\"; here \"split\" divides the data"},
@@ -170,6 +171,18 @@ static bool is_valid(const char *const *words, const char *word)
     return *words != NULL;
 }
 
+/* The one of `words` that differs in signs between its parts alone; NULL: none. A capital is a word of another library. */
+static const char *same_but_signs(const char *const *words, const char *word, const char *mine)
+{
+    char other[LONGEST_WORD + 1];
+    if (word[strcspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ.")])
+        return NULL;
+    for (; *words; words++)
+        if (plain(*words, other) && strcmp(other, mine) == 0)
+            return *words;
+    return NULL;
+}
+
 struct mi_advice mi_advise_term(bool key, const char *word, const char *const *words)
 {
     const struct row *rows = key ? keys : values;
@@ -177,6 +190,11 @@ struct mi_advice mi_advise_term(bool key, const char *word, const char *const *w
     struct mi_advice out;
     char mine[LONGEST_WORD + 1];
     bool short_enough = plain(word, mine);
+    const char *same = short_enough ? same_but_signs(words, word, mine) : NULL;
+    if (same) {
+        mi_format(out.text, sizeof out.text, "; did you mean \"%s\"?", same);
+        return out;
+    }
     for (size_t i = 0; short_enough && i < count; i++) {
         if (!is_among(rows[i].words, mine))
             continue;

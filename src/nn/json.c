@@ -1,53 +1,30 @@
 /* Layers from JSON, and a model's description as JSON. */
 #include "nn/layer.h"
-#include "ops/ops.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_LAYERS = 10000, MOST_INPUTS = 1024, MOST_NAMES = 256 };
-
-/* Keys that every layer has. */
-static const char *const common_keys[] = {"type", "name", "inputs", NULL};
-
-/* ---- Finding a layer's type ---- */
-
-static const struct mi_layer_type *find_type(const char *name)
-{
-    for (const struct mi_layer_type *const *type = mi_layer_types; *type; type++) {
-        if (strcmp((*type)->type, name) == 0)
-            return *type;
-        for (const char *const *alias = (*type)->aliases; alias && *alias; alias++)
-            if (strcmp(*alias, name) == 0)
-                return *type;
-    }
-    return NULL;
-}
-
-static mica_status unknown_type(struct mi_error *error, const char *place, const char *name)
-{
-    const char *names[MOST_NAMES];
-    struct mi_arena arena = {0};
-    size_t count = 0;
-    for (const struct mi_layer_type *const *type = mi_layer_types; *type && count + 1 < MOST_NAMES; type++)
-        names[count++] = (*type)->type;
-    mi_activation_names(&arena, names + count, MOST_NAMES - count);
-    mica_status status = mi_keys_unknown(error, place, "layer type", name, names);
-    mi_arena_destroy(&arena);
-    return status;
-}
-
-static mica_status unknown_activation(struct mi_error *error, const char *place, const char *name)
-{
-    const char *names[MOST_NAMES];
-    struct mi_arena arena = {0};
-    mi_activation_names(&arena, names, MOST_NAMES);
-    mica_status status = mi_keys_unknown(error, place, "activation", name, names);
-    mi_arena_destroy(&arena);
-    return status;
-}
+enum { MOST_LAYERS = 10000, MOST_INPUTS = 1024, MOST_NAMES = 256, DEEPEST = 16, PLACE = 256 };
 
 /* ---- A layer's inputs ---- */
+
+/* The result of a layer or a group of that name, in the groups that are open from the innermost on. */
+static mi_value *find_value(mica_model *model, const char *name)
+{
+    struct mi_arena *arena = &model->graph->arena;
+    size_t length = model->scope ? strlen(model->scope) : 0;
+    for (;;) {
+        const char *full = mi_arena_format(arena, "%.*s%s", (int)length, model->scope ? model->scope : "", name);
+        const struct mi_layer_record *record = full ? mi_model_layer(model, full) : NULL;
+        const struct mi_layer_group *group = full ? mi_model_group(model, full) : NULL;
+        if (record || group)
+            return record ? record->value : group->value;
+        if (!length)
+            return NULL;
+        while (--length && model->scope[length - 1] != '.') {
+        }
+    }
+}
 
 static mica_status named_input(mica_model *model, const cJSON *item, mi_value **out)
 {
@@ -55,11 +32,8 @@ static mica_status named_input(mica_model *model, const cJSON *item, mi_value **
     size_t count = 0;
     if (!cJSON_IsString(item))
         return mi_model_fail(model, MICA_FORMAT, "inputs must be a list of layers' names");
-    const struct mi_layer_record *record = mi_model_layer(model, item->valuestring);
-    if (record) {
-        *out = record->value;
+    if ((*out = find_value(model, item->valuestring)) != NULL)
         return MICA_OK;
-    }
     for (size_t i = 0; i < model->layer_count && count + 1 < MOST_NAMES; i++)
         names[count++] = model->layers[i].name;
     names[count] = NULL;
@@ -67,8 +41,8 @@ static mica_status named_input(mica_model *model, const cJSON *item, mi_value **
                          mi_advise(item->valuestring, names).text);
 }
 
-/* The named inputs, or the layer before. */
-static mica_status find_inputs(mica_model *model, const struct mi_layer_type *type, const cJSON *json, mi_value **x, int *count)
+/* The named inputs, or the layer before; *count 0 where neither is there. */
+static mica_status given_inputs(mica_model *model, const cJSON *json, mi_value **x, int *count)
 {
     const cJSON *inputs = cJSON_GetObjectItemCaseSensitive(json, "inputs"), *item;
     *count = 0;
@@ -76,82 +50,47 @@ static mica_status find_inputs(mica_model *model, const struct mi_layer_type *ty
         return mi_model_fail(model, MICA_FORMAT, "inputs must be a list of layers' names");
     if (inputs && cJSON_GetArraySize(inputs) > MOST_INPUTS)
         return mi_model_fail(model, MICA_FORMAT, "inputs names more than %d layers", MOST_INPUTS);
-    if (inputs) {
-        cJSON_ArrayForEach(item, inputs)
-            MI_TRY(named_input(model, item, &x[(*count)++]));
-        return MICA_OK;
-    }
-    if (type->max_inputs == 0)
-        return MICA_OK;
-    if (type->min_inputs > 1 || type->max_inputs < 0)
-        return mi_model_fail(model, MICA_FORMAT, "%s joins layers: \"inputs\" is missing", type->type);
-    if (model->layer_count == 0)
-        return mi_model_fail(model, MICA_FORMAT, "there is no input: \"input_shape\" is missing");
-    x[(*count)++] = model->layers[model->layer_count - 1].value;
+    cJSON_ArrayForEach(item, inputs)
+        MI_TRY(named_input(model, item, &x[(*count)++]));
+    if (!inputs && model->before)
+        x[(*count)++] = model->before;
     return MICA_OK;
+}
+
+static mica_status find_inputs(mica_model *model, const struct mi_layer_type *type, const cJSON *json, mi_value **x, int *count)
+{
+    bool given = cJSON_GetObjectItemCaseSensitive(json, "inputs") != NULL;
+    *count = 0;
+    if (!given && type->max_inputs == 0)
+        return MICA_OK;
+    if (!given && (type->min_inputs > 1 || type->max_inputs < 0))
+        return mi_model_fail(model, MICA_FORMAT, "%s joins layers: \"inputs\" is missing", type->type);
+    if (!given && !model->before)
+        return mi_model_fail(model, MICA_FORMAT, "there is no input: \"input_shape\" is missing");
+    return given_inputs(model, json, x, count);
 }
 
 /* ---- One layer ---- */
 
-/* An activation's own name is short for {"type": "activation", "activation": NAME}. */
-static mica_status read_desc(struct mi_error *error, const struct mi_layer_type *type, const cJSON *json, const char *place,
-                             void *desc)
+/* An error that names its place already. */
+static mica_status fail_placed(mica_model *model, const struct mi_error *error)
 {
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
-    const cJSON *given = cJSON_GetObjectItemCaseSensitive(json, "type");
-    const cJSON *activation = cJSON_GetObjectItemCaseSensitive(json, "activation");
-    if (cJSON_IsString(activation) && !mi_activation_exists(mi_ops, activation->valuestring))
-        return unknown_activation(error, place, activation->valuestring);
-    if (find_type(given->valuestring)) {
-        mi_keys_read(error, json, place, type->keys, common_keys, desc);
-    } else {
-        cJSON *whole = cJSON_Duplicate(json, true);
-        if (!whole || !cJSON_AddStringToObject(whole, "activation", given->valuestring))
-            mi_out_of_memory(error);
-        else
-            mi_keys_read(error, whole, place, type->keys, common_keys, desc);
-        cJSON_Delete(whole);
-        memcpy((char *)desc + type->keys[0].offset, &given->valuestring, sizeof given->valuestring);
-    }
-    if (error->status == MICA_OK && name) {
-        if (!cJSON_IsString(name))
-            return mi_fail(error, MICA_FORMAT, "%s.name: must be a text", place);
-        memcpy(desc, &name->valuestring, sizeof name->valuestring);
-    }
-    return error->status;
+    free(model->place);
+    model->place = NULL;
+    return mi_model_fail(model, error->status, "%s", error->text);
 }
 
-/* A layer's type and its descriptor, which the caller frees. Texts stay the JSON's. */
-static mica_status read_layer(struct mi_error *error, const cJSON *json, const char *place, const struct mi_layer_type **type,
-                              void **desc)
-{
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "type");
-    *desc = NULL;
-    if (!cJSON_IsObject(json) || !cJSON_IsString(name))
-        return mi_fail(error, MICA_FORMAT, "%s: a layer is an object with a \"type\"", place);
-    *type = find_type(name->valuestring);
-    if (!*type && mi_activation_exists(mi_ops, name->valuestring))
-        *type = find_type("activation");
-    if (!*type)
-        return unknown_type(error, place, name->valuestring);
-    *desc = mi_new(1, (*type)->desc_size);
-    return *desc ? read_desc(error, *type, json, place, *desc) : mi_out_of_memory(error);
-}
-
-static mica_status add_one(mica_model *model, const cJSON *json, const char *place)
+static mica_status add_typed(mica_model *model, const cJSON *json, const char *place)
 {
     mi_value *x[MOST_INPUTS];
     int count = 0;
     const struct mi_layer_type *type = NULL;
     void *desc = NULL;
     struct mi_error error = {0};
-    mica_status status = read_layer(&error, json, place, &type, &desc);
-    if (status != MICA_OK) {
-        free(model->place); /* the error names its place already */
-        model->place = NULL;
-        mi_model_fail(model, status, "%s", error.text);
-    }
-    if (status == MICA_OK)
+    mica_status status = mi_layer_read(&error, json, place, &type, &desc);
+    if (status != MICA_OK)
+        fail_placed(model, &error);
+    else
         status = find_inputs(model, type, json, x, &count);
     if (status == MICA_OK && !mi_layer_add_to(model, type, x, count, desc))
         status = model->error.status ? model->error.status : MICA_INTERNAL;
@@ -159,11 +98,77 @@ static mica_status add_one(mica_model *model, const cJSON *json, const char *pla
     return status;
 }
 
+/* ---- A layer that is used again, and layers in groups ---- */
+
+/* {"layer": NAME, "name": ..., "inputs": [...]} */
+struct again_keys {
+    const char *layer, *name;
+};
+static const struct mi_key again_keys[] = {
+    MI_KEY_WITH(struct again_keys, "layer", MI_KEY_TEXT, layer, .required = true),
+    MI_KEY(struct again_keys, "name", MI_KEY_TEXT, name),
+    {0},
+};
+
+/* {"layers": [...], "name": ..., "inputs": [...]} */
+struct group_keys {
+    const cJSON *layers;
+    const char *name;
+};
+static const struct mi_key group_keys[] = {
+    MI_KEY_WITH(struct group_keys, "layers", MI_KEY_JSON, layers, .required = true),
+    MI_KEY(struct group_keys, "name", MI_KEY_TEXT, name),
+    {0},
+};
+
+static const char *const input_keys[] = {"inputs", NULL};
+
+static mica_status add_again(mica_model *model, const cJSON *json, const char *place)
+{
+    mi_value *x[MOST_INPUTS];
+    int count = 0;
+    struct again_keys keys = {0};
+    struct mi_error error = {0};
+    if (mi_keys_read(&error, json, place, again_keys, input_keys, &keys) != MICA_OK)
+        return fail_placed(model, &error);
+    MI_TRY(given_inputs(model, json, x, &count));
+    return mica_again(model, keys.layer, x, count, keys.name) ? MICA_OK : model->error.status;
+}
+
+static mica_status add_list(mica_model *model, const cJSON *layers, const char *prefix, int depth);
+
+static mica_status add_group(mica_model *model, const cJSON *json, const char *place, int depth)
+{
+    mi_value *x[MOST_INPUTS];
+    int count = 0;
+    struct group_keys keys = {0};
+    struct mi_error error = {0};
+    if (mi_keys_read(&error, json, place, group_keys, input_keys, &keys) != MICA_OK)
+        return fail_placed(model, &error);
+    MI_TRY(given_inputs(model, json, x, &count));
+    MI_TRY(mi_group_begin(model, keys.name, "group", x, count));
+    mica_status status = add_list(model, keys.layers, place, depth + 1);
+    mi_group_end(model, status == MICA_OK ? model->before : NULL);
+    return status;
+}
+
+/* Whether an object has this key, and no type of a layer. */
+static bool is_instead(const cJSON *json, const char *key)
+{
+    return cJSON_IsObject(json) && cJSON_GetObjectItemCaseSensitive(json, key) && !cJSON_GetObjectItemCaseSensitive(json, "type");
+}
+
+static mica_status add_one(mica_model *model, const cJSON *json, const char *place, int depth)
+{
+    return is_instead(json, "layers") ? add_group(model, json, place, depth)
+           : is_instead(json, "layer") ? add_again(model, json, place) : add_typed(model, json, place);
+}
+
 /* ---- The whole ---- */
 
 static mica_status set_place(mica_model *model, const char *place)
 {
-    char text[128];
+    char text[PLACE + 2];
     mi_format(text, sizeof text, "%s: ", place);
     free(model->place);
     model->place = mi_strdup(text);
@@ -190,45 +195,82 @@ static mica_status add_outputs(mica_model *model, const cJSON *outputs)
         if (!mica_output(model, item->string, value))
             return model->error.status;
     }
-    if (!outputs && model->graph->output_count == 0 && model->layer_count)
-        mica_output(model, NULL, model->layers[model->layer_count - 1].value);
+    if (!outputs && model->graph->output_count == 0 && model->before)
+        mica_output(model, NULL, model->before);
     return model->error.status;
 }
-
-enum { PLACE = 96 };
 
 static void layer_place(char place[PLACE], const char *prefix, int i)
 {
     mi_format(place, PLACE, "%s%slayers[%d]", prefix, *prefix ? "." : "", i);
 }
 
-mica_status mi_layers_check(struct mi_error *error, const cJSON *layers, const char *prefix)
+static mica_status check_list(struct mi_error *error, const cJSON *layers, const char *prefix, int depth)
+{
+    const char *dot = *prefix ? "." : "";
+    if (!cJSON_IsArray(layers) || cJSON_GetArraySize(layers) > MOST_LAYERS)
+        return mi_fail(error, MICA_FORMAT, "%s%slayers must be a list of layers", prefix, dot);
+    if (!cJSON_GetArraySize(layers))
+        return mi_fail(error, MICA_FORMAT, "%s%slayers is empty: a network has at least one layer", prefix, dot);
+    if (depth > DEEPEST)
+        return mi_fail(error, MICA_FORMAT, "%s%slayers are in more than %d groups", prefix, dot, DEEPEST);
+    return MICA_OK;
+}
+
+static mica_status check_one(struct mi_error *error, const cJSON *layer, const char *place)
+{
+    const struct mi_layer_type *type;
+    struct again_keys again = {0};
+    void *desc = NULL;
+    if (is_instead(layer, "layer"))
+        return mi_keys_read(error, layer, place, again_keys, input_keys, &again);
+    mica_status status = mi_layer_read(error, layer, place, &type, &desc);
+    free(desc);
+    return status;
+}
+
+static mica_status check_layers(struct mi_error *error, const cJSON *layers, const char *prefix, int depth)
 {
     const cJSON *layer;
     char place[PLACE];
     int i = 0;
-    if (!cJSON_IsArray(layers) || cJSON_GetArraySize(layers) > MOST_LAYERS)
-        return mi_fail(error, MICA_FORMAT, "%s%slayers must be a list of layers", prefix, *prefix ? "." : "");
-    if (!cJSON_GetArraySize(layers))
-        return mi_fail(error, MICA_FORMAT, "%s%slayers is empty: a network has at least one layer", prefix, *prefix ? "." : "");
+    MI_TRY(check_list(error, layers, prefix, depth));
     cJSON_ArrayForEach(layer, layers) {
-        const struct mi_layer_type *type;
-        void *desc;
+        struct group_keys group = {0};
         layer_place(place, prefix, i++);
-        mica_status status = read_layer(error, layer, place, &type, &desc);
-        free(desc);
-        MI_TRY(status);
+        if (!is_instead(layer, "layers")) {
+            MI_TRY(check_one(error, layer, place));
+            continue;
+        }
+        MI_TRY(mi_keys_read(error, layer, place, group_keys, input_keys, &group));
+        MI_TRY(check_layers(error, group.layers, place, depth + 1));
+    }
+    return MICA_OK;
+}
+
+mica_status mi_layers_check(struct mi_error *error, const cJSON *layers, const char *prefix)
+{
+    return check_layers(error, layers, prefix, 0);
+}
+
+static mica_status add_list(mica_model *model, const cJSON *layers, const char *prefix, int depth)
+{
+    const cJSON *layer;
+    char place[PLACE];
+    int i = 0;
+    cJSON_ArrayForEach(layer, layers) {
+        layer_place(place, prefix, i++);
+        MI_TRY(set_place(model, place));
+        MI_TRY(add_one(model, layer, place, depth));
     }
     return MICA_OK;
 }
 
 static mica_status add_layers(mica_model *model, const cJSON *json, const char *prefix)
 {
-    const cJSON *layers = cJSON_GetObjectItemCaseSensitive(json, "layers"), *layer;
+    const cJSON *layers = cJSON_GetObjectItemCaseSensitive(json, "layers");
     const cJSON *input_shape = cJSON_GetObjectItemCaseSensitive(json, "input_shape");
     static const char *const keys[] = {"input_shape", "layers", "outputs", NULL};
-    char place[PLACE];
-    int i = 0;
     const cJSON *item;
     struct mi_error error = {0};
     cJSON_ArrayForEach(item, json) {
@@ -242,11 +284,7 @@ static mica_status add_layers(mica_model *model, const cJSON *json, const char *
         MI_TRY(add_input(model, input_shape, prefix));
     if (mi_layers_check(&error, layers, prefix) != MICA_OK)
         return mi_model_fail(model, error.status, "%s", error.text);
-    cJSON_ArrayForEach(layer, layers) {
-        layer_place(place, prefix, i++);
-        MI_TRY(set_place(model, place));
-        MI_TRY(add_one(model, layer, place));
-    }
+    MI_TRY(add_list(model, layers, prefix, 0));
     free(model->place);
     model->place = NULL;
     return add_outputs(model, cJSON_GetObjectItemCaseSensitive(json, "outputs"));

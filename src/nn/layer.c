@@ -28,74 +28,59 @@ const char *mi_layer_shape_text(struct mi_layer *layer, const mi_value *x)
 
 /* ---- Names ---- */
 
-const struct mi_layer_record *mi_model_layer(const mica_model *model, const char *name)
+/* What an automatic name begins with. */
+static const char *stem_of(const struct mi_layer *layer, const void *desc)
 {
-    const size_t *place = mi_names_find(&model->layer_names, name);
-    return place ? &model->layers[*place] : NULL;
+    const char *stem = layer->type->stem ? layer->type->stem(desc) : NULL;
+    return stem ? stem : layer->type->type;
 }
 
-/* "dense", "dense_1", "dense_2", ...: the first that is free; those before the last that was given are not. NULL: no memory. */
-static const char *automatic_name(mica_model *model, const char *stem)
+static bool is_free(struct mi_layer *layer, const char *name)
 {
-    size_t *next = mi_names_find(&model->stems, stem);
-    const char *name = stem;
-    if (!next) {
-        const char *kept = mi_arena_strdup(&model->graph->arena, stem);
-        if (!kept || !mi_names_add(&model->stems, kept, 1))
-            return NULL;
-        next = mi_names_find(&model->stems, stem);
-    } else
-        name = mi_arena_format(&model->graph->arena, "%s_%zu", stem, (*next)++);
-    while (mi_model_layer(model, name))
-        name = mi_arena_format(&model->graph->arena, "%s_%zu", stem, (*next)++);
-    return name;
+    if (!name)
+        mi_model_fail(layer->model, MICA_OUT_OF_MEMORY, "the host is out of memory");
+    else if (mi_model_layer(layer->model, name) || mi_model_group(layer->model, name))
+        mi_model_fail(layer->model, MICA_INVALID_ARGUMENT, "%s \"%s\": there is a layer of that name already", layer->type->type,
+                      name);
+    else
+        return true;
+    return false;
 }
 
+/* Where *layer has no name yet, that of its descriptor, or an automatic one. */
 static bool take_name(struct mi_layer *layer, const void *desc)
 {
     mica_model *model = layer->model;
     const char *given;
     memcpy(&given, desc, sizeof given);
-    if (given && (!*given || strlen(given) > LONGEST_LAYER_NAME)) {
+    if (!layer->name && given && (!*given || strlen(given) > LONGEST_LAYER_NAME)) {
         mi_model_fail(model, MICA_INVALID_ARGUMENT, "%s: a layer's name has 1 to %d characters", layer->type->type,
                       LONGEST_LAYER_NAME);
         return false;
     }
-    if (given && mi_model_layer(model, given)) {
-        mi_model_fail(model, MICA_INVALID_ARGUMENT, "%s \"%s\": there is a layer of that name already", layer->type->type,
-                      given);
-        return false;
-    }
-    const char *stem = layer->type->stem ? layer->type->stem(desc) : layer->type->type;
-    layer->name = mi_arena_strdup(&model->graph->arena, given ? given : automatic_name(model, stem ? stem : layer->type->type));
     if (!layer->name)
-        mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
-    return layer->name != NULL;
+        layer->name = given ? mi_in_scope(model, given) : mi_automatic_name(model, mi_in_scope(model, stem_of(layer, desc)));
+    return is_free(layer, layer->name);
 }
 
 /* ---- Description ---- */
 
-static const char *layer_of(const mica_model *model, const mi_value *value)
-{
-    for (size_t i = model->layer_count; i-- > 0;)
-        if (model->layers[i].value == value)
-            return model->layers[i].name;
-    return "";
-}
-
-/* {"type", "name", keys..., "inputs"}; inputs are written where they are not the layer before. */
+/* {"type", "name", keys..., "inputs"}, or {"layer", "name", "inputs"} of one that is used again; inputs are written where they are
+ * not the layer before. */
 static cJSON *layer_json(const struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
 {
     const mica_model *model = layer->model;
     cJSON *json = cJSON_CreateObject();
-    bool good = json && cJSON_AddStringToObject(json, "type", layer->type->type) &&
-                cJSON_AddStringToObject(json, "name", layer->name) && mi_keys_write(layer->type->keys, desc, json);
+    const char *key = layer->again ? "layer" : "type", *of = layer->again ? layer->again : layer->type->type;
+    bool good = json && cJSON_AddStringToObject(json, key, of) && cJSON_AddStringToObject(json, "name", layer->name) &&
+                (layer->again || mi_keys_write(layer->type->keys, desc, json));
     bool chained = count == 1 && model->layer_count && model->layers[model->layer_count - 1].value == x[0];
     if (good && count && !chained) {
         cJSON *inputs = cJSON_AddArrayToObject(json, "inputs");
         good = inputs != NULL;
         for (int i = 0; i < count && good; i++) {
-            cJSON *name = cJSON_CreateString(layer_of(model, x[i]));
+            const char *from = mi_model_layer_of(model, x[i]);
+            cJSON *name = cJSON_CreateString(from ? from : "");
             good = name && cJSON_AddItemToArray(inputs, name);
         }
     }
@@ -109,13 +94,17 @@ static bool record(const struct mi_layer *layer, mi_value *const *x, int count, 
 {
     mica_model *model = layer->model;
     cJSON *json = layer_json(layer, x, count, desc);
-    if (!json || !mi_grow(&model->layers, &model->layer_capacity, model->layer_count + 1, sizeof *model->layers) ||
+    mi_value **in = mi_arena_new(&model->graph->arena, (size_t)count, sizeof *in);
+    if (!json || !in || !mi_grow(&model->layers, &model->layer_capacity, model->layer_count + 1, sizeof *model->layers) ||
         !mi_names_add(&model->layer_names, layer->name, model->layer_count) || !cJSON_AddItemToArray(model->description, json)) {
         cJSON_Delete(json);
         mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
         return false;
     }
-    model->layers[model->layer_count++] = (struct mi_layer_record){layer->name, layer->type, value};
+    for (int i = 0; i < count; i++)
+        in[i] = x[i];
+    model->layers[model->layer_count++] = (struct mi_layer_record){layer->name, layer->type, in, value, count, json};
+    model->before = value;
     return true;
 }
 
@@ -139,7 +128,7 @@ static bool inputs_fit(const struct mi_layer *layer, mica_node *const *x, int co
     return true;
 }
 
-static mi_value *add_layer(struct mi_layer *layer, mica_node *const *x, int count, const void *desc)
+mi_value *mi_layer_build(struct mi_layer *layer, mica_node *const *x, int count, const void *desc)
 {
     if (!inputs_fit(layer, x, count) || !take_name(layer, desc))
         return NULL;
@@ -162,7 +151,7 @@ mica_node *mi_layer_add_to(mica_model *model, const struct mi_layer_type *type, 
         return NULL;
     }
     struct mi_layer layer = {.model = model, .graph = model->graph, .type = type};
-    mi_value *value = add_layer(&layer, x, count, desc ? desc : zero);
+    mi_value *value = mi_layer_build(&layer, x, count, desc ? desc : zero);
     free(zero);
     return value;
 }
@@ -243,14 +232,34 @@ static struct mi_variable *add_variable(struct mi_layer *layer, const char *name
     return variable;
 }
 
+/* LAYER.name; of a layer that is used again the variable is there. */
+static const char *variable_name(struct mi_layer *layer, const char *name)
+{
+    return mi_arena_format(&layer->graph->arena, "%s.%s", layer->again ? layer->again : layer->name, name);
+}
+
+/* The variable of a layer that is used again: none, where its inputs are such that it would have another. */
+static struct mi_variable *find_again(struct mi_layer *layer, const char *name, const struct mi_shape *shape)
+{
+    struct mi_variable *found = mi_variable_find(&layer->model->variables, name);
+    if (found && mi_shape_equal(&found->shape, shape))
+        return found;
+    mi_layer_fail(layer, MICA_SHAPE, "is used again with inputs that ask for a %s of shape %s, \"%s\" has %s",
+                  strrchr(name, '.') + 1, mi_shape_text(&layer->graph->arena, shape), layer->again,
+                  found ? mi_shape_text(&layer->graph->arena, &found->shape) : "none");
+    return NULL;
+}
+
 mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *parameter)
 {
-    const char *name = mi_arena_format(&layer->graph->arena, "%s.%s", layer->name, parameter->name);
+    const char *name = variable_name(layer, parameter->name);
     struct mi_shape shape = {.rank = parameter->rank};
     struct mi_initial make = {.seed = layer->model->seed, .stream = mi_hash(name, strlen(name), 0)};
     const mica_initializer *given = parameter->initializer;
     for (int i = 0; i < parameter->rank; i++)
         shape.dim[i] = mi_fixed(parameter->dim[i]);
+    if (layer->again)
+        return mi_variable(layer->graph, find_again(layer, name, &shape));
     if (!fits(layer, parameter->name, &shape))
         return NULL;
     if (!mi_initializer_choose(given, parameter->otherwise, parameter->fan_in, parameter->fan_out, &make))
@@ -263,9 +272,11 @@ struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name,
 {
     struct mi_shape shape = {.rank = 1, .dim = {mi_fixed(size)}};
     struct mi_initial make = mi_initial_constant(value);
+    if (layer->again)
+        return find_again(layer, variable_name(layer, name), &shape);
     if (!fits(layer, name, &shape))
         return NULL;
-    return add_variable(layer, mi_arena_format(&layer->graph->arena, "%s.%s", layer->name, name), MI_STATISTIC, &shape, &make);
+    return add_variable(layer, variable_name(layer, name), MI_STATISTIC, &shape, &make);
 }
 
 bool mi_layer_fault(struct mi_layer *layer, mi_value *count, const char *says)

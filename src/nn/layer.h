@@ -15,6 +15,7 @@ struct mi_layer {
     struct mi_graph *graph;
     const struct mi_layer_type *type;
     const char *name;
+    const char *again;               /* the layer whose variables it uses; NULL: it makes its own */
 };
 
 struct mi_layer_type {
@@ -47,6 +48,26 @@ mica_node *mi_layer_add(const struct mi_layer_type *type, mica_node *const *x, i
 /* The same where there is no node yet. */
 mica_node *mi_layer_add_to(mica_model *model, const struct mi_layer_type *type, mica_node *const *x, int count,
                            const void *desc);
+
+/* Adds the layer that *layer says: its name, its nodes, its record. */
+mi_value *mi_layer_build(struct mi_layer *layer, mica_node *const *x, int count, const void *desc);
+
+/* A layer's type and its descriptor from JSON, which the caller frees. Texts stay the JSON's (read.c). */
+mica_status mi_layer_read(struct mi_error *error, const cJSON *json, const char *place, const struct mi_layer_type **type,
+                          void **desc);
+
+/* ---- Groups (group.c) ---- */
+
+/* Layers that are added from here to mi_group_end are one group, made of x: their names begin with its name (NULL: an automatic
+ * one of `stem`) and a dot. */
+mica_status mi_group_begin(mica_model *model, const char *name, const char *stem, mica_node *const *x, int count);
+mica_node *mi_group_end(mica_model *model, mica_node *value);
+const struct mi_layer_group *mi_model_group(const mica_model *model, const char *name);
+
+/* The name as it is within the groups that are open; NULL: no memory. */
+const char *mi_in_scope(mica_model *model, const char *name);
+/* "dense", "dense_1", "dense_2", ...: the first that is free; those before the last that was given are not. NULL: no memory. */
+const char *mi_automatic_name(mica_model *model, const char *stem);
 
 /* ---- For build functions ---- */
 

@@ -3,38 +3,9 @@
 
 #include "nn/layer.h"
 #include "ops/ops.h"
-#include "tune/tune.h"
-#include <stdarg.h>
+
 #include <stdlib.h>
 #include <string.h>
-
-mica_status mi_model_fail(mica_model *model, mica_status status, const char *format, ...)
-{
-    char text[sizeof model->error.text];
-    va_list arguments;
-    va_start(arguments, format);
-    mi_vformat(text, sizeof text, format, arguments);
-    va_end(arguments);
-    mi_fail(&model->error, status, "%s%s", model->place ? model->place : "", text);
-    mi_error_report(&model->device->error, &model->error);
-    return status;
-}
-
-mica_status mi_model_check(mica_model *model)
-{
-    if (model->error.status == MICA_OK && model->graph->error.status != MICA_OK)
-        mi_model_fail(model, model->graph->error.status, "%s", model->graph->error.text);
-    if (model->error.status == MICA_OK && model->graph->arena.failed)
-        mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
-    return model->error.status;
-}
-
-mica_status mi_model_begin(mica_model *model)
-{
-    mi_device_begin(model->device);
-    mi_model_check(model);
-    return mi_error_report(&model->device->error, &model->error);
-}
 
 /* ---- Life ---- */
 
@@ -89,6 +60,7 @@ void mica_model_destroy(mica_model *model)
     cJSON_Delete(model->description);
     class_names_free(model);
     free(model->layers);
+    free(model->groups);
     mi_names_destroy(&model->layer_names);
     mi_names_destroy(&model->stems);
     free(model->loss);
@@ -136,77 +108,6 @@ mica_shape mica_node_shape(const mica_node *node)
     for (int i = 0; i < shape.rank; i++)
         shape.dim[i] = node->shape.dim[i + 1].b;
     return shape;
-}
-
-mi_value *mi_model_output(const struct mi_graph *copy, const char *name)
-{
-    for (size_t i = 0; i < copy->output_count; i++)
-        if (!name || strcmp(copy->outputs[i]->name, name) == 0)
-            return copy->outputs[i]->node->in[0]; /* the output itself is an Identity */
-    return NULL;
-}
-
-/* ---- Plans ---- */
-
-mica_status mi_model_store(mica_model *model, struct mi_store **store)
-{
-    if (!model->store)
-        MI_TRY(mi_store_create(model->device, &model->variables, &model->store));
-    *store = model->store;
-    return MICA_OK;
-}
-
-mica_status mi_model_graph(mica_model *model, bool training, struct mi_graph **copy)
-{
-    *copy = NULL;
-    MI_TRY(mi_model_check(model));
-    if (model->graph->output_count == 0)
-        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "the model has no output: mica_output declares one");
-    struct mi_error error = {0};
-    *copy = mi_graph_copy(model->graph, &error);
-    if (!*copy)
-        return mi_error_report(&model->device->error, &error);
-    (*copy)->training = training;
-    if (!training || mi_pick_first(*copy) == MICA_OK)
-        return MICA_OK;
-    mica_status status = mi_error_report(&model->device->error, &(*copy)->error);
-    mi_graph_destroy(*copy);
-    *copy = NULL;
-    return status;
-}
-
-/* A plan that holds nothing but an error, so that the caller has somewhere to read it. */
-static mica_plan *failed_plan(mica_model *model)
-{
-    mica_plan *plan = NULL;
-    struct mi_graph *empty = mi_graph_create(mi_ops, &model->variables);
-    if (!empty)
-        return NULL;
-    mi_error_report(&empty->error, model->error.status ? &model->error : &model->device->error);
-    mi_plan_create(&(struct mi_plan_desc){.device = model->device, .graph = empty, .batch = 1}, &plan);
-    return plan;
-}
-
-mica_plan *mica_compile(mica_model *model, const mica_plan_desc *desc)
-{
-    return model ? mi_model_plan(model, desc && desc->batch ? desc->batch : 1, false) : NULL;
-}
-
-mica_plan *mi_model_plan(mica_model *model, int64_t batch, bool described)
-{
-    struct mi_graph *graph = NULL;
-    struct mi_store *store = NULL;
-    mica_plan *plan = NULL;
-    mi_device_begin(model->device);
-    if (mi_model_graph(model, false, &graph) != MICA_OK || mi_model_store(model, &store) != MICA_OK) {
-        mi_graph_destroy(graph);
-        return failed_plan(model);
-    }
-    struct mi_plan_desc inner = {
-        .device = model->device, .store = store, .graph = graph, .batch = batch, .choices = &model->choices,
-        .search = mi_tune, .described = described, .exact = model->exact};
-    mi_plan_create(&inner, &plan);
-    return plan;
 }
 
 /* ---- Variables ---- */
@@ -327,5 +228,13 @@ mica_status mi_model_set_data(mica_model *model, const char *preprocess, const c
         if (!model->class_names[i])
             return mi_out_of_memory(&model->device->error);
     }
+    return MICA_OK;
+}
+
+mica_status mi_model_store(mica_model *model, struct mi_store **store)
+{
+    if (!model->store)
+        MI_TRY(mi_store_create(model->device, &model->variables, &model->store));
+    *store = model->store;
     return MICA_OK;
 }

@@ -3,18 +3,29 @@
 #define MICA_SRC_NN_MODEL_H
 
 #include "compile/choose/choices.h"
-#include "plan/plan.h"
 #include "graph/op.h"
+#include "plan/plan.h"
 
 #include <cjson/cJSON.h>
 
 struct mi_layer_type;
 
-/* One layer of a model, in the order of description. */
+/* One layer of a model, in the order of description; one that is used again is there once for each use. */
 struct mi_layer_record {
-    const char *name;                 /* in the graph's arena */
+    const char *name;                 /* in the graph's arena, as all below is */
     const struct mi_layer_type *type;
-    mi_value *value;                  /* its output */
+    mi_value **in, *value;            /* its inputs and its output */
+    int inputs;
+    const cJSON *json;                /* its description; the model's */
+};
+
+/* Layers under one name, which can be used again together: those from `first` to before `end`. A sub-model is one, and so are the
+ * layers that a function of the application's adds. */
+struct mi_layer_group {
+    const char *name;
+    size_t first, end;
+    mi_value **in, *value;
+    int inputs;
 };
 
 struct mica_model {
@@ -28,6 +39,10 @@ struct mica_model {
     struct mi_layer_record *layers;
     size_t layer_count, layer_capacity;
     struct mi_names layer_names;      /* their places in the list */
+    struct mi_layer_group *groups;
+    size_t group_count, group_capacity;
+    const char *scope;                /* of the groups that are open, before the names of layers: "encoder.block."; NULL: none */
+    mi_value *before;                 /* what a layer that names no inputs takes: the last layer's result, or a group's input */
     struct mi_names stems;            /* of automatic names: the number that comes next */
     cJSON *description;               /* the list of layers, as a model file holds it */
     uint64_t elements;                /* of all its variables */
@@ -73,6 +88,8 @@ mica_plan *mi_model_plan(mica_model *model, int64_t batch, bool described);
 /* The value that the model's output `name` (NULL: the first) shows, in a copy of its graph. */
 mi_value *mi_model_output(const struct mi_graph *copy, const char *name);
 const struct mi_layer_record *mi_model_layer(const mica_model *model, const char *name);
+/* The name of the layer whose result a value is; NULL: of none. */
+const char *mi_model_layer_of(const mica_model *model, const mi_value *value);
 /* Whether a variable is in files. */
 bool mi_variable_in_files(const struct mi_variable *variable);
 

@@ -3,7 +3,7 @@
  *
  *   y = (x - mean) / sqrt(var + epsilon) * scale + bias      per channel
  *
- * In training (graph->training) mean and variance are those of the batch, over all axes but 1, and new = old
+ * In training (mi_trains) mean and variance are those of the batch, over all axes but 1, and new = old
  * * momentum + batch * (1 - momentum), where the new variance takes the unbiased one (as PyTorch; ONNX says
  * the biased one). One value a channel says nothing of a variance: the new one is the old. Otherwise they are
  * the inputs, which pass unchanged. */
@@ -151,7 +151,7 @@ static bool statistics(struct mi_node *node, struct statistics *s)
     int rank = node->in[0]->shape.rank;
     mi_value *variance = mi_channels(graph, node->in[4], rank);
     s->mean = s->first = mi_channels(graph, node->in[3], rank);
-    if (graph->training) {
+    if (mi_trains(node)) {
         s->first = mi_op1(graph, "FirstOfChannel", node->in[0]);
         struct mi_node *moments = over_batch(graph, "ReduceMoments", mi_op2(graph, "Sub", node->in[0], s->first));
         s->mean = moments ? mi_op2(graph, "Add", moments->out[0], s->first) : NULL;
@@ -184,8 +184,8 @@ static mica_status lower_batch_normalization(struct mi_node *node, mi_value **ou
     mi_value *in[] = {node->in[0], s.mean, s.factor,
                       mi_channels(graph, node->in[2], node->in[0]->shape.rank)};
     out[0] = mi_apply(graph, "ScaleShift", in, 4, NULL, 0);
-    out[1] = graph->training ? moving(node, "MovingAverage", node->in[3], s.mean) : node->in[3];
-    out[2] = graph->training ? moving(node, "MovingVariance", node->in[4], s.unbiased) : node->in[4];
+    out[1] = mi_trains(node) ? moving(node, "MovingAverage", node->in[3], s.mean) : node->in[3];
+    out[2] = mi_trains(node) ? moving(node, "MovingVariance", node->in[4], s.unbiased) : node->in[4];
     return graph->error.status;
 }
 
@@ -208,12 +208,14 @@ static mica_status gradient_batch_normalization(struct mi_node *node, mi_value *
     if (!sum_dx)
         return graph->error.status;
     mi_value *in[] = {dy[0], node->in[0], s.mean, s.inverse, s.factor, sum_d->out[1], sum_dx->node->out[1]};
-    dx[0] = graph->training ? mi_apply(graph, "NormalizationGrad", in, 7, NULL, 0)
+    dx[0] = mi_trains(node) ? mi_apply(graph, "NormalizationGrad", in, 7, NULL, 0)
                             : mi_op2(graph, "Mul", s.factor, dy[0]);
     dx[1] = mi_reshape_to(graph, sum_dx, &node->in[1]->shape);
     dx[2] = mi_reshape_to(graph, sum_d->out[0], &node->in[2]->shape);
     return graph->error.status;
 }
 
-MI_COMPOSITE_ROW(BatchNormalization, 5, 5, 3, infer_batch_normalization, gradient_batch_normalization,
-                 lower_batch_normalization);
+const struct mi_op mi_op_BatchNormalization = {
+    .name = "BatchNormalization", .kind = MI_COMPOSITE, .min_inputs = 5, .max_inputs = 5, .outputs = 3,
+    .next_of = {[1] = 3, [2] = 4}, .infer = infer_batch_normalization, .gradient = gradient_batch_normalization,
+    .lower = lower_batch_normalization};

@@ -1,4 +1,4 @@
-/* Dropout. In training (graph->training) an element is 0 with probability `rate` (0.5) and else x / (1 -
+/* Dropout. In training (mi_trains) an element is 0 with probability `rate` (0.5) and else x / (1 -
  * rate); otherwise the input passes unchanged.
  *
  * The mask is drawn from the node's stable id, so the gradient, a Dropout of dy with the same id, draws the
@@ -27,7 +27,7 @@ static mi_value *same_mask(struct mi_node *node, const char *op, mi_value *value
 
 static mica_status lower_dropout(struct mi_node *node, mi_value **out)
 {
-    bool drops = node->graph->training && mi_attribute_float(node, "rate", 0) > 0;
+    bool drops = mi_trains(node) && mi_attribute_float(node, "rate", 0) > 0;
     out[0] = drops ? same_mask(node, "RandomDrop", node->in[0]) : node->in[0];
     return node->graph->error.status;
 }

@@ -60,6 +60,20 @@ mica_status mica_plan_run(mica_plan *plan, int64_t n)
     return mi_plan_end(plan, mi_plan_run_samples(plan, n));
 }
 
+mica_status mica_plan_set(mica_plan *plan, const char *key, double value)
+{
+    MI_TRY(mi_plan_begin(plan));
+    if (!key || strcmp(key, "learning_rate") != 0)
+        return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "a plan has no \"%s\" to set: there is \"learning_rate\"",
+                              key ? mi_show(key).text : "(null)");
+    if (!plan->desc.counts_steps)
+        return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "the plan does not train: it has no learning rate");
+    if (!(value >= 0 && value <= 1e30))
+        return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "learning_rate is %g, it must be at least 0", value);
+    plan->next.learning_rate = (float)value;
+    return MICA_OK;
+}
+
 static mica_status read_output(mica_plan *plan, const char *name, float *values, size_t count)
 {
     int output = mi_plan_output(plan, name);

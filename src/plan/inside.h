@@ -83,6 +83,7 @@ struct mica_plan {
     struct mi_step slot[2];        /* host memory of the last two steps */
     cl_event in_flight[2];
     uint64_t steps;
+    struct mi_step next;           /* the next run's, without n */
     struct mi_staging *staging;    /* by input; made by the first mica_plan_write */
     struct mi_bound { struct mi_buffer buffer; size_t offset; } *bound; /* buffers of an application, by value id; NULL: none */
 };
@@ -106,7 +107,7 @@ mica_status mi_plan_refuse_name(mica_plan *plan, bool inputs, bool outputs, cons
 /* ---- step.c ---- */
 
 mica_status mi_plan_check(mica_plan *plan, int64_t n); /* whether a step may have so many samples */
-/* A step of prediction. */
+/* The next run: a step of training, or one of prediction, which are all alike. */
 mica_status mi_plan_run_samples(mica_plan *plan, int64_t n);
 
 /* ---- staging.c ---- */

@@ -55,6 +55,9 @@ struct mi_plan_desc {
     mica_status (*search)(struct mica_plan *plan); /* measures engines before they are chosen (mi_tune); NULL: nobody does */
     bool described;              /* only to be looked at: no first value is made, and nothing runs */
     bool exact;                  /* no engine that trades rounding for speed (Winograd) */
+    bool counts_steps;           /* it trains: each run is the next step; otherwise each is the first */
+    float learning_rate;         /* of its runs; mica_plan_set changes it */
+    uint64_t seed;
 };
 
 /* Compiles. *out is NULL only when out of memory; a failure is also the plan's own error. */

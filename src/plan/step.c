@@ -130,5 +130,8 @@ mica_status mi_plan_step(struct mica_plan *plan, const struct mi_step *step)
 mica_status mi_plan_run_samples(struct mica_plan *plan, int64_t n)
 {
     MI_TRY(mi_plan_check(plan, n));
-    return mi_plan_step(plan, &(struct mi_step){.n = (int32_t)n, .step = 1});
+    plan->next.n = (int32_t)n;
+    MI_TRY(mi_plan_step(plan, &plan->next));
+    plan->next.step += plan->desc.counts_steps && n > 0;
+    return MICA_OK;
 }

@@ -1,6 +1,6 @@
 /* A model for a reader, as JSON: what it is made of, and with its plan, what runs on the device. */
 #include "nn/layer.h"
-#include "train/optimizers.h"
+#include "nn/optimizer/optimizer.h"
 #include "train/task.h"
 
 #include <mica/train.h>
@@ -137,7 +137,7 @@ static bool add_task(const mica_model *model, cJSON *out)
     for (int i = 0; names && i < model->class_count; i++)
         if (!append(names, cJSON_CreateString(model->class_names[i])))
             return false;
-    if (loss && !cJSON_AddStringToObject(out, "loss", loss->name))
+    if (loss && !cJSON_AddStringToObject(out, "loss", loss->layer.type))
         return false;
     return names && cJSON_AddStringToObject(out, "task", !loss ? "unknown" : classes ? "classification" : "regression");
 }
@@ -183,12 +183,12 @@ static const char *usual_loss(const mica_model *model)
 mica_status mi_training_plan(mica_model *model, int64_t batch, bool described, mica_plan **plan)
 {
     struct mi_task_state task;
-    mica_optimizer adam;
+    struct mi_optimizer adam;
     struct mi_loss loss;
     struct mi_error *error = &model->device->error;
     MI_TRY(mi_loss_choose(error, model->graph, usual_loss(model), model->loss ? model->from_logits : 0, &loss));
     enum mi_labels labels = loss.row->task == MI_SPARSE ? MI_LABELS_CLASSES : MI_LABELS_VALUES;
-    MI_TRY(mi_optimizer_resolve(error, &(mica_optimizer){.type = "adam"}, &adam));
+    MI_TRY(mi_optimizer_resolve(error, "optimizer", &(mica_optimizer){.type = "adam"}, &adam));
     MI_TRY(mi_task_without_data(model, &loss, labels, labels == MI_LABELS_CLASSES, &task));
     task.described = described;
     return mi_task_compile(&task, &adam, batch, plan);

@@ -83,7 +83,7 @@ static mica_status check_values(struct mi_error *error, const struct mi_loss_row
         if (each > 1)
             mi_format(column, sizeof column, "label %zu", i % each);
         return mi_fail(error, MICA_DATA, "%s: its %s is %g, loss %s takes labels from %g to %g",
-                       mi_data_sample_text(data, (int64_t)(i / each)).text, column, (double)value, row->name,
+                       mi_data_sample_text(data, (int64_t)(i / each)).text, column, (double)value, row->layer.type,
                        (double)row->lowest, (double)row->highest);
     }
     return MICA_OK;
@@ -95,7 +95,7 @@ static mica_status check_classes(struct mi_error *error, const struct mi_loss_ro
     int64_t classes = data->preprocess.classes, room = units == 1 ? 2 : units;
     if (row->task == MI_BINARY && units > 1)
         return mi_fail(error, MICA_DATA, "loss %s: the labels are class indices, which take one output, not %lld; "
-                       "sparse_categorical_crossentropy takes one a class", row->name, (long long)units);
+                       "sparse_categorical_crossentropy takes one a class", row->layer.type, (long long)units);
     if (units > 1 && output->shape.rank != 2)
         return mi_fail(error, MICA_SHAPE, "labels are class indices, the output has %d dimensions per sample, needs one",
                        output->shape.rank - 1);
@@ -113,9 +113,9 @@ static mica_status check_labels(struct mi_error *error, const struct mi_loss_row
     if (data->classes)
         return check_classes(error, row, data, output, units);
     if (!data->values)
-        return mi_fail(error, MICA_DATA, "the data have no labels; loss %s needs them", row->name);
+        return mi_fail(error, MICA_DATA, "the data have no labels; loss %s needs them", row->layer.type);
     if (row->task == MI_SPARSE)
-        return mi_fail(error, MICA_DATA, "the labels are values, loss %s needs class indices (whole numbers)", row->name);
+        return mi_fail(error, MICA_DATA, "the labels are values, loss %s needs class indices (whole numbers)", row->layer.type);
     if ((int64_t)data->label_elements != units)
         return mi_fail(error, MICA_SHAPE, "a label has %zu values, the model's output has %lld", data->label_elements,
                        (long long)units);

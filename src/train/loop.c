@@ -1,6 +1,6 @@
 /* The training loop. */
 #include "train/history.h"
-#include "train/optimizers.h"
+#include "nn/optimizer/optimizer.h"
 #include "train/task.h"
 
 #include <math.h>
@@ -43,7 +43,7 @@ uint64_t mica_history_peak_bytes(const mica_history *history)
 struct fit {
     const mica_fit_desc *desc;
     struct mi_task_state task;
-    mica_optimizer optimizer;
+    struct mi_optimizer optimizer;
     int epochs;
     mica_plan *train_plan, *validation_plan;
     struct mi_pass train, validation;
@@ -82,13 +82,14 @@ static mica_status remember(struct fit *fit)
 static mica_status check(struct fit *fit, mica_model *model, mica_data *data)
 {
     const mica_fit_desc *desc = fit->desc;
-    struct mi_error *error = &model->device->error;
+    struct mi_error *error = &model->device->error, wrong = {0};
     if (desc->batch_size < 0 || desc->batch_size > INT32_MAX)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "batch_size is %lld, must be at least 1", (long long)desc->batch_size);
     if (!(desc->validation_split >= 0 && desc->validation_split < 1))
         return mi_fail(error, MICA_INVALID_ARGUMENT, "validation_split is %g, must be at least 0 and below 1",
                        (double)desc->validation_split);
-    MI_TRY(mi_optimizer_resolve(error, &desc->optimizer, &fit->optimizer));
+    if (mi_optimizer_resolve(&wrong, "optimizer", &desc->optimizer, &fit->optimizer) != MICA_OK)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s", wrong.text);
     if (desc->validation_split > 0)
         MI_TRY(mica_data_hold_out(data, desc->validation_split, desc->seed));
     MI_TRY(mi_task_begin(model, data, desc->loss, desc->from_logits, desc->accuracy, &fit->task));

@@ -1,7 +1,7 @@
 /* Compiling the steps of training and evaluation. */
 #include "train/task.h"
 
-#include "train/optimizers.h"
+#include "nn/optimizer/optimizer.h"
 #include "tune/tune.h"
 static struct mi_variable *accumulator(mica_model *model, const char *name)
 {
@@ -43,7 +43,7 @@ static mica_status accumulate(struct mi_graph *graph, struct mi_variable *variab
     return graph->error.status;
 }
 
-static mica_status add_step(struct mi_task_state *task, struct mi_graph *graph, const mica_optimizer *optimizer)
+static mica_status add_step(struct mi_task_state *task, struct mi_graph *graph, const struct mi_optimizer *optimizer)
 {
     struct mi_loss_nodes nodes = {0};
     MI_TRY(mi_loss_add(graph, &task->loss, task->labels, &nodes));
@@ -52,10 +52,10 @@ static mica_status add_step(struct mi_task_state *task, struct mi_graph *graph, 
     if (task->accuracy)
         MI_TRY(accumulate(graph, task->right, right));
     graph->output_count = 0; /* a step's results are its sums */
-    return optimizer ? mi_optimizer_add(task->model, graph, nodes.mean, optimizer) : MICA_OK;
+    return optimizer ? mi_optimizer_add(task->model, graph, nodes.mean, optimizer, NULL) : MICA_OK;
 }
 
-mica_status mi_task_compile(struct mi_task_state *task, const mica_optimizer *optimizer, int64_t batch, mica_plan **plan)
+mica_status mi_task_compile(struct mi_task_state *task, const struct mi_optimizer *optimizer, int64_t batch, mica_plan **plan)
 {
     mica_device *device = task->model->device;
     struct mi_graph *graph = NULL;

@@ -4,6 +4,7 @@
 
 #include "data/data.h"
 #include "nn/loss/loss.h"
+#include "nn/optimizer/optimizer.h"
 
 #include <mica/train.h>
 
@@ -38,7 +39,7 @@ mica_status mi_task_without_data(mica_model *model, const struct mi_loss *loss, 
                                  struct mi_task_state *task);
 
 /* A plan of one step for up to `batch` samples. optimizer NULL: evaluation. */
-mica_status mi_task_compile(struct mi_task_state *task, const mica_optimizer *optimizer, int64_t batch, mica_plan **plan);
+mica_status mi_task_compile(struct mi_task_state *task, const struct mi_optimizer *optimizer, int64_t batch, mica_plan **plan);
 
 /* The plan of a training step of a model without data: Adam, and the model's usual loss. */
 mica_status mi_training_plan(mica_model *model, int64_t batch, bool described, mica_plan **plan);

@@ -12,7 +12,7 @@
 #include "device/device.h"
 #include "nn/loss/loss.h"
 #include "job/job.h"
-#include "train/optimizers.h"
+#include "nn/optimizer/optimizer.h"
 #include "train/task.h"
 
 #include <mica/mica.h>
@@ -57,7 +57,7 @@ static mica_status try_json(void)
 /* The graph of a training step: loss, metrics, gradients and updates. */
 static mica_status try_step(void)
 {
-    mica_optimizer adam;
+    struct mi_optimizer adam;
     struct mi_loss loss;
     struct mi_loss_nodes nodes = {0};
     struct mi_graph *graph = NULL;
@@ -66,7 +66,7 @@ static mica_status try_step(void)
     if (!status)
         status = mi_loss_choose(&device.error, model->graph, "sparse_categorical_crossentropy", 0, &loss);
     if (!status)
-        status = mi_optimizer_resolve(&device.error, &(mica_optimizer){.type = "adam"}, &adam);
+        status = mi_optimizer_resolve(&device.error, "optimizer", &(mica_optimizer){.type = "adam"}, &adam);
     if (!status)
         status = mi_model_graph(model, true, &graph);
     if (!status)
@@ -74,7 +74,7 @@ static mica_status try_step(void)
     if (!status && !mi_accuracy_add(graph, &loss, MI_LABELS_CLASSES, &nodes))
         status = graph->error.status;
     if (!status)
-        status = mi_optimizer_add(model, graph, nodes.mean, &adam);
+        status = mi_optimizer_add(model, graph, nodes.mean, &adam, NULL);
     mi_graph_destroy(graph);
     mica_model_destroy(model);
     return status;

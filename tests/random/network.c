@@ -3,7 +3,7 @@
 #include "nn/layer.h"
 #include "ops/ops.h"
 #include "support/device.h"
-#include "train/optimizers.h"
+#include "nn/optimizer/optimizer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -244,14 +244,19 @@ static void add_end(struct drawer *d, uint64_t *refused)
 static void draw_optimizer(struct drawer *d, mica_optimizer *o)
 {
     static const char *const types[] = {"sgd", "adam", "rmsprop", "adagrad"};
+    static const char *const clips[] = {"clipvalue", "clipnorm", "global_clipnorm"};
+    size_t count = 0;
     *o = (mica_optimizer){.type = types[below(d, 4)]};
-    o->learning_rate = chance(d, 50) ? 0.0625f : 0.015625f;
-    if (strcmp(o->type, "sgd") == 0 || strcmp(o->type, "rmsprop") == 0)
-        o->momentum = chance(d, 50) ? 0.75f : 0;
-    o->nesterov = strcmp(o->type, "sgd") == 0 && chance(d, 50);
-    /* So that a gradient of nearly nothing does not decide the sign of a whole step. */
-    o->epsilon = 0.125f;
-    o->weight_decay = chance(d, 30) ? 0.125f : 0;
+    bool sgd = strcmp(o->type, "sgd") == 0;
+    o->setting[count++] = (mica_setting){"learning_rate", chance(d, 50) ? 0.0625 : 0.015625};
+    if (sgd || strcmp(o->type, "rmsprop") == 0)
+        o->setting[count++] = (mica_setting){"momentum", chance(d, 50) ? 0.75 : 0};
+    if (sgd)
+        o->setting[count++] = (mica_setting){"nesterov", chance(d, 50)};
+    else /* so that a gradient of nearly nothing does not decide the sign of a whole step */
+        o->setting[count++] = (mica_setting){"epsilon", 0.125};
+    o->setting[count++] = (mica_setting){"weight_decay", chance(d, 30) ? 0.125 : 0};
+    o->setting[count++] = (mica_setting){clips[below(d, 3)], chance(d, 30) ? 0.25 : 0};
 }
 
 static bool loss_fits(struct drawer *d, const char *loss)
@@ -333,15 +338,15 @@ struct mi_graph *network_training(const struct drawn_network *network, mica_mode
     struct mi_graph *graph = NULL;
     struct mi_loss loss;
     struct mi_loss_nodes nodes = {0};
-    mica_optimizer optimizer;
+    struct mi_optimizer optimizer;
     mica_device *device = model->device;
     if (mi_loss_choose(&device->error, model->graph, network->loss, 0, &loss) ||
-        mi_optimizer_resolve(&device->error, &network->optimizer, &optimizer) || mi_model_graph(model, true, &graph))
+        mi_optimizer_resolve(&device->error, "optimizer", &network->optimizer, &optimizer) || mi_model_graph(model, true, &graph))
         return NULL;
     bool fine = mi_loss_add(graph, &loss, labels_of(network), &nodes) == MICA_OK;
     graph->output_count = 0; /* a step's result is its loss */
     fine = fine && mi_output(graph, "loss", nodes.mean) &&
-           mi_optimizer_add(model, graph, nodes.mean, &optimizer) == MICA_OK;
+           mi_optimizer_add(model, graph, nodes.mean, &optimizer, NULL) == MICA_OK;
     if (fine)
         return graph;
     mi_error_report(&device->error, &graph->error);

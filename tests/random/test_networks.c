@@ -8,7 +8,7 @@
 #include "random/network.h"
 #include "random/variants.h"
 #include "support/device.h"
-#include "train/optimizers.h"
+#include "nn/optimizer/optimizer.h"
 
 #include "compile/rewrite/rewrite.h"
 #include "plan/inside.h"
@@ -72,7 +72,7 @@ static void note_variables(struct expected *expected, const mica_model *model, s
 static void expect_step(const struct drawn_network *network, const struct mi_graph *graph, struct expected *expected, int step)
 {
     struct interpreter host;
-    struct mi_step as = {.n = (int32_t)network->batch[step], .learning_rate = network->optimizer.learning_rate,
+    struct mi_step as = {.n = (int32_t)network->batch[step], .learning_rate = (float)network->optimizer.setting[0].value,
                          .step = (uint64_t)step + 1, .seed = 42};
     interpreter_create(&host, graph, &as);
     fill_inputs(network, &host, step);
@@ -151,7 +151,7 @@ static void train(const struct drawn_network *network, mica_device *device, mica
 {
     for (int step = 0; step < STEPS && !text[0]; step++) {
         float loss = 0;
-        struct mi_step as = {.n = (int32_t)network->batch[step], .learning_rate = network->optimizer.learning_rate,
+        struct mi_step as = {.n = (int32_t)network->batch[step], .learning_rate = (float)network->optimizer.setting[0].value,
                              .step = (uint64_t)step + 1, .seed = 42};
         char what[32];
         feed(network, device, plan, lowered, step);
@@ -170,7 +170,7 @@ static void run_way(const struct drawn_network *network, mica_device *device, co
     struct mi_store *store = NULL;
     mica_plan *plan = NULL;
     struct mi_error error = {0};
-    mica_optimizer optimizer;
+    struct mi_optimizer optimizer;
     mica_model *model = network_model(network, device);
     struct mi_graph *graph = model ? network_training(network, model) : NULL;
     if (!graph) {
@@ -181,7 +181,7 @@ static void run_way(const struct drawn_network *network, mica_device *device, co
     struct mi_graph *lowered = mi_graph_copy(graph, &error);
     assert_non_null(lowered);
     assert_int_equal(mi_lower(lowered, 1), MICA_OK);
-    assert_int_equal(mi_optimizer_resolve(&error, &network->optimizer, &optimizer), MICA_OK);
+    assert_int_equal(mi_optimizer_resolve(&error, "optimizer", &network->optimizer, &optimizer), MICA_OK);
     assert_int_equal(mi_model_store(model, &store), MICA_OK);
     mi_plan_create(&(struct mi_plan_desc){.device = device, .store = store, .graph = graph, .batch = network->batch[0],
                                           .engine = variant->engine, .no_fusion = variant->no_fusion,
@@ -252,7 +252,10 @@ static void print_network(const struct drawn_network *network, const char *text)
     print_error("network %llu: %s\n  batches", (unsigned long long)network->seed, text);
     for (int i = 0; i < STEPS; i++)
         print_error(" %lld", (long long)network->batch[i]);
-    print_error(", %s, %s%s\n", network->loss, network->optimizer.type, network->optimizer.nesterov ? " (nesterov)" : "");
+    print_error(", %s, %s", network->loss, network->optimizer.type);
+    for (const mica_setting *setting = network->optimizer.setting; setting->key; setting++)
+        print_error(", %s %g", setting->key, setting->value);
+    print_error("\n");
     for (int i = 0; i < network->count; i++)
         print_error("  %s\n", network->layer[i]);
 }

@@ -66,7 +66,7 @@ static void learns(mica_device *device, const char *loss, int64_t outputs, const
     make_points(&points);
     mica_data *data = open_points(device, &points, classes);
     mica_model *model = make_model(device, outputs, activation);
-    mica_fit(model, data, &(mica_fit_desc){.loss = loss, .optimizer = {.type = "adam", .learning_rate = 0.03f},
+    mica_fit(model, data, &(mica_fit_desc){.loss = loss, .optimizer = {"adam", {{"learning_rate", 0.03}}},
                                            .batch_size = 16, .epochs = 40, .accuracy = true}, &history);
     mica_evaluate(model, data, MICA_TRAIN, NULL, 0, &result);
     golden_assert_fine(device);
@@ -196,7 +196,7 @@ enum { WEIGHTS = 8 * INPUTS };
 
 static mica_fit_desc fit_with(const char *optimizer, int epochs)
 {
-    return (mica_fit_desc){.loss = "sparse_categorical_crossentropy", .optimizer = {.type = optimizer, .learning_rate = 0.02f},
+    return (mica_fit_desc){.loss = "sparse_categorical_crossentropy", .optimizer = {optimizer, {{"learning_rate", 0.02}}},
                            .batch_size = 16, .epochs = epochs, .seed = 5};
 }
 
@@ -317,9 +317,9 @@ static void diverges(void **state)
     mica_data *data = open_points(*state, &points, false);
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         mica_model *model = make_model(*state, 1, NULL);
-        mica_fit_desc desc = {.loss = "mean_squared_error", .optimizer = {.type = "sgd", .learning_rate = 1e30f},
+        mica_fit_desc desc = {.loss = "mean_squared_error", .optimizer = {"sgd", {{"learning_rate", 1e30}}},
                               .batch_size = cases[i].batch, .epochs = cases[i].epochs, .log_interval = cases[i].interval};
-        desc.optimizer.weight_decay = 1e20f;
+        desc.optimizer.setting[1] = (mica_setting){"weight_decay", 1e20};
         assert_int_equal(mica_fit(model, data, &desc, &history), MICA_DIVERGED);
         assert_true(mica_history_epochs(history) < 9);
         assert_non_null(strstr(mica_device_error(*state), "the training diverged, "));
@@ -374,7 +374,7 @@ static void classifies(void **state)
     mica_data *data = open_points(*state, &points, true);
     mica_model *model = make_model(*state, 2, NULL);
     mica_fit(model, data, &(mica_fit_desc){.loss = "sparse_categorical_crossentropy", .epochs = 30,
-                                           .optimizer = {.type = "adam", .learning_rate = 0.03f}}, NULL);
+                                           .optimizer = {"adam", {{"learning_rate", 0.03}}}}, NULL);
     assert_int_equal(mica_classify(model, points.inputs, SAMPLES, 2, answers), MICA_OK);
     assert_int_equal(mica_predict(model, points.inputs, SAMPLES, outputs, SAMPLES * 2), MICA_OK);
     int right = 0;

@@ -1,6 +1,6 @@
 /* Ten steps of training against PyTorch: every loss, and the weights at the end. */
 #include "train/golden.h"
-#include "train/optimizers.h"
+#include "nn/optimizer/optimizer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,19 +24,13 @@ static bool note_loss(void *user, const mica_progress *now)
     return true;
 }
 
-static mica_optimizer read_optimizer(const struct golden *golden)
+/* Texts stay the JSON's. */
+static mica_optimizer read_optimizer(const cJSON *json)
 {
-    mica_optimizer optimizer = {0};
+    mica_optimizer optimizer;
     struct mi_error error = {0};
-    cJSON *json = golden_json(golden, "optimizer");
-    if (mi_keys_read(&error, json, "optimizer", mi_optimizer_keys, NULL, &optimizer))
+    if (mi_optimizer_read(&error, json, "optimizer", &optimizer) != MICA_OK)
         fail_msg("%s", error.text);
-    static const char *const types[] = {"sgd", "adam", "rmsprop", "adagrad"}; /* outlive the JSON */
-    const char *type = optimizer.type;
-    for (size_t i = 0; i < MI_COUNT(types); i++)
-        if (strcmp(types[i], type) == 0)
-            optimizer.type = types[i];
-    cJSON_Delete(json);
     return optimizer;
 }
 
@@ -97,11 +91,13 @@ static void check(mica_device *device, const char *name)
     mica_model_add_json(model, mi_safetensors_metadata(&golden.file, "model"));
     golden_assert_fine(device);
     golden_write(model, &golden, "initial");
+    cJSON *optimizer = golden_json(&golden, "optimizer");
     mica_fit(model, data, &(mica_fit_desc){
-        .loss = "sparse_categorical_crossentropy", .optimizer = read_optimizer(&golden),
+        .loss = "sparse_categorical_crossentropy", .optimizer = read_optimizer(optimizer),
         .batch_size = strtol(mi_safetensors_metadata(&golden.file, "batch"), NULL, 10), .no_shuffle = true,
         .log_interval = 1, .on_batch = note_loss, .user = &losses}, NULL);
     golden_assert_fine(device);
+    cJSON_Delete(optimizer);
     compare_losses(&golden, &losses);
     compare_weights(model, &golden);
     mica_model_destroy(model);

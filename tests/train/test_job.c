@@ -92,7 +92,7 @@ static void opens(void **state)
     assert_string_equal(fit->loss, "sparse_categorical_crossentropy");
     assert_true(fit->accuracy);
     assert_string_equal(fit->optimizer.type, "adam");
-    assert_true(fabsf(fit->optimizer.learning_rate - 0.01f) < 1e-9f);
+    assert_true(fabs(fit->optimizer.setting[0].value - 0.01) < 1e-9);
     assert_int_equal(fit->batch_size, 4);
     assert_int_equal(fit->epochs, 2);
     assert_int_equal(fit->seed, 3);
@@ -111,7 +111,7 @@ static void overrides(void **state)
         fail_msg("%s", mica_job_error(job));
     const mica_fit_desc *fit = mica_job_fit(job);
     assert_string_equal(fit->optimizer.type, "sgd");
-    assert_true(fabsf(fit->optimizer.learning_rate - 0.5f) < 1e-9f);
+    assert_true(fabs(fit->optimizer.setting[0].value - 0.5) < 1e-9);
     assert_int_equal(fit->epochs, -1);
     assert_int_equal(fit->from_logits, 1);
     assert_true(fit->no_shuffle);

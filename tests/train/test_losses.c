@@ -42,7 +42,7 @@ static void train(mica_device *device, const char *json, const char *loss, bool 
         .samples = SAMPLES, .input_shape = MICA_SHAPE(INPUTS), .inputs = inputs, .classes = classes ? indices : NULL,
         .values = classes ? NULL : values, .label_shape = {.rank = !classes, .dim = {2}}});
     mica_model *model = model_of(device, json);
-    assert_int_equal(mica_fit(model, data, &(mica_fit_desc){.loss = loss, .optimizer = {.type = "adam", .learning_rate = 0.01f},
+    assert_int_equal(mica_fit(model, data, &(mica_fit_desc){.loss = loss, .optimizer = {"adam", {{"learning_rate", 0.01}}},
                                                             .batch_size = 8, .epochs = EPOCHS}, &history), MICA_OK);
     for (int e = 0; e < EPOCHS; e++)
         losses[e] = mica_history_epoch(history, e)->loss;

@@ -29,7 +29,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
     mi_value *beta = scale(layer, "bias", channels, desc->no_center, 0);
     struct mi_variable *mean = mi_layer_statistic(layer, "running_mean", channels, 0);
     struct mi_variable *variance = mi_layer_statistic(layer, "running_var", channels, 1);
-    mi_value *in[] = {x[0], gamma, beta, mi_variable(layer->graph, mean), mi_variable(layer->graph, variance)};
+    mi_value *in[] = {x[0], gamma, beta, mi_newest(layer->graph, mean), mi_newest(layer->graph, variance)};
     struct mi_node *node = mi_node_add(layer->graph, "BatchNormalization", in, (int)MI_COUNT(in),
                                        (const struct mi_attribute[]){MI_REAL("epsilon", epsilon), MI_REAL("momentum", momentum)},
                                        2);

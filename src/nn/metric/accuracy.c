@@ -39,7 +39,8 @@ mi_value *mi_accuracy_add(struct mi_graph *graph, const struct mi_loss *loss, en
     } else if (labels == MI_LABELS_VALUES) {
         right = binary_right(graph, output, targets, threshold);
     }
-    mi_value *sum = right ? mi_sum_of_means(graph, cast(graph, right, MI_FLOAT)) : NULL;
+    mi_value *each = right ? mi_mean_of_sample(graph, cast(graph, right, MI_FLOAT)) : NULL;
+    mi_value *sum = each ? mi_apply(graph, "ReduceSum", &each, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1) : NULL;
     graph->scope = NULL;
     return sum;
 }

@@ -1,0 +1,77 @@
+/* Losses as layers. */
+#include "nn/loss/loss.h"
+
+#include <string.h>
+
+const struct mi_key mi_loss_keys[] = {{0}};
+
+const struct mi_key mi_crossentropy_keys[] = {
+    MI_KEY(mica_loss_desc, "from_logits", MI_KEY_TRISTATE, from_logits),
+    {0},
+};
+
+/* Whether two shapes are the same but for axes of one place behind the batch. */
+static bool same_but_ones(const struct mi_shape *x, const struct mi_shape *y)
+{
+    int i = 0, k = 0;
+    while (i < x->rank || k < y->rank) {
+        if (i < x->rank && k < y->rank && mi_dim_equal(x->dim[i], y->dim[k])) {
+            i++;
+            k++;
+        } else if (i < x->rank && i > 0 && mi_dim_is(x->dim[i], 1))
+            i++;
+        else if (k < y->rank && k > 0 && mi_dim_is(y->dim[k], 1))
+            k++;
+        else
+            return false;
+    }
+    return true;
+}
+
+static mi_value *cast(struct mi_graph *graph, mi_value *x, enum mi_type type)
+{
+    return x->type == type ? x : mi_apply(graph, "Cast", &x, 1, (const struct mi_attribute[]){MI_INT("to", type)}, 1);
+}
+
+/* A target as the row takes it; NULL after an error. */
+static mi_value *fit_target(struct mi_layer *layer, enum mi_task task, const mi_value *y, mi_value *target)
+{
+    struct mi_shape wanted = y->shape;
+    if (task == MI_SPARSE)
+        wanted.rank = 1;
+    if (task == MI_SPARSE && target->type != MI_INT32)
+        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "the target is %s, it must be whole numbers: an integer input",
+                             mi_types[target->type].name);
+    if (!same_but_ones(&wanted, &target->shape))
+        return mi_layer_fail(layer, MICA_SHAPE, "the target has shape %s, predictions of shape %s need %s",
+                             mi_shape_text(&layer->graph->arena, &target->shape),
+                             mi_shape_text(&layer->graph->arena, &y->shape), mi_shape_text(&layer->graph->arena, &wanted));
+    if (!mi_shape_equal(&wanted, &target->shape)) {
+        int64_t dims[MI_MAX_RANK] = {0};
+        for (int i = 1; i < wanted.rank; i++)
+            dims[i] = wanted.dim[i].b;
+        target = mi_op2(layer->graph, "Reshape", target, mi_ints(layer->graph, dims, wanted.rank));
+    }
+    return target && task != MI_SPARSE ? cast(layer->graph, target, MI_FLOAT) : target;
+}
+
+/* The row that a layer's type is the layer of. */
+static const struct mi_loss_row *row_of(const struct mi_layer_type *type)
+{
+    return (const struct mi_loss_row *)(const void *)((const char *)type - offsetof(struct mi_loss_row, layer));
+}
+
+mi_value *mi_loss_build(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
+{
+    (void)count;
+    const mica_loss_desc *desc = given;
+    struct mi_loss loss = {.row = row_of(layer->type)};
+    struct mi_error error = {0};
+    if (x[0]->type != MI_FLOAT || x[0]->shape.rank < 1 || !x[0]->shape.dim[0].a)
+        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "predictions are float32, for each sample, not %s of shape %s",
+                             mi_types[x[0]->type].name, mi_shape_text(&layer->graph->arena, &x[0]->shape));
+    if (mi_loss_check(&error, x[0], desc->from_logits, &loss) != MICA_OK)
+        return mi_layer_fail(layer, error.status, "%s", error.text);
+    mi_value *target = fit_target(layer, loss.row->task, x[0], x[1]);
+    return target ? mi_loss_each(layer->graph, &loss, x[0], target) : NULL;
+}

@@ -1,0 +1,49 @@
+/* Names of layers and groups. */
+#include "nn/layer.h"
+
+#include <string.h>
+
+const struct mi_layer_record *mi_model_layer(const mica_model *model, const char *name)
+{
+    const size_t *place = mi_names_find(&model->layer_names, name);
+    return place ? &model->layers[*place] : NULL;
+}
+
+const char *mi_automatic_name(mica_model *model, const char *stem)
+{
+    size_t *next = stem ? mi_names_find(&model->stems, stem) : NULL;
+    const char *name = stem;
+    if (!stem)
+        return NULL;
+    if (!next) {
+        const char *kept = mi_arena_strdup(&model->graph->arena, stem);
+        if (!kept || !mi_names_add(&model->stems, kept, 1))
+            return NULL;
+        next = mi_names_find(&model->stems, stem);
+    } else
+        name = mi_arena_format(&model->graph->arena, "%s_%zu", stem, (*next)++);
+    while (name && (mi_model_layer(model, name) || mi_model_group(model, name)))
+        name = mi_arena_format(&model->graph->arena, "%s_%zu", stem, (*next)++);
+    return name;
+}
+
+const char *mi_in_scope(mica_model *model, const char *name)
+{
+    return mi_arena_format(&model->graph->arena, "%s%s", model->scope ? model->scope : "", name);
+}
+
+const char *mi_model_layer_of(const mica_model *model, const mi_value *value)
+{
+    for (size_t i = model->layer_count; i-- > 0;)
+        if (model->layers[i].value == value)
+            return model->layers[i].name;
+    return NULL;
+}
+
+const struct mi_layer_group *mi_model_group(const mica_model *model, const char *name)
+{
+    for (size_t i = 0; i < model->group_count; i++)
+        if (model->groups[i].value && strcmp(model->groups[i].name, name) == 0)
+            return &model->groups[i];
+    return NULL;
+}

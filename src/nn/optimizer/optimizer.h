@@ -1,0 +1,62 @@
+/* Optimizers: a row each, and the nodes that update a graph's parameters.
+ *
+ * Adding one: its row in a file of this folder, and its name in table.c; docs/adding-an-optimizer.md. */
+#ifndef MICA_SRC_OPTIMIZER_H
+#define MICA_SRC_OPTIMIZER_H
+
+#include "nn/model.h"
+
+#include <cjson/cJSON.h>
+#include <mica/optimizer.h>
+
+enum { MI_MOST_MOMENTS = 3, MI_MOST_OPTIMIZER_KEYS = 8 };
+
+/* A number from 0 to `most`; a flag is true or false. */
+struct mi_optimizer_key {
+    const char *name;
+    float otherwise, most;
+    bool flag;
+};
+
+struct mi_optimizer_row {
+    const char *name;
+    float learning_rate;                 /* where none is given */
+    struct mi_optimizer_key keys[MI_MOST_OPTIMIZER_KEYS + 1]; /* besides those that all have; ends with one without name */
+    /* The operator of the update for these values of the keys, which are its attributes of the same names. Its inputs are the
+     * parameter, the gradient and the moments; it makes the new parameter and the new moments. */
+    const char *(*update)(const float *value);
+    const char *first;                   /* the key whose value the moments begin with; NULL: zeros */
+};
+
+extern const struct mi_optimizer_row *const mi_optimizer_rows[]; /* NULL-terminated (table.c) */
+
+/* An optimizer whose settings are known to be right. */
+struct mi_optimizer {
+    const struct mi_optimizer_row *row;
+    float learning_rate, weight_decay;
+    float clip_value, clip_norm, clip_global_norm; /* 0: not */
+    float value[MI_MOST_OPTIMIZER_KEYS];           /* of the row's keys */
+};
+
+/* Reads a name, or an object with a "type", as jobs have it; texts stay the JSON's. `place` is the key that it stands under. */
+mica_status mi_optimizer_read(struct mi_error *error, const cJSON *json, const char *place, mica_optimizer *out);
+
+/* Fills in defaults and checks keys and ranges; errors name the place, such as "optimizer". */
+mica_status mi_optimizer_resolve(struct mi_error *error, const char *place, const mica_optimizer *given, struct mi_optimizer *out);
+
+/* The operator that updates a parameter. */
+const char *mi_optimizer_update(const struct mi_optimizer *optimizer);
+
+/* Adds gradients of `loss` (a scalar) and the update of every parameter that it depends on and `train` names (a pattern, as
+ * mi_name_matches has it; NULL: all), with their moments. */
+mica_status mi_optimizer_add(mica_model *model, struct mi_graph *graph, mi_value *loss, const struct mi_optimizer *optimizer,
+                             const char *train);
+
+/* Begins a training: the model's last one is gone on with where its optimizer was of the same kind, unless `restart`. Otherwise the
+ * moments, which mi_optimizer_add has made, get their first values, and steps and epochs count from zero. */
+mica_status mi_optimizer_begin(mica_model *model, const struct mi_optimizer *optimizer, bool restart);
+
+/* Gives the moments of the parameters that `train` names their first values again. */
+mica_status mi_optimizer_reset(mica_model *model, const struct mi_optimizer *optimizer, const char *train);
+
+#endif

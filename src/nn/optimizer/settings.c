@@ -1,0 +1,124 @@
+/* An optimizer's settings: read from JSON, completed and checked. */
+#include "nn/optimizer/optimizer.h"
+
+#include "json/keys.h"
+
+#include <string.h>
+
+enum { MOST_NAMES = 32 };
+
+/* What every optimizer has. */
+static const struct common {
+    const char *name;
+    size_t offset;
+} common[] = {
+    {"learning_rate", offsetof(struct mi_optimizer, learning_rate)},
+    {"weight_decay", offsetof(struct mi_optimizer, weight_decay)},
+    {"clipvalue", offsetof(struct mi_optimizer, clip_value)},
+    {"clipnorm", offsetof(struct mi_optimizer, clip_norm)},
+    {"global_clipnorm", offsetof(struct mi_optimizer, clip_global_norm)},
+};
+
+static const float most_of_any = 1e30f;
+
+/* ---- JSON ---- */
+
+static mica_status read_setting(struct mi_error *error, const cJSON *item, const char *place, mica_optimizer *out, size_t *count)
+{
+    if (strcmp(item->string, "type") == 0) {
+        if (!cJSON_IsString(item))
+            return mi_fail(error, MICA_FORMAT, "%s.type: must be a text", place);
+        out->type = item->valuestring;
+        return MICA_OK;
+    }
+    if (!cJSON_IsNumber(item) && !cJSON_IsBool(item))
+        return mi_fail(error, MICA_FORMAT, "%s.%s: must be a number", place, mi_show(item->string).text);
+    if (*count == MICA_MOST_SETTINGS)
+        return mi_fail(error, MICA_FORMAT, "%s: has more than %d keys", place, MICA_MOST_SETTINGS);
+    out->setting[(*count)++] = (mica_setting){item->string, cJSON_IsNumber(item) ? item->valuedouble : cJSON_IsTrue(item)};
+    return MICA_OK;
+}
+
+mica_status mi_optimizer_read(struct mi_error *error, const cJSON *json, const char *place, mica_optimizer *out)
+{
+    const cJSON *item;
+    size_t count = 0;
+    *out = (mica_optimizer){0};
+    if (cJSON_IsString(json)) {
+        out->type = json->valuestring;
+        return MICA_OK;
+    }
+    if (!cJSON_IsObject(json))
+        return mi_fail(error, MICA_FORMAT, "%s: must be a name, or an object with a \"type\"", place);
+    cJSON_ArrayForEach(item, json)
+        MI_TRY(read_setting(error, item, place, out, &count));
+    return out->type ? MICA_OK : mi_fail(error, MICA_FORMAT, "%s: the key \"type\" is missing", place);
+}
+
+/* ---- Checking ---- */
+
+static mica_status find_row(struct mi_error *error, const char *place, const char *type, const struct mi_optimizer_row **row)
+{
+    const char *names[MOST_NAMES];
+    size_t count = 0;
+    for (const struct mi_optimizer_row *const *r = mi_optimizer_rows; *r; r++) {
+        *row = *r;
+        if (strcmp((*r)->name, type) == 0)
+            return MICA_OK;
+        if (count + 1 < MOST_NAMES)
+            names[count++] = (*r)->name;
+    }
+    names[count] = NULL;
+    return mi_keys_unknown(error, place, "type", type, names);
+}
+
+static mica_status unknown_key(struct mi_error *error, const char *place, const struct mi_optimizer_row *row, const char *key)
+{
+    const char *names[MOST_NAMES];
+    size_t count = 0;
+    for (size_t i = 0; i < MI_COUNT(common); i++)
+        names[count++] = common[i].name;
+    for (int i = 0; row->keys[i].name; i++)
+        names[count++] = row->keys[i].name;
+    names[count] = NULL;
+    return mi_keys_unknown(error, place, "key", key, names);
+}
+
+static mica_status in_range(struct mi_error *error, const char *place, const mica_setting *setting, float most)
+{
+    if (setting->value >= 0 && setting->value <= (double)most)
+        return MICA_OK;
+    if (most < most_of_any)
+        return mi_fail(error, MICA_FORMAT, "%s.%s: must be from 0 to %g, not %g", place, setting->key, (double)most,
+                       setting->value);
+    return mi_fail(error, MICA_FORMAT, "%s.%s: must be at least 0%s, not %g", place, setting->key,
+                   setting->value > 0 ? " and at most 1e30" : "", setting->value);
+}
+
+static mica_status take(struct mi_error *error, const char *place, const mica_setting *setting, struct mi_optimizer *out)
+{
+    for (size_t i = 0; i < MI_COUNT(common); i++)
+        if (strcmp(common[i].name, setting->key) == 0) {
+            float value = (float)setting->value;
+            memcpy((char *)out + common[i].offset, &value, sizeof value);
+            return in_range(error, place, setting, most_of_any);
+        }
+    for (int i = 0; out->row->keys[i].name; i++)
+        if (strcmp(out->row->keys[i].name, setting->key) == 0) {
+            out->value[i] = (float)setting->value;
+            return in_range(error, place, setting, out->row->keys[i].flag ? 1 : out->row->keys[i].most);
+        }
+    return unknown_key(error, place, out->row, setting->key);
+}
+
+mica_status mi_optimizer_resolve(struct mi_error *error, const char *place, const mica_optimizer *given, struct mi_optimizer *out)
+{
+    *out = (struct mi_optimizer){0};
+    MI_TRY(find_row(error, place, given->type ? given->type : "rmsprop", &out->row));
+    out->learning_rate = out->row->learning_rate;
+    for (int i = 0; out->row->keys[i].name; i++)
+        out->value[i] = out->row->keys[i].otherwise;
+    for (int i = 0; i < MICA_MOST_SETTINGS && given->setting[i].key; i++)
+        MI_TRY(take(error, place, &given->setting[i], out));
+    return MICA_OK;
+}
