@@ -157,6 +157,11 @@ static void test_decimal_commas(void **state)
     assert_good(inputs);
     assert_near(inputs->floats[0], 1.5f);
     mica_data_destroy(inputs);
+    /* So are points between commas, where the table shows them. */
+    inputs = mi_inputs_open(NULL, scratch_text("new.csv", "size,weight\n1.5,2\n"), &loaded, &MICA_SHAPE(2));
+    assert_good(inputs);
+    assert_near(inputs->floats[0], 1.5f);
+    mica_data_destroy(inputs);
     mi_preprocess_destroy(&loaded);
     cJSON_Delete(json);
     mica_data_destroy(model);

@@ -26,10 +26,11 @@ static bool holds_delimiter(const char *text)
     return false;
 }
 
-static void look_at(struct reading *r, const char *text, bool quoted, char delimiter)
+/* commas: numbers may have decimal commas. */
+static void look_at(struct reading *r, const char *text, bool quoted, bool commas)
 {
     double number;
-    bool point = mi_parse_number(text, '.', &number), comma = delimiter != ',' && mi_parse_number(text, ',', &number);
+    bool point = mi_parse_number(text, '.', &number), comma = commas && mi_parse_number(text, ',', &number);
     r->cells++;
     r->whole += point && comma;
     r->fractions[0] += point && !comma;
@@ -55,7 +56,7 @@ static struct reading read_sample(const char *text, size_t size, bool cut, char 
             cell = mi_scan_cell(&s, scratch);
             if (ends_early(&cell, &s, cut))
                 return before;
-            look_at(&r, scratch, cell.quoted, delimiter);
+            look_at(&r, scratch, cell.quoted, delimiter != ',');
             width++;
         }
         r.first_width = r.rows ? r.first_width : width;
@@ -102,7 +103,8 @@ char mi_table_find_delimiter(const char *text, size_t size)
 
 /* ---- The decimal mark ---- */
 
-/* A comma, if more numbers can be read so, or with the point as a fitted model says. Commas between cells leave none. */
+/* A comma, if more numbers can be read so, or with the point as a fitted model says. Commas between cells leave none, unless
+ * the model's own table had some: its next one may have points. */
 mica_status mi_table_find_decimal(struct mi_error *error, const struct mi_table_hints *hints, struct mi_table *t)
 {
     struct reading r = {0};
@@ -112,15 +114,15 @@ mica_status mi_table_find_decimal(struct mi_error *error, const struct mi_table_
         t->decimal = hints->decimal;
     else if (hints && hints->fitted && hints->fitted->decimal)
         t->decimal = hints->fitted->decimal;
-    if ((hints && hints->decimal) || t->delimiter == ',')
+    if ((hints && hints->decimal) || (t->delimiter == ',' && t->decimal == '.'))
         return MICA_OK;
     if (!mi_cursor_open(t, &cursor))
         return mi_out_of_memory(error);
     for (size_t c = 0; c < t->top_width; c++)
-        look_at(&r, t->top[c].text, t->top[c].quoted, t->delimiter);
+        look_at(&r, t->top[c].text, t->top[c].quoted, true);
     while (mi_cursor_next(&cursor))
         for (size_t c = 0; c < t->columns; c++)
-            look_at(&r, cursor.cells[c].text, cursor.cells[c].quoted, t->delimiter);
+            look_at(&r, cursor.cells[c].text, cursor.cells[c].quoted, true);
     mi_cursor_close(&cursor);
     if (r.fractions[0] != r.fractions[1])
         t->decimal = r.fractions[1] > r.fractions[0] ? ',' : '.';
