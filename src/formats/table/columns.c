@@ -158,7 +158,8 @@ static mica_status make_columns(struct choice *c)
                            mi_table_place(t, 0, i).text);
     }
     if (!count)
-        return mi_fail(c->find.error, MICA_DATA, "%s: there is no column but the label", c->find.place);
+        return mi_fail(c->find.error, MICA_DATA, "%s: there is no column but the label%s", c->find.place,
+                       t->columns > 1 ? "" : "; cells stand between commas, semicolons or tabs");
     if (t->columns > INT32_MAX / 2)
         return mi_fail(c->find.error, MICA_DATA, "%s: %zu columns are too many", c->find.place, t->columns);
     p->columns = mi_arena_new(&p->arena, count, sizeof *p->columns);

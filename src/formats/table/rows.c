@@ -55,14 +55,16 @@ mica_status mi_table_number(struct mi_error *error, const char *place, const str
     if (number && isfinite((float)*out))
         return MICA_OK;
     if (number || is_infinite(text))
-        return mi_fail(error, MICA_DATA, "%s: %s: \"%s\" is not a finite number", place,
-                       mi_table_place(t, cursor->line, column).text, mi_show(text).text);
+        return mi_fail(error, MICA_DATA, "%s: %s: \"%s\" is %s", place, mi_table_place(t, cursor->line, column).text,
+                       mi_show(text).text, number ? "too large for a float" : "not a finite number");
     bool comma = t->decimal == '.';
     if (strchr(text, ',') && strchr(text, '.') && !text[strspn(text, "+-0123456789.,")])
         advice = "; digits stand without marks between thousands";
     else if (mi_parse_number(text, comma ? ',' : '.', &other))
         advice = comma ? "; numbers with a decimal comma need \"decimal\": \",\"" : "; the table has decimal commas, unless "
                  "\"decimal\" is \".\"";
+    else if (t->rows == 1 && !t->names)
+        advice = ", and the table has no other line";
     return mi_fail(error, MICA_DATA, "%s: %s: \"%s\" is not a number%s", place,
                    mi_table_place(t, cursor->line, column).text, mi_show(text).text, advice);
 }
