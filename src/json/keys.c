@@ -159,6 +159,8 @@ static mica_status read_number(const struct reader *reader, const struct mi_key 
     double min = key->ranged ? key->min : -most, max = key->ranged && key->max < MOST_WHOLE ? key->max : most;
     if (!(*number >= min && *number <= max))
         return out_of_range(reader, name, *number, min, max);
+    if (key->not_zero && fpclassify(*number) == FP_ZERO)
+        return wrong(reader, name, "must not be 0");
     if (!whole || *number == floor(*number))
         return MICA_OK;
     mi_format(text, sizeof text, "must be a whole number, not %g", *number);

@@ -33,6 +33,7 @@ struct mi_key {
     bool required;
     bool alias;                     /* another name of a key in the same table: read, never written */
     bool ranged;                    /* min <= number <= max holds */
+    bool not_zero;                  /* 0, which in a descriptor means the default, is no value that can be given */
     double min, max;
     int spatial;
     const char *const *choices;     /* NULL-terminated */

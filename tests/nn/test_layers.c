@@ -177,6 +177,8 @@ static void error_texts(void **state)
          "layers[1]: inputs: there is no earlier layer \"lefd\"; did you mean \"left\"?"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"name\": \"left\", \"units\": 2}, "
          "{\"type\": \"add\", \"inputs\": [\"left\", \"input\"]}]}", "inputs of shapes (2) and (4)"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"concatenate\", \"inputs\": [\"input\", \"input\"], \"axis\": 0}]}",
+         "layers[0].axis: must not be 0"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"relu\", \"name\": \"a\"}, {\"type\": \"tanh\", \"name\": \"a\"}]}",
          "there is a layer of that name already"},
         {"{\"input_shape\": [1000000, 1000], \"layers\": [{\"type\": \"flatten\"}, {\"type\": \"dense\", \"units\": "
