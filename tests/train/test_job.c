@@ -179,6 +179,7 @@ static void mistakes(void **state)
         {"optimizer.momentum=0.9", "optimizer: there is no key \"momentum\""},
         {"optimizer={\"type\": \"sgd\", \"beta_1\": 0.9}", "optimizer: there is no key \"beta_1\""},
         {"optimizer.learning_rate=-1", "optimizer.learning_rate: must be at least 0, not -1"},
+        {"optimizer.beta_2=1", "optimizer.beta_2: must be at least 0 and below 1, not 1"},
         {"optimizer.learning_rate=fast", "optimizer.learning_rate: must be a number"},
         {"loss=sparse_crossentropy", "there is no type \"sparse_crossentropy\""},
         {"loss=binary_crossentropy", "which take one output, not 2"},

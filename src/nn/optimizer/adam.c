@@ -9,4 +9,6 @@ static const char *update(const float *value)
 
 const struct mi_optimizer_row mi_optimizer_adam = {
     .name = "adam", .learning_rate = 0.001f, .update = update,
-    .keys = {{"beta_1", 0.9f, .most = 1}, {"beta_2", 0.999f, .most = 1}, {"epsilon", 1e-7f, .most = 1e30f}}};
+    /* A mean that takes nothing in would be divided by 1 - beta^step = 0. */
+    .keys = {{"beta_1", 0.9f, .most = 1, .below = true}, {"beta_2", 0.999f, .most = 1, .below = true},
+             {"epsilon", 1e-7f, .most = 1e30f}}};

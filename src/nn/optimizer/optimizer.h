@@ -11,11 +11,11 @@
 
 enum { MI_MOST_MOMENTS = 3, MI_MOST_OPTIMIZER_KEYS = 8 };
 
-/* A number from 0 to `most`; a flag is true or false. */
+/* A number from 0 to `most`, or below that; a flag is true or false. */
 struct mi_optimizer_key {
     const char *name;
     float otherwise, most;
-    bool flag;
+    bool below, flag;
 };
 
 struct mi_optimizer_row {

@@ -84,10 +84,13 @@ static mica_status unknown_key(struct mi_error *error, const char *place, const 
     return mi_keys_unknown(error, place, "key", key, names);
 }
 
-static mica_status in_range(struct mi_error *error, const char *place, const mica_setting *setting, float most)
+static mica_status in_range(struct mi_error *error, const char *place, const mica_setting *setting, float most, bool below)
 {
-    if (setting->value >= 0 && setting->value <= (double)most)
+    if (setting->value >= 0 && (below ? (float)setting->value < most : setting->value <= (double)most))
         return MICA_OK;
+    if (below)
+        return mi_fail(error, MICA_FORMAT, "%s.%s: must be at least 0 and below %g, not %g", place, setting->key, (double)most,
+                       setting->value);
     if (most < most_of_any)
         return mi_fail(error, MICA_FORMAT, "%s.%s: must be from 0 to %g, not %g", place, setting->key, (double)most,
                        setting->value);
@@ -101,12 +104,13 @@ static mica_status take(struct mi_error *error, const char *place, const mica_se
         if (strcmp(common[i].name, setting->key) == 0) {
             float value = (float)setting->value;
             memcpy((char *)out + common[i].offset, &value, sizeof value);
-            return in_range(error, place, setting, most_of_any);
+            return in_range(error, place, setting, most_of_any, false);
         }
     for (int i = 0; out->row->keys[i].name; i++)
         if (strcmp(out->row->keys[i].name, setting->key) == 0) {
+            const struct mi_optimizer_key *key = &out->row->keys[i];
             out->value[i] = (float)setting->value;
-            return in_range(error, place, setting, out->row->keys[i].flag ? 1 : out->row->keys[i].most);
+            return in_range(error, place, setting, key->flag ? 1 : key->most, key->below);
         }
     return unknown_key(error, place, out->row, setting->key);
 }
