@@ -30,6 +30,15 @@ mica_status mi_keys_unknown(struct mi_error *error, const char *place, const cha
                    mi_advise_term(strcmp(what, "key") == 0, word, candidates).text);
 }
 
+/* More brackets are open at `place` than the parser follows. Those in texts count, too: it only guesses. */
+static bool is_deep(const char *text, const char *place)
+{
+    int depth = 0;
+    for (; text < place; text++)
+        depth += (*text == '[' || *text == '{') - (*text == ']' || *text == '}');
+    return depth >= CJSON_NESTING_LIMIT;
+}
+
 /* What is probably wrong where the parser gave up, which may be a character too late: *place is put right. NULL: who knows. */
 static const char *json_mistake(const char *text, const char **place, const char *end)
 {
@@ -46,6 +55,8 @@ static const char *json_mistake(const char *text, const char **place, const char
         before--;
     if (at >= end || (at + 1 == end && *at != '}' && *at != ']'))
         return "it ends too early";
+    if (is_deep(text, at))
+        return "it is nested too deeply";
     if (before > text && before[-1] == ',' && strchr("}],", *at))
         return "there is a comma too many";
     for (int back = 0; back < 2 && at - back >= text; back++)

@@ -26,18 +26,19 @@ static mi_value *find_value(mica_model *model, const char *name)
     }
 }
 
-static mica_status named_input(mica_model *model, const cJSON *item, mi_value **out)
+/* `key` is the list or object of names that has the item. */
+static mica_status named_layer(mica_model *model, const char *key, const cJSON *item, mi_value **out)
 {
     const char *names[MOST_NAMES];
     size_t count = 0;
     if (!cJSON_IsString(item))
-        return mi_model_fail(model, MICA_FORMAT, "inputs must be a list of layers' names");
+        return mi_model_fail(model, MICA_FORMAT, "%s must hold layers' names", key);
     if ((*out = find_value(model, item->valuestring)) != NULL)
         return MICA_OK;
     for (size_t i = 0; i < model->layer_count && count + 1 < MOST_NAMES; i++)
         names[count++] = model->layers[i].name;
     names[count] = NULL;
-    return mi_model_fail(model, MICA_FORMAT, "inputs: there is no earlier layer \"%s\"%s", mi_show(item->valuestring).text,
+    return mi_model_fail(model, MICA_FORMAT, "%s: there is no earlier layer \"%s\"%s", key, mi_show(item->valuestring).text,
                          mi_advise(item->valuestring, names).text);
 }
 
@@ -51,7 +52,7 @@ static mica_status given_inputs(mica_model *model, const cJSON *json, mi_value *
     if (inputs && cJSON_GetArraySize(inputs) > MOST_INPUTS)
         return mi_model_fail(model, MICA_FORMAT, "inputs names more than %d layers", MOST_INPUTS);
     cJSON_ArrayForEach(item, inputs)
-        MI_TRY(named_input(model, item, &x[(*count)++]));
+        MI_TRY(named_layer(model, "inputs", item, &x[(*count)++]));
     if (!inputs && model->before)
         x[(*count)++] = model->before;
     return MICA_OK;
@@ -191,7 +192,7 @@ static mica_status add_outputs(mica_model *model, const cJSON *outputs)
         return mi_model_fail(model, MICA_FORMAT, "outputs must be an object: names of outputs and of layers");
     cJSON_ArrayForEach(item, outputs) {
         mi_value *value = NULL;
-        MI_TRY(named_input(model, item, &value));
+        MI_TRY(named_layer(model, "outputs", item, &value));
         if (!mica_output(model, item->string, value))
             return model->error.status;
     }

@@ -179,6 +179,9 @@ static void error_texts(void **state)
          "{\"type\": \"add\", \"inputs\": [\"left\", \"input\"]}]}", "inputs of shapes (2) and (4)"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"concatenate\", \"inputs\": [\"input\", \"input\"], \"axis\": 0}]}",
          "layers[0].axis: must not be 0"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"add\", \"inputs\": [\"input\", 3]}]}", "inputs must hold layers' names"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"relu\"}], \"outputs\": {\"y\": \"rely\"}}",
+         "outputs: there is no earlier layer \"rely\"; did you mean \"relu\"?"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"relu\", \"name\": \"a\"}, {\"type\": \"tanh\", \"name\": \"a\"}]}",
          "there is a layer of that name already"},
         {"{\"input_shape\": [1000000, 1000], \"layers\": [{\"type\": \"flatten\"}, {\"type\": \"dense\", \"units\": "

@@ -269,7 +269,14 @@ static void bad_files(void **state)
         mica_job_destroy(job);
     }
     mica_device_clear_error(*state);
-    mica_job *job = mica_job_open(*state, "nowhere.json", NULL, 0);
+    char deep[1101] = "";
+    memset(deep, '[', sizeof deep - 1);
+    write_text("test_job_bad.json", deep);
+    mica_job *job = mica_job_open(*state, "test_job_bad.json", NULL, 0);
+    assert_non_null(strstr(mica_job_error(job), "column 1001: this is not valid JSON: it is nested too deeply"));
+    mica_job_destroy(job);
+    mica_device_clear_error(*state);
+    job = mica_job_open(*state, "nowhere.json", NULL, 0);
     assert_int_equal(mica_job_status(job), MICA_IO);
     assert_non_null(strstr(mica_job_error(job), "nowhere.json: No such file or directory"));
     mica_job_destroy(job);
