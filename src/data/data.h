@@ -188,6 +188,8 @@ void mi_data_note(mica_data *data, enum mi_note kind, struct mi_text *line);
 /* The inputs of a table; the label and its classes. Nothing is added where there are none. */
 void mi_note_inputs(const struct mi_preprocess *preprocess, struct mi_text *line);
 void mi_note_label(const struct mi_preprocess *preprocess, struct mi_text *line);
+/* The names of the classes, where they have some. */
+void mi_list_classes(const struct mi_preprocess *preprocess, struct mi_text *line);
 /* Item i of a list that may be long: "a, b and 7 more". Call it for every i, or until one more than is named. */
 void mi_list_item(struct mi_text *line, size_t i, size_t count, const char *text);
 

@@ -64,6 +64,13 @@ void mi_note_inputs(const struct mi_preprocess *p, struct mi_text *line)
     }
 }
 
+void mi_list_classes(const struct mi_preprocess *p, struct mi_text *line)
+{
+    size_t count = (size_t)p->classes;
+    for (size_t i = 0; p->class_names && i < count && i <= MOST_NAMED; i++)
+        mi_list_item(line, i, count, mi_show(p->class_names[i]).text);
+}
+
 static void note_classes(const struct mi_preprocess *p, struct mi_text *line)
 {
     size_t count = (size_t)p->classes;
@@ -72,8 +79,7 @@ static void note_classes(const struct mi_preprocess *p, struct mi_text *line)
         mi_text_add(line, "; classes are the outputs 0 to %zu%s", count - 1, p->class_names ? ": " : "");
     else
         mi_text_add(line, "; %zu classes, words in sorted order: ", count);
-    for (size_t i = 0; p->class_names && i < count && i <= MOST_NAMED; i++)
-        mi_list_item(line, i, count, mi_show(p->class_names[i]).text);
+    mi_list_classes(p, line);
 }
 
 void mi_note_label(const struct mi_preprocess *p, struct mi_text *line)

@@ -89,19 +89,30 @@ static mica_status check_values(struct mi_error *error, const struct mi_loss_row
     return MICA_OK;
 }
 
+/* Names show where one class too many comes from: a header among the labels, a slip. */
+static mica_status too_many_classes(struct mi_error *error, const struct mi_preprocess *p, int64_t room)
+{
+    struct mi_text names = {0};
+    mi_list_classes(p, &names);
+    bool named = !names.failed && p->class_names;
+    mi_fail(error, MICA_DATA, "the data have %lld classes%s%s%s, the model's output has room for %lld", (long long)p->classes,
+            named ? " (" : "", named ? mi_text_get(&names) : "", named ? ")" : "", (long long)room);
+    mi_text_destroy(&names);
+    return error->status;
+}
+
 static mica_status check_classes(struct mi_error *error, const struct mi_loss_row *row, const mica_data *data,
                                  const mi_value *output, int64_t units)
 {
-    int64_t classes = data->preprocess.classes, room = units == 1 ? 2 : units;
+    int64_t room = units == 1 ? 2 : units;
     if (row->task == MI_BINARY && units > 1)
         return mi_fail(error, MICA_DATA, "loss %s: the labels are class indices, which take one output, not %lld; "
                        "sparse_categorical_crossentropy takes one a class", row->layer.type, (long long)units);
     if (units > 1 && output->shape.rank != 2)
         return mi_fail(error, MICA_SHAPE, "labels are class indices, the output has %d dimensions per sample, needs one",
                        output->shape.rank - 1);
-    if (classes > room)
-        return mi_fail(error, MICA_DATA, "the data have %lld classes, the model's output has room for %lld",
-                       (long long)classes, (long long)room);
+    if (data->preprocess.classes > room)
+        return too_many_classes(error, &data->preprocess, room);
     return MICA_OK;
 }
 

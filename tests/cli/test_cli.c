@@ -103,7 +103,8 @@ static void mistakes(void **state)
     assert_fails("train cli.json --set model.layers.0.type=dence", 1, "did you mean \"dense\"?");
     assert_fails("train cli.json --set batch_size=0", 1, "batch_size");
     assert_fails("train cli.json --set data.path=nowhere.csv", 1, "nowhere.csv: No such file or directory");
-    assert_fails("train cli.json --set model.layers.1.units=2", 1, "the data have 3 classes, the model's output has room for 2");
+    assert_fails("train cli.json --set model.layers.1.units=2", 1,
+                 "the data have 3 classes (blue, green, red), the model's output has room for 2");
     assert_fails("inspect nowhere.safetensors", 1, "nowhere.safetensors: No such file or directory");
     assert_fails("inspect cli.csv", 1, "cli.csv");
     FILE *file = fopen("cli.safetensors", "rb");
