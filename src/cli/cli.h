@@ -69,6 +69,9 @@ struct cli_shown cli_show(const char *text);
 mica_device *cli_open_device(const struct cli_common *common);
 /* Fails with what the device recorded. */
 int cli_device_failed(const mica_device *device);
+/* Whether `path` can be written, and is none of the files that the command line names to be read; otherwise what to exit with,
+ * after printing why not. */
+int cli_check_output(mica_device *device, const char *path, const char *const *read, int count);
 /* A line on standard error where a GPU of this machine goes unused. */
 void cli_note_unused_gpu(const mica_device *device);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* One line, whatever the words in it are. */
@@ -156,6 +157,21 @@ int cli_device_failed(const mica_device *device)
 {
     const char *text = mica_device_error(device);
     return cli_fail(CLI_FAILED, "%s", *text ? text : "the call failed and left no reason");
+}
+
+/* One file, by whatever names. */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return !stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int cli_check_output(mica_device *device, const char *path, const char *const *read, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (is_same_file(path, read[i]))
+            return cli_fail(CLI_USAGE, "%s is read, and would be written over; the output needs another name", path);
+    return mica_check_output(device, path) == MICA_OK ? CLI_OK : cli_device_failed(device);
 }
 
 void cli_note_unused_gpu(const mica_device *device)

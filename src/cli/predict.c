@@ -223,9 +223,9 @@ static int run(int argc, char **argv)
     mica_device *device = cli_open_device(&common);
     if (!device)
         return CLI_FAILED;
-    if (output && mica_check_output(device, output) != MICA_OK)
-        code = cli_device_failed(device);
-    else
+    if (output)
+        code = cli_check_output(device, output, (const char *const[]){path, input}, 2);
+    if (code == CLI_OK)
         code = predict(device, path, input, output, (int)count, common.json);
     mica_device_destroy(device);
     return code;

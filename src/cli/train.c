@@ -227,11 +227,8 @@ static int run(int argc, char **argv)
     if (out && !*out)
         return cli_fail(CLI_USAGE, "train: --out is empty, it must name a file");
     mica_device *device = cli_open_device(&common);
-    if (!device)
-        code = CLI_FAILED;
-    else if (mica_check_output(device, out ? out : made) != MICA_OK) /* not found bad after the training */
-        code = cli_device_failed(device);
-    else
+    code = device ? cli_check_output(device, out ? out : made, &path, 1) : CLI_FAILED; /* not found bad after the training */
+    if (code == CLI_OK)
         code = open_and_train(device, path, &sets, out ? out : made, common.json);
     mica_device_destroy(device);
     free(made);

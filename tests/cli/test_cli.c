@@ -105,6 +105,7 @@ static void mistakes(void **state)
     assert_fails("train cli.json --set data.path=nowhere.csv", 1, "nowhere.csv: No such file or directory");
     assert_fails("train cli.json --set model.layers.1.units=2", 1,
                  "the data have 3 classes (blue, green, red), the model's output has room for 2");
+    assert_fails("train cli.json --out ./cli.json", 2, "./cli.json is read, and would be written over");
     assert_fails("inspect nowhere.safetensors", 1, "nowhere.safetensors: No such file or directory");
     assert_fails("inspect cli.csv", 1, "cli.csv");
     FILE *file = fopen("cli.safetensors", "rb");
@@ -219,6 +220,7 @@ static void outputs(void **state)
     run_free(&run);
     assert_begins("cli_out.csv", "output\n");
     assert_fails("predict cli_value.safetensors --input cli_raw.csv --output cli_out.txt", 2, "it must end in .npy or .csv");
+    assert_fails("predict cli_value.safetensors --input cli_raw.csv --output ./cli_raw.csv", 2, "would be written over");
     assert_fails("predict cli_value.safetensors --input cli_raw.csv --output nowhere/out.npy", 1, "in the folder nowhere");
     write_text("cli_raw.csv", "a,b,kind\n1,2,red\n3e38,3e38,blue\n"); /* which are added */
     run = mica("train cli_value.json --set epochs=0 --set model.layers.0.kernel_initializer=ones --out cli_stop.safetensors");
