@@ -126,7 +126,8 @@ static mica_status check_labels(struct mi_error *error, const struct mi_loss_row
     if (!data->values)
         return mi_fail(error, MICA_DATA, "the data have no labels; loss %s needs them", row->layer.type);
     if (row->task == MI_SPARSE)
-        return mi_fail(error, MICA_DATA, "the labels are values, loss %s needs class indices (whole numbers)", row->layer.type);
+        return mi_fail(error, MICA_DATA, "the labels are values (floats), loss %s needs class indices, which are integers",
+                       row->layer.type);
     if ((int64_t)data->label_elements != units)
         return mi_fail(error, MICA_SHAPE, "a label has %zu values, the model's output has %lld", data->label_elements,
                        (long long)units);

@@ -407,7 +407,7 @@ static void mismatches(void **state)
     } cases[] = {
         {"mean_squared_eror", NULL, 1, false, "there is no loss \"mean_squared_eror\"; did you mean \"mean_squared_error\"?"},
         {NULL, NULL, 1, false, "the loss is missing"},
-        {"sparse_categorical_crossentropy", NULL, 2, false, "the labels are values"},
+        {"sparse_categorical_crossentropy", NULL, 2, false, "the labels are values (floats)"},
         {"mean_squared_error", NULL, 4, false, "a label has 1 values, the model's output has 4"},
         {"sparse_categorical_crossentropy", NULL, 1, true, "needs at least 2"},
         {"sparse_categorical_crossentropy", "sigmoid", 2, true, "the last layer is a sigmoid"},
