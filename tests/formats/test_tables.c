@@ -146,8 +146,14 @@ static void test_decimal_commas(void **state)
         .label = "y", .categorical = (const char *const[]){"a", NULL}}); /* semicolons in words do not divide */
     assert_good(text);
     assert_int_equal(text->elements, 3);
-    /* The model knows it for a table that does not show it. */
     mica_data_destroy(text);
+}
+
+/* A model knows the mark for a table that does not show it. */
+static void test_decimals_of_models(void **state)
+{
+    (void)state;
+    static const char quoted[] = "size,weight,y\n\"36,5\",1,0\n\"44,25\",\"2,5\",1\n";
     mica_data *model = open_text(quoted, &(mica_csv_desc){.label = "y", .decimal = ','});
     cJSON *json = mi_preprocess_to_json(&model->preprocess);
     struct mi_error error = {0};
@@ -157,11 +163,21 @@ static void test_decimal_commas(void **state)
     assert_good(inputs);
     assert_near(inputs->floats[0], 1.5f);
     mica_data_destroy(inputs);
-    /* So are points between commas, where the table shows them. */
+    /* Points between commas are points, where the table shows them. */
     inputs = mi_inputs_open(NULL, scratch_text("new.csv", "size,weight\n1.5,2\n"), &loaded, &MICA_SHAPE(2));
     assert_good(inputs);
     assert_near(inputs->floats[0], 1.5f);
     mica_data_destroy(inputs);
+    /* What a job could say is no advice there. */
+    static const struct { const char *line, *says; } bad[] = {
+        {"\"1,5\",2\n1.5,2\n\"1,5\",2\n", "line 3, column 1 (size): \"1.5\" is not a number; numbers have a decimal comma here"},
+        {"1,red\n", "\"red\" is not a number, and the model takes numbers there"},
+        {"1,\n", "the value is missing, and the model has nothing to put there"}};
+    for (size_t i = 0; i < MI_COUNT(bad); i++) {
+        char lines[80];
+        mi_format(lines, sizeof lines, "size,weight\n%s", bad[i].line);
+        assert_refused(mi_inputs_open(NULL, scratch_text("new.csv", lines), &loaded, &MICA_SHAPE(2)), MICA_DATA, bad[i].says);
+    }
     mi_preprocess_destroy(&loaded);
     cJSON_Delete(json);
     mica_data_destroy(model);
@@ -432,13 +448,13 @@ static void test_numbers_that_floats_lose(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names_repeat),       cmocka_unit_test(test_headers_of_numbers),
-        cmocka_unit_test(test_decimal_commas),     cmocka_unit_test(test_inch_marks),
-        cmocka_unit_test(test_causes),             cmocka_unit_test(test_said_separator),
-        cmocka_unit_test(test_delimiter_at_line_ends), cmocka_unit_test(test_encodings),
-        cmocka_unit_test(test_quoted_marks),       cmocka_unit_test(test_columns_and_drop),
-        cmocka_unit_test(test_what_was_understood), cmocka_unit_test(test_places_are_kept),
-          cmocka_unit_test(test_numbers_that_floats_lose),
+        cmocka_unit_test(test_names_repeat),            cmocka_unit_test(test_headers_of_numbers),
+        cmocka_unit_test(test_decimal_commas),          cmocka_unit_test(test_decimals_of_models),
+        cmocka_unit_test(test_inch_marks),              cmocka_unit_test(test_causes),
+        cmocka_unit_test(test_said_separator),          cmocka_unit_test(test_delimiter_at_line_ends),
+        cmocka_unit_test(test_encodings),               cmocka_unit_test(test_quoted_marks),
+        cmocka_unit_test(test_columns_and_drop),        cmocka_unit_test(test_what_was_understood),
+        cmocka_unit_test(test_places_are_kept),         cmocka_unit_test(test_numbers_that_floats_lose),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
 }

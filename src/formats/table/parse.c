@@ -224,7 +224,7 @@ mica_status mi_table_parse(struct mi_error *error, const char *place, char *text
 {
     struct survey s = {.error = error, .place = place, .table = t};
     bool header = false;
-    *t = (struct mi_table){.text = text, .size = size};
+    *t = (struct mi_table){.text = text, .size = size, .fitted = hints && hints->fitted};
     MI_TRY(check_text(error, place, text, size));
     take_prefix(t);
     if (!t->delimiter)

@@ -45,28 +45,37 @@ static bool is_infinite(const char *text)
     return false;
 }
 
+/* Why a text may be no number; `otherwise`: nothing in it tells. Keys are those of a job, which a model's tables have none of. */
+static const char *advice_on(const struct mi_table *t, const char *text, const char *otherwise)
+{
+    double value;
+    bool point = t->decimal == '.';
+    if (strchr(text, ',') && strchr(text, '.') && !text[strspn(text, "+-0123456789.,")])
+        return "; digits stand without marks between thousands";
+    if (mi_parse_number(text, point ? ',' : '.', &value)) {
+        if (t->fitted)
+            return point ? "; numbers have a decimal point here" : "; numbers have a decimal comma here";
+        return point ? "; numbers with a decimal comma need \"decimal\": \",\"" :
+               "; the table has decimal commas, unless \"decimal\" is \".\"";
+    }
+    if (t->rows == 1 && !t->names)
+        return ", and the table has no other line";
+    return t->fitted ? ", and the model takes numbers there" : otherwise;
+}
+
 mica_status mi_table_number(struct mi_error *error, const char *place, const struct mi_cursor *cursor, size_t column,
                             const char *advice, double *out)
 {
     const struct mi_table *t = cursor->table;
     const char *text = cursor->cells[column].text;
-    double other;
     bool number = mi_parse_number(text, t->decimal, out);
     if (number && isfinite((float)*out))
         return MICA_OK;
     if (number || is_infinite(text))
         return mi_fail(error, MICA_DATA, "%s: %s: \"%s\" is %s", place, mi_table_place(t, cursor->line, column).text,
                        mi_show(text).text, number ? "too large for a float" : "not a finite number");
-    bool comma = t->decimal == '.';
-    if (strchr(text, ',') && strchr(text, '.') && !text[strspn(text, "+-0123456789.,")])
-        advice = "; digits stand without marks between thousands";
-    else if (mi_parse_number(text, comma ? ',' : '.', &other))
-        advice = comma ? "; numbers with a decimal comma need \"decimal\": \",\"" : "; the table has decimal commas, unless "
-                 "\"decimal\" is \".\"";
-    else if (t->rows == 1 && !t->names)
-        advice = ", and the table has no other line";
-    return mi_fail(error, MICA_DATA, "%s: %s: \"%s\" is not a number%s", place,
-                   mi_table_place(t, cursor->line, column).text, mi_show(text).text, advice);
+    return mi_fail(error, MICA_DATA, "%s: %s: \"%s\" is not a number%s", place, mi_table_place(t, cursor->line, column).text,
+                   mi_show(text).text, advice_on(t, text, advice));
 }
 
 static int compare_words(const void *a, const void *b)
@@ -111,7 +120,8 @@ static mica_status judge_row(struct reader *r, bool *stays)
         if (!mi_cell_missing(&r->cursor.cells[column], number))
             continue;
         if (p->missing == MICA_MISSING_ERROR)
-            return missing(r, column, "; \"missing\" can be \"drop\" or \"mean\"");
+            return missing(r, column, r->table->fitted ? ", and the model has nothing to put there" :
+                           "; \"missing\" can be \"drop\" or \"mean\"");
         if (p->missing == MICA_MISSING_DROP) {
             *stays = false;
             return MICA_OK;

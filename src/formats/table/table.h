@@ -46,6 +46,7 @@ struct mi_table {
     char *text;                /* owned */
     size_t size;
     char delimiter, decimal;
+    bool fitted;               /* a model says what it reads; keys of a job are no advice */
     const struct mi_cell *top; /* (top_width) the first row, which may be a header */
     size_t top_width;
     size_t body, body_line;    /* where the rows begin, behind a header; while it is looked for, behind the first row */
