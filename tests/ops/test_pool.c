@@ -45,6 +45,8 @@ static void test_average(void **state)
                 MI_INT("count_include_pad", 1)),
         AVERAGE("n 2 9 9", KERNEL(2, 3), DILATIONS(3, 2), PADS(2, 1, 2, 1)),
         AVERAGE("n 3 13", KERNEL(3), STRIDES(2)),
+        AVERAGE("n 1 1 1", KERNEL(2, 3), DILATIONS(2, 2), PADS(1, 2, 1, 2)), /* a window that holds nothing: 0 */
+        AVERAGE("n 2 1 5", KERNEL(2, 1), DILATIONS(2, 1), PADS(1, 0, 1, 0)),
     };
     OP_CHECK_ALL(state, cases);
 }

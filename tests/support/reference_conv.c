@@ -95,7 +95,7 @@ static void pool(const struct op_case *c, const struct tensor *x, struct tensor 
                 most = value > most || isnan(value) ? value : most;
             }
         } while (tensor_next(&places, r));
-        out->data[i++] = average ? sum / count : most;
+        out->data[i++] = !average ? most : count > 0 ? sum / count : 0;
     } while (tensor_next(out, at));
 }
 
