@@ -9,7 +9,8 @@
 
 struct ball {
     double at, radius;
-    bool whole; /* an integer in C's sense: it divides as one */
+    bool whole;         /* an integer in C's sense: it divides as one */
+    bool not_negative;  /* however far the radius reaches: a square, a root, what was cut at 0; or NaN */
 };
 
 struct ball ball_float(double at);
@@ -36,9 +37,21 @@ bool ball_is_true(struct ball a);
 bool ball_is_false(struct ball a);
 /* What covers both. */
 struct ball ball_either(struct ball a, struct ball b);
+struct ball ball_larger(struct ball a, struct ball b);
+struct ball ball_smaller(struct ball a, struct ball b);
+bool ball_is_not_negative(struct ball a);
 
-/* A function of one or two arguments that OpenCL allows an error of so many units in the last place. */
-struct ball ball_function(double (*function)(double), double ulps, struct ball a);
+/* A function that OpenCL allows an error of so many units in the last place. */
+struct ball_function {
+    double (*function)(double);
+    double ulps;
+    enum {
+        BALL_ANY,
+        BALL_NOT_NEGATIVE,      /* its results */
+        BALL_TURNS              /* rises and falls, nowhere faster than its argument, within -1 to 1; others turn at 0 at most */
+    } kind;
+};
+struct ball ball_function(const struct ball_function *f, struct ball a);
 struct ball ball_power(struct ball a, struct ball b);
 
 /* Whether a float32 that was computed otherwise may be this number. Twice the radius: where maps are folded into a product's

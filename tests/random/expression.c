@@ -16,6 +16,8 @@ struct expression {
     char operator[3];
     struct ball constant;
     const struct expression *part[3];
+    const struct expression *squared; /* of a product `f * x * x` its f, of `x * x` itself: never below 0 where f is not */
+    bool cuts;                  /* `x < 0 ? 0 : x` */
 };
 
 struct statement {
@@ -28,11 +30,13 @@ struct statement {
 /* What OpenCL C 1.2 allows each, in units in the last place. */
 static const struct function {
     const char *name;
-    double (*function)(double);
-    double ulps;
-} functions[] = {{"exp", exp, 3},     {"log", log, 3},     {"sqrt", sqrt, 3},   {"sin", sin, 4},     {"cos", cos, 4},
-                 {"tanh", tanh, 5},   {"erf", erf, 16},    {"erfc", erfc, 16},  {"expm1", expm1, 3}, {"log1p", log1p, 2},
-                 {"floor", floor, 0}, {"ceil", ceil, 0},   {"rint", rint, 0},   {"fabs", fabs, 0}};
+    struct ball_function is;
+} functions[] = {
+    {"exp", {exp, 3, BALL_NOT_NEGATIVE}},   {"sqrt", {sqrt, 3, BALL_NOT_NEGATIVE}}, {"erfc", {erfc, 16, BALL_NOT_NEGATIVE}},
+    {"fabs", {fabs, 0, BALL_NOT_NEGATIVE}}, {"sin", {sin, 4, BALL_TURNS}},          {"cos", {cos, 4, BALL_TURNS}},
+    {"log", {log, 3, BALL_ANY}},            {"log1p", {log1p, 2, BALL_ANY}},        {"expm1", {expm1, 3, BALL_ANY}},
+    {"tanh", {tanh, 5, BALL_ANY}},          {"erf", {erf, 16, BALL_ANY}},           {"floor", {floor, 0, BALL_ANY}},
+    {"ceil", {ceil, 0, BALL_ANY}},          {"rint", {rint, 0, BALL_ANY}}};
 
 int names_add(struct names *names, const char *name, struct ball value)
 {
@@ -78,10 +82,24 @@ static struct expression *make(struct reader *r, enum code code, const struct ex
     return e;
 }
 
+/* Whether both were written alike. */
+static bool same(const struct expression *a, const struct expression *b)
+{
+    if (!a || !b)
+        return a == b;
+    return a->code == b->code && a->slot == b->slot && a->function == b->function && strcmp(a->operator, b->operator) == 0 &&
+           a->constant.at == b->constant.at && a->constant.whole == b->constant.whole && same(a->part[0], b->part[0]) &&
+           same(a->part[1], b->part[1]) && same(a->part[2], b->part[2]);
+}
+
 static struct expression *operate(struct reader *r, const char *operator, const struct expression *a, const struct expression *b)
 {
     struct expression *e = make(r, OPERATOR, a, b, NULL);
     snprintf(e->operator, sizeof e->operator, "%s", operator);
+    if (operator[0] == '*' && same(a, b))
+        e->squared = e;
+    else if (operator[0] == '*' && a->operator[0] == '*' && same(a->part[1], b))
+        e->squared = a->part[0];
     return e;
 }
 
@@ -178,6 +196,11 @@ static struct expression *read_level(struct reader *r, size_t level)
     return e;
 }
 
+static bool is_zero(const struct expression *e)
+{
+    return e->code == CONSTANT && e->constant.at == 0;
+}
+
 static struct expression *read_choice(struct reader *r)
 {
     struct expression *condition = read_level(r, 0);
@@ -185,7 +208,10 @@ static struct expression *read_choice(struct reader *r)
         return condition;
     struct expression *yes = read_choice(r);
     assert_true(take(r, ":"));
-    return make(r, CHOOSE, condition, yes, read_choice(r));
+    struct expression *e = make(r, CHOOSE, condition, yes, read_choice(r));
+    e->cuts = strcmp(condition->operator, "<") == 0 && is_zero(condition->part[1]) && is_zero(yes) &&
+              same(condition->part[0], e->part[2]);
+    return e;
 }
 
 struct expression *expression_compile(struct mi_arena *arena, const struct names *names, const char *text)
@@ -225,7 +251,16 @@ static struct ball chosen(const struct expression *e, const struct names *names)
     if (ball_is_false(condition))
         return expression_value(e->part[2], names);
     struct ball yes = expression_value(e->part[1], names), no = expression_value(e->part[2], names);
-    return condition.at != 0 ? ball_either(yes, no) : ball_either(no, yes);
+    struct ball either = condition.at != 0 ? ball_either(yes, no) : ball_either(no, yes);
+    either.not_negative |= e->cuts;
+    return either;
+}
+
+static struct ball multiplied(const struct expression *e, const struct names *names, struct ball a, struct ball b)
+{
+    struct ball product = ball_multiply(a, b);
+    product.not_negative |= e->squared == e || (e->squared && ball_is_not_negative(expression_value(e->squared, names)));
+    return product;
 }
 
 struct ball expression_value(const struct expression *e, const struct names *names)
@@ -240,16 +275,16 @@ struct ball expression_value(const struct expression *e, const struct names *nam
     case TO_FLOAT: return ball_as(expression_value(e->part[0], names), false);
     case CHOOSE: return chosen(e, names);
     case FUNCTION:
-        return ball_function(functions[e->function].function, functions[e->function].ulps, expression_value(e->part[0], names));
+        return ball_function(&functions[e->function].is, expression_value(e->part[0], names));
     default: break;
     }
     a = expression_value(e->part[0], names);
     b = expression_value(e->part[1], names);
     if (e->code == POWER)
         return ball_power(a, b);
-    if (e->code == LARGER)
-        return a.at > b.at ? a : b;
-    return e->code == SMALLER ? (a.at < b.at ? a : b) : operated(e->operator, a, b);
+    if (e->code == LARGER || e->code == SMALLER)
+        return e->code == LARGER ? ball_larger(a, b) : ball_smaller(a, b);
+    return e->squared ? multiplied(e, names, a, b) : operated(e->operator, a, b);
 }
 
 /* ---- Statements ---- */
@@ -303,6 +338,7 @@ static void add_term(struct names *names, int slot, struct ball term)
         *sum = ball_add(*sum, term);
         return;
     }
+    sum->not_negative = (names->terms[slot] > 0 ? sum->not_negative : ball_is_not_negative(*sum)) && ball_is_not_negative(term);
     sum->at += term.at;
     sum->radius += term.radius;
     names->magnitude[slot] += fabs(term.at) + term.radius;

@@ -177,13 +177,20 @@ static void compile_fold(struct interpreter *in, const struct mi_node *node, str
         f->finish[o] = expression_compile(&in->arena, names, rule->finish[o]);
 }
 
+static struct ball sum_of(const struct ball *terms, double magnitude, double count)
+{
+    struct ball sum = ball_sum(terms->at, terms->radius, magnitude, count);
+    sum.not_negative = terms->not_negative;
+    return sum;
+}
+
 static void finish_sums(struct names *names, const struct fold *f)
 {
     for (int s = 0; s < 2; s++) {
         int slot = f->state[s];
         const struct ball *sum = &names->value[slot];
         if (names->terms[slot] > 0)
-            names->value[slot] = ball_sum(sum->at, sum->radius, names->magnitude[slot], names->terms[slot]);
+            names->value[slot] = sum_of(sum, names->magnitude[slot], names->terms[slot]);
         names->magnitude[slot] = names->terms[slot] = 0;
     }
 }
@@ -346,7 +353,7 @@ static bool read_access(const struct access *a, const struct names *names, struc
     if (a->guard) {
         struct ball holds = expression_value(a->guard, names);
         if (!ball_is_true(holds) && !ball_is_false(holds)) {
-            *out = (struct ball){0, (double)INFINITY, !is_float(a->from)};
+            *out = (struct ball){.radius = (double)INFINITY, .whole = !is_float(a->from)};
             return true;
         }
         if (!ball_is_true(holds))
@@ -355,7 +362,7 @@ static bool read_access(const struct access *a, const struct names *names, struc
     for (int i = 0; i < a->rank; i++) {
         struct ball place = expression_value(a->index[i], names);
         if (place.radius > 0) {
-            *out = (struct ball){0, (double)INFINITY, !is_float(a->from)};
+            *out = (struct ball){.radius = (double)INFINITY, .whole = !is_float(a->from)};
             return true;
         }
         at[i] = (int64_t)place.at;
