@@ -2,7 +2,10 @@
  *
  *   test_random_networks [--count N] [--seed S] [--seconds T] [--all]
  *
- * After each step the loss, and at the end every variable, must lie within what float32 may be off. */
+ * After each step the loss and every variable must lie within what float32 may be off. The reference computes a step from the
+ * variables that the device had before it: over several steps a bound grows until it says nothing. Still nothing is known of fewer
+ * than one element in a thousand: what is divided by a number that may be 0, as where the mean square of a gradient is far smaller
+ * than its bound; what a row is looked up for that a rounding decides; what may overflow. */
 #include "random/asked.h"
 #include "random/interpret.h"
 #include "random/network.h"
@@ -18,15 +21,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- The reference: the lowered step, run STEPS times, each from the variables of the one before ---- */
+/* ---- The reference: the lowered step, from the variables of the one before ---- */
 
 struct expected {
-    bool made;
-    struct balls loss[STEPS];
+    struct ball loss;
     int variables;
     struct balls variable[128];
     char name[128][96];
 };
+
+static struct mi_step step_of(const struct drawn_network *network, int step)
+{
+    return (struct mi_step){.n = (int32_t)network->batch[step], .learning_rate = (float)network->optimizer.setting[0].value,
+                            .step = (uint64_t)step + 1, .seed = 42};
+}
 
 static void fill_inputs(const struct drawn_network *network, const struct interpreter *host, int step)
 {
@@ -49,7 +57,7 @@ static struct balls *find_variable(struct expected *expected, const char *name)
     return NULL;
 }
 
-/* The variables as the device has them before the first step. */
+/* The variables as the device has them before a step. */
 static void note_variables(struct expected *expected, const mica_model *model, struct mi_store *store)
 {
     expected->variables = (int)model->variables.count;
@@ -69,12 +77,14 @@ static void note_variables(struct expected *expected, const mica_model *model, s
     }
 }
 
-static void expect_step(const struct drawn_network *network, const struct mi_graph *graph, struct expected *expected, int step)
+/* What the step makes of them, and its loss. */
+static void expect_step(const struct drawn_network *network, const struct mi_graph *graph, bool by_winograd,
+                        struct expected *expected, int step)
 {
     struct interpreter host;
-    struct mi_step as = {.n = (int32_t)network->batch[step], .learning_rate = (float)network->optimizer.setting[0].value,
-                         .step = (uint64_t)step + 1, .seed = 42};
+    struct mi_step as = step_of(network, step);
     interpreter_create(&host, graph, &as);
+    host.by_winograd = by_winograd;
     fill_inputs(network, &host, step);
     for (size_t i = 0; i < graph->node_count; i++)
         if (graph->nodes[i]->op == &mi_op_variable) {
@@ -87,9 +97,7 @@ static void expect_step(const struct drawn_network *network, const struct mi_gra
             struct balls *to = find_variable(expected, graph->nodes[i]->variable->name);
             memcpy(to->of, host.values[graph->nodes[i]->in[0]->id].of, (size_t)to->count * sizeof *to->of);
         }
-    const struct balls *loss = &host.values[graph->outputs[0]->id];
-    expected->loss[step] = (struct balls){.count = 1, .of = mi_new(1, sizeof *loss->of)};
-    expected->loss[step].of[0] = loss->of[0];
+    expected->loss = host.values[graph->outputs[0]->id].of[0];
     interpreter_destroy(&host);
 }
 
@@ -97,8 +105,6 @@ static void expected_free(struct expected *expected)
 {
     for (int i = 0; i < expected->variables; i++)
         free(expected->variable[i].of);
-    for (int i = 0; i < STEPS; i++)
-        free(expected->loss[i].of);
 }
 
 /* ---- Running ---- */
@@ -146,82 +152,96 @@ static void feed(const struct drawn_network *network, mica_device *device, mica_
     }
 }
 
-static void train(const struct drawn_network *network, mica_device *device, mica_plan *plan, const struct mi_graph *lowered,
-                  const struct expected *expected, struct tally *tally, const char *way, char *text, size_t size)
+/* What a way is run with. */
+struct run {
+    const struct drawn_network *network;
+    const char *way;
+    mica_device *device;
+    mica_model *model;
+    struct mi_graph *lowered;
+    struct mi_store *store;
+    mica_plan *plan;
+    struct tally *tally;
+    char *text;
+    size_t size;
+};
+
+static void compare_variables(const struct run *run, struct expected *expected, int step)
 {
-    for (int step = 0; step < STEPS && !text[0]; step++) {
-        float loss = 0;
-        struct mi_step as = {.n = (int32_t)network->batch[step], .learning_rate = (float)network->optimizer.setting[0].value,
-                             .step = (uint64_t)step + 1, .seed = 42};
-        char what[32];
-        feed(network, device, plan, lowered, step);
-        snprintf(what, sizeof what, "loss of step %d", step + 1);
-        if (mi_plan_step(plan, &as) != MICA_OK || mi_plan_fetch(plan, 0, &loss, as.n) != MICA_OK)
-            snprintf(text, size, "%s: step: %s", way, mica_plan_error(plan));
-        else
-            compare(tally, text, size, way, what, &expected->loss[step], &loss);
+    for (size_t i = 0; i < run->model->variables.count && !run->text[0]; i++) {
+        const struct mi_variable *variable = run->model->variables.list[i];
+        float *values = mi_new(mi_variable_count(variable), sizeof *values);
+        char what[128];
+        assert_int_equal(mi_store_read(run->store, variable, values), MICA_OK);
+        snprintf(what, sizeof what, "after step %d %s", step + 1, variable->name);
+        compare(run->tally, run->text, run->size, run->way, what, find_variable(expected, variable->name), values);
+        free(values);
     }
 }
 
-/* One way to train: its own model, plan and run. The first also makes what is expected. */
-static void run_way(const struct drawn_network *network, mica_device *device, const struct variant *variant,
-                    struct expected *expected, struct tally *tally, char *text, size_t size)
+static void train_step(const struct run *run, int step)
 {
-    struct mi_store *store = NULL;
-    mica_plan *plan = NULL;
+    static struct expected expected;
+    float loss = 0;
+    char what[32];
+    struct mi_step as = step_of(run->network, step);
+    note_variables(&expected, run->model, run->store);
+    expect_step(run->network, run->lowered, plan_uses_winograd(run->plan), &expected, step);
+    feed(run->network, run->device, run->plan, run->lowered, step);
+    snprintf(what, sizeof what, "loss of step %d", step + 1);
+    if (mi_plan_step(run->plan, &as) != MICA_OK || mi_plan_fetch(run->plan, 0, &loss, as.n) != MICA_OK)
+        snprintf(run->text, run->size, "%s: step: %s", run->way, mica_plan_error(run->plan));
+    else
+        compare(run->tally, run->text, run->size, run->way, what, &(struct balls){.count = 1, .of = &expected.loss}, &loss);
+    if (!run->text[0])
+        compare_variables(run, &expected, step);
+    expected_free(&expected);
+}
+
+/* One way to train: its own model, plan and run. */
+static void run_way(struct run *run, const struct variant *variant)
+{
     struct mi_error error = {0};
     struct mi_optimizer optimizer;
-    mica_model *model = network_model(network, device);
-    struct mi_graph *graph = model ? network_training(network, model) : NULL;
+    run->model = network_model(run->network, run->device);
+    struct mi_graph *graph = run->model ? network_training(run->network, run->model) : NULL;
     if (!graph) {
-        snprintf(text, size, "cannot be built: %s", mica_device_error(device));
-        mica_model_destroy(model);
+        snprintf(run->text, run->size, "cannot be built: %s", mica_device_error(run->device));
+        mica_model_destroy(run->model);
         return;
     }
-    struct mi_graph *lowered = mi_graph_copy(graph, &error);
-    assert_non_null(lowered);
-    assert_int_equal(mi_lower(lowered, 1), MICA_OK);
-    assert_int_equal(mi_optimizer_resolve(&error, "optimizer", &network->optimizer, &optimizer), MICA_OK);
-    assert_int_equal(mi_model_store(model, &store), MICA_OK);
-    mi_plan_create(&(struct mi_plan_desc){.device = device, .store = store, .graph = graph, .batch = network->batch[0],
-                                          .engine = variant->engine, .no_fusion = variant->no_fusion,
-                                          .no_blocked = variant->no_blocked, .exact = variant->exact}, &plan);
-    if (mica_plan_status(plan) != MICA_OK)
-        snprintf(text, size, "%s: cannot be compiled: %s", variant->name, mica_plan_error(plan));
-    if (!text[0] && mi_optimizer_begin(model, &optimizer, true) != MICA_OK)
-        snprintf(text, size, "%s: the moments: %s", variant->name, mica_device_error(device));
-    if (!text[0] && !expected->made) {
-        expected->made = true;
-        note_variables(expected, model, store);
-        for (int step = 0; step < STEPS; step++)
-            expect_step(network, lowered, expected, step);
-    }
-    if (!text[0])
-        train(network, device, plan, lowered, expected, tally, variant->name, text, size);
-    for (size_t i = 0; i < model->variables.count && !text[0]; i++) {
-        const struct mi_variable *variable = model->variables.list[i];
-        float *values = mi_new(mi_variable_count(variable), sizeof *values);
-        assert_int_equal(mi_store_read(store, variable, values), MICA_OK);
-        compare(tally, text, size, variant->name, variable->name, find_variable(expected, variable->name), values);
-        free(values);
-    }
-    mica_plan_destroy(plan);
-    mi_graph_destroy(lowered);
-    mica_model_destroy(model);
+    run->lowered = mi_graph_copy(graph, &error);
+    assert_non_null(run->lowered);
+    assert_int_equal(mi_lower(run->lowered, 1), MICA_OK);
+    assert_int_equal(mi_optimizer_resolve(&error, "optimizer", &run->network->optimizer, &optimizer), MICA_OK);
+    assert_int_equal(mi_model_store(run->model, &run->store), MICA_OK);
+    mi_plan_create(&(struct mi_plan_desc){.device = run->device, .store = run->store, .graph = graph,
+                                          .batch = run->network->batch[0], .engine = variant->engine,
+                                          .no_fusion = variant->no_fusion, .no_blocked = variant->no_blocked,
+                                          .exact = variant->exact}, &run->plan);
+    if (mica_plan_status(run->plan) != MICA_OK)
+        snprintf(run->text, run->size, "%s: cannot be compiled: %s", variant->name, mica_plan_error(run->plan));
+    else if (mi_optimizer_begin(run->model, &optimizer, true) != MICA_OK)
+        snprintf(run->text, run->size, "%s: the moments: %s", variant->name, mica_device_error(run->device));
+    for (int step = 0; step < STEPS && !run->text[0]; step++)
+        train_step(run, step);
+    mica_plan_destroy(run->plan);
+    mi_graph_destroy(run->lowered);
+    mica_model_destroy(run->model);
 }
 
 /* What differs, in a line; empty: nothing. */
 static void try_network(const struct drawn_network *network, mica_device *const *devices, bool all, struct tally *tally, char *text,
                         size_t size)
 {
-    static struct expected expected;
     int other = 1 + (int)(network->seed % (uint64_t)(variant_count() - 1));
-    expected = (struct expected){.made = false};
     text[0] = 0;
     for (int v = 0; v < variant_count() && !text[0]; v++)
-        if (all || v == 0 || v == other)
-            run_way(network, devices[variants[v].debug ? 1 : variants[v].gpu ? 2 : 0], &variants[v], &expected, tally, text, size);
-    expected_free(&expected);
+        if (all || v == 0 || v == other) {
+            struct run run = {.network = network, .way = variants[v].name, .tally = tally, .text = text, .size = size,
+                              .device = devices[variants[v].debug ? 1 : variants[v].gpu ? 2 : 0]};
+            run_way(&run, &variants[v]);
+        }
 }
 
 /* Leaves layers out as long as it fails. */
@@ -287,6 +307,9 @@ static void test_networks(void **state)
                   (unsigned long long)tally.unknown, (unsigned long long)refused, mi_seconds() - begin);
     for (size_t k = 0; k < MI_COUNT(devices); k++)
         mica_device_destroy(devices[k]);
+    /* A bound that says nothing fails no network. */
+    if (i >= 20 && tally.unknown > tally.elements / 20)
+        fail_msg("nothing is known of %.1f %% of the elements", 100 * (double)tally.unknown / (double)tally.elements);
     if (failed)
         fail_msg("%llu networks failed", (unsigned long long)failed);
 }

@@ -11,4 +11,8 @@ struct variant {
 extern const struct variant variants[];
 int variant_count(void);
 
+struct mica_plan;
+/* Whether it computes convolutions by tiles, which round more (interpret.h). */
+bool plan_uses_winograd(const struct mica_plan *plan);
+
 #endif

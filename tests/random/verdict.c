@@ -148,16 +148,6 @@ static void upload_variables(struct run *run, const struct mi_variables *variabl
     }
 }
 
-static bool uses_winograd(const struct mica_plan *plan)
-{
-    for (size_t k = 0; k < plan->kernels.count; k++) {
-        const struct mi_engine *engine = plan->kernels.list[k].choice.engine;
-        if (engine == &mi_engine_winograd || engine == &mi_engine_winograd_weight)
-            return true;
-    }
-    return false;
-}
-
 static void run_batches(struct run *run, const struct mi_variables *variables, const struct references *list)
 {
     for (int i = 0; i < list->count && !run->verdict->text[0]; i++) {
@@ -185,7 +175,7 @@ static void run_variant(struct run *run, const struct references *list)
     built.graph = NULL;
     if (mi_plan_create(&desc, &run->plan) != MICA_OK) {
         verdict_add(run->verdict, "%s: cannot be compiled: %s", run->variant->name, mica_plan_error(run->plan));
-    } else if (uses_winograd(run->plan)) {
+    } else if (plan_uses_winograd(run->plan)) {
         struct references rounder;
         references_create(run->recipe, true, &rounder, run->verdict);
         run_batches(run, &built.variables, &rounder);
