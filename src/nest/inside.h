@@ -53,7 +53,8 @@ struct mi_nest {
 /* ---- space.c: what a nest runs over ---- */
 
 bool mi_nest_is_reduction(const struct mi_node *node);
-/* Whether a value has the nest's full space, reduced axes and all. */
+/* Whether a value has the nest's full space, reduced axes and all. What has the kept shape is of the kept places, also where the
+ * reduced axes have one place each. */
 bool mi_nest_is_full(const struct mi_nest *s, const mi_value *value);
 /* Whether the axes of a value of the full space or the kept shape are that one's, each in its place; otherwise axes of size 1 stand
  * elsewhere, or are left out. */

@@ -10,7 +10,8 @@ bool mi_nest_is_reduction(const struct mi_node *node)
 
 bool mi_nest_is_full(const struct mi_nest *s, const mi_value *value)
 {
-    return s->reductions > 0 && s->kernel->anchor == NULL && mi_same_but_ones(&value->shape, &s->kernel->space);
+    return s->reductions > 0 && s->kernel->anchor == NULL && !mi_shape_equal(&value->shape, &s->kept) &&
+           mi_same_but_ones(&value->shape, &s->kernel->space);
 }
 
 bool mi_nest_lines_up(const struct mi_nest *s, const mi_value *value)

@@ -34,12 +34,18 @@ struct wishes {
     size_t count, capacity;
 };
 
+/* A reduction's loops do not have the axes that it leaves as ones, and what lies outside the tensor is filled by loops. */
+static bool leaves_ones(const struct mi_node *node)
+{
+    return node->op->kind == MI_REDUCE && node->out[0]->shape.rank == node->in[0]->shape.rank;
+}
+
 /* Whether whoever makes the value can store it in any layout, and nobody needs it plain. */
 static bool is_free(const struct wishes *w, const mi_value *value)
 {
     const struct mi_graph *graph = w->plan->graph;
     const struct mi_node *node = value->node;
-    if (node->op->kind == MI_SOURCE || node->op->kind == MI_OWN || value->name)
+    if (node->op->kind == MI_SOURCE || node->op->kind == MI_OWN || leaves_ones(node) || value->name)
         return false;
     for (size_t i = 0; i < graph->node_count; i++) {
         const struct mi_node *user = graph->nodes[i];

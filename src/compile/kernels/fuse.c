@@ -94,7 +94,17 @@ static struct mi_shape kept_shape(const struct mi_kernel *kernel)
     return kept;
 }
 
-static bool map_fits(const struct mi_kernel *kernel, const struct mi_node *node)
+/* Whether there are places outside a result in its layout: loops fill them that have the result's own axes. */
+static bool is_filled(const struct mica_plan *plan, const struct mi_node *node)
+{
+    for (int o = 0; o < node->outputs; o++)
+        for (int i = 0; i < node->out[o]->shape.rank; i++)
+            if (mi_layout_extends(&plan->tensors[node->out[o]->id].layout, &node->out[o]->shape, i))
+                return true;
+    return false;
+}
+
+static bool map_fits(const struct mica_plan *plan, const struct mi_kernel *kernel, const struct mi_node *node)
 {
     const struct mi_shape *shape = &node->out[0]->shape;
     if (kernel->update)
@@ -103,6 +113,9 @@ static bool map_fits(const struct mi_kernel *kernel, const struct mi_node *node)
         return kernel->choice.engine && kernel->choice.engine->epilogue &&
                mi_shape_equal(shape, &kernel->anchor->out[0]->shape);
     struct mi_shape kept = kept_shape(kernel);
+    bool lines_up = mi_shape_equal(shape, &kernel->space) || mi_shape_equal(shape, &kept);
+    if (!lines_up && is_filled(plan, node))
+        return false;
     return mi_same_but_ones(shape, &kernel->space) || (kernel->axes && mi_same_but_ones(shape, &kept));
 }
 
@@ -191,7 +204,7 @@ static bool may_join(const struct fuse *f, int index, const struct mi_node *node
 static bool fits(const struct fuse *f, int index, const struct mi_node *node, uint32_t axes)
 {
     const struct mi_kernel *kernel = &f->plan->kernels.list[index];
-    bool shape_fits = node->op->kind == MI_REDUCE ? reduce_fits(f->plan, kernel, node, axes) : map_fits(kernel, node);
+    bool shape_fits = node->op->kind == MI_REDUCE ? reduce_fits(f->plan, kernel, node, axes) : map_fits(f->plan, kernel, node);
     return shape_fits && may_join(f, index, node);
 }
 
