@@ -108,6 +108,16 @@ typedef struct mica_embedding_desc {
 } mica_embedding_desc;
 MICA_API mica_node *mica_embedding(mica_node *x, const mica_embedding_desc *desc);
 
+/* A map of your own, element by element with broadcasting: an expression of its inputs, called x where there is one, else
+ * a, b, c, d (at most 4). It is parsed, not pasted, and computed in float32: numbers, + - * /, comparisons (1 or 0), && || !, ?:
+ * and the functions exp expm1 log log1p sqrt sin cos tanh sigmoid erf abs sign floor ceil round min max pow. */
+typedef struct mica_map_desc {
+    const char *name;
+    const char *expression;       /* required: "x > 0 ? x : 0.1 * (exp(x) - 1)" */
+    const char *derivative[4];    /* by each input, where it shall be another than the expression's; may also name the result, y */
+} mica_map_desc;
+MICA_API mica_node *mica_map(mica_node *const *x, int count, const mica_map_desc *desc);
+
 /* Join `count` nodes element by element (NumPy broadcasting over a sample's axes). */
 MICA_API mica_node *mica_add(mica_node *const *x, int count, const char *name);
 MICA_API mica_node *mica_multiply(mica_node *const *x, int count, const char *name);

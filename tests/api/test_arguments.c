@@ -123,6 +123,7 @@ static void null_calls(void **state)
     assert_null(json);
     assert_int_equal(mica_plan_write(NULL, NULL, values, API_IN), INVALID);
     assert_int_equal(mica_plan_run(NULL, 1), INVALID);
+    assert_int_equal(mica_plan_set(NULL, "learning_rate", 1), INVALID);
     assert_int_equal(mica_plan_read(NULL, NULL, values, API_OUT), INVALID);
     assert_int_equal(mica_cl_bind(NULL, "input", NULL, 0), INVALID);
     assert_int_equal(mica_cl_run(NULL, 1, 0, NULL, &done), INVALID);
@@ -183,6 +184,14 @@ static void null_layers(void **state)
     assert_null(mica_concatenate(none, 2, 1, NULL));
     assert_null(mica_concatenate(none, -1, 1, NULL));
     assert_null(mica_add(none, 0, NULL));
+    assert_null(mica_map(none, 2, NULL));
+    assert_null(mica_mean_squared_error(NULL, NULL, NULL));
+    assert_null(mica_binary_crossentropy(NULL, NULL, NULL));
+    assert_null(mica_categorical_crossentropy(NULL, NULL, NULL));
+    assert_null(mica_sparse_categorical_crossentropy(NULL, NULL, NULL));
+    assert_null(mica_again(NULL, "dense", none, 2, NULL));
+    assert_int_equal(mica_group_begin(NULL, "group", none, 2), INVALID);
+    assert_null(mica_group_end(NULL, NULL));
 }
 
 /* ---- A description that does not fit leaves its line in the model ---- */
@@ -205,6 +214,18 @@ static void layers(void **state)
 {
     const int64_t huge = INT64_MAX;
     (void)state;
+    NOT_BUILT("expression is missing", mica_map(&v, 1, NULL));
+    NOT_BUILT("takes 1 input", mica_map((mica_node *[]){v, v, v, v, v}, 5, &(mica_map_desc){.expression = "a"}));
+    NOT_BUILT("do not broadcast", mica_map((mica_node *[]){v, x}, 2, &(mica_map_desc){.expression = "a + b + 1"}) ||
+                                      mica_map((mica_node *[]){v, mica_reshape(x, NULL, MICA_SHAPE(72))}, 2,
+                                               &(mica_map_desc){.expression = "a * b"}));
+    NOT_BUILT("target has shape", mica_mean_squared_error(v, x, NULL));
+    NOT_BUILT("target has shape", mica_binary_crossentropy(v, x, NULL));
+    NOT_BUILT("dimensions per sample", mica_categorical_crossentropy(x, x, NULL));
+    NOT_BUILT("whole numbers", mica_sparse_categorical_crossentropy(v, x, NULL));
+    NOT_BUILT("no layer \"nobody\"", mica_again(built, "nobody", &v, 1, NULL));
+    NOT_BUILT("input 0 is NULL", mica_again(built, "v", (mica_node *[]){NULL}, 1, NULL));
+    NOT_BUILT("ends that never began", mica_group_end(built, v));
     NOT_BUILT("units must be at least 1", mica_dense(v, NULL));
     NOT_BUILT("units must be at least 1, not -3", mica_dense(v, &(mica_dense_desc){.units = -3}));
     NOT_BUILT("9223372036854775807", mica_dense(v, &(mica_dense_desc){.units = huge}));
@@ -307,6 +328,8 @@ static void plans(void **state)
     }
     REFUSED(&api, mica_cl_run(api.plan, ((int64_t)1 << 32) + 1, 0, NULL, NULL), INVALID, "4294967297 samples");
     REFUSED(&api, mica_plan_run(api.plan, 5), INVALID, "5 samples");
+    REFUSED(&api, mica_plan_set(api.plan, "learning_rate", 1), INVALID, "no learning rate");
+    REFUSED(&api, mica_plan_set(api.plan, NULL, 1), INVALID, "\"learning_rate\"");
     REFUSED(&api, mica_plan_write(api.plan, "x", values, API_IN), INVALID, "no input \"x\": there is \"input\"");
     REFUSED(&api, mica_plan_write(api.plan, NULL, NULL, API_IN), INVALID, "NULL");
     REFUSED(&api, mica_plan_write(api.plan, NULL, values, API_IN + 1), MICA_SHAPE, "4 values, a sample has 3");
@@ -579,7 +602,7 @@ static void benchmarks(void **state)
 /* Every function of the headers is named in this file. */
 static void none_is_left_out(void **state)
 {
-    static const char *const headers[] = {"bench", "data", "device", "job", "layers", "mica_cl", "model", "status", "train", "tune"};
+    static const char *const headers[] = {"bench", "data", "device", "job", "layers", "losses", "mica_cl", "model", "status", "train", "tune"};
     static char own[1 << 17], header[1 << 16];
     char path[512];
     (void)state;
