@@ -118,6 +118,19 @@ typedef struct mica_map_desc {
 } mica_map_desc;
 MICA_API mica_node *mica_map(mica_node *const *x, int count, const mica_map_desc *desc);
 
+/* Layers of your own: a function that makes a node of nodes by the calls of these headers. To use it in C, call it. To use it in
+ * JSON, register it with the device under a name, before the job or the description is read: {"type": "NAME", KEYS...,
+ * "inputs": [...]} then calls it with its keys. What it adds is a group (model.h), which a model file holds layer by layer: to load it takes no
+ * function. A key that the function does not ask for is an error, which names the nearest that it does. */
+typedef struct mica_layer_keys mica_layer_keys;
+typedef mica_node *(*mica_layer_build)(mica_model *model, mica_node *const *x, int count, mica_layer_keys *keys);
+/* `user` is the application's, and lives as long as the device. A name that is taken is MICA_INVALID_ARGUMENT. */
+MICA_API mica_status mica_layer_register(mica_device *device, const char *type, mica_layer_build build, void *user);
+MICA_API void *mica_layer_user(const mica_layer_keys *keys);
+/* The value of a key; `otherwise` where it is not given. true and false are 1 and 0. Texts are borrowed for the call. */
+MICA_API double mica_layer_number(mica_layer_keys *keys, const char *key, double otherwise);
+MICA_API const char *mica_layer_text(mica_layer_keys *keys, const char *key, const char *otherwise);
+
 /* Join `count` nodes element by element (NumPy broadcasting over a sample's axes). */
 MICA_API mica_node *mica_add(mica_node *const *x, int count, const char *name);
 MICA_API mica_node *mica_multiply(mica_node *const *x, int count, const char *name);

@@ -66,7 +66,8 @@ struct mica_device {
     struct {
         void *data;
         void (*destroy)(void *data);
-    } tuner; /* what tuning knows of this device */
+    } tuner, /* what tuning knows of this device */
+      own_layers; /* the application's, by name */
     struct mi_loader *loader;  /* the opened OpenCL library; closed at destroy */
 };
 

@@ -211,6 +211,8 @@ void mica_device_destroy(mica_device *device)
         device->cl->ReleaseCommandQueue(device->queue);
     if (device->tuner.destroy)
         device->tuner.destroy(device->tuner.data);
+    if (device->own_layers.destroy)
+        device->own_layers.destroy(device->own_layers.data);
     if (device->blas.destroy && !dead)
         device->blas.destroy(device->blas.data);
     if (device->context && !dead)

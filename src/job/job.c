@@ -243,7 +243,7 @@ static mica_status read_model(mica_job *job, const cJSON *model, struct model_ke
 {
     struct mi_error error = {0};
     if (mi_keys_read(&error, model, "model", model_keys, NULL, keys) != MICA_OK ||
-        mi_layers_check(&error, keys->layers, "model") != MICA_OK)
+        mi_layers_check(&error, job->device, keys->layers, "model") != MICA_OK)
         return inside(job, error.status, error.text);
     return MICA_OK;
 }

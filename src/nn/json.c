@@ -1,5 +1,6 @@
 /* Layers from JSON, and a model's description as JSON. */
 #include "nn/layer.h"
+#include "nn/own.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -159,8 +160,28 @@ static bool is_instead(const cJSON *json, const char *key)
     return cJSON_IsObject(json) && cJSON_GetObjectItemCaseSensitive(json, key) && !cJSON_GetObjectItemCaseSensitive(json, "type");
 }
 
+/* The application's layer that an object is; NULL: none. */
+static const struct mi_own_layer *own_layer(const mica_device *device, const cJSON *json)
+{
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(json, "type");
+    return device && cJSON_IsString(type) ? mi_own_find(device, type->valuestring) : NULL;
+}
+
+static mica_status add_own(mica_model *model, const struct mi_own_layer *own, const cJSON *json, const char *place)
+{
+    mi_value *x[MOST_INPUTS];
+    int count = 0;
+    MI_TRY(given_inputs(model, json, x, &count));
+    free(model->place); /* errors of its layers name them, and those of its keys their place */
+    model->place = NULL;
+    return mi_own_add(model, own, json, place, x, count);
+}
+
 static mica_status add_one(mica_model *model, const cJSON *json, const char *place, int depth)
 {
+    const struct mi_own_layer *own = own_layer(model->device, json);
+    if (own)
+        return add_own(model, own, json, place);
     return is_instead(json, "layers") ? add_group(model, json, place, depth)
            : is_instead(json, "layer") ? add_again(model, json, place) : add_typed(model, json, place);
 }
@@ -230,7 +251,8 @@ static mica_status check_one(struct mi_error *error, const cJSON *layer, const c
     return status;
 }
 
-static mica_status check_layers(struct mi_error *error, const cJSON *layers, const char *prefix, int depth)
+static mica_status check_layers(struct mi_error *error, const mica_device *device, const cJSON *layers, const char *prefix,
+                                int depth)
 {
     const cJSON *layer;
     char place[PLACE];
@@ -239,19 +261,21 @@ static mica_status check_layers(struct mi_error *error, const cJSON *layers, con
     cJSON_ArrayForEach(layer, layers) {
         struct group_keys group = {0};
         layer_place(place, prefix, i++);
+        if (own_layer(device, layer))
+            continue; /* only the application knows its keys */
         if (!is_instead(layer, "layers")) {
             MI_TRY(check_one(error, layer, place));
             continue;
         }
         MI_TRY(mi_keys_read(error, layer, place, group_keys, input_keys, &group));
-        MI_TRY(check_layers(error, group.layers, place, depth + 1));
+        MI_TRY(check_layers(error, device, group.layers, place, depth + 1));
     }
     return MICA_OK;
 }
 
-mica_status mi_layers_check(struct mi_error *error, const cJSON *layers, const char *prefix)
+mica_status mi_layers_check(struct mi_error *error, const mica_device *device, const cJSON *layers, const char *prefix)
 {
-    return check_layers(error, layers, prefix, 0);
+    return check_layers(error, device, layers, prefix, 0);
 }
 
 static mica_status add_list(mica_model *model, const cJSON *layers, const char *prefix, int depth)
@@ -283,7 +307,7 @@ static mica_status add_layers(mica_model *model, const cJSON *json, const char *
     }
     if (input_shape)
         MI_TRY(add_input(model, input_shape, prefix));
-    if (mi_layers_check(&error, layers, prefix) != MICA_OK)
+    if (mi_layers_check(&error, model->device, layers, prefix) != MICA_OK)
         return mi_model_fail(model, error.status, "%s", error.text);
     MI_TRY(add_list(model, layers, prefix, 0));
     free(model->place);

@@ -102,8 +102,9 @@ void mi_model_drop_predictor(mica_model *model);
 
 /* {"layers": [...], "outputs": {...}} of the model as it stands; the caller deletes it. NULL: out of memory. */
 cJSON *mi_model_describe(const mica_model *model);
-/* Whether each of a list of layers has a known type and known keys, which needs neither a model nor data. */
-mica_status mi_layers_check(struct mi_error *error, const cJSON *layers, const char *place);
+/* Whether each of a list of layers has a known type and known keys, which needs neither a model nor data. The device knows layers
+ * of the application's own; NULL: there are none. */
+mica_status mi_layers_check(struct mi_error *error, const mica_device *device, const cJSON *layers, const char *place);
 /* mica_model_add_json on a parsed object. `place` stands before "layers[i]" in errors ("model." in a job; else ""). */
 mica_status mi_model_add_layers(mica_model *model, const cJSON *json, const char *place);
 

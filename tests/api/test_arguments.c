@@ -192,6 +192,11 @@ static void null_layers(void **state)
     assert_null(mica_again(NULL, "dense", none, 2, NULL));
     assert_int_equal(mica_group_begin(NULL, "group", none, 2), INVALID);
     assert_null(mica_group_end(NULL, NULL));
+    assert_int_equal(mica_layer_register(NULL, "own", NULL, NULL), INVALID);
+    REFUSED(&api, mica_layer_register(api.device, "own", NULL, NULL), INVALID, "a name of 1 to");
+    assert_null(mica_layer_user(NULL));
+    assert_true(mica_layer_number(NULL, "key", 2) > 1);
+    assert_null(mica_layer_text(NULL, "key", NULL));
 }
 
 /* ---- A description that does not fit leaves its line in the model ---- */

@@ -316,9 +316,76 @@ static void test_refused(void **state)
     mica_device_destroy(device);
 }
 
+/* ---- A layer of the application's own ---- */
+
+/* Two dense layers, the second of as many units as came in, added to x. */
+static mica_node *residual(mica_model *model, mica_node *const *x, int count, mica_layer_keys *keys)
+{
+    int *calls = mica_layer_user(keys);
+    int64_t units = mica_node_shape(x[0]).dim[0];
+    (void)model, (void)count;
+    (*calls)++;
+    mica_node *y = mica_dense(x[0], &(mica_dense_desc){.units = (int64_t)mica_layer_number(keys, "hidden", 4),
+                                                       .activation = mica_layer_text(keys, "activation", "relu")});
+    y = mica_dense(y, &(mica_dense_desc){.name = "back", .units = units});
+    return mica_add((mica_node *[]){x[0], y}, 2, NULL);
+}
+
+static void test_own(void **state)
+{
+    static const char good[] = "{\"input_shape\": [3], \"layers\": [{\"type\": \"residual\", \"hidden\": 5}, "
+                               "{\"type\": \"residual\", \"name\": \"last\", \"activation\": \"tanh\"}, "
+                               "{\"layer\": \"residual\"}]}";
+    static const struct {
+        const char *json, *says;
+    } bad[] = {
+        {"{\"input_shape\": [3], \"layers\": [{\"type\": \"residual\", \"hiden\": 5}]}",
+         "layers[0]: there is no key \"hiden\"; did you mean \"hidden\"?"},
+        {"{\"input_shape\": [3], \"layers\": [{\"type\": \"residual\", \"hidden\": \"5\"}]}", "layers[0].hidden: must be a number"},
+        {"{\"input_shape\": [3], \"layers\": [{\"type\": \"residual\", \"hidden\": 0}]}", "units must be at least 1"},
+    };
+    mica_device *device = mica_device_open(NULL);
+    int calls = 0;
+    float got[2][3];
+    const float x[3] = {1, -2, 0.5f};
+    (void)state;
+    assert_int_equal(mica_layer_register(device, "residual", residual, &calls), MICA_OK);
+    assert_int_equal(mica_layer_register(device, "residual", residual, &calls), MICA_INVALID_ARGUMENT);
+    assert_int_equal(mica_layer_register(device, "dense", residual, &calls), MICA_INVALID_ARGUMENT);
+    mica_device_clear_error(device);
+    mica_model *model = mica_model_create(device, NULL);
+    if (mica_model_add_json(model, good) != MICA_OK)
+        fail_msg("%s", mica_model_error(model));
+    assert_int_equal(calls, 2);
+    assert_int_equal(mica_model_parameter_count(model), 3 * 5 + 5 + 5 * 3 + 3 + 3 * 4 + 4 + 4 * 3 + 3);
+    assert_string_equal(mica_model_variable_name(model, 2), "residual.back.weight");
+    assert_int_equal(mica_model_save(model, "step_own.safetensors"), MICA_OK);
+    mica_device *other = mica_device_open(NULL); /* one that knows nothing of it */
+    mica_model *models[2] = {model, mica_model_load(other, "step_own.safetensors")};
+    for (int i = 0; i < 2; i++) {
+        mica_plan *plan = compile(models[i], NULL);
+        write_all(plan, NULL, x, 3);
+        assert_int_equal(mica_plan_run(plan, 1), MICA_OK);
+        assert_int_equal(mica_plan_read(plan, NULL, got[i], 3), MICA_OK);
+        mica_plan_destroy(plan);
+        mica_model_destroy(models[i]);
+    }
+    assert_memory_equal(got[0], got[1], sizeof got[0]);
+    mica_device_destroy(other);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        model = mica_model_create(device, NULL);
+        assert_int_not_equal(mica_model_add_json(model, bad[i].json), MICA_OK);
+        if (!strstr(mica_model_error(model), bad[i].says))
+            fail_msg("\"%s\" says nothing of \"%s\"", mica_model_error(model), bad[i].says);
+        mica_model_destroy(model);
+    }
+    mica_device_destroy(device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_own),
         cmocka_unit_test(test_line),     cmocka_unit_test(test_in_turn),  cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_group),    cmocka_unit_test(test_clipping), cmocka_unit_test(test_refused),
     };

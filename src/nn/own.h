@@ -1,0 +1,18 @@
+/* Layers of an application's own, by the names under which a device knows them. */
+#ifndef MICA_SRC_NN_OWN_H
+#define MICA_SRC_NN_OWN_H
+
+#include "nn/model.h"
+
+#include <mica/layers.h>
+
+struct mi_own_layer;
+
+/* The application's layer of that name; NULL: none. */
+const struct mi_own_layer *mi_own_find(const mica_device *device, const char *type);
+/* Adds its layers as a group, made of x: the keys of the JSON are what the application asks for. A key that it does not ask for is
+ * an error, with the place before it. */
+mica_status mi_own_add(mica_model *model, const struct mi_own_layer *own, const cJSON *json, const char *place,
+                       mica_node *const *x, int count);
+
+#endif
