@@ -120,8 +120,8 @@ MICA_API mica_node *mica_map(mica_node *const *x, int count, const mica_map_desc
 
 /* Layers of your own: a function that makes a node of nodes by the calls of these headers. To use it in C, call it. To use it in
  * JSON, register it with the device under a name, before the job or the description is read: {"type": "NAME", KEYS...,
- * "inputs": [...]} then calls it with its keys. What it adds is a group (model.h), which a model file holds layer by layer: to load it takes no
- * function. A key that the function does not ask for is an error, which names the nearest that it does. */
+ * "inputs": [...]} then calls it with its keys. What it adds is a group (model.h), which a model file holds layer by layer: loading
+ * takes no function. A key that the function does not ask for is an error, which names the nearest that it does. */
 typedef struct mica_layer_keys mica_layer_keys;
 typedef mica_node *(*mica_layer_build)(mica_model *model, mica_node *const *x, int count, mica_layer_keys *keys);
 /* `user` is the application's, and lives as long as the device. A name that is taken is MICA_INVALID_ARGUMENT. */
