@@ -1,6 +1,6 @@
 /* Stands before every program: constants by their bits, halves, random numbers. OpenCL C 1.2. */
 
-/* What changes from step to step; struct mi_step of src/compile/plan.h. */
+/* What changes from step to step; struct mi_step of src/plan/plan.h. */
 typedef struct {
     int n;
     float learning_rate;

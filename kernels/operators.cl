@@ -11,10 +11,10 @@
 
 /* Whether a place that is read is there. From version 17 on LLVM may take more from such a condition than it should: with
  * 0 <= i < 2 it writes 4 + i as 4 | i. A loop that becomes vectors then computes that for an i of -1 as well, whose number is not
- * asked for, but from whose place it counts those of the others. So this is a condition from which nothing follows: n is never
- * below 0. */
+ * asked for, but from whose place it counts those of the others. So this is a condition from which nothing follows: steps are never
+ * counted that far, which a compiler cannot know. (Of n it would know within a loop over samples that it is not below 0.) */
 #if defined(__clang_major__) && __clang_major__ >= 17
-#define MICA_IF(condition) ((condition) | (n < 0))
+#define MICA_IF(condition) ((condition) | (mica_s->step == ULONG_MAX))
 #endif
 
 #define MICA_OWN __attribute__((overloadable, always_inline)) static
