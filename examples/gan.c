@@ -49,9 +49,8 @@ static mica_node *generator(mica_model *model, mica_node *noise)
 static mica_node *discriminator(mica_model *model, mica_node *image)
 {
     mica_group_begin(model, "discriminator", &image, 1);
-    mica_node *x = conv(image, 32, 5, 2, "leaky_relu");
-    x = mica_dropout(x, &(mica_dropout_desc){.rate = 0.3f});
-    x = conv(x, 64, 5, 2, "leaky_relu");
+    mica_node *x = conv(image, 48, 5, 2, "leaky_relu");
+    x = conv(x, 96, 5, 2, "leaky_relu");
     x = mica_dropout(x, &(mica_dropout_desc){.rate = 0.3f});
     return mica_group_end(model, mica_dense(mica_flatten(x, NULL), &(mica_dense_desc){.units = 1}));
 }
