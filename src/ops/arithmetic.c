@@ -18,6 +18,7 @@ MI_MAP_ROW(Neg, 1, NULL, .expr = {"-x"}, .grad = {"-g"}, .affine = true);
 MI_MAP_ROW(Abs, 1, NULL, .expr = {"x*((x > 0) - (x < 0)) + 0"}, .grad = {"x > 0 ? g : x < 0 ? -g : 0 * x"});
 MI_MAP_ROW(Sign, 1, NULL, .expr = {"x > 0 ? 1 : x < 0 ? -1 : x"});
 MI_MAP_ROW(Identity, 1, NULL, .expr = {"x"}, .grad = {"g"});
+MI_MAP_ROW(StopGradient, 1, NULL, .expr = {"x"});
 
 /* NaN in either is NaN; the gradient of a tie is shared, as in PyTorch. */
 MI_MAP_ROW(Min, 2, infer_same, .expr = {"a < b || a != a ? a : b"},

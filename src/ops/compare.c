@@ -1,6 +1,8 @@
 /* Comparisons, logic, choice and conversion, element by element. Truth values are bool: 0 or 1. */
 #include "ops/ops.h"
 
+#include <string.h>
+
 static mica_status infer_comparison(struct mi_node *node)
 {
     MI_TRY(mi_same_types(node));
@@ -39,15 +41,34 @@ MI_MAP_ROW(Where, 3, infer_where, .expr = {"a ? b : c"}, .grad = {NULL, "a ? g :
 /* Heaviside's function with 0 at 0; its derivative is 0 wherever it has one. */
 MI_MAP_ROW(Step, 1, NULL, .expr = {"x > 0 ? 1 : x != x ? x : 0"});
 
-/* Attribute `to`: a number of enum mi_type. Floats are truncated towards zero; bool is whether x differs from
- * 0. */
+/* A type by its name in attribute `to`; MI_TYPES: there is none. */
+static int64_t type_named(const char *name)
+{
+    int64_t type = 0;
+    while (type < MI_TYPES && strcmp(mi_types[type].name, name) != 0)
+        type++;
+    return type;
+}
+
+static mica_status fail_cast(const struct mi_node *node, const char *name)
+{
+    const char *names[MI_TYPES + 1] = {0};
+    for (int i = 0; i < MI_TYPES; i++)
+        names[i] = mi_types[i].name;
+    if (!name)
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "attribute to is missing%s", mi_list(names).text);
+    return mi_op_fail(node, MICA_INVALID_ARGUMENT, "there is no type \"%s\"%s", mi_show(name).text, mi_advise(name, names).text);
+}
+
+/* Attribute `to`: a type's name, or its number in enum mi_type, which is what is written back. Floats are truncated towards zero;
+ * bool is whether x differs from 0. */
 static mica_status infer_cast(struct mi_node *node)
 {
-    int64_t to = mi_attribute_int(node, "to", -1);
+    const char *name = mi_attribute_text(node, "to", NULL);
+    int64_t to = name ? type_named(name) : mi_attribute_int(node, "to", MI_TYPES);
     if (to < 0 || to >= MI_TYPES)
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT,
-                          "attribute \"to\" is %lld, it must be an element type, 0 to %d", (long long)to,
-                          MI_TYPES - 1);
+        return fail_cast(node, name);
+    MI_TRY(mi_set_attribute(node, MI_INT("to", to)));
     MI_TRY(mi_set_attribute(node, MI_INT("to_bool", to == MI_BOOL)));
     mi_infer_output(node, 0, (enum mi_type)to, &node->in[0]->shape);
     return MICA_OK;

@@ -2,6 +2,8 @@
  * element, or the fill. */
 #include "ops/ops.h"
 
+#include <string.h>
+
 /* ---- Transpose: attribute perm (the axes reversed) ---- */
 
 static mica_status infer_transpose(struct mi_node *node)
@@ -197,7 +199,7 @@ static int move_expand(struct mi_arena *arena, const struct mi_node *node, const
 }
 MI_MOVE_ROW(Expand, 2, infer_expand, gradient_expand, move_expand);
 
-/* ---- Pad: pads as input 1 or attribute, constant_value as input 2 or attribute `fill` (0), axes (all) as
+/* ---- Pad: pads as input 1 or attribute, constant_value (0) as input 2 or attribute, or `fill`, axes (all) as
  * input 3 or attribute; mode "constant". Negative pads cut. Written back as pads for every axis ---- */
 
 static mica_status read_pads(struct mi_node *node, int64_t pads[2 * MI_MAX_RANK])
@@ -225,9 +227,10 @@ static mica_status infer_pad(struct mi_node *node)
 {
     struct mi_shape out = node->in[0]->shape;
     int64_t pads[2 * MI_MAX_RANK] = {0}, all[MI_MAX_RANK];
-    float fill;
+    float fill = 0;
+    const struct mi_attribute *given = mi_attribute_find(node, "constant_value");
     const char *mode = mi_attribute_text(node, "mode", "constant");
-    if (mode[0] != 'c')
+    if (strcmp(mode, "constant") != 0)
         return mi_op_fail(node, MICA_UNSUPPORTED, "mode is \"%s\", only constant is possible", mode);
     MI_TRY(read_pads(node, pads));
     if (node->inputs > 2 && node->in[2]) {
@@ -235,7 +238,8 @@ static mica_status infer_pad(struct mi_node *node)
             return mi_op_fail(node, MICA_UNSUPPORTED,
                               "constant_value (input 2) must be a constant of float32");
         MI_TRY(mi_set_attribute(node, MI_REAL("fill", fill)));
-    }
+    } else if (given)
+        MI_TRY(mi_set_attribute(node, MI_REAL("fill", given->f)));
     mi_drop_inputs(node, 1);
     for (int i = 0; i < out.rank; i++) {
         all[i] = i;

@@ -7,6 +7,7 @@
  * Operators of Mica's own, for layers, losses and optimizers:
  *
  *   Step(x)                            1 where x > 0, else 0
+ *   StopGradient(x)                    x, and no gradient goes back through it
  *   Dropout(x; rate)                   training only: 0 with probability rate, else x / (1 - rate)
  *   BatchNormalization(x, scale, bias, mean, var; epsilon, momentum) -> y, new mean, new var
  *                                      as ONNX, but the new variance is the unbiased one (as PyTorch)
@@ -31,40 +32,72 @@
 #include "graph/op.h"
 #include "ops/activation.h"
 
-/* Every row, family by family. */
-#define MI_OPERATORS(X)                                                                                 \
-    X(Add) X(Sub) X(Mul) X(Div) X(Neg) X(Exp) X(Log) X(Sqrt) X(Pow) X(Abs) X(Reciprocal) X(Min) X(Max)  \
-    X(Erf) X(Floor) X(Ceil) X(Round) X(Sign) X(Sin) X(Cos) X(Clip) X(Identity) X(DivideByCount)         \
-    X(Index)                                                                                            \
-    X(Equal) X(Greater) X(Less) X(GreaterOrEqual) X(LessOrEqual) X(And) X(Or) X(Not) X(Where) X(Step)   \
-    X(Cast)                                                                                             \
-    X(ReduceSum) X(ReduceMean) X(ReduceMax) X(ReduceMin) X(ReduceProd) X(ArgMax) X(ReduceArgMax)        \
-    X(ReduceArgMaxNear) X(ReduceArgMaxLast) X(ReduceMaxNumber) X(ReduceMaxFloat)                        \
-    X(EqualShare) X(Softmax) X(LogSoftmax)                                                              \
-    X(MatMul) X(Gemm)                                                                                   \
-    X(Conv) X(ConvProduct) X(ConvDataGrad) X(ConvWeightGrad)                                            \
-    X(MaxPool) X(AveragePool) X(GlobalMaxPool) X(GlobalAveragePool) X(Window) X(Unwindow)               \
-    X(SelectInWindow) X(Unpool) X(SelectInPool) X(SelectInPools) X(DivideByWindow)                    \
-    X(Reshape) X(Flatten) X(Squeeze) X(Unsqueeze)                                                       \
-    X(Transpose) X(Slice) X(SliceGrad) X(Concat) X(Expand) X(Pad)                                       \
-    X(Gather) X(GatherGrad) X(RowIndex) X(WinogradWeight)                                               \
-    X(Dropout) X(RandomDrop)                                                                            \
-    X(BatchNormalization) X(FirstOfChannel) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)            \
+/* The rows that callers may name, family by family, and the attributes that each takes of them: "axes:ints keepdims:int". */
+#define MI_REDUCE_TAKES "axes:ints keepdims:int noop_with_empty_axes:int"
+#define MI_WINDOW_TAKES "kernel_shape:ints strides:ints pads:ints dilations:ints auto_pad:text"
+#define MI_CALLERS(X)                                                                                   \
+    X(Add, "") X(Sub, "") X(Mul, "") X(Div, "") X(Neg, "") X(Exp, "") X(Log, "") X(Sqrt, "")            \
+    X(Pow, "") X(Abs, "") X(Reciprocal, "") X(Min, "") X(Max, "") X(Erf, "") X(Floor, "") X(Ceil, "")   \
+    X(Round, "") X(Sign, "") X(Sin, "") X(Cos, "") X(Identity, "") X(StopGradient, "") X(Step, "")      \
+    X(Clip, "min:float max:float") X(Index, "axis:int")                                                 \
+    X(Equal, "") X(Greater, "") X(Less, "") X(GreaterOrEqual, "") X(LessOrEqual, "")                    \
+    X(And, "") X(Or, "") X(Not, "") X(Where, "") X(Cast, "to:text")                                     \
+    X(ReduceSum, MI_REDUCE_TAKES) X(ReduceMean, MI_REDUCE_TAKES) X(ReduceMax, MI_REDUCE_TAKES)          \
+    X(ReduceMin, MI_REDUCE_TAKES) X(ReduceProd, MI_REDUCE_TAKES)                                        \
+    X(ArgMax, "axis:int keepdims:int select_last_index:int")                                            \
+    X(Softmax, "axis:int") X(LogSoftmax, "axis:int")                                                    \
+    X(MatMul, "transA:int transB:int") X(Gemm, "alpha:float beta:float transA:int transB:int")          \
+    X(Conv, MI_WINDOW_TAKES " group:int")                                                               \
+    X(MaxPool, MI_WINDOW_TAKES " ceil_mode:int")                                                        \
+    X(AveragePool, MI_WINDOW_TAKES " ceil_mode:int count_include_pad:int")                              \
+    X(GlobalMaxPool, "") X(GlobalAveragePool, "")                                                       \
+    X(Reshape, "shape:ints allowzero:int") X(Flatten, "axis:int")                                       \
+    X(Squeeze, "axes:ints") X(Unsqueeze, "axes:ints") X(Transpose, "perm:ints")                         \
+    X(Slice, "starts:ints ends:ints axes:ints steps:ints") X(Concat, "axis:int")                        \
+    X(Expand, "shape:ints") X(Pad, "pads:ints axes:ints constant_value:float mode:text")                \
+    X(Gather, "axis:int") X(Dropout, "rate:float")                                                      \
+    X(BatchNormalization, "epsilon:float momentum:float")                                               \
+    X(SoftmaxCrossEntropyLoss, "reduction:text ignore_index:int")                                       \
+    X(NegativeLogLikelihoodLoss, "reduction:text ignore_index:int")                                     \
+    X(LogProbability, "epsilon:float") X(SquaredError, "") X(BinaryCrossEntropy, "epsilon:float")       \
+    X(BinaryCrossEntropyWithLogits, "")                                                                 \
+    X(CategoricalCrossEntropy, "axis:int from_logits:int epsilon:float")
+
+/* The rows that only lowering, differentiation and passes make nodes of, and layers of their own. */
+#define MI_INNER_OPERATORS(X)                                                                           \
+    X(DivideByCount)                                                                                    \
+    X(ReduceArgMax) X(ReduceArgMaxNear) X(ReduceArgMaxLast) X(ReduceMaxNumber) X(ReduceMaxFloat)        \
+    X(EqualShare)                                                                                       \
+    X(ConvProduct) X(ConvDataGrad) X(ConvWeightGrad)                                                    \
+    X(Window) X(Unwindow) X(SelectInWindow) X(Unpool) X(SelectInPool) X(SelectInPools)                  \
+    X(DivideByWindow)                                                                                   \
+    X(SliceGrad) X(GatherGrad) X(RowIndex) X(WinogradWeight) X(RandomDrop)                              \
+    X(FirstOfChannel) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)                                  \
     X(ScaleShift) X(MovingAverage) X(MovingVariance) X(ShiftedProduct) X(NormalizedSums)                \
     X(NormalizationGrad)                                                                                \
-    X(SoftmaxCrossEntropyLoss) X(NegativeLogLikelihoodLoss) X(PickLabel) X(CheckLabel) X(CountLabel)    \
-    X(MaskLabel) X(CrossEntropyGrad) X(LogProbability) X(SquaredError) X(BinaryCrossEntropy)            \
-    X(BinaryCrossEntropyWithLogits) X(CategoricalCrossEntropy) X(CategoricalGrad) X(ProbabilityGrad)    \
+    X(PickLabel) X(CheckLabel) X(CountLabel)                                                            \
+    X(MaskLabel) X(CrossEntropyGrad) X(CategoricalGrad) X(ProbabilityGrad)                              \
     X(SgdUpdate) X(MomentumUpdate) X(NesterovUpdate) X(AdamUpdate) X(RmspropUpdate)                     \
     X(RmspropMomentumUpdate) X(AdagradUpdate)
 
 #define MI_DECLARE_OPERATOR(name) extern const struct mi_op mi_op_##name;
+#define MI_DECLARE_CALLERS(name, takes) MI_DECLARE_OPERATOR(name)
 #define MI_DECLARE_ACTIVATION(name, defaults, expression, derivative) MI_DECLARE_OPERATOR(name)
-MI_OPERATORS(MI_DECLARE_OPERATOR)
+MI_CALLERS(MI_DECLARE_CALLERS)
+MI_INNER_OPERATORS(MI_DECLARE_OPERATOR)
 MI_ACTIVATIONS(MI_DECLARE_ACTIVATION)
 
 /* All of them and the graph's own; NULL-terminated. */
 extern const struct mi_op *const mi_ops[];
+
+/* Those that callers may name, activations among them, with the attributes that they take; ends with a row without an operator.
+ * And their names, NULL-terminated. */
+struct mi_caller_op {
+    const struct mi_op *op;
+    const char *takes;           /* "NAME:KIND ...": the kinds are int, float, text and ints */
+};
+extern const struct mi_caller_op mi_caller_ops[];
+extern const char *const mi_caller_names[];
 
 /* ---- Rows of maps ---- */
 
