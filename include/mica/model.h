@@ -57,7 +57,8 @@ MICA_API mica_node *mica_input_integer(mica_model *model, const char *name, mica
 /* Declares a node an output of the model; returns it. */
 MICA_API mica_node *mica_output(mica_model *model, const char *name, mica_node *node);
 
-/* The shape of a node per sample; rank -1 for NULL. */
+/* The shape of a node per sample; of one that depends on no input, such as a variable, the whole shape. A dimension other than the
+ * first that grows with the batch is -1. rank -1 for NULL. */
 MICA_API mica_shape mica_node_shape(const mica_node *node);
 
 /* Layers that are added between the two calls are a group, made of inputs x: their names begin with the group's and a dot, as in

@@ -1,16 +1,21 @@
-/* Which inputs are numbers of rows: an embedding's. An index in data that the host holds is checked there, where its sample has a
- * name. */
+/* Which inputs are numbers of rows: an embedding's, which says so by an attribute `checked`. An index in data that the host holds
+ * is checked there, where its sample has a name. */
 #include "graph/op.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* A conversion to whole numbers leaves indices as they are. */
+/* A conversion to whole numbers leaves indices as they are; places are whole numbers too, but made of the shape alone. */
 static bool keeps_indices(const struct mi_node *node)
 {
-    bool converts = node->op->kind == MI_MAP && node->inputs == 1 && node->outputs == 1 && node->in[0]->type == MI_FLOAT &&
-                    (node->out[0]->type == MI_INT32 || node->out[0]->type == MI_INT64);
-    return converts || mi_keeps_elements(node);
+    struct mi_map_view view;
+    if (mi_keeps_elements(node))
+        return true;
+    if (node->op->kind != MI_MAP || node->inputs != 1 || node->outputs != 1 || node->in[0]->type != MI_FLOAT ||
+        (node->out[0]->type != MI_INT32 && node->out[0]->type != MI_INT64))
+        return false;
+    mi_map_view(node, &view);
+    return mi_expression_names(view.expr[0], view.in[0]);
 }
 
 static void lower(int64_t *rows, const mi_value *value, int64_t most)
@@ -24,7 +29,7 @@ static void spread(const struct mi_graph *graph, int64_t *rows)
 {
     for (size_t i = graph->node_count; i-- > 0;) {
         const struct mi_node *node = graph->nodes[i];
-        if (node->op->kind == MI_INDEXED && node->in[0]->node->op == &mi_op_variable)
+        if (node->op->kind == MI_INDEXED && mi_attribute_int(node, "checked", 0) && node->in[0]->node->op == &mi_op_variable)
             lower(rows, node->in[1], node->in[0]->shape.dim[mi_attribute_int(node, "axis", 0)].b);
         else if (node->outputs == 1 && rows[node->out[0]->id] && node->inputs > 0 && keeps_indices(node))
             for (int k = 0; k < node->inputs; k++)

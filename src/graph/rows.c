@@ -30,6 +30,14 @@ bool mi_map_input_name(const struct mi_map_rule *rule, int inputs, int i, const 
     return word_at(list, i, name, length);
 }
 
+/* Whether a move reads its one input wherever it is asked, and never fills: a shifted tensor has as many elements as before. */
+static bool never_fills(const struct mi_node *node)
+{
+    static const char *const index[MI_MAX_RANK] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
+    struct mi_access access;
+    return node->op->move(&node->graph->arena, node, index, &access) == 1 && !access.guard;
+}
+
 bool mi_keeps_elements(const struct mi_node *node)
 {
     const struct mi_map_rule *rule = node->op->map;
@@ -48,7 +56,7 @@ bool mi_keeps_elements(const struct mi_node *node)
             return false;
         left = (struct mi_dim){left.a - count.a, left.b - count.b};
     }
-    return mi_dim_is(left, 0);
+    return mi_dim_is(left, 0) && (node->inputs != 1 || never_fills(node));
 }
 
 bool mi_reduce_is_sum(const struct mi_node *node)

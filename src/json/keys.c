@@ -295,7 +295,7 @@ static mica_status read_numeric(const struct reader *reader, const struct mi_key
     else if (key->type == MI_KEY_INT)
         *(int *)field = (int)number;
     else
-        *(float *)field = (float)number == 0 ? FLT_MIN : (float)number;
+        *(float *)field = (float)number == 0 && !key->plain ? FLT_MIN : (float)number;
     return MICA_OK;
 }
 
@@ -421,6 +421,11 @@ static cJSON *whole_numbers(const int64_t *values, int count)
     return cJSON_CreateDoubleArray(numbers, count);
 }
 
+static double float_number(const struct mi_key *key, float value)
+{
+    return value <= FLT_MIN && value > 0 && !key->plain ? 0 : mi_json_number(value);
+}
+
 static cJSON *number_item(const struct mi_key *key, const void *field)
 {
     double number = 0;
@@ -431,7 +436,7 @@ static cJSON *number_item(const struct mi_key *key, const void *field)
     else if (key->type == MI_KEY_SEED)
         number = (double)*(const uint64_t *)field;
     else
-        number = *(const float *)field <= FLT_MIN && *(const float *)field > 0 ? 0 : mi_json_number(*(const float *)field);
+        number = float_number(key, *(const float *)field);
     return cJSON_CreateNumber(number);
 }
 
@@ -511,7 +516,7 @@ static bool is_default(const struct mi_key *key, const char *desc)
 bool mi_keys_write(const struct mi_key *keys, const void *desc, cJSON *object)
 {
     for (const struct mi_key *key = keys; key->name; key++)
-        if (!key->alias && !is_default(key, desc) && !add(object, key->name, value_item(key, desc)))
+        if (!key->alias && (key->required || !is_default(key, desc)) && !add(object, key->name, value_item(key, desc)))
             return false;
     return true;
 }

@@ -1,8 +1,8 @@
 /* Reading a JSON object into a descriptor struct by a table of keys, and writing it back.
  *
  * Descriptors are zero-initialised and zero means default; an explicit 0 in JSON of a number whose zero means default
- * becomes FLT_MIN, which no formula tells from 0. Texts are borrowed from the JSON. Every error names the place, the key
- * and the nearest valid one. */
+ * becomes FLT_MIN, which no formula tells from 0, unless its row says that it is a plain number. Texts are borrowed from the
+ * JSON. Every error names the place, the key and the nearest valid one. */
 #ifndef MICA_SRC_NN_KEYS_H
 #define MICA_SRC_NN_KEYS_H
 
@@ -31,6 +31,7 @@ struct mi_key {
     enum mi_key_type type;
     size_t offset, second;
     bool required;
+    bool plain;                     /* of a float: zero stays zero */
     bool alias;                     /* another name of a key in the same table: read, never written */
     bool ranged;                    /* min <= number <= max holds */
     bool not_zero;                  /* 0, which in a descriptor means the default, is no value that can be given */
@@ -53,7 +54,7 @@ struct mi_key {
 mica_status mi_keys_read(struct mi_error *error, const cJSON *object, const char *place, const struct mi_key *keys,
                          const char *const *also, void *desc);
 
-/* Adds what differs from zero to `object`; false when out of memory. */
+/* Adds what differs from zero, and what is required, to `object`; false when out of memory. */
 bool mi_keys_write(const struct mi_key *keys, const void *desc, cJSON *object);
 
 /* As mi_advise, of a word in a job, a key or another: what Keras or PyTorch mean by it comes first. */

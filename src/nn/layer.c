@@ -110,12 +110,30 @@ static bool record(const struct mi_layer *layer, mi_value *const *x, int count, 
 
 /* ---- Adding ---- */
 
+static bool shape_fits(const struct mi_layer *layer, const mi_value *x, int i)
+{
+    const char *type = layer->type->type;
+    bool fits = x->shape.rank > 0;
+    for (int k = 1; k < x->shape.rank; k++)
+        fits = fits && x->shape.dim[k].a == 0;
+    if (fits || layer->type->takes_any)
+        return true;
+    if (x->shape.rank == 0)
+        mi_model_fail(layer->model, MICA_SHAPE, "%s: input %d is a single number, without a batch", type, i);
+    else
+        mi_model_fail(layer->model, MICA_SHAPE, "%s: input %d has shape %s, only its first dimension may grow with the batch", type,
+                      i, mi_shape_text(&layer->graph->arena, &x->shape));
+    return false;
+}
+
 static bool inputs_fit(const struct mi_layer *layer, mica_node *const *x, int count)
 {
     if (count < layer->type->min_inputs || (layer->type->max_inputs >= 0 && count > layer->type->max_inputs)) {
-        mi_model_fail(layer->model, MICA_INVALID_ARGUMENT, "%s: takes %s%d input%s, not %d", layer->type->type,
-                      layer->type->max_inputs < 0 ? "at least " : "", layer->type->min_inputs,
-                      layer->type->min_inputs == 1 ? "" : "s", count);
+        bool most = count > layer->type->min_inputs;
+        int bound = most ? layer->type->max_inputs : layer->type->min_inputs;
+        const char *which = layer->type->max_inputs == layer->type->min_inputs ? "" : most ? "at most " : "at least ";
+        mi_model_fail(layer->model, MICA_INVALID_ARGUMENT, "%s: takes %s%d input%s, not %d", layer->type->type, which, bound,
+                      bound == 1 ? "" : "s", count);
         return false;
     }
     for (int i = 0; i < count; i++)
@@ -124,7 +142,8 @@ static bool inputs_fit(const struct mi_layer *layer, mica_node *const *x, int co
                 mi_model_fail(layer->model, MICA_INVALID_ARGUMENT, "%s: input %d is a node of another model",
                               layer->type->type, i);
             return false;
-        }
+        } else if (!shape_fits(layer, x[i], i))
+            return false;
     return true;
 }
 
@@ -156,7 +175,7 @@ mica_node *mi_layer_add_to(mica_model *model, const struct mi_layer_type *type, 
     return value;
 }
 
-mica_node *mi_layer_add(const struct mi_layer_type *type, mica_node *const *x, int count, const void *desc)
+mica_model *mi_layer_model(const struct mi_layer_type *type, mica_node *const *x, int count)
 {
     mica_model *model = NULL;
     int missing = -1;
@@ -168,6 +187,12 @@ mica_node *mi_layer_add(const struct mi_layer_type *type, mica_node *const *x, i
     }
     if (model && missing >= 0 && model->error.status == MICA_OK) /* otherwise the error says why there is no node */
         mi_model_fail(model, MICA_INVALID_ARGUMENT, "%s: input %d of %d is NULL", type->type, missing, count);
+    return model;
+}
+
+mica_node *mi_layer_add(const struct mi_layer_type *type, mica_node *const *x, int count, const void *desc)
+{
+    mica_model *model = mi_layer_model(type, x, count);
     return model ? mi_layer_add_to(model, type, x, count, desc) : NULL;
 }
 

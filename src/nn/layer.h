@@ -24,6 +24,7 @@ struct mi_layer_type {
     size_t desc_size;                /* of the descriptor, which begins with const char *name */
     const struct mi_key *keys;       /* how JSON says it */
     int min_inputs, max_inputs;      /* max -1: any number */
+    bool takes_any;                  /* inputs of every shape; else they have a first axis, and no other grows with the batch */
     /* Adds variables and nodes; NULL after an error. */
     mi_value *(*build)(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
     /* Where automatic names begin otherwise than with the type; NULL: they do not. */
@@ -45,7 +46,9 @@ struct mi_shaped {
 
 /* Adds a layer on nodes of one model; desc NULL: all defaults. */
 mica_node *mi_layer_add(const struct mi_layer_type *type, mica_node *const *x, int count, const void *desc);
-/* The same where there is no node yet. */
+/* The model of the nodes, which has the error where one of several is NULL; NULL: of none. */
+mica_model *mi_layer_model(const struct mi_layer_type *type, mica_node *const *x, int count);
+/* mi_layer_add where there is no node yet. */
 mica_node *mi_layer_add_to(mica_model *model, const struct mi_layer_type *type, mica_node *const *x, int count,
                            const void *desc);
 
@@ -82,7 +85,7 @@ const char *mi_layer_shape_text(struct mi_layer *layer, const mi_value *x);
 struct mi_parameter {
     const char *name;                /* "weight": the variable is LAYER.weight */
     int rank;
-    int64_t dim[4];
+    int64_t dim[MI_MAX_RANK];
     const mica_initializer *initializer;
     const char *otherwise;           /* the initializer's default type */
     double fan_in, fan_out;

@@ -104,10 +104,25 @@ mica_shape mica_node_shape(const mica_node *node)
     mica_shape shape = {.rank = -1};
     if (!node)
         return shape;
-    shape.rank = node->shape.rank ? node->shape.rank - 1 : 0;
+    int batch = node->shape.rank && node->shape.dim[0].a ? 1 : 0;
+    shape.rank = node->shape.rank - batch;
     for (int i = 0; i < shape.rank; i++)
-        shape.dim[i] = node->shape.dim[i + 1].b;
+        shape.dim[i] = node->shape.dim[i + batch].a ? -1 : node->shape.dim[i + batch].b;
     return shape;
+}
+
+mica_status mi_model_check_samples(struct mi_error *error, const mi_value *output)
+{
+    const struct mi_shape *shape = &output->shape;
+    struct mi_arena arena = {0};
+    bool good = output->type == MI_FLOAT && shape->rank > 0 && mi_dim_equal(shape->dim[0], mi_batch());
+    for (int i = 1; i < shape->rank; i++)
+        good = good && shape->dim[i].a == 0;
+    if (!good)
+        mi_fail(error, MICA_SHAPE, "the output has shape %s of %s, it must be (n, ...) of float32: the same for each of n samples",
+                mi_shape_text(&arena, shape), mi_types[output->type].name);
+    mi_arena_destroy(&arena);
+    return good ? MICA_OK : MICA_SHAPE;
 }
 
 /* ---- Variables ---- */
@@ -152,7 +167,7 @@ int64_t mica_model_parameter_count(const mica_model *model)
 {
     int64_t count = 0;
     for (size_t i = 0; model && i < model->variables.count; i++)
-        if (model->variables.list[i]->role == MI_PARAMETER)
+        if (model->variables.list[i]->role == MI_PARAMETER && !model->variables.list[i]->frozen)
             count += (int64_t)mi_variable_count(model->variables.list[i]);
     return count;
 }

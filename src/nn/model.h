@@ -87,6 +87,8 @@ mica_status mi_model_graph(mica_model *model, bool training, struct mi_graph **c
 mica_plan *mi_model_plan(mica_model *model, int64_t batch, bool described);
 /* The value that the model's output `name` (NULL: the first) shows, in a copy of its graph. */
 mi_value *mi_model_output(const struct mi_graph *copy, const char *name);
+/* Whether an output is what prediction and losses take: floats, so many of each sample. */
+mica_status mi_model_check_samples(struct mi_error *error, const mi_value *output);
 const struct mi_layer_record *mi_model_layer(const mica_model *model, const char *name);
 /* The name of the layer whose result a value is; NULL: of none. */
 const char *mi_model_layer_of(const mica_model *model, const mi_value *value);

@@ -74,6 +74,16 @@ mica_status mica_plan_set(mica_plan *plan, const char *key, double value)
     return MICA_OK;
 }
 
+/* Of how many samples an output has so many elements; -1: of no number that a step can have. Most grow by as many with each. */
+static int64_t samples_of(const mica_plan *plan, const struct mi_shape *shape, size_t count)
+{
+    int64_t each = mi_shape_count(shape, 1), n = each > 0 ? (int64_t)(count / (size_t)each) : plan->batch;
+    if (n <= plan->batch && mi_shape_count(shape, n) == (int64_t)count)
+        return n;
+    for (n = plan->batch; n >= 0 && mi_shape_count(shape, n) != (int64_t)count; n--) {}
+    return n;
+}
+
 static mica_status read_output(mica_plan *plan, const char *name, float *values, size_t count)
 {
     int output = mi_plan_output(plan, name);
@@ -84,13 +94,14 @@ static mica_status read_output(mica_plan *plan, const char *name, float *values,
     if (value->type != MI_FLOAT)
         return mi_plan_refuse(plan, MICA_UNSUPPORTED, "output \"%s\" is %s, not float32", value->name,
                               mi_types[value->type].name);
-    if (each < 1 || count % (size_t)each || count / (size_t)each > (size_t)plan->batch)
+    int64_t n = samples_of(plan, &value->shape, count);
+    if (n < 0)
         return mi_plan_refuse(plan, MICA_SHAPE, "output \"%s\": room for %zu values, a sample has %lld and the batch at most %lld",
                               value->name, count, (long long)each, (long long)plan->batch);
     if (!values && count)
         return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "output \"%s\": the room for its values is NULL", value->name);
     struct mi_error fault = {0};
-    MI_TRY(mi_plan_fetch(plan, output, values, (int64_t)(count / (size_t)each)));
+    MI_TRY(mi_plan_fetch(plan, output, values, n));
     mica_status status = mi_store_faults(plan->store, &fault);
     return fault.status == MICA_OK ? status : mi_plan_refuse(plan, status, "%s", fault.text);
 }

@@ -34,7 +34,12 @@ static bool append(cJSON *array, cJSON *item)
 
 /* ---- Layers and variables ---- */
 
-/* Elements of the variables whose names begin with the layer's. */
+static bool is_trained(const struct mi_variable *variable)
+{
+    return variable->role == MI_PARAMETER && !variable->frozen;
+}
+
+/* Elements of the variables that are trained whose names begin with the layer's. */
 static double layer_parameters(const mica_model *model, const char *layer)
 {
     double count = 0;
@@ -42,7 +47,7 @@ static double layer_parameters(const mica_model *model, const char *layer)
     for (size_t i = 0; i < model->variables.count; i++) {
         const struct mi_variable *variable = model->variables.list[i];
         const char *dot = strrchr(variable->name, '.');
-        if (variable->role == MI_PARAMETER && dot && (size_t)(dot - variable->name) == length &&
+        if (is_trained(variable) && dot && (size_t)(dot - variable->name) == length &&
             strncmp(variable->name, layer, length) == 0)
             count += (double)mi_variable_count(variable);
     }
@@ -76,7 +81,7 @@ static bool add_variables(const mica_model *model, cJSON *out)
         const char *name = mica_model_variable_name(model, i);
         cJSON *item = cJSON_CreateObject();
         bool good = item && cJSON_AddStringToObject(item, "name", name) && add(item, "shape", shape_json(&shape)) &&
-                    cJSON_AddBoolToObject(item, "trained", mi_variable_find(&model->variables, name)->role == MI_PARAMETER);
+                    cJSON_AddBoolToObject(item, "trained", is_trained(mi_variable_find(&model->variables, name)));
         if (!good || !append(list, item)) {
             if (!good)
                 cJSON_Delete(item);

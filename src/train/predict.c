@@ -106,6 +106,7 @@ static mica_status sizes(mica_model *model, size_t *in, size_t *out)
     if (model->graph->input_count != 1)
         return mi_fail(&model->device->error, MICA_UNSUPPORTED, "the model has %zu inputs; compile it and write each",
                        model->graph->input_count);
+    MI_TRY(mi_model_check_samples(&model->device->error, model->graph->outputs[0]));
     *in = (size_t)mi_shape_count(&model->graph->inputs[0]->shape, 1);
     *out = (size_t)mi_shape_count(&model->graph->outputs[0]->shape, 1);
     return MICA_OK;

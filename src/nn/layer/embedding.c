@@ -44,7 +44,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
         .fan_in = (double)desc->input_dim, .fan_out = (double)desc->output_dim});
     mi_value *index = is_checked(x[0]) ? whole(layer, x[0]) : rows_of(layer, x[0], desc->input_dim);
     return mi_apply(layer->graph, "Gather", (mi_value *const[]){weight, index}, 2,
-                    (const struct mi_attribute[]){MI_INT("axis", 0)}, 1);
+                    (const struct mi_attribute[]){MI_INT("axis", 0), MI_INT("checked", 1)}, 2);
 }
 
 static const struct mi_key keys[] = {

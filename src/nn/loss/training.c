@@ -13,6 +13,7 @@ mica_status mi_loss_choose(struct mi_error *error, const struct mi_graph *graph,
                        mi_advise_term(false, name, mi_loss_names).text);
     if (!output)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the model has no output", name);
+    MI_TRY(mi_model_check_samples(error, output));
     return mi_loss_check(error, output, from_logits, loss);
 }
 
