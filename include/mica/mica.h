@@ -1,7 +1,7 @@
 /* Mica: trains and runs neural networks on any OpenCL device.
  *
  *   1. open a device            device.h
- *   2. describe a network       model.h (the model), layers.h (what it is made of)
+ *   2. describe a network       model.h (the model), layers.h (what it is made of), op.h (any operator)
  *   3. bring data               data.h
  *   4. train it                 train.h, or a whole job file: job.h
  *   5. predict, save, load      model.h, train.h
@@ -21,6 +21,7 @@
 #include <mica/layers.h>
 #include <mica/losses.h>
 #include <mica/model.h>
+#include <mica/op.h>
 #include <mica/optimizer.h>
 #include <mica/status.h>
 #include <mica/train.h>

@@ -199,6 +199,29 @@ static void null_layers(void **state)
     assert_null(mica_layer_text(NULL, "key", NULL));
 }
 
+/* And so do operators. */
+static void null_operators(void **state)
+{
+    const int64_t axes[] = {0};
+    mica_node *none[2] = {NULL, NULL}, *const made[] = {
+        mica_op(NULL, 1, NULL), mica_op(none, 2, NULL), mica_op(none, -1, &(mica_op_desc){.op = "Add"}), mica_variable(NULL, NULL),
+        mica_constant(NULL, NULL, MICA_SHAPE(1), NULL), mica_scalar(NULL, 1), mica_op_add(NULL, NULL), mica_op_sub(NULL, NULL),
+        mica_op_mul(NULL, NULL), mica_op_div(NULL, NULL), mica_op_pow(NULL, NULL), mica_op_max(NULL, NULL), mica_op_min(NULL, NULL),
+        mica_op_equal(NULL, NULL), mica_op_less(NULL, NULL), mica_op_greater(NULL, NULL), mica_op_where(NULL, NULL, NULL),
+        mica_op_matmul(NULL, NULL), mica_op_exp(NULL), mica_op_log(NULL), mica_op_sqrt(NULL), mica_op_abs(NULL), mica_op_neg(NULL),
+        mica_op_sign(NULL), mica_op_floor(NULL), mica_op_sin(NULL), mica_op_cos(NULL), mica_op_erf(NULL), mica_op_reciprocal(NULL),
+        mica_op_sigmoid(NULL), mica_op_tanh(NULL), mica_op_relu(NULL), mica_op_softplus(NULL), mica_op_stop_gradient(NULL),
+        mica_op_softmax(NULL, 0), mica_op_log_softmax(NULL, 0), mica_op_clip(NULL, 0, 1), mica_op_scale(NULL, 1),
+        mica_op_shift(NULL, 1), mica_op_cast(NULL, NULL), mica_op_reduce_sum(NULL, axes, 1, true),
+        mica_op_reduce_mean(NULL, NULL, 1, true), mica_op_reduce_max(NULL, NULL, -1, true), mica_op_reduce_min(NULL, axes, 0, true),
+        mica_op_reshape(NULL, NULL, 1), mica_op_transpose(NULL, NULL, 1), mica_op_concat(NULL, 1, 0), mica_op_concat(none, 2, 0),
+        mica_op_slice(NULL, 0, 0, 1), mica_op_expand(NULL, NULL, 1), mica_op_gather(NULL, NULL, 0)};
+    (void)state;
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+        assert_null(made[i]);
+    assert_int_equal(mica_model_status(api.model), MICA_OK);
+}
+
 /* ---- A description that does not fit leaves its line in the model ---- */
 
 #define NOT_BUILT(part, ...)                                                                                           \
@@ -277,6 +300,37 @@ static void layers(void **state)
     NOT_BUILT("dimensions, not 2147483647", mica_input(built, "w", (mica_shape){.rank = INT32_MAX}));
     NOT_BUILT("dimensions, not -1", mica_input_integer(built, "w", (mica_shape){.rank = -1}));
     NOT_BUILT("too large", mica_input(built, "w", MICA_SHAPE(INT64_MAX, INT64_MAX)));
+}
+
+static void operators(void **state)
+{
+    const int64_t wild[] = {INT64_MIN, INT64_MAX, -1, 0};
+    (void)state;
+    NOT_BUILT("the operator's name is missing", mica_op(&x, 1, NULL));
+    NOT_BUILT("did you mean \"Add\"", mica_op(&x, 1, &(mica_op_desc){.op = "Addd"}));
+    NOT_BUILT("there is no operator", mica_op(&x, 1, &(mica_op_desc){.op = ""}));
+    NOT_BUILT("-3 attributes", mica_op(&x, 1, &(mica_op_desc){.op = "Exp", .attribute_count = -3}));
+    NOT_BUILT("2 attributes at NULL", mica_op(&x, 1, &(mica_op_desc){.op = "Exp", .attribute_count = 2}));
+    NOT_BUILT("output -1", mica_op(&x, 1, &(mica_op_desc){.op = "Exp", .output = -1}));
+    NOT_BUILT("input 1 of 2 is NULL", mica_op_add(x, NULL));
+    NOT_BUILT("input 0 of 2 is NULL", mica_op_matmul(NULL, x));
+    NOT_BUILT("another model", mica_op_mul(x, api.input));
+    NOT_BUILT("do not broadcast", mica_op_add(x, mica_input(built, "w", MICA_SHAPE(5))));
+    NOT_BUILT("must be a number", mica_op_clip(x, 0, NAN));
+    NOT_BUILT("value is inf", mica_op_scale(x, INFINITY));
+    NOT_BUILT("attribute to of Cast must be a text", mica_op_cast(x, NULL));
+    NOT_BUILT("axes of ReduceSum must be a list", mica_op_reduce_sum(x, NULL, 2, false));
+    NOT_BUILT("axes of ReduceMax must be a list", mica_op_reduce_max(x, wild, -2, false));
+    NOT_BUILT("axis -9007199254740992", mica_op_reduce_min(x, wild, 4, false));
+    NOT_BUILT("does not fit", mica_op_reshape(x, wild + 1, 2));
+    NOT_BUILT("perm holds", mica_op_transpose(x, wild, 4));
+    NOT_BUILT("at most 64", mica_op_expand(x, wild, INT32_MAX));
+    NOT_BUILT("axis is -2147483648", mica_op_slice(x, INT32_MIN, 0, 1));
+    NOT_BUILT("axis is 2147483647", mica_op_softmax(x, INT32_MAX));
+    NOT_BUILT("0 to 7 dimensions, not 2147483647", mica_variable(built, &(mica_variable_desc){.shape = {.rank = INT32_MAX}}));
+    NOT_BUILT("dimension 0 of shape must be at least 1, not -1", mica_variable(built, &(mica_variable_desc){.shape = MICA_SHAPE(-1)}));
+    NOT_BUILT("the values are NULL", mica_constant(built, NULL, MICA_SHAPE(1), NULL));
+    NOT_BUILT("value is nan", mica_scalar(built, NAN));
 }
 
 /* ---- Models and plans ---- */
@@ -607,7 +661,7 @@ static void benchmarks(void **state)
 /* Every function of the headers is named in this file. */
 static void none_is_left_out(void **state)
 {
-    static const char *const headers[] = {"bench", "data", "device", "job", "layers", "losses", "mica_cl", "model", "status", "train", "tune"};
+    static const char *const headers[] = {"bench", "data", "device", "job", "layers", "losses", "mica_cl", "model", "op", "status", "train", "tune"};
     static char own[1 << 17], header[1 << 16];
     char path[512];
     (void)state;
@@ -643,6 +697,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(null_objects), cmocka_unit_test(null_asked), cmocka_unit_test(null_calls), cmocka_unit_test(null_layers),
+        cmocka_unit_test(null_operators), cmocka_unit_test(operators),
         cmocka_unit_test(layers),       cmocka_unit_test(models),     cmocka_unit_test(plans),      cmocka_unit_test(opencl),
         cmocka_unit_test(data),         cmocka_unit_test(training),   cmocka_unit_test(many_epochs),
         cmocka_unit_test(prediction),   cmocka_unit_test(jobs),       cmocka_unit_test(benchmarks),

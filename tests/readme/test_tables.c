@@ -102,6 +102,27 @@ static void test_losses_and_initializers(void **state)
             fail_msg("README.md does not name the initializer %s", *name);
 }
 
+/* docs/jobs.md names every operator that a caller may, and its attributes. */
+static void test_callers(void **state)
+{
+    struct mi_error error = {0};
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    (void)state;
+    assert_int_equal(mi_file_read(&error, MICA_SOURCE_DIR "/docs/jobs.md", 1 << 20, &bytes, &size), MICA_OK);
+    for (const struct mi_caller_op *of = mi_caller_ops; of->op; of++) {
+        if (!names((char *)bytes, of->op->name))
+            fail_msg("docs/jobs.md does not name the operator %s", of->op->name);
+        for (const char *at = of->takes; *at; at += strcspn(at, " "), at += strspn(at, " ")) {
+            char attribute[40];
+            mi_format(attribute, sizeof attribute, "`%.*s`", (int)strcspn(at, ":"), at);
+            if (!strstr((char *)bytes, attribute))
+                fail_msg("docs/jobs.md does not name the attribute %s of %s", attribute, of->op->name);
+        }
+    }
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +130,7 @@ int main(void)
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_operators),
         cmocka_unit_test(test_losses_and_initializers),
+        cmocka_unit_test(test_callers),
     };
     return cmocka_run_group_tests_name("tables", tests, read_readme, free_readme);
 }

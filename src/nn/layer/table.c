@@ -1,20 +1,38 @@
-/* Every layer type; nothing else lists them. */
+/* Every layer type, one a line; nothing else lists them. Losses are layers too. */
 #include "nn/layer.h"
 #include "nn/loss/loss.h"
 
-extern const struct mi_layer_type mi_layer_input, mi_layer_dense, mi_layer_conv1d, mi_layer_conv2d, mi_layer_max_pooling1d,
-    mi_layer_max_pooling2d, mi_layer_average_pooling1d, mi_layer_average_pooling2d, mi_layer_global_average_pooling,
-    mi_layer_global_max_pooling, mi_layer_flatten, mi_layer_reshape_row, mi_layer_permute, mi_layer_activation_row,
-    mi_layer_dropout, mi_layer_batch_normalization, mi_layer_embedding, mi_layer_join_add, mi_layer_multiply,
-    mi_layer_concatenate, mi_layer_map;
-extern const struct mi_loss_row mi_loss_mean_squared_error, mi_loss_binary_crossentropy, mi_loss_categorical_crossentropy,
-    mi_loss_sparse_categorical_crossentropy;
+#define LAYERS(X)                                                                                                                \
+    X(input)                                                                                                                     \
+    X(dense)                                                                                                                     \
+    X(conv1d)                                                                                                                    \
+    X(conv2d)                                                                                                                    \
+    X(max_pooling1d)                                                                                                             \
+    X(max_pooling2d)                                                                                                             \
+    X(average_pooling1d)                                                                                                         \
+    X(average_pooling2d)                                                                                                         \
+    X(global_average_pooling)                                                                                                    \
+    X(global_max_pooling)                                                                                                        \
+    X(flatten)                                                                                                                   \
+    X(reshape_row)                                                                                                               \
+    X(permute)                                                                                                                   \
+    X(activation_row)                                                                                                            \
+    X(dropout)                                                                                                                   \
+    X(batch_normalization)                                                                                                       \
+    X(embedding)                                                                                                                 \
+    X(join_add)                                                                                                                  \
+    X(multiply)                                                                                                                  \
+    X(concatenate)                                                                                                               \
+    X(map)                                                                                                                       \
+    X(op)                                                                                                                        \
+    X(variable)                                                                                                                  \
+    X(constant)
 
-const struct mi_layer_type *const mi_layer_types[] = {
-    &mi_layer_input, &mi_layer_dense, &mi_layer_conv1d, &mi_layer_conv2d, &mi_layer_max_pooling1d,
-    &mi_layer_max_pooling2d, &mi_layer_average_pooling1d, &mi_layer_average_pooling2d, &mi_layer_global_average_pooling,
-    &mi_layer_global_max_pooling, &mi_layer_flatten, &mi_layer_reshape_row, &mi_layer_permute, &mi_layer_activation_row,
-    &mi_layer_dropout, &mi_layer_batch_normalization, &mi_layer_embedding, &mi_layer_join_add, &mi_layer_multiply,
-    &mi_layer_concatenate, &mi_layer_map, &mi_loss_mean_squared_error.layer, &mi_loss_binary_crossentropy.layer,
-    &mi_loss_categorical_crossentropy.layer, &mi_loss_sparse_categorical_crossentropy.layer, NULL,
-};
+#define DECLARE(name) extern const struct mi_layer_type mi_layer_##name;
+LAYERS(DECLARE)
+#define DECLARE_LOSS(name) extern const struct mi_loss_row mi_loss_##name;
+MI_LOSSES(DECLARE_LOSS)
+
+#define LIST(name) &mi_layer_##name,
+#define LIST_LOSS(name) &mi_loss_##name.layer,
+const struct mi_layer_type *const mi_layer_types[] = {LAYERS(LIST) MI_LOSSES(LIST_LOSS) NULL};

@@ -1,6 +1,6 @@
 /* Losses: a row each, which is a layer too, and what training adds to a copy of a model's graph.
  *
- * Adding one: its row in a file of this folder, its name in table.c, and a prototype in include/mica/losses.h;
+ * Adding one: its row in a file of this folder, its name in MI_LOSSES, and a prototype in include/mica/losses.h;
  * docs/adding-a-loss.md. */
 #ifndef MICA_SRC_NN_LOSS_H
 #define MICA_SRC_NN_LOSS_H
@@ -29,6 +29,13 @@ struct mi_loss_row {
      .build = mi_loss_build}
 extern const struct mi_key mi_loss_keys[], mi_crossentropy_keys[];
 mi_value *mi_loss_build(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
+
+/* The losses, one a line. */
+#define MI_LOSSES(X)                                                                                                             \
+    X(mean_squared_error)                                                                                                        \
+    X(binary_crossentropy)                                                                                                       \
+    X(categorical_crossentropy)                                                                                                  \
+    X(sparse_categorical_crossentropy)
 
 extern const struct mi_loss_row *const mi_loss_rows[];       /* NULL-terminated (table.c) */
 extern const char *const mi_loss_names[];                    /* the same with short names, for messages and keys */

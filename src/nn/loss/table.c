@@ -1,18 +1,16 @@
-/* Every loss; nothing else lists them, but for the layers' table. */
+/* Every loss: MI_LOSSES. */
 #include "nn/loss/loss.h"
 
 #include <string.h>
 
-extern const struct mi_loss_row mi_loss_mean_squared_error, mi_loss_binary_crossentropy, mi_loss_categorical_crossentropy,
-    mi_loss_sparse_categorical_crossentropy;
+#define DECLARE(name) extern const struct mi_loss_row mi_loss_##name;
+MI_LOSSES(DECLARE)
 
-const struct mi_loss_row *const mi_loss_rows[] = {
-    &mi_loss_mean_squared_error, &mi_loss_binary_crossentropy, &mi_loss_categorical_crossentropy,
-    &mi_loss_sparse_categorical_crossentropy, NULL,
-};
+#define LIST(name) &mi_loss_##name,
+const struct mi_loss_row *const mi_loss_rows[] = {MI_LOSSES(LIST) NULL};
 
-const char *const mi_loss_names[] = {"mean_squared_error", "binary_crossentropy", "categorical_crossentropy",
-                                     "sparse_categorical_crossentropy", "mse", NULL};
+#define NAME(name) #name,
+const char *const mi_loss_names[] = {MI_LOSSES(NAME) "mse", NULL};
 
 const struct mi_loss_row *mi_loss_find(const char *name)
 {

@@ -1,8 +1,14 @@
-/* Every optimizer; nothing else lists them. */
+/* Every optimizer, one a line; nothing else lists them. */
 #include "nn/optimizer/optimizer.h"
 
-extern const struct mi_optimizer_row mi_optimizer_sgd, mi_optimizer_adam, mi_optimizer_rmsprop, mi_optimizer_adagrad;
+#define OPTIMIZERS(X)                                                                                                            \
+    X(sgd)                                                                                                                       \
+    X(adam)                                                                                                                      \
+    X(rmsprop)                                                                                                                   \
+    X(adagrad)
 
-const struct mi_optimizer_row *const mi_optimizer_rows[] = {
-    &mi_optimizer_sgd, &mi_optimizer_adam, &mi_optimizer_rmsprop, &mi_optimizer_adagrad, NULL,
-};
+#define DECLARE(name) extern const struct mi_optimizer_row mi_optimizer_##name;
+OPTIMIZERS(DECLARE)
+
+#define LIST(name) &mi_optimizer_##name,
+const struct mi_optimizer_row *const mi_optimizer_rows[] = {OPTIMIZERS(LIST) NULL};
