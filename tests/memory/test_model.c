@@ -34,6 +34,8 @@ static mica_model *build(void)
     y = mica_batch_normalization(y, NULL);
     y = mica_max_pooling2d(y, NULL);
     y = mica_dropout(mica_flatten(y, NULL), &(mica_dropout_desc){.rate = 0.25f});
+    y = mica_op_add(mica_op_scale(mica_op_reduce_max(y, (const int64_t[]){-1}, 1, true), 2), y);
+    y = mica_op_mul(y, mica_constant(model, NULL, MICA_SHAPE(32), inputs));
     mica_output(model, NULL, mica_dense(y, &(mica_dense_desc){.units = CLASSES, .activation = "softmax"}));
     return model;
 }
