@@ -3,15 +3,7 @@
 set -u
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-# 256 images of 28 x 28 and their labels, as MNIST's files are: a big-endian magic number, sizes, bytes.
-{
-    printf '\0\0\010\003\0\0\001\0\0\0\0\034\0\0\0\034'
-    awk 'BEGIN { for (i = 0; i < 256 * 784; i++) printf "%c", (i % 784 % 28 > 9 && i % 784 % 28 < 18 ? "z" : "!") }'
-} | gzip >"$folder/train-images-idx3-ubyte.gz"
-{
-    printf '\0\0\010\001\0\0\001\0'
-    awk 'BEGIN { for (i = 0; i < 256; i++) printf "%c", "\001" }'
-} | gzip >"$folder/train-labels-idx1-ubyte.gz"
+sh "$(dirname "$0")/images.sh" "$folder" train
 cd "$folder" || exit 1
 said=$("$1" "$folder" 1) || exit 1
 echo "$said"
