@@ -167,9 +167,10 @@ struct mi_node *mi_node_add(struct mi_graph *graph, const char *name, mi_value *
     return node_make(graph, op, inputs, input_count, attributes, attribute_count);
 }
 
-struct mi_node *mi_node_of(struct mi_graph *graph, const struct mi_op *op, mi_value *const *inputs, int input_count)
+struct mi_node *mi_node_of(struct mi_graph *graph, const struct mi_op *op, mi_value *const *inputs, int input_count,
+                           const struct mi_attribute *attributes, int attribute_count)
 {
-    return node_make(graph, op, inputs, input_count, NULL, 0);
+    return node_make(graph, op, inputs, input_count, attributes, attribute_count);
 }
 
 mi_value *mi_apply(struct mi_graph *graph, const char *op, mi_value *const *inputs, int input_count,

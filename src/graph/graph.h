@@ -201,8 +201,9 @@ struct mi_graph *mi_graph_copy(const struct mi_graph *graph, struct mi_error *er
 /* Adds a node; returns it, or NULL (any required input NULL, or an error). inputs and attributes are copied. */
 struct mi_node *mi_node_add(struct mi_graph *graph, const char *op, mi_value *const *inputs, int input_count,
                             const struct mi_attribute *attributes, int attribute_count);
-/* The same of a row that no table need list, without attributes; the row outlives the graph and its copies. */
-struct mi_node *mi_node_of(struct mi_graph *graph, const struct mi_op *op, mi_value *const *inputs, int input_count);
+/* The same of a row, which no table need list; it outlives the graph and its copies. Who makes a node like another takes this. */
+struct mi_node *mi_node_of(struct mi_graph *graph, const struct mi_op *op, mi_value *const *inputs, int input_count,
+                           const struct mi_attribute *attributes, int attribute_count);
 /* The same, giving its first output. */
 #define MI_APPLY(graph, op, in, ...)                                                         \
     mi_apply(graph, op, (mi_value *const *)(in), (int)MI_COUNT(in),                          \

@@ -94,8 +94,8 @@ static mi_value *unwrap(const struct unwrapping *u, const mi_value *value)
     for (int i = 0; i < node->inputs; i++)
         if (!(in[i] = unwrap(u, node->in[i])))
             return NULL;
-    return u->done[value->id] = ignored ? in[0] : mi_apply(u->graph, node->op->name, in, node->inputs, node->attribute,
-                                                           node->attributes);
+    struct mi_node *made = ignored ? NULL : mi_node_of(u->graph, node->op, in, node->inputs, node->attribute, node->attributes);
+    return u->done[value->id] = ignored ? in[0] : made ? made->out[0] : NULL;
 }
 
 mi_value *mi_logits_of(struct mi_graph *graph, mi_value *value, const char *activation)

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { MOST_NAMES = 256 };
+
 const struct mi_layer_record *mi_model_layer(const mica_model *model, const char *name)
 {
     const size_t *place = mi_names_find(&model->layer_names, name);
@@ -37,6 +39,24 @@ const char *mi_model_layer_of(const mica_model *model, const mi_value *value)
     for (size_t i = model->layer_count; i-- > 0;)
         if (model->layers[i].value == value)
             return model->layers[i].name;
+    return NULL;
+}
+
+mica_node *mica_model_node(mica_model *model, const char *name)
+{
+    const char *names[MOST_NAMES];
+    size_t count = 0;
+    if (!model || model->error.status != MICA_OK)
+        return NULL;
+    const struct mi_layer_record *record = name ? mi_model_layer(model, name) : NULL;
+    const struct mi_layer_group *group = name && !record ? mi_model_group(model, name) : NULL;
+    if (record || group)
+        return record ? record->value : group->value;
+    for (size_t i = 0; i < model->layer_count && count + 1 < MOST_NAMES; i++)
+        names[count++] = model->layers[i].name;
+    names[count] = NULL;
+    mi_model_fail(model, MICA_INVALID_ARGUMENT, "there is no layer \"%s\"%s", name ? mi_show(name).text : "(null)",
+                  name ? mi_advise(name, names).text : "");
     return NULL;
 }
 

@@ -57,6 +57,8 @@ static void layers(void **state)
     NOT_BUILT("no layer \"nobody\"", mica_again(built, "nobody", &v, 1, NULL));
     NOT_BUILT("input 0 is NULL", mica_again(built, "v", (mica_node *[]){NULL}, 1, NULL));
     NOT_BUILT("ends that never began", mica_group_end(built, v));
+    NOT_BUILT("no layer \"inputs\"; did you mean \"input\"?", mica_model_node(built, "inputs"));
+    NOT_BUILT("no layer \"(null)\"", mica_model_node(built, NULL));
     NOT_BUILT("units must be at least 1", mica_dense(v, NULL));
     NOT_BUILT("units must be at least 1, not -3", mica_dense(v, &(mica_dense_desc){.units = -3}));
     NOT_BUILT("9223372036854775807", mica_dense(v, &(mica_dense_desc){.units = huge}));

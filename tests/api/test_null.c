@@ -191,6 +191,7 @@ static void null_layers(void **state)
     assert_null(mica_again(NULL, "dense", none, 2, NULL));
     assert_int_equal(mica_group_begin(NULL, "group", none, 2), INVALID);
     assert_null(mica_group_end(NULL, NULL));
+    assert_null(mica_model_node(NULL, "dense"));
     assert_int_equal(mica_layer_register(NULL, "own", NULL, NULL), INVALID);
     REFUSED(&api, mica_layer_register(api.device, "own", NULL, NULL), INVALID, "a name of 1 to");
     assert_null(mica_layer_user(NULL));

@@ -66,7 +66,8 @@ static mi_value *shift_of(struct fold *f, struct mi_node *const *maps, int count
         mi_value *in[MI_MAX_INPUTS] = {value};
         for (int k = 1; k < maps[i]->inputs; k++)
             in[k] = maps[i]->in[k];
-        value = mi_apply(f->graph, maps[i]->op->name, in, maps[i]->inputs, maps[i]->attribute, maps[i]->attributes);
+        struct mi_node *made = mi_node_of(f->graph, maps[i]->op, in, maps[i]->inputs, maps[i]->attribute, maps[i]->attributes);
+        value = made ? made->out[0] : NULL;
     }
     return value;
 }

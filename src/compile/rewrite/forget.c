@@ -70,7 +70,7 @@ static mi_value *make_again(struct forget *f, mi_value *value, bool stored)
         in[i] = there ? from : make_again(f, from, false);
     }
     f->graph->scope = node->name;
-    struct mi_node *made = mi_node_add(f->graph, node->op->name, in, node->inputs, node->attribute, node->attributes);
+    struct mi_node *made = mi_node_of(f->graph, node->op, in, node->inputs, node->attribute, node->attributes);
     if (!made)
         return NULL;
     made->stable = node->stable;

@@ -43,7 +43,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
                                            desc->derivative ? texts : NULL);
     if (!op)
         return mi_layer_fail(layer, error.status ? error.status : MICA_INTERNAL, "%s", error.text);
-    struct mi_node *node = mi_node_of(layer->graph, op, x, count);
+    struct mi_node *node = mi_node_of(layer->graph, op, x, count, NULL, 0);
     return node ? node->out[0] : NULL;
 }
 
