@@ -1,7 +1,7 @@
 /* Trains a generative adversarial network (Goodfellow et al. 2014) on MNIST: a generator that draws digits from noise, and a
  * discriminator that tells them from real ones, each by a step of its own over one model. Every epoch leaves a picture of 100 drawn
- * digits, gan_EPOCH.png. With a classifier, such as the mnist example saves, it says how many of 1,000 drawn digits that is at least
- * 0.9 sure of, and how many of each it sees: after 8 epochs 69.6 % with one of 98.9 %, and of each digit 7.7 % or more.
+ * digits, gan_EPOCH.png. With a classifier, such as the mnist example saves, it says how many of 1,000 drawn digits that is
+ * at least 0.9 sure of, and how many of each it sees: after 8 epochs 69.6 % with one of 98.9 %, and of each digit 7.7 % or more.
  * Usage: gan FOLDER [EPOCHS [CLASSIFIER]] */
 #include <mica/mica.h>
 

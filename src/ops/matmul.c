@@ -108,12 +108,13 @@ static mi_value *as_matrix(struct mi_graph *graph, mi_value *value, bool row)
     return mi_reshape_to(graph, value, &shape);
 }
 
-/* (..., r, c) as one matrix (... * r, c); NULL when the rows have no affine count. */
+/* (..., r, c) as one matrix (... * r, c); NULL when the rows, or all elements, have no affine count. */
 static mi_value *as_rows(struct mi_graph *graph, mi_value *value)
 {
     struct mi_shape rows = {.rank = 2};
+    struct mi_dim all;
     int last = value->shape.rank - 1;
-    if (!mi_shape_product(&value->shape, 0, last, &rows.dim[0]))
+    if (!mi_shape_product(&value->shape, 0, last, &rows.dim[0]) || !mi_shape_product(&value->shape, 0, last + 1, &all))
         return NULL;
     rows.dim[1] = value->shape.dim[last];
     return mi_reshape_to(graph, value, &rows);

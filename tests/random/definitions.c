@@ -23,7 +23,7 @@
     X(LeakyRelu, A < 0 ? REAL(alpha, 0.01) * A : A) X(Elu, A < 0 ? REAL(alpha, 1) * (exp(A) - 1) : A)        \
     X(Celu, A < 0 ? REAL(alpha, 1) * (exp(A / REAL(alpha, 1)) - 1) : A)                                      \
     X(Selu, REAL(gamma, 1.05070102214813) * (A < 0 ? REAL(alpha, 1.67326319217681) * (exp(A) - 1) : A))      \
-    X(Sigmoid, 1 / (1 + exp(-A))) X(Tanh, tanh(A)) X(Softplus, log(1 + exp(A))) X(Softsign, A / (1 + fabs(A))) \
+    X(Sigmoid, 1 / (1 + exp(-A))) X(Tanh, tanh(A)) X(Softplus, log1p(exp(A))) X(Softsign, A / (1 + fabs(A))) \
     X(ThresholdedRelu, A <= REAL(alpha, 1) ? 0 : A) X(HardSwish, A * fmin(fmax(A / 6 + 0.5, 0), 1))          \
     X(HardSigmoid, isnan(A) ? A : fmin(fmax(REAL(alpha, 0.2) * A + REAL(beta, 0.5), 0), 1))                  \
     X(Silu, A / (1 + exp(-A)))
@@ -151,7 +151,8 @@ static void define_gather(const struct op_case *c, const struct tensor *in, stru
             from[axis] = row < 0 ? row + in[0].dim[axis] : row;
             for (int d = (int)axis + 1; d < in[0].rank; d++)
                 from[d] = at[d - 1 + inner];
-            out->data[i++] = in[0].data[tensor_offset(&in[0], from)];
+            bool there = from[axis] >= 0 && from[axis] < in[0].dim[axis];
+            out->data[i++] = there ? in[0].data[tensor_offset(&in[0], from)] : (double)NAN;
         } while (tensor_next(out, at));
 }
 
