@@ -214,7 +214,7 @@ static void write_png(const char *path, const float *images)
     fwrite("\x89PNG\r\n\x1a\n", 1, 8, file);
     write_part(file, "IHDR", head, sizeof head);
     write_part(file, "IDAT", data, sizeof data);
-    write_part(file, "IEND", NULL, 0);
+    write_part(file, "IEND", head, 0);
     fclose(file);
 }
 

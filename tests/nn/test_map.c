@@ -87,11 +87,9 @@ static void check(mica_device *device, const struct of_two *map)
 
 static void test_values(void **state)
 {
-    mica_device *device = mica_device_open(NULL);
-    (void)state;
+    mica_device *device = *state;
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
         check(device, &maps[i]);
-    mica_device_destroy(device);
 }
 
 static void test_refused(void **state)
@@ -114,9 +112,8 @@ static void test_refused(void **state)
         {"", "it ends too early"},
         {"g * x", "there is no \"g\""},
     };
-    mica_device *device = mica_device_open(NULL);
+    mica_device *device = *state;
     char deep[4200], text[200];
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mica_model *model = mica_model_create(device, NULL);
         mica_node *x = mica_input(model, "x", MICA_SHAPE(2));
@@ -146,7 +143,6 @@ static void test_refused(void **state)
     assert_null(mica_map(&x, 1, &(mica_map_desc){.expression = deep}));
     assert_non_null(strstr(mica_model_error(model), "too long"));
     mica_model_destroy(model);
-    mica_device_destroy(device);
 }
 
 /* A job's layer, which comes back from a file with its derivative. */
@@ -155,11 +151,10 @@ static void test_json(void **state)
     static const char json[] = "{\"input_shape\": [3], \"layers\": [{\"type\": \"dense\", \"units\": 2}, {\"type\": \"map\", \"name\": "
                                "\"spike\", \"expression\": \"x > 0\", \"derivative\": \"1 / (1 + x * x)\"}, {\"type\": \"dense\", "
                                "\"units\": 1}]}";
-    mica_device *device = mica_device_open(NULL);
+    mica_device *device = *state;
     mica_model *model = mica_model_create(device, NULL);
     const float x[3] = {1, -2, 0.5f};
     float got[2];
-    (void)state;
     if (mica_model_add_json(model, json) != MICA_OK)
         fail_msg("%s", mica_model_error(model));
     assert_int_equal(mica_model_save(model, "map.safetensors"), MICA_OK);
@@ -175,11 +170,22 @@ static void test_json(void **state)
     assert_memory_equal(&got[0], &got[1], sizeof *got);
     mica_model_destroy(models[1]);
     mica_model_destroy(model);
-    mica_device_destroy(device);
+}
+
+static int open_one(void **state)
+{
+    *state = mica_device_open(NULL);
+    return mica_device_status(*state);
+}
+
+static int close_one(void **state)
+{
+    mica_device_destroy(*state);
+    return 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_refused), cmocka_unit_test(test_json)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_one, close_one);
 }

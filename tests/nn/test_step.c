@@ -51,12 +51,11 @@ static const mica_initializer ones = {.type = "ones"};
 /* y = w x + b: the gradients are means of 2 (y - t) x and of 2 (y - t). */
 static void test_line(void **state)
 {
-    mica_device *device = mica_device_open(NULL);
+    mica_device *device = *state;
     mica_model *model = mica_model_create(device, NULL);
     const float x[3] = {1, 2, -1}, t[3] = {3, 5, 0};
     double w = 1, b = 0;
     float got;
-    (void)state;
     mica_node *in = mica_input(model, "x", MICA_SHAPE(1)), *target = mica_input(model, "t", MICA_SHAPE(1));
     mica_node *y = mica_dense(in, &(mica_dense_desc){.name = "line", .units = 1, .kernel_initializer = ones});
     mica_node *loss = mica_mean_squared_error(y, target, &(mica_loss_desc){.name = "square"});
@@ -88,17 +87,15 @@ static void test_line(void **state)
     }
     mica_plan_destroy(plan);
     mica_model_destroy(model);
-    mica_device_destroy(device);
 }
 
 /* Two plans over one model change each its own variables, take each its own inputs, and see what the other did. */
 static void test_in_turn(void **state)
 {
-    mica_device *device = mica_device_open(NULL);
+    mica_device *device = *state;
     mica_model *model = mica_model_create(device, NULL);
     const float one[2] = {1, 2}, zero[2] = {0, 0};
     float first, second, before;
-    (void)state;
     mica_node *noise = mica_input(model, "noise", MICA_SHAPE(1)), *unused = mica_input(model, "unused", MICA_SHAPE(2));
     mica_node *target = mica_input(model, "target", MICA_SHAPE(1));
     mica_node *a = mica_dense(noise, &(mica_dense_desc){.name = "first.line", .units = 1, .kernel_initializer = ones, .no_bias = true});
@@ -133,18 +130,16 @@ static void test_in_turn(void **state)
     mica_plan_destroy(of_first);
     mica_plan_destroy(of_second);
     mica_model_destroy(model);
-    mica_device_destroy(device);
 }
 
 /* A normalisation that is used twice: its running mean takes the first use, then the second; a plan that does not train it reads
  * it; and one that needs the second use alone takes that alone. */
 static void test_statistics(void **state)
 {
-    mica_device *device = mica_device_open(NULL);
+    mica_device *device = *state;
     mica_model *model = mica_model_create(device, NULL);
     const float x[2] = {1, 3}, z[2] = {10, 14}, t[2] = {0, 0};
     float mean, again;
-    (void)state;
     mica_node *in[2] = {mica_input(model, "x", MICA_SHAPE(1)), mica_input(model, "z", MICA_SHAPE(1))};
     mica_node *target = mica_input(model, "t", MICA_SHAPE(1));
     mica_node *first = mica_batch_normalization(in[0], &(mica_batch_normalization_desc){.name = "norm", .momentum = 0.5f});
@@ -182,17 +177,15 @@ static void test_statistics(void **state)
     mica_plan_destroy(still);
     mica_plan_destroy(of_z);
     mica_model_destroy(model);
-    mica_device_destroy(device);
 }
 
 /* A group that is used again has the gradients of both uses, and comes back from a file. */
 static void test_group(void **state)
 {
-    mica_device *device = mica_device_open(NULL);
+    mica_device *device = *state;
     mica_model *model = mica_model_create(device, NULL);
     const float x[1] = {2}, z[1] = {3}, t[1] = {0};
     float weight, got[2], back[2];
-    (void)state;
     mica_node *in[2] = {mica_input(model, "x", MICA_SHAPE(1)), mica_input(model, "z", MICA_SHAPE(1))};
     mica_node *target = mica_input(model, "t", MICA_SHAPE(1));
     assert_int_equal(mica_group_begin(model, "tower", in, 1), MICA_OK);
@@ -232,7 +225,6 @@ static void test_group(void **state)
     assert_memory_equal(got, back, sizeof *got);
     mica_model_destroy(loaded);
     mica_model_destroy(model);
-    mica_device_destroy(device);
 }
 
 /* One step of sgd from a gradient of (3, 4) and one of 12: the norms are 5, 12 and 13. */
@@ -245,8 +237,7 @@ static void test_clipping(void **state)
         {"clipvalue", 3.5, 3, 3.5, 3.5}, {"clipnorm", 2.5, 1.5, 2, 2.5}, {"global_clipnorm", 6.5, 1.5, 2, 6},
         {"global_clipnorm", 20, 3, 4, 12},
     };
-    mica_device *device = mica_device_open(NULL);
-    (void)state;
+    mica_device *device = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mica_model *model = mica_model_create(device, NULL);
         const float x[2] = {0.25f, 1.0f / 3}, t[1] = {0};
@@ -269,7 +260,6 @@ static void test_clipping(void **state)
         mica_plan_destroy(plan);
         mica_model_destroy(model);
     }
-    mica_device_destroy(device);
 }
 
 static void assert_refused(mica_model *model, const mica_plan_desc *desc, const char *says)
@@ -283,9 +273,8 @@ static void assert_refused(mica_model *model, const mica_plan_desc *desc, const 
 
 static void test_refused(void **state)
 {
-    mica_device *device = mica_device_open(NULL);
+    mica_device *device = *state;
     mica_model *model = mica_model_create(device, NULL), *other = mica_model_create(device, NULL);
-    (void)state;
     mica_node *in = mica_input(model, "x", MICA_SHAPE(2)), *target = mica_input(model, "t", MICA_SHAPE(1));
     mica_node *y = mica_dense(in, &(mica_dense_desc){.name = "line", .units = 1}), *strange = mica_input(other, "x", MICA_SHAPE(1));
     mica_node *loss = mica_mean_squared_error(y, target, NULL), *none = NULL;
@@ -313,7 +302,6 @@ static void test_refused(void **state)
     assert_null(mica_again(model, "line", &wide, 1, NULL)); /* its weight has two columns */
     assert_non_null(strstr(mica_model_error(model), "weight"));
     mica_model_destroy(model);
-    mica_device_destroy(device);
 }
 
 /* ---- A layer of the application's own ---- */
@@ -344,11 +332,10 @@ static void test_own(void **state)
         {"{\"input_shape\": [3], \"layers\": [{\"type\": \"residual\", \"hidden\": \"5\"}]}", "layers[0].hidden: must be a number"},
         {"{\"input_shape\": [3], \"layers\": [{\"type\": \"residual\", \"hidden\": 0}]}", "units must be at least 1"},
     };
-    mica_device *device = mica_device_open(NULL);
+    mica_device *device = *state;
     int calls = 0;
     float got[2][3];
     const float x[3] = {1, -2, 0.5f};
-    (void)state;
     assert_int_equal(mica_layer_register(device, "residual", residual, &calls), MICA_OK);
     assert_int_equal(mica_layer_register(device, "residual", residual, &calls), MICA_INVALID_ARGUMENT);
     assert_int_equal(mica_layer_register(device, "dense", residual, &calls), MICA_INVALID_ARGUMENT);
@@ -360,8 +347,8 @@ static void test_own(void **state)
     assert_int_equal(mica_model_parameter_count(model), 3 * 5 + 5 + 5 * 3 + 3 + 3 * 4 + 4 + 4 * 3 + 3);
     assert_string_equal(mica_model_variable_name(model, 2), "residual.back.weight");
     assert_int_equal(mica_model_save(model, "step_own.safetensors"), MICA_OK);
-    mica_device *other = mica_device_open(NULL); /* one that knows nothing of it */
-    mica_model *models[2] = {model, mica_model_load(other, "step_own.safetensors")};
+    mica_model *models[2] = {model, mica_model_load(device, "step_own.safetensors")};
+    assert_int_equal(calls, 2); /* a file has the layers one by one */
     for (int i = 0; i < 2; i++) {
         mica_plan *plan = compile(models[i], NULL);
         write_all(plan, NULL, x, 3);
@@ -371,7 +358,6 @@ static void test_own(void **state)
         mica_model_destroy(models[i]);
     }
     assert_memory_equal(got[0], got[1], sizeof got[0]);
-    mica_device_destroy(other);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         model = mica_model_create(device, NULL);
         assert_int_not_equal(mica_model_add_json(model, bad[i].json), MICA_OK);
@@ -379,7 +365,18 @@ static void test_own(void **state)
             fail_msg("\"%s\" says nothing of \"%s\"", mica_model_error(model), bad[i].says);
         mica_model_destroy(model);
     }
-    mica_device_destroy(device);
+}
+
+static int open_one(void **state)
+{
+    *state = mica_device_open(NULL);
+    return mica_device_status(*state);
+}
+
+static int close_one(void **state)
+{
+    mica_device_destroy(*state);
+    return 0;
 }
 
 int main(void)
@@ -389,5 +386,5 @@ int main(void)
         cmocka_unit_test(test_line),     cmocka_unit_test(test_in_turn),  cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_group),    cmocka_unit_test(test_clipping), cmocka_unit_test(test_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_one, close_one);
 }
