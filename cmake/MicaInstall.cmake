@@ -16,9 +16,13 @@ install(EXPORT mica NAMESPACE mica:: FILE mica-targets.cmake DESTINATION ${confi
 configure_package_config_file(cmake/mica-config.cmake.in mica-config.cmake INSTALL_DESTINATION ${config_folder})
 write_basic_package_version_file(mica-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/mica-config.cmake ${PROJECT_BINARY_DIR}/mica-config-version.cmake
-    cmake/FindcJSON.cmake cmake/FindxxHash.cmake DESTINATION ${config_folder})
+    cmake/FindcJSON.cmake cmake/FindxxHash.cmake cmake/FindZIP.cmake DESTINATION ${config_folder})
 
 # The folders of the .pc files, relative to their own place, so that an installed tree can be moved.
+set(pc_zip)
+if(ZIP_FOUND)
+    set(pc_zip " libzip")
+endif()
 file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/mica.pc.in mica.pc @ONLY)
 configure_file(cmake/mica-static.pc.in mica-static.pc @ONLY)

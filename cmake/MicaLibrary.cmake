@@ -7,6 +7,12 @@ find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(cJSON REQUIRED MODULE)
 find_package(xxHash REQUIRED MODULE)
+if(MICA_LIBZIP)
+    find_package(ZIP MODULE)
+    if(NOT ZIP_FOUND)
+        message(STATUS "libzip is missing (libzip-dev): .npz files cannot be read")
+    endif()
+endif()
 
 # find_header(VARIABLE header package): a folder that holds `header`, or an error naming the Debian package.
 function(find_header variable header package)
@@ -33,7 +39,13 @@ target_include_directories(mica_internal INTERFACE ${PROJECT_SOURCE_DIR}/src ${P
 target_include_directories(mica_internal SYSTEM INTERFACE
     ${OPENCL_INCLUDE_DIR} ${RANDOM123_INCLUDE_DIR} ${CLBLAST_INCLUDE_DIR})
 target_compile_definitions(mica_internal INTERFACE MICA_BUILDING $<$<BOOL:${MICA_CLBLAST}>:MICA_CLBLAST=1>)
+if(ZIP_FOUND)
+    target_compile_definitions(mica_internal INTERFACE MICA_LIBZIP=1)
+endif()
 set(MICA_PRIVATE_LIBRARIES cJSON::cJSON xxHash::xxHash ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS} ${MICA_LIBM})
+if(ZIP_FOUND)
+    list(APPEND MICA_PRIVATE_LIBRARIES ZIP::ZIP)
+endif()
 
 include(EmbedKernels)
 

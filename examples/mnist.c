@@ -8,7 +8,7 @@ static bool show(void *user, const mica_progress *now)
     (void)user;
     if (now->batch == now->batches)
         printf("epoch %d of %d: loss %.4f, accuracy %.4f, validation %.4f, %.1f s\n", now->epoch, now->epochs,
-               now->loss, now->accuracy, now->val_accuracy, now->seconds);
+               now->loss, mica_scores_get(now->scores, "accuracy"), mica_scores_get(now->scores, "val_accuracy"), now->seconds);
     return true;
 }
 
@@ -44,10 +44,10 @@ int main(int argc, char **argv)
     mica_model *model = mica_model_create(device, &(mica_model_desc){.seed = 1});
     describe(model, mica_data_shape(data));
 
-    mica_result test = {0};
+    mica_scores *test = NULL;
     mica_fit(model, data, &(mica_fit_desc){
         .loss = "sparse_categorical_crossentropy", .optimizer = {"adam"}, .batch_size = 128, .epochs = 5,
-        .validation_split = 0.1f, .accuracy = true, .on_batch = show}, NULL);
+        .validation_split = 0.1f, .metrics = {{"accuracy"}}, .on_batch = show}, NULL);
     mica_evaluate(model, data, MICA_TEST, NULL, 0, &test);
     mica_model_save(model, "mnist.safetensors");
 
@@ -55,7 +55,9 @@ int main(int argc, char **argv)
     if (failed)
         fprintf(stderr, "mnist: %s\n", mica_device_error(device));
     else
-        printf("%.2f %% of %lld test images\n", 100 * test.accuracy, (long long)test.samples);
+        printf("%.2f %% of %lld test images\n", 100 * mica_scores_get(test, "accuracy"), (long long)mica_data_count(data,
+                MICA_TEST));
+    mica_scores_destroy(test);
     mica_model_destroy(model);
     mica_data_destroy(data);
     mica_device_destroy(device);

@@ -8,7 +8,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 build=${MICA_BUILD:-$root/build/test}
 
 sh "$root/cmake/packages.sh" gcc:cc g++:c++ libc6-dev make:make cmake:cmake pkg-config:pkg-config \
-    opencl-headers ocl-icd-opencl-dev libclblast-dev pocl-opencl-icd libcmocka-dev zlib1g-dev libcjson-dev \
+    opencl-headers ocl-icd-opencl-dev libclblast-dev pocl-opencl-icd libcmocka-dev zlib1g-dev libzip-dev libcjson-dev \
     libxxhash-dev librandom123-dev locales
 
 fail() {

@@ -13,6 +13,10 @@ typedef struct mica_data mica_data;
 
 typedef enum mica_part { MICA_TRAIN, MICA_VALIDATION, MICA_TEST } mica_part;
 
+/* What a field is to a model: an input of the name, what the output of the name should be, or how much a sample counts in the
+ * loss of that output. */
+typedef enum mica_role { MICA_INPUT, MICA_TARGET, MICA_WEIGHT } mica_role;
+
 typedef enum mica_normalize_type {
     MICA_NORMALIZE_NONE,
     MICA_STANDARD,      /* (x - mean) / standard deviation, per column (images: per channel) */
@@ -44,6 +48,15 @@ typedef struct mica_read_limits {
     uint64_t ratio;                  /* of a gzip file's contents, where these are more than 64 MiB, to its size; 0: 100 */
 } mica_read_limits;
 
+/* The columns of a table that are one field. */
+typedef struct mica_column_field {
+    const char *name;                /* of the model's input, or of its output; NULL: the only one of its role */
+    mica_role role;
+    const char *const *columns;      /* names, patterns or indices; NULL-terminated; copied. NULL: all that are no target's */
+    bool regression;                 /* of targets: values, and there may be several; otherwise a class, in one column */
+    mica_normalize normalize;        /* of inputs */
+} mica_column_field;
+
 typedef struct mica_csv_desc {
     const char *label;               /* a column's name, or its index ("4", "-1" the last); NULL: no label */
     bool regression;                 /* the label is a value, not a class */
@@ -52,10 +65,13 @@ typedef struct mica_csv_desc {
     const char *const *categorical;  /* columns that become one-hot; NULL-terminated; copied */
     mica_normalize normalize;
     mica_split split;
-    mica_shape sample_shape;         /* rank 0: one dimension, the columns */
+    mica_shape sample_shape;         /* of the only input; rank 0: one dimension, the columns */
     /* Which columns are inputs: names, patterns (* any characters, ? one) or indices; NULL-terminated; copied. */
     const char *const *columns;      /* NULL: all but the label */
     const char *const *drop;         /* of these, left out */
+    const mica_column_field *fields; /* several inputs, targets or weights: instead of `label`, `regression`, `columns` and
+                                      * `normalize` */
+    int field_count;
     char decimal;                    /* '.' or ','; 0: found out, where the separator is not a comma */
     mica_read_limits limits;
 } mica_csv_desc;
@@ -67,16 +83,30 @@ typedef struct mica_files {
     const char *inputs, *labels;
 } mica_files;
 
+/* The arrays of one field, the first dimension counting samples. */
+typedef struct mica_array_field {
+    const char *name;                /* of the model's input, or of its output; NULL: the only one of its role */
+    mica_role role;
+    const char *part[3];             /* files of the training, validation and test part; missing parts are NULL */
+    const char *member;              /* the array's name in these files, which are .npz; else NULL */
+    bool regression;                 /* of targets: whole numbers are values too, not classes */
+    mica_normalize normalize;        /* of inputs */
+} mica_array_field;
+
 typedef struct mica_files_desc {
     mica_files part[3];              /* training, validation, test; missing parts are NULL */
     bool regression;                 /* labels are values (npy) */
+    const mica_array_field *fields;  /* several inputs, targets or weights: instead of `part`, `regression` and `normalize`; the
+                                      * first one is an input, and has all the parts that there are */
+    int field_count;
     mica_normalize normalize;
     mica_split split;                /* of the training files, when no other part is given */
-    mica_shape sample_shape;         /* rank 0: as in the file (an IDX image (28, 28) becomes (1, 28, 28)) */
+    mica_shape sample_shape;         /* of the only input; rank 0: as in the file (an IDX image (28, 28) becomes (1, 28, 28)) */
     mica_read_limits limits;
 } mica_files_desc;
 
 MICA_API mica_data *mica_idx_open(mica_device *device, const mica_files_desc *desc); /* MNIST's format, also .gz */
+/* NumPy's arrays; .npz files too, where the library was built with libzip. */
 MICA_API mica_data *mica_npy_open(mica_device *device, const mica_files_desc *desc);
 
 typedef struct mica_arrays_desc {
@@ -90,14 +120,44 @@ typedef struct mica_arrays_desc {
 } mica_arrays_desc;
 MICA_API mica_data *mica_arrays_open(mica_device *device, const mica_arrays_desc *desc);
 
+/* One field: what each sample has under a name. */
+typedef struct mica_field {
+    const char *name;        /* of the model's input, or of its output; NULL: the only one of its role */
+    mica_role role;
+    mica_shape shape;        /* of a sample; of weights (1). rank 0: the index of a class */
+    const float *values;     /* samples x shape; copied */
+    const int32_t *classes;  /* samples, where the rank is 0; copied */
+    mica_normalize normalize;
+} mica_field;
+
+/* Makes `count` samples of an epoch (from 1 on; 0: of a part that is evaluated), from number `first` on: values[i] has room for
+ * those of field i, floats, or int32_t where its rank is 0; NULL: nobody asks for them. It is called on a thread of the library,
+ * one call after another, for any place in any epoch, and must give the same samples for the same place. false: it could not, and
+ * the training ends. */
+typedef bool mica_fill(void *user, uint64_t epoch, int64_t first, int64_t count, void *const *values);
+
+typedef struct mica_fields_desc {
+    int64_t samples;         /* of an epoch */
+    const mica_field *fields;
+    int field_count;
+    mica_split split;
+    mica_fill *fill;         /* NULL: the fields hold their values. Otherwise they are made as they are needed, and nothing is
+                              * shuffled, held out or fitted */
+    void *user;
+} mica_fields_desc;
+MICA_API mica_data *mica_fields_open(mica_device *device, const mica_fields_desc *desc);
+
 MICA_API void mica_data_destroy(mica_data *data); /* NULL is fine */
 MICA_API mica_status mica_data_status(const mica_data *data); /* why they are of no use, else the first argument refused */
 MICA_API const char *mica_data_error(const mica_data *data);
 
 MICA_API int64_t mica_data_count(const mica_data *data, mica_part part); /* samples in a part */
-MICA_API mica_shape mica_data_shape(const mica_data *data);              /* of a sample's input */
-MICA_API int mica_data_classes(const mica_data *data);                   /* 0: not a classification */
+MICA_API mica_shape mica_data_shape(const mica_data *data);              /* of a sample's first input */
+MICA_API int mica_data_classes(const mica_data *data);                   /* of the first target; 0: not a classification */
 MICA_API const char *mica_data_class_name(const mica_data *data, int i); /* its number where it has no name */
+MICA_API int mica_data_field_count(const mica_data *data);
+MICA_API const char *mica_data_field_name(const mica_data *data, int i); /* "": the only one of its role; NULL: there is no such
+                                                                          * one */
 
 /* What was understood, a line each: how a table is read, its inputs, its label and classes, what was left out. Of data for a model,
  * what was left out alone. */
@@ -107,7 +167,8 @@ MICA_API const char *mica_data_note(const mica_data *data, int i); /* NULL: ther
 /* Moves a fraction of the training part, its last samples after a shuffle by `seed`, to validation. */
 MICA_API mica_status mica_data_hold_out(mica_data *data, float fraction, uint64_t seed);
 
-/* One sample as the network sees it (after preprocessing), into values[elements]; *class_index -1 where there is none. */
+/* One sample's first input as the network sees it (after preprocessing), into values[elements]; *class_index, of the first target,
+ * is -1 where there is none. */
 MICA_API mica_status mica_data_sample(const mica_data *data, mica_part part, int64_t i, float *values, int32_t *class_index);
 
 #ifdef __cplusplus

@@ -3,7 +3,7 @@
 #define MICA_MODEL_H
 
 #include <mica/device.h>
-#include <mica/optimizer.h>
+#include <mica/objective.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -123,7 +123,13 @@ typedef struct mica_plan_desc {
 
     /* A training step: each run makes the loss smaller, the mean over all its elements: of a loss that is one number a sample, the
      * mean over the samples. It can be read as "loss", and is that before the update; the model's outputs are none of it. */
-    mica_node *loss;             /* NULL: inference */
+    mica_node *loss;             /* NULL: inference, or objectives */
+
+    /* The same by names: the plan has an input "OUTPUT_target" for each objective, and "OUTPUT_weight" where samples are weighted,
+     * and measures what it is asked for, and "loss". Instead of `loss` and `outputs`. */
+    const mica_objective *objectives;
+    int objective_count;
+    bool evaluate;               /* objectives are measured, and nothing is trained */
     mica_optimizer optimizer;    /* its moments belong to the parameters: plans that train the same ones share them */
     const char *train;           /* which variables may change, as patterns over their names: "generator.*, trunk.*"; NULL: all.
                                   * Layers of which none is named use their running statistics as in inference, and leave them */
@@ -145,9 +151,17 @@ MICA_API int mica_plan_launches(const mica_plan *plan); /* of a step; what is ma
  * compile, or whose device failed, repeats its error. */
 MICA_API mica_status mica_plan_write(mica_plan *plan, const char *name, const float *values, size_t count);
 MICA_API mica_status mica_plan_run(mica_plan *plan, int64_t n);
-/* Sets a number of the steps that follow: "learning_rate". */
+/* Sets a number of the steps that follow: "learning_rate"; "steps", how many there were before, which Adam and dropout count. */
 MICA_API mica_status mica_plan_set(mica_plan *plan, const char *key, double value);
 MICA_API mica_status mica_plan_read(mica_plan *plan, const char *name, float *values, size_t count);
+
+/* What a plan with objectives measures: "loss" first, then each objective's metrics; where there are several objectives, each one's
+ * "OUTPUT_loss" and "OUTPUT_accuracy" and so on. Values are over all samples since the last reset, NaN where there were none;
+ * reading them waits. In training, each sample is measured before the update that it is part of. */
+MICA_API int mica_plan_metric_count(const mica_plan *plan);
+MICA_API const char *mica_plan_metric_name(const mica_plan *plan, int i);
+MICA_API mica_status mica_plan_metrics(mica_plan *plan, double *values, int count);
+MICA_API mica_status mica_plan_reset_metrics(mica_plan *plan);
 
 #ifdef __cplusplus
 }

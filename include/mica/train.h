@@ -9,26 +9,69 @@
 extern "C" {
 #endif
 
-/* What is known after a batch or an epoch. val_ fields are NaN where nothing was validated, accuracy where not asked. */
+/* ---- Scores: the loss and the metrics of an epoch or of an evaluation, by their names ---- */
+
+typedef struct mica_scores mica_scores;
+
+MICA_API void mica_scores_destroy(mica_scores *scores); /* NULL is fine */
+MICA_API int mica_scores_count(const mica_scores *scores);
+MICA_API const char *mica_scores_name(const mica_scores *scores, int i); /* "loss", "val_accuracy", "kind_loss" */
+MICA_API double mica_scores_value(const mica_scores *scores, int i);
+MICA_API double mica_scores_get(const mica_scores *scores, const char *name); /* NaN: there is none of that name */
+/* The numbers that a score consists of: of a confusion matrix its rows, by the true class. Borrowed; NULL: it is one number. */
+MICA_API const float *mica_scores_parts(const mica_scores *scores, const char *name, int *count);
+
+/* ---- Batches: data fed to a plan, prepared while the device works ---- */
+
+typedef struct mica_batches mica_batches;
+
+#define MICA_ALL_SAMPLES (-1)        /* of a batch size: one batch is the whole part */
+
+typedef struct mica_batches_desc {
+    mica_part part;
+    int64_t batch_size;              /* 0: as many as the plan takes */
+    bool shuffle;                    /* each epoch in an order of its own */
+    uint64_t seed;                   /* of these orders */
+} mica_batches_desc;
+
+/* Feeds the plan's inputs from the fields of the data: a field of the input's name; for an input "OUTPUT_target" the target, and
+ * for "OUTPUT_weight" the weight of that output; where there is one of a role alone, its name does not matter. The data must not
+ * change while the batches live, and both outlive them. An input without a field, or one of another size, is an error. */
+MICA_API mica_status mica_batches_create(mica_plan *plan, mica_data *data, const mica_batches_desc *desc, mica_batches **out);
+MICA_API void mica_batches_destroy(mica_batches *batches); /* NULL is fine */
+MICA_API int64_t mica_batches_count(const mica_batches *batches);        /* in an epoch */
+MICA_API mica_status mica_batches_begin(mica_batches *batches, uint64_t epoch);
+/* Feeds the next batch, of *n samples; 0: the epoch is over. Waits for the device only where it is two batches behind. */
+MICA_API mica_status mica_batches_next(mica_batches *batches, int64_t *n);
+
+/* ---- Training ---- */
+
+/* What is known after a batch or an epoch. */
 typedef struct mica_progress {
     int epoch, epochs;           /* epoch counts from 1 */
     int64_t batch, batches;      /* batch counts from 1; batch == batches: the epoch is over */
     int64_t samples;             /* seen in this epoch */
-    float loss, accuracy;        /* means over the samples of this epoch so far, each before its update */
-    float val_loss, val_accuracy;
+    float loss, val_loss;        /* means over the samples of this epoch so far; val_loss is NaN where nothing was validated */
+    const mica_scores *scores;   /* these and the metrics, each before its update; those of the validation part begin with "val_" */
     double seconds;              /* since the epoch began */
 } mica_progress;
 
 typedef struct mica_fit_desc {
-    const char *loss;            /* required: "mean_squared_error", "binary_crossentropy", "categorical_crossentropy",
-                                  * "sparse_categorical_crossentropy" */
+    /* One output: */
+    const char *loss;            /* a name of losses.h: "mean_squared_error" */
     int from_logits;             /* 0: deduced (not all outputs are known to lie between 0 and 1: logits), 1: yes, -1: no */
+    mica_metric metrics[MICA_MOST_METRICS];
+    /* Or several, or weights of classes; `classes` and `sample_weight` are what the data say: */
+    const mica_objective *objectives;
+    int objective_count;
+
     mica_optimizer optimizer;
-    int64_t batch_size;          /* 0: 32 */
+    const char *train;           /* which variables may change, as mica_plan_desc has it */
+    int64_t batch_size;          /* 0: 32; MICA_ALL_SAMPLES: batch gradient descent */
     int epochs;                  /* 0: 1; negative: none */
     float validation_split;      /* of the training part, held out first */
+    mica_data *validation;       /* instead: the training part of other data */
     bool no_shuffle;
-    bool accuracy;               /* also measure accuracy */
     uint64_t seed;
     int log_interval;            /* batches between calls of on_batch; 0: only at the end of an epoch */
     bool (*on_batch)(void *user, const mica_progress *now); /* returns false to stop after this batch */
@@ -39,9 +82,9 @@ typedef struct mica_fit_desc {
 
 typedef struct mica_history mica_history;
 
-/* Trains the model on the training part of the data. The model has one input and one output. Labels that the loss cannot take, and
- * indices that are no row of their embedding, are MICA_DATA and name the sample, before anything is trained. *history may be NULL;
- * otherwise the caller destroys it, also after an error.
+/* Trains the model on the training part of the data: a plan with objectives, in a loop over its batches (examples/loop.c is that
+ * loop). Targets that a loss cannot take, and indices that are no row of their embedding, are MICA_DATA and name the sample, before
+ * anything is trained. *history may be NULL; otherwise the caller destroys it, also after an error.
  *
  * A second fit goes on where the first ended: with the optimizer's moments, its count of steps and the order of samples that one
  * longer fit would have; an optimizer of another kind, a model that was loaded, and `restart` begin these anew. The parameters
@@ -56,22 +99,23 @@ MICA_API const mica_progress *mica_history_epoch(const mica_history *history, in
 MICA_API double mica_history_compile_seconds(const mica_history *history);
 MICA_API uint64_t mica_history_peak_bytes(const mica_history *history);
 
-typedef struct mica_result {
-    int64_t samples;
-    float loss, accuracy; /* accuracy is NaN where the task has none */
-} mica_result;
+/* ---- Evaluation and prediction ---- */
 
-/* Loss and accuracy over a part of the data, which is checked as in mica_fit. A model that was fitted or loaded knows its loss;
- * NULL takes that. */
-MICA_API mica_status mica_evaluate(mica_model *model, mica_data *data, mica_part part, const char *loss, int from_logits,
-                                   mica_result *result);
+/* Loss and metrics over a part of the data, which is checked as in mica_fit. count 0: the losses that a model was fitted with,
+ * which a file keeps, and every metric that its outputs have. The caller destroys *scores; NULL after an error. */
+MICA_API mica_status mica_evaluate(mica_model *model, mica_data *data, mica_part part, const mica_objective *objectives, int count,
+                                   mica_scores **scores);
 
 /* The network's own outputs for n samples of raw inputs, as the training data had them: the model applies the
- * preprocessing that it was fitted with. `count` is n times the outputs of a sample, checked. */
+ * preprocessing that it was fitted with. It has one input; of several outputs, the first is meant. `count` is n times the outputs
+ * of a sample, checked. */
 MICA_API mica_status mica_predict(mica_model *model, const float *inputs, int64_t n, float *outputs, size_t count);
 
-/* The same for a part of a data set, whose numbers are normalised before they are rounded to floats. */
-MICA_API mica_status mica_predict_data(mica_model *model, const mica_data *data, mica_part part, float *outputs, size_t count);
+/* The same for a part of a data set, of all inputs, whose numbers are normalised before they are rounded to floats. output NULL:
+ * the
+ * first. */
+MICA_API mica_status mica_predict_data(mica_model *model, mica_data *data, mica_part part, const char *output, float *outputs,
+                                       size_t count);
 
 typedef struct mica_answer {
     int32_t class_index;
@@ -81,7 +125,8 @@ typedef struct mica_answer {
 
 /* The k best classes of each sample, best first: n x k answers. */
 MICA_API mica_status mica_classify(mica_model *model, const float *inputs, int64_t n, int k, mica_answer *answers);
-MICA_API mica_status mica_classify_data(mica_model *model, const mica_data *data, mica_part part, int k, mica_answer *answers);
+MICA_API mica_status mica_classify_data(mica_model *model, mica_data *data, mica_part part, const char *output, int k,
+                                        mica_answer *answers);
 
 #ifdef __cplusplus
 }

@@ -2,7 +2,7 @@
 #include "bench/bench.h"
 #include "job/job.h"
 #include "nn/optimizer/optimizer.h"
-#include "train/task.h"
+#include "train/training.h"
 #include "tune/tune.h"
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,7 @@ struct model_run {
     mica_job *job;
     mica_plan *plan;
     int64_t batch;
-    int input, labels;                       /* of the plan; labels -1: none */
-    void *samples, *targets;
+    void **inputs;                           /* of the plan: random samples and targets */
     float *outputs;
     struct mi_step step;
 };
@@ -24,9 +23,8 @@ struct model_run {
 static mica_status enqueue(struct model_run *run)
 {
     run->step.step++;
-    MI_TRY(mi_plan_feed(run->plan, run->input, run->samples, run->batch, NULL));
-    if (run->labels >= 0)
-        MI_TRY(mi_plan_feed(run->plan, run->labels, run->targets, run->batch, NULL));
+    for (int i = 0; i < mi_plan_inputs(run->plan); i++)
+        MI_TRY(mi_plan_feed(run->plan, i, run->inputs[i], run->batch, NULL));
     return mi_plan_step(run->plan, &run->step);
 }
 
@@ -68,21 +66,30 @@ static mica_status compile_training(struct model_run *run)
 {
     mica_model *model = mica_job_model(run->job);
     const mica_fit_desc *fit = mica_job_fit(run->job);
-    struct mi_error *error = &run->bench->error;
-    struct mi_task_state task;
-    struct mi_loss loss;
+    struct mi_arena arena = {0};
     struct mi_optimizer optimizer;
-    MI_TRY(mi_loss_choose(error, model->graph, fit->loss, fit->from_logits, &loss));
-    MI_TRY(mi_optimizer_resolve(error, "optimizer", &fit->optimizer, &optimizer));
-    enum mi_labels labels = loss.row->task == MI_SPARSE ? MI_LABELS_CLASSES : MI_LABELS_VALUES;
-    mica_status status = mi_task_without_data(model, &loss, labels, fit->accuracy, &task);
-    task.engine = run->desc->common.engine;
-    task.variant = run->desc->common.variant;
+    mica_objective one;
+    int count;
+    const mica_objective *given = mi_fit_objectives(fit, &one, &count);
+    mica_objective *objectives = mi_arena_new(&arena, (size_t)count, sizeof *objectives);
+    for (int i = 0; objectives && i < count; i++) {
+        const struct mi_loss_row *loss = given[i].loss ? mi_loss_find(given[i].loss) : NULL;
+        objectives[i] = given[i];
+        objectives[i].classes = loss && loss->task == MI_SPARSE;
+    }
+    run->plan = objectives ? mi_model_compile(model, &(mica_plan_desc){.batch = run->batch, .objectives = objectives,
+                                                                       .objective_count = count, .optimizer = fit->optimizer},
+                                              false, run->desc->common.engine, run->desc->common.variant)
+                           : NULL;
+    mi_arena_destroy(&arena);
+    if (!run->plan)
+        return mi_out_of_memory(&run->bench->error);
+    mica_status status = mica_plan_status(run->plan);
     if (status == MICA_OK)
-        status = mi_task_compile(&task, &optimizer, run->batch, &run->plan);
+        status = mi_optimizer_resolve(&run->bench->error, "optimizer", &fit->optimizer, &optimizer);
     if (status == MICA_OK)
         status = mi_optimizer_begin(model, &optimizer, true);
-    run->step.learning_rate = optimizer.learning_rate;
+    run->step.learning_rate = status == MICA_OK ? optimizer.learning_rate : 0;
     return mi_bench_from_device(run->bench, status);
 }
 
@@ -103,28 +110,44 @@ static void *random_targets(enum mi_type type, size_t count, int64_t classes)
     return values;
 }
 
+/* How many classes the targets of an input tell apart; what is no target of classes has none. */
+static int64_t classes_of(const mica_model *model, const char *input)
+{
+    for (size_t i = 0; i < model->graph->output_count; i++) {
+        size_t length = strlen(model->graph->outputs[i]->name);
+        if (!strncmp(input, model->graph->outputs[i]->name, length) && !strcmp(input + length, "_target")) {
+            int64_t units = mi_shape_count(&model->graph->outputs[i]->shape, 1);
+            return units > 1 ? units : 2;
+        }
+    }
+    return 0;
+}
+
+static mica_status make_input(struct model_run *run, int i)
+{
+    const char *name = mi_plan_input_name(run->plan, i);
+    struct mi_shape shape = mi_plan_input_shape(run->plan, i);
+    int64_t count = mi_shape_count(&shape, run->batch), classes = classes_of(mica_job_model(run->job), name);
+    if (count < 0)
+        return mi_fail(&run->bench->error, MICA_SHAPE, "a batch of %lld is too large", (long long)run->batch);
+    run->inputs[i] = classes ? random_targets(mi_plan_input_type(run->plan, i), (size_t)count, classes)
+                             : mi_bench_random(mi_plan_input_type(run->plan, i), (size_t)count, 20, -1);
+    return run->inputs[i] ? MICA_OK : mi_out_of_memory(&run->bench->error);
+}
+
 static mica_status make_samples(struct model_run *run)
 {
-    const mica_plan *plan = run->plan;
-    const mica_model *model = mica_job_model(run->job);
-    const mi_value *output = mi_model_output(model->graph, NULL);
-    run->labels = run->desc->training ? mi_plan_input(plan, "labels") : -1;
-    run->input = mi_plan_input(plan, model->graph->inputs[0]->name);
-    if (run->input < 0)
-        return mi_fail(&run->bench->error, MICA_INTERNAL, "the plan has no input");
-    struct mi_shape shape = mi_plan_input_shape(plan, run->input);
-    int64_t count = mi_shape_count(&shape, run->batch), outputs = mi_shape_count(&output->shape, run->batch);
-    int64_t classes = mi_shape_count(&output->shape, 1);
-    if (count < 0 || outputs < 0)
+    const mi_value *output = mi_model_output(mica_job_model(run->job)->graph, NULL);
+    int64_t outputs = mi_shape_count(&output->shape, run->batch);
+    if (outputs < 0)
         return mi_fail(&run->bench->error, MICA_SHAPE, "a batch of %lld is too large", (long long)run->batch);
-    run->samples = mi_bench_random(mi_plan_input_type(plan, run->input), (size_t)count, 20, -1);
     run->outputs = mi_new((size_t)outputs, sizeof *run->outputs);
-    if (run->labels >= 0) {
-        shape = mi_plan_input_shape(plan, run->labels);
-        run->targets = random_targets(mi_plan_input_type(plan, run->labels), (size_t)mi_shape_count(&shape, run->batch),
-                                      classes > 1 ? classes : 2);
-    }
-    return run->samples && run->outputs && (run->targets || run->labels < 0) ? MICA_OK : mi_out_of_memory(&run->bench->error);
+    run->inputs = mi_new((size_t)mi_plan_inputs(run->plan), sizeof *run->inputs);
+    if (!run->outputs || !run->inputs)
+        return mi_out_of_memory(&run->bench->error);
+    for (int i = 0; i < mi_plan_inputs(run->plan); i++)
+        MI_TRY(make_input(run, i));
+    return MICA_OK;
 }
 
 /* ---- Results ---- */
@@ -140,8 +163,8 @@ static mica_status check(struct model_run *run, mica_bench_result *result)
     mica_status status = expected ? mi_bench_from_device(run->bench, run_steps(run, 1)) : mi_out_of_memory(&run->bench->error);
     if (status == MICA_OK)
         status = compile_inference(run, 1, true, &plan);
-    if (status == MICA_OK)
-        status = mi_plan_feed(plan, run->input, run->samples, 1, NULL);
+    for (int i = 0; status == MICA_OK && i < mi_plan_inputs(plan); i++)
+        status = mi_plan_feed(plan, i, run->inputs[i], 1, NULL);
     if (status == MICA_OK)
         status = mi_plan_step(plan, &step);
     if (status == MICA_OK)
@@ -214,10 +237,11 @@ mica_bench *mica_bench_model(mica_device *device, const char *path, const mica_b
     run.step = (struct mi_step){.n = (int32_t)run.batch, .seed = 1};
     if (mi_bench_from_device(bench, run_model(&run, path)) != MICA_OK)
         bench->count = bench->kernel_count = 0;
+    for (int i = 0; run.inputs && i < mi_plan_inputs(run.plan); i++)
+        free(run.inputs[i]);
+    free(run.inputs);
+    free(run.outputs);
     mica_plan_destroy(run.plan);
     mica_job_destroy(run.job);
-    free(run.samples);
-    free(run.targets);
-    free(run.outputs);
     return bench;
 }

@@ -5,6 +5,8 @@
 #include <cjson/cJSON.h>
 #include <mica/mica.h>
 
+#include <stdio.h>
+
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNMET = 3 };
 
 /* ---- Options ---- */
@@ -102,6 +104,10 @@ const char *cli_signal_name(int number);
 
 /* Adds a float with the fewest digits that tell it from its neighbours; NaN adds nothing. */
 void cli_add_float(cJSON *object, const char *key, float value);
+/* Every score that is a number, under its name; and the same as text: "loss 0.1, accuracy 0.98". */
+void cli_add_scores(cJSON *object, const mica_scores *scores);
+void cli_print_scores(FILE *file, const mica_scores *scores, int digits);
+
 cJSON *cli_float(float value);
 /* Prints the object on standard output, one line, and deletes it. */
 int cli_print_json(cJSON *json);

@@ -1,4 +1,4 @@
-/* mica evaluate: a model's loss and accuracy, and requirements on them. */
+/* mica evaluate: a model's loss and metrics, and requirements on them. */
 #include "cli/cli.h"
 
 #include <math.h>
@@ -13,46 +13,72 @@ const struct cli_command cli_evaluate = {
     "Usage: mica evaluate MODEL --data SPEC.json [--require 'accuracy>=0.97']... [--device D] [--json] [--debug]\n\n"
     "Measures the model on the test part of the data, or on all of it where there are no parts.\n\n"
     "  --data     a JSON file {\"format\": ...}, or a job file, whose \"data\" is taken\n"
-    "  --require  accuracy or loss, one of >= <= > <, and a number; unmet: exit status 3\n",
+    "  --require  loss, accuracy or another metric, one of >= <= > <, and a number; unmet: exit status 3\n",
     run};
+
+enum { MOST_NAME = 100 };
 
 struct requirement {
     const char *text;
-    bool loss, less, strict;
+    char name[MOST_NAME];
+    bool less, strict;
     double bound;
 };
 
 static int parse_requirement(const char *text, struct requirement *out)
 {
     *out = (struct requirement){.text = text};
-    const char *at = text;
-    if (strncmp(at, "accuracy", 8) == 0)
-        at += 8;
-    else if (strncmp(at, "loss", 4) == 0)
-        at += 4;
-    else
-        return cli_fail(CLI_USAGE, "--require %s: it begins with accuracy or loss", text);
-    out->loss = text[0] == 'l';
+    size_t length = strcspn(text, " <>=");
+    const char *at = text + length;
+    if (length == 0 || length >= MOST_NAME)
+        return cli_fail(CLI_USAGE, "--require %s: it begins with a metric, such as accuracy, or loss", cli_show(text).text);
+    memcpy(out->name, text, length);
     at += strspn(at, " ");
     if (*at != '<' && *at != '>')
-        return cli_fail(CLI_USAGE, "--require %s: >=, <=, > or < is missing", text);
+        return cli_fail(CLI_USAGE, "--require %s: >=, <=, > or < is missing", cli_show(text).text);
     out->less = *at++ == '<';
     out->strict = *at != '=';
     at += !out->strict;
     char *end = NULL;
     out->bound = strtod(at, &end);
     if (end == at || *end || !isfinite(out->bound))
-        return cli_fail(CLI_USAGE, "--require %s: it ends with a number", text);
+        return cli_fail(CLI_USAGE, "--require %s: it ends with a number", cli_show(text).text);
     return CLI_OK;
 }
 
-static bool is_met(const struct requirement *r, const mica_result *result)
+static bool is_met(const struct requirement *r, double score)
 {
     /* A bound is read as the float that it is nearest to, so that 0.97 is met by 0.97. */
-    float value = r->loss ? result->loss : result->accuracy, bound = (float)r->bound;
+    float value = (float)score, bound = (float)r->bound;
     if (r->less)
         return r->strict ? value < bound : value <= bound;
     return r->strict ? value > bound : value >= bound;
+}
+
+static int unknown_score(const struct requirement *r, const mica_scores *scores)
+{
+    char names[400] = "";
+    size_t used = 0;
+    for (int i = 0; i < mica_scores_count(scores) && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", mica_scores_name(scores, i));
+    return cli_fail(CLI_USAGE, "--require %s: there is no %s of this model: there are %s", cli_show(r->text).text,
+                    cli_show(r->name).text, names);
+}
+
+static int check_requirements(const struct requirement *requirements, int count, const mica_scores *scores)
+{
+    for (int i = 0; i < count; i++) {
+        const struct requirement *r = &requirements[i];
+        bool known = false;
+        for (int k = 0; k < mica_scores_count(scores); k++)
+            known = known || strcmp(mica_scores_name(scores, k), r->name) == 0;
+        double value = mica_scores_get(scores, r->name);
+        if (!known)
+            return unknown_score(r, scores);
+        if (!is_met(r, value))
+            return cli_fail(CLI_UNMET, "required: %s; the %s is %.6g", cli_show(r->text).text, r->name, value);
+    }
+    return CLI_OK;
 }
 
 /* The test part; all of it where there is but one. */
@@ -70,31 +96,29 @@ static int choose_part(const mica_data *data, mica_part *part)
     return CLI_OK;
 }
 
-static int print_result(const mica_result *result, const struct requirement *requirements, int count, bool as_json)
+static int print_scores(const mica_scores *scores, int64_t samples, bool as_json)
 {
-    for (int i = 0; i < count; i++)
-        if (!is_met(&requirements[i], result))
-            return cli_fail(CLI_UNMET, "required: %s; the %s is %.6g", requirements[i].text,
-                            requirements[i].loss ? "loss" : "accuracy",
-                            (double)(requirements[i].loss ? result->loss : result->accuracy));
-    if (!isfinite(result->loss))
-        return cli_fail(CLI_FAILED, "the loss is %g, which is no number", (double)result->loss);
+    double loss = mica_scores_get(scores, "loss");
+    if (!isfinite(loss))
+        return cli_fail(CLI_FAILED, "the loss is %g, which is no number", loss);
     if (as_json) {
         cJSON *json = cJSON_CreateObject();
-        cli_add_float(json, "loss", result->loss);
-        cli_add_float(json, "accuracy", result->accuracy);
-        cJSON_AddNumberToObject(json, "samples", (double)result->samples);
+        cli_add_scores(json, scores);
+        cJSON_AddNumberToObject(json, "samples", (double)samples);
         return cli_print_json(json);
     }
-    if (isnan(result->accuracy))
-        printf("loss %.6g on %lld samples\n", (double)result->loss, (long long)result->samples);
-    else
-        printf("loss %.6g, accuracy %.6g on %lld samples\n", (double)result->loss, (double)result->accuracy,
-               (long long)result->samples);
+    cli_print_scores(stdout, scores, 6);
+    printf(" on %lld samples\n", (long long)samples);
     return CLI_OK;
 }
 
-static int evaluate(mica_device *device, const char *path, const char *spec, mica_result *result)
+/* What was measured, and of how many samples. */
+struct evaluation {
+    mica_scores *scores;
+    int64_t samples;
+};
+
+static int evaluate(mica_device *device, const char *path, const char *spec, struct evaluation *out)
 {
     mica_part part = MICA_TEST;
     mica_model *model = cli_load_model(device, path);
@@ -106,8 +130,9 @@ static int evaluate(mica_device *device, const char *path, const char *spec, mic
     if (mica_data_status(data) != MICA_OK)
         code = cli_fail(CLI_FAILED, "%s", mica_data_error(data));
     else if ((code = choose_part(data, &part)) == CLI_OK &&
-             mica_evaluate(model, data, part, NULL, 0, result) != MICA_OK)
+             mica_evaluate(model, data, part, NULL, 0, &out->scores) != MICA_OK)
         code = cli_device_failed(device);
+    out->samples = mica_data_count(data, part);
     mica_data_destroy(data);
     mica_model_destroy(model);
     return code;
@@ -131,8 +156,13 @@ static int run(int argc, char **argv)
     mica_device *device = cli_open_device(&common);
     if (!device)
         return CLI_FAILED;
-    mica_result result = {0};
-    code = evaluate(device, path, spec, &result);
+    struct evaluation done = {0};
+    code = evaluate(device, path, spec, &done);
     mica_device_destroy(device);
-    return code == CLI_OK ? print_result(&result, requirements, require.count, common.json) : code;
+    if (code == CLI_OK)
+        code = check_requirements(requirements, require.count, done.scores);
+    if (code == CLI_OK)
+        code = print_scores(done.scores, done.samples, common.json);
+    mica_scores_destroy(done.scores);
+    return code;
 }

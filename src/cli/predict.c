@@ -163,9 +163,9 @@ static int answer(struct task *task, const char *output, bool as_json)
     cJSON *list = as_json ? cJSON_AddArrayToObject(json, "predictions") : NULL;
     mica_status status = outputs && answers ? MICA_OK : MICA_OUT_OF_MEMORY;
     if (status == MICA_OK && (output || !task->classifies))
-        status = mica_predict_data(task->model, task->inputs, MICA_TRAIN, outputs, count);
+        status = mica_predict_data(task->model, task->inputs, MICA_TRAIN, NULL, outputs, count);
     if (status == MICA_OK && task->classifies)
-        status = mica_classify_data(task->model, task->inputs, MICA_TRAIN, task->top, answers);
+        status = mica_classify_data(task->model, task->inputs, MICA_TRAIN, NULL, task->top, answers);
     int code = status == MICA_OK ? check_numbers(task, outputs, answers) : CLI_FAILED;
     if (code == CLI_OK && output)
         status = write_outputs(task, output, outputs);

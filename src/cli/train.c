@@ -30,21 +30,17 @@ enum { BAR = 24, BAR_STEPS = 50 };
 /* ---- Progress, on standard error ---- */
 
 /* Four decimals, or as many digits of a large number. */
-static void print_number(const char *name, float value)
+static void print_number(const char *name, double value)
 {
-    fprintf(stderr, value < 1000 ? "  %s %.4f" : "  %s %.5g", name, (double)value);
+    fprintf(stderr, value < 1000 ? "  %s %.4f" : "  %s %.5g", name, value);
 }
 
 static void print_epoch(const mica_progress *now)
 {
     fprintf(stderr, "epoch %d/%d", now->epoch, now->epochs);
-    print_number("loss", now->loss);
-    if (!isnan(now->accuracy))
-        print_number("accuracy", now->accuracy);
-    if (!isnan(now->val_loss))
-        print_number("val_loss", now->val_loss);
-    if (!isnan(now->val_accuracy))
-        print_number("val_accuracy", now->val_accuracy);
+    for (int i = 0; i < mica_scores_count(now->scores); i++)
+        if (!isnan(mica_scores_value(now->scores, i)))
+            print_number(mica_scores_name(now->scores, i), mica_scores_value(now->scores, i));
     fprintf(stderr, "  %.1f s\n", now->seconds);
 }
 
@@ -98,36 +94,33 @@ static cJSON *epoch_json(const mica_progress *epoch)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "epoch", epoch->epoch);
-    cli_add_float(json, "loss", epoch->loss);
-    cli_add_float(json, "accuracy", epoch->accuracy);
-    cli_add_float(json, "val_loss", epoch->val_loss);
-    cli_add_float(json, "val_accuracy", epoch->val_accuracy);
+    cli_add_scores(json, epoch->scores);
     cJSON_AddNumberToObject(json, "seconds", epoch->seconds);
     if (epoch->seconds > 0)
         cJSON_AddNumberToObject(json, "samples_per_second", (double)epoch->samples / epoch->seconds);
     return json;
 }
 
-static int print_result(mica_job *job, const mica_device *device, const mica_history *history, const mica_result *test,
+static int print_result(mica_job *job, const mica_device *device, const mica_history *history, const mica_scores *test,
                         const char *out, bool as_json)
 {
+    long long samples = (long long)mica_data_count(mica_job_data(job), MICA_TEST);
     if (!as_json) {
-        if (test->samples && isnan(test->accuracy))
-            printf("test: loss %.4g on %lld samples\n", (double)test->loss, (long long)test->samples);
-        else if (test->samples)
-            printf("test: loss %.4g, accuracy %.4f on %lld samples\n", (double)test->loss, (double)test->accuracy,
-                   (long long)test->samples);
+        if (test) {
+            printf("test: ");
+            cli_print_scores(stdout, test, 4);
+            printf(" on %lld samples\n", samples);
+        }
         printf("saved %s\n", cli_show(out).text);
         return CLI_OK;
     }
     cJSON *json = cJSON_CreateObject(), *epochs = cJSON_AddArrayToObject(json, "epochs");
     for (int i = 0; i < mica_history_epochs(history); i++)
         cJSON_AddItemToArray(epochs, epoch_json(mica_history_epoch(history, i)));
-    if (test->samples) {
+    if (test) {
         cJSON *item = cJSON_AddObjectToObject(json, "test");
-        cli_add_float(item, "loss", test->loss);
-        cli_add_float(item, "accuracy", test->accuracy);
-        cJSON_AddNumberToObject(item, "samples", (double)test->samples);
+        cli_add_scores(item, test);
+        cJSON_AddNumberToObject(item, "samples", (double)samples);
     }
     cJSON_AddStringToObject(json, "device", mica_device_get_info(device)->name);
     cJSON_AddStringToObject(json, "model", out);
@@ -165,22 +158,33 @@ static int stopped(mica_job *job, const struct watch *watch, const mica_history 
                     mica_history_epochs(history), epochs ? epochs : 1, saved);
 }
 
-/* Tests and saves what was trained, says how it went, and returns the exit status. */
+/* Saves what was trained, says how it went, and returns the exit status. */
 static int finish(mica_job *job, mica_device *device, mica_status status, const struct watch *watch,
-                  const mica_history *history, const char *out, bool as_json)
+                  const mica_history *history, const mica_scores *test, const char *out, bool as_json)
 {
-    mica_result test = {0};
-    if (status == MICA_CANCELLED && !watch->stepped)
-        return stopped(job, watch, history, NULL);
-    if (status == MICA_OK && mica_data_count(mica_job_data(job), MICA_TEST) > 0)
-        status = mica_evaluate(mica_job_model(job), mica_job_data(job), MICA_TEST, NULL, 0, &test);
+    double loss = test ? mica_scores_get(test, "loss") : 0;
     if ((status != MICA_OK && status != MICA_CANCELLED) || mica_model_save(mica_job_model(job), out) != MICA_OK)
         return cli_device_failed(device);
     if (cli_caught_signal())
         return stopped(job, watch, history, out);
-    if (test.samples && !isfinite(test.loss))
-        return cli_fail(CLI_FAILED, "the loss on the test part is %g, which is no number; saved %s", (double)test.loss, out);
-    return print_result(job, device, history, &test, out, as_json);
+    if (!isfinite(loss))
+        return cli_fail(CLI_FAILED, "the loss on the test part is %g, which is no number; saved %s", loss, out);
+    return print_result(job, device, history, test, out, as_json);
+}
+
+/* Tests what was trained, where there is a test part. */
+static int test_and_finish(mica_job *job, mica_device *device, mica_status status, const struct watch *watch,
+                           const mica_history *history, const char *out, bool as_json)
+{
+    mica_scores *test = NULL;
+    const mica_fit_desc *fit = mica_job_fit(job);
+    if (status == MICA_CANCELLED && !watch->stepped)
+        return stopped(job, watch, history, NULL);
+    if (status == MICA_OK && mica_data_count(mica_job_data(job), MICA_TEST) > 0)
+        status = mica_evaluate(mica_job_model(job), mica_job_data(job), MICA_TEST, fit->objectives, fit->objective_count, &test);
+    int code = finish(job, device, status, watch, history, test, out, as_json);
+    mica_scores_destroy(test);
+    return code;
 }
 
 static int train(mica_job *job, mica_device *device, const char *out, bool as_json)
@@ -191,15 +195,16 @@ static int train(mica_job *job, mica_device *device, const char *out, bool as_js
     if (mica_job_status(job) != MICA_OK)
         return cli_fail(CLI_FAILED, "%s", mica_job_error(job));
     print_start(job, device);
-    int64_t batch = fit->batch_size ? fit->batch_size : 32;
-    int64_t batches = mica_data_count(mica_job_data(job), MICA_TRAIN) / batch;
+    int64_t samples = mica_data_count(mica_job_data(job), MICA_TRAIN);
+    int64_t batch = fit->batch_size == MICA_ALL_SAMPLES ? samples : fit->batch_size ? fit->batch_size : 32;
+    int64_t batches = batch > 0 ? samples / batch : 0;
     fit->on_batch = show;
     fit->stop = stop;
     fit->user = &watch;
     fit->log_interval = watch.terminal ? (int)(batches / BAR_STEPS + 1) : 0;
     cli_catch_signals();
     mica_status status = mica_job_run(job, &history);
-    int code = finish(job, device, status, &watch, history, out, as_json);
+    int code = test_and_finish(job, device, status, &watch, history, out, as_json);
     mica_history_destroy(history);
     return code;
 }

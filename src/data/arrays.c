@@ -1,72 +1,107 @@
-/* Data sets from arrays of an application. */
+/* Data sets from arrays of an application, and from a function that fills them. */
 #include "data/data.h"
 
 #include <math.h>
 #include <string.h>
 
-static mica_status check_finite(mica_data *data, const char *what, const float *values, size_t row_elements)
+/* What error texts call a field's values. */
+static const char *what(const mica_field *field)
+{
+    return field->name ? field->name : field->role == MICA_INPUT ? "inputs" : field->role == MICA_TARGET ? "labels" : "weights";
+}
+
+static mica_status check_finite(mica_data *data, const char *name, const float *values, size_t row_elements)
 {
     size_t total = (size_t)data->samples * row_elements;
     for (size_t i = 0; i < total; i++)
         if (!isfinite(values[i]))
-            return mi_fail(&data->error, MICA_DATA, "arrays: %s: row %zu, column %zu is %s", what,
+            return mi_fail(&data->error, MICA_DATA, "arrays: %s: row %zu, column %zu is %s", mi_show(name).text,
                            i / row_elements, i % row_elements, isnan(values[i]) ? "nan" : "infinite");
     return MICA_OK;
 }
 
-/* A checked copy of samples x row_elements floats. */
-static mica_status copy_floats(mica_data *data, const char *what, const float *from, size_t row_elements,
-                               float **out)
+static mica_status take_classes(mica_data *data, struct mi_field *field, const mica_field *given)
 {
-    size_t count;
-    if (!mi_mul_size((size_t)data->samples, row_elements, &count) || !(*out = mi_new(count, sizeof **out)))
+    field->elements = 1;
+    if (!given->classes)
+        return MICA_OK;
+    field->classes = mi_new((size_t)data->samples, sizeof *field->classes);
+    if (!field->classes)
         return mi_out_of_memory(&data->error);
-    memcpy(*out, from, count * sizeof **out);
-    return check_finite(data, what, *out, row_elements);
+    memcpy(field->classes, given->classes, (size_t)data->samples * sizeof *field->classes);
+    return MICA_OK;
 }
 
-static mica_status take_labels(mica_data *data, const mica_arrays_desc *desc)
+static mica_status take_values(mica_data *data, struct mi_field *field, const mica_field *given)
 {
-    if (desc->classes && desc->values)
-        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: both classes and values are given as "
-                       "labels");
-    if (desc->classes) {
-        data->classes = mi_new((size_t)data->samples, sizeof *data->classes);
-        if (!data->classes)
-            return mi_out_of_memory(&data->error);
-        memcpy(data->classes, desc->classes, (size_t)data->samples * sizeof *data->classes);
+    if (!mi_sample_elements(&given->shape, &field->elements))
+        return mi_fail(&data->error, MICA_SHAPE, "arrays: the shape of %s is %s, it needs dimensions of 1 or more",
+                       mi_show(what(given)).text, mi_sample_text(&given->shape).text);
+    field->preprocess.shape = given->shape;
+    if (!given->values)
         return MICA_OK;
+    MI_TRY(mi_field_make(data, field, sizeof *field->floats));
+    memcpy(field->floats, given->values, (size_t)data->samples * field->elements * sizeof *field->floats);
+    return check_finite(data, what(given), field->floats, field->elements);
+}
+
+/* Whether a field is given as it must be: values or classes, or a function that makes them. */
+static mica_status check(mica_data *data, const mica_fields_desc *desc, const mica_field *field)
+{
+    const char *name = mi_show(what(field)).text;
+    bool classes = !field->shape.rank, given = classes ? field->classes != NULL : field->values != NULL;
+    if (field->role < MICA_INPUT || field->role > MICA_WEIGHT)
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: there is no role %d", name, (int)field->role);
+    if (classes && field->role != MICA_TARGET)
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: the shape has no dimensions, which only classes have",
+                       name);
+    if (field->values && field->classes)
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: both classes and values are given", name);
+    if (desc->fill && (field->values || field->classes || field->normalize.type != MICA_NORMALIZE_NONE))
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: a function fills the batches, so there are neither values "
+                       "nor a normalisation", name);
+    if (!desc->fill && !given)
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s are missing", name);
+    if (field->role == MICA_WEIGHT && (field->shape.rank != 1 || field->shape.dim[0] != 1))
+        return mi_fail(&data->error, MICA_SHAPE, "arrays: %s: a weight is one number a sample, not %s", name,
+                       mi_sample_text(&field->shape).text);
+    return MICA_OK;
+}
+
+static mica_status take_field(mica_data *data, const mica_fields_desc *desc, const mica_field *given)
+{
+    MI_TRY(check(data, desc, given));
+    for (int i = 0; i < data->field_count; i++) {
+        const struct mi_preprocess *other = &data->fields[i]->preprocess;
+        if (other->role == given->role && (!other->name || !given->name || !strcmp(other->name, given->name)))
+            return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: two fields of one role are called \"%s\"",
+                           mi_show(given->name ? given->name : other->name ? other->name : "").text);
     }
-    if (!desc->values)
-        return MICA_OK;
-    data->label_shape = desc->label_shape;
-    if (!desc->label_shape.rank)
-        data->label_shape = MICA_SHAPE(1);
-    if (!mi_sample_elements(&data->label_shape, &data->label_elements))
-        return mi_fail(&data->error, MICA_SHAPE, "arrays: label_shape %s needs dimensions of 1 or more",
-                       mi_sample_text(&data->label_shape).text);
-    return copy_floats(data, "labels", desc->values, data->label_elements, &data->values);
+    struct mi_field *field = mi_data_add(data, given->name, given->role);
+    if (!field)
+        return data->error.status;
+    field->normalize = given->normalize;
+    return given->shape.rank ? take_values(data, field, given) : take_classes(data, field, given);
 }
 
-static mica_status take(mica_data *data, const mica_arrays_desc *desc)
+static mica_status take(mica_data *data, const mica_fields_desc *desc)
 {
-    if (!desc || !desc->inputs)
-        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: inputs are missing");
+    if (!desc || !desc->fields || desc->field_count < 1)
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: fields are missing");
+    if (desc->fill && (desc->split.fraction[1] > 0 || desc->split.fraction[2] > 0))
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: a function fills the batches, so they cannot be split");
     if (desc->samples < 1 || (uint64_t)desc->samples > SIZE_MAX / 16)
         return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: samples is %lld; it must be at least 1",
                        (long long)desc->samples);
-    if (!mi_sample_elements(&desc->input_shape, &data->elements))
-        return mi_fail(&data->error, MICA_SHAPE, "arrays: input_shape %s needs dimensions of 1 or more",
-                       mi_sample_text(&desc->input_shape).text);
     data->samples = data->count[MICA_TRAIN] = desc->samples;
-    data->preprocess.shape = desc->input_shape;
-    MI_TRY(copy_floats(data, "inputs", desc->inputs, data->elements, &data->floats));
-    MI_TRY(take_labels(data, desc));
-    return mi_data_finish(data, &(struct mi_finish){
-        .place = "arrays", .normalize = desc->normalize, .split = desc->split});
+    data->fill = desc->fill;
+    data->fill_user = desc->user;
+    for (int i = 0; i < desc->field_count; i++)
+        MI_TRY(take_field(data, desc, &desc->fields[i]));
+    return mi_data_finish(data, &(struct mi_finish){.place = "arrays", .split = desc->split});
 }
 
-mica_data *mica_arrays_open(mica_device *device, const mica_arrays_desc *desc)
+mica_data *mica_fields_open(mica_device *device, const mica_fields_desc *desc)
 {
     mica_data *data = mi_data_create(device);
     if (data) {
@@ -74,4 +109,18 @@ mica_data *mica_arrays_open(mica_device *device, const mica_arrays_desc *desc)
         (void)mi_data_report(data);
     }
     return data;
+}
+
+mica_data *mica_arrays_open(mica_device *device, const mica_arrays_desc *desc)
+{
+    if (!desc)
+        return mica_fields_open(device, NULL);
+    bool labels = desc->values || desc->classes, flat = desc->values && !desc->label_shape.rank;
+    const mica_field fields[] = {
+        {.role = MICA_INPUT, .shape = desc->input_shape, .values = desc->inputs, .normalize = desc->normalize},
+        {.role = MICA_TARGET, .shape = flat ? MICA_SHAPE(1) : desc->values ? desc->label_shape : (mica_shape){0},
+         .values = desc->values, .classes = desc->classes},
+    };
+    return mica_fields_open(device, &(mica_fields_desc){.samples = desc->samples, .fields = fields, .field_count = labels ? 2 : 1,
+                                                        .split = desc->split});
 }

@@ -21,9 +21,9 @@ static int64_t largest_index(const struct mi_words *words)
 }
 
 /* Gives word i the class of[i]; the labels of the samples change from what they were. Takes `of`. */
-static mica_status assign(mica_data *data, int32_t *of)
+static mica_status assign(mica_data *data, struct mi_field *field, int32_t *of)
 {
-    struct mi_label_texts *labels = &data->labels;
+    struct mi_label_texts *labels = &field->labels;
     int32_t most = 0;
     for (size_t i = 0; labels->of_word && i < labels->words.count; i++)
         most = labels->of_word[i] > most ? labels->of_word[i] : most;
@@ -35,16 +35,16 @@ static mica_status assign(mica_data *data, int32_t *of)
     for (size_t i = 0; i < labels->words.count; i++)
         of_class[labels->of_word ? (size_t)labels->of_word[i] : i] = of[i];
     for (int64_t i = 0; i < data->samples; i++)
-        data->classes[i] = of_class[data->classes[i]];
+        field->classes[i] = of_class[field->classes[i]];
     free(of_class);
     free(labels->of_word);
     labels->of_word = of;
     return MICA_OK;
 }
 
-static mica_status name_classes(mica_data *data, const char *const *names, size_t count)
+static mica_status name_classes(mica_data *data, struct mi_field *field, const char *const *names, size_t count)
 {
-    struct mi_preprocess *p = &data->preprocess;
+    struct mi_preprocess *p = &field->preprocess;
     p->classes = (int)count;
     p->class_names = NULL;
     if (!names)
@@ -55,9 +55,9 @@ static mica_status name_classes(mica_data *data, const char *const *names, size_
     return p->arena.failed ? mi_out_of_memory(&data->error) : MICA_OK;
 }
 
-static mica_status decide(mica_data *data, int64_t room)
+static mica_status decide(mica_data *data, struct mi_field *field, int64_t room)
 {
-    struct mi_label_texts *labels = &data->labels;
+    struct mi_label_texts *labels = &field->labels;
     size_t count = labels->words.count;
     int64_t largest = largest_index(&labels->words), index = 0;
     bool numbers = largest >= 0 && largest < room;
@@ -68,13 +68,13 @@ static mica_status decide(mica_data *data, int64_t room)
         (void)mi_is_index(labels->words.list[i], &index);
         of[i] = (int32_t)(numbers ? index : (int64_t)i);
     }
-    MI_TRY(assign(data, of));
+    MI_TRY(assign(data, field, of));
     labels->room = room;
-    data->preprocess.label_numbers = numbers;
+    field->preprocess.label_numbers = numbers;
     if (!numbers)
-        return name_classes(data, labels->words.list, count);
+        return name_classes(data, field, labels->words.list, count);
     bool named = labels->names && (size_t)largest < labels->name_count;
-    return name_classes(data, named ? labels->names : NULL, named ? labels->name_count : (size_t)largest + 1);
+    return name_classes(data, field, named ? labels->names : NULL, named ? labels->name_count : (size_t)largest + 1);
 }
 
 /* As long as there is no model: labels that begin at 0, or that a first line names, are indices. */
@@ -88,12 +88,13 @@ static int64_t room_without_model(const struct mi_label_texts *labels)
 
 /* ---- The classes of a model ---- */
 
-static mica_status unknown_class(mica_data *data, const char *place, const struct mi_preprocess *fitted, size_t word)
+static mica_status unknown_class(mica_data *data, struct mi_field *field, const char *place, const struct mi_preprocess *fitted,
+                                 size_t word)
 {
     int64_t i = 0;
-    while (data->classes[i] != (int32_t)word)
+    while (field->classes[i] != (int32_t)word)
         i++;
-    const char *text = data->labels.words.list[word];
+    const char *text = field->labels.words.list[word];
     if (!fitted->class_names)
         return mi_fail(&data->error, MICA_DATA, "%s: %s: the label \"%s\" is no number of a class, and the model's %d classes "
                        "have no names", place, mi_data_sample_text(data, i).text, mi_show(text).text, fitted->classes);
@@ -128,9 +129,10 @@ static size_t match_names(const struct mi_words *words, const struct mi_preproce
     return words->count;
 }
 
-static mica_status match(mica_data *data, const char *place, const struct mi_preprocess *fitted, int32_t *of)
+static mica_status match(mica_data *data, struct mi_field *field, const char *place, const struct mi_preprocess *fitted,
+                         int32_t *of)
 {
-    const struct mi_words *words = &data->labels.words;
+    const struct mi_words *words = &field->labels.words;
     struct mi_column_names names = {0};
     if (fitted->class_names && !mi_column_names_create(&names, fitted->class_names, (size_t)fitted->classes))
         return mi_out_of_memory(&data->error);
@@ -138,26 +140,26 @@ static mica_status match(mica_data *data, const char *place, const struct mi_pre
     mi_column_names_destroy(&names);
     if (unknown == words->count)
         return MICA_OK;
-    bool numbers = !fitted->class_names || fitted->label_numbers || same_names(&data->labels, fitted);
+    bool numbers = !fitted->class_names || fitted->label_numbers || same_names(&field->labels, fitted);
     for (size_t i = 0; i < words->count; i++) {
         int64_t index = -1;
         bool good = numbers && mi_is_index(words->list[i], &index) && index < MI_MOST_CLASSES &&
                     (!fitted->class_names || index < fitted->classes);
         if (!good)
-            return unknown_class(data, place, fitted, numbers ? i : unknown);
+            return unknown_class(data, field, place, fitted, numbers ? i : unknown);
         of[i] = (int32_t)index;
     }
     return MICA_OK;
 }
 
-static mica_status take_fitted(mica_data *data, const char *place, const struct mi_preprocess *fitted)
+static mica_status take_fitted(mica_data *data, struct mi_field *field, const char *place, const struct mi_preprocess *fitted)
 {
-    int32_t *of = mi_new(data->labels.words.count, sizeof *of);
+    int32_t *of = mi_new(field->labels.words.count, sizeof *of);
     if (!of)
         return mi_out_of_memory(&data->error);
-    mica_status status = match(data, place, fitted, of);
+    mica_status status = match(data, field, place, fitted, of);
     if (status == MICA_OK)
-        return assign(data, of);
+        return assign(data, field, of);
     free(of);
     return status;
 }
@@ -165,9 +167,9 @@ static mica_status take_fitted(mica_data *data, const char *place, const struct 
 /* ---- All labels are there ---- */
 
 /* Where all labels are numbers, one with a fraction is a value. */
-static mica_status check_fractions(mica_data *data, const char *place)
+static mica_status check_fractions(mica_data *data, struct mi_field *field, const char *place)
 {
-    const struct mi_words *words = &data->labels.words;
+    const struct mi_words *words = &field->labels.words;
     size_t fraction = words->count;
     double value;
     for (size_t i = 0; i < words->count; i++) {
@@ -179,51 +181,42 @@ static mica_status check_fractions(mica_data *data, const char *place)
     if (fraction == words->count)
         return MICA_OK;
     int64_t i = 0;
-    while (data->classes[i] != (int32_t)fraction)
+    while (field->classes[i] != (int32_t)fraction)
         i++;
     return mi_fail(&data->error, MICA_DATA, "%s: %s: the label %s is not a class, and values to regress need a regression",
                    place, mi_data_sample_text(data, i).text, mi_show(words->list[fraction]).text);
 }
 
 /* Numbers of words as they came become those in sorted order. */
-static mica_status sort_words(mica_data *data)
+static mica_status sort_words(mica_data *data, struct mi_field *field)
 {
-    struct mi_words *words = &data->labels.words;
+    struct mi_words *words = &field->labels.words;
     uint32_t *places = mi_new(words->count, sizeof *places);
     bool sorted = places && mi_words_sort(words, true, places);
     for (int64_t i = 0; sorted && i < data->samples; i++)
-        data->classes[i] = (int32_t)places[data->classes[i]];
+        field->classes[i] = (int32_t)places[field->classes[i]];
     free(places);
     return sorted ? MICA_OK : mi_out_of_memory(&data->error);
 }
 
-/* The label's line says what was decided. */
-static mica_status note_label(mica_data *data)
+mica_status mi_labels_finish(mica_data *data, struct mi_field *field, const char *place, const struct mi_preprocess *fitted)
 {
-    struct mi_text line = {0};
-    mi_note_label(&data->preprocess, &line);
-    mi_data_note(data, MI_NOTE_LABEL, &line);
-    return data->error.status;
-}
-
-mica_status mi_labels_finish(mica_data *data, const char *place, const struct mi_preprocess *fitted)
-{
-    if (!data->classes)
+    if (!field->classes)
         return MICA_OK;
-    MI_TRY(sort_words(data));
-    MI_TRY(check_fractions(data, place));
+    MI_TRY(sort_words(data, field));
+    MI_TRY(check_fractions(data, field, place));
     if (fitted)
-        return take_fitted(data, place, fitted);
-    MI_TRY(decide(data, room_without_model(&data->labels)));
-    return note_label(data);
+        return take_fitted(data, field, place, fitted);
+    MI_TRY(decide(data, field, room_without_model(&field->labels)));
+    return mi_data_note_fields(data, false);
 }
 
-mica_status mi_data_settle(mica_data *data, struct mi_error *error, int64_t room)
+mica_status mi_data_settle(mica_data *data, struct mi_field *field, struct mi_error *error, int64_t room)
 {
-    bool open = data->error.status == MICA_OK && data->labels.of_word && !data->fitted_before;
-    if (open && room != data->labels.room && decide(data, room) == MICA_OK) {
-        (void)mi_data_number_classes(data);
-        (void)note_label(data);
+    bool open = data->error.status == MICA_OK && field->labels.of_word && !field->fitted_before;
+    if (open && room != field->labels.room && decide(data, field, room) == MICA_OK) {
+        (void)mi_data_number_classes(data, field);
+        (void)mi_data_note_fields(data, false);
     }
     return mi_error_report(error, &data->error);
 }

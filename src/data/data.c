@@ -1,4 +1,4 @@
-/* Data sets: parts, splits, labels, and one sample as the network sees it. */
+/* Data sets: parts, splits, labels. */
 #include "data/data.h"
 #include "device/device.h"
 
@@ -15,7 +15,6 @@ mica_data *mi_data_create(mica_device *device)
         mi_device_begin(device);
     if (data) {
         data->device = device;
-        data->preprocess.label_index = -1;
     } else if (device) {
         mi_out_of_memory(&device->error);
     }
@@ -26,19 +25,14 @@ void mica_data_destroy(mica_data *data)
 {
     if (!data)
         return;
-    free(data->bytes);
-    free(data->floats);
-    free(data->doubles);
-    free(data->classes);
-    mi_labels_destroy(&data->labels);
+    for (int i = 0; i < data->field_count; i++)
+        mi_field_destroy(data->fields[i]);
+    free(data->fields);
     free(data->lines);
-    free(data->values);
     free(data->order);
     free(data->first_order);
-    free(data->numbers);
     for (int i = 0; i < MI_NOTES; i++)
         free(data->notes[i]);
-    mi_preprocess_destroy(&data->preprocess);
     free(data);
 }
 
@@ -141,13 +135,13 @@ static mica_status split(mica_data *data, const struct mi_finish *finish)
 
 /* ---- Finishing what a format has read ---- */
 
-static mica_status check_labels(mica_data *data, const struct mi_finish *finish)
+static mica_status check_labels(mica_data *data, struct mi_field *field, const struct mi_finish *finish)
 {
-    struct mi_preprocess *p = &data->preprocess;
-    if (!data->classes)
+    struct mi_preprocess *p = &field->preprocess;
+    if (!field->classes)
         return MICA_OK;
     for (int64_t i = 0; i < data->samples; i++) {
-        int32_t label = data->classes[i];
+        int32_t label = field->classes[i];
         if (label < 0 || label >= MI_MOST_CLASSES)
             return mi_fail(&data->error, MICA_DATA, "%s: the label of sample %lld is %d; classes count from "
                            "0 to %d, and values to regress need a regression", finish->place, (long long)i,
@@ -162,15 +156,18 @@ static mica_status check_labels(mica_data *data, const struct mi_finish *finish)
     return MICA_OK;
 }
 
-static mica_status take_shape(mica_data *data, const struct mi_finish *finish)
+/* The shape that a model or the caller gives to what was read. */
+static mica_status take_shape(mica_data *data, struct mi_field *field, const struct mi_preprocess *fitted,
+                              const struct mi_finish *finish)
 {
-    struct mi_preprocess *p = &data->preprocess;
-    const mica_shape *wanted = finish->sample_shape.rank ? &finish->sample_shape : NULL;
-    if (!mi_sample_elements(&p->shape, &data->elements))
+    struct mi_preprocess *p = &field->preprocess;
+    bool only = p->role == MICA_INPUT && finish->sample_shape.rank && mi_data_fields(data, MICA_INPUT) == 1;
+    const mica_shape *wanted = only ? &finish->sample_shape : NULL;
+    if (!mi_sample_elements(&p->shape, &field->elements))
         return mi_fail(&data->error, MICA_SHAPE, "%s: samples of shape %s have no elements or too many",
                        finish->place, mi_sample_text(&p->shape).text);
-    if (finish->fitted)
-        wanted = &finish->fitted->shape;
+    if (fitted)
+        wanted = &fitted->shape;
     if (!wanted)
         return MICA_OK;
     MI_TRY(mi_sample_reshape(&data->error, finish->place, &p->shape, wanted));
@@ -179,12 +176,29 @@ static mica_status take_shape(mica_data *data, const struct mi_finish *finish)
 }
 
 /* Whatever a model was fitted with takes the place of what the file said. */
-static mica_status take_fitted(mica_data *data, const struct mi_preprocess *fitted)
+static mica_status take_fitted(mica_data *data, struct mi_field *field, const struct mi_preprocess *fitted)
 {
-    mi_preprocess_destroy(&data->preprocess);
-    MI_TRY(mi_preprocess_copy(&data->error, fitted, &data->preprocess));
-    data->fitted_before = true;
+    mi_preprocess_destroy(&field->preprocess);
+    MI_TRY(mi_preprocess_copy(&data->error, fitted, &field->preprocess));
+    field->fitted_before = true;
     return MICA_OK;
+}
+
+static mica_status finish_field(mica_data *data, struct mi_field *field, const struct mi_finish *finish)
+{
+    struct mi_preprocess *p = &field->preprocess;
+    const struct mi_preprocess *fitted = finish->fitted ? mi_prepared_find(finish->fitted, p->role, p->name) : NULL;
+    if (fitted && !fitted->shape.rank != !p->shape.rank)
+        fitted = NULL; /* classes and numbers have nothing in common */
+    if (p->shape.rank)
+        MI_TRY(take_shape(data, field, fitted, finish));
+    if (fitted)
+        MI_TRY(take_fitted(data, field, fitted));
+    MI_TRY(check_labels(data, field, finish));
+    MI_TRY(mi_data_number_classes(data, field));
+    if (fitted || !p->shape.rank)
+        return MICA_OK;
+    return mi_normalize_prepare(data, field, finish->place);
 }
 
 static mica_status make_order(mica_data *data)
@@ -198,18 +212,18 @@ static mica_status make_order(mica_data *data)
     return MICA_OK;
 }
 
-mica_status mi_data_number_classes(mica_data *data)
+mica_status mi_data_number_classes(mica_data *data, struct mi_field *field)
 {
-    int classes = data->preprocess.classes;
-    free(data->numbers);
-    data->numbers = NULL;
-    if (!classes || data->preprocess.class_names)
+    int classes = field->preprocess.classes;
+    free(field->numbers);
+    field->numbers = NULL;
+    if (!classes || field->preprocess.class_names)
         return MICA_OK;
-    data->numbers = mi_new((size_t)classes, sizeof *data->numbers);
-    if (!data->numbers)
+    field->numbers = mi_new((size_t)classes, sizeof *field->numbers);
+    if (!field->numbers)
         return mi_out_of_memory(&data->error);
     for (int i = 0; i < classes; i++)
-        mi_format(data->numbers[i], sizeof *data->numbers, "%u", (unsigned)i % 10000000u);
+        mi_format(field->numbers[i], sizeof *field->numbers, "%u", (unsigned)i % 10000000u);
     return MICA_OK;
 }
 
@@ -217,22 +231,19 @@ mica_status mi_data_finish(mica_data *data, const struct mi_finish *finish)
 {
     if (data->samples < 1)
         return mi_fail(&data->error, MICA_DATA, "%s: there are no samples", finish->place);
-    MI_TRY(take_shape(data, finish));
-    if (finish->fitted)
-        MI_TRY(take_fitted(data, finish->fitted));
-    MI_TRY(check_labels(data, finish));
-    MI_TRY(mi_data_number_classes(data));
+    for (int i = 0; i < data->field_count; i++)
+        MI_TRY(finish_field(data, data->fields[i], finish));
+    if (data->fill)
+        return MICA_OK;
     MI_TRY(make_order(data));
     MI_TRY(split(data, finish));
     memcpy(data->first_order, data->order, (size_t)data->samples * sizeof *data->order);
-    if (!finish->fitted)
-        MI_TRY(mi_normalize_prepare(data, finish->place, &finish->normalize));
     return mi_data_fit(data);
 }
 
-mica_status mi_data_reshape(mica_data *data, struct mi_error *error, const char *place, mica_shape shape)
+mica_status mi_data_reshape(mica_data *data, struct mi_field *field, struct mi_error *error, const char *place, mica_shape shape)
 {
-    struct mi_preprocess *p = &data->preprocess;
+    struct mi_preprocess *p = &field->preprocess;
     if (data->error.status != MICA_OK || mi_sample_same(&p->shape, &shape))
         return mi_error_report(error, &data->error);
     MI_TRY(mi_sample_reshape(error, place, &p->shape, &shape));
@@ -245,24 +256,25 @@ mica_status mi_data_reshape(mica_data *data, struct mi_error *error, const char 
 
 int64_t mica_data_count(const mica_data *data, mica_part part)
 {
-    return data && part >= MICA_TRAIN && part <= MICA_TEST ? data->count[part] : 0;
+    return data && !data->error.status && part >= MICA_TRAIN && part <= MICA_TEST ? data->count[part] : 0;
 }
 
 mica_shape mica_data_shape(const mica_data *data)
 {
-    return data ? data->preprocess.shape : (mica_shape){.rank = -1};
+    const struct mi_field *field = data ? mi_data_field(data, MICA_INPUT, NULL) : NULL;
+    return field ? field->preprocess.shape : (mica_shape){.rank = data ? 0 : -1};
 }
 
 int mica_data_classes(const mica_data *data)
 {
-    return data ? data->preprocess.classes : 0;
+    const struct mi_field *field = data ? mi_data_field(data, MICA_TARGET, NULL) : NULL;
+    return field ? field->preprocess.classes : 0;
 }
 
 const char *mica_data_class_name(const mica_data *data, int i)
 {
-    if (!data || i < 0 || i >= data->preprocess.classes || (!data->preprocess.class_names && !data->numbers))
-        return "";
-    return data->preprocess.class_names ? data->preprocess.class_names[i] : data->numbers[i];
+    const struct mi_field *field = data ? mi_data_field(data, MICA_TARGET, NULL) : NULL;
+    return field ? mi_field_class_name(field, i) : "";
 }
 
 static mica_status check_hold_out(mica_data *data, float fraction, int64_t total, int64_t held)
@@ -274,6 +286,9 @@ static mica_status check_hold_out(mica_data *data, float fraction, int64_t total
     else if (data->count[MICA_VALIDATION] != data->held_out)
         mi_fail(&error, MICA_INVALID_ARGUMENT, "validation_split is %g, but the data have a validation part of %lld samples",
                 (double)fraction, (long long)data->count[MICA_VALIDATION]);
+    else if (data->fill)
+        mi_fail(&error, MICA_INVALID_ARGUMENT, "validation_split is %g, but a function fills the batches: nothing can be held out",
+                (double)fraction);
     else if (held >= total)
         mi_fail(&error, MICA_DATA, "validation_split %g of %lld training samples leaves none to train", (double)fraction,
                 (long long)total);
@@ -341,17 +356,6 @@ struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index)
     return out;
 }
 
-void mi_data_input(const mica_data *data, int64_t index, float *out)
-{
-    size_t at = (size_t)index * data->elements;
-    if (data->bytes)
-        mi_preprocess_bytes(&data->preprocess, data->bytes + at, out);
-    else if (data->doubles)
-        mi_preprocess_doubles(&data->preprocess, data->doubles + at, 1, out);
-    else
-        mi_preprocess_apply(&data->preprocess, data->floats + at, 1, out);
-}
-
 mica_status mica_data_sample(const mica_data *data, mica_part part, int64_t i, float *values,
                              int32_t *class_index)
 {
@@ -371,9 +375,10 @@ mica_status mica_data_sample(const mica_data *data, mica_part part, int64_t i, f
         return MICA_INVALID_ARGUMENT;
     }
     int64_t index = mi_data_index(data, part, i);
-    if (values)
-        mi_data_input(data, index, values);
+    const struct mi_field *input = mi_data_field(data, MICA_INPUT, NULL), *target = mi_data_field(data, MICA_TARGET, NULL);
+    if (values && input)
+        mi_field_values(input, index, values);
     if (class_index)
-        *class_index = data->classes ? data->classes[index] : -1;
+        *class_index = target && target->classes ? target->classes[index] : -1;
     return MICA_OK;
 }

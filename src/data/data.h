@@ -1,4 +1,4 @@
-/* Data sets behind include/mica/data.h, the preprocessing that a model carries, and the loader of batches.
+/* Data sets behind include/mica/data.h: named fields, the preprocessing that a model carries, and the loader of batches.
  *
  * Samples stay as they were read (float32 or bytes); preprocessing is applied when a batch is made, so that
  * holding samples out can fit it again. */
@@ -10,7 +10,7 @@
 #include <cjson/cJSON.h>
 #include <mica/data.h>
 
-/* ---- Preprocessing: all that turns a raw row into what the network sees, and an output into a name ---- */
+/* ---- Preprocessing of a field: all that turns a raw row into what the network sees, and an output into a name ---- */
 
 struct mi_column {
     const char *name;          /* NULL: the table had no header */
@@ -22,16 +22,17 @@ struct mi_column {
 };
 
 /* A raw row has as many numbers as the shape has elements: categories are one-hot in it already, a missing
- * number is NaN where there is a `fill`. All memory is the arena's. */
+ * number is NaN where there is a `fill`. A field of classes has texts or numbers of classes instead, one a sample. All memory is
+ * the arena's. */
 struct mi_preprocess {
     struct mi_arena arena;
-    mica_shape shape;          /* of a sample */
-    struct mi_column *columns; /* the inputs among a table's; NULL: the inputs were no table */
+    const char *name;          /* of the field; NULL: it is the only one of its role */
+    mica_role role;
+    mica_shape shape;          /* of a sample; rank 0: a class */
+    struct mi_column *columns; /* those of a table that it is read from; NULL: it was no table */
     int column_count;
-    int table_columns;         /* of the whole table: inputs, label and what was left out */
+    int table_columns;         /* of the whole table */
     char decimal;              /* of the table's numbers: '.' or ',' */
-    const char *label;         /* the label's column; NULL: it has no name */
-    int label_nth, label_index; /* as a column's; an index of -1: no label */
     mica_missing missing;
     double *fill;              /* (elements) means of the training part, for MICA_MISSING_MEAN; else NULL */
     int classes;               /* 0: not a classification */
@@ -61,6 +62,27 @@ void mi_preprocess_bytes(const struct mi_preprocess *preprocess, const unsigned 
 /* Features of the table's columns, and what feature i is called in an error: `column "x"` or `column 3`. */
 size_t mi_preprocess_features(const struct mi_preprocess *preprocess);
 const struct mi_column *mi_preprocess_feature(const struct mi_preprocess *preprocess, size_t i, int *column);
+
+/* ---- The same of all fields, as a model carries it ---- */
+
+struct mi_shape_text {
+    char text[192];
+};
+
+struct mi_prepared {
+    struct mi_preprocess *fields;
+    int count;
+};
+
+void mi_prepared_destroy(struct mi_prepared *prepared);
+/* A list of fields; `json` may be hostile. On error *out is empty. */
+mica_status mi_prepared_from_json(struct mi_error *error, const char *place, const cJSON *json, struct mi_prepared *out);
+/* The same from what mi_data_describe wrote; NULL: there are none. */
+mica_status mi_prepared_parse(struct mi_error *error, const char *place, const char *text, struct mi_prepared *out);
+/* The field of a role and a name; where there is one of that role alone, its name does not matter. NULL: there is none. */
+const struct mi_preprocess *mi_prepared_find(const struct mi_prepared *prepared, mica_role role, const char *name);
+/* What error texts call a field: its name in quotes with a blank before, or nothing where it is the only one. */
+struct mi_shape_text mi_field_text(const struct mi_preprocess *field);
 
 /* ---- Texts as numbers ---- */
 
@@ -102,10 +124,6 @@ size_t mi_column_names_nth(const struct mi_column_names *names, const char *name
 
 /* ---- Shapes of samples ---- */
 
-struct mi_shape_text {
-    char text[192];
-};
-
 /* false: no dimension, one below 1, or too many */
 bool mi_sample_elements(const mica_shape *shape, size_t *elements);
 struct mi_shape_text mi_sample_text(const mica_shape *shape);       /* "[1, 28, 28]" */
@@ -134,80 +152,101 @@ struct mi_label_texts {
 /* Lines about what was understood, in this order. */
 enum mi_note { MI_NOTE_TABLE, MI_NOTE_INPUTS, MI_NOTE_LEFT_OUT, MI_NOTE_LABEL, MI_NOTE_DROPPED, MI_NOTES };
 
+/* What each sample has under one name: an array of numbers, or a class. */
+struct mi_field {
+    struct mi_preprocess preprocess;
+    bool fitted_before;        /* the preprocessing is a model's: it is never fitted here */
+    mica_normalize normalize;  /* as it was asked for; its lists are borrowed until the data are finished */
+    size_t elements;           /* of a sample */
+    unsigned char *bytes;      /* samples x elements; one of these four, and none where an application fills batches */
+    float *floats;
+    double *doubles;           /* where floats would lose what tells the values of an element apart */
+    int32_t *classes;          /* samples */
+    struct mi_label_texts labels;   /* the texts behind them */
+    char (*numbers)[8];        /* names of classes that have none */
+};
+
 struct mica_data {
     struct mi_error error;     /* why they are of no use: every call repeats it */
     struct mi_error refused;   /* the first argument that was wrong: told, but it blocks nothing */
     mica_device *device;       /* borrowed; may be NULL */
     int64_t samples;
-    size_t elements;           /* of an input */
-    unsigned char *bytes;      /* samples x elements; one of these three */
-    float *floats;
-    double *doubles;           /* where floats would lose what tells the values of an element apart */
-    int32_t *classes;          /* samples, or NULL */
-    struct mi_label_texts labels;   /* the texts behind them */
+    struct mi_field **fields;
+    int field_count;
+    size_t field_capacity;
+    mica_fill *fill;           /* makes the samples of a batch; NULL: the fields hold them */
+    void *fill_user;
     size_t first_line;         /* of a table, the line of its first sample; else 0 */
     uint32_t *lines;           /* (samples) the line of each; NULL: they follow the first one */
-    float *values;             /* samples x label_elements, or NULL */
-    mica_shape label_shape;    /* of values; rank 0 for classes */
-    size_t label_elements;
     int64_t *order;            /* the samples of training, then validation, then test */
     int64_t *first_order;      /* the same before anything was held out */
     int64_t count[3];          /* of each part */
     bool divided;              /* the parts are a split's, not files' */
     int64_t held_out;          /* samples of the validation part that hold_out took from the training part */
-    struct mi_preprocess preprocess;
-    bool fitted_before;        /* the preprocessing is a model's: it is never fitted here */
-    char (*numbers)[8];        /* names of classes that have none */
     char *notes[MI_NOTES];     /* NULL: nothing to say */
 };
+
+/* A new field, empty. The name is copied; NULL: the only one of its role. NULL: out of memory, as the data's error says. */
+struct mi_field *mi_data_add(mica_data *data, const char *name, mica_role role);
+void mi_field_destroy(struct mi_field *field);
+/* The name of a class, or its number; "" where there is none. */
+const char *mi_field_class_name(const struct mi_field *field, int i);
+/* The field of a role and a name (NULL: the first); where there is one of that role alone, its name does not matter. NULL: there is
+ * none. */
+struct mi_field *mi_data_field(const mica_data *data, mica_role role, const char *name);
+int mi_data_fields(const mica_data *data, mica_role role); /* how many have it */
+/* A list of what every field is prepared by, as JSON; the caller deletes it. NULL: out of memory. */
+cJSON *mi_data_describe(const mica_data *data);
+/* Room for the values of all samples, of the smallest kind that holds them: 1 byte, 4 or 8 for each element. */
+mica_status mi_field_make(mica_data *data, struct mi_field *field, size_t bytes);
 
 /* What mi_data_finish needs beyond what the reader of a format filled in. */
 struct mi_finish {
     const char *place;         /* begins error texts: the path */
-    mica_normalize normalize;
     mica_split split;
-    mica_shape sample_shape;   /* rank 0: as it is */
-    const struct mi_preprocess *fitted; /* NULL: fit */
+    mica_shape sample_shape;   /* of the only input; rank 0: as it is */
+    const struct mi_prepared *fitted; /* NULL: fit */
 };
 
 mica_data *mi_data_create(mica_device *device); /* NULL: out of memory */
-/* Allocates order and checks, splits, reshapes and fits. The reader has set samples, elements, inputs,
- * labels, count (of the files' parts) and the table's or the shape's side of the preprocessing. */
+/* Allocates order and checks, splits, reshapes and fits. The reader has set samples, count (of the files' parts), and of each field
+ * its elements, values, and the table's or the shape's side of the preprocessing. */
 mica_status mi_data_finish(mica_data *data, const struct mi_finish *finish);
 /* Sample by sample, the text of a label; then all of them become classes: those of `fitted`, or such that there is no
  * model yet. */
-mica_status mi_labels_add(mica_data *data, const char *place, int64_t sample, const char *text);
-mica_status mi_labels_finish(mica_data *data, const char *place, const struct mi_preprocess *fitted);
+mica_status mi_labels_add(mica_data *data, struct mi_field *field, const char *place, int64_t sample, const char *text);
+mica_status mi_labels_finish(mica_data *data, struct mi_field *field, const char *place, const struct mi_preprocess *fitted);
 void mi_labels_destroy(struct mi_label_texts *labels);
-/* The data meet a model whose output has room for so many classes. Where every label is a number below that, as 0, 7 or
+/* The field meets a model whose output has room for so many classes. Where every label is a number below that, as 0, 7 or
  * 12, numbers are the classes; otherwise labels are words, and the classes are these in sorted order. */
-mica_status mi_data_settle(mica_data *data, struct mi_error *error, int64_t room);
+mica_status mi_data_settle(mica_data *data, struct mi_field *field, struct mi_error *error, int64_t room);
 
 /* Takes the text; an empty one is no note. Memory that was short for it is an error of the data. */
 void mi_data_note(mica_data *data, enum mi_note kind, struct mi_text *line);
-/* The inputs of a table; the label and its classes. Nothing is added where there are none. */
-void mi_note_inputs(const struct mi_preprocess *preprocess, struct mi_text *line);
-void mi_note_label(const struct mi_preprocess *preprocess, struct mi_text *line);
+/* The columns of an input; of a target its columns and classes. Nothing is added where there are none. */
+void mi_note_field(const struct mi_preprocess *preprocess, struct mi_text *line);
+/* The line of all inputs, or of all that are none. */
+mica_status mi_data_note_fields(mica_data *data, bool inputs);
 /* The names of the classes, where they have some. */
 void mi_list_classes(const struct mi_preprocess *preprocess, struct mi_text *line);
 /* Item i of a list that may be long: "a, b and 7 more". Call it for every i, or until one more than is named. */
 void mi_list_item(struct mi_text *line, size_t i, size_t count, const char *text);
 
-mica_status mi_data_number_classes(mica_data *data); /* names for classes that have none */
+mica_status mi_data_number_classes(mica_data *data, struct mi_field *field); /* names for classes that have none */
 /* Reports the data's error to its device and returns its status: the last line of every function that can
  * fail. */
 mica_status mi_data_report(mica_data *data);
 /* Gives every sample another shape of the same number of elements; its values stay as they are. */
-mica_status mi_data_reshape(mica_data *data, struct mi_error *error, const char *place, mica_shape shape);
-mica_status mi_data_fit(mica_data *data); /* normalisation and fill, on the training part */
+mica_status mi_data_reshape(mica_data *data, struct mi_field *field, struct mi_error *error, const char *place, mica_shape shape);
+mica_status mi_data_fit(mica_data *data); /* normalisation and fill of all fields, on the training part */
 /* Prepares the arrays of a normalisation; mi_data_fit fills those that depend on data. */
-mica_status mi_normalize_prepare(mica_data *data, const char *place, const mica_normalize *normalize);
+mica_status mi_normalize_prepare(mica_data *data, struct mi_field *field, const char *place);
 /* What a sample is called in errors: the line of a table, "line 7", else "sample 7", or "sample 7 of the test part" where
  * each part has files of its own. */
 struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index);
-/* One input as the network sees it. `index` counts all samples. */
-void mi_data_input(const mica_data *data, int64_t index, float *out);
-/* The index of the i-th sample of a part, for mi_data_input, classes and values. */
+/* The numbers of one sample as the network sees them. `index` counts all samples. */
+void mi_field_values(const struct mi_field *field, int64_t index, float *out);
+/* The index of the i-th sample of a part, for mi_field_values and classes. */
 int64_t mi_data_index(const mica_data *data, mica_part part, int64_t i);
 
 /* ---- Loader: batches in an epoch's order, prepared by a thread while the device works ---- */
@@ -222,14 +261,15 @@ struct mi_loader_desc {
     uint64_t seed;   /* epoch e goes in the order mi_shuffle(seed, e) */
     bool shuffle;
     bool no_thread;  /* prepare each batch when it is asked for */
+    struct mi_field *const *fields; /* (field_count) what a batch holds; borrowed */
+    const bool *floats; /* (field_count) classes become floats too; read once */
+    int field_count;
 };
 
 struct mi_batch {
-    const float *inputs;     /* n x elements, preprocessed */
-    const int32_t *classes;  /* n; NULL where labels are values or there are none */
-    const float *values;     /* n x label_elements; NULL where labels are classes or there are none */
-    int64_t n;               /* samples: desc.batch, or fewer in the last batch */
-    int64_t first;           /* the place of its first sample in the epoch */
+    void *const *fields;       /* of each field of the description n x elements floats, preprocessed, or n classes (int32_t) */
+    int64_t n;                 /* samples: desc.batch, or fewer in the last batch */
+    int64_t first;             /* the place of its first sample in the epoch */
     int slot;
 };
 
@@ -244,5 +284,6 @@ void mi_loader_begin(struct mi_loader *loader, uint64_t epoch);
 bool mi_loader_next(struct mi_loader *loader, struct mi_batch *out);
 void mi_loader_release(struct mi_loader *loader, int slot); /* the device has read it */
 int64_t mi_loader_batches(const struct mi_loader *loader);   /* in an epoch */
+bool mi_loader_failed(struct mi_loader *loader);             /* an application's function could not fill a batch */
 
 #endif

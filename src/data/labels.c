@@ -10,17 +10,17 @@ void mi_labels_destroy(struct mi_label_texts *labels)
     *labels = (struct mi_label_texts){0};
 }
 
-mica_status mi_labels_add(mica_data *data, const char *place, int64_t sample, const char *text)
+mica_status mi_labels_add(mica_data *data, struct mi_field *field, const char *place, int64_t sample, const char *text)
 {
-    struct mi_label_texts *labels = &data->labels;
+    struct mi_label_texts *labels = &field->labels;
     size_t number;
-    if (!data->classes && !(data->classes = mi_new((size_t)data->samples, sizeof *data->classes)))
+    if (!field->classes && !(field->classes = mi_new((size_t)data->samples, sizeof *field->classes)))
         return mi_out_of_memory(&data->error);
     if (!mi_words_add(&labels->words, text, &number))
         return mi_out_of_memory(&data->error);
     if (number >= MI_MOST_CLASSES)
         return mi_fail(&data->error, MICA_DATA, "%s: the labels have more than %d different values, and values to regress need "
                        "a regression", place, MI_MOST_CLASSES);
-    data->classes[sample] = (int32_t)number;
+    field->classes[sample] = (int32_t)number;
     return MICA_OK;
 }

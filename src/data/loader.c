@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,7 @@ enum slot_state { SLOT_FREE, SLOT_FILLING, SLOT_FULL, SLOT_TAKEN };
 
 struct slot {
     enum slot_state state;
-    float *inputs, *values;
-    int32_t *classes;
+    void **fields;             /* (field_count) */
 };
 
 struct mi_loader {
@@ -26,6 +26,10 @@ struct mi_loader {
     struct mi_loader_desc desc;
     int64_t samples, batches;
     int64_t *order;            /* (samples) of the epoch; unused where nothing is shuffled */
+    uint64_t epoch;
+    bool *floats;              /* (field_count) */
+    void **filled_fields;      /* (of all of the data's) where a function fills batches: its list of places, NULL where none asks */
+    atomic_bool failed;        /* it could not */
     struct slot slots[MI_LOADER_SLOTS];
     int64_t filled, taken;     /* batches of this epoch that the thread has begun, that the caller has got */
     bool quit, has_thread;
@@ -42,22 +46,50 @@ static int64_t batch_size(const struct mi_loader *loader, int64_t batch)
     return left < loader->desc.batch ? left : loader->desc.batch;
 }
 
-static void fill(struct mi_loader *loader, int64_t batch)
+static void fill_field(const struct mi_loader *loader, int which, int64_t first, int64_t n, void *out)
 {
     const mica_data *data = loader->data;
-    struct slot *slot = &loader->slots[batch % MI_LOADER_SLOTS];
-    int64_t first = batch * loader->desc.batch, n = batch_size(loader, batch);
+    const struct mi_field *field = loader->desc.fields[which];
     for (int64_t i = 0; i < n; i++) {
         int64_t place = loader->desc.shuffle ? loader->order[first + i] : first + i;
         int64_t index = mi_data_index(data, loader->desc.part, place);
-        mi_data_input(data, index, slot->inputs + (size_t)i * data->elements);
-        if (slot->classes)
-            slot->classes[i] = data->classes[index];
-        if (slot->values)
-            memcpy(slot->values + (size_t)i * data->label_elements,
-                   data->values + (size_t)index * data->label_elements,
-                   data->label_elements * sizeof *slot->values);
+        if (field->classes && loader->floats[which])
+            ((float *)out)[i] = (float)field->classes[index];
+        else if (field->classes)
+            ((int32_t *)out)[i] = field->classes[index];
+        else
+            mi_field_values(field, index, (float *)out + (size_t)i * field->elements);
     }
+}
+
+/* The application makes the samples, which come in its own order. */
+static void ask(struct mi_loader *loader, const struct slot *slot, int64_t first, int64_t n)
+{
+    const mica_data *data = loader->data;
+    for (int i = 0; i < data->field_count; i++) {
+        loader->filled_fields[i] = NULL;
+        for (int k = 0; k < loader->desc.field_count; k++)
+            if (loader->desc.fields[k] == data->fields[i])
+                loader->filled_fields[i] = slot->fields[k];
+    }
+    bool filled = data->fill(data->fill_user, loader->epoch, first, n, loader->filled_fields);
+    for (int k = 0; k < loader->desc.field_count && filled; k++)
+        if (!loader->desc.fields[k]->preprocess.shape.rank && loader->floats[k])
+            for (int64_t i = 0; i < n; i++)
+                ((float *)slot->fields[k])[i] = (float)((int32_t *)slot->fields[k])[i];
+    if (!filled)
+        atomic_store(&loader->failed, true);
+}
+
+static void fill(struct mi_loader *loader, int64_t batch)
+{
+    const struct slot *slot = &loader->slots[batch % MI_LOADER_SLOTS];
+    int64_t first = batch * loader->desc.batch, n = batch_size(loader, batch);
+    if (loader->data->fill)
+        ask(loader, slot, first, n);
+    else
+        for (int i = 0; i < loader->desc.field_count; i++)
+            fill_field(loader, i, first, n, slot->fields[i]);
 }
 
 /* The next batch that can be filled now, or -1. */
@@ -103,31 +135,46 @@ static void start_thread(struct mi_loader *loader)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+static void *make_room(const struct mi_field *field, size_t n)
+{
+    size_t elements;
+    _Static_assert(sizeof(float) == sizeof(int32_t), "classes take as much room as numbers");
+    return mi_mul_size(n, field->elements, &elements) ? mi_new(elements, sizeof(float)) : NULL;
+}
+
 static bool make_slots(struct mi_loader *loader)
 {
-    const mica_data *data = loader->data;
-    size_t n = (size_t)loader->desc.batch, inputs, values;
-    if (!mi_mul_size(n, data->elements, &inputs) || !mi_mul_size(n, data->label_elements, &values))
+    size_t n = (size_t)loader->desc.batch, count = (size_t)loader->desc.field_count;
+    loader->floats = mi_new(count, sizeof *loader->floats);
+    if (!loader->floats)
         return false;
+    if (loader->desc.floats)
+        memcpy(loader->floats, loader->desc.floats, count * sizeof *loader->floats);
     for (int i = 0; i < MI_LOADER_SLOTS; i++) {
         struct slot *slot = &loader->slots[i];
-        slot->inputs = mi_new(inputs, sizeof *slot->inputs);
-        slot->classes = data->classes ? mi_new(n, sizeof *slot->classes) : NULL;
-        slot->values = data->values ? mi_new(values, sizeof *slot->values) : NULL;
-        if (!slot->inputs || (data->classes && !slot->classes) || (data->values && !slot->values))
-            return false;
+        slot->fields = mi_new(count, sizeof *slot->fields);
+        for (size_t k = 0; slot->fields && k < count; k++)
+            slot->fields[k] = make_room(loader->desc.fields[k], n);
+        for (size_t k = 0; k < count; k++)
+            if (!slot->fields || !slot->fields[k])
+                return false;
     }
-    loader->order = mi_new((size_t)loader->samples, sizeof *loader->order);
-    return loader->order != NULL;
+    if (loader->data->fill)
+        loader->filled_fields = mi_new((size_t)loader->data->field_count, sizeof *loader->filled_fields);
+    else
+        loader->order = mi_new((size_t)loader->samples, sizeof *loader->order);
+    return loader->order || loader->filled_fields;
 }
 
 static void free_memory(struct mi_loader *loader)
 {
     for (int i = 0; i < MI_LOADER_SLOTS; i++) {
-        free(loader->slots[i].inputs);
-        free(loader->slots[i].classes);
-        free(loader->slots[i].values);
+        for (int k = 0; loader->slots[i].fields && k < loader->desc.field_count; k++)
+            free(loader->slots[i].fields[k]);
+        free(loader->slots[i].fields);
     }
+    free(loader->floats);
+    free(loader->filled_fields);
     free(loader->order);
     free(loader);
 }
@@ -149,6 +196,7 @@ mica_status mi_loader_create(mica_data *data, const struct mi_loader_desc *desc,
     }
     loader->data = data;
     loader->desc = *desc;
+    loader->desc.shuffle = desc->shuffle && !data->fill;
     loader->samples = mica_data_count(data, desc->part);
     if (loader->desc.batch > loader->samples)
         loader->desc.batch = loader->samples ? loader->samples : 1;
@@ -202,6 +250,7 @@ void mi_loader_begin(struct mi_loader *loader, uint64_t epoch)
     loader->filled = loader->batches; /* the thread begins nothing more of an epoch that was left */
     while (is_filling(loader))
         pthread_cond_wait(&loader->changed, &loader->lock);
+    loader->epoch = epoch;
     if (loader->desc.shuffle)
         mi_shuffle(loader->desc.seed, epoch, loader->order, loader->samples);
     for (int i = 0; i < MI_LOADER_SLOTS; i++)
@@ -233,8 +282,7 @@ bool mi_loader_next(struct mi_loader *loader, struct mi_batch *out)
         out->n = -1;
         return false;
     }
-    *out = (struct mi_batch){.inputs = slot->inputs, .classes = slot->classes, .values = slot->values,
-                             .n = batch_size(loader, batch), .first = batch * loader->desc.batch,
+    *out = (struct mi_batch){.fields = slot->fields, .n = batch_size(loader, batch), .first = batch * loader->desc.batch,
                              .slot = (int)(batch % MI_LOADER_SLOTS)};
     return true;
 }
@@ -253,4 +301,9 @@ void mi_loader_release(struct mi_loader *loader, int slot)
 int64_t mi_loader_batches(const struct mi_loader *loader)
 {
     return loader->batches;
+}
+
+bool mi_loader_failed(struct mi_loader *loader)
+{
+    return atomic_load(&loader->failed);
 }

@@ -51,10 +51,9 @@ static void name_column(struct mi_text *line, const struct mi_column *column)
         mi_text_add(line, " (%d words)", column->count);
 }
 
-void mi_note_inputs(const struct mi_preprocess *p, struct mi_text *line)
+static void note_columns(const struct mi_preprocess *p, struct mi_text *line)
 {
     size_t count = (size_t)p->column_count;
-    mi_text_add(line, "inputs: ");
     for (size_t i = 0; i < count && i <= MOST_NAMED; i++) {
         struct mi_text name = {0};
         name_column(&name, &p->columns[i]);
@@ -82,18 +81,26 @@ static void note_classes(const struct mi_preprocess *p, struct mi_text *line)
     mi_list_classes(p, line);
 }
 
-void mi_note_label(const struct mi_preprocess *p, struct mi_text *line)
+void mi_note_field(const struct mi_preprocess *p, struct mi_text *line)
 {
-    if (p->label_index < 0 && !p->classes)
+    static const char *const roles[] = {"inputs", "label", "weights"};
+    if (!p->column_count && !p->classes)
         return;
-    if (p->label && *p->label)
-        mi_text_add(line, "label: %s", mi_show(p->label).text);
-    else if (p->label_index >= 0)
-        mi_text_add(line, "label: column %d", p->label_index + 1);
-    else
-        mi_text_add(line, "labels");
+    mi_text_add(line, "%s%s%s%s", line->data ? "; " : "", p->column_count ? roles[p->role] : "labels", mi_field_text(p).text,
+                p->column_count ? ": " : "");
+    note_columns(p, line);
     if (p->classes)
         note_classes(p, line);
-    else
+    else if (p->role == MICA_TARGET)
         mi_text_add(line, ", a value");
+}
+
+mica_status mi_data_note_fields(mica_data *data, bool inputs)
+{
+    struct mi_text line = {0};
+    for (int i = 0; i < data->field_count; i++)
+        if (inputs == (data->fields[i]->preprocess.role == MICA_INPUT))
+            mi_note_field(&data->fields[i]->preprocess, &line);
+    mi_data_note(data, inputs ? MI_NOTE_INPUTS : MI_NOTE_LABEL, &line);
+    return data->error.status;
 }

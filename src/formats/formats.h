@@ -27,26 +27,37 @@ mica_status mi_data_file_read(struct mi_error *error, const char *path, struct m
 
 /* As mica_csv_open and so on; `fitted` is a model's preprocessing, applied instead of fitting, or NULL. */
 mica_data *mi_csv_open(mica_device *device, const char *path, const mica_csv_desc *desc,
-                       const struct mi_preprocess *fitted);
+                       const struct mi_prepared *fitted);
 /* The same of a table in memory (`size` bytes and a zero), which is taken; `place` begins error texts. */
 mica_data *mi_csv_from_text(mica_device *device, const char *place, char *text, size_t size,
-                            const mica_csv_desc *desc, const struct mi_preprocess *fitted);
+                            const mica_csv_desc *desc, const struct mi_prepared *fitted);
 mica_data *mi_files_open(mica_device *device, const mica_files_desc *desc, mi_array_parser *parser,
-                         const struct mi_preprocess *fitted);
+                         const struct mi_prepared *fitted);
 
-/* The "data" object of a job, {"format": "csv" | "idx" | "npy", ...}. Relative paths start at `folder`;
- * `place` begins error texts ("job.json: data"). regression: numbers are values (the loss says so). */
+/* Whether the target of a name (NULL: the only one) is a value to regress, as its loss says. */
+struct mi_regressions {
+    bool (*is)(const void *user, const char *target);
+    const void *user;
+};
+
+/* The "data" object of a job, {"format": "csv" | "idx" | "npy" | "npz", ...}. Relative paths start at `folder`;
+ * `place` begins error texts ("job.json: data"). */
 mica_data *mi_data_from_spec(mica_device *device, const cJSON *spec, const char *folder, const char *place,
-                             const struct mi_preprocess *fitted, bool regression);
+                             const struct mi_prepared *fitted, const struct mi_regressions *regressions);
 
-/* Raw inputs for prediction from one file: .npy or IDX by contents, else a table; each also .gz. Checked
- * against the preprocessing, or against `shape` where that is NULL or has no shape. Samples without labels. */
-mica_data *mi_inputs_open(mica_device *device, const char *path, const struct mi_preprocess *preprocess,
+/* Raw values of one input for prediction from one file: .npy or IDX by contents, else a table; each also .gz. Checked
+ * against the preprocessing that the model has for the input of that name, or against `shape` where it has none. */
+mica_data *mi_inputs_open(mica_device *device, const char *path, const struct mi_prepared *fitted, const char *name,
                           const mica_shape *shape);
 
 /* Writes n rows of `columns` numbers under a line of names (NULL: "output_0" and so on), atomically. */
 mica_status mi_csv_write(struct mi_error *error, const char *path, const char *const *names, const float *values,
                          size_t columns, int64_t n);
+
+/* The bytes of one array of an .npz file, as its .npy would have them; an error where the library was built without libzip. */
+mica_status mi_npz_read(struct mi_error *error, const char *path, const char *member, struct mi_budget *budget,
+                        unsigned char **bytes,
+                        size_t *size);
 
 /* ---- Arrays as inputs ---- */
 
@@ -61,10 +72,10 @@ void mi_array_file_close(struct mi_array_file *file);
 /* All rows; an error names the row and the element of a sample. `missing`: nan is a value that is missing. */
 mica_status mi_array_file_floats(struct mi_error *error, const struct mi_array_file *file, const mica_shape *shape,
                                  bool missing, float *out);
-/* The rows of the files one after the other become the samples: as bytes, floats or doubles. The data know the shape and
- * the elements of a sample. Each file is closed when it has been read. `fitted` is a model's preprocessing, or NULL. */
-mica_status mi_take_inputs(mica_data *data, struct mi_budget *budget, struct mi_array_file *files, int count,
-                           const struct mi_preprocess *fitted);
+/* The rows of the files one after the other become the samples' values of a field: as bytes, floats or doubles. The field knows the
+ * shape and the elements of a sample. Each file is closed when it has been read. `fitted` is a model's preprocessing, or NULL. */
+mica_status mi_take_values(mica_data *data, struct mi_field *field, struct mi_budget *budget, struct mi_array_file *files,
+                           int count, const struct mi_preprocess *fitted);
 
 /* For each feature: what its values differ by, and what they would lose as floats. */
 struct mi_spread {

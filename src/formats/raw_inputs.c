@@ -8,7 +8,9 @@
 struct request {
     mica_data *data;
     const char *path;
-    const struct mi_preprocess *preprocess; /* NULL: the shape is all that is known */
+    struct mi_field *field;
+    const struct mi_prepared *fitted;       /* of a model; NULL: the shape is all that is known */
+    const struct mi_preprocess *preprocess; /* of its input; NULL as well */
     mica_shape shape;
     size_t elements;
     struct mi_budget *budget;
@@ -48,9 +50,9 @@ static mica_status read_array(const struct request *r, mi_array_parser *parser, 
     mica_data *data = r->data;
     MI_TRY(parser(&data->error, r->path, file->bytes, size, &file->array));
     MI_TRY(make_rows(r, &file->array, parser == mi_idx_parse));
-    data->elements = r->elements;
-    data->preprocess.shape = r->shape;
-    return mi_take_inputs(data, r->budget, file, 1, r->preprocess);
+    r->field->elements = r->elements;
+    r->field->preprocess.shape = r->shape;
+    return mi_take_values(data, r->field, r->budget, file, 1, r->preprocess);
 }
 
 /* ---- Tables ---- */
@@ -62,32 +64,41 @@ static mica_status plain_columns(const struct request *r, const struct mi_table 
     if (table->columns != r->elements)
         return mi_fail(error, MICA_SHAPE, "%s: the table has %zu columns, a sample of shape %s has %zu elements", r->path,
                        table->columns, mi_sample_text(&r->shape).text, r->elements);
-    *out = (struct mi_preprocess){.shape = r->shape, .label_index = -1, .column_count = (int)r->elements,
-                                  .table_columns = (int)r->elements};
+    *out = (struct mi_preprocess){.shape = r->shape, .column_count = (int)r->elements, .table_columns = (int)r->elements};
     out->columns = mi_arena_new(&out->arena, r->elements, sizeof *out->columns);
     for (int c = 0; out->columns && c < out->column_count; c++)
         out->columns[c].index = c;
     return out->columns ? MICA_OK : mi_out_of_memory(error);
 }
 
-static mica_status read_mapped(const struct request *r, const struct mi_table *table, const struct mi_preprocess *p)
+/* The fields of the model that a table may have; what should be answered is looked for and not read. */
+static mica_status map_fields(const struct request *r, const struct mi_table *table, const struct mi_preprocess *plain,
+                              struct mi_table_field *fields)
 {
-    mica_data *data = r->data;
-    struct mi_table_map map = {0};
+    int count = 1;
+    fields[0] = (struct mi_table_field){.field = r->field, .as = plain ? plain : r->preprocess};
+    for (int i = 0; !plain && i < r->fitted->count; i++)
+        if (r->fitted->fields[i].role != MICA_INPUT && r->fitted->fields[i].column_count)
+            fields[count++].as = &r->fitted->fields[i];
+    mica_status status = mi_table_map_fitted(&r->data->error, r->path, table, fields, count);
+    for (int i = 1; i < count; i++)
+        free(fields[i].columns);
+    return status;
+}
+
+static mica_status read_mapped(const struct request *r, const struct mi_table *table, const struct mi_preprocess *plain)
+{
+    struct mi_table_field *fields = mi_new(plain ? 1 : (size_t)r->fitted->count, sizeof *fields);
     struct mi_rows rows = {0};
-    mica_status status = mi_table_map_fitted(&data->error, r->path, table, NULL, p, &map);
-    map.label = -1; /* a label may stand there; nobody reads it */
-    struct mi_preprocess strict = *p;
-    if (strict.missing == MICA_MISSING_DROP)
-        strict.missing = MICA_MISSING_ERROR; /* every line must get its answer */
-    if (status == MICA_OK)
-        status = mi_table_rows(&data->error, r->path, table, &strict, &map, r->budget, NULL, NULL, &rows);
-    free(map.columns);
-    data->floats = rows.floats;
-    data->doubles = rows.doubles;
-    data->samples = (int64_t)rows.count;
-    data->elements = r->elements;
-    data->preprocess.shape = r->shape;
+    if (!fields)
+        return mi_out_of_memory(&r->data->error);
+    mica_status status = map_fields(r, table, plain, fields);
+    mica_missing missing = fields[0].as->missing == MICA_MISSING_DROP ? MICA_MISSING_ERROR : fields[0].as->missing;
+    if (status == MICA_OK) /* every line must get its answer */
+        status = mi_table_rows(r->data, r->path, table, fields, 1, missing, r->budget, NULL, NULL, &rows);
+    free(fields[0].columns);
+    free(fields);
+    r->field->preprocess.shape = r->shape;
     return status;
 }
 
@@ -96,15 +107,13 @@ static mica_status read_table(const struct request *r, char *text, size_t size)
 {
     struct mi_table table;
     struct mi_preprocess plain = {0};
-    const struct mi_preprocess *p = r->preprocess && r->preprocess->column_count ? r->preprocess : NULL;
-    struct mi_table_hints hints = {.fitted = p, .label = p ? p->label : NULL};
+    bool columns = r->preprocess && r->preprocess->column_count;
+    struct mi_table_hints hints = {.fitted = columns ? r->fitted : NULL};
     mica_status status = mi_table_parse(&r->data->error, r->path, text, size, &hints, r->budget, &table);
-    if (status == MICA_OK && !p) {
+    if (status == MICA_OK && !columns)
         status = plain_columns(r, &table, &plain);
-        p = &plain;
-    }
     if (status == MICA_OK)
-        status = read_mapped(r, &table, p);
+        status = read_mapped(r, &table, columns ? NULL : &plain);
     mi_preprocess_destroy(&plain);
     mi_table_destroy(&table);
     return status;
@@ -135,20 +144,21 @@ static mica_status open_inputs(struct request *r)
                        mi_sample_text(&r->shape).text);
     MI_TRY(read_any(r));
     data->count[MICA_TRAIN] = data->samples;
-    return mi_data_finish(data, &(struct mi_finish){.place = r->path, .fitted = r->preprocess});
+    return mi_data_finish(data, &(struct mi_finish){.place = r->path, .fitted = r->fitted});
 }
 
-mica_data *mi_inputs_open(mica_device *device, const char *path, const struct mi_preprocess *preprocess,
+mica_data *mi_inputs_open(mica_device *device, const char *path, const struct mi_prepared *fitted, const char *name,
                           const mica_shape *shape)
 {
     mica_data *data = mi_data_create(device);
     if (!data)
         return NULL;
-    bool known = preprocess && preprocess->shape.rank;
+    const struct mi_preprocess *known = fitted ? mi_prepared_find(fitted, MICA_INPUT, name) : NULL;
     struct mi_budget budget = mi_budget_of(NULL);
-    struct request r = {.data = data, .path = path, .preprocess = known ? preprocess : NULL,
-                        .shape = known ? preprocess->shape : *shape, .budget = &budget};
-    (void)open_inputs(&r);
+    struct request r = {.data = data, .path = path, .field = mi_data_add(data, name, MICA_INPUT), .fitted = known ? fitted : NULL,
+                        .preprocess = known, .shape = known ? known->shape : *shape, .budget = &budget};
+    if (r.field)
+        (void)open_inputs(&r);
     (void)mi_data_report(data);
     return data;
 }

@@ -1,44 +1,38 @@
 /* Files beside a job: data specifications, raw inputs for prediction, and arrays of results. */
 #include "formats/formats.h"
 #include "job/job.h"
+#include "nn/loss/loss.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static mica_status model_preprocess(mica_model *model, struct mi_error *error, struct mi_preprocess *preprocess)
+/* Whether a model's target is a value, as the loss that it was trained by says. */
+static bool is_value(const void *user, const char *target)
 {
-    *preprocess = (struct mi_preprocess){.label_index = -1};
-    if (!model || !model->preprocess)
-        return MICA_OK;
-    cJSON *json = mi_json_read(model->preprocess, strlen(model->preprocess), NULL);
-    if (!json)
-        return mi_out_of_memory(error);
-    mica_status status = mi_preprocess_from_json(error, "the model", json, preprocess);
-    cJSON_Delete(json);
-    return status;
+    const struct mi_trained_output *answer = user ? mi_model_trained(user, target) : NULL;
+    const struct mi_loss_row *loss = answer ? mi_loss_find(answer->loss) : NULL;
+    return loss && loss->task == MI_VALUES && answer->class_count == 0;
 }
 
 /* The data of a specification, or of a whole job file, which holds one. */
 static mica_data *open_spec(mica_device *device, const char *path, mica_model *model, struct mi_error *error)
 {
-    struct mi_preprocess preprocess;
+    struct mi_prepared prepared;
+    const struct mi_regressions regressions = {is_value, model};
     cJSON *json = NULL;
     mica_data *data = NULL;
     char *folder = mi_path_folder(path);
     if (!folder)
         mi_out_of_memory(error);
-    else if (model_preprocess(model, error, &preprocess) == MICA_OK) {
-        const bool fitted = preprocess.shape.rank > 0;
-        const struct mi_loss_row *loss = model && model->loss ? mi_loss_find(model->loss) : NULL;
-        bool regression = loss && loss->task == MI_VALUES && preprocess.classes == 0;
+    else if (mi_prepared_parse(error, "the model", model ? model->preprocess : NULL, &prepared) == MICA_OK) {
         if (mi_json_file(error, path, &json) == MICA_OK) {
             bool whole = cJSON_GetObjectItemCaseSensitive(json, "data") && !cJSON_GetObjectItemCaseSensitive(json, "format");
             cJSON *spec = whole ? mi_job_data_spec(json) : cJSON_Duplicate(json, true);
-            data = spec ? mi_data_from_spec(device, spec, folder, path, fitted ? &preprocess : NULL, regression) : NULL;
+            data = spec ? mi_data_from_spec(device, spec, folder, path, prepared.count ? &prepared : NULL, &regressions) : NULL;
             cJSON_Delete(spec);
         }
         cJSON_Delete(json);
-        mi_preprocess_destroy(&preprocess);
+        mi_prepared_destroy(&prepared);
     }
     free(folder);
     return data;
@@ -65,19 +59,20 @@ mica_data *mica_data_open_spec(mica_device *device, const char *path, mica_model
 }
 
 /* The raw values of all samples as floats. */
-static float *raw_floats(mica_data *data)
+static float *raw_floats(const mica_data *data)
 {
-    size_t count = (size_t)data->samples * data->elements; /* the data are in memory: it fits */
-    float *out = data->floats ? data->floats : mi_new(count, sizeof *out);
-    for (size_t i = 0; out && !data->floats && i < count; i++)
-        out[i] = data->bytes ? (float)data->bytes[i] : (float)data->doubles[i];
-    data->floats = NULL;
+    struct mi_field *field = mi_data_field(data, MICA_INPUT, NULL);
+    size_t count = (size_t)data->samples * field->elements; /* the data are in memory: it fits */
+    float *out = field->floats ? field->floats : mi_new(count, sizeof *out);
+    for (size_t i = 0; out && !field->floats && i < count; i++)
+        out[i] = field->bytes ? (float)field->bytes[i] : (float)field->doubles[i];
+    field->floats = NULL;
     return out;
 }
 
 mica_data *mica_data_open_inputs(mica_device *device, const char *path, mica_model *model)
 {
-    struct mi_preprocess preprocess;
+    struct mi_prepared prepared;
     struct mi_error error = {0};
     mica_data *data = NULL;
     if (!path || !model)
@@ -86,11 +81,11 @@ mica_data *mica_data_open_inputs(mica_device *device, const char *path, mica_mod
         mi_error_report(&error, &model->device->error);
     else if (model->graph->input_count != 1)
         mi_fail(&error, MICA_UNSUPPORTED, "the model has %zu inputs, a file holds one", model->graph->input_count);
-    else if (model_preprocess(model, &error, &preprocess) == MICA_OK) {
+    else if (mi_prepared_parse(&error, "the model", model->preprocess, &prepared) == MICA_OK) {
         mica_shape shape = mica_node_shape(model->graph->inputs[0]);
-        data = mi_inputs_open(device, path, preprocess.shape.rank > 0 ? &preprocess : NULL,
+        data = mi_inputs_open(device, path, prepared.count ? &prepared : NULL, model->graph->inputs[0]->name,
                               shape.rank ? &shape : &MICA_SHAPE(1));
-        mi_preprocess_destroy(&preprocess);
+        mi_prepared_destroy(&prepared);
     }
     return error.status == MICA_OK ? data : failed_data(device, &error);
 }

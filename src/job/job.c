@@ -3,10 +3,11 @@
 #include "formats/formats.h"
 #include "formats/model/model_file.h"
 #include "nn/optimizer/optimizer.h"
-#include "train/task.h"
+#include "train/training.h"
 
 #include <float.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,36 +17,26 @@ enum { EPOCHS_ABSENT = INT_MIN };
 
 /* ---- Keys ---- */
 
-struct loss_keys {
-    const char *type;
-    int from_logits;
-};
-
 struct job_keys {
-    const cJSON *model, *data, *metrics, *optimizer;
-    struct loss_keys loss;
+    const cJSON *model, *data, *loss, *metrics, *class_weight, *optimizer, *batch_size;
     int from_logits;
-    int64_t batch_size;
+    const char *train;
     int epochs;
     float validation_split;
     uint64_t seed;
     bool no_shuffle, exact;
 };
 
-static const struct mi_key loss_keys[] = {
-    MI_KEY_WITH(struct loss_keys, "type", MI_KEY_TEXT, type, .required = true, .choices = mi_loss_names),
-    MI_KEY(struct loss_keys, "from_logits", MI_KEY_TRISTATE, from_logits),
-    {0},
-};
-
 static const struct mi_key job_keys[] = {
     MI_KEY_WITH(struct job_keys, "model", MI_KEY_JSON, model, .required = true),
     MI_KEY_WITH(struct job_keys, "data", MI_KEY_JSON, data, .required = true),
-    MI_KEY_WITH(struct job_keys, "loss", MI_KEY_OBJECT, loss, .required = true, .keys = loss_keys),
+    MI_KEY_WITH(struct job_keys, "loss", MI_KEY_JSON, loss, .required = true),
     MI_KEY(struct job_keys, "from_logits", MI_KEY_TRISTATE, from_logits),
     MI_KEY(struct job_keys, "metrics", MI_KEY_JSON, metrics),
+    MI_KEY(struct job_keys, "class_weight", MI_KEY_JSON, class_weight),
+    MI_KEY(struct job_keys, "train", MI_KEY_TEXT, train),
     MI_KEY(struct job_keys, "optimizer", MI_KEY_JSON, optimizer),
-    MI_KEY_WITH(struct job_keys, "batch_size", MI_KEY_LONG, batch_size, MI_KEY_BETWEEN(1, 2147483647.0)),
+    MI_KEY(struct job_keys, "batch_size", MI_KEY_JSON, batch_size),
     MI_KEY_WITH(struct job_keys, "epochs", MI_KEY_INT, epochs, MI_KEY_BETWEEN(0, 1000000000.0)),
     MI_KEY_WITH(struct job_keys, "validation_split", MI_KEY_FLOAT, validation_split, MI_KEY_BETWEEN(0, 1)),
     MI_KEY_WITH(struct job_keys, "seed", MI_KEY_SEED, seed, MI_KEY_AT_LEAST(0)),
@@ -88,23 +79,19 @@ static mica_status inside(mica_job *job, mica_status status, const char *text)
     return mi_fail(&job->error, status, "%s: %s", job->path, text);
 }
 
-static mica_status read_metrics(mica_job *job, const cJSON *metrics)
+/* A number of samples, or "all". */
+static mica_status read_batch_size(mica_job *job, const cJSON *item)
 {
-    static const char *const names[] = {"accuracy", "acc", NULL};
-    const cJSON *item;
-    char place[48];
-    int i = 0;
-    if (metrics && !cJSON_IsArray(metrics))
-        return inside(job, MICA_FORMAT, "metrics: must be a list, such as [\"accuracy\"]");
-    cJSON_ArrayForEach(item, metrics) {
-        struct mi_error error = {0};
-        mi_format(place, sizeof place, "metrics[%d]", i++);
-        if (!cJSON_IsString(item))
-            return inside(job, MICA_FORMAT, "metrics: must be a list of texts");
-        if (strcmp(item->valuestring, names[0]) && strcmp(item->valuestring, names[1]))
-            return inside(job, mi_keys_unknown(&error, place, "metric", item->valuestring, names), error.text);
-        job->fit.accuracy = true;
+    if (!item)
+        return MICA_OK;
+    if (cJSON_IsString(item) && !strcmp(item->valuestring, "all")) {
+        job->fit.batch_size = MICA_ALL_SAMPLES;
+        return MICA_OK;
     }
+    double size = cJSON_IsNumber(item) ? item->valuedouble : 0;
+    if (!(size >= 1 && size <= 2147483647.0) || floor(size) != size)
+        return inside(job, MICA_FORMAT, "batch_size: must be a whole number from 1 to 2147483647, or \"all\"");
+    job->fit.batch_size = (int64_t)size;
     return MICA_OK;
 }
 
@@ -114,25 +101,24 @@ static mica_status read_keys(mica_job *job, struct job_keys *keys)
     keys->epochs = EPOCHS_ABSENT;
     if (mi_keys_read(&error, job->json, "", job_keys, NULL, keys) != MICA_OK)
         return inside(job, error.status, error.text);
-    if (keys->from_logits && keys->loss.from_logits && keys->from_logits != keys->loss.from_logits)
-        return inside(job, MICA_FORMAT, "from_logits is given twice, and differs");
     if (keys->validation_split <= FLT_MIN)
         keys->validation_split = 0;
     if (keys->validation_split > 0 && cJSON_GetObjectItemCaseSensitive(keys->data, "split"))
         return inside(job, MICA_FORMAT, "validation_split stands beside data.split: give one of them");
-    job->fit.loss = mi_loss_find(keys->loss.type)->layer.type;
-    job->fit.from_logits = keys->from_logits ? keys->from_logits : keys->loss.from_logits;
-    job->fit.batch_size = keys->batch_size;
     job->fit.epochs = keys->epochs == EPOCHS_ABSENT ? 1 : keys->epochs == 0 ? -1 : keys->epochs;
     job->fit.validation_split = keys->validation_split;
     job->fit.no_shuffle = keys->no_shuffle;
     job->fit.seed = keys->seed;
+    job->fit.train = keys->train;
     struct mi_optimizer resolved;
     if (keys->optimizer && mi_optimizer_read(&error, keys->optimizer, "optimizer", &job->fit.optimizer) != MICA_OK)
         return inside(job, error.status, error.text);
     if (mi_optimizer_resolve(&error, "optimizer", &job->fit.optimizer, &resolved) != MICA_OK)
         return inside(job, error.status, error.text);
-    return read_metrics(job, keys->metrics);
+    MI_TRY(read_batch_size(job, keys->batch_size));
+    if (mi_job_objectives(job, &error, keys->loss, keys->from_logits, keys->metrics, keys->class_weight) != MICA_OK)
+        return inside(job, error.status, error.text);
+    return MICA_OK;
 }
 
 /* ---- Data ---- */
@@ -148,13 +134,13 @@ cJSON *mi_job_data_spec(const cJSON *job)
     return NULL;
 }
 
-static mica_status open_data(mica_job *job, const struct job_keys *keys)
+static mica_status open_data(mica_job *job)
 {
     cJSON *spec = mi_job_data_spec(job->json);
-    bool regression = mi_loss_find(keys->loss.type)->task == MI_VALUES;
+    const struct mi_regressions regressions = {mi_job_regresses, job};
     if (spec)
         job->data = mi_data_from_spec(job->device, spec, job->folder,
-                                      mi_arena_format(&job->arena, "%s: data", job->path), NULL, regression);
+                                      mi_arena_format(&job->arena, "%s: data", job->path), NULL, &regressions);
     cJSON_Delete(spec);
     if (!job->data)
         return mi_out_of_memory(&job->error);
@@ -218,24 +204,33 @@ static mica_status fit_together(mica_job *job)
 {
     const struct mi_graph *graph = job->model->graph;
     struct mi_error error = {0};
-    struct mi_task_state task;
+    struct mi_training training;
+    mica_objective one;
+    int count;
     mica_shape wanted = graph->input_count == 1 ? mica_node_shape(graph->inputs[0]) : (mica_shape){.rank = 0};
-    if (job->data && wanted.rank > 0)
-        MI_TRY(mi_data_reshape(job->data, &job->error, mi_arena_format(&job->arena, "%s: model.input_shape", job->path), wanted));
-    mica_status status = mi_task_check(&error, job->model, job->model_only ? NULL : job->data, job->fit.loss,
-                                       job->fit.from_logits, &task);
+    struct mi_field *input = job->data ? mi_data_field(job->data, MICA_INPUT, NULL) : NULL;
+    if (input && wanted.rank > 0)
+        MI_TRY(mi_data_reshape(job->data, input, &job->error, mi_arena_format(&job->arena, "%s: model.input_shape", job->path),
+                               wanted));
+    if (job->data)
+        MI_TRY(mi_job_class_weights(job));
+    const mica_objective *objectives = mi_fit_objectives(&job->fit, &one, &count);
+    mica_status status = mi_training_begin(&error, job->model, job->model_only ? NULL : job->data, objectives, count, &training);
+    mi_training_end(&training);
     return status == MICA_OK ? status : inside(job, status, error.text);
 }
 
 /* Such a network would be right by always saying the same. */
 static mica_status check_classes(mica_job *job)
 {
-    const struct mi_words *labels = &job->data->labels.words;
-    if (labels->count != 1 || job->fit.epochs < 0)
-        return MICA_OK;
-    return inside(job, MICA_DATA,
-                  mi_arena_format(&job->arena, "data: every label is \"%s\": there is only one class to learn",
-                                  mi_show(labels->list[0]).text));
+    for (int i = 0; i < job->data->field_count && job->fit.epochs >= 0; i++) {
+        const struct mi_words *labels = &job->data->fields[i]->labels.words;
+        if (labels->count == 1)
+            return inside(job, MICA_DATA,
+                          mi_arena_format(&job->arena, "data: every label%s is \"%s\": there is only one class to learn",
+                                          mi_field_text(&job->data->fields[i]->preprocess).text, mi_show(labels->list[0]).text));
+    }
+    return MICA_OK;
 }
 
 /* What needs no data is checked before they are read, which may take a while. */
@@ -287,7 +282,7 @@ static mica_status open_job(mica_job *job, const char *path, const char *const *
     MI_TRY(read_keys(job, &keys));
     MI_TRY(read_model(job, keys.model, &model));
     if (!job->model_only || !has_input(keys.model))
-        MI_TRY(open_data(job, &keys));
+        MI_TRY(open_data(job));
     return open_model(job, keys.model, &model, keys.exact);
 }
 

@@ -4,7 +4,7 @@
 
 #include "data/data.h"
 #include "json/keys.h"
-#include "nn/loss/loss.h"
+#include "nn/objective.h"
 
 #include <mica/job.h>
 
@@ -19,9 +19,19 @@ struct mica_job {
     mica_data *data; /* NULL where only the model was opened, and did not need them */
     bool model_only;
     mica_fit_desc fit;
+    mica_objective *objectives;        /* (fit.objective_count) the arena's */
+    const cJSON **class_weights;       /* of each objective, the JSON's; NULL: none, or balanced */
     const char **notes;
     size_t note_count, note_capacity;
 };
+
+/* Reads "loss", "metrics" and "class_weight" into the fit's description. from_logits: of a loss that does not say it itself. */
+mica_status mi_job_objectives(mica_job *job, struct mi_error *error, const cJSON *loss, int from_logits, const cJSON *metrics,
+                              const cJSON *class_weight);
+/* Looks the names of weighted classes up in the data. */
+mica_status mi_job_class_weights(mica_job *job);
+/* Whether the target of an output is a value, as its loss says (mi_regressions). */
+bool mi_job_regresses(const void *job, const char *output);
 
 /* Applies one "key.path=value": a value that is JSON as such, any other as a text. Keys that are not there are made; whoever reads
  * them says whether they exist. */

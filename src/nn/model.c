@@ -40,15 +40,6 @@ void mi_model_drop_predictor(mica_model *model)
     model->predictor_batch = 0;
 }
 
-static void class_names_free(mica_model *model)
-{
-    for (int i = 0; i < model->class_count && model->class_names; i++)
-        free(model->class_names[i]);
-    free(model->class_names);
-    model->class_names = NULL;
-    model->class_count = 0;
-}
-
 void mica_model_destroy(mica_model *model)
 {
     if (!model)
@@ -58,13 +49,11 @@ void mica_model_destroy(mica_model *model)
     mi_graph_destroy(model->graph);
     mi_variables_destroy(&model->variables);
     cJSON_Delete(model->description);
-    class_names_free(model);
+    mi_model_forget(model);
     free(model->layers);
     free(model->groups);
     mi_names_destroy(&model->layer_names);
     mi_names_destroy(&model->stems);
-    free(model->loss);
-    free(model->preprocess);
     free(model->place);
     mi_choices_destroy(&model->choices);
     free(model);
@@ -109,6 +98,14 @@ mica_shape mica_node_shape(const mica_node *node)
     for (int i = 0; i < shape.rank; i++)
         shape.dim[i] = node->shape.dim[i + batch].a ? -1 : node->shape.dim[i + batch].b;
     return shape;
+}
+
+mi_value *mi_model_output(const struct mi_graph *copy, const char *name)
+{
+    for (size_t i = 0; i < copy->output_count; i++)
+        if (!name || strcmp(copy->outputs[i]->name, name) == 0)
+            return copy->outputs[i]->node->in[0]; /* the output itself is an Identity */
+    return NULL;
 }
 
 mica_status mi_model_check_samples(struct mi_error *error, const mi_value *output)
@@ -210,40 +207,6 @@ mica_status mica_model_write(mica_model *model, const char *name, const float *v
     MI_TRY(find_variable(model, name, values, count, &variable));
     MI_TRY(mi_model_store(model, &store));
     return mi_store_write(store, variable, values);
-}
-
-/* ---- What training leaves behind ---- */
-
-static mica_status replace_text(mica_model *model, char **text, const char *with)
-{
-    char *copy = with ? mi_strdup(with) : NULL;
-    if (with && !copy)
-        return mi_out_of_memory(&model->device->error);
-    free(*text);
-    *text = copy;
-    return MICA_OK;
-}
-
-mica_status mi_model_set_loss(mica_model *model, const char *loss, int from_logits)
-{
-    model->from_logits = from_logits;
-    return replace_text(model, &model->loss, loss);
-}
-
-mica_status mi_model_set_data(mica_model *model, const char *preprocess, const char *const *class_names, int count)
-{
-    MI_TRY(replace_text(model, &model->preprocess, preprocess));
-    class_names_free(model);
-    model->class_names = mi_new((size_t)count, sizeof *model->class_names);
-    if (!model->class_names)
-        return mi_out_of_memory(&model->device->error);
-    model->class_count = count;
-    for (int i = 0; i < count; i++) {
-        model->class_names[i] = mi_strdup(class_names[i]);
-        if (!model->class_names[i])
-            return mi_out_of_memory(&model->device->error);
-    }
-    return MICA_OK;
 }
 
 mica_status mi_model_store(mica_model *model, struct mi_store **store)

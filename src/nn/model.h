@@ -28,6 +28,15 @@ struct mi_layer_group {
     int inputs;
 };
 
+/* What an output was trained for: how its numbers become answers. */
+struct mi_trained_output {
+    char *output;                     /* its name */
+    char *loss;
+    int from_logits;                  /* as mica_objective has it */
+    char **class_names;               /* (class_count) */
+    int class_count;                  /* 0: they have no names, or there are no classes */
+};
+
 struct mica_model {
     mica_device *device;
     struct mi_error error;            /* of the calls that built it */
@@ -51,11 +60,10 @@ struct mica_model {
     char *place;                      /* of the layer being read from JSON, before its errors: "layers[3]: "; else NULL */
 
     /* What prediction needs; set by training, saved with the model. */
-    char *loss;                       /* NULL: never trained */
-    int from_logits;                  /* as mica_fit_desc has it */
+    struct mi_trained_output *answers;
+    int answer_count;                 /* 0: never trained */
+    struct mi_trained_output untrained; /* names of the classes of outputs that never were: digits */
     char *preprocess;                 /* JSON of src/data; NULL: none */
-    char **class_names;
-    int class_count;
 
     struct {
         const char *update;           /* the operator of its optimizer, static; NULL: none goes on */
@@ -83,8 +91,8 @@ mica_status mi_model_begin(mica_model *model);
 mica_status mi_model_store(mica_model *model, struct mi_store **store);
 /* A copy of the graph with the model's errors checked: it has an output and none of its calls failed. */
 mica_status mi_model_graph(mica_model *model, bool training, struct mi_graph **copy);
-/* mica_compile; described: a plan only to be looked at. */
-mica_plan *mi_model_plan(mica_model *model, int64_t batch, bool described);
+/* mica_compile; described: a plan only to be looked at. engine, variant: as mi_plan_desc has them. */
+mica_plan *mi_model_compile(mica_model *model, const mica_plan_desc *desc, bool described, const char *engine, int variant);
 /* The value that the model's output `name` (NULL: the first) shows, in a copy of its graph. */
 mi_value *mi_model_output(const struct mi_graph *copy, const char *name);
 /* Whether an output is what prediction and losses take: floats, so many of each sample. */
@@ -95,9 +103,13 @@ const char *mi_model_layer_of(const mica_model *model, const mi_value *value);
 /* Whether a variable is in files. */
 bool mi_variable_in_files(const struct mi_variable *variable);
 
-/* Sets the loss and the class names and preprocessing; texts are copied. */
-mica_status mi_model_set_loss(mica_model *model, const char *loss, int from_logits);
-mica_status mi_model_set_data(mica_model *model, const char *preprocess, const char *const *class_names, int count);
+/* What training leaves behind (trained.c); texts are copied. The first forgets the classes of all outputs. */
+mica_status mi_model_set_trained(mica_model *model, const mica_objective *objectives, int count);
+mica_status mi_answer_set_classes(struct mi_error *error, struct mi_trained_output *answer, const char *const *names, int count);
+mica_status mi_model_set_preprocess(mica_model *model, const char *json);
+/* Of an output, NULL: the first; NULL: it was never trained. */
+struct mi_trained_output *mi_model_trained(const mica_model *model, const char *output);
+void mi_model_forget(mica_model *model);
 void mi_model_drop_predictor(mica_model *model);
 
 /* ---- JSON (json.c) ---- */

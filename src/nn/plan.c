@@ -1,20 +1,14 @@
 /* Plans of a model: inference, and the steps of training. */
 #include "nn/model.h"
 
+#include "nn/objective.h"
 #include "nn/optimizer/optimizer.h"
 #include "nn/part.h"
 #include "ops/ops.h"
 #include "tune/tune.h"
 
+#include <stdlib.h>
 #include <string.h>
-
-mi_value *mi_model_output(const struct mi_graph *copy, const char *name)
-{
-    for (size_t i = 0; i < copy->output_count; i++)
-        if (!name || strcmp(copy->outputs[i]->name, name) == 0)
-            return copy->outputs[i]->node->in[0]; /* the output itself is an Identity */
-    return NULL;
-}
 
 mica_status mi_model_graph(mica_model *model, bool training, struct mi_graph **copy)
 {
@@ -53,14 +47,44 @@ struct wanted {
     mica_model *model;
     const mica_plan_desc *desc;
     struct mi_optimizer optimizer;   /* of a training step */
+    struct mi_objective *objectives;
     struct mi_graph *graph;
+    mi_value *loss;                  /* what a training step makes smaller: a scalar */
+    const struct mi_plan_metric *metrics;
+    int metric_count;
 };
+
+static bool trains(const struct wanted *w)
+{
+    return w->desc->loss || (w->desc->objective_count && !w->desc->evaluate);
+}
 
 static mica_status refuse(struct wanted *w, const char *what, const mica_node *node)
 {
     if (!node)
         return mi_fail(&w->model->device->error, MICA_INVALID_ARGUMENT, "to compile: the %s is NULL", what);
     return mi_fail(&w->model->device->error, MICA_INVALID_ARGUMENT, "to compile: the %s is a node of another model", what);
+}
+
+static mica_status check_objectives(struct wanted *w)
+{
+    const mica_plan_desc *desc = w->desc;
+    struct mi_error *error = &w->model->device->error;
+    if (desc->objective_count < 0 || (desc->objective_count && (!desc->objectives || desc->loss || desc->output_count)))
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "to compile: %d objectives%s", desc->objective_count,
+                       desc->objective_count < 0 ? "" : !desc->objectives ? ", and their list is NULL"
+                                                                          : " beside a loss or outputs; give one of them");
+    w->objectives = mi_new((size_t)desc->objective_count, sizeof *w->objectives);
+    if (!w->objectives)
+        return mi_out_of_memory(error);
+    for (int i = 0; i < desc->objective_count; i++) {
+        MI_TRY(mi_objective_resolve(error, w->model->graph, &desc->objectives[i], &w->objectives[i]));
+        for (int k = 0; k < i; k++)
+            if (!strcmp(w->objectives[k].output, w->objectives[i].output))
+                return mi_fail(error, MICA_INVALID_ARGUMENT, "to compile: two objectives are of the output \"%s\"",
+                               mi_show(w->objectives[i].output).text);
+    }
+    return MICA_OK;
 }
 
 static mica_status check(struct wanted *w)
@@ -71,16 +95,31 @@ static mica_status check(struct wanted *w)
     for (int i = 0; i < desc->output_count; i++)
         if (!desc->outputs || !desc->outputs[i] || desc->outputs[i]->node->graph != w->model->graph)
             return refuse(w, "output", desc->outputs ? desc->outputs[i] : NULL);
-    if (!desc->loss)
-        return MICA_OK;
-    if (desc->loss->node->graph != w->model->graph)
+    if (desc->loss && desc->loss->node->graph != w->model->graph)
         return refuse(w, "loss", desc->loss);
-    if (desc->loss->type != MI_FLOAT)
+    if (desc->loss && desc->loss->type != MI_FLOAT)
         return mi_fail(&w->model->device->error, MICA_INVALID_ARGUMENT, "to compile: the loss is %s, not float32",
                        mi_types[desc->loss->type].name);
+    MI_TRY(check_objectives(w));
+    if (!trains(w))
+        return MICA_OK;
     if (mi_optimizer_resolve(&error, "optimizer", &desc->optimizer, &w->optimizer) != MICA_OK)
         return mi_fail(&w->model->device->error, MICA_INVALID_ARGUMENT, "%s", error.text);
     return MICA_OK;
+}
+
+/* Of the model's outputs those that have an objective: what only others need is none of the plan. */
+static void keep_outputs(struct wanted *w)
+{
+    struct mi_graph *graph = w->graph;
+    size_t count = 0;
+    for (size_t i = 0; i < graph->output_count; i++)
+        for (int k = 0; k < w->desc->objective_count; k++)
+            if (!strcmp(w->objectives[k].output, graph->outputs[i]->name)) {
+                graph->outputs[count++] = graph->outputs[i];
+                break;
+            }
+    graph->output_count = count;
 }
 
 /* The results that can be read: those asked for, by their layers' names, or those of the model; of a step its loss, too. */
@@ -88,7 +127,9 @@ static void add_outputs(struct wanted *w)
 {
     struct mi_graph *graph = w->graph;
     const mica_plan_desc *desc = w->desc;
-    if (desc->loss || desc->output_count)
+    if (desc->objective_count)
+        keep_outputs(w);
+    else if (desc->loss || desc->output_count)
         graph->output_count = 0;
     for (int i = 0; i < desc->output_count; i++) {
         const char *name = mi_model_layer_of(w->model, desc->outputs[i]);
@@ -101,14 +142,25 @@ static void add_outputs(struct wanted *w)
     if (loss->shape.rank)
         loss = mi_apply(graph, "ReduceMean", &loss, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
     mi_output(graph, "loss", loss);
+    w->loss = loss;
     graph->scope = NULL;
+}
+
+/* Targets and losses by names. What is measured are sums; the model's outputs are none of the plan. */
+static mica_status add_objectives(struct wanted *w)
+{
+    if (!w->desc->objective_count)
+        return MICA_OK;
+    MI_TRY(mi_objectives_add(w->model, w->graph, w->objectives, w->desc->objective_count, w->graph->training, &w->loss, &w->metrics,
+                             &w->metric_count));
+    w->graph->output_count = 0;
+    return MICA_OK;
 }
 
 static mica_status add_update(struct wanted *w)
 {
-    mi_value *loss = mi_model_output(w->graph, "loss");
     size_t nodes = w->graph->node_count;
-    MI_TRY(mi_optimizer_add(w->model, w->graph, loss, &w->optimizer, w->desc->train));
+    MI_TRY(mi_optimizer_add(w->model, w->graph, w->loss, &w->optimizer, w->desc->train));
     for (size_t i = nodes; i < w->graph->node_count; i++)
         if (w->graph->nodes[i]->op == &mi_op_assign)
             return MICA_OK;
@@ -124,19 +176,19 @@ static mica_status build(struct wanted *w)
     w->graph = mi_graph_copy(w->model->graph, &error);
     if (!w->graph)
         return mi_error_report(&w->model->device->error, &error);
-    w->graph->training = w->desc->loss != NULL;
+    w->graph->training = trains(w);
     add_outputs(w);
     if (w->graph->output_count == 0 && w->graph->error.status == MICA_OK)
         return mi_fail(&w->model->device->error, MICA_INVALID_ARGUMENT, "the model has no output: mica_output declares one");
     MI_TRY(w->graph->error.status);
     MI_TRY(mi_part_take(w->graph, w->desc->train));
-    if (!w->desc->loss)
-        return MICA_OK;
-    MI_TRY(mi_pick_first(w->graph));
-    return add_update(w);
+    if (trains(w))
+        MI_TRY(mi_pick_first(w->graph));
+    MI_TRY(add_objectives(w));
+    return trains(w) ? add_update(w) : MICA_OK;
 }
 
-static mica_plan *compile(mica_model *model, const mica_plan_desc *desc, bool described)
+mica_plan *mi_model_compile(mica_model *model, const mica_plan_desc *desc, bool described, const char *engine, int variant)
 {
     struct wanted w = {.model = model, .desc = desc};
     struct mi_store *store = NULL;
@@ -147,23 +199,21 @@ static mica_plan *compile(mica_model *model, const mica_plan_desc *desc, bool de
         mi_error_report(&model->device->error, &w.graph->error);
     if (status == MICA_OK)
         status = mi_model_store(model, &store);
+    free(w.objectives);
     if (status != MICA_OK) {
         mi_graph_destroy(w.graph);
         return failed_plan(model);
     }
-    mi_plan_create(&(struct mi_plan_desc){.device = model->device, .store = store, .graph = w.graph,
-                                          .batch = desc->batch ? desc->batch : 1, .choices = &model->choices, .search = mi_tune,
-                                          .described = described, .exact = model->exact, .counts_steps = desc->loss != NULL,
-                                          .learning_rate = w.optimizer.learning_rate, .seed = model->seed}, &plan);
+    const struct mi_plan_desc how = {
+        .device = model->device, .store = store, .graph = w.graph, .batch = desc->batch ? desc->batch : 1, .engine = engine,
+        .variant = variant, .choices = &model->choices, .search = mi_tune, .described = described, .exact = model->exact,
+        .counts_steps = trains(&w), .learning_rate = w.optimizer.learning_rate, .seed = model->seed, .metrics = w.metrics,
+        .metric_count = w.metric_count};
+    mi_plan_create(&how, &plan);
     return plan;
 }
 
 mica_plan *mica_compile(mica_model *model, const mica_plan_desc *desc)
 {
-    return model ? compile(model, desc ? desc : &(const mica_plan_desc){0}, false) : NULL;
-}
-
-mica_plan *mi_model_plan(mica_model *model, int64_t batch, bool described)
-{
-    return compile(model, &(const mica_plan_desc){.batch = batch}, described);
+    return model ? mi_model_compile(model, desc ? desc : &(const mica_plan_desc){0}, false, NULL, 0) : NULL;
 }

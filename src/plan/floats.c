@@ -63,14 +63,19 @@ mica_status mica_plan_run(mica_plan *plan, int64_t n)
 mica_status mica_plan_set(mica_plan *plan, const char *key, double value)
 {
     MI_TRY(mi_plan_begin(plan));
-    if (!key || strcmp(key, "learning_rate") != 0)
-        return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "a plan has no \"%s\" to set: there is \"learning_rate\"",
+    bool rate = key && strcmp(key, "learning_rate") == 0, steps = key && strcmp(key, "steps") == 0;
+    if (!rate && !steps)
+        return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "a plan has no \"%s\" to set: there is \"learning_rate\" and \"steps\"",
                               key ? mi_show(key).text : "(null)");
     if (!plan->desc.counts_steps)
-        return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "the plan does not train: it has no learning rate");
-    if (!(value >= 0 && value <= 1e30))
-        return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "learning_rate is %g, it must be at least 0", value);
-    plan->next.learning_rate = (float)value;
+        return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "the plan does not train: it has no %s",
+                              rate ? "learning rate" : "steps");
+    if (!(value >= 0 && value <= (rate ? 1e30 : 9007199254740992.0)))
+        return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "%s is %g, it must be at least 0", key, value);
+    if (rate)
+        plan->next.learning_rate = (float)value;
+    else
+        plan->next.step = (uint64_t)value + 1;
     return MICA_OK;
 }
 

@@ -84,6 +84,7 @@ struct mica_plan {
     cl_event in_flight[2];
     uint64_t steps;
     struct mi_step next;           /* the next run's, without n */
+    uint64_t samples;              /* of all runs since the metrics were set to zero */
     struct mi_staging *staging;    /* by input; made by the first mica_plan_write */
     struct mi_bound { struct mi_buffer buffer; size_t offset; } *bound; /* buffers of an application, by value id; NULL: none */
 };
@@ -96,11 +97,8 @@ static inline mica_status mi_plan_from_device(struct mica_plan *plan, mica_statu
 
 /* ---- plan.c ---- */
 
-/* A public call on a plan begins (a plan that is of no use says why) and ends: what went wrong is told to the device. */
-mica_status mi_plan_begin(mica_plan *plan);
+/* A public call on a plan ends: what went wrong is told to the device. */
 mica_status mi_plan_end(mica_plan *plan, mica_status status);
-/* An argument of a call is wrong: the plan and its device remember it, and the plan can be used on. */
-mica_status mi_plan_refuse(mica_plan *plan, mica_status status, const char *format, ...) MI_PRINTF(3, 4);
 /* The same for a name that no input or output has. */
 mica_status mi_plan_refuse_name(mica_plan *plan, bool inputs, bool outputs, const char *name);
 

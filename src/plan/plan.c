@@ -72,6 +72,26 @@ int mi_plan_input(const struct mica_plan *plan, const char *name)
     return find_named(plan->graph->inputs, plan->graph->input_count, name);
 }
 
+int mi_plan_inputs(const struct mica_plan *plan)
+{
+    return (int)plan->graph->input_count;
+}
+
+const char *mi_plan_input_name(const struct mica_plan *plan, int input)
+{
+    return plan->graph->inputs[input]->name;
+}
+
+int64_t mi_plan_batch(const struct mica_plan *plan)
+{
+    return plan->batch;
+}
+
+mica_device *mi_plan_device(const struct mica_plan *plan)
+{
+    return plan->device;
+}
+
 int mi_plan_output(const struct mica_plan *plan, const char *name)
 {
     return find_named(plan->graph->outputs, plan->graph->output_count, name);

@@ -42,6 +42,13 @@ struct mi_step {
     uint64_t seed;
 };
 
+/* What a plan measures: a variable that each run adds to, and what it means after runs of so many samples in all. */
+struct mi_plan_metric {
+    const char *name;            /* the graph's */
+    struct mi_variable *sum;
+    double (*result)(const float *sum, size_t places, double samples); /* NULL: the only sum divided by the samples */
+};
+
 struct mi_plan_desc {
     mica_device *device;
     struct mi_store *store;
@@ -58,6 +65,8 @@ struct mi_plan_desc {
     bool counts_steps;           /* it trains: each run is the next step; otherwise each is the first */
     float learning_rate;         /* of its runs; mica_plan_set changes it */
     uint64_t seed;
+    const struct mi_plan_metric *metrics; /* (metric_count) the graph's */
+    int metric_count;
 };
 
 /* Compiles. *out is NULL only when out of memory; a failure is also the plan's own error. */
@@ -65,10 +74,19 @@ mica_status mi_plan_create(const struct mi_plan_desc *desc, struct mica_plan **o
 /* mica_plan_destroy, _status, _error, _launches, _peak_bytes, _write, _run, _read: model.h */
 
 int mi_plan_input(const struct mica_plan *plan, const char *name);  /* index, or -1; NULL: the only one */
+int mi_plan_inputs(const struct mica_plan *plan);                   /* how many there are */
+const char *mi_plan_input_name(const struct mica_plan *plan, int input);
+int64_t mi_plan_batch(const struct mica_plan *plan);                /* the most samples of a step */
+mica_device *mi_plan_device(const struct mica_plan *plan);
 int mi_plan_output(const struct mica_plan *plan, const char *name);
 struct mi_shape mi_plan_input_shape(const struct mica_plan *plan, int input);
 struct mi_shape mi_plan_output_shape(const struct mica_plan *plan, int output);
 enum mi_type mi_plan_input_type(const struct mica_plan *plan, int input);
+
+/* A public call on a plan begins; one that is of no use says why. */
+mica_status mi_plan_begin(struct mica_plan *plan);
+/* An argument of a call is wrong: the plan and its device remember it, and the plan can be used on. */
+mica_status mi_plan_refuse(struct mica_plan *plan, mica_status status, const char *format, ...) MI_PRINTF(3, 4);
 
 /* Enqueues a copy of n samples' elements, of the input's own type, from host memory that stays as it is until *done (may be
  * NULL) has passed. Does not wait. */
@@ -77,6 +95,10 @@ mica_status mi_plan_feed(struct mica_plan *plan, int input, const void *elements
 mica_status mi_plan_step(struct mica_plan *plan, const struct mi_step *step);
 /* Waits, then copies n samples' elements of the output, in its own type. */
 mica_status mi_plan_fetch(struct mica_plan *plan, int output, void *elements, int64_t n);
+
+/* How many sums a metric has, and what they are now; waits. */
+int mi_plan_metric_places(const struct mica_plan *plan, int metric);
+mica_status mi_plan_metric_sums(struct mica_plan *plan, int metric, float *sums);
 
 /* Enqueues the launches of the last step, of n samples, `times` times over, and waits once. contractions: only those of
  * kernels that an engine wrote. Copies of variables are left as they are. What a plan assigns to variables goes on changing. */

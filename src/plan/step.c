@@ -124,7 +124,9 @@ static mica_status enqueue_step(struct mica_plan *plan, const struct mi_step *st
 mica_status mi_plan_step(struct mica_plan *plan, const struct mi_step *step)
 {
     MI_TRY(mi_plan_check(plan, step->n));
-    return mi_plan_from_device(plan, enqueue_step(plan, step));
+    MI_TRY(mi_plan_from_device(plan, enqueue_step(plan, step)));
+    plan->samples += (uint64_t)step->n;
+    return MICA_OK;
 }
 
 mica_status mi_plan_run_samples(struct mica_plan *plan, int64_t n)

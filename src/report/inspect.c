@@ -1,7 +1,6 @@
 /* A model for a reader, as JSON: what it is made of, and with its plan, what runs on the device. */
 #include "nn/layer.h"
-#include "nn/optimizer/optimizer.h"
-#include "train/task.h"
+#include "train/training.h"
 
 #include <mica/train.h>
 
@@ -133,71 +132,41 @@ static bool add_graph(const mica_model *model, cJSON *out)
     return list && cJSON_AddNumberToObject(out, "operators", operators);
 }
 
-/* What a program needs to know to show predictions. */
+/* What a program needs to know to show predictions of the first output. */
 static bool add_task(const mica_model *model, cJSON *out)
 {
-    const struct mi_loss_row *loss = model->loss ? mi_loss_find(model->loss) : NULL;
-    bool classes = model->class_count > 0 || (loss && loss->task != MI_VALUES);
+    const struct mi_trained_output *answer = mi_model_trained(model, NULL);
+    const struct mi_loss_row *loss = answer ? mi_loss_find(answer->loss) : NULL;
+    bool classes = answer && (answer->class_count > 0 || loss->task != MI_VALUES);
     cJSON *names = cJSON_AddArrayToObject(out, "classes");
-    for (int i = 0; names && i < model->class_count; i++)
-        if (!append(names, cJSON_CreateString(model->class_names[i])))
+    for (int i = 0; names && answer && i < answer->class_count; i++)
+        if (!append(names, cJSON_CreateString(answer->class_names[i])))
             return false;
     if (loss && !cJSON_AddStringToObject(out, "loss", loss->layer.type))
         return false;
     return names && cJSON_AddStringToObject(out, "task", !loss ? "unknown" : classes ? "classification" : "regression");
 }
 
-/* How the model reads a table, in lines for a person. */
+/* How the model reads a table, in lines for a person: its inputs, and what it answers. */
 static bool add_data(const mica_model *model, cJSON *out)
 {
     struct mi_error error = {0};
-    struct mi_preprocess preprocess = {.label_index = -1};
+    struct mi_prepared prepared;
     struct mi_text lines[2] = {{0}, {0}};
-    cJSON *list = cJSON_AddArrayToObject(out, "data"), *json = NULL;
-    bool good = list != NULL;
-    if (good && model->preprocess) {
-        json = mi_json_read(model->preprocess, strlen(model->preprocess), NULL);
-        good = json && mi_preprocess_from_json(&error, "the model", json, &preprocess) == MICA_OK;
-    }
-    if (good && preprocess.column_count)
-        mi_note_inputs(&preprocess, &lines[0]);
-    if (good)
-        mi_note_label(&preprocess, &lines[1]);
+    cJSON *list = cJSON_AddArrayToObject(out, "data");
+    bool good = list && mi_prepared_parse(&error, "the model", model->preprocess, &prepared) == MICA_OK;
+    for (int i = 0; good && i < prepared.count; i++)
+        mi_note_field(&prepared.fields[i], &lines[prepared.fields[i].role != MICA_INPUT]);
     for (int i = 0; i < 2; i++) {
         good = good && !lines[i].failed && (!lines[i].size || append(list, cJSON_CreateString(mi_text_get(&lines[i]))));
         mi_text_destroy(&lines[i]);
     }
-    mi_preprocess_destroy(&preprocess);
-    cJSON_Delete(json);
+    if (list && error.status == MICA_OK)
+        mi_prepared_destroy(&prepared);
     return good;
 }
 
 /* ---- The plan ---- */
-
-/* The loss of a model that was never trained, by what its last layer gives. */
-static const char *usual_loss(const mica_model *model)
-{
-    const mi_value *output = mi_model_output(model->graph, NULL);
-    if (model->loss || !output)
-        return model->loss;
-    if (output->shape.rank == 2 && output->shape.dim[1].b > 1 && strcmp(mi_ending(output)->op->name, "Sigmoid"))
-        return "sparse_categorical_crossentropy";
-    return "mean_squared_error";
-}
-
-mica_status mi_training_plan(mica_model *model, int64_t batch, bool described, mica_plan **plan)
-{
-    struct mi_task_state task;
-    struct mi_optimizer adam;
-    struct mi_loss loss;
-    struct mi_error *error = &model->device->error;
-    MI_TRY(mi_loss_choose(error, model->graph, usual_loss(model), model->loss ? model->from_logits : 0, &loss));
-    enum mi_labels labels = loss.row->task == MI_SPARSE ? MI_LABELS_CLASSES : MI_LABELS_VALUES;
-    MI_TRY(mi_optimizer_resolve(error, "optimizer", &(mica_optimizer){.type = "adam"}, &adam));
-    MI_TRY(mi_task_without_data(model, &loss, labels, labels == MI_LABELS_CLASSES, &task));
-    task.described = described;
-    return mi_task_compile(&task, &adam, batch, plan);
-}
 
 static bool add_plan(const mica_plan *plan, const struct mi_text *described, cJSON *out)
 {
@@ -209,15 +178,10 @@ static bool add_plan(const mica_plan *plan, const struct mi_text *described, cJS
 static mica_status describe_plan(mica_model *model, const mica_inspect_desc *desc, cJSON *out)
 {
     struct mi_text described = {0};
-    mica_plan *plan = NULL;
     int64_t batch = desc->batch ? desc->batch : 1;
-    mica_status status;
-    if (desc->training) {
-        status = mi_training_plan(model, batch, true, &plan);
-    } else {
-        plan = mi_model_plan(model, batch, true);
-        status = plan ? mica_plan_status(plan) : mi_out_of_memory(&model->device->error);
-    }
+    mica_plan *plan = desc->training ? mi_training_plan(model, batch, true)
+                                     : mi_model_compile(model, &(mica_plan_desc){.batch = batch}, true, NULL, 0);
+    mica_status status = plan ? mica_plan_status(plan) : mi_out_of_memory(&model->device->error);
     if (status == MICA_OK)
         status = mi_plan_describe(plan, true, &described);
     if (status == MICA_OK && (described.failed || !add_plan(plan, &described, out)))

@@ -1,89 +1,108 @@
-/* Whether a model, data and a loss fit together. */
-#include "train/task.h"
+/* Whether a model, data and objectives fit together. */
+#include "train/training.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-/* ---- The model ---- */
-
-static mica_status check_input(struct mi_error *error, const struct mi_graph *graph)
-{
-    if (graph->input_count == 1)
-        return MICA_OK;
-    return mi_fail(error, MICA_UNSUPPORTED, "the model has %zu inputs; training and evaluation feed one", graph->input_count);
-}
-
-mica_status mi_task_check_output(struct mi_error *error, const struct mi_graph *graph)
-{
-    if (graph->output_count > 1)
-        return mi_fail(error, MICA_UNSUPPORTED, "the model has %zu outputs (\"%.60s\", \"%.60s\"%s); training and evaluation "
-                       "take one, as a loss is of one output", graph->output_count, graph->outputs[0]->name,
-                       graph->outputs[1]->name, graph->output_count > 2 ? ", ..." : "");
-    return MICA_OK;
-}
+#include <string.h>
 
 /* ---- Inputs ---- */
 
-static mica_status check_shape(struct mi_error *error, const struct mi_graph *graph, mica_data *data)
+static mica_status no_field(struct mi_error *error, const mica_data *data, mica_role role, const char *name)
 {
-    mica_shape wanted = mica_node_shape(graph->inputs[0]);
-    if (wanted.rank > 0)
-        return mi_data_reshape(data, error, "the model's input", wanted);
-    if (data->elements == 1) /* one number a sample */
-        return MICA_OK;
-    return mi_fail(error, MICA_SHAPE, "the model takes one number a sample, the data have %zu", data->elements);
+    static const char *const roles[] = {"input", "target", "weight"};
+    const char *names[33];
+    size_t count = 0;
+    for (int i = 0; i < data->field_count && count + 1 < MI_COUNT(names); i++)
+        if (data->fields[i]->preprocess.role == role && data->fields[i]->preprocess.name)
+            names[count++] = data->fields[i]->preprocess.name;
+    names[count] = NULL;
+    return mi_fail(error, MICA_DATA, "the data have no %s \"%s\"%s", roles[role], mi_show(name).text, mi_advise(name, names).text);
 }
 
-/* An index that is no row of an embedding would read what is not there. */
-static mica_status check_indices(struct mi_error *error, const struct mi_graph *graph, const mica_data *data)
+static mica_status check_shape(struct mi_error *error, const mi_value *input, mica_data *data, struct mi_field *field)
 {
-    int64_t rows = 0;
-    MI_TRY(mi_index_rows(error, graph, &rows));
-    float *inputs = rows ? mi_new(data->elements, sizeof *inputs) : NULL;
-    if (rows && !inputs)
+    mica_shape wanted = mica_node_shape(input);
+    if (wanted.rank > 0)
+        return mi_data_reshape(data, field, error, "the model's input", wanted);
+    if (field->elements == 1) /* one number a sample */
+        return MICA_OK;
+    return mi_fail(error, MICA_SHAPE, "the model takes one number a sample, the data have %zu", field->elements);
+}
+
+/* An index that is no row of an embedding would read what is not there. What a function fills is not known before. */
+static mica_status check_indices(struct mi_error *error, const mica_data *data, const struct mi_field *field, int64_t rows)
+{
+    float *inputs = rows && !data->fill ? mi_new(field->elements, sizeof *inputs) : NULL;
+    if (!rows || data->fill)
+        return MICA_OK;
+    if (!inputs)
         return mi_out_of_memory(error);
-    for (int64_t i = 0; rows && i < data->samples && error->status == MICA_OK; i++) {
-        mi_data_input(data, i, inputs);
-        size_t at = mi_first_no_row(inputs, data->elements, rows);
-        if (at < data->elements)
+    for (int64_t i = 0; i < data->samples && error->status == MICA_OK; i++) {
+        mi_field_values(field, i, inputs);
+        size_t at = mi_first_no_row(inputs, field->elements, rows);
+        if (at < field->elements)
             mi_fail(error, MICA_DATA, "%s: %s is %g, the embedding has rows 0 to %lld", mi_data_sample_text(data, i).text,
-                    mi_preprocess_input_text(&data->preprocess, at).text, (double)inputs[at], (long long)(rows - 1));
+                    mi_preprocess_input_text(&field->preprocess, at).text, (double)inputs[at], (long long)(rows - 1));
     }
     free(inputs);
     return error->status;
 }
 
-/* ---- Labels ---- */
-
-/* What they mean is decided by what the output has room for: one unit tells two classes apart. */
-static mica_status settle_labels(struct mi_error *error, const struct mi_graph *graph, mica_data *data)
+/* Inputs that belong to outputs without an objective, and are none of the step, may be absent. */
+static mica_status check_inputs(struct mi_error *error, const struct mi_graph *graph, mica_data *data)
 {
-    int64_t units = mi_shape_count(&mi_model_output(graph, NULL)->shape, 1);
-    return mi_data_settle(data, error, units == 1 ? 2 : units);
+    int64_t *rows = mi_new(graph->input_count, sizeof *rows);
+    mica_status status = rows ? mi_index_rows(error, graph, rows) : mi_out_of_memory(error);
+    for (size_t i = 0; i < graph->input_count && status == MICA_OK; i++) {
+        const mi_value *input = graph->inputs[i];
+        struct mi_field *field = mi_training_field(data, MICA_INPUT, input->name, graph->input_count == 1);
+        if (!field)
+            status = no_field(error, data, MICA_INPUT, input->name);
+        if (status == MICA_OK)
+            status = check_shape(error, input, data, field);
+        if (status == MICA_OK)
+            status = check_indices(error, data, field, rows[i]);
+    }
+    free(rows);
+    return status;
 }
 
-static bool all_zero_or_one(const mica_data *data)
+/* ---- Targets ---- */
+
+/* Element i of the raw values of all samples. */
+static double raw_value(const struct mi_field *field, size_t i)
 {
-    size_t count = data->label_elements * (size_t)data->samples;
-    for (size_t i = 0; i < count; i++)
-        if (fpclassify(data->values[i]) != FP_ZERO && (data->values[i] < 1 || data->values[i] > 1))
+    return field->bytes ? field->bytes[i] : field->doubles ? field->doubles[i] : (double)field->floats[i];
+}
+
+static bool all_zero_or_one(const mica_data *data, const struct mi_field *field)
+{
+    size_t count = field->elements * (size_t)data->samples;
+    if (data->fill)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        double value = raw_value(field, i);
+        if (islessgreater(value, 0.0) && islessgreater(value, 1.0))
             return false;
+    }
     return true;
 }
 
 /* Outside its range a loss may have no bound: it would fall for ever. */
-static mica_status check_values(struct mi_error *error, const struct mi_loss_row *row, const mica_data *data)
+static mica_status check_values(struct mi_error *error, const struct mi_loss_row *row, const mica_data *data,
+                                const struct mi_field *field)
 {
-    size_t each = data->label_elements, count = each * (size_t)data->samples;
+    size_t each = field->elements, count = data->fill ? 0 : each * (size_t)data->samples;
     char column[40] = "label";
-    for (size_t i = 0; i < count; i++) {
-        float value = data->values[i];
-        if (value >= row->lowest && value <= row->highest)
+    bool bounded = row->lowest < row->highest;
+    for (size_t i = 0; i < count && bounded; i++) {
+        double value = raw_value(field, i);
+        if (value >= (double)row->lowest && value <= (double)row->highest)
             continue;
         if (each > 1)
             mi_format(column, sizeof column, "label %zu", i % each);
         return mi_fail(error, MICA_DATA, "%s: its %s is %g, loss %s takes labels from %g to %g",
-                       mi_data_sample_text(data, (int64_t)(i / each)).text, column, (double)value, row->layer.type,
+                       mi_data_sample_text(data, (int64_t)(i / each)).text, column, value, row->layer.type,
                        (double)row->lowest, (double)row->highest);
     }
     return MICA_OK;
@@ -101,7 +120,7 @@ static mica_status too_many_classes(struct mi_error *error, const struct mi_prep
     return error->status;
 }
 
-static mica_status check_classes(struct mi_error *error, const struct mi_loss_row *row, const mica_data *data,
+static mica_status check_classes(struct mi_error *error, const struct mi_loss_row *row, const struct mi_field *field,
                                  const mi_value *output, int64_t units)
 {
     int64_t room = units == 1 ? 2 : units;
@@ -111,54 +130,169 @@ static mica_status check_classes(struct mi_error *error, const struct mi_loss_ro
     if (units > 1 && output->shape.rank != 2)
         return mi_fail(error, MICA_SHAPE, "labels are class indices, the output has %d dimensions per sample, needs one",
                        output->shape.rank - 1);
-    if (data->preprocess.classes > room)
-        return too_many_classes(error, &data->preprocess, room);
+    if (field->preprocess.classes > room)
+        return too_many_classes(error, &field->preprocess, room);
     return MICA_OK;
 }
 
 /* Whether the labels are what the loss and the output take. */
 static mica_status check_labels(struct mi_error *error, const struct mi_loss_row *row, const mica_data *data,
-                                const mi_value *output)
+                                const struct mi_field *field, const mi_value *output)
 {
     int64_t units = mi_shape_count(&output->shape, 1);
-    if (data->classes)
-        return check_classes(error, row, data, output, units);
-    if (!data->values)
-        return mi_fail(error, MICA_DATA, "the data have no labels; loss %s needs them", row->layer.type);
+    if (!field->preprocess.shape.rank)
+        return check_classes(error, row, field, output, units);
     if (row->task == MI_SPARSE)
         return mi_fail(error, MICA_DATA, "the labels are values (floats), loss %s needs class indices, which are integers",
                        row->layer.type);
-    if ((int64_t)data->label_elements != units)
-        return mi_fail(error, MICA_SHAPE, "a label has %zu values, the model's output has %lld", data->label_elements,
+    if ((int64_t)field->elements != units)
+        return mi_fail(error, MICA_SHAPE, "a label has %zu values, the model's output has %lld", field->elements,
                        (long long)units);
-    return check_values(error, row, data);
+    return check_values(error, row, data, field);
 }
 
-bool mi_task_has_accuracy(const struct mi_task_state *task)
+/* Answers are right or wrong where targets are classes, shares of them, or all 0 or 1. */
+static bool has_accuracy(const struct mi_objective *objective, const mica_data *data, const struct mi_field *field)
 {
-    if (task->labels == MI_LABELS_CLASSES)
-        return true;
-    return task->loss.row->task == MI_CATEGORICAL || task->loss.row->task == MI_BINARY || all_zero_or_one(task->data);
+    return objective->classes || objective->loss.row->task == MI_CATEGORICAL || objective->loss.row->task == MI_BINARY ||
+           all_zero_or_one(data, field);
+}
+
+static void drop_accuracy(mica_objective *objective)
+{
+    int count = 0;
+    for (int i = 0; i < MICA_MOST_METRICS && objective->metrics[i].type; i++)
+        if (strcmp(objective->metrics[i].type, "accuracy") && strcmp(objective->metrics[i].type, "acc"))
+            objective->metrics[count++] = objective->metrics[i];
+    for (; count < MICA_MOST_METRICS; count++)
+        objective->metrics[count] = (mica_metric){.type = NULL};
+}
+
+/* Every metric without settings that the output has. */
+static void take_all_metrics(const struct mi_graph *graph, mica_objective *objective)
+{
+    int count = 0;
+    for (const struct mi_metric_row *const *row = mi_metric_rows; *row && count < MICA_MOST_METRICS; row++) {
+        struct mi_error ignored = {0};
+        struct mi_objective resolved;
+        objective->metrics[count] = (mica_metric){.type = (*row)->name};
+        if (mi_objective_resolve(&ignored, graph, objective, &resolved) == MICA_OK)
+            count++;
+    }
+    if (count < MICA_MOST_METRICS)
+        objective->metrics[count] = (mica_metric){.type = NULL};
+}
+
+/* Metrics are looked at once it is known what targets are. */
+static mica_status resolve_loss(struct mi_error *error, const struct mi_graph *graph, const mica_objective *given,
+                                struct mi_objective *out)
+{
+    mica_objective alone = *given;
+    alone.metrics[0] = (mica_metric){.type = NULL};
+    return mi_objective_resolve(error, graph, &alone, out);
+}
+
+static mica_status check_target(struct mi_error *error, mica_data *data, const struct mi_graph *graph, mica_objective *given,
+                                bool only)
+{
+    struct mi_objective objective;
+    MI_TRY(resolve_loss(error, graph, given, &objective));
+    struct mi_field *field = mi_training_field(data, MICA_TARGET, objective.output, only);
+    if (!field && !mi_data_fields(data, MICA_TARGET))
+        return mi_fail(error, MICA_DATA, "the data have no labels; loss %s needs them", objective.loss.row->layer.type);
+    if (!field)
+        return no_field(error, data, MICA_TARGET, objective.output);
+    /* What labels mean is decided by what the output has room for: one unit tells two classes apart. */
+    const mi_value *output = mi_model_output(graph, objective.output);
+    int64_t units = mi_shape_count(&output->shape, 1);
+    MI_TRY(mi_data_settle(data, field, error, units == 1 ? 2 : units));
+    given->classes = objective.classes = !field->preprocess.shape.rank;
+    given->sample_weight = mi_training_field(data, MICA_WEIGHT, objective.output, only) != NULL;
+    MI_TRY(check_labels(error, objective.loss.row, data, field, output));
+    if (given->metrics[0].type && !strcmp(given->metrics[0].type, MI_ALL_METRICS))
+        take_all_metrics(graph, given);
+    if (!has_accuracy(&objective, data, field))
+        drop_accuracy(given);
+    return mi_objective_resolve(error, graph, given, &objective);
+}
+
+/* Weights are numbers of 0 or more. */
+static mica_status check_weights(struct mi_error *error, const mica_data *data)
+{
+    for (int f = 0; f < data->field_count && !data->fill; f++) {
+        const struct mi_field *field = data->fields[f];
+        for (int64_t i = 0; field->preprocess.role == MICA_WEIGHT && i < data->samples; i++)
+            if (raw_value(field, (size_t)i) < 0)
+                return mi_fail(error, MICA_DATA, "%s: its weight is %g, it must be at least 0", mi_data_sample_text(data, i).text,
+                               raw_value(field, (size_t)i));
+    }
+    return MICA_OK;
 }
 
 /* ---- All together ---- */
 
-mica_status mi_task_check(struct mi_error *error, mica_model *model, mica_data *data, const char *loss, int from_logits,
-                          struct mi_task_state *task)
+const mica_objective *mi_fit_objectives(const mica_fit_desc *desc, mica_objective *one, int *count)
 {
-    const struct mi_graph *graph = model->graph;
-    *task = (struct mi_task_state){.model = model, .data = data};
-    MI_TRY(mi_model_check(model));
-    MI_TRY(mi_loss_choose(error, graph, loss, from_logits, &task->loss));
-    MI_TRY(check_input(error, graph));
+    *count = desc->objective_count;
+    if (desc->objective_count)
+        return desc->objectives;
+    *one = (mica_objective){.loss = desc->loss, .from_logits = desc->from_logits};
+    memcpy(one->metrics, desc->metrics, sizeof one->metrics);
+    *count = 1;
+    return one;
+}
+
+static mica_status several_outputs(struct mi_error *error, const struct mi_graph *graph)
+{
+    return mi_fail(error, MICA_INVALID_ARGUMENT,
+                   "the model has %zu outputs (\"%.60s\", \"%.60s\"%s), and the loss is not said to be of "
+                   "one of them", graph->output_count, graph->outputs[0]->name, graph->outputs[1]->name,
+                   graph->output_count > 2 ? ", ..." : "");
+}
+
+static mica_status check(struct mi_error *error, struct mi_training *task)
+{
+    const struct mi_graph *graph = task->model->graph;
+    struct mi_objective objective;
+    mica_data *data = task->data;
+    MI_TRY(mi_model_check(task->model));
+    for (int i = 0; i < task->count; i++) {
+        MI_TRY(resolve_loss(error, graph, &task->objectives[i], &objective));
+        if (data && !task->objectives[i].output && graph->output_count > 1)
+            return several_outputs(error, graph);
+    }
     if (!data)
         return MICA_OK;
-    MI_TRY(mi_task_check_output(error, graph));
     if (data->error.status != MICA_OK)
         return mi_error_report(error, &data->error);
-    MI_TRY(check_shape(error, graph, data));
-    MI_TRY(settle_labels(error, graph, data));
-    task->labels = data->classes ? MI_LABELS_CLASSES : MI_LABELS_VALUES;
-    MI_TRY(check_labels(error, task->loss.row, data, mi_model_output(graph, NULL)));
-    return check_indices(error, graph, data);
+    MI_TRY(check_inputs(error, graph, data));
+    MI_TRY(check_weights(error, data));
+    for (int i = 0; i < task->count; i++)
+        MI_TRY(check_target(error, data, graph, &task->objectives[i], graph->output_count == 1));
+    return MICA_OK;
+}
+
+mica_status mi_training_begin(struct mi_error *error, mica_model *model, mica_data *data, const mica_objective *objectives,
+                              int count,
+                          struct mi_training *task)
+{
+    *task = (struct mi_training){.model = model, .data = data};
+    if (count < 1 || !objectives)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "there are no objectives");
+    task->objectives = mi_new((size_t)count, sizeof *task->objectives);
+    task->class_weights = mi_new((size_t)count, sizeof *task->class_weights);
+    if (!task->objectives || !task->class_weights)
+        return mi_out_of_memory(error);
+    memcpy(task->objectives, objectives, (size_t)count * sizeof *task->objectives);
+    task->count = count;
+    return check(error, task);
+}
+
+void mi_training_end(struct mi_training *task)
+{
+    for (int i = 0; i < task->count && task->class_weights; i++)
+        free(task->class_weights[i]);
+    free(task->class_weights);
+    free(task->objectives);
+    *task = (struct mi_training){0};
 }

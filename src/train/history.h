@@ -5,7 +5,10 @@
 #include <mica/train.h>
 
 struct mica_history {
-    mica_progress *epochs;
+    struct mi_epoch {
+        mica_progress progress;
+        mica_scores *scores;    /* its own */
+    } *epochs;
     int count;
     size_t capacity;
     double compile_seconds;

@@ -1,7 +1,8 @@
-/* The training loop. */
-#include "train/history.h"
+/* The training loop: a plan with objectives, batches, and what is told of them. */
 #include "nn/optimizer/optimizer.h"
-#include "train/task.h"
+#include "plan/plan.h"
+#include "train/history.h"
+#include "train/training.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@ enum { DEFAULT_BATCH = 32, EVALUATION_BATCH = 256 };
 
 void mica_history_destroy(mica_history *history)
 {
+    for (int i = 0; history && i < history->count; i++)
+        mica_scores_destroy(history->epochs[i].scores);
     if (history)
         free(history->epochs);
     free(history);
@@ -25,7 +28,7 @@ int mica_history_epochs(const mica_history *history)
 
 const mica_progress *mica_history_epoch(const mica_history *history, int i)
 {
-    return history && i >= 0 && i < history->count ? &history->epochs[i] : NULL;
+    return history && i >= 0 && i < history->count ? &history->epochs[i].progress : NULL;
 }
 
 double mica_history_compile_seconds(const mica_history *history)
@@ -40,14 +43,21 @@ uint64_t mica_history_peak_bytes(const mica_history *history)
 
 /* ---- One training ---- */
 
+/* A plan and what it is fed with. */
+struct running {
+    mica_plan *plan;
+    mica_batches *batches;
+};
+
 struct fit {
     const mica_fit_desc *desc;
-    struct mi_task_state task;
+    struct mi_training task;
     struct mi_optimizer optimizer;
     int epochs;
-    mica_plan *train_plan, *validation_plan;
-    struct mi_pass train, validation;
+    struct running train, validation;
+    uint64_t steps;              /* that the optimizer has made, those of earlier fits too */
     mica_progress now;
+    mica_scores *scores;         /* of now */
     double epoch_began;
     mica_history *history;
 };
@@ -57,72 +67,133 @@ static mica_status fail(const struct fit *fit, mica_status status, const char *t
     return mi_fail(&fit->task.model->device->error, status, "%s", text);
 }
 
+/* The names of an output's classes. */
+static mica_status remember_classes(const struct fit *fit, const mica_objective *objective)
+{
+    mica_model *model = fit->task.model;
+    const char *output = objective->output ? objective->output : model->graph->outputs[0]->name;
+    const struct mi_field *field = mi_training_field(fit->task.data, MICA_TARGET, output, model->graph->output_count == 1);
+    int classes = field ? field->preprocess.classes : 0;
+    const char **names = mi_new((size_t)classes, sizeof *names);
+    if (!names)
+        return mi_out_of_memory(&model->device->error);
+    for (int i = 0; i < classes; i++)
+        names[i] = mi_field_class_name(field, i);
+    mica_status status = mi_answer_set_classes(&model->device->error, mi_model_trained(model, output), names, classes);
+    free(names);
+    return status;
+}
+
 /* Writes down in the model what prediction needs. */
 static mica_status remember(struct fit *fit)
 {
     mica_model *model = fit->task.model;
-    const mica_data *data = fit->task.data;
-    int classes = mica_data_classes(data);
-    cJSON *json = mi_preprocess_to_json(&data->preprocess);
+    cJSON *json = mi_data_describe(fit->task.data);
     char *text = json ? mi_json_write(json, false) : NULL;
-    const char **names = mi_new((size_t)classes, sizeof *names);
-    mica_status status = text && names ? MICA_OK : mi_out_of_memory(&model->device->error);
-    for (int i = 0; i < classes && names; i++)
-        names[i] = mica_data_class_name(data, i);
+    mica_status status = text ? mi_model_set_preprocess(model, text) : mi_out_of_memory(&model->device->error);
     if (status == MICA_OK)
-        status = mi_model_set_data(model, text, names, classes);
-    if (status == MICA_OK)
-        status = mi_model_set_loss(model, fit->desc->loss, fit->desc->from_logits);
-    free(names);
+        status = mi_model_set_trained(model, fit->task.objectives, fit->task.count);
+    for (int i = 0; i < fit->task.count && status == MICA_OK; i++)
+        status = remember_classes(fit, &fit->task.objectives[i]);
     cJSON_free(text);
     cJSON_Delete(json);
     return status;
+}
+
+static mica_status check_settings(const struct fit *fit)
+{
+    const mica_fit_desc *desc = fit->desc;
+    struct mi_error *error = &fit->task.model->device->error;
+    if ((desc->batch_size < 0 && desc->batch_size != MICA_ALL_SAMPLES) || desc->batch_size > INT32_MAX)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "batch_size is %lld, must be at least 1", (long long)desc->batch_size);
+    if (!(desc->validation_split >= 0 && desc->validation_split < 1))
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "validation_split is %g, must be at least 0 and below 1",
+                       (double)desc->validation_split);
+    if (desc->validation_split > 0 && desc->validation)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "validation_split is %g beside data for validation: give one of them",
+                       (double)desc->validation_split);
+    return MICA_OK;
 }
 
 static mica_status check(struct fit *fit, mica_model *model, mica_data *data)
 {
     const mica_fit_desc *desc = fit->desc;
     struct mi_error *error = &model->device->error, wrong = {0};
-    if (desc->batch_size < 0 || desc->batch_size > INT32_MAX)
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "batch_size is %lld, must be at least 1", (long long)desc->batch_size);
-    if (!(desc->validation_split >= 0 && desc->validation_split < 1))
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "validation_split is %g, must be at least 0 and below 1",
-                       (double)desc->validation_split);
+    mica_objective one;
+    int count;
+    MI_TRY(check_settings(fit));
     if (mi_optimizer_resolve(&wrong, "optimizer", &desc->optimizer, &fit->optimizer) != MICA_OK)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%s", wrong.text);
     if (desc->validation_split > 0)
         MI_TRY(mica_data_hold_out(data, desc->validation_split, desc->seed));
-    MI_TRY(mi_task_begin(model, data, desc->loss, desc->from_logits, desc->accuracy, &fit->task));
+    const mica_objective *objectives = mi_fit_objectives(desc, &one, &count);
+    MI_TRY(mi_training_begin(error, model, data, objectives, count, &fit->task));
     if (fit->epochs > 0 && mica_data_count(data, MICA_TRAIN) == 0)
         return fail(fit, MICA_DATA, "the data have no training part");
+    return mi_training_balance(error, &fit->task);
+}
+
+static mica_status begin_plan(struct fit *fit, mica_plan *plan, mica_data *data, const mica_batches_desc *desc, struct running *out)
+{
+    out->plan = plan;
+    if (!plan)
+        return mi_out_of_memory(&fit->task.model->device->error);
+    MI_TRY(mica_plan_status(plan));
+    MI_TRY(mica_batches_create(plan, data, desc, &out->batches));
+    uint64_t peak = mica_plan_peak_bytes(plan);
+    fit->history->peak_bytes = peak > fit->history->peak_bytes ? peak : fit->history->peak_bytes;
     return MICA_OK;
+}
+
+static mica_status compile_training(struct fit *fit)
+{
+    const struct mi_training *task = &fit->task;
+    const mica_fit_desc *desc = fit->desc;
+    int64_t samples = mica_data_count(task->data, MICA_TRAIN), batch = desc->batch_size ? desc->batch_size : DEFAULT_BATCH;
+    if (batch == MICA_ALL_SAMPLES || batch > samples)
+        batch = samples;
+    if (batch > INT32_MAX)
+        return fail(fit, MICA_INVALID_ARGUMENT, "a batch of all samples is too large");
+    const mica_plan_desc how = {.batch = batch, .objectives = task->objectives, .objective_count = task->count,
+                                .optimizer = desc->optimizer, .train = desc->train};
+    const mica_batches_desc order = {.part = MICA_TRAIN, .shuffle = !desc->no_shuffle, .seed = desc->seed};
+    mica_plan *plan = fit->train.plan = mica_compile(task->model, &how);
+    if (plan && mica_plan_status(plan) == MICA_OK)
+        MI_TRY(mi_optimizer_begin(task->model, &fit->optimizer, desc->restart));
+    return begin_plan(fit, plan, task->data, &order, &fit->train);
+}
+
+static mica_status compile_validation(struct fit *fit)
+{
+    const struct mi_training *task = &fit->task;
+    mica_data *data = fit->desc->validation ? fit->desc->validation : task->data;
+    mica_part part = fit->desc->validation ? MICA_TRAIN : MICA_VALIDATION;
+    int64_t held = mica_data_count(data, part);
+    if (!held)
+        return MICA_OK;
+    if (fit->desc->validation) { /* it has to fit as well */
+        struct mi_training other;
+        mica_status status = mi_training_begin(&task->model->device->error, task->model, data, task->objectives, task->count,
+                                               &other);
+        mi_training_end(&other);
+        MI_TRY(status);
+    }
+    const mica_plan_desc how = {.batch = held < EVALUATION_BATCH ? held : EVALUATION_BATCH, .objectives = task->objectives,
+                                .objective_count = task->count, .evaluate = true};
+    return begin_plan(fit, mica_compile(task->model, &how), data, &(mica_batches_desc){.part = part}, &fit->validation);
 }
 
 static mica_status compile(struct fit *fit)
 {
-    struct mi_task_state *task = &fit->task;
-    int64_t samples = mica_data_count(task->data, MICA_TRAIN), held = mica_data_count(task->data, MICA_VALIDATION);
-    int64_t batch = fit->desc->batch_size ? fit->desc->batch_size : DEFAULT_BATCH;
-    struct mi_loader_desc desc = {.part = MICA_TRAIN, .batch = batch < samples ? batch : samples, .seed = fit->desc->seed,
-                                  .shuffle = !fit->desc->no_shuffle};
     double began = mi_seconds();
-    MI_TRY(mi_task_compile(task, &fit->optimizer, desc.batch, &fit->train_plan));
-    MI_TRY(mi_optimizer_begin(task->model, &fit->optimizer, fit->desc->restart));
-    MI_TRY(mi_pass_create(task, fit->train_plan, &desc, &fit->train));
-    fit->history->peak_bytes = mica_plan_peak_bytes(fit->train_plan);
-    if (held > 0) {
-        desc = (struct mi_loader_desc){.part = MICA_VALIDATION, .batch = held < EVALUATION_BATCH ? held : EVALUATION_BATCH};
-        MI_TRY(mi_task_compile(task, NULL, desc.batch, &fit->validation_plan));
-        MI_TRY(mi_pass_create(task, fit->validation_plan, &desc, &fit->validation));
-        uint64_t peak = mica_plan_peak_bytes(fit->validation_plan);
-        if (peak > fit->history->peak_bytes)
-            fit->history->peak_bytes = peak;
-    }
+    MI_TRY(compile_training(fit));
+    MI_TRY(compile_validation(fit));
     fit->history->compile_seconds = mi_seconds() - began;
-    fit->train.step = (struct mi_step){.learning_rate = fit->optimizer.learning_rate, .seed = task->model->seed,
-                                       .step = task->model->trained.steps + 1};
-    return MICA_OK;
+    fit->steps = fit->task.model->trained.steps;
+    return mica_plan_set(fit->train.plan, "steps", (double)fit->steps);
 }
+
+/* ---- Epochs ---- */
 
 static mica_status diverged(const struct fit *fit, const char *what, float value)
 {
@@ -133,9 +204,13 @@ static mica_status diverged(const struct fit *fit, const char *what, float value
 /* Brings fit->now up to date; waits for the device. */
 static mica_status look(struct fit *fit)
 {
-    MI_TRY(mi_pass_read(&fit->task, &fit->train, &fit->now.loss, &fit->now.accuracy));
-    fit->now.batch = fit->train.batch;
-    fit->now.samples = fit->train.samples;
+    struct mi_error *error = &fit->task.model->device->error;
+    mica_scores_destroy(fit->scores);
+    fit->now.scores = fit->scores = mi_scores_create();
+    if (!fit->scores)
+        return mi_out_of_memory(error);
+    MI_TRY(mi_scores_read(fit->scores, error, fit->train.plan, ""));
+    fit->now.loss = (float)mica_scores_get(fit->scores, "loss");
     fit->now.seconds = mi_seconds() - fit->epoch_began;
     return isfinite(fit->now.loss) ? MICA_OK : diverged(fit, "its loss", fit->now.loss);
 }
@@ -150,33 +225,50 @@ static mica_status run_steps(struct fit *fit)
 {
     int interval = fit->desc->log_interval;
     for (;;) {
-        bool more = true;
-        MI_TRY(mi_pass_step(&fit->task, &fit->train, &more));
-        if (!more)
+        int64_t n;
+        MI_TRY(mica_batches_next(fit->train.batches, &n));
+        if (n == 0)
             return MICA_OK;
+        MI_TRY(mica_plan_run(fit->train.plan, n));
+        fit->steps++;
+        fit->now.batch++;
+        fit->now.samples += n;
         if (fit->desc->stop && fit->desc->stop(fit->desc->user))
             return MICA_CANCELLED;
-        if (interval > 0 && fit->train.batch % interval == 0 && fit->train.batch < fit->train.batches) {
+        if (interval > 0 && fit->now.batch % interval == 0 && fit->now.batch < fit->now.batches) {
             MI_TRY(look(fit));
             MI_TRY(show(fit));
         }
     }
 }
 
-static mica_status run_epoch(struct fit *fit, int epoch)
+/* The history takes the scores. */
+static mica_status write_down(struct fit *fit)
 {
-    fit->now = (mica_progress){.epoch = epoch, .epochs = fit->epochs, .batches = fit->train.batches, .loss = NAN,
-                               .accuracy = NAN, .val_loss = NAN, .val_accuracy = NAN};
-    fit->epoch_began = mi_seconds();
-    MI_TRY(mi_pass_begin(&fit->task, &fit->train, ++fit->task.model->trained.epochs));
-    MI_TRY(run_steps(fit));
-    MI_TRY(look(fit));
-    if (fit->validation_plan)
-        MI_TRY(mi_pass_run(&fit->task, &fit->validation, &fit->now.val_loss, &fit->now.val_accuracy));
     mica_history *history = fit->history;
     if (!mi_grow(&history->epochs, &history->capacity, (size_t)history->count + 1, sizeof *history->epochs))
         return mi_out_of_memory(&fit->task.model->device->error);
-    history->epochs[history->count++] = fit->now;
+    history->epochs[history->count++] = (struct mi_epoch){fit->now, fit->scores};
+    fit->scores = NULL;
+    return MICA_OK;
+}
+
+static mica_status run_epoch(struct fit *fit, int epoch)
+{
+    struct mi_error *error = &fit->task.model->device->error;
+    fit->now = (mica_progress){.epoch = epoch, .epochs = fit->epochs, .batches = mica_batches_count(fit->train.batches),
+                               .loss = NAN,
+                               .val_loss = NAN};
+    fit->epoch_began = mi_seconds();
+    MI_TRY(mica_plan_reset_metrics(fit->train.plan));
+    MI_TRY(mica_batches_begin(fit->train.batches, ++fit->task.model->trained.epochs));
+    MI_TRY(run_steps(fit));
+    MI_TRY(look(fit));
+    if (fit->validation.plan) {
+        MI_TRY(mi_measure(fit->validation.plan, fit->validation.batches, "val_", error, fit->scores));
+        fit->now.val_loss = (float)mica_scores_get(fit->scores, "val_loss");
+    }
+    MI_TRY(write_down(fit));
     return show(fit);
 }
 
@@ -205,7 +297,7 @@ static mica_status check_parameters(const struct fit *fit)
 static void leave(struct fit *fit, mica_status status)
 {
     mica_model *model = fit->task.model;
-    model->trained.steps = fit->train.step.step - 1;
+    model->trained.steps = fit->steps;
     if (status != MICA_OK && status != MICA_CANCELLED)
         model->trained.update = NULL;
 }
@@ -244,10 +336,12 @@ mica_status mica_fit(mica_model *model, mica_data *data, const mica_fit_desc *de
     if (!fit.history)
         return mi_out_of_memory(&model->device->error);
     mica_status status = run(&fit, model, data);
-    mi_pass_destroy(&fit.task, &fit.train);
-    mi_pass_destroy(&fit.task, &fit.validation);
-    mica_plan_destroy(fit.train_plan);
-    mica_plan_destroy(fit.validation_plan);
+    mica_batches_destroy(fit.train.batches);
+    mica_batches_destroy(fit.validation.batches);
+    mica_plan_destroy(fit.train.plan);
+    mica_plan_destroy(fit.validation.plan);
+    mica_scores_destroy(fit.scores);
+    mi_training_end(&fit.task);
     if (history)
         *history = fit.history;
     else

@@ -1,8 +1,5 @@
 /* Outputs and classes of raw inputs: the preprocessing that the model was fitted with, then its inference plan. */
-#include "data/data.h"
-#include "nn/loss/loss.h"
-
-#include <mica/train.h>
+#include "train/training.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,17 +27,40 @@ static mica_status predictor(mica_model *model, int64_t n)
     return status;
 }
 
-static mica_status read_preprocess(mica_model *model, struct mi_preprocess *preprocess)
+/* ---- Where samples come from ---- */
+
+/* Raw values of the caller for the only input, or a part of a data set. */
+struct source {
+    const float *inputs;
+    const struct mi_preprocess *preprocess; /* of inputs; NULL: there is none */
+    mica_data *data;                        /* NULL: inputs */
+    mica_part part;
+    int64_t n;
+    const char *output;                     /* what is asked for */
+};
+
+static const struct mi_preprocess none;
+
+static struct mi_field *field_of(const mica_model *model, const struct source *source, size_t input)
 {
-    *preprocess = (struct mi_preprocess){0};
-    if (!model->preprocess)
-        return MICA_OK;
-    cJSON *json = mi_json_read(model->preprocess, strlen(model->preprocess), NULL);
-    if (!json)
-        return mi_out_of_memory(&model->device->error);
-    mica_status status = mi_preprocess_from_json(&model->device->error, "the model", json, preprocess);
-    cJSON_Delete(json);
-    return status;
+    return mi_training_field(source->data, MICA_INPUT, model->graph->inputs[input]->name, model->graph->input_count == 1);
+}
+
+/* `count` samples from number `first` on as the network sees them, of one input with `each` values. */
+static void stage(const mica_model *model, const struct source *source, size_t input, int64_t first, int64_t count, size_t each,
+                  float *staged)
+{
+    if (source->data) {
+        const struct mi_field *field = field_of(model, source, input);
+        for (int64_t i = 0; i < count; i++)
+            mi_field_values(field, mi_data_index(source->data, source->part, first + i), staged + (size_t)i * each);
+        return;
+    }
+    const float *from = source->inputs + (size_t)first * each;
+    if (source->preprocess)
+        mi_preprocess_apply(source->preprocess, from, (size_t)count, staged);
+    else
+        memcpy(staged, from, (size_t)count * each * sizeof *staged);
 }
 
 /* `staged` holds `count` samples, the first of them number `first`; rows as mi_index_rows has it. */
@@ -55,83 +75,122 @@ static mica_status check_indices(mica_model *model, const struct mi_preprocess *
                    (double)staged[at], (long long)(rows - 1));
 }
 
-/* Where samples come from: raw values of the caller, or a part of a data set. */
-struct source {
-    const float *inputs;
-    const struct mi_preprocess *preprocess; /* of inputs */
-    const mica_data *data;                  /* NULL: inputs */
-    mica_part part;
-    int64_t n;
-};
+/* ---- Running ---- */
 
-/* `count` samples from number `first` on as the network sees them. */
-static void stage(const struct source *source, int64_t first, int64_t count, size_t in, float *staged)
+/* Elements of a sample of an input. */
+static size_t input_elements(const mica_model *model, size_t input)
 {
-    if (source->data) {
-        for (int64_t i = 0; i < count; i++)
-            mi_data_input(source->data, mi_data_index(source->data, source->part, first + i), staged + (size_t)i * in);
-        return;
-    }
-    const float *from = source->inputs + (size_t)first * in;
-    if (source->preprocess->shape.rank)
-        mi_preprocess_apply(source->preprocess, from, (size_t)count, staged);
-    else
-        memcpy(staged, from, (size_t)count * in * sizeof *staged);
+    return (size_t)mi_shape_count(&model->graph->inputs[input]->shape, 1);
 }
 
-static mica_status run_chunks(mica_model *model, const struct source *source, size_t in, size_t out, float *outputs,
+static mica_status write_inputs(mica_model *model, const struct source *source, int64_t first, int64_t count, const int64_t *rows,
+                                float *staged)
+{
+    for (size_t i = 0; i < model->graph->input_count; i++) {
+        size_t each = input_elements(model, i);
+        const struct mi_preprocess *preprocess = source->data         ? &field_of(model, source, i)->preprocess
+                                                 : source->preprocess ? source->preprocess
+                                                                      : &none;
+        stage(model, source, i, first, count, each, staged);
+        MI_TRY(check_indices(model, preprocess, staged, first, count, each, rows[i]));
+        MI_TRY(mica_plan_write(model->predictor, model->graph->inputs[i]->name, staged, (size_t)count * each));
+    }
+    return MICA_OK;
+}
+
+static mica_status run_chunks(mica_model *model, const struct source *source, size_t out, float *outputs, const int64_t *rows,
                               float *staged)
 {
-    int64_t n = source->n, rows = 0;
-    const struct mi_preprocess *preprocess = source->data ? &source->data->preprocess : source->preprocess;
-    MI_TRY(mi_index_rows(&model->device->error, model->graph, &rows));
-    for (int64_t at = 0; at < n; at += model->predictor_batch) {
-        int64_t count = n - at < model->predictor_batch ? n - at : model->predictor_batch;
-        stage(source, at, count, in, staged);
-        MI_TRY(check_indices(model, preprocess, staged, at, count, in, rows));
-        MI_TRY(mica_plan_write(model->predictor, model->graph->inputs[0]->name, staged, (size_t)count * in));
+    for (int64_t at = 0; at < source->n; at += model->predictor_batch) {
+        int64_t left = source->n - at, count = left < model->predictor_batch ? left : model->predictor_batch;
+        MI_TRY(write_inputs(model, source, at, count, rows, staged));
         MI_TRY(mica_plan_run(model->predictor, count));
-        MI_TRY(mica_plan_read(model->predictor, model->graph->outputs[0]->name, outputs + (size_t)at * out,
-                              (size_t)count * out));
+        MI_TRY(mica_plan_read(model->predictor, source->output, outputs + (size_t)at * out, (size_t)count * out));
     }
     return MICA_OK;
 }
 
-/* Elements of a sample of the model's only input and first output. */
-static mica_status sizes(mica_model *model, size_t *in, size_t *out)
+static mica_status run(mica_model *model, const struct source *source, size_t out, float *outputs)
 {
-    MI_TRY(mi_model_begin(model));
-    if (model->graph->output_count == 0)
-        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "the model has no output: mica_output declares one");
-    if (model->graph->input_count != 1)
-        return mi_fail(&model->device->error, MICA_UNSUPPORTED, "the model has %zu inputs; compile it and write each",
-                       model->graph->input_count);
-    MI_TRY(mi_model_check_samples(&model->device->error, model->graph->outputs[0]));
-    *in = (size_t)mi_shape_count(&model->graph->inputs[0]->shape, 1);
-    *out = (size_t)mi_shape_count(&model->graph->outputs[0]->shape, 1);
+    struct mi_error *error = &model->device->error;
+    size_t most = 0, values;
+    int64_t *rows = mi_new(model->graph->input_count, sizeof *rows);
+    mica_status status = rows ? mi_index_rows(error, model->graph, rows) : mi_out_of_memory(error);
+    for (size_t i = 0; i < model->graph->input_count; i++)
+        most = input_elements(model, i) > most ? input_elements(model, i) : most;
+    float *staged = mi_mul_size((size_t)model->predictor_batch, most, &values) ? mi_new(values, sizeof *staged) : NULL;
+    if (status == MICA_OK)
+        status = staged ? run_chunks(model, source, out, outputs, rows, staged) : mi_out_of_memory(error);
+    free(staged);
+    free(rows);
+    return status;
+}
+
+/* ---- Checking ---- */
+
+/* The output that is asked for, and the elements of a sample of it. */
+static mica_status find_output(mica_model *model, struct source *source, size_t *out)
+{
+    struct mi_error *error = &model->device->error;
+    const struct mi_graph *graph = model->graph;
+    const char *names[33];
+    size_t count = 0;
+    for (size_t i = 0; i < graph->output_count; i++) {
+        if (!source->output || !strcmp(graph->outputs[i]->name, source->output)) {
+            source->output = graph->outputs[i]->name;
+            *out = (size_t)mi_shape_count(&graph->outputs[i]->shape, 1);
+            return mi_model_check_samples(error, graph->outputs[i]);
+        }
+        if (count + 1 < MI_COUNT(names))
+            names[count++] = graph->outputs[i]->name;
+    }
+    names[count] = NULL;
+    if (!source->output)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "the model has no output: mica_output declares one");
+    return mi_fail(error, MICA_INVALID_ARGUMENT, "the model has no output \"%s\"%s", mi_show(source->output).text,
+                   mi_advise(source->output, names).text);
+}
+
+static mica_status check_data(mica_model *model, const struct source *source)
+{
+    struct mi_error *error = &model->device->error;
+    const mica_data *data = source->data;
+    if (data->error.status != MICA_OK)
+        return mi_error_report(error, &data->error);
+    if (data->fill)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "to predict from data that a function fills: give the values themselves");
+    for (size_t i = 0; i < model->graph->input_count; i++) {
+        const struct mi_field *field = field_of(model, source, i);
+        size_t wanted = input_elements(model, i);
+        if (!field)
+            return mi_fail(error, MICA_DATA, "the data have no input \"%s\"", mi_show(model->graph->inputs[i]->name).text);
+        if (field->elements != wanted)
+            return mi_fail(error, MICA_SHAPE, "a sample of the data has shape %s, the model takes %zu values",
+                           mi_sample_text(&field->preprocess.shape).text, wanted);
+    }
     return MICA_OK;
 }
 
-static mica_status check_data(mica_model *model, const mica_data *data, size_t in)
+static mica_status check_source(mica_model *model, struct source *source, size_t *out)
 {
-    struct mi_error *error = &model->device->error;
-    if (data->error.status != MICA_OK)
-        return mi_error_report(error, &data->error);
-    if (data->elements != in)
-        return mi_fail(error, MICA_SHAPE, "a sample of the data has shape %s, the model takes %zu values",
-                       mi_sample_text(&data->preprocess.shape).text, in);
-    return MICA_OK;
+    MI_TRY(mi_model_begin(model));
+    MI_TRY(find_output(model, source, out));
+    if (source->data)
+        return check_data(model, source);
+    if (model->graph->input_count == 1)
+        return MICA_OK;
+    return mi_fail(&model->device->error, MICA_UNSUPPORTED,
+                   "the model has %zu inputs; predict from data, or compile it and write each",
+                   model->graph->input_count);
 }
 
 static mica_status predict(mica_model *model, struct source *source, float *outputs, size_t count)
 {
-    size_t in = 0, out = 0, bytes;
+    size_t out = 0;
     int64_t n = source->n;
-    struct mi_preprocess preprocess;
+    struct mi_prepared prepared;
     struct mi_error *error = &model->device->error;
-    MI_TRY(sizes(model, &in, &out));
-    if (source->data)
-        MI_TRY(check_data(model, source->data, in));
+    MI_TRY(check_source(model, source, &out));
     bool nothing = !source->inputs && !source->data;
     if (n < 0 || (n > 0 && (nothing || !outputs)))
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%lld samples to predict%s", (long long)n,
@@ -142,16 +201,10 @@ static mica_status predict(mica_model *model, struct source *source, float *outp
     if (n == 0)
         return MICA_OK;
     MI_TRY(predictor(model, n));
-    if (!mi_mul_size((size_t)model->predictor_batch, in, &bytes))
-        return mi_out_of_memory(error);
-    MI_TRY(read_preprocess(model, &preprocess));
-    source->preprocess = &preprocess;
-    float *staged = mi_new(bytes, sizeof *staged);
-    mica_status status = staged ? MICA_OK : mi_out_of_memory(error);
-    if (status == MICA_OK)
-        status = run_chunks(model, source, in, out, outputs, staged);
-    free(staged);
-    mi_preprocess_destroy(&preprocess);
+    MI_TRY(mi_prepared_parse(error, "the model", model->preprocess, &prepared));
+    source->preprocess = mi_prepared_find(&prepared, MICA_INPUT, model->graph->inputs[0]->name);
+    mica_status status = run(model, source, out, outputs);
+    mi_prepared_destroy(&prepared);
     return status;
 }
 
@@ -160,7 +213,7 @@ mica_status mica_predict(mica_model *model, const float *inputs, int64_t n, floa
     return model ? predict(model, &(struct source){.inputs = inputs, .n = n}, outputs, count) : MICA_INVALID_ARGUMENT;
 }
 
-static mica_status part_of(mica_model *model, const mica_data *data, mica_part part, struct source *source)
+static mica_status part_of(mica_model *model, mica_data *data, mica_part part, const char *output, struct source *source)
 {
     if (!model)
         return MICA_INVALID_ARGUMENT;
@@ -168,14 +221,14 @@ static mica_status part_of(mica_model *model, const mica_data *data, mica_part p
     if (!data || part < MICA_TRAIN || part > MICA_TEST)
         return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to predict from data%s", !data ? ": they are NULL" :
                        " takes the training, the validation or the test part");
-    *source = (struct source){.data = data, .part = part, .n = mica_data_count(data, part)};
+    *source = (struct source){.data = data, .part = part, .n = mica_data_count(data, part), .output = output};
     return MICA_OK;
 }
 
-mica_status mica_predict_data(mica_model *model, const mica_data *data, mica_part part, float *outputs, size_t count)
+mica_status mica_predict_data(mica_model *model, mica_data *data, mica_part part, const char *output, float *outputs, size_t count)
 {
     struct source source;
-    MI_TRY(part_of(model, data, part, &source));
+    MI_TRY(part_of(model, data, part, output, &source));
     return predict(model, &source, outputs, count);
 }
 
@@ -189,16 +242,19 @@ struct scoring {
     int classes;
 };
 
-static mica_status choose_scoring(mica_model *model, size_t out, struct scoring *scoring)
+static mica_status choose_scoring(mica_model *model, const char *output, size_t out, struct scoring *scoring)
 {
-    struct mi_loss loss = {0};
+    const struct mi_trained_output *answer = mi_model_trained(model, output);
+    struct mi_objective objective;
     *scoring = (struct scoring){.single = out == 1, .classes = out == 1 ? 2 : (int)out};
     if (out > MI_MOST_CLASSES)
         return mi_fail(&model->device->error, MICA_UNSUPPORTED, "the model has %zu outputs, classes are %d at most", out,
                        MI_MOST_CLASSES);
-    if (!model->loss)
+    if (!answer)
         return MICA_OK;
-    MI_TRY(mi_loss_choose(&model->device->error, model->graph, model->loss, model->from_logits, &loss));
+    const mica_objective trained = {.output = answer->output, .loss = answer->loss, .from_logits = answer->from_logits};
+    MI_TRY(mi_objective_resolve(&model->device->error, model->graph, &trained, &objective));
+    const struct mi_loss loss = objective.loss;
     scoring->shares = loss.row->task != MI_VALUES;
     scoring->sigmoid = loss.row->task == MI_BINARY && loss.from_logits;
     scoring->softmax = loss.row->task != MI_BINARY && loss.row->task != MI_VALUES && loss.from_logits;
@@ -228,7 +284,7 @@ static void apply_scoring(const struct scoring *scoring, float *row, size_t coun
 }
 
 /* The k best of a row, best first; equal scores in the order of the classes; NaN comes last. */
-static void best(const mica_model *model, const float *scores, int classes, int k, mica_answer *answers)
+static void best(char *const *names, const float *scores, int classes, int k, mica_answer *answers)
 {
     for (int rank = 0; rank < k; rank++) {
         int chosen = -1;
@@ -239,57 +295,58 @@ static void best(const mica_model *model, const float *scores, int classes, int 
             if (!taken && (chosen < 0 || scores[c] > scores[chosen] || (isnan(scores[chosen]) && !isnan(scores[c]))))
                 chosen = c;
         }
-        answers[rank] = (mica_answer){chosen, model->class_names[chosen], scores[chosen]};
+        answers[rank] = (mica_answer){chosen, names[chosen], scores[chosen]};
     }
 }
 
-static void answer_row(const mica_model *model, const struct scoring *scoring, float *row, size_t out, int k,
+static void answer_row(char *const *names, const struct scoring *scoring, float *row, size_t out, int k,
                        mica_answer *answers)
 {
     apply_scoring(scoring, row, out);
     if (!scoring->single) {
-        best(model, row, scoring->classes, k, answers);
+        best(names, row, scoring->classes, k, answers);
         return;
     }
     float other = 1 - row[0]; /* without a cross-entropy too: values that were fitted to 0 and 1 */
-    best(model, (const float[]){other, row[0]}, 2, k, answers);
+    best(names, (const float[]){other, row[0]}, 2, k, answers);
     if (!scoring->shares)
         for (int i = 0; i < k; i++)
             answers[i].score = row[0];
 }
 
 /* Names for every class, so that an answer always has a label: digits where the data gave none. */
-static mica_status complete_names(mica_model *model, int classes)
+static mica_status complete_names(mica_model *model, const char *output, int classes, char *const **names)
 {
-    if (model->class_count >= classes)
-        return MICA_OK;
+    struct mi_trained_output *trained = mi_model_trained(model, output), *answer = trained ? trained : &model->untrained;
     struct mi_arena arena = {0};
-    const char **names = mi_arena_new(&arena, (size_t)classes, sizeof *names);
-    for (int i = 0; names && i < classes; i++)
-        names[i] = i < model->class_count ? mi_arena_strdup(&arena, model->class_names[i]) : mi_arena_format(&arena, "%d", i);
-    char *preprocess = model->preprocess ? mi_strdup(model->preprocess) : NULL;
-    bool good = names && !arena.failed && (preprocess || !model->preprocess);
-    mica_status status = good ? mi_model_set_data(model, preprocess, names, classes)
-                              : mi_out_of_memory(&model->device->error);
-    free(preprocess);
+    const char **all = mi_arena_new(&arena, (size_t)classes, sizeof *all);
+    for (int i = 0; all && i < classes; i++)
+        all[i] = i < answer->class_count ? answer->class_names[i] : mi_arena_format(&arena, "%d", i);
+    mica_status status = MICA_OK;
+    if (!all || arena.failed)
+        status = mi_out_of_memory(&model->device->error);
+    else if (answer->class_count < classes)
+        status = mi_answer_set_classes(&model->device->error, answer, all, classes);
+    *names = answer->class_names;
     mi_arena_destroy(&arena);
     return status;
 }
 
 static mica_status classify(mica_model *model, struct source *source, int k, mica_answer *answers)
 {
-    size_t in = 0, out = 0, count;
+    size_t out = 0, count;
     int64_t n = source->n;
     struct scoring scoring;
     struct mi_error *error = &model->device->error;
-    MI_TRY(sizes(model, &in, &out));
-    if (model->graph->outputs[0]->shape.rank > 2)
-        return mi_fail(error, MICA_SHAPE, "the output has %d dimensions per sample, classes need one",
-                       model->graph->outputs[0]->shape.rank - 1);
-    MI_TRY(choose_scoring(model, out, &scoring));
+    char *const *names = NULL;
+    MI_TRY(check_source(model, source, &out));
+    int rank = mi_model_output(model->graph, source->output)->shape.rank;
+    if (rank > 2)
+        return mi_fail(error, MICA_SHAPE, "the output has %d dimensions per sample, classes need one", rank - 1);
+    MI_TRY(choose_scoring(model, source->output, out, &scoring));
     if (k < 1 || k > scoring.classes)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "the %d best of %d classes", k, scoring.classes);
-    MI_TRY(complete_names(model, scoring.classes));
+    MI_TRY(complete_names(model, source->output, scoring.classes, &names));
     bool nothing = !source->inputs && !source->data;
     if (n < 0 || (n > 0 && (nothing || !answers)) || !mi_mul_size((size_t)n, out * sizeof(float), &count))
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%lld samples to classify%s", (long long)n,
@@ -300,7 +357,7 @@ static mica_status classify(mica_model *model, struct source *source, int k, mic
         return mi_out_of_memory(error);
     mica_status status = predict(model, source, outputs, count);
     for (int64_t i = 0; i < n && status == MICA_OK; i++)
-        answer_row(model, &scoring, outputs + (size_t)i * out, out, k, answers + (size_t)i * (size_t)k);
+        answer_row(names, &scoring, outputs + (size_t)i * out, out, k, answers + (size_t)i * (size_t)k);
     free(outputs);
     return status;
 }
@@ -310,9 +367,9 @@ mica_status mica_classify(mica_model *model, const float *inputs, int64_t n, int
     return model ? classify(model, &(struct source){.inputs = inputs, .n = n}, k, answers) : MICA_INVALID_ARGUMENT;
 }
 
-mica_status mica_classify_data(mica_model *model, const mica_data *data, mica_part part, int k, mica_answer *answers)
+mica_status mica_classify_data(mica_model *model, mica_data *data, mica_part part, const char *output, int k, mica_answer *answers)
 {
     struct source source;
-    MI_TRY(part_of(model, data, part, &source));
+    MI_TRY(part_of(model, data, part, output, &source));
     return classify(model, &source, k, answers);
 }

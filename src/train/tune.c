@@ -1,20 +1,15 @@
 /* The public call that tunes a model: compiles a plan with a search as long as asked for. */
 #include "tune/tune.h"
-#include "train/task.h"
+#include "train/training.h"
 
 #include <mica/tune.h>
 
 static mica_status compile_plan(mica_model *model, const mica_tune_desc *desc)
 {
-    mica_plan *plan = NULL;
     int64_t batch = desc && desc->batch ? desc->batch : 1;
-    mica_status status;
-    if (desc && desc->training) {
-        status = mi_training_plan(model, batch, false, &plan);
-    } else {
-        plan = mica_compile(model, &(mica_plan_desc){.batch = batch});
-        status = plan ? mica_plan_status(plan) : mi_out_of_memory(&model->device->error);
-    }
+    bool training = desc && desc->training;
+    mica_plan *plan = training ? mi_training_plan(model, batch, false) : mica_compile(model, &(mica_plan_desc){.batch = batch});
+    mica_status status = plan ? mica_plan_status(plan) : mi_out_of_memory(&model->device->error);
     mica_plan_destroy(plan);
     return status;
 }

@@ -274,16 +274,16 @@ static void data(void **state)
     assert_no_data(mica_npy_open(api.device, &(mica_files_desc){.part = {{"/nowhere", NULL}}}), MICA_IO, "/nowhere");
     assert_no_data(mica_data_open_spec(api.device, NULL, NULL), INVALID, "path");
     assert_no_data(mica_data_open_spec(api.device, "/nowhere", NULL), MICA_IO, "/nowhere");
-    assert_no_data(mica_arrays_open(api.device, NULL), INVALID, "inputs are missing");
+    assert_no_data(mica_arrays_open(api.device, NULL), INVALID, "fields are missing");
     assert_no_data(mica_arrays_open(api.device, &(mica_arrays_desc){.samples = 1, .input_shape = shape}), INVALID, "inputs are missing");
     assert_no_data(mica_arrays_open(api.device, &(mica_arrays_desc){.samples = -1, .input_shape = shape, .inputs = api.inputs}),
                    INVALID, "samples is -1");
     assert_no_data(mica_arrays_open(api.device, &(mica_arrays_desc){.samples = INT64_MAX, .input_shape = shape, .inputs = api.inputs}),
                    INVALID, "samples is");
     assert_no_data(mica_arrays_open(api.device, &(mica_arrays_desc){.samples = 1, .input_shape = {.rank = -1}, .inputs = api.inputs}),
-                   MICA_SHAPE, "input_shape");
+                   MICA_SHAPE, "the shape of inputs");
     assert_no_data(mica_arrays_open(api.device, &(mica_arrays_desc){.samples = 1, .input_shape = {.rank = 99}, .inputs = api.inputs}),
-                   MICA_SHAPE, "input_shape");
+                   MICA_SHAPE, "the shape of inputs");
     REFUSED(&api, mica_data_hold_out(api.data, 0, 1), INVALID, "validation_split is 0");
     REFUSED(&api, mica_data_hold_out(api.data, NAN, 1), INVALID, "validation_split is");
     REFUSED(&api, mica_data_hold_out(api.data, 0.99f, 1), MICA_DATA, "leaves none to train");
@@ -299,11 +299,68 @@ static void data(void **state)
     mica_data_destroy(unowned);
 }
 
+static void fields(void **state)
+{
+    const mica_field input = {.shape = MICA_SHAPE(API_IN), .values = api.inputs};
+    const mica_field pair[] = {input, input};
+    (void)state;
+    assert_no_data(mica_fields_open(api.device, NULL), INVALID, "fields are missing");
+    assert_no_data(mica_fields_open(api.device, &(mica_fields_desc){.samples = 1, .fields = &input, .field_count = -1}), INVALID,
+                   "fields are missing");
+    assert_no_data(mica_fields_open(api.device, &(mica_fields_desc){.samples = 1, .fields = pair, .field_count = 2}), INVALID,
+                   "two fields of one role");
+    assert_no_data(mica_fields_open(api.device, &(mica_fields_desc){.samples = 1, .fields = &(mica_field){.role = (mica_role)7},
+                                                                    .field_count = 1}), INVALID, "no role 7");
+    assert_no_data(mica_fields_open(api.device, &(mica_fields_desc){.samples = 1, .fields = &(mica_field){.name = "x"},
+                                                                    .field_count = 1}), INVALID, "only classes have");
+    assert_no_data(mica_fields_open(api.device, &(mica_fields_desc){
+        .samples = 1, .fields = &(mica_field){.role = MICA_WEIGHT, .shape = MICA_SHAPE(2), .values = api.inputs}, .field_count = 1}),
+                   MICA_SHAPE, "a weight is one number");
+    assert_null(mica_data_field_name(api.data, -1));
+    assert_null(mica_data_field_name(api.data, mica_data_field_count(api.data)));
+}
+
+static void batches(void **state)
+{
+    const mica_objective goal = {.loss = "sparse_categorical_crossentropy", .classes = true};
+    mica_batches *made = NULL;
+    double loss;
+    (void)state;
+    mica_plan *plan = mica_compile(api.model, &(mica_plan_desc){.batch = 2, .objectives = &goal, .objective_count = 1});
+    assert_int_equal(mica_plan_status(plan), MICA_OK);
+    REFUSED(&api, mica_batches_create(plan, NULL, NULL, &made), INVALID, "the data are NULL");
+    REFUSED(&api, mica_batches_create(plan, api.data, NULL, NULL), INVALID, "the place is NULL");
+    REFUSED(&api, mica_batches_create(plan, api.data, &(mica_batches_desc){.part = (mica_part)8}, &made), INVALID, "no part 8");
+    REFUSED(&api, mica_batches_create(plan, api.data, &(mica_batches_desc){.batch_size = 3}, &made), INVALID, "at most 2");
+    REFUSED(&api, mica_batches_create(plan, api.data, &(mica_batches_desc){.batch_size = -5}, &made), INVALID, "batches of -5");
+    assert_null(made);
+    REFUSED(&api, mica_plan_metrics(plan, NULL, 1), INVALID, "room for 0");
+    REFUSED(&api, mica_plan_metrics(plan, &loss, 2), INVALID, "room for 2");
+    assert_int_equal(mica_plan_metric_count(plan), 1);
+    assert_null(mica_plan_metric_name(plan, 1));
+    assert_null(mica_plan_metric_name(plan, -1));
+    assert_int_equal(mica_plan_reset_metrics(plan), MICA_OK);
+    assert_int_equal(mica_batches_create(plan, api.data, NULL, &made), MICA_OK);
+    assert_int_equal(mica_batches_begin(made, 0), MICA_OK);
+    assert_int_equal(mica_batches_next(made, NULL), INVALID);
+    mica_batches_destroy(made);
+    mica_plan_destroy(plan);
+    const mica_objective bad[] = {{.loss = "mes"}, {.loss = "mse", .output = "outptu"}, {.loss = "mse", .weight = -1},
+                                  {.loss = "mse", .metrics = {{"acuracy"}}}};
+    static const char *const says[] = {"no loss \"mes\"", "no output \"outptu\"", "the weight of loss mse is -1", "no metric \"acuracy\""};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        plan = mica_compile(api.model, &(mica_plan_desc){.objectives = &bad[i], .objective_count = 1});
+        api_says("compile", mica_plan_status(plan), mica_plan_error(plan), mica_plan_status(plan), says[i]);
+        assert_int_not_equal(mica_plan_status(plan), MICA_OK);
+        mica_plan_destroy(plan);
+    }
+}
+
 static void training(void **state)
 {
     const char *const loss = "sparse_categorical_crossentropy";
     mica_history *history = NULL;
-    mica_result result;
+    mica_scores *result = NULL;
     (void)state;
     REFUSED(&api, mica_fit(api.model, NULL, &(mica_fit_desc){.loss = loss}, NULL), INVALID, "the data are NULL");
     REFUSED(&api, mica_fit(api.model, api.data, NULL, &history), INVALID, "the description is NULL");
@@ -311,14 +368,15 @@ static void training(void **state)
     mica_history_destroy(history);
     REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = "sparse"}, NULL), INVALID, "no loss \"sparse\"");
     REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .optimizer = {.type = "sdg"}}, NULL), INVALID, "sdg");
-    REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .batch_size = -1}, NULL), INVALID, "batch_size is -1");
+    REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .batch_size = -2}, NULL), INVALID, "batch_size is -2");
     REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .batch_size = INT64_MAX}, NULL), INVALID, "batch_size");
     REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .validation_split = 2}, NULL), INVALID,
             "validation_split is 2");
-    REFUSED(&api, mica_evaluate(api.model, NULL, MICA_TRAIN, loss, 0, &result), INVALID, "the data are NULL");
-    REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TRAIN, loss, 0, NULL), INVALID, "the result is NULL");
-    REFUSED(&api, mica_evaluate(api.model, api.data, (mica_part)9, loss, 0, &result), INVALID, "part 9");
-    REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TEST, loss, 0, &result), MICA_DATA, "no test part");
+    REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TRAIN, NULL, 1, &result), INVALID, "their list is NULL");
+    REFUSED(&api, mica_evaluate(api.model, NULL, MICA_TRAIN, &(mica_objective){.loss = loss}, 1, &result), INVALID, "the data are NULL");
+    REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TRAIN, &(mica_objective){.loss = loss}, 1, NULL), INVALID, "the place is NULL");
+    REFUSED(&api, mica_evaluate(api.model, api.data, (mica_part)9, &(mica_objective){.loss = loss}, 1, &result), INVALID, "part 9");
+    REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TEST, &(mica_objective){.loss = loss}, 1, &result), MICA_DATA, "no test part");
     REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TRAIN, NULL, 0, &result), INVALID, "never trained");
     assert_int_equal(mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .epochs = 1}, &history), MICA_OK);
     assert_null(mica_history_epoch(history, -1));
@@ -364,12 +422,12 @@ static void prediction(void **state)
     REFUSED(&api, mica_classify(api.model, api.inputs, 1, 0, answers), INVALID, "0 best of 2");
     REFUSED(&api, mica_classify(api.model, api.inputs, 1, 3, answers), INVALID, "3 best of 2");
     assert_int_equal(mica_classify(api.model, NULL, 0, 1, NULL), MICA_OK);
-    REFUSED(&api, mica_predict_data(api.model, NULL, MICA_TRAIN, outputs, 2), INVALID, "they are NULL");
-    REFUSED(&api, mica_predict_data(api.model, api.data, (mica_part)7, outputs, 2), INVALID, "the training, the validation");
-    REFUSED(&api, mica_predict_data(api.model, api.data, MICA_TRAIN, outputs, 3), MICA_SHAPE, "room for 3");
-    REFUSED(&api, mica_predict_data(api.model, api.data, MICA_TRAIN, NULL, API_OUT * API_SAMPLES), INVALID, "NULL");
-    REFUSED(&api, mica_classify_data(api.model, NULL, MICA_TRAIN, 1, answers), INVALID, "they are NULL");
-    REFUSED(&api, mica_classify_data(api.model, api.data, MICA_TRAIN, 3, answers), INVALID, "3 best of 2");
+    REFUSED(&api, mica_predict_data(api.model, NULL, MICA_TRAIN, NULL, outputs, 2), INVALID, "they are NULL");
+    REFUSED(&api, mica_predict_data(api.model, api.data, (mica_part)7, NULL, outputs, 2), INVALID, "the training, the validation");
+    REFUSED(&api, mica_predict_data(api.model, api.data, MICA_TRAIN, NULL, outputs, 3), MICA_SHAPE, "room for 3");
+    REFUSED(&api, mica_predict_data(api.model, api.data, MICA_TRAIN, NULL, NULL, API_OUT * API_SAMPLES), INVALID, "NULL");
+    REFUSED(&api, mica_classify_data(api.model, NULL, MICA_TRAIN, NULL, 1, answers), INVALID, "they are NULL");
+    REFUSED(&api, mica_classify_data(api.model, api.data, MICA_TRAIN, NULL, 3, answers), INVALID, "3 best of 2");
     mica_data *opened = NULL;
     REFUSED(&api, mica_data_status(opened = mica_data_open_inputs(api.device, NULL, api.model)), INVALID, "a path and a model");
     mica_data_destroy(opened);
@@ -512,7 +570,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators),
         cmocka_unit_test(layers),       cmocka_unit_test(models),     cmocka_unit_test(plans),      cmocka_unit_test(opencl),
-        cmocka_unit_test(data),         cmocka_unit_test(training),   cmocka_unit_test(many_epochs),
+        cmocka_unit_test(data),         cmocka_unit_test(fields), cmocka_unit_test(batches), cmocka_unit_test(training),   cmocka_unit_test(many_epochs),
         cmocka_unit_test(prediction),   cmocka_unit_test(jobs),       cmocka_unit_test(benchmarks),
         cmocka_unit_test(none_is_left_out),
     };

@@ -27,7 +27,7 @@ static void all_refuse(mica_model *model, mica_data *data, mica_status expected)
     int64_t n = 0;
     char *json = NULL;
     mica_answer answer;
-    mica_result result;
+    mica_scores *result = NULL;
     mica_history *history = NULL;
     assert_int_equal(mica_model_status(model), expected);
     assert_null(mica_input(model, "another", MICA_SHAPE(1)));
@@ -39,7 +39,7 @@ static void all_refuse(mica_model *model, mica_data *data, mica_status expected)
     assert_int_equal(mica_model_inspect(model, &(mica_inspect_desc){.with_plan = true}, &json), expected);
     assert_int_equal(mica_fit(model, data, &(mica_fit_desc){.loss = "sparse_categorical_crossentropy"}, &history), expected);
     mica_history_destroy(history);
-    assert_int_equal(mica_evaluate(model, data, MICA_TRAIN, "mse", 0, &result), expected);
+    assert_int_equal(mica_evaluate(model, data, MICA_TRAIN, &(mica_objective){.loss = "mse"}, 1, &result), expected);
     assert_int_equal(mica_predict(model, values, 1, values, API_OUT), expected);
     assert_int_equal(mica_classify(model, values, 1, 1, &answer), expected);
     assert_int_equal(mica_tune(model, NULL, NULL), expected);
@@ -131,7 +131,7 @@ static void data_that_were_not_opened(void **state)
     for (int round = 0; round < 2; round++) {
         REFUSED(&api, mica_data_hold_out(data, 0.5f, 1), MICA_IO, "/nowhere");
         REFUSED(&api, mica_fit(api.model, data, &(mica_fit_desc){.loss = "mse"}, NULL), MICA_IO, "/nowhere");
-        REFUSED(&api, mica_evaluate(api.model, data, MICA_TRAIN, "mse", 0, &(mica_result){0}), MICA_IO, "/nowhere");
+        REFUSED(&api, mica_evaluate(api.model, data, MICA_TRAIN, &(mica_objective){.loss = "mse"}, 1, &(mica_scores *){NULL}), MICA_IO, "/nowhere");
         assert_int_equal(mica_data_sample(data, MICA_TRAIN, 0, &value, NULL), MICA_IO);
     }
     assert_int_equal(mica_data_classes(data), 0);

@@ -82,7 +82,7 @@ static void usage(void **state)
     assert_fails("train a.json --set", 2, "--set needs a value");
     assert_fails("train a.json --json=yes", 2, "--json takes no value");
     assert_fails("evaluate m.safetensors", 2, "--data SPEC.json is missing");
-    assert_fails("evaluate m.safetensors --data s.json --require speed>1", 2, "it begins with accuracy or loss");
+    assert_fails("evaluate m.safetensors --data s.json --require '>1'", 2, "it begins with a metric, such as accuracy, or loss");
     assert_fails("evaluate m.safetensors --data s.json --require 'accuracy=1'", 2, ">=, <=, > or < is missing");
     assert_fails("evaluate m.safetensors --data s.json --require 'accuracy>=x'", 2, "it ends with a number");
     assert_fails("predict m.safetensors", 2, "--input FILE is missing");

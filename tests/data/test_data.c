@@ -17,6 +17,11 @@ static void assert_near(float a, float b)
         fail_msg("%.9g is not %.9g", (double)a, (double)b);
 }
 
+static const struct mi_field *input_of(const mica_data *data)
+{
+    return mi_data_field(data, MICA_INPUT, NULL);
+}
+
 static void assert_good(const mica_data *data)
 {
     assert_non_null(data);
@@ -136,9 +141,9 @@ static void test_fitted_on_training(void **state)
     mica_data *data = open_counting((mica_normalize){.type = MICA_STANDARD},
                                     (mica_split){.fraction = {0.5f, 0, 0.5f}, .no_shuffle = true});
     assert_good(data);
-    assert_near((float)data->preprocess.subtract[0], 4.5f);
-    assert_near((float)data->preprocess.divide[0], sqrtf(8.25f));
-    assert_near((float)data->preprocess.divide[1], 1);
+    assert_near((float)input_of(data)->preprocess.subtract[0], 4.5f);
+    assert_near((float)input_of(data)->preprocess.divide[0], sqrtf(8.25f));
+    assert_near((float)input_of(data)->preprocess.divide[1], 1);
     assert_int_equal(mica_data_sample(data, MICA_TEST, 0, row, NULL), MICA_OK);
     assert_near(row[0], (10 - 4.5f) / sqrtf(8.25f));
     assert_near(row[1], 0);
@@ -147,9 +152,9 @@ static void test_fitted_on_training(void **state)
                          (mica_split){.fraction = {0.5f, 0, 0.5f}, .no_shuffle = true});
     assert_int_equal(mica_data_hold_out(data, 0.5f, 1), MICA_OK);
     int64_t least = mi_data_index(data, MICA_TRAIN, 0), most = mi_data_index(data, MICA_TRAIN, 4);
-    assert_near((float)data->preprocess.subtract[0], (float)least);
-    assert_near((float)data->preprocess.divide[0], (float)(most - least));
-    assert_near((float)data->preprocess.divide[1], 1);
+    assert_near((float)input_of(data)->preprocess.subtract[0], (float)least);
+    assert_near((float)input_of(data)->preprocess.divide[0], (float)(most - least));
+    assert_near((float)input_of(data)->preprocess.divide[1], 1);
     mica_data_destroy(data);
 }
 
@@ -170,7 +175,7 @@ static void test_given_normalisation(void **state)
     data = open_counting((mica_normalize){.type = MICA_MEAN_STD, .mean = mean, .std = std, .count = 1},
                          (mica_split){.seed = 0});
     assert_good(data);
-    assert_int_equal(data->preprocess.count, 1);
+    assert_int_equal(input_of(data)->preprocess.count, 1);
     mica_data_destroy(data);
     assert_refused(open_counting((mica_normalize){.type = MICA_MEAN_STD, .mean = mean, .std = std,
                                                   .count = 2},
@@ -197,8 +202,8 @@ static void test_channels(void **state)
         .samples = 4, .input_shape = MICA_SHAPE(2, 1, 3), .inputs = images[0][0],
         .normalize = {.type = MICA_STANDARD}});
     assert_good(data);
-    assert_int_equal(data->preprocess.count, 2);
-    assert_near((float)data->preprocess.subtract[0], 2.5f);
+    assert_int_equal(input_of(data)->preprocess.count, 2);
+    assert_near((float)input_of(data)->preprocess.subtract[0], 2.5f);
     assert_int_equal(mica_data_sample(data, MICA_TRAIN, 0, row, NULL), MICA_OK);
     assert_near(row[3], 0);
     mica_data_destroy(data);
@@ -225,8 +230,8 @@ static void test_arrays_refused(void **state)
     assert_refused(mica_arrays_open(NULL, &desc), MICA_INVALID_ARGUMENT, "samples is 9223372036854775807");
     desc.samples = 2;
     desc.input_shape = (mica_shape){2, {2, 0}};
-    assert_refused(mica_arrays_open(NULL, &desc), MICA_SHAPE, "input_shape [2, 0]");
-    assert_refused(mica_arrays_open(NULL, NULL), MICA_INVALID_ARGUMENT, "inputs are missing");
+    assert_refused(mica_arrays_open(NULL, &desc), MICA_SHAPE, "the shape of inputs is [2, 0]");
+    assert_refused(mica_arrays_open(NULL, NULL), MICA_INVALID_ARGUMENT, "fields are missing");
 }
 
 /* ---- What a model keeps ---- */
@@ -237,8 +242,8 @@ static struct mi_preprocess table_preprocess(void)
     static struct mi_column columns[2] = {{.name = "size"}, {.name = "colour", .index = 1, .categorical = true, .count = 2,
                                                              .values = values}};
     static double fill[3] = {1.25f, 0, 0}, subtract[3] = {0.1f, 0, 0}, divide[3] = {3, 1, 1};
-    return (struct mi_preprocess){.shape = MICA_SHAPE(3), .columns = columns, .column_count = 2, .table_columns = 3, .decimal = '.', .label = "y",
-                                  .label_index = 2, .missing = MICA_MISSING_MEAN, .fill = fill, .classes = 2,
+    return (struct mi_preprocess){.shape = MICA_SHAPE(3), .columns = columns, .column_count = 2, .table_columns = 3, .decimal = '.', .name = "y",
+                                  .missing = MICA_MISSING_MEAN, .fill = fill, .classes = 2,
                                   .class_names = names, .normalize = MICA_STANDARD, .count = 3,
                                   .subtract = subtract,
                                   .divide = divide};
@@ -255,8 +260,8 @@ static void assert_same(const struct mi_preprocess *a, const struct mi_preproces
         for (int v = 0; v < a->columns[i].count; v++)
             assert_string_equal(a->columns[i].values[v], b->columns[i].values[v]);
     }
-    assert_string_equal(a->label, b->label);
-    assert_int_equal(a->label_index, b->label_index);
+    assert_string_equal(a->name, b->name);
+    assert_int_equal(a->role, b->role);
     assert_int_equal(a->missing, b->missing);
     assert_int_equal(a->classes, b->classes);
     assert_int_equal(a->normalize, b->normalize);
@@ -292,27 +297,29 @@ static void test_json_refused(void **state)
     (void)state;
     static const struct { const char *text; const char *says; } cases[] = {
         {"[]", "is not a JSON object"},
-        {"{}", "\"shape\" is not a list"},
-        {"{\"shape\": []}", "\"shape\" is empty"},
-        {"{\"shape\": [0]}", "not a dimension"},
-        {"{\"shape\": [2147483648, 2147483648]}", "too large"},
-        {"{\"shape\": [1,1,1,1,1,1,1,1,1]}", "at most 8"},
-        {"{\"shape\": [2], \"columns\": [{}]}", "make 1 features, \"shape\" has 2"},
-        {"{\"shape\": [2], \"columns\": [3, 4]}", "not a column"},
-        {"{\"shape\": [2], \"columns\": [{\"values\": [\"b\", \"a\"]}]}", "not in sorted order"},
-        {"{\"shape\": [2], \"classes\": 1e300}", "not a number of classes"},
-        {"{\"shape\": [2], \"classes\": 2, \"class_names\": [\"a\"]}", "has 1 names for 2 classes"},
-        {"{\"shape\": [2], \"label_index\": 5}", "not the index"},
-        {"{\"shape\": [2], \"missing\": \"mean\"}", "\"fill\" is missing"},
-        {"{\"shape\": [2], \"missing\": 7}", "unknown value"},
-        {"{\"shape\": [2], \"fill\": [1]}", "list of 2 numbers"},
-        {"{\"shape\": [3], \"normalize\": {\"type\": \"standard\", \"subtract\": [1, 2], "
+        {"{}", "\"role\" has an unknown value"},
+        {"{\"role\": \"input\"}", "\"shape\" is not a list"},
+        {"{\"role\": \"input\", \"shape\": []}", "\"shape\" is empty"},
+        {"{\"role\": \"input\", \"shape\": [0]}", "not a dimension"},
+        {"{\"role\": \"input\", \"shape\": [2147483648, 2147483648]}", "too large"},
+        {"{\"role\": \"input\", \"shape\": [1,1,1,1,1,1,1,1,1]}", "at most 8"},
+        {"{\"role\": \"input\", \"shape\": [2], \"columns\": [{}]}", "make 1 features, \"shape\" has 2"},
+        {"{\"role\": \"input\", \"shape\": [2], \"columns\": [3, 4]}", "not a column"},
+        {"{\"role\": \"input\", \"shape\": [2], \"columns\": [{\"values\": [\"b\", \"a\"]}]}", "not in sorted order"},
+        {"{\"role\": \"input\", \"shape\": [2], \"classes\": 1e300}", "not a number of classes"},
+        {"{\"role\": \"input\", \"shape\": [2], \"classes\": 2, \"class_names\": [\"a\"]}", "has 1 names for 2 classes"},
+        {"{\"role\": \"input\", \"shape\": [1], \"table_columns\": 1, \"columns\": [{\"index\": 5}]}", "not places"},
+        {"{\"role\": \"input\", \"shape\": [2], \"name\": 5}", "not a text"},
+        {"{\"role\": \"input\", \"shape\": [2], \"missing\": \"mean\"}", "\"fill\" is missing"},
+        {"{\"role\": \"input\", \"shape\": [2], \"missing\": 7}", "unknown value"},
+        {"{\"role\": \"input\", \"shape\": [2], \"fill\": [1]}", "list of 2 numbers"},
+        {"{\"role\": \"input\", \"shape\": [3], \"normalize\": {\"type\": \"standard\", \"subtract\": [1, 2], "
          "\"divide\": [1, 2]}}", "2 numbers"},
-        {"{\"shape\": [2], \"normalize\": {\"type\": \"standard\", \"subtract\": [1, 2], "
+        {"{\"role\": \"input\", \"shape\": [2], \"normalize\": {\"type\": \"standard\", \"subtract\": [1, 2], "
          "\"divide\": [1, 0]}}", "a zero"},
-        {"{\"shape\": [2], \"normalize\": {\"type\": \"standard\", \"subtract\": [1, 1e300], "
+        {"{\"role\": \"input\", \"shape\": [2], \"normalize\": {\"type\": \"standard\", \"subtract\": [1, 1e300], "
          "\"divide\": [1, 1]}}", "not a number"},
-        {"{\"shape\": [2], \"normalize\": {\"type\": \"odd\"}}", "unknown value"}};
+        {"{\"role\": \"input\", \"shape\": [2], \"normalize\": {\"type\": \"odd\"}}", "unknown value"}};
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         struct mi_error error = {0};
         struct mi_preprocess out;

@@ -29,6 +29,11 @@ static mica_data *open_counting(bool values)
         .values = values ? targets : NULL, .normalize = {.type = MICA_DIVIDE_BY, .divide_by = 2}});
 }
 
+static float first_value(const struct mi_batch *batch)
+{
+    return ((const float *)batch->fields[0])[0];
+}
+
 /* Runs an epoch and checks every batch against the order that mi_shuffle gives. */
 static void run_epoch(struct mi_loader *loader, const struct mi_loader_desc *desc, uint64_t epoch)
 {
@@ -42,11 +47,11 @@ static void run_epoch(struct mi_loader *loader, const struct mi_loader_desc *des
         assert_int_equal(batch.n, left < desc->batch ? left : desc->batch);
         for (int64_t i = 0; i < batch.n; i++, seen++) {
             int64_t index = desc->shuffle ? order[seen] : seen;
-            assert_true(batch.inputs[2 * i + 1] == ((float)index + 0.5f) / 2);
-            if (batch.classes)
-                assert_int_equal(batch.classes[i], index);
+            assert_true(((const float *)batch.fields[0])[2 * i + 1] == ((float)index + 0.5f) / 2);
+            if (desc->fields[1]->classes)
+                assert_int_equal(((const int32_t *)batch.fields[1])[i], index);
             else
-                assert_true(batch.values[i] == 10.0f * (float)index);
+                assert_true(((const float *)batch.fields[1])[i] == 10.0f * (float)index);
         }
         mi_loader_release(loader, batch.slot);
     }
@@ -62,7 +67,7 @@ static void test_orders(void **state)
         mica_data *data = open_counting(way & 4);
         assert_int_equal(mica_data_status(data), MICA_OK);
         for (size_t i = 0; i < MI_COUNT(sizes); i++) {
-            struct mi_loader_desc desc = {.batch = sizes[i], .seed = 7, .shuffle = way & 1,
+            struct mi_loader_desc desc = {.fields = data->fields, .field_count = data->field_count, .batch = sizes[i], .seed = 7, .shuffle = way & 1,
                                           .no_thread = way & 2};
             struct mi_loader *loader;
             assert_int_equal(mi_loader_create(data, &desc, &loader), MICA_OK);
@@ -80,7 +85,7 @@ static void test_slots(void **state)
 {
     (void)state;
     mica_data *data = open_counting(false);
-    struct mi_loader_desc desc = {.batch = 4};
+    struct mi_loader_desc desc = {.fields = data->fields, .field_count = data->field_count, .batch = 4};
     struct mi_loader *loader;
     struct mi_batch a, b, c;
     for (int way = 0; way < 2; way++) {
@@ -93,11 +98,11 @@ static void test_slots(void **state)
         assert_true(a.slot != b.slot);
         assert_false(mi_loader_next(loader, &c)); /* both slots are held */
         assert_int_equal(c.n, -1);
-        assert_true(a.inputs[0] == 0 && b.inputs[0] == 2);
+        assert_true(first_value(&a) == 0 && first_value(&b) == 2);
         mi_loader_release(loader, a.slot);
         assert_true(mi_loader_next(loader, &c));
         assert_int_equal(c.slot, a.slot);
-        assert_true(b.inputs[0] == 2 && c.inputs[0] == 4);
+        assert_true(first_value(&b) == 2 && first_value(&c) == 4);
         mi_loader_destroy(loader);
     }
     mica_data_destroy(data);
@@ -108,7 +113,7 @@ static void test_leaving(void **state)
 {
     (void)state;
     mica_data *data = open_counting(false);
-    struct mi_loader_desc desc = {.batch = 3, .seed = 1, .shuffle = true};
+    struct mi_loader_desc desc = {.fields = data->fields, .field_count = data->field_count, .batch = 3, .seed = 1, .shuffle = true};
     for (int after = 0; after < 9; after++) {
         struct mi_loader *loader;
         struct mi_batch batch;
@@ -131,13 +136,13 @@ static void test_empty_part(void **state)
     mica_data *data = open_counting(false);
     struct mi_loader *loader;
     struct mi_batch batch;
-    assert_int_equal(mi_loader_create(data, &(struct mi_loader_desc){.part = MICA_TEST, .batch = 4},
+    assert_int_equal(mi_loader_create(data, &(struct mi_loader_desc){.fields = data->fields, .field_count = data->field_count, .part = MICA_TEST, .batch = 4},
                                       &loader), MICA_OK);
     mi_loader_begin(loader, 0);
     assert_int_equal(mi_loader_batches(loader), 0);
     assert_false(mi_loader_next(loader, &batch));
     mi_loader_destroy(loader);
-    assert_int_equal(mi_loader_create(data, &(struct mi_loader_desc){.batch = 0}, &loader),
+    assert_int_equal(mi_loader_create(data, &(struct mi_loader_desc){.fields = data->fields, .field_count = data->field_count, .batch = 0}, &loader),
                      MICA_INVALID_ARGUMENT);
     assert_null(loader);
     assert_string_equal(mica_data_error(data), "the batch size is 0; it must be at least 1");

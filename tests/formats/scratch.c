@@ -22,8 +22,26 @@ int scratch_begin(void **state)
     return mkdtemp(folder) ? 0 : 1;
 }
 
+enum { MOST_PREPARED = 64 };
+static struct mi_prepared prepared[MOST_PREPARED];
+static int prepared_count;
+
+struct mi_prepared *prepared_of(const mica_data *data)
+{
+    struct mi_error error = {0};
+    assert_true(prepared_count < MOST_PREPARED);
+    struct mi_prepared *out = &prepared[prepared_count++];
+    cJSON *json = mi_data_describe(data);
+    assert_non_null(json);
+    assert_int_equal(mi_prepared_from_json(&error, "the data", json, out), MICA_OK);
+    cJSON_Delete(json);
+    return out;
+}
+
 int scratch_end(void **state)
 {
+    for (; prepared_count > 0; prepared_count--)
+        mi_prepared_destroy(&prepared[prepared_count - 1]);
     (void)state;
     for (int i = 0; i < made_count; i++)
         unlink(made[i]);

@@ -26,6 +26,20 @@ void assert_good(const mica_data *data);
 void assert_refused(mica_data *data, mica_status status, const char *part);
 void assert_near(float a, float b);
 
+/* The only input and the only target. */
+static inline struct mi_field *input_of(const mica_data *data)
+{
+    return mi_data_field(data, MICA_INPUT, NULL);
+}
+
+static inline struct mi_field *target_of(const mica_data *data)
+{
+    return mi_data_field(data, MICA_TARGET, NULL);
+}
+
+/* What a model that was trained on the data would carry; freed at the end of the group. */
+struct mi_prepared *prepared_of(const mica_data *data);
+
 /* A file of ../shared/data, or a plain skip where there is none. */
 const char *shared_data(const char *name);
 

@@ -258,8 +258,8 @@ static void test_idx_parts(void **state)
     assert_int_equal(mica_data_count(data, MICA_VALIDATION), 0);
     assert_int_equal(mica_data_count(data, MICA_TEST), 3);
     assert_int_equal(mica_data_classes(data), 4);
-    assert_non_null(data->bytes);
-    assert_null(data->floats);
+    assert_non_null(input_of(data)->bytes);
+    assert_null(input_of(data)->floats);
     assert_int_equal(mica_data_sample(data, MICA_TRAIN, 7, image, &label), MICA_OK);
     assert_near(image[5], 3.5f);
     assert_int_equal(label, 3);
@@ -284,17 +284,17 @@ static void test_npy_labels(void **state)
     mica_data_destroy(data);
     data = mica_npy_open(NULL, &(mica_files_desc){.part = {{inputs, integers}}, .regression = true});
     assert_good(data);
-    assert_null(data->classes);
-    assert_near(data->values[2], 2);
+    assert_null(target_of(data)->classes);
+    assert_near(target_of(data)->floats[2], 2);
     mica_data_destroy(data);
     data = mica_npy_open(NULL, &(mica_files_desc){.part = {{inputs, npy_floats("z.npy", "(3,)", whole, 3)}}});
     assert_good(data);
-    assert_int_equal(data->label_elements, 1);
+    assert_int_equal(target_of(data)->elements, 1);
     mica_data_destroy(data);
     data = mica_npy_open(NULL, &(mica_files_desc){.part = {{inputs, inputs}}});
     assert_good(data);
-    assert_int_equal(data->label_elements, 2);
-    assert_near(data->values[5], 6);
+    assert_int_equal(target_of(data)->elements, 2);
+    assert_near(target_of(data)->floats[5], 6);
     mica_data_destroy(data);
 }
 
@@ -347,8 +347,8 @@ static void test_reshape(void **state)
     mica_data *data = mica_npy_open(NULL, &desc);
     assert_good(data);
     struct mi_error error = {MICA_OK, ""};
-    assert_int_equal(mi_data_reshape(data, &error, "model", MICA_SHAPE(5, 15)), MICA_OK);
-    assert_int_equal(mi_data_reshape(data, &error, "model", MICA_SHAPE(5, 16)), MICA_SHAPE);
+    assert_int_equal(mi_data_reshape(data, input_of(data), &error, "model", MICA_SHAPE(5, 15)), MICA_OK);
+    assert_int_equal(mi_data_reshape(data, input_of(data), &error, "model", MICA_SHAPE(5, 16)), MICA_SHAPE);
     assert_good(data);
     assert_says(error.text,
                 "model: a sample has shape [5, 15] (75 elements), not [5, 16] (80 elements)");
@@ -399,7 +399,7 @@ static void test_wide_numbers(void **state)
         mica_data *data = mica_npy_open(NULL, &(mica_files_desc){.part = {{paths[f], NULL}},
                                                                  .normalize = {.type = MICA_MIN_MAX}});
         assert_good(data);
-        mica_data *inputs = mi_inputs_open(NULL, paths[f], &data->preprocess, &MICA_SHAPE(2));
+        mica_data *inputs = mi_inputs_open(NULL, paths[f], prepared_of(data), "input", &MICA_SHAPE(2));
         assert_good(inputs);
         for (int i = 0; i < 4; i++) {
             float sample[2], again[2];

@@ -99,7 +99,7 @@ static void test_delimiters(void **state)
         assert_int_equal(mica_data_count(data, MICA_TRAIN), 2);
         assert_int_equal(mica_data_sample(data, MICA_TRAIN, 1, &x, NULL), MICA_OK);
         assert_near(x, 3);
-        assert_near(data->values[1], 4);
+        assert_near(target_of(data)->floats[1], 4);
         mica_data_destroy(data);
     }
 }
@@ -155,18 +155,18 @@ static void test_number_classes(void **state)
     assert_good(data);
     assert_int_equal(mica_data_classes(data), 4);
     assert_string_equal(mica_data_class_name(data, 3), "3");
-    assert_int_equal(data->classes[1], 3);
+    assert_int_equal(target_of(data)->classes[1], 3);
     mica_data_destroy(data);
     data = open_text("x,y\n1,10\n1,9\n1,10\n", &(mica_csv_desc){.label = "y"});
     assert_good(data);
     assert_int_equal(mica_data_classes(data), 2);
     assert_string_equal(mica_data_class_name(data, 0), "9");
-    assert_int_equal(data->classes[0], 1);
+    assert_int_equal(target_of(data)->classes[0], 1);
     mica_data_destroy(data);
     data = open_text("x,y\n1,-1\n1,1\n", &(mica_csv_desc){.label = "y"});
     assert_good(data);
     assert_int_equal(mica_data_classes(data), 2);
-    assert_int_equal(data->classes[1], 1);
+    assert_int_equal(target_of(data)->classes[1], 1);
     mica_data_destroy(data);
 }
 
@@ -216,8 +216,8 @@ static void test_regression(void **state)
     mica_data *data = open_text("x,y\n1,2.5\n2,-3\n", &(mica_csv_desc){.label = "y", .regression = true});
     assert_good(data);
     assert_int_equal(mica_data_classes(data), 0);
-    assert_near(data->values[0], 2.5f);
-    assert_int_equal(data->label_elements, 1);
+    assert_near(target_of(data)->floats[0], 2.5f);
+    assert_int_equal(target_of(data)->elements, 1);
     mica_data_destroy(data);
 }
 

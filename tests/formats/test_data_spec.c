@@ -8,13 +8,20 @@
 
 static char folder[320];
 
-static mica_data *open_spec(const char *text, const struct mi_preprocess *fitted, bool regression)
+static bool is_value(const void *user, const char *target)
 {
+    (void)target;
+    return *(const bool *)user;
+}
+
+static mica_data *open_spec(const char *text, const struct mi_prepared *fitted, bool regression)
+{
+    const struct mi_regressions regressions = {is_value, &regression};
     cJSON *json = cJSON_Parse(text);
     assert_non_null(json);
     snprintf(folder, sizeof folder, "%s", scratch_path("x"));
     *strrchr(folder, '/') = 0;
-    mica_data *data = mi_data_from_spec(NULL, json, folder, "job.json: data", fitted, regression);
+    mica_data *data = mi_data_from_spec(NULL, json, folder, "job.json: data", fitted, &regressions);
     cJSON_Delete(json);
     return data;
 }
@@ -40,7 +47,7 @@ static void test_csv(void **state)
                      NULL, true);
     assert_good(data);
     assert_int_equal(mica_data_shape(data).dim[0], 4);
-    assert_near(data->values[3], 7);
+    assert_near(target_of(data)->floats[3], 7);
     mica_data_destroy(data);
 }
 
@@ -75,7 +82,7 @@ static void test_refused(void **state)
     (void)state;
     static const struct { const char *text; const char *says; } cases[] = {
         {"[]", "job.json: data: this must be an object"},
-        {"{}", "\"format\" must be \"csv\", \"idx\" or \"npy\""},
+        {"{}", "\"format\" must be \"csv\", \"idx\", \"npy\" or \"npz\""},
         {"{\"format\": \"cvs\"}", "there is no format \"cvs\"; did you mean \"csv\"?"},
         {"{\"format\": 1}", "\"format\" must be a text"},
         {"{\"format\": \"csv\"}", "\"path\" must be the path of a file"},
@@ -142,7 +149,7 @@ static void test_fitted(void **state)
 {
     (void)state;
     mica_data *model = open_fitted();
-    const struct mi_preprocess *fitted = &model->preprocess;
+    const struct mi_prepared *fitted = prepared_of(model);
     float row[3];
     int32_t label;
     scratch_text("new.csv", "kind,colour,extra,size\napple,red,9,6\napple,blue,9,4\n");
@@ -158,11 +165,11 @@ static void test_fitted(void **state)
     assert_int_equal(label, 0);
     assert_int_equal(mica_data_classes(data), 2);
     assert_int_equal(mica_data_hold_out(data, 0.5f, 0), MICA_OK);
-    assert_near((float)data->preprocess.subtract[0], 4); /* nothing is fitted again */
+    assert_near((float)input_of(data)->preprocess.subtract[0], 4); /* nothing is fitted again */
     mica_data_destroy(data);
     data = open_spec("{\"format\": \"csv\", \"path\": \"new.csv\"}", fitted, false);
     assert_good(data); /* the model knows the label's name */
-    assert_non_null(data->classes);
+    assert_non_null(target_of(data)->classes);
     mica_data_destroy(data);
     scratch_text("new.csv", "2,red,pear\n3,blue,apple\n"); /* no header: by position */
     data = open_spec("{\"format\": \"csv\", \"path\": \"new.csv\", \"label\": -1}", fitted, false);
@@ -187,7 +194,7 @@ static void test_fitted(void **state)
 
 static mica_data *read_raw(const char *path, const mica_data *model, mica_shape shape)
 {
-    return mi_inputs_open(NULL, path, model ? &model->preprocess : NULL, &shape);
+    return mi_inputs_open(NULL, path, model ? prepared_of(model) : NULL, "input", &shape);
 }
 
 /* A value of a sample as the network sees it. */
@@ -210,9 +217,9 @@ static void test_raw_tables(void **state)
         if (mica_data_status(data) != MICA_OK)
             fail_msg("case %zu: %s", i, mica_data_error(data));
         assert_int_equal(data->samples, 4);
-        assert_near(data->floats[3], 3);
-        assert_near(data->floats[4], 1);
-        assert_near(data->floats[8], 1);
+        assert_near(input_of(data)->floats[3], 3);
+        assert_near(input_of(data)->floats[4], 1);
+        assert_near(input_of(data)->floats[8], 1);
         assert_near(value_of(data, 1, 0), -1 / sqrtf(5));
         mica_data_destroy(data);
     }
@@ -224,7 +231,7 @@ static void test_raw_tables(void **state)
     data = read_raw(scratch_text("raw.csv", "1,2\n3,4\n"), NULL, MICA_SHAPE(2, 1));
     assert_good(data);
     assert_int_equal(data->samples, 2);
-    assert_near(data->floats[3], 4);
+    assert_near(input_of(data)->floats[3], 4);
     mica_data_destroy(data);
     assert_refused(read_raw(scratch_text("raw.csv", "1,2\n3,4\n"), NULL, MICA_SHAPE(3)), MICA_SHAPE,
                    "the table has 2 columns, a sample of shape [3] has 3 elements");

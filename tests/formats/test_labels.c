@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* A table with one input and these labels, a line each. */
-static mica_data *open_labels(const char *const *labels, const struct mi_preprocess *fitted)
+static mica_data *open_labels(const char *const *labels, const struct mi_prepared *fitted)
 {
     struct mi_text text = {0};
     mi_text_add(&text, "x,y\n");
@@ -20,13 +20,13 @@ static void assert_classes(const mica_data *data, const int32_t *classes)
 {
     assert_good(data);
     for (int64_t i = 0; i < data->samples; i++)
-        assert_int_equal(data->classes[i], classes[i]);
+        assert_int_equal(target_of(data)->classes[i], classes[i]);
 }
 
 static mica_status settle(mica_data *data, int64_t room)
 {
     struct mi_error error = {0};
-    return mi_data_settle(data, &error, room);
+    return mi_data_settle(data, target_of(data), &error, room);
 }
 
 static void test_decided_by_the_model(void **state)
@@ -78,30 +78,32 @@ static void test_of_a_model(void **state)
 {
     (void)state;
     static const char *names[] = {"low", "high"}, *numbers[] = {"1", "2", "3"};
-    struct mi_column column = {.name = "x"};
-    struct mi_preprocess fitted = {.shape = MICA_SHAPE(1), .columns = &column, .column_count = 1, .table_columns = 2,
-                                   .label = "y", .label_index = 1, .classes = 2, .class_names = names};
+    struct mi_column x = {.name = "x"}, y = {.name = "y", .index = 1};
+    struct mi_preprocess fields[] = {
+        {.role = MICA_INPUT, .shape = MICA_SHAPE(1), .columns = &x, .column_count = 1, .table_columns = 2},
+        {.role = MICA_TARGET, .columns = &y, .column_count = 1, .table_columns = 2, .classes = 2, .class_names = names}};
+    const struct mi_prepared fitted = {fields, 2};
     mica_data *data = open_labels((const char *const[]){"high", "low", NULL}, &fitted);
     assert_classes(data, (const int32_t[]){1, 0});
     mica_data_destroy(data);
     assert_refused(open_labels((const char *const[]){"1", "0", NULL}, &fitted), MICA_DATA,
                    "line 3: the label \"0\" is not one of the 2 known classes");
-    fitted.label_numbers = true;
+    fields[1].label_numbers = true;
     data = open_labels((const char *const[]){"1", "0", NULL}, &fitted);
     assert_classes(data, (const int32_t[]){1, 0});
     mica_data_destroy(data);
     assert_refused(open_labels((const char *const[]){"1", "2", NULL}, &fitted), MICA_DATA,
                    "line 3: the label \"2\" is not one of the 2 known classes");
-    fitted.label_numbers = false;
-    fitted.class_names = numbers;
-    fitted.classes = 3;
+    fields[1].label_numbers = false;
+    fields[1].class_names = numbers;
+    fields[1].classes = 3;
     data = open_labels((const char *const[]){"3", "1", NULL}, &fitted);
     assert_classes(data, (const int32_t[]){2, 0});
     assert_int_equal(settle(data, 10), MICA_OK); /* a model's classes stay */
     assert_classes(data, (const int32_t[]){2, 0});
     mica_data_destroy(data);
     assert_refused(open_labels((const char *const[]){"3", "03", NULL}, &fitted), MICA_DATA, "line 3: the label \"03\"");
-    fitted.class_names = NULL;
+    fields[1].class_names = NULL;
     data = open_labels((const char *const[]){"2", "1", NULL}, &fitted);
     assert_classes(data, (const int32_t[]){2, 1});
     mica_data_destroy(data);
@@ -119,22 +121,17 @@ static void test_first_line_of_names(void **state)
     assert_string_equal(mica_data_class_name(data, 1), "high");
     assert_int_equal(settle(data, 2), MICA_OK);
     assert_string_equal(mica_data_class_name(data, 1), "high");
-    struct mi_error error = {0};
-    struct mi_preprocess loaded;
-    cJSON *json = mi_preprocess_to_json(&data->preprocess);
-    assert_int_equal(mi_preprocess_from_json(&error, "m", json, &loaded), MICA_OK);
-    mica_data *again = mi_csv_open(NULL, path, &(mica_csv_desc){.label = "-1"}, &loaded);
-    assert_classes(again, data->classes);
+    struct mi_prepared *loaded = prepared_of(data);
+    mica_data *again = mi_csv_open(NULL, path, &(mica_csv_desc){.label = "-1"}, loaded);
+    assert_classes(again, target_of(data)->classes);
     mica_data_destroy(again);
-    again = mi_csv_open(NULL, scratch_text("u.csv", "0,1,1\n1,2,0\n"), &(mica_csv_desc){.label = "-1"}, &loaded);
+    again = mi_csv_open(NULL, scratch_text("u.csv", "0,1,1\n1,2,0\n"), &(mica_csv_desc){.label = "-1"}, loaded);
     assert_classes(again, (const int32_t[]){1, 0}); /* the same without that line */
     mica_data_destroy(again);
-    loaded.label_numbers = false; /* a model of before this was written down: the names tell */
-    again = mi_csv_open(NULL, path, &(mica_csv_desc){.label = "-1"}, &loaded);
-    assert_classes(again, data->classes);
+    loaded->fields[1].label_numbers = false; /* a model of before this was written down: the names tell */
+    again = mi_csv_open(NULL, path, &(mica_csv_desc){.label = "-1"}, loaded);
+    assert_classes(again, target_of(data)->classes);
     mica_data_destroy(again);
-    mi_preprocess_destroy(&loaded);
-    cJSON_Delete(json);
     mica_data_destroy(data);
 }
 

@@ -89,7 +89,7 @@ static void test_foreign(void **state)
         const char *path = scratch_text("foreign", cases[i].bytes);
         assert_refused(mica_csv_open(NULL, path, &(mica_csv_desc){0}), MICA_FORMAT, cases[i].says);
         assert_refused(mica_npy_open(NULL, &(mica_files_desc){.part = {{path, NULL}}}), MICA_FORMAT, cases[i].says);
-        assert_refused(mi_inputs_open(NULL, path, NULL, &MICA_SHAPE(1)), MICA_FORMAT, cases[i].says);
+        assert_refused(mi_inputs_open(NULL, path, NULL, "input", &MICA_SHAPE(1)), MICA_FORMAT, cases[i].says);
     }
 }
 

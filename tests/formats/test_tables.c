@@ -22,13 +22,13 @@ static void assert_same_data(mica_data *a, mica_data *b)
     assert_good(a);
     assert_good(b);
     assert_int_equal(a->samples, b->samples);
-    assert_int_equal(a->elements, b->elements);
+    assert_int_equal(input_of(a)->elements, input_of(b)->elements);
     assert_int_equal(mica_data_classes(a), mica_data_classes(b));
     for (int64_t i = 0; i < a->samples; i++) {
         assert_int_equal(mica_data_sample(a, MICA_TRAIN, i, x, &left), MICA_OK);
         assert_int_equal(mica_data_sample(b, MICA_TRAIN, i, y, &right), MICA_OK);
         assert_int_equal(left, right);
-        assert_memory_equal(x, y, a->elements * sizeof *x);
+        assert_memory_equal(x, y, input_of(a)->elements * sizeof *x);
     }
     mica_data_destroy(a);
     mica_data_destroy(b);
@@ -44,26 +44,27 @@ static void test_names_repeat(void **state)
         mica_data *model = open_text(tables[i], &(mica_csv_desc){.label = "y"});
         assert_good(model);
         const char *same = scratch_text("again.csv", tables[i]);
-        mica_data *again = mi_csv_open(NULL, same, &(mica_csv_desc){0}, &model->preprocess);
-        mica_data *inputs = mi_inputs_open(NULL, same, &model->preprocess, &MICA_SHAPE(2));
+        mica_data *again = mi_csv_open(NULL, same, &(mica_csv_desc){0}, prepared_of(model));
+        mica_data *inputs = mi_inputs_open(NULL, same, prepared_of(model), "input", &MICA_SHAPE(2));
         assert_good(inputs);
-        assert_near(inputs->floats[0], 1);
-        assert_near(inputs->floats[1], 2);
+        assert_near(input_of(inputs)->floats[0], 1);
+        assert_near(input_of(inputs)->floats[1], 2);
         mica_data_destroy(inputs);
         assert_same_data(again, model);
     }
     mica_data *model = open_text("x,x,y\n1,2,0\n3,4,1\n", &(mica_csv_desc){.label = "1"}); /* the second x is the label */
     assert_good(model);
     mica_data *again = mi_csv_open(NULL, scratch_text("again.csv", "y,x,x\n0,1,2\n1,3,4\n"), &(mica_csv_desc){0},
-                                   &model->preprocess);
+                                   prepared_of(model));
     assert_good(again);
-    assert_near(again->floats[0], 1);
-    assert_near(again->floats[1], 0);
-    assert_int_equal(again->classes[1], 1);
+    assert_near(input_of(again)->floats[0], 1);
+    assert_near(input_of(again)->floats[1], 0);
+    assert_int_equal(target_of(again)->classes[1], 1);
     mica_data_destroy(again);
+    struct mi_preprocess second = {.shape = MICA_SHAPE(1), .columns = &(struct mi_column){.name = "x", .nth = 1}, .column_count = 1,
+                                   .table_columns = 2};
     assert_refused(mi_csv_open(NULL, scratch_text("again.csv", "x,y\n1,0\n"), &(mica_csv_desc){.label = "x"},
-                               &(struct mi_preprocess){.shape = MICA_SHAPE(1), .columns = &(struct mi_column){.name = "x", .nth = 1},
-                                                       .column_count = 1, .table_columns = 2, .label_index = -1}),
+                               &(struct mi_prepared){&second, 1}),
                    MICA_DATA, "the model takes column 2 of those called \"x\", the table has 1");
     mica_data_destroy(model);
     assert_refused(open_text("x,x,y\n1,2,0\n", &(mica_csv_desc){.label = "x"}), MICA_DATA,
@@ -96,11 +97,11 @@ static void test_headers_of_numbers(void **state)
     mica_data *model = open_text("0,1,2\n5,3,1\n4,2,0\n", &(mica_csv_desc){.label = "2", .header = MICA_HEADER_YES});
     assert_good(model);
     assert_int_equal(model->samples, 2);
-    mica_data *inputs = mi_inputs_open(NULL, scratch_text("new.csv", "0,1\n7,8\n9,6\n"), &model->preprocess, &MICA_SHAPE(2));
+    mica_data *inputs = mi_inputs_open(NULL, scratch_text("new.csv", "0,1\n7,8\n9,6\n"), prepared_of(model), "input", &MICA_SHAPE(2));
     assert_good(inputs);
     assert_int_equal(inputs->samples, 2);
     mica_data_destroy(inputs);
-    inputs = mi_inputs_open(NULL, scratch_text("new.csv", "7,8\n9,6\n"), &model->preprocess, &MICA_SHAPE(2));
+    inputs = mi_inputs_open(NULL, scratch_text("new.csv", "7,8\n9,6\n"), prepared_of(model), "input", &MICA_SHAPE(2));
     assert_good(inputs);
     assert_int_equal(inputs->samples, 2);
     mica_data_destroy(inputs);
@@ -112,7 +113,7 @@ static void test_headers_of_numbers(void **state)
     static const struct { const char *text; int rows; } tables[] = {{"0,1\n7.5,8.5\n9.5,6.5\n", 3}, {"a,b\n7.5,8.5\n", 1},
                                                                     {"\"0\",\"1\"\n7,8\n9,6\n", 3}};
     for (size_t i = 0; i < MI_COUNT(tables); i++) {
-        inputs = mi_inputs_open(NULL, scratch_text("new.csv", tables[i].text), &model->preprocess, &MICA_SHAPE(2));
+        inputs = mi_inputs_open(NULL, scratch_text("new.csv", tables[i].text), prepared_of(model), "input", &MICA_SHAPE(2));
         assert_good(inputs);
         assert_int_equal(inputs->samples, tables[i].rows);
         mica_data_destroy(inputs);
@@ -145,7 +146,7 @@ static void test_decimal_commas(void **state)
     mica_data *text = open_text("a,b,y\nx;1,1.5,0\nx;2,2.5,1\n", &(mica_csv_desc){
         .label = "y", .categorical = (const char *const[]){"a", NULL}}); /* semicolons in words do not divide */
     assert_good(text);
-    assert_int_equal(text->elements, 3);
+    assert_int_equal(input_of(text)->elements, 3);
     mica_data_destroy(text);
 }
 
@@ -155,18 +156,15 @@ static void test_decimals_of_models(void **state)
     (void)state;
     static const char quoted[] = "size,weight,y\n\"36,5\",1,0\n\"44,25\",\"2,5\",1\n";
     mica_data *model = open_text(quoted, &(mica_csv_desc){.label = "y", .decimal = ','});
-    cJSON *json = mi_preprocess_to_json(&model->preprocess);
-    struct mi_error error = {0};
-    struct mi_preprocess loaded;
-    assert_int_equal(mi_preprocess_from_json(&error, "m", json, &loaded), MICA_OK);
-    mica_data *inputs = mi_inputs_open(NULL, scratch_text("new.csv", "size,weight\n\"1,5\",2\n"), &loaded, &MICA_SHAPE(2));
+    const struct mi_prepared *loaded = prepared_of(model);
+    mica_data *inputs = mi_inputs_open(NULL, scratch_text("new.csv", "size,weight\n\"1,5\",2\n"), loaded, "input", &MICA_SHAPE(2));
     assert_good(inputs);
-    assert_near(inputs->floats[0], 1.5f);
+    assert_near(input_of(inputs)->floats[0], 1.5f);
     mica_data_destroy(inputs);
     /* Points between commas are points, where the table shows them. */
-    inputs = mi_inputs_open(NULL, scratch_text("new.csv", "size,weight\n1.5,2\n"), &loaded, &MICA_SHAPE(2));
+    inputs = mi_inputs_open(NULL, scratch_text("new.csv", "size,weight\n1.5,2\n"), loaded, "input", &MICA_SHAPE(2));
     assert_good(inputs);
-    assert_near(inputs->floats[0], 1.5f);
+    assert_near(input_of(inputs)->floats[0], 1.5f);
     mica_data_destroy(inputs);
     /* What a job could say is no advice there. */
     static const struct { const char *line, *says; } bad[] = {
@@ -176,10 +174,8 @@ static void test_decimals_of_models(void **state)
     for (size_t i = 0; i < MI_COUNT(bad); i++) {
         char lines[80];
         mi_format(lines, sizeof lines, "size,weight\n%s", bad[i].line);
-        assert_refused(mi_inputs_open(NULL, scratch_text("new.csv", lines), &loaded, &MICA_SHAPE(2)), MICA_DATA, bad[i].says);
+        assert_refused(mi_inputs_open(NULL, scratch_text("new.csv", lines), loaded, "input", &MICA_SHAPE(2)), MICA_DATA, bad[i].says);
     }
-    mi_preprocess_destroy(&loaded);
-    cJSON_Delete(json);
     mica_data_destroy(model);
 }
 
@@ -211,7 +207,7 @@ static void test_said_separator(void **state)
     assert_refused(open_text("sep=;\nx;y\n1;0\nz;1\n", &(mica_csv_desc){.label = "y"}), MICA_DATA, "line 4, column 1 (x)");
     mica_data *data = open_text("sep=,y\n1,0\n", &(mica_csv_desc){.label = "y"}); /* a column of that name */
     assert_good(data);
-    assert_string_equal(data->preprocess.columns[0].name, "sep=");
+    assert_string_equal(input_of(data)->preprocess.columns[0].name, "sep=");
     mica_data_destroy(data);
 }
 
@@ -228,7 +224,7 @@ static void test_inch_marks(void **state)
         mica_data *data = open_text(text, &(mica_csv_desc){.label = "y", .categorical = categorical});
         assert_good(data);
         assert_int_equal(data->samples, 4);
-        assert_string_equal(data->preprocess.columns[1].values[0], "12\"");
+        assert_string_equal(input_of(data)->preprocess.columns[1].values[0], "12\"");
         mica_data_destroy(data);
     }
 }
@@ -276,9 +272,9 @@ static void test_quoted_marks(void **state)
                                 &(mica_csv_desc){.label = "y", .categorical = categorical});
     assert_good(data);
     assert_int_equal(data->samples, 3);
-    assert_int_equal(data->elements, 3);
+    assert_int_equal(input_of(data)->elements, 3);
     assert_string_equal(mica_data_class_name(data, 1), "NA");
-    assert_string_equal(data->preprocess.columns[0].values[1], "NA");
+    assert_string_equal(input_of(data)->preprocess.columns[0].values[1], "NA");
     mica_data_destroy(data);
     data = open_text("region,x,y\nNA,1,a\nEU,\"NA\",b\nEU,3,\"\"\nEU,4,a\n",
                      &(mica_csv_desc){.label = "y", .categorical = categorical, .missing = MICA_MISSING_DROP});
@@ -300,16 +296,16 @@ static void test_columns_and_drop(void **state)
         mica_data *data = open_text(text, &(mica_csv_desc){.label = "y", .columns = good[i].columns[0] ? good[i].columns : NULL,
                                                            .drop = good[i].drop});
         assert_good(data);
-        assert_int_equal(data->elements, good[i].elements);
-        assert_near(data->floats[0], good[i].first);
+        assert_int_equal(input_of(data)->elements, good[i].elements);
+        assert_near(input_of(data)->floats[0], good[i].first);
         /* the model finds its columns in the whole table, and in one that has no more than them */
-        mica_data *again = mi_csv_open(NULL, scratch_text("again.csv", text), &(mica_csv_desc){0}, &data->preprocess);
+        mica_data *again = mi_csv_open(NULL, scratch_text("again.csv", text), &(mica_csv_desc){0}, prepared_of(data));
         assert_good(again);
-        assert_near(again->floats[0], good[i].first);
+        assert_near(input_of(again)->floats[0], good[i].first);
         mica_data_destroy(again);
-        again = mi_csv_open(NULL, scratch_text("again.csv", strchr(text, '\n') + 1), &(mica_csv_desc){0}, &data->preprocess);
+        again = mi_csv_open(NULL, scratch_text("again.csv", strchr(text, '\n') + 1), &(mica_csv_desc){0}, prepared_of(data));
         assert_good(again);
-        assert_near(again->floats[0], good[i].first);
+        assert_near(input_of(again)->floats[0], good[i].first);
         mica_data_destroy(again);
         mica_data_destroy(data);
     }
@@ -359,7 +355,7 @@ static void test_what_was_understood(void **state)
     struct mi_error error = {0};
     assert_good(data);
     assert_string_equal(mica_data_note(data, 2), "label: y; 2 classes, words in sorted order: 1, 2");
-    assert_int_equal(mi_data_settle(data, &error, 3), MICA_OK);
+    assert_int_equal(mi_data_settle(data, target_of(data), &error, 3), MICA_OK);
     assert_string_equal(mica_data_note(data, 2), "label: y; classes are the outputs 0 to 2");
     mica_data_destroy(data);
     struct mi_text wide = {0};
@@ -380,23 +376,19 @@ static void test_places_are_kept(void **state)
     mica_data *data = open_text("2,0,2,1\n5,9,6,0\n7,8,8,1\n", &(mica_csv_desc){
         .label = "1", .header = MICA_HEADER_YES, .drop = (const char *const[]){"0", NULL}});
     assert_good(data);
-    assert_near(data->floats[0], 5);
-    assert_near(data->floats[1], 6);
-    cJSON *json = mi_preprocess_to_json(&data->preprocess);
-    struct mi_error error = {0};
-    struct mi_preprocess loaded;
-    assert_int_equal(mi_preprocess_from_json(&error, "m", json, &loaded), MICA_OK);
-    assert_int_equal(loaded.table_columns, 4);
-    assert_int_equal(loaded.label_index, 3);
-    assert_int_equal(loaded.columns[1].index, 2);
-    assert_int_equal(loaded.columns[1].nth, 1);
-    mica_data *again = mi_csv_open(NULL, scratch_text("again.csv", "1,2,2\n0,5,6\n"), &(mica_csv_desc){0}, &loaded);
+    assert_near(input_of(data)->floats[0], 5);
+    assert_near(input_of(data)->floats[1], 6);
+    const struct mi_prepared *loaded = prepared_of(data);
+    const struct mi_preprocess *inputs = &loaded->fields[0], *label = &loaded->fields[1];
+    assert_int_equal(inputs->table_columns, 4);
+    assert_int_equal(label->columns[0].index, 3);
+    assert_int_equal(inputs->columns[1].index, 2);
+    assert_int_equal(inputs->columns[1].nth, 1);
+    mica_data *again = mi_csv_open(NULL, scratch_text("again.csv", "1,2,2\n0,5,6\n"), &(mica_csv_desc){0}, loaded);
     assert_good(again);
-    assert_near(again->floats[0], 5);
-    assert_near(again->floats[1], 6);
+    assert_near(input_of(again)->floats[0], 5);
+    assert_near(input_of(again)->floats[1], 6);
     mica_data_destroy(again);
-    mi_preprocess_destroy(&loaded);
-    cJSON_Delete(json);
     mica_data_destroy(data);
 }
 
@@ -412,7 +404,7 @@ static void test_numbers_that_floats_lose(void **state)
     const char *path = scratch_text("times.csv", mi_text_get(&text));
     mica_data *data = mica_csv_open(NULL, path, &(mica_csv_desc){.label = "y", .normalize = {.type = MICA_STANDARD}});
     assert_good(data);
-    mica_data *inputs = mi_inputs_open(NULL, path, &data->preprocess, &MICA_SHAPE(2));
+    mica_data *inputs = mi_inputs_open(NULL, path, prepared_of(data), "input", &MICA_SHAPE(2));
     assert_good(inputs);
     for (int i = 0; i < 8; i++) {
         float expected = ((float)i - 3.5f) / sqrtf(5.25f);
@@ -423,12 +415,12 @@ static void test_numbers_that_floats_lose(void **state)
         assert_near(row[0], expected);
     }
     mica_data_destroy(inputs); /* what the model tells apart counts, not what the new table holds */
-    inputs = mi_inputs_open(NULL, scratch_text("new.csv", "time,x\n1700000007,7.5\n0,0\n"), &data->preprocess, &MICA_SHAPE(2));
+    inputs = mi_inputs_open(NULL, scratch_text("new.csv", "time,x\n1700000007,7.5\n0,0\n"), prepared_of(data), "input", &MICA_SHAPE(2));
     assert_good(inputs);
     assert_int_equal(mica_data_sample(inputs, MICA_TRAIN, 0, row, NULL), MICA_OK);
     assert_near(row[0], 3.5f / sqrtf(5.25f));
     /* also where the parameters come back from a model's file */
-    cJSON *json = mi_preprocess_to_json(&data->preprocess);
+    cJSON *json = mi_preprocess_to_json(&input_of(data)->preprocess);
     char *written = cJSON_PrintUnformatted(json);
     cJSON *parsed = cJSON_Parse(written);
     struct mi_error error = {0};

@@ -19,21 +19,22 @@ static char *copy_text(const uint8_t *bytes, size_t size)
 static void use(mica_data *data, const uint8_t *bytes, size_t size)
 {
     struct mi_error error = {MICA_OK, ""};
-    struct mi_preprocess loaded = {0};
-    float *row = mi_new(data->elements, sizeof *row);
+    struct mi_prepared loaded = {0};
+    struct mi_field *input = mi_data_field(data, MICA_INPUT, NULL), *target = mi_data_field(data, MICA_TARGET, NULL);
+    float *row = mi_new(input->elements, sizeof *row);
     for (int64_t i = 0; row && i < mica_data_count(data, MICA_TRAIN); i++)
         (void)mica_data_sample(data, MICA_TRAIN, i, row, NULL);
     free(row);
-    (void)mi_data_settle(data, &error, 2);
-    (void)mi_data_settle(data, &error, 1000);
-    cJSON *json = mi_preprocess_to_json(&data->preprocess);
+    for (int64_t room = 2; target && room <= 1000; room += 998)
+        (void)mi_data_settle(data, target, &error, room);
+    cJSON *json = mi_data_describe(data);
     char *text = copy_text(bytes, size);
-    if (text && json && mi_preprocess_from_json(&error, "model", json, &loaded) == MICA_OK)
+    if (text && json && mi_prepared_from_json(&error, "model", json, &loaded) == MICA_OK)
         mica_data_destroy(mi_csv_from_text(NULL, "again", text, size,
-                                           &(mica_csv_desc){.regression = data->values != NULL}, &loaded));
+                                           &(mica_csv_desc){.regression = target && target->floats}, &loaded));
     else
         free(text);
-    mi_preprocess_destroy(&loaded);
+    mi_prepared_destroy(&loaded);
     cJSON_Delete(json);
 }
 

@@ -86,22 +86,22 @@ static mica_status try_spec(void)
 static mica_status try_fitted(void)
 {
     static const char text[] =
-        "{\"shape\": [4], \"columns\": [{\"name\": \"size\"}, {\"name\": \"colour\", "
-        "\"values\": [\"blue\", \"green\", \"red\"]}], \"label\": \"kind\", \"label_index\": 2, "
-        "\"missing\": \"mean\", \"fill\": [1, 0, 0, 0], \"classes\": 3, "
-        "\"class_names\": [\"apple\", \"fig\", \"pear\"], \"normalize\": {\"type\": \"standard\", "
-        "\"subtract\": [1, 0, 0, 0], \"divide\": [2, 1, 1, 1]}}";
+        "[{\"role\": \"input\", \"shape\": [4], \"table_columns\": 3, \"columns\": [{\"name\": \"size\", \"index\": 0}, "
+        "{\"name\": \"colour\", \"index\": 1, \"values\": [\"blue\", \"green\", \"red\"]}], "
+        "\"missing\": \"mean\", \"fill\": [1, 0, 0, 0], \"normalize\": {\"type\": \"standard\", "
+        "\"subtract\": [1, 0, 0, 0], \"divide\": [2, 1, 1, 1]}}, {\"role\": \"target\", \"columns\": [{\"name\": \"kind\", "
+        "\"index\": 2}], \"table_columns\": 3, \"classes\": 3, \"class_names\": [\"apple\", \"fig\", \"pear\"]}]";
     struct mi_error error = {0};
-    struct mi_preprocess fitted = {0};
+    struct mi_prepared fitted = {0};
     cJSON *json = cJSON_Parse(text), *back = NULL;
-    mica_status status = mi_preprocess_from_json(&error, "model", json, &fitted);
-    if (status == MICA_OK && !(back = mi_preprocess_to_json(&fitted)))
+    mica_status status = mi_prepared_from_json(&error, "model", json, &fitted);
+    if (status == MICA_OK && !(back = mi_preprocess_to_json(&fitted.fields[0])))
         status = MICA_OUT_OF_MEMORY;
     if (status == MICA_OK)
         status = finish(mi_csv_open(NULL, table_path, &(mica_csv_desc){0}, &fitted));
     if (status == MICA_OK)
-        status = finish(mi_inputs_open(NULL, table_path, &fitted, &MICA_SHAPE(4)));
-    mi_preprocess_destroy(&fitted);
+        status = finish(mi_inputs_open(NULL, table_path, &fitted, "input", &MICA_SHAPE(4)));
+    mi_prepared_destroy(&fitted);
     cJSON_Delete(json);
     cJSON_Delete(back);
     return status;
@@ -117,7 +117,8 @@ static mica_status try_loader(void)
         .values = inputs});
     mica_status status = mica_data_status(data);
     if (status == MICA_OK)
-        status = mi_loader_create(data, &(struct mi_loader_desc){.batch = 3, .shuffle = true}, &loader);
+        status = mi_loader_create(data, &(struct mi_loader_desc){.batch = 3, .shuffle = true, .fields = data->fields,
+                                                                 .field_count = data->field_count}, &loader);
     if (status == MICA_OK) {
         long before = allocations();
         mi_loader_begin(loader, 0);

@@ -135,7 +135,7 @@ static mica_status try_fit(void)
     mica_model *model = build();
     mica_data *data = open_data();
     mica_status status = !model || !data ? MICA_OUT_OF_MEMORY : mica_fit(model, data, &(mica_fit_desc){
-        .loss = "sparse_categorical_crossentropy", .batch_size = 4, .epochs = 1, .accuracy = true, .no_shuffle = true,
+        .loss = "sparse_categorical_crossentropy", .batch_size = 4, .epochs = 1, .metrics = {{"accuracy"}}, .no_shuffle = true,
         .optimizer = {.type = "adam"}}, &history);
     if (status == MICA_OK) {
         assert_int_equal(mica_history_epochs(history), 1);
@@ -148,14 +148,15 @@ static mica_status try_fit(void)
 
 static mica_status try_evaluate(void)
 {
-    mica_result result;
+    mica_scores *scores = NULL;
     mica_data *data = open_data();
     mica_model *model = mica_model_load(device, model_path);
     mica_status status = model && data ? mica_model_status(model) : MICA_OUT_OF_MEMORY;
     if (status == MICA_OK)
-        status = mica_evaluate(model, data, MICA_TRAIN, NULL, 0, &result);
+        status = mica_evaluate(model, data, MICA_TRAIN, NULL, 0, &scores);
     if (status == MICA_OK)
-        assert_int_equal(result.samples, SAMPLES);
+        assert_true(mica_scores_count(scores) > 1);
+    mica_scores_destroy(scores);
     mica_data_destroy(data);
     return end(model, status);
 }

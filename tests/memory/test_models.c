@@ -10,10 +10,10 @@
 #include "failing.h"
 #include "support/files.h"
 #include "device/device.h"
-#include "nn/loss/loss.h"
+#include "nn/objective.h"
 #include "job/job.h"
 #include "nn/optimizer/optimizer.h"
-#include "train/task.h"
+#include "train/training.h"
 
 #include <mica/mica.h>
 
@@ -58,23 +58,24 @@ static mica_status try_json(void)
 static mica_status try_step(void)
 {
     struct mi_optimizer adam;
-    struct mi_loss loss;
-    struct mi_loss_nodes nodes = {0};
+    const mica_objective given = {.loss = "sparse_categorical_crossentropy", .classes = true, .metrics = {{"accuracy"}}};
+    const struct mi_plan_metric *metrics = NULL;
+    struct mi_objective objective;
+    mi_value *mean = NULL;
+    int count = 0;
     struct mi_graph *graph = NULL;
     mica_model *model = mica_model_create(pretend(), NULL);
     mica_status status = model ? mica_model_add_json(model, description) : MICA_OUT_OF_MEMORY;
     if (!status)
-        status = mi_loss_choose(&device.error, model->graph, "sparse_categorical_crossentropy", 0, &loss);
+        status = mi_objective_resolve(&device.error, model->graph, &given, &objective);
     if (!status)
         status = mi_optimizer_resolve(&device.error, "optimizer", &(mica_optimizer){.type = "adam"}, &adam);
     if (!status)
         status = mi_model_graph(model, true, &graph);
     if (!status)
-        status = mi_loss_add(graph, &loss, MI_LABELS_CLASSES, &nodes);
-    if (!status && !mi_accuracy_add(graph, &loss, MI_LABELS_CLASSES, &nodes))
-        status = graph->error.status;
+        status = mi_objectives_add(model, graph, &objective, 1, true, &mean, &metrics, &count);
     if (!status)
-        status = mi_optimizer_add(model, graph, nodes.mean, &adam, NULL);
+        status = mi_optimizer_add(model, graph, mean, &adam, NULL);
     mi_graph_destroy(graph);
     mica_model_destroy(model);
     return status;
@@ -119,9 +120,9 @@ static mica_status try_load(void)
 static void write_model(void)
 {
     static const char header[] =
-        "{\"__metadata__\":{\"mica\":\"{\\\"version\\\":1,\\\"model\\\":{\\\"layers\\\":[{\\\"type\\\":\\\"input\\\",\\\"name\\\":"
-        "\\\"input\\\",\\\"shape\\\":[2]},{\\\"type\\\":\\\"dense\\\",\\\"name\\\":\\\"d\\\",\\\"units\\\":2}]},\\\"loss\\\":"
-        "\\\"sparse_categorical_crossentropy\\\"}\"},"
+        "{\"__metadata__\":{\"mica\":\"{\\\"version\\\":2,\\\"model\\\":{\\\"layers\\\":[{\\\"type\\\":\\\"input\\\",\\\"name\\\":"
+        "\\\"input\\\",\\\"shape\\\":[2]},{\\\"type\\\":\\\"dense\\\",\\\"name\\\":\\\"d\\\",\\\"units\\\":2}]},\\\"objectives\\\":"
+        "[{\\\"output\\\":\\\"output\\\",\\\"loss\\\":\\\"sparse_categorical_crossentropy\\\"}]}\"},"
         "\"d.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},"
         "\"d.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[16,24]}}";
     unsigned char file[8 + sizeof header - 1 + 24] = {0};

@@ -245,12 +245,12 @@ static void test_epochs(void **state)
     mica_output(model, NULL, mica_dense(y, &(mica_dense_desc){.units = CLASSES}));
     fail_allocation(0);
     mica_status status = mica_fit(model, data, &(mica_fit_desc){
-        .loss = "sparse_categorical_crossentropy", .batch_size = 4, .epochs = 3, .validation_split = 0.25f, .accuracy = true,
+        .loss = "sparse_categorical_crossentropy", .batch_size = 4, .epochs = 3, .validation_split = 0.25f, .metrics = {{"accuracy"}},
         .optimizer = {.type = "adam"}, .on_batch = at_end, .user = &e}, NULL);
     if (status != MICA_OK)
         fail_msg("%s", mica_device_error(e.device));
-    assert_int_equal(e.made[2], e.made[1]);
-    assert_int_equal(e.made[3], e.made[1]);
+    assert_int_equal(e.made[3] - e.made[2], e.made[2] - e.made[1]); /* what an epoch is remembered by, and no step */
+    assert_true(e.made[3] - e.made[2] < 20);
     mica_model_destroy(model);
     mica_data_destroy(data);
     free(x);

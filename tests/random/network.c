@@ -327,23 +327,19 @@ mica_model *network_model(const struct drawn_network *network, mica_device *devi
     return model;
 }
 
-static enum mi_labels labels_of(const struct drawn_network *network)
-{
-    bool classes = strcmp(network->loss, "sparse_categorical_crossentropy") == 0;
-    return classes ? MI_LABELS_CLASSES : MI_LABELS_VALUES;
-}
-
 struct mi_graph *network_training(const struct drawn_network *network, mica_model *model)
 {
     struct mi_graph *graph = NULL;
-    struct mi_loss loss;
-    struct mi_loss_nodes nodes = {0};
+    const mica_objective given = {.loss = network->loss,
+                                  .classes = strcmp(network->loss, "sparse_categorical_crossentropy") == 0};
+    struct mi_objective objective;
+    struct mi_objective_nodes nodes = {0};
     struct mi_optimizer optimizer;
     mica_device *device = model->device;
-    if (mi_loss_choose(&device->error, model->graph, network->loss, 0, &loss) ||
+    if (mi_objective_resolve(&device->error, model->graph, &given, &objective) ||
         mi_optimizer_resolve(&device->error, "optimizer", &network->optimizer, &optimizer) || mi_model_graph(model, true, &graph))
         return NULL;
-    bool fine = mi_loss_add(graph, &loss, labels_of(network), &nodes) == MICA_OK;
+    bool fine = mi_objective_add(model, graph, &objective, true, &nodes) == MICA_OK;
     graph->output_count = 0; /* a step's result is its loss */
     fine = fine && mi_output(graph, "loss", nodes.mean) &&
            mi_optimizer_add(model, graph, nodes.mean, &optimizer, NULL) == MICA_OK;

@@ -2,7 +2,7 @@
 #ifndef MICA_TEST_RANDOM_NETWORK_H
 #define MICA_TEST_RANDOM_NETWORK_H
 
-#include "nn/loss/loss.h"
+#include "nn/objective.h"
 #include "nn/model.h"
 
 #include <mica/mica.h>

@@ -41,7 +41,7 @@ static void fill_inputs(const struct drawn_network *network, const struct interp
     for (size_t i = 0; i < host->graph->input_count; i++) {
         const mi_value *input = host->graph->inputs[i];
         struct balls *t = &host->values[input->id];
-        bool labels = strcmp(input->name, "labels") == 0;
+        bool labels = strstr(input->name, "_target") != NULL;
         for (int64_t e = 0; e < t->count; e++) {
             double value = labels ? network_label(network, input, step, e) : network_input_value(network, input, step, e);
             t->of[e] = t->type == MI_FLOAT ? ball_float(value) : ball_whole(value);
@@ -134,7 +134,7 @@ static void feed(const struct drawn_network *network, mica_device *device, mica_
         int64_t count = mi_shape_count(&input->shape, network->batch[step]);
         float *floats = mi_new((size_t)count, sizeof *floats);
         int32_t *integers = (int32_t *)(void *)floats;
-        bool labels = strcmp(input->name, "labels") == 0;
+        bool labels = strstr(input->name, "_target") != NULL;
         cl_event done = NULL;
         assert_non_null(floats);
         for (int64_t e = 0; e < count; e++) {

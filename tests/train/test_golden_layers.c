@@ -1,5 +1,5 @@
 /* Layers and losses against PyTorch: values, gradients by inputs and weights, and what a step leaves in the statistics. */
-#include "nn/loss/loss.h"
+#include "nn/objective.h"
 #include "train/golden.h"
 
 #include <stdio.h>
@@ -170,8 +170,8 @@ static void layers(void **state)
 static void check_loss(mica_device *device, const struct golden *golden, const char *name, const cJSON *described)
 {
     struct probe probe = {.device = device};
-    struct mi_loss loss;
-    struct mi_loss_nodes nodes = {0};
+    struct mi_objective objective;
+    struct mi_objective_nodes nodes = {0};
     bool training = false;
     size_t count = 0;
     int64_t n = golden_find(golden, name, "x")->dim[0];
@@ -180,17 +180,17 @@ static void check_loss(mica_device *device, const struct golden *golden, const c
     void *labels = classes ? (void *)golden_integers(golden, name, "labels", &count)
                            : (void *)golden_floats(golden, name, "labels", &count);
     probe.model = make_model(device, described, &training);
-    assert_int_equal(mi_loss_choose(&device->error, probe.model->graph,
-                                    cJSON_GetObjectItem(described, "loss")->valuestring, 0, &loss), MICA_OK);
+    const mica_objective given = {.loss = cJSON_GetObjectItem(described, "loss")->valuestring, .classes = classes};
+    assert_int_equal(mi_objective_resolve(&device->error, probe.model->graph, &given, &objective), MICA_OK);
     assert_int_equal(mi_model_graph(probe.model, true, &probe.graph), MICA_OK);
-    if (mi_loss_add(probe.graph, &loss, classes ? MI_LABELS_CLASSES : MI_LABELS_VALUES, &nodes))
+    if (mi_objective_add(probe.model, probe.graph, &objective, true, &nodes))
         fail_msg("%s: %s", name, probe.graph->error.text);
     probe.loss = nodes.mean;
     mi_output(probe.graph, "loss", nodes.mean);
     add_gradients(&probe, true);
     build_plan(&probe, n + 1);
     feed(&probe, "input", inputs, n);
-    feed(&probe, "labels", labels, n);
+    feed(&probe, nodes.target->name, labels, n);
     assert_int_equal(mi_plan_step(probe.plan, &(struct mi_step){.n = (int32_t)n, .step = 1}), MICA_OK);
     compare_output(&probe, name, "loss", golden, name, "loss", n);
     compare_output(&probe, name, "gradient/input", golden, name, "dx", n);

@@ -1,7 +1,7 @@
 /* What losses make of a network's end and of labels, and which data they refuse. */
 #include "train/golden.h"
 
-#include "nn/loss/loss.h"
+#include "nn/objective.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -111,12 +111,13 @@ static void deduced(void **state)
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         mica_model *model = mica_model_create(*state, NULL);
         struct mi_error error = {0};
-        struct mi_loss loss = {0};
+        struct mi_objective objective;
         mica_model_add_json(model, cases[i].json);
         golden_assert_fine(*state);
-        assert_int_equal(mi_loss_choose(&error, model->graph, cases[i].loss, cases[i].given, &loss), MICA_OK);
-        if (loss.from_logits != cases[i].from_logits)
-            fail_msg("%s: %s", cases[i].json, loss.from_logits ? "logits" : "probabilities");
+        const mica_objective given = {.loss = cases[i].loss, .from_logits = cases[i].given};
+        assert_int_equal(mi_objective_resolve(&error, model->graph, &given, &objective), MICA_OK);
+        if (objective.loss.from_logits != cases[i].from_logits)
+            fail_msg("%s: %s", cases[i].json, objective.loss.from_logits ? "logits" : "probabilities");
         mica_model_destroy(model);
     }
 #undef NET
@@ -127,7 +128,7 @@ static void probabilities(void **state)
 {
     const float inputs[] = {0.2f, 0.9f, 0.5f, 0.01f}, values[] = {0, 1, 1, 0}, one = 1;
     double expected = 0;
-    mica_result result;
+    mica_scores *result = NULL;
     for (int i = 0; i < 4; i++)
         expected -= log(values[i] > 0.5f ? (double)inputs[i] : 1 - (double)inputs[i]) / 4;
     mica_data *data = mica_arrays_open(*state, &(mica_arrays_desc){.samples = 4, .input_shape = MICA_SHAPE(1), .inputs = inputs,
@@ -135,8 +136,9 @@ static void probabilities(void **state)
     mica_model *model = model_of(*state, "{\"input_shape\": [1], \"layers\": [{\"type\": \"dense\", \"units\": 1, "
                                          "\"use_bias\": false, \"name\": \"d\"}]}");
     mica_model_write(model, "d.weight", &one, 1);
-    assert_int_equal(mica_evaluate(model, data, MICA_TRAIN, "binary_crossentropy", -1, &result), MICA_OK);
-    assert_true(fabs((double)result.loss - expected) < 1e-6);
+    assert_int_equal(mica_evaluate(model, data, MICA_TRAIN, &(mica_objective){.loss = "binary_crossentropy", .from_logits = -1}, 1, &result), MICA_OK);
+    assert_true(fabs(mica_scores_get(result, "loss") - expected) < 1e-6);
+    mica_scores_destroy(result);
     mica_model_destroy(model);
     mica_data_destroy(data);
 }
@@ -166,14 +168,14 @@ static void labels(void **state)
     };
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         const float inputs[3] = {1, 2, 3}, values[6] = {0, 1, 1, 0, 0, cases[i].label};
-        mica_result result;
+        mica_scores *result = NULL;
         mica_data *data = mica_arrays_open(*state, &(mica_arrays_desc){.samples = 3, .input_shape = MICA_SHAPE(1),
                                            .inputs = inputs, .values = values, .label_shape = MICA_SHAPE(2)});
         mica_model *model = model_of(*state, "{\"input_shape\": [1], \"layers\": [{\"type\": \"dense\", \"units\": 2}]}");
         mica_status fitted = mica_fit(model, data, &(mica_fit_desc){.loss = cases[i].loss}, NULL);
         if (cases[i].error) {
             assert_refused(*state, fitted, cases[i].error);
-            assert_refused(*state, mica_evaluate(model, data, MICA_TRAIN, cases[i].loss, 0, &result), cases[i].error);
+            assert_refused(*state, mica_evaluate(model, data, MICA_TRAIN, &(mica_objective){.loss = cases[i].loss}, 1, &result), cases[i].error);
         }
         golden_assert_fine(*state);
         mica_model_destroy(model);
@@ -185,14 +187,14 @@ static void two_outputs(void **state)
 {
     const float inputs[2] = {1, 2}, values[2] = {0, 1};
     const char *text = "the model has 2 outputs (\"h\", \"y\")";
-    mica_result result;
+    mica_scores *result = NULL;
     mica_data *data = mica_arrays_open(*state, &(mica_arrays_desc){.samples = 2, .input_shape = MICA_SHAPE(1), .inputs = inputs,
                                                                   .values = values, .label_shape = MICA_SHAPE(1)});
     mica_model *model = model_of(*state, "{\"input_shape\": [1], \"layers\": [{\"type\": \"dense\", \"units\": 1, \"name\": \"a\"}, "
                                          "{\"type\": \"dense\", \"units\": 1, \"name\": \"b\"}], "
                                          "\"outputs\": {\"h\": \"a\", \"y\": \"b\"}}");
     assert_refused(*state, mica_fit(model, data, &(mica_fit_desc){.loss = "mse"}, NULL), text);
-    assert_refused(*state, mica_evaluate(model, data, MICA_TRAIN, "mse", 0, &result), text);
+    assert_refused(*state, mica_evaluate(model, data, MICA_TRAIN, &(mica_objective){.loss = "mse"}, 1, &result), text);
     mica_model_destroy(model);
     mica_data_destroy(data);
 }
@@ -208,7 +210,7 @@ static void indices(void **state)
     static const char *const shown[] = {"is 5,", "is -1,", "is 2.5,", "is 3e+09,"};
     enum { N = 300, EACH = 6 };
     float *inputs = mi_new((size_t)N * EACH, sizeof *inputs), *values = mi_new(N, sizeof *values), outputs[N];
-    mica_result result;
+    mica_scores *result = NULL;
     char text[128];
     for (int i = 0; i < N * EACH; i++)
         inputs[i] = (float)(i % 5);

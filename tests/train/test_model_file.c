@@ -126,7 +126,7 @@ static void lies(void **state)
     with_lie(*state, "\\\"units\\\":4", "\\\"units\\\":9", "\"head.weight\" has shape [4, 48], the model's has [9, 48]");
     with_lie(*state, "\\\"filters\\\":3", "\\\"filtars\\\":3", "model.layers[1]: there is no key \"filtars\"");
     with_lie(*state, "\\\"type\\\":\\\"flatten", "\\\"type\\\":\\\"flattan", "there is no layer type \"flattan\"");
-    with_lie(*state, "\\\"version\\\":1", "\\\"version\\\":7", "\"version\" is newer");
+    with_lie(*state, "\\\"version\\\":2", "\\\"version\\\":7", "\"version\" is newer");
     with_lie(*state, "sparse_categorical", "sparse_categorycal", "there is no loss");
     with_lie(*state, "{\\\"version", "[\\\"version", "this is not valid JSON");
     with_lie(*state, "\"mica\"", "\"mika\"", "its metadata lack \"mica\"");

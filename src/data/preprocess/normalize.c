@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 /* Tables and flat samples have a parameter for each column, images and sequences one for each channel. */
-static size_t channels(const mica_data *data)
+static size_t channels(const struct mi_field *field)
 {
-    return data->preprocess.shape.rank == 1 ? data->elements : (size_t)data->preprocess.shape.dim[0];
+    return field->preprocess.shape.rank == 1 ? field->elements : (size_t)field->preprocess.shape.dim[0];
 }
 
 static bool has_categories(const struct mi_preprocess *p)
@@ -19,12 +19,12 @@ static bool has_categories(const struct mi_preprocess *p)
 }
 
 /* One-hot features stay 0 and 1 where every element has a parameter of its own. */
-static bool is_one_hot(const mica_data *data, size_t count, size_t channel)
+static bool is_one_hot(const struct mi_field *field, size_t count, size_t channel)
 {
     int column;
-    if (count != data->elements)
+    if (count != field->elements)
         return false;
-    const struct mi_column *found = mi_preprocess_feature(&data->preprocess, channel, &column);
+    const struct mi_column *found = mi_preprocess_feature(&field->preprocess, channel, &column);
     return found && found->categorical;
 }
 
@@ -47,18 +47,18 @@ static mica_status check_given(struct mi_error *error, const char *place, const 
 }
 
 /* Which of the given values is channel c's: they are one for all, one a channel, or one a numeric column. */
-static mica_status spread_given(mica_data *data, const char *place, const mica_normalize *given)
+static mica_status spread_given(struct mi_error *error, struct mi_field *field, const char *place, const mica_normalize *given)
 {
-    struct mi_preprocess *p = &data->preprocess;
-    size_t numeric = 0, many = channels(data);
+    struct mi_preprocess *p = &field->preprocess;
+    size_t numeric = 0, many = channels(field);
     for (size_t c = 0; c < many; c++)
-        numeric += !is_one_hot(data, many, c);
+        numeric += !is_one_hot(field, many, c);
     size_t count = (size_t)given->count;
     if (count != 1 && count != many && count != numeric)
-        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "%s: normalize: %zu means and deviations for %zu "
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: normalize: %zu means and deviations for %zu "
                        "%s", place, count, many, p->shape.rank == 1 ? "columns" : "channels");
     for (size_t c = 0, next = 0; c < (size_t)p->count; c++) {
-        bool skip = is_one_hot(data, many, c) && count != many;
+        bool skip = is_one_hot(field, many, c) && count != many;
         size_t i = count == 1 ? 0 : count == many ? c : next;
         p->subtract[c] = skip ? 0 : (double)given->mean[i];
         p->divide[c] = skip ? 1 : (double)given->std[i];
@@ -67,14 +67,15 @@ static mica_status spread_given(mica_data *data, const char *place, const mica_n
     return MICA_OK;
 }
 
-mica_status mi_normalize_prepare(mica_data *data, const char *place, const mica_normalize *given)
+mica_status mi_normalize_prepare(mica_data *data, struct mi_field *field, const char *place)
 {
-    struct mi_preprocess *p = &data->preprocess;
+    const mica_normalize *given = &field->normalize;
+    struct mi_preprocess *p = &field->preprocess;
     MI_TRY(check_given(&data->error, place, given));
     p->normalize = given->type;
     p->count = 0;
     if (p->missing == MICA_MISSING_MEAN && !p->fill) {
-        p->fill = mi_arena_new(&p->arena, data->elements, sizeof *p->fill);
+        p->fill = mi_arena_new(&p->arena, field->elements, sizeof *p->fill);
         if (!p->fill)
             return mi_out_of_memory(&data->error);
     }
@@ -82,16 +83,16 @@ mica_status mi_normalize_prepare(mica_data *data, const char *place, const mica_
         return MICA_OK;
     bool one = (given->type == MICA_DIVIDE_BY || (given->type == MICA_MEAN_STD && given->count == 1)) &&
                !has_categories(p);
-    size_t count = one ? 1 : channels(data);
+    size_t count = one ? 1 : channels(field);
     p->subtract = mi_arena_new(&p->arena, count, sizeof *p->subtract);
     p->divide = mi_arena_new(&p->arena, count, sizeof *p->divide);
     if (!p->subtract || !p->divide)
         return mi_out_of_memory(&data->error);
     p->count = (int)count;
     if (given->type == MICA_MEAN_STD)
-        return spread_given(data, place, given);
+        return spread_given(&data->error, field, place, given);
     for (size_t c = 0; c < count; c++)
-        p->divide[c] = given->type == MICA_DIVIDE_BY && !is_one_hot(data, count, c) ? (double)given->divide_by : 1;
+        p->divide[c] = given->type == MICA_DIVIDE_BY && !is_one_hot(field, count, c) ? (double)given->divide_by : 1;
     return MICA_OK;
 }
 
@@ -104,18 +105,18 @@ struct sums {
     int64_t *seen;
 };
 
-static double raw_value(const mica_data *data, size_t at)
+static double raw_value(const struct mi_field *field, size_t at)
 {
-    return data->bytes ? data->bytes[at] : data->doubles ? data->doubles[at] : (double)data->floats[at];
+    return field->bytes ? field->bytes[at] : field->doubles ? field->doubles[at] : (double)field->floats[at];
 }
 
 /* Adds `group` elements from `at` on to channel c. */
-static void add_run(const mica_data *data, const struct sums *s, size_t c, size_t at, size_t group)
+static void add_run(const struct mi_field *field, const struct sums *s, size_t c, size_t at, size_t group)
 {
     double sum = s->sum[c], least = s->least[c], most = s->most[c];
     int64_t seen = s->seen[c];
     for (size_t i = at; i < at + group; i++) {
-        double x = raw_value(data, i);
+        double x = raw_value(field, i);
         if (isnan(x))
             continue;
         sum += x;
@@ -129,29 +130,29 @@ static void add_run(const mica_data *data, const struct sums *s, size_t c, size_
     s->most[c] = most;
 }
 
-static void add_up(const mica_data *data, const struct sums *s, size_t count)
+static void add_up(const mica_data *data, const struct mi_field *field, const struct sums *s, size_t count)
 {
-    size_t group = data->elements / count;
+    size_t group = field->elements / count;
     for (size_t c = 0; c < count; c++) {
         s->least[c] = (double)INFINITY;
         s->most[c] = -(double)INFINITY;
     }
     for (int64_t row = 0; row < data->count[MICA_TRAIN]; row++) {
-        size_t at = (size_t)data->order[row] * data->elements;
+        size_t at = (size_t)data->order[row] * field->elements;
         for (size_t c = 0; c < count; c++, at += group)
-            add_run(data, s, c, at, group);
+            add_run(field, s, c, at, group);
     }
 }
 
-static void add_squares(const mica_data *data, const struct sums *s, size_t count)
+static void add_squares(const mica_data *data, const struct mi_field *field, const struct sums *s, size_t count)
 {
-    size_t group = data->elements / count;
+    size_t group = field->elements / count;
     for (int64_t row = 0; row < data->count[MICA_TRAIN]; row++) {
-        size_t at = (size_t)data->order[row] * data->elements;
+        size_t at = (size_t)data->order[row] * field->elements;
         for (size_t c = 0; c < count; c++) {
             double mean = s->sum[c] / (double)s->seen[c], square = s->square[c];
             for (size_t i = 0; i < group; i++, at++) {
-                double x = raw_value(data, at) - mean;
+                double x = raw_value(field, at) - mean;
                 square += isnan(x) ? 0 : x * x;
             }
             s->square[c] = square;
@@ -160,11 +161,11 @@ static void add_squares(const mica_data *data, const struct sums *s, size_t coun
 }
 
 /* A column that never changes, or that has no value at all, is divided by 1. */
-static void set_fitted(mica_data *data, const struct sums *s, size_t count)
+static void set_fitted(struct mi_field *field, const struct sums *s, size_t count)
 {
-    struct mi_preprocess *p = &data->preprocess;
+    struct mi_preprocess *p = &field->preprocess;
     for (size_t c = 0; c < count; c++) {
-        if (is_one_hot(data, count, c) || !s->seen[c])
+        if (is_one_hot(field, count, c) || !s->seen[c])
             continue;
         double mean = s->sum[c] / (double)s->seen[c], spread;
         bool standard = p->normalize == MICA_STANDARD;
@@ -194,14 +195,14 @@ static void sums_destroy(struct sums *s)
 }
 
 /* Means of the columns, for the values that are missing. */
-static mica_status fit_fill(mica_data *data)
+static mica_status fit_fill(mica_data *data, struct mi_field *field)
 {
-    struct mi_preprocess *p = &data->preprocess;
+    struct mi_preprocess *p = &field->preprocess;
     struct sums s = {0};
-    mica_status status = sums_create(&s, data->elements) ? MICA_OK : mi_out_of_memory(&data->error);
+    mica_status status = sums_create(&s, field->elements) ? MICA_OK : mi_out_of_memory(&data->error);
     if (status == MICA_OK) {
-        add_up(data, &s, data->elements);
-        for (size_t i = 0; i < data->elements; i++) {
+        add_up(data, field, &s, field->elements);
+        for (size_t i = 0; i < field->elements; i++) {
             int column;
             if (s.seen[i]) {
                 p->fill[i] = s.sum[i] / (double)s.seen[i];
@@ -218,28 +219,36 @@ static mica_status fit_fill(mica_data *data)
     return status;
 }
 
-mica_status mi_data_fit(mica_data *data)
+static mica_status fit_field(mica_data *data, struct mi_field *field)
 {
-    struct mi_preprocess *p = &data->preprocess;
+    struct mi_preprocess *p = &field->preprocess;
     bool fitted = p->normalize == MICA_STANDARD || p->normalize == MICA_MIN_MAX;
-    if (data->fitted_before || (!fitted && !p->fill))
+    if (field->fitted_before || (!fitted && !p->fill))
         return MICA_OK;
     if (!data->count[MICA_TRAIN])
         return mi_fail(&data->error, MICA_DATA, "preprocessing is fitted on the training part, which has no "
                        "samples");
     if (p->fill)
-        MI_TRY(fit_fill(data));
+        MI_TRY(fit_fill(data, field));
     if (!fitted)
         return MICA_OK;
     struct sums s = {0};
     size_t count = (size_t)p->count;
     bool made = sums_create(&s, count);
     if (made) {
-        add_up(data, &s, count);
+        add_up(data, field, &s, count);
         if (p->normalize == MICA_STANDARD)
-            add_squares(data, &s, count);
-        set_fitted(data, &s, count);
+            add_squares(data, field, &s, count);
+        set_fitted(field, &s, count);
     }
     sums_destroy(&s);
     return made ? MICA_OK : mi_out_of_memory(&data->error);
+}
+
+mica_status mi_data_fit(mica_data *data)
+{
+    mica_status status = MICA_OK;
+    for (int i = 0; i < data->field_count && status == MICA_OK; i++)
+        status = fit_field(data, data->fields[i]);
+    return status;
 }

@@ -133,7 +133,7 @@ mica_status mi_preprocess_copy(struct mi_error *error, const struct mi_preproces
     size_t elements = 0;
     (void)mi_sample_elements(&from->shape, &elements);
     *to = *from;
-    to->label = mi_arena_strdup(&arena, from->label);
+    to->name = mi_arena_strdup(&arena, from->name);
     to->fill = copy_numbers(&arena, from->fill, elements);
     to->subtract = copy_numbers(&arena, from->subtract, (size_t)from->count);
     to->divide = copy_numbers(&arena, from->divide, (size_t)from->count);

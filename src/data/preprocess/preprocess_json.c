@@ -1,13 +1,13 @@
-/* Preprocessing as JSON, as a saved model carries it:
+/* Preprocessing of a field as JSON; a saved model carries a list of them:
  *
- *   {"shape": [4], "columns": [{"name": "age"}, {"name": "colour", "values": ["blue", "red"]}, ...],
- *    "label": "kind", "label_index": 4, "missing": "mean", "fill": [...], "classes": 3,
- *    "class_names": ["a", "b", "c"],
+ *   {"role": "input", "shape": [3], "table_columns": 5, "columns": [{"name": "age", "index": 0},
+ *    {"name": "colour", "index": 2, "values": ["blue", "red"]}], "missing": "mean", "fill": [...],
  *    "normalize": {"type": "standard", "subtract": [...], "divide": [...]}}
+ *   {"role": "target", "columns": [{"name": "kind", "index": 4}], "table_columns": 5, "classes": 3, "class_names": ["a", "b", "c"]}
  *
- * What is as it mostly is stands nowhere: "index" of a column where some of the table's "table_columns" were left
- * out, "nth" and "label_nth" where names repeat, "decimal" where it is a comma, "label_numbers" where the data have
- * numbers of classes that have names. */
+ * What is as it mostly is stands nowhere: "name" where a field is the only one of its role, "shape" of classes, "nth" of columns
+ * where names do not repeat, "decimal" where it is a point, "label_numbers" where the data have no numbers of classes that have
+ * names. */
 #include "data/data.h"
 
 #include <math.h>
@@ -18,6 +18,7 @@ static const char *const normalize_names[] = {"none", "standard", "min_max", "di
 enum { MOST_COLUMNS = 1 << 30 };
 
 static const char *const missing_names[] = {"error", "drop", "mean", NULL};
+static const char *const role_names[] = {"input", "target", "weight", NULL};
 
 /* ---- Writing ---- */
 
@@ -47,17 +48,6 @@ static bool add_texts(cJSON *object, const char *key, const char *const *texts, 
     return array != NULL;
 }
 
-/* The index of column i in a table that has only inputs and the label. */
-static int usual_index(const struct mi_preprocess *p, int i)
-{
-    return i + (p->label_index >= 0 && i >= p->label_index);
-}
-
-static int usual_columns(const struct mi_preprocess *p)
-{
-    return p->column_count + (p->label_index >= 0);
-}
-
 static bool add_columns(cJSON *object, const struct mi_preprocess *p)
 {
     cJSON *array = cJSON_AddArrayToObject(object, "columns");
@@ -72,7 +62,7 @@ static bool add_columns(cJSON *object, const struct mi_preprocess *p)
             return false;
         if (column->nth && !cJSON_AddNumberToObject(item, "nth", column->nth))
             return false;
-        if (column->index != usual_index(p, i) && !cJSON_AddNumberToObject(item, "index", column->index))
+        if (!cJSON_AddNumberToObject(item, "index", column->index))
             return false;
         if (column->categorical && !add_texts(item, "values", column->values, column->count))
             return false;
@@ -104,12 +94,17 @@ static bool add_normalize(cJSON *object, const struct mi_preprocess *p)
 /* What a table was like, beside its columns. */
 static bool add_table(cJSON *json, const struct mi_preprocess *p)
 {
-    return add_columns(json, p) && cJSON_AddStringToObject(json, "missing", missing_names[p->missing]) &&
-           cJSON_AddNumberToObject(json, "label_index", p->label_index) &&
-           (!p->label_nth || cJSON_AddNumberToObject(json, "label_nth", p->label_nth)) &&
-           (p->table_columns == usual_columns(p) ||
-            cJSON_AddNumberToObject(json, "table_columns", p->table_columns)) &&
+    return add_columns(json, p) && cJSON_AddNumberToObject(json, "table_columns", p->table_columns) &&
+           cJSON_AddStringToObject(json, "missing", missing_names[p->missing]) &&
            (p->decimal != ',' || cJSON_AddStringToObject(json, "decimal", ","));
+}
+
+static bool add_classes(cJSON *json, const struct mi_preprocess *p)
+{
+    if (!cJSON_AddNumberToObject(json, "classes", p->classes))
+        return false;
+    return !p->class_names || (add_texts(json, "class_names", p->class_names, p->classes) &&
+                               (!p->label_numbers || cJSON_AddTrueToObject(json, "label_numbers")));
 }
 
 cJSON *mi_preprocess_to_json(const struct mi_preprocess *p)
@@ -117,18 +112,16 @@ cJSON *mi_preprocess_to_json(const struct mi_preprocess *p)
     size_t elements = 0;
     (void)mi_sample_elements(&p->shape, &elements);
     cJSON *json = cJSON_CreateObject();
-    bool good = json && add_shape(json, &p->shape);
+    bool good = json && cJSON_AddStringToObject(json, "role", role_names[p->role]) &&
+                (!p->name || cJSON_AddStringToObject(json, "name", p->name));
+    if (good && p->shape.rank)
+        good = add_shape(json, &p->shape);
     if (good && p->column_count)
         good = add_table(json, p);
-    if (good && p->label)
-        good = cJSON_AddStringToObject(json, "label", p->label) != NULL;
     if (good && p->fill)
         good = add_numbers(json, "fill", p->fill, elements);
-    if (good)
-        good = cJSON_AddNumberToObject(json, "classes", p->classes) != NULL;
-    if (good && p->class_names)
-        good = add_texts(json, "class_names", p->class_names, p->classes) &&
-               (!p->label_numbers || cJSON_AddTrueToObject(json, "label_numbers"));
+    if (good && p->classes)
+        good = add_classes(json, p);
     if (good && p->count)
         good = add_normalize(json, p);
     if (good)
@@ -203,6 +196,9 @@ static mica_status read_shape(struct reader *r, const cJSON *array)
 {
     mica_shape *shape = &r->out->shape;
     const cJSON *item;
+    r->elements = 1;
+    if (!array && r->out->role == MICA_TARGET)
+        return MICA_OK;
     if (!cJSON_IsArray(array) || cJSON_GetArraySize(array) > MICA_MAX_RANK)
         return bad(r, "shape", "is not a list of at most 8 numbers");
     cJSON_ArrayForEach(item, array) {
@@ -235,7 +231,7 @@ static mica_status read_column(struct reader *r, const cJSON *item, struct mi_co
         return bad(r, "columns", "holds something that is not a column");
     if (name && !(column->name = mi_arena_strdup(&r->out->arena, name->valuestring)))
         return mi_out_of_memory(r->error);
-    column->nth = column->index = -1;
+    column->nth = column->index = -1; /* an index is needed */
     MI_TRY(read_count(r, item, "nth", MOST_COLUMNS, &column->nth));
     MI_TRY(read_count(r, item, "index", MOST_COLUMNS, &column->index));
     if (!values)
@@ -267,7 +263,7 @@ static mica_status read_columns(struct reader *r, const cJSON *array)
     }
     cJSON_ArrayForEach(item, array)
         MI_TRY(read_column(r, item, &p->columns[i++]));
-    if (mi_preprocess_features(p) != r->elements)
+    if (p->shape.rank && mi_preprocess_features(p) != r->elements)
         return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"columns\" make %zu features, \"shape\" "
                        "has %zu", r->place, mi_preprocess_features(p), r->elements);
     return MICA_OK;
@@ -291,25 +287,18 @@ static mica_status count_names(struct reader *r)
     return made ? MICA_OK : mi_out_of_memory(r->error);
 }
 
-/* Where the inputs were in their table: rising places, none of them the label's. */
+/* Where the columns were in their table: rising places. */
 static mica_status read_places(struct reader *r, const cJSON *json)
 {
     struct mi_preprocess *p = r->out;
     const cJSON *decimal = cJSON_GetObjectItemCaseSensitive(json, "decimal");
-    p->table_columns = usual_columns(p);
-    MI_TRY(read_count(r, json, "label_nth", MOST_COLUMNS, &p->label_nth));
     MI_TRY(read_count(r, json, "table_columns", MOST_COLUMNS, &p->table_columns));
     p->decimal = cJSON_IsString(decimal) && !strcmp(decimal->valuestring, ",") ? ',' : '.';
-    if (p->label_index >= p->table_columns)
-        return bad(r, "label_index", "is not the index of a column");
     MI_TRY(count_names(r));
-    bool good = p->table_columns >= usual_columns(p);
-    for (int i = 0; i < p->column_count; i++) {
-        struct mi_column *column = &p->columns[i];
-        column->index = column->index < 0 ? usual_index(p, i) : column->index;
-        good = good && column->index < p->table_columns && column->index != p->label_index &&
-               (i == 0 || column->index > p->columns[i - 1].index);
-    }
+    bool good = true;
+    for (int i = 0; i < p->column_count; i++)
+        good = good && p->columns[i].index >= 0 && p->columns[i].index < p->table_columns &&
+               (i == 0 || p->columns[i].index > p->columns[i - 1].index);
     return good ? MICA_OK : bad(r, "columns", "are not places in one table");
 }
 
@@ -325,22 +314,12 @@ static mica_status read_choice(struct reader *r, const cJSON *item, const char *
     return bad(r, key, "has an unknown value");
 }
 
-static mica_status read_labels(struct reader *r, const cJSON *json)
+static mica_status read_classes(struct reader *r, const cJSON *json)
 {
     struct mi_preprocess *p = r->out;
-    const cJSON *label = cJSON_GetObjectItemCaseSensitive(json, "label");
-    const cJSON *index = cJSON_GetObjectItemCaseSensitive(json, "label_index");
     const cJSON *classes = cJSON_GetObjectItemCaseSensitive(json, "classes");
     const cJSON *names = cJSON_GetObjectItemCaseSensitive(json, "class_names");
-    double number = -1;
-    if (label && !cJSON_IsString(label))
-        return bad(r, "label", "is not a text");
-    if (label && !(p->label = mi_arena_strdup(&p->arena, label->valuestring)))
-        return mi_out_of_memory(r->error);
-    if (index && !read_whole(index, -1, MOST_COLUMNS, &number))
-        return bad(r, "label_index", "is not the index of a column");
-    p->label_index = (int)number;
-    number = 0;
+    double number = 0;
     if (classes && !read_whole(classes, 0, MI_MOST_CLASSES, &number))
         return bad(r, "classes", "is not a number of classes");
     p->classes = (int)number;
@@ -355,6 +334,21 @@ static mica_status read_labels(struct reader *r, const cJSON *json)
     return MICA_OK;
 }
 
+/* Which field it is. */
+static mica_status read_name(struct reader *r, const cJSON *json)
+{
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
+    int role = MICA_INPUT;
+    MI_TRY(read_choice(r, cJSON_GetObjectItemCaseSensitive(json, "role"), "role", role_names, &role));
+    r->out->role = (mica_role)role;
+    if (!name)
+        return MICA_OK;
+    if (!cJSON_IsString(name))
+        return bad(r, "name", "is not a text");
+    r->out->name = mi_arena_strdup(&r->out->arena, name->valuestring);
+    return r->out->name ? MICA_OK : mi_out_of_memory(r->error);
+}
+
 static mica_status read_normalize(struct reader *r, const cJSON *json)
 {
     struct mi_preprocess *p = r->out;
@@ -366,7 +360,7 @@ static mica_status read_normalize(struct reader *r, const cJSON *json)
     MI_TRY(read_choice(r, cJSON_GetObjectItemCaseSensitive(json, "type"), "type", normalize_names, &type));
     p->normalize = (mica_normalize_type)type;
     size_t count = cJSON_IsArray(subtract) ? (size_t)cJSON_GetArraySize(subtract) : 0;
-    size_t channels = p->shape.rank == 1 ? r->elements : (size_t)p->shape.dim[0];
+    size_t channels = p->shape.rank < 2 ? r->elements : (size_t)p->shape.dim[0];
     if (count != 1 && count != channels && count != r->elements)
         return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"subtract\" has %zu numbers for a sample "
                        "of shape %s", r->place, count, mi_sample_text(&p->shape).text);
@@ -385,10 +379,11 @@ static mica_status read_all(struct reader *r, const cJSON *json)
     const cJSON *fill = cJSON_GetObjectItemCaseSensitive(json, "fill");
     int choice = 0;
     if (!cJSON_IsObject(json))
-        return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing is not a JSON object", r->place);
+        return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing of a field is not a JSON object", r->place);
+    MI_TRY(read_name(r, json));
     MI_TRY(read_shape(r, cJSON_GetObjectItemCaseSensitive(json, "shape")));
     MI_TRY(read_columns(r, cJSON_GetObjectItemCaseSensitive(json, "columns")));
-    MI_TRY(read_labels(r, json));
+    MI_TRY(read_classes(r, json));
     MI_TRY(read_places(r, json));
     if (missing)
         MI_TRY(read_choice(r, missing, "missing", missing_names, &choice));
@@ -404,7 +399,7 @@ mica_status mi_preprocess_from_json(struct mi_error *error, const char *place, c
                                     struct mi_preprocess *out)
 {
     struct reader r = {error, place, out, 0};
-    *out = (struct mi_preprocess){.label_index = -1};
+    *out = (struct mi_preprocess){0};
     mica_status status = read_all(&r, json);
     if (status != MICA_OK)
         mi_preprocess_destroy(out);

@@ -70,7 +70,7 @@ static bool all_bytes(const struct mi_array_file *files, int count)
     return true;
 }
 
-static mica_status needs_doubles(mica_data *data, const struct mi_array_file *files, int count,
+static mica_status needs_doubles(struct mi_error *error, size_t elements, const struct mi_array_file *files, int count,
                                  const struct mi_preprocess *fitted, bool *out)
 {
     struct mi_spread spread;
@@ -80,8 +80,8 @@ static mica_status needs_doubles(mica_data *data, const struct mi_array_file *fi
     *out = false;
     if (!wide)
         return MICA_OK;
-    double *row = mi_new(data->elements, sizeof *row);
-    bool made = row && mi_spread_create(&spread, data->elements);
+    double *row = mi_new(elements, sizeof *row);
+    bool made = row && mi_spread_create(&spread, elements);
     for (int i = 0; made && i < count; i++)
         for (int64_t r = 0; files[i].path && r < files[i].array.dim[0]; r++) {
             mi_array_row_doubles(&files[i].array, (size_t)r, row);
@@ -92,18 +92,19 @@ static mica_status needs_doubles(mica_data *data, const struct mi_array_file *fi
         mi_spread_destroy(&spread);
     }
     free(row);
-    return made ? MICA_OK : mi_out_of_memory(&data->error);
+    return made ? MICA_OK : mi_out_of_memory(error);
 }
 
-static mica_status read_file(mica_data *data, const struct mi_array_file *file, size_t at, bool missing)
+static mica_status read_file(struct mi_error *error, struct mi_field *field, const struct mi_array_file *file, size_t at,
+                             bool missing)
 {
-    const mica_shape *shape = &data->preprocess.shape;
-    if (data->bytes)
-        memcpy(data->bytes + at, file->array.data, file->array.count);
-    else if (data->doubles)
-        return read_doubles(&data->error, file, shape, missing, data->doubles + at);
+    const mica_shape *shape = &field->preprocess.shape;
+    if (field->bytes)
+        memcpy(field->bytes + at, file->array.data, file->array.count);
+    else if (field->doubles)
+        return read_doubles(error, file, shape, missing, field->doubles + at);
     else
-        return mi_array_file_floats(&data->error, file, shape, missing, data->floats + at);
+        return mi_array_file_floats(error, file, shape, missing, field->floats + at);
     return MICA_OK;
 }
 
@@ -114,33 +115,25 @@ static const char *first_path(const struct mi_array_file *files)
     return files->path;
 }
 
-mica_status mi_take_inputs(mica_data *data, struct mi_budget *budget, struct mi_array_file *files, int count,
-                           const struct mi_preprocess *fitted)
+mica_status mi_take_values(mica_data *data, struct mi_field *field, struct mi_budget *budget, struct mi_array_file *files,
+                           int count, const struct mi_preprocess *fitted)
 {
     size_t total = 0, values, bytes, at = 0;
-    bool wide, narrow = all_bytes(files, count), missing = fitted && fitted->fill;
+    bool wide, missing = fitted && fitted->fill;
     for (int i = 0; i < count; i++)
         if (files[i].path && !mi_add_size(total, (size_t)files[i].array.dim[0], &total))
             return mi_out_of_memory(&data->error);
     data->samples = (int64_t)total;
-    if (!mi_mul_size(total, data->elements, &values))
-        return mi_out_of_memory(&data->error);
-    MI_TRY(needs_doubles(data, files, count, fitted, &wide));
-    if (!mi_mul_size(values, narrow ? 1 : wide ? sizeof *data->doubles : sizeof *data->floats, &bytes))
+    MI_TRY(needs_doubles(&data->error, field->elements, files, count, fitted, &wide));
+    size_t each = all_bytes(files, count) ? 1 : wide ? sizeof *field->doubles : sizeof *field->floats;
+    if (!mi_mul_size(total, field->elements, &values) || !mi_mul_size(values, each, &bytes))
         return mi_out_of_memory(&data->error);
     MI_TRY(mi_budget_take(budget, &data->error, first_path(files), "the samples", bytes));
-    if (narrow)
-        data->bytes = mi_new(values, 1);
-    else if (wide)
-        data->doubles = mi_new(values, sizeof *data->doubles);
-    else
-        data->floats = mi_new(values, sizeof *data->floats);
-    if (!data->bytes && !data->floats && !data->doubles)
-        return mi_out_of_memory(&data->error);
+    MI_TRY(mi_field_make(data, field, each));
     for (int i = 0; i < count; i++) {
         if (!files[i].path)
             continue;
-        MI_TRY(read_file(data, &files[i], at, missing));
+        MI_TRY(read_file(&data->error, field, &files[i], at, missing));
         at += files[i].array.count;
         mi_budget_give(budget, files[i].size);
         mi_array_file_close(&files[i]);

@@ -1,22 +1,23 @@
 /* Models as .safetensors files: the variables under their names, and in the metadata, under "mica", a JSON object:
  *
- *   {"version": 1, "model": {"layers": [...], "outputs": {...}}, "loss": NAME, "from_logits": true | false,
- *    "preprocess": {...}, "choices": the engines that its plans ran with (src/compile/choose/choices.h)}
+ *   {"version": 2, "model": {"layers": [...], "outputs": {...}},
+ *    "objectives": [{"output": NAME, "loss": NAME, "from_logits": true | false}, ...],
+ *    "preprocess": [...], "choices": the engines that its plans ran with (src/compile/choose/choices.h)}
  *
  * so that any reader of safetensors opens it. Nothing in a file is believed before it is checked. */
 #include "formats/model/model_file.h"
 #include "data/data.h"
 #include "formats/model/safetensors.h"
 #include "json/keys.h"
-#include "nn/loss/loss.h"
+#include "nn/objective.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 #define MODEL_LIMIT ((uint64_t)64 << 30)
 
-static const char *const keys[] = {"version", "model", "loss", "from_logits", "preprocess", "choices", NULL};
+static const char *const keys[] = {"version", "model", "objectives", "preprocess", "choices", NULL};
 
 /* ---- Saving ---- */
 
@@ -31,6 +32,24 @@ static bool add_choices(const mica_model *model, cJSON *json)
     return good;
 }
 
+/* What each output was trained for. */
+static bool add_objectives(cJSON *json, const mica_model *model)
+{
+    cJSON *list = cJSON_AddArrayToObject(json, "objectives");
+    for (int i = 0; list && i < model->answer_count; i++) {
+        const struct mi_trained_output *answer = &model->answers[i];
+        cJSON *item = cJSON_CreateObject();
+        if (!item || !cJSON_AddItemToArray(list, item)) {
+            cJSON_Delete(item);
+            return false;
+        }
+        if (!cJSON_AddStringToObject(item, "output", answer->output) || !cJSON_AddStringToObject(item, "loss", answer->loss) ||
+            (answer->from_logits && !cJSON_AddBoolToObject(item, "from_logits", answer->from_logits > 0)))
+            return false;
+    }
+    return list != NULL;
+}
+
 static cJSON *describe(const mica_model *model)
 {
     cJSON *json = cJSON_CreateObject(), *layers = mi_model_describe(model);
@@ -38,10 +57,8 @@ static cJSON *describe(const mica_model *model)
     bool good = json && layers && cJSON_AddNumberToObject(json, "version", VERSION) &&
                 cJSON_AddItemToObject(json, "model", layers);
     layers = good ? NULL : layers;
-    if (good && model->loss)
-        good = cJSON_AddStringToObject(json, "loss", model->loss) != NULL;
-    if (good && model->from_logits)
-        good = cJSON_AddBoolToObject(json, "from_logits", model->from_logits > 0) != NULL;
+    if (good && model->answer_count)
+        good = add_objectives(json, model);
     if (good && model->preprocess) {
         good = preprocess && cJSON_AddItemToObject(json, "preprocess", preprocess);
         preprocess = good ? NULL : preprocess;
@@ -271,41 +288,83 @@ static mica_status bad(struct loading *l, const char *key, const char *what)
     return mi_fail(&l->error, MICA_FORMAT, "%s: \"mica\" in the metadata: \"%s\" %s", l->place, key, what);
 }
 
-static mica_status take_preprocess(struct loading *l, const cJSON *json)
+/* The names of an output's classes, which the preprocessing of its target has. */
+static mica_status take_classes(struct loading *l, const struct mi_prepared *prepared)
 {
-    struct mi_preprocess preprocess = {0};
-    size_t elements = 0;
-    if (!json)
-        return MICA_OK;
-    MI_TRY(mi_preprocess_from_json(&l->error, l->place, json, &preprocess));
-    const struct mi_graph *graph = l->model->graph;
-    char *text = mi_json_write(json, false);
-    if (!mi_sample_elements(&preprocess.shape, &elements) || graph->input_count != 1 ||
-        mi_shape_count(&graph->inputs[0]->shape, 1) != (int64_t)elements)
-        bad(l, "preprocess", "does not fit the model's input");
-    else if (!text || mi_model_set_data(l->model, text, preprocess.class_names,
-                                        preprocess.class_names ? preprocess.classes : 0) != MICA_OK)
-        mi_out_of_memory(&l->error);
-    cJSON_free(text);
-    mi_preprocess_destroy(&preprocess);
-    return l->error.status;
+    for (int i = 0; i < l->model->answer_count; i++) {
+        struct mi_trained_output *answer = &l->model->answers[i];
+        const struct mi_preprocess *target = mi_prepared_find(prepared, MICA_TARGET, answer->output);
+        if (target && target->class_names)
+            MI_TRY(mi_answer_set_classes(&l->error, answer, target->class_names, target->classes));
+    }
+    return MICA_OK;
 }
 
-static mica_status take_loss(struct loading *l, const cJSON *loss, const cJSON *from_logits)
+static mica_status check_prepared(struct loading *l, const struct mi_prepared *prepared)
 {
-    struct mi_loss chosen;
-    struct mi_error why = {0};
-    if (!loss)
+    const struct mi_graph *graph = l->model->graph;
+    for (size_t i = 0; i < graph->input_count; i++) {
+        const struct mi_preprocess *field = mi_prepared_find(prepared, MICA_INPUT, graph->inputs[i]->name);
+        size_t elements = 0;
+        if (field && (!mi_sample_elements(&field->shape, &elements) ||
+                      mi_shape_count(&graph->inputs[i]->shape, 1) != (int64_t)elements))
+            return bad(l, "preprocess", "does not fit the model's input");
+    }
+    return MICA_OK;
+}
+
+static mica_status take_preprocess(struct loading *l, const cJSON *json)
+{
+    struct mi_prepared prepared;
+    if (!json)
         return MICA_OK;
-    if (!cJSON_IsString(loss))
-        return bad(l, "loss", "is not a text");
-    if (from_logits && !cJSON_IsBool(from_logits))
+    MI_TRY(mi_prepared_from_json(&l->error, l->place, json, &prepared));
+    char *text = mi_json_write(json, false);
+    mica_status status = check_prepared(l, &prepared);
+    if (status == MICA_OK && (!text || mi_model_set_preprocess(l->model, text) != MICA_OK))
+        status = mi_out_of_memory(&l->error);
+    if (status == MICA_OK)
+        status = take_classes(l, &prepared);
+    cJSON_free(text);
+    mi_prepared_destroy(&prepared);
+    return status;
+}
+
+static mica_status take_objective(struct loading *l, const cJSON *json, mica_objective *out)
+{
+    const cJSON *output = cJSON_GetObjectItemCaseSensitive(json, "output"), *loss = cJSON_GetObjectItemCaseSensitive(json, "loss");
+    const cJSON *logits = cJSON_GetObjectItemCaseSensitive(json, "from_logits");
+    struct mi_objective resolved;
+    struct mi_error why = {0};
+    if (!cJSON_IsString(output) || !cJSON_IsString(loss))
+        return bad(l, "objectives", "holds something without texts \"output\" and \"loss\"");
+    if (logits && !cJSON_IsBool(logits))
         return bad(l, "from_logits", "is not true or false");
-    int logits = !from_logits ? 0 : cJSON_IsTrue(from_logits) ? 1 : -1;
-    mica_status status = mi_loss_choose(&why, l->model->graph, loss->valuestring, logits, &chosen);
-    if (status != MICA_OK)
-        return status == MICA_OUT_OF_MEMORY ? mi_out_of_memory(&l->error) : bad(l, "loss", why.text);
-    return mi_model_set_loss(l->model, loss->valuestring, logits) == MICA_OK ? MICA_OK : mi_out_of_memory(&l->error);
+    *out = (mica_objective){.output = output->valuestring, .loss = loss->valuestring,
+                            .from_logits = !logits ? 0 : cJSON_IsTrue(logits) ? 1 : -1};
+    mica_status status = mi_objective_resolve(&why, l->model->graph, out, &resolved);
+    if (status == MICA_OK)
+        return MICA_OK;
+    return status == MICA_OUT_OF_MEMORY ? mi_out_of_memory(&l->error) : bad(l, "loss", why.text);
+}
+
+static mica_status take_objectives(struct loading *l, const cJSON *list)
+{
+    const cJSON *item;
+    int count = 0;
+    if (!list)
+        return MICA_OK;
+    if (!cJSON_IsArray(list) || (size_t)cJSON_GetArraySize(list) > l->model->graph->output_count)
+        return bad(l, "objectives", "is not a list of one for each output at most");
+    mica_objective *objectives = mi_new((size_t)cJSON_GetArraySize(list), sizeof *objectives);
+    mica_status status = objectives ? MICA_OK : mi_out_of_memory(&l->error);
+    cJSON_ArrayForEach(item, list)
+        if (status == MICA_OK)
+            status = take_objective(l, item, &objectives[count++]);
+    if (status == MICA_OK && mi_model_set_trained(l->model, objectives, count) != MICA_OK)
+        status = mi_out_of_memory(&l->error);
+    free(objectives);
+    return status;
 }
 
 /* Those of another device say nothing about this one. */
@@ -331,6 +390,8 @@ static mica_status take_description(struct loading *l, const cJSON *json)
         return bad(l, "version", "is not a number");
     if (version->valuedouble > VERSION)
         return bad(l, "version", "is newer than this library");
+    if (version->valuedouble < VERSION)
+        return bad(l, "version", "is older than this library reads");
     cJSON_ArrayForEach(item, json) {
         const char *const *key = keys;
         while (*key && strcmp(*key, item->string))
@@ -346,9 +407,8 @@ static mica_status take_description(struct loading *l, const cJSON *json)
     if (l->model->graph->output_count == 0)
         return bad(l, "model", "has no output");
     MI_TRY(take_choices(l, cJSON_GetObjectItemCaseSensitive(json, "choices")));
-    MI_TRY(take_preprocess(l, cJSON_GetObjectItemCaseSensitive(json, "preprocess")));
-    return take_loss(l, cJSON_GetObjectItemCaseSensitive(json, "loss"),
-                     cJSON_GetObjectItemCaseSensitive(json, "from_logits"));
+    MI_TRY(take_objectives(l, cJSON_GetObjectItemCaseSensitive(json, "objectives")));
+    return take_preprocess(l, cJSON_GetObjectItemCaseSensitive(json, "preprocess"));
 }
 
 static mica_status load(struct loading *l, const unsigned char *bytes, size_t size)

@@ -1,6 +1,7 @@
-/* Which columns of a table are inputs and which is the label: as a description chooses them, and as a model knows them. */
+/* Which columns of a table each field is read from: as a description chooses them, and as a model knows them. */
 #include "formats/table/table.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,7 +67,7 @@ static mica_status find_column(const struct finder *f, const char *what, const c
     return number && take_index(t, index, out) ? MICA_OK : not_found(f, what, name);
 }
 
-/* ---- Choosing ---- */
+/* ---- Patterns ---- */
 
 /* Whether `text` is what a pattern says: * stands for any characters, ? for one. */
 static bool matches(const char *pattern, const char *text)
@@ -113,6 +114,55 @@ static mica_status mark(const struct finder *f, const char *what, const char *co
     return MICA_OK;
 }
 
+/* ---- Choosing ---- */
+
+/* Where each column of a table goes. */
+struct choice {
+    struct finder find;
+    const struct mi_column_wishes *wishes;
+    struct mi_table_field *fields;
+    int count;
+    bool *marks;                     /* (count x columns) the fields' */
+    bool *answers, *dropped, *words; /* (columns) of targets and weights; left out; categorical */
+};
+
+static bool is_input(const struct mi_table_field *field)
+{
+    return field->field->preprocess.role == MICA_INPUT;
+}
+
+/* A target's names mean one column each: which of two of a name is meant has to be said. */
+static mica_status mark_answers(const struct choice *c, const struct mi_column_wish *wish, bool *marks)
+{
+    for (const char *const *name = wish->columns; name && *name; name++) {
+        const char *const one[] = {*name, NULL};
+        size_t column;
+        if (strpbrk(*name, "*?") && c->find.table->names) {
+            MI_TRY(mark(&c->find, wish->key, one, marks));
+            continue;
+        }
+        MI_TRY(find_column(&c->find, wish->key, *name, &column));
+        marks[column] = true;
+    }
+    return MICA_OK;
+}
+
+static mica_status mark_all(struct choice *c)
+{
+    size_t columns = c->find.table->columns;
+    for (int i = 0; i < c->count; i++) {
+        bool *marks = c->marks + (size_t)i * columns;
+        if (is_input(&c->fields[i]))
+            MI_TRY(mark(&c->find, c->wishes->fields[i].key, c->wishes->fields[i].columns, marks));
+        else
+            MI_TRY(mark_answers(c, &c->wishes->fields[i], marks));
+        for (size_t k = 0; k < columns && !is_input(&c->fields[i]); k++)
+            c->answers[k] = c->answers[k] || marks[k];
+    }
+    MI_TRY(mark(&c->find, "drop", c->wishes->drop, c->dropped));
+    return mark(&c->find, "categorical", c->wishes->categorical, c->words);
+}
+
 static bool is_named(const char *const *list, const char *name)
 {
     for (; name && list && *list; list++)
@@ -121,133 +171,186 @@ static bool is_named(const char *const *list, const char *name)
     return false;
 }
 
-/* Where each column of a table goes. */
-struct choice {
-    struct finder find;
-    const struct mi_column_wishes *wishes;
-    struct mi_preprocess *out;
-    struct mi_table_map *map;
-    bool *chosen, *dropped, *words; /* (columns) */
-};
-
-static mica_status check_label(const struct choice *c)
+/* A column that should be answered is neither left out nor an input. */
+static mica_status check_answers(const struct choice *c)
 {
     const struct mi_table *t = c->find.table;
-    if (c->map->label < 0)
-        return MICA_OK;
-    const char *name = t->names ? t->names[c->map->label] : NULL;
-    const char *const *lists[] = {c->wishes->drop, c->wishes->categorical};
-    static const char *const keys[] = {"drop", "categorical"};
-    for (size_t i = 0; i < MI_COUNT(lists); i++)
-        if (is_named(lists[i], name) || (i && c->words[c->map->label]))
-            return mi_fail(c->find.error, MICA_DATA, "%s: %s: %s is the label", c->find.place, keys[i],
-                           mi_table_place(t, 0, (size_t)c->map->label).text);
+    for (size_t i = 0; i < t->columns; i++) {
+        const char *name = t->names ? t->names[i] : NULL;
+        const char *key = is_named(c->wishes->drop, name) ? "drop" : c->words[i] ? "categorical" : NULL;
+        if (c->answers[i] && key)
+            return mi_fail(c->find.error, MICA_DATA, "%s: %s: %s is the label", c->find.place, key, mi_table_place(t, 0, i).text);
+    }
     return MICA_OK;
 }
 
-static mica_status make_columns(struct choice *c)
+/* Whether column i belongs to a field. */
+static bool belongs(const struct choice *c, int field, size_t i)
+{
+    bool marked = c->marks[(size_t)field * c->find.table->columns + i];
+    if (!is_input(&c->fields[field]))
+        return marked;
+    return (marked || !c->wishes->fields[field].columns) && !c->dropped[i] && !c->answers[i];
+}
+
+static mica_status make_columns(struct choice *c, int field)
 {
     const struct mi_table *t = c->find.table;
-    struct mi_preprocess *p = c->out;
+    struct mi_table_field *f = &c->fields[field];
+    struct mi_preprocess *p = &f->field->preprocess;
     size_t count = 0;
-    for (size_t i = 0; i < t->columns; i++) {
-        c->chosen[i] = (c->chosen[i] || !c->wishes->columns) && !c->dropped[i] && (int64_t)i != c->map->label;
-        count += c->chosen[i];
-        if (c->words[i] && !c->chosen[i])
-            return mi_fail(c->find.error, MICA_DATA, "%s: categorical: %s is left out", c->find.place,
-                           mi_table_place(t, 0, i).text);
-    }
+    for (size_t i = 0; i < t->columns; i++)
+        count += belongs(c, field, i);
     if (!count)
         return mi_fail(c->find.error, MICA_DATA, "%s: there is no column but the label%s", c->find.place,
                        t->columns > 1 ? "" : "; cells stand between commas, semicolons or tabs");
-    if (t->columns > INT32_MAX / 2)
-        return mi_fail(c->find.error, MICA_DATA, "%s: %zu columns are too many", c->find.place, t->columns);
     p->columns = mi_arena_new(&p->arena, count, sizeof *p->columns);
-    c->map->columns = mi_new(count, sizeof *c->map->columns);
-    if (!p->columns || !c->map->columns)
+    f->columns = mi_new(count, sizeof *f->columns);
+    if (!p->columns || !f->columns)
         return mi_out_of_memory(c->find.error);
     for (size_t i = 0; i < t->columns; i++) {
-        if (!c->chosen[i])
+        if (!belongs(c, field, i))
             continue;
         struct mi_column *column = &p->columns[p->column_count];
-        c->map->columns[p->column_count++] = i;
+        f->columns[p->column_count++] = i;
         column->index = (int)i;
         column->nth = t->names ? (int)mi_column_names_nth(&t->sorted, t->names[i], i) : 0;
         column->name = t->names ? mi_arena_strdup(&p->arena, t->names[i]) : NULL;
         column->categorical = c->words[i];
     }
+    p->table_columns = (int)t->columns;
+    p->decimal = t->decimal;
+    f->as = p;
     return p->arena.failed ? mi_out_of_memory(c->find.error) : MICA_OK;
 }
 
-static mica_status take_label(struct choice *c)
+/* A column of words has to be read by some input. */
+static mica_status check_words(const struct choice *c)
 {
     const struct mi_table *t = c->find.table;
-    struct mi_preprocess *p = c->out;
-    size_t label = 0;
-    c->map->label = p->label_index = -1;
-    if (!c->wishes->label)
-        return MICA_OK;
-    MI_TRY(find_column(&c->find, "label", c->wishes->label, &label));
-    c->map->label = (int64_t)label;
-    p->label_index = (int)label;
-    if (!t->names)
-        return MICA_OK;
-    p->label_nth = (int)mi_column_names_nth(&t->sorted, t->names[label], label);
-    p->label = mi_arena_strdup(&p->arena, t->names[label]);
-    return p->label ? MICA_OK : mi_out_of_memory(c->find.error);
-}
-
-static mica_status choose(struct choice *c)
-{
-    MI_TRY(take_label(c));
-    MI_TRY(mark(&c->find, "columns", c->wishes->columns, c->chosen));
-    MI_TRY(mark(&c->find, "drop", c->wishes->drop, c->dropped));
-    MI_TRY(mark(&c->find, "categorical", c->wishes->categorical, c->words));
-    MI_TRY(check_label(c));
-    c->out->table_columns = (int)c->find.table->columns;
-    c->out->decimal = c->find.table->decimal;
-    return make_columns(c);
-}
-
-mica_status mi_table_choose(struct mi_error *error, const char *place, const struct mi_table *table,
-                            const struct mi_column_wishes *wishes, struct mi_preprocess *preprocess,
-                            struct mi_table_map *map)
-{
-    bool *marks = mi_new(3 * table->columns, sizeof *marks);
-    struct choice c = {{error, place, table}, wishes, preprocess, map, marks, marks + table->columns,
-                       marks + 2 * table->columns};
-    *map = (struct mi_table_map){.label = -1};
-    mica_status status = marks ? choose(&c) : mi_out_of_memory(error);
-    free(marks);
-    return status;
-}
-
-/* ---- A model's columns ---- */
-
-/* By position: the whole table as it was, the same without its label, or the inputs alone. */
-static mica_status map_positions(const struct finder *f, const struct mi_preprocess *fitted, struct mi_table_map *map)
-{
-    size_t have = f->table->columns, inputs = (size_t)fitted->column_count, whole = (size_t)fitted->table_columns;
-    bool label = fitted->label_index >= 0, as_it_was = have == whole, unlabelled = label && have + 1 == whole;
-    if (!as_it_was && !unlabelled && have != inputs)
-        return mi_fail(f->error, MICA_DATA, "%s: the table has %zu columns, the model takes %zu%s", f->place, have, inputs,
-                       label ? " (and its label)" : "");
-    map->label = label && as_it_was ? fitted->label_index : -1;
-    for (size_t c = 0; c < inputs; c++) {
-        int index = fitted->columns[c].index;
-        map->columns[c] = as_it_was ? (size_t)index : unlabelled ? (size_t)(index - (index > fitted->label_index)) : c;
+    for (size_t i = 0; i < t->columns; i++) {
+        bool read = !c->words[i];
+        for (int f = 0; f < c->count && !read; f++)
+            read = belongs(c, f, i);
+        if (!read)
+            return mi_fail(c->find.error, MICA_DATA, "%s: categorical: %s is left out", c->find.place, mi_table_place(t, 0,
+                    i).text);
     }
     return MICA_OK;
 }
 
-static mica_status map_names(const struct finder *f, const struct mi_preprocess *fitted, struct mi_table_map *map)
+static mica_status choose(struct choice *c)
 {
-    size_t label;
-    for (int c = 0; c < fitted->column_count; c++) {
-        const struct mi_column *column = &fitted->columns[c];
-        const char *name = column->name ? column->name : "";
-        if (mi_column_names_find(&f->table->sorted, name, (size_t)column->nth, &map->columns[c]))
+    const struct mi_table *t = c->find.table;
+    MI_TRY(mark_all(c));
+    MI_TRY(check_answers(c));
+    MI_TRY(check_words(c));
+    if (t->columns > INT32_MAX / 2)
+        return mi_fail(c->find.error, MICA_DATA, "%s: %zu columns are too many", c->find.place, t->columns);
+    for (int i = 0; i < c->count; i++)
+        MI_TRY(make_columns(c, i));
+    return MICA_OK;
+}
+
+mica_status mi_table_choose(struct mi_error *error, const char *place, const struct mi_table *table,
+                            const struct mi_column_wishes *wishes, struct mi_table_field *fields, int count)
+{
+    size_t lists = (size_t)count, columns = table->columns;
+    bool *marks = mi_new((lists + 3) * columns, sizeof *marks);
+    struct choice c = {.find = {error, place, table}, .wishes = wishes, .fields = fields, .count = count, .marks = marks};
+    if (!marks)
+        return mi_out_of_memory(error);
+    c.answers = marks + lists * columns;
+    c.dropped = c.answers + columns;
+    c.words = c.dropped + columns;
+    mica_status status = choose(&c);
+    free(marks);
+    return status;
+}
+
+mica_status mi_table_find(struct mi_error *error, const char *place, const struct mi_table *table, const char *what,
+                          const char *name,
+                          size_t *column)
+{
+    return find_column(&(struct finder){error, place, table}, what, name, column);
+}
+
+/* ---- A model's columns ---- */
+
+static bool is_answer(const struct mi_table_field *field)
+{
+    return field->as->role != MICA_INPUT;
+}
+
+/* How many columns of targets and weights stand before one in the model's own table, and in all of it. */
+static size_t answers_before(const struct mi_table_field *fields, int count, int index)
+{
+    size_t before = 0;
+    for (int f = 0; f < count; f++)
+        for (int c = 0; c < fields[f].as->column_count && is_answer(&fields[f]); c++)
+            before += fields[f].as->columns[c].index < index;
+    return before;
+}
+
+/* The place of a column where the table has nothing but inputs, each once. */
+static size_t inputs_before(const struct mi_table_field *fields, int count, int index, size_t *all)
+{
+    size_t before = 0;
+    int least = -1;
+    *all = 0;
+    for (;;) { /* the next larger index of an input */
+        int next = INT_MAX;
+        for (int f = 0; f < count; f++)
+            for (int c = 0; c < fields[f].as->column_count && !is_answer(&fields[f]); c++)
+                if (fields[f].as->columns[c].index > least && fields[f].as->columns[c].index < next)
+                    next = fields[f].as->columns[c].index;
+        if (next == INT_MAX)
+            return before;
+        before += next < index;
+        least = next;
+        ++*all;
+    }
+}
+
+/* By position: the whole table as it was, the same without what should be answered, or the inputs alone. */
+static mica_status map_positions(const struct finder *f, struct mi_table_field *fields, int count)
+{
+    size_t have = f->table->columns, whole = (size_t)fields[0].as->table_columns, inputs;
+    size_t answers = answers_before(fields, count, INT_MAX);
+    bool as_it_was = have == whole, unlabelled = answers && have + answers == whole;
+    (void)inputs_before(fields, count, 0, &inputs);
+    if (!as_it_was && !unlabelled && have != inputs)
+        return mi_fail(f->error, MICA_DATA, "%s: the table has %zu columns, the model takes %zu%s", f->place, have, inputs,
+                       answers ? " (and its label)" : "");
+    for (int i = 0; i < count; i++) {
+        const struct mi_preprocess *as = fields[i].as;
+        if (is_answer(&fields[i]) && !as_it_was) {
+            free(fields[i].columns);
+            fields[i].columns = NULL;
             continue;
+        }
+        for (int c = 0; c < as->column_count; c++) {
+            int index = as->columns[c].index;
+            fields[i].columns[c] = as_it_was    ? (size_t)index
+                                   : unlabelled ? (size_t)index - answers_before(fields, count, index)
+                                                : inputs_before(fields, count, index, &inputs);
+        }
+    }
+    return MICA_OK;
+}
+
+static mica_status map_names(const struct finder *f, struct mi_table_field *field)
+{
+    for (int c = 0; c < field->as->column_count; c++) {
+        const struct mi_column *column = &field->as->columns[c];
+        const char *name = column->name ? column->name : "";
+        if (mi_column_names_find(&f->table->sorted, name, (size_t)column->nth, &field->columns[c]))
+            continue;
+        if (is_answer(field)) {
+            free(field->columns);
+            field->columns = NULL;
+            return MICA_OK;
+        }
         size_t repeats = mi_column_names_repeats(&f->table->sorted, name);
         if (repeats)
             return mi_fail(f->error, MICA_DATA, "%s: the model takes column %d of those called \"%s\", the table has %zu",
@@ -255,25 +358,21 @@ static mica_status map_names(const struct finder *f, const struct mi_preprocess 
         return mi_fail(f->error, MICA_DATA, "%s: the model's column \"%s\" is not in the table%s", f->place,
                        mi_show(name).text, mi_advise(name, f->table->names).text);
     }
-    if (fitted->label && mi_column_names_find(&f->table->sorted, fitted->label, (size_t)fitted->label_nth, &label))
-        map->label = (int64_t)label;
     return MICA_OK;
 }
 
-mica_status mi_table_map_fitted(struct mi_error *error, const char *place, const struct mi_table *table, const char *label,
-                                const struct mi_preprocess *fitted, struct mi_table_map *map)
+mica_status mi_table_map_fitted(struct mi_error *error, const char *place, const struct mi_table *table,
+                                struct mi_table_field *fields, int count)
 {
     struct finder f = {error, place, table};
-    size_t found;
-    *map = (struct mi_table_map){.label = -1};
-    map->columns = mi_new((size_t)fitted->column_count, sizeof *map->columns);
-    if (!map->columns)
-        return mi_out_of_memory(error);
-    bool names = table->names && fitted->columns && fitted->columns[0].name;
-    MI_TRY(names ? map_names(&f, fitted, map) : map_positions(&f, fitted, map));
-    if (!label)
-        return MICA_OK;
-    MI_TRY(find_column(&f, "label", label, &found));
-    map->label = (int64_t)found;
-    return MICA_OK;
+    bool names = table->names != NULL;
+    for (int i = 0; i < count; i++) {
+        names = names && fields[i].as->columns && fields[i].as->columns[0].name;
+        fields[i].columns = mi_new((size_t)fields[i].as->column_count, sizeof *fields[i].columns);
+        if (!fields[i].columns)
+            return mi_out_of_memory(error);
+    }
+    for (int i = 0; names && i < count; i++)
+        MI_TRY(map_names(&f, &fields[i]));
+    return names ? MICA_OK : map_positions(&f, fields, count);
 }

@@ -10,34 +10,121 @@ struct opening {
     mica_data *data;
     const char *path;
     const mica_csv_desc *desc;
-    const struct mi_preprocess *fitted;
+    const struct mi_prepared *fitted;
     struct mi_table table;
-    struct mi_table_map map;
+    struct mi_table_field *fields;
+    struct mi_column_wish *wishes;       /* (count) where no model says what is read */
+    const char *label[2];                /* the label as a list */
+    int count;
+    mica_missing missing;
     struct mi_rows rows;
     struct mi_budget budget;
 };
 
-static mica_status map_columns(struct opening *o)
+/* ---- What is read ---- */
+
+static mica_status add_field(struct opening *o, const mica_column_field *given)
 {
-    struct mi_error *error = &o->data->error;
-    struct mi_preprocess *p = &o->data->preprocess;
+    static const char *const keys[] = {"inputs", "targets", "sample_weight"};
+    struct mi_table_field *field = &o->fields[o->count];
+    struct mi_arena *arena = &o->table.arena;
+    field->field = mi_data_add(o->data, given->name, given->role);
+    if (!field->field)
+        return o->data->error.status;
+    field->field->preprocess.missing = o->desc->missing;
+    field->field->normalize = given->normalize;
+    field->classes = given->role == MICA_TARGET && !given->regression;
+    const char *key = keys[given->role];
+    o->wishes[o->count++] = (struct mi_column_wish){
+        .key = given->name ? mi_arena_format(arena, "%s.%s", key, given->name) : key, .columns = given->columns};
+    return arena->failed ? mi_out_of_memory(&o->data->error) : MICA_OK;
+}
+
+static mica_status add_fields(struct opening *o)
+{
     const mica_csv_desc *desc = o->desc;
-    if (!o->fitted) {
-        struct mi_column_wishes wishes = {desc->label, desc->columns, desc->drop, desc->categorical};
-        p->missing = desc->missing;
-        MI_TRY(mi_table_choose(error, o->path, &o->table, &wishes, p, &o->map));
-        MI_TRY(mi_table_categories(error, o->path, &o->table, &o->map, p));
-    } else {
-        MI_TRY(mi_table_map_fitted(error, o->path, &o->table, desc->label, o->fitted, &o->map));
-        if (o->fitted->label_index >= 0 && o->map.label < 0)
-            return mi_fail(error, MICA_DATA, "%s: the label, \"%s\", is not in the table", o->path,
-                           o->fitted->label ? mi_show(o->fitted->label).text : "the last column");
+    const mica_column_field usual[] = {
+        {.role = MICA_INPUT, .columns = desc->columns, .normalize = desc->normalize},
+        {.role = MICA_TARGET, .columns = o->label, .regression = desc->regression},
+    };
+    bool named = desc->fields && desc->field_count > 0;
+    const mica_column_field *given = named ? desc->fields : usual;
+    int count = named ? desc->field_count : desc->label ? 2 : 1;
+    o->fields = mi_new((size_t)count, sizeof *o->fields);
+    o->wishes = mi_new((size_t)count, sizeof *o->wishes);
+    if (!o->fields || !o->wishes)
+        return mi_out_of_memory(&o->data->error);
+    for (int i = 0; i < count; i++)
+        MI_TRY(add_field(o, &given[i]));
+    if (!named) { /* the keys of the short form */
+        o->wishes[0].key = "columns";
+        o->wishes[count - 1].key = count > 1 ? "label" : "columns";
     }
-    o->map.regression = desc->regression;
     return MICA_OK;
 }
 
-/* ---- Labels and lines ---- */
+static mica_status choose_columns(struct opening *o)
+{
+    struct mi_error *error = &o->data->error;
+    MI_TRY(add_fields(o));
+    o->missing = o->desc->missing;
+    struct mi_column_wishes wishes = {o->wishes, o->desc->drop, o->desc->categorical};
+    MI_TRY(mi_table_choose(error, o->path, &o->table, &wishes, o->fields, o->count));
+    for (int i = 0; i < o->count; i++)
+        if (o->fields[i].classes && o->fields[i].as->column_count != 1)
+            return mi_fail(error, MICA_DATA, "%s: %s: a class is one column, these are %d; values to regress need a regression",
+                           o->path, o->wishes[i].key, o->fields[i].as->column_count);
+    return mi_table_categories(error, o->path, &o->table, o->fields, o->count);
+}
+
+static bool is_read_from_table(const struct mi_preprocess *as)
+{
+    return as->column_count > 0;
+}
+
+/* The label may be another column than the one that the model was trained on. */
+static mica_status find_label(struct opening *o)
+{
+    for (int i = 0; i < o->count && o->desc->label; i++) {
+        struct mi_table_field *field = &o->fields[i];
+        if (field->as->role != MICA_TARGET || field->as->column_count != 1)
+            continue;
+        if (!field->columns && !(field->columns = mi_new(1, sizeof *field->columns)))
+            return mi_out_of_memory(&o->data->error);
+        return mi_table_find(&o->data->error, o->path, &o->table, "label", o->desc->label, field->columns);
+    }
+    return MICA_OK;
+}
+
+static mica_status map_columns(struct opening *o)
+{
+    struct mi_error *error = &o->data->error;
+    o->fields = mi_new((size_t)o->fitted->count, sizeof *o->fields);
+    if (!o->fields)
+        return mi_out_of_memory(error);
+    for (int i = 0; i < o->fitted->count; i++)
+        if (is_read_from_table(&o->fitted->fields[i]))
+            o->fields[o->count++] = (struct mi_table_field){.as = &o->fitted->fields[i],
+                                                            .classes = !o->fitted->fields[i].shape.rank};
+    if (!o->count)
+        return mi_fail(error, MICA_DATA, "%s: the model was not trained on a table", o->path);
+    o->missing = o->fields[0].as->missing;
+    MI_TRY(mi_table_map_fitted(error, o->path, &o->table, o->fields, o->count));
+    MI_TRY(find_label(o));
+    for (int i = 0; i < o->count; i++) {
+        struct mi_table_field *field = &o->fields[i];
+        const char *name = field->as->columns[0].name;
+        if (!field->columns)
+            return mi_fail(error, MICA_DATA, "%s: the label, \"%s\", is not in the table", o->path,
+                           name ? mi_show(name).text : "the last column");
+        field->field = mi_data_add(o->data, field->as->name, field->as->role);
+        if (!field->field)
+            return error->status;
+    }
+    return MICA_OK;
+}
+
+/* ---- Lines ---- */
 
 /* As long as each row has a line, the first one's tells all. */
 static mica_status take_line(struct opening *o, size_t line, size_t row)
@@ -56,46 +143,22 @@ static mica_status take_line(struct opening *o, size_t line, size_t row)
     return MICA_OK;
 }
 
-static mica_status make_labels(struct opening *o)
-{
-    mica_data *data = o->data;
-    size_t samples = (size_t)data->samples;
-    if (o->map.label < 0 || !o->map.regression)
-        return MICA_OK;
-    data->label_shape = MICA_SHAPE(1);
-    data->label_elements = 1;
-    data->values = mi_new(samples, sizeof *data->values);
-    return data->values ? MICA_OK : mi_out_of_memory(&data->error);
-}
-
-/* A row that stays has its line and its label written down. */
 static mica_status take_row(void *user, const struct mi_cursor *cursor, size_t row)
 {
     struct opening *o = user;
-    mica_data *data = o->data;
-    double value;
-    if (!row) {
-        data->samples = (int64_t)o->rows.count;
-        data->first_line = cursor->line;
-        MI_TRY(make_labels(o));
-    }
-    MI_TRY(take_line(o, cursor->line, row));
-    if (o->map.label < 0)
-        return MICA_OK;
-    size_t column = (size_t)o->map.label;
-    if (!data->values)
-        return mi_labels_add(data, o->path, (int64_t)row, cursor->cells[column].text);
-    MI_TRY(mi_table_number(&data->error, o->path, cursor, column, ", and the label is a value to regress", &value));
-    data->values[row] = (float)value;
-    return MICA_OK;
+    if (!row)
+        o->data->first_line = cursor->line;
+    return take_line(o, cursor->line, row);
 }
 
+/* ---- Rows ---- */
+
 /* Names of classes from a table's first line. */
-static mica_status take_class_names(struct opening *o)
+static mica_status take_class_names(struct opening *o, struct mi_field *field)
 {
-    struct mi_label_texts *labels = &o->data->labels;
+    struct mi_label_texts *labels = &field->labels;
     size_t count = o->table.class_count;
-    if (!count || o->map.regression)
+    if (!count)
         return MICA_OK;
     const char **names = mi_arena_new(&labels->words.arena, count, sizeof *names);
     for (size_t i = 0; names && i < count; i++)
@@ -108,15 +171,18 @@ static mica_status take_class_names(struct opening *o)
 static mica_status take_rows(struct opening *o)
 {
     mica_data *data = o->data;
-    const struct mi_preprocess *p = o->fitted ? o->fitted : &data->preprocess;
-    mica_status status = mi_table_rows(&data->error, o->path, &o->table, p, &o->map, &o->budget, take_row, o, &o->rows);
-    data->floats = o->rows.floats;
-    data->doubles = o->rows.doubles;
-    MI_TRY(status);
+    MI_TRY(mi_table_rows(data, o->path, &o->table, o->fields, o->count, o->missing, &o->budget, take_row, o, &o->rows));
     data->count[MICA_TRAIN] = data->samples;
-    data->preprocess.shape = MICA_SHAPE((int64_t)mi_preprocess_features(p));
-    MI_TRY(take_class_names(o));
-    return mi_labels_finish(data, o->path, o->fitted);
+    for (int i = 0; i < o->count; i++) {
+        struct mi_table_field *from = &o->fields[i];
+        if (!from->classes) {
+            from->field->preprocess.shape = MICA_SHAPE((int64_t)mi_preprocess_features(from->as));
+            continue;
+        }
+        MI_TRY(take_class_names(o, from->field));
+        MI_TRY(mi_labels_finish(data, from->field, o->path, o->fitted ? from->as : NULL));
+    }
+    return MICA_OK;
 }
 
 /* ---- What was understood ---- */
@@ -136,26 +202,26 @@ static void note_table(struct opening *o)
     mi_data_note(o->data, MI_NOTE_TABLE, &line);
 }
 
-/* Whether an input is read from a column, in their order. */
-static bool is_input(const struct mi_preprocess *p, int *next, size_t column)
+static bool is_read(const struct opening *o, size_t column)
 {
-    if (*next >= p->column_count || p->columns[*next].index != (int)column)
-        return false;
-    (*next)++;
-    return true;
+    for (int f = 0; f < o->count; f++)
+        for (int c = 0; c < o->fields[f].as->column_count; c++)
+            if (o->fields[f].columns[c] == column)
+                return true;
+    return false;
 }
 
 static void note_left_out(struct opening *o)
 {
     const struct mi_table *t = &o->table;
-    const struct mi_preprocess *p = &o->data->preprocess;
-    size_t count = t->columns - (size_t)p->column_count - (o->map.label >= 0), i = 0;
+    size_t count = 0, i = 0;
     struct mi_text line = {0};
-    int next = 0;
+    for (size_t c = 0; c < t->columns; c++)
+        count += !is_read(o, c);
     if (count)
         mi_text_add(&line, "left out: ");
     for (size_t c = 0; c < t->columns && count; c++)
-        if (!is_input(p, &next, c) && (int64_t)c != o->map.label)
+        if (!is_read(o, c))
             mi_list_item(&line, i++, count, t->names && *t->names[c] ? mi_show(t->names[c]).text :
                          mi_table_place(t, 0, c).text);
     if (t->width > t->columns)
@@ -175,49 +241,72 @@ static void note_dropped(struct opening *o)
 
 static void note_all(struct opening *o)
 {
-    struct mi_text inputs = {0}, label = {0};
     note_dropped(o);
     if (o->fitted) /* the model says the rest */
         return;
     note_table(o);
     note_left_out(o);
-    mi_note_inputs(&o->data->preprocess, &inputs);
-    mi_data_note(o->data, MI_NOTE_INPUTS, &inputs);
-    if (!o->data->classes) {
-        mi_note_label(&o->data->preprocess, &label);
-        mi_data_note(o->data, MI_NOTE_LABEL, &label);
-    }
+    (void)mi_data_note_fields(o->data, true);
+    (void)mi_data_note_fields(o->data, false);
 }
 
 /* ---- The data set ---- */
+
+/* Names of columns that the description has: a table with one of them in its first row has a header. */
+static mica_status list_names(struct opening *o, const char *const ***lists, int *count)
+{
+    const mica_csv_desc *desc = o->desc;
+    o->label[0] = desc->label;
+    const char *const **all = *lists = mi_new((size_t)(desc->fields ? desc->field_count : 0) + 4, sizeof *all);
+    if (!all)
+        return mi_out_of_memory(&o->data->error);
+    all[(*count)++] = o->label;
+    all[(*count)++] = desc->categorical;
+    all[(*count)++] = desc->columns;
+    all[(*count)++] = desc->drop;
+    for (int i = 0; desc->fields && i < desc->field_count; i++)
+        all[(*count)++] = desc->fields[i].columns;
+    return MICA_OK;
+}
+
+/* Takes `text`. */
+static mica_status parse(struct opening *o, char *text, size_t size)
+{
+    const mica_csv_desc *desc = o->desc;
+    struct mi_table_hints hints = {.header = desc->header, .decimal = desc->decimal, .fitted = o->fitted};
+    const char *const **lists = NULL;
+    mica_status status = MICA_OK;
+    if (desc->decimal && desc->decimal != '.' && desc->decimal != ',')
+        status = mi_fail(&o->data->error, MICA_INVALID_ARGUMENT, "%s: decimal is '%c'; it must be '.' or ','", o->path,
+                         desc->decimal);
+    if (status == MICA_OK)
+        status = list_names(o, &lists, &hints.list_count);
+    hints.lists = lists;
+    if (status == MICA_OK)
+        status = mi_table_parse(&o->data->error, o->path, text, size, &hints, &o->budget, &o->table);
+    else
+        free(text);
+    free(lists);
+    return status;
+}
 
 /* Takes `text`. */
 static mica_status open_table(struct opening *o, char *text, size_t size)
 {
     mica_data *data = o->data;
     const mica_csv_desc *desc = o->desc;
-    if (desc->decimal && desc->decimal != '.' && desc->decimal != ',') {
-        free(text);
-        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "%s: decimal is '%c'; it must be '.' or ','", o->path,
-                       desc->decimal);
-    }
-    struct mi_table_hints hints = {desc->header, desc->decimal, desc->label, {desc->categorical, desc->columns, desc->drop},
-                                   o->fitted};
-    MI_TRY(mi_table_parse(&data->error, o->path, text, size, &hints, &o->budget, &o->table));
-    if (o->fitted && !o->fitted->column_count)
-        return mi_fail(&data->error, MICA_DATA, "%s: the model was not trained on a table", o->path);
-    MI_TRY(map_columns(o));
+    MI_TRY(parse(o, text, size));
+    MI_TRY(o->fitted ? map_columns(o) : choose_columns(o));
     MI_TRY(take_rows(o));
     note_all(o);
     MI_TRY(data->error.status);
     mi_table_destroy(&o->table); /* before more memory is taken */
     return mi_data_finish(data, &(struct mi_finish){
-        .place = o->path, .normalize = desc->normalize, .split = desc->split, .sample_shape = desc->sample_shape,
-        .fitted = o->fitted});
+        .place = o->path, .split = desc->split, .sample_shape = desc->sample_shape, .fitted = o->fitted});
 }
 
 mica_data *mi_csv_from_text(mica_device *device, const char *place, char *text, size_t size,
-                            const mica_csv_desc *desc, const struct mi_preprocess *fitted)
+                            const mica_csv_desc *desc, const struct mi_prepared *fitted)
 {
     mica_data *data = mi_data_create(device);
     if (!data) {
@@ -228,13 +317,16 @@ mica_data *mi_csv_from_text(mica_device *device, const char *place, char *text, 
     o.budget.used = size;
     (void)open_table(&o, text, size);
     mi_table_destroy(&o.table);
-    free(o.map.columns);
+    for (int i = 0; i < o.count; i++)
+        free(o.fields[i].columns);
+    free(o.fields);
+    free(o.wishes);
     (void)mi_data_report(data);
     return data;
 }
 
 mica_data *mi_csv_open(mica_device *device, const char *path, const mica_csv_desc *desc,
-                       const struct mi_preprocess *fitted)
+                       const struct mi_prepared *fitted)
 {
     struct mi_error error = {MICA_OK, ""};
     unsigned char *bytes = NULL;

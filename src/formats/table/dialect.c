@@ -112,8 +112,8 @@ mica_status mi_table_find_decimal(struct mi_error *error, const struct mi_table_
     t->decimal = '.';
     if (hints && hints->decimal)
         t->decimal = hints->decimal;
-    else if (hints && hints->fitted && hints->fitted->decimal)
-        t->decimal = hints->fitted->decimal;
+    else if (hints && hints->fitted && hints->fitted->count && hints->fitted->fields[0].decimal)
+        t->decimal = hints->fitted->fields[0].decimal;
     if ((hints && hints->decimal) || (t->delimiter == ',' && t->decimal == '.'))
         return MICA_OK;
     if (!mi_cursor_open(t, &cursor))

@@ -60,9 +60,7 @@ static bool is_asked_for(const struct mi_table *t, const struct mi_table_hints *
         const struct mi_cell *cell = &t->top[c];
         if (!*cell->text || is_number(t, cell->text))
             continue;
-        if (hints->label && !strcmp(cell->text, hints->label))
-            return true;
-        for (size_t i = 0; i < MI_COUNT(hints->lists); i++)
+        for (int i = 0; i < hints->list_count; i++)
             if (names_a_column(cell, hints->lists[i]))
                 return true;
     }
@@ -70,17 +68,27 @@ static bool is_asked_for(const struct mi_table *t, const struct mi_table_hints *
 }
 
 /* The first row has every name of the model's columns, be they numbers; or at least one that is a word. */
-static bool has_fitted_names(const struct mi_table *t, const struct mi_preprocess *fitted)
+static bool has_fitted_names(const struct mi_table *t, const struct mi_prepared *fitted)
 {
-    bool all = fitted->column_count > 0, word = false;
-    for (int i = 0; i < fitted->column_count; i++) {
-        const struct mi_column *column = &fitted->columns[i];
-        size_t place;
-        bool found = column->name && mi_column_names_find(&t->sorted, column->name, (size_t)column->nth, &place);
-        all = all && found;
-        word = word || (found && *column->name && !is_number(t, column->name));
-    }
+    bool all = true, word = false;
+    for (int f = 0; f < fitted->count; f++)
+        for (int i = 0; i < fitted->fields[f].column_count && fitted->fields[f].role == MICA_INPUT; i++) {
+            const struct mi_column *column = &fitted->fields[f].columns[i];
+            size_t place;
+            bool found = column->name && mi_column_names_find(&t->sorted, column->name, (size_t)column->nth, &place);
+            all = all && found;
+            word = word || (found && *column->name && !is_number(t, column->name));
+        }
     return all || word;
+}
+
+/* The first column that a model reads; NULL: it reads no table. */
+static const struct mi_column *first_fitted(const struct mi_prepared *fitted)
+{
+    for (int f = 0; fitted && f < fitted->count; f++)
+        if (fitted->fields[f].column_count)
+            return &fitted->fields[f].columns[0];
+    return NULL;
 }
 
 /* ---- What it looks like ---- */
@@ -123,9 +131,9 @@ static bool all_differ(const struct mi_table *t)
  * nowhere below is one. Numbers are one where they are quoted above numbers that are not, where they count the columns
  * and something below is written otherwise, or where everything below is; but not for a model that has other names or
  * none: each row of numbers gets its answer. */
-static bool looks_like_header(const struct mi_table *t, const struct below *below, const struct mi_preprocess *fitted)
+static bool looks_like_header(const struct mi_table *t, const struct below *below, const struct mi_column *fitted)
 {
-    bool words = !fitted || fitted->columns[0].name, numbers_too = !fitted, unlike = true;
+    bool words = !fitted || fitted->name, numbers_too = !fitted, unlike = true;
     size_t odd = 0;
     for (size_t c = 0; c < t->columns; c++) {
         const struct mi_cell *top = &t->top[c];
@@ -168,8 +176,8 @@ static const char **texts_of(struct mi_table *t, size_t first, size_t count)
 
 static mica_status judge(struct mi_error *error, const struct mi_table_hints *hints, struct mi_table *t, bool *header)
 {
-    const struct mi_preprocess *fitted = hints && hints->fitted && hints->fitted->column_count ? hints->fitted : NULL;
-    *header = hints && (is_asked_for(t, hints) || (fitted && has_fitted_names(t, fitted)));
+    const struct mi_column *fitted = hints ? first_fitted(hints->fitted) : NULL;
+    *header = hints && (is_asked_for(t, hints) || (fitted && has_fitted_names(t, hints->fitted)));
     if (*header)
         return MICA_OK;
     struct below *below = mi_arena_new(&t->arena, t->columns, sizeof *below);

@@ -22,15 +22,14 @@ bool mi_cell_missing(const struct mi_cell *cell, bool number)
 }
 
 struct reader {
-    struct mi_error *error;
+    mica_data *data;
+    struct mi_error *error;    /* the data's */
     const char *place;
     const struct mi_table *table;
-    const struct mi_preprocess *preprocess;
-    const struct mi_table_map *map;
-    size_t features;
+    struct mi_table_field *fields;
+    int count;
+    mica_missing missing;
     struct mi_cursor cursor;
-    double *row;               /* (features) */
-    struct mi_spread spread;
 };
 
 /* ---- A cell ---- */
@@ -106,53 +105,66 @@ static mica_status missing(struct reader *r, size_t column, const char *advice)
                    mi_table_place(r->table, r->cursor.line, column).text, advice);
 }
 
-/* Whether the row stays. Only a number in an input can be filled with a mean. */
-static mica_status judge_row(struct reader *r, bool *stays)
+/* Whether a field lets the row stay. Only a number in an input can be filled with a mean. */
+static mica_status judge_field(struct reader *r, const struct mi_table_field *field, bool *stays)
 {
-    const struct mi_preprocess *p = r->preprocess;
-    *stays = true;
-    for (int c = 0; c <= p->column_count; c++) {
-        bool label = c == p->column_count;
-        if (label && r->map->label < 0)
-            continue;
-        size_t column = label ? (size_t)r->map->label : r->map->columns[c];
-        bool number = label ? r->map->regression : !p->columns[c].categorical;
+    bool input = field->as->role == MICA_INPUT;
+    for (int c = 0; c < field->as->column_count; c++) {
+        size_t column = field->columns[c];
+        bool number = !field->classes && !field->as->columns[c].categorical;
         if (!mi_cell_missing(&r->cursor.cells[column], number))
             continue;
-        if (p->missing == MICA_MISSING_ERROR)
+        if (r->missing == MICA_MISSING_ERROR)
             return missing(r, column, r->table->fitted ? ", and the model has nothing to put there" :
                            "; \"missing\" can be \"drop\" or \"mean\"");
-        if (p->missing == MICA_MISSING_DROP) {
+        if (r->missing == MICA_MISSING_DROP) {
             *stays = false;
             return MICA_OK;
         }
-        if (label || !number)
+        if (!input || !number)
             return missing(r, column, ", and words and labels have no mean");
     }
     return MICA_OK;
 }
 
-static mica_status read_row(struct reader *r)
+static mica_status judge_row(struct reader *r, bool *stays)
 {
-    const struct mi_preprocess *p = r->preprocess;
-    double *out = r->row;
-    for (int c = 0; c < p->column_count; c++) {
-        const struct mi_column *column = &p->columns[c];
-        size_t at = r->map->columns[c];
+    *stays = true;
+    for (int i = 0; i < r->count && *stays; i++)
+        MI_TRY(judge_field(r, &r->fields[i], stays));
+    return MICA_OK;
+}
+
+static mica_status read_field(struct reader *r, struct mi_table_field *field)
+{
+    bool input = field->as->role == MICA_INPUT;
+    double *out = field->row;
+    for (int c = 0; c < field->as->column_count; c++) {
+        const struct mi_column *column = &field->as->columns[c];
+        size_t at = field->columns[c];
         if (column->categorical) {
             MI_TRY(category_cell(r, at, column, out));
             out += column->count;
-        } else if (p->missing == MICA_MISSING_MEAN && mi_cell_missing(&r->cursor.cells[at], true)) {
+        } else if (r->missing == MICA_MISSING_MEAN && mi_cell_missing(&r->cursor.cells[at], true)) {
             *out++ = (double)NAN;
         } else {
-            MI_TRY(mi_table_number(r->error, r->place, &r->cursor, at, "; a column of words is listed in \"categorical\", or "
-                                   "left out by \"drop\"", out++));
+            MI_TRY(mi_table_number(r->error, r->place, &r->cursor, at, input ? "; a column of words is listed in \"categorical\", "
+                                   "or left out by \"drop\"" : ", and the label is a value to regress", out++));
         }
     }
     return MICA_OK;
 }
 
 /* ---- All rows ---- */
+
+/* Reads the numbers of a row; labels are texts, which are taken when all rows are known to be good. */
+static mica_status read_row(struct reader *r)
+{
+    for (int i = 0; i < r->count; i++)
+        if (!r->fields[i].classes)
+            MI_TRY(read_field(r, &r->fields[i]));
+    return MICA_OK;
+}
 
 static mica_status count_rows(struct reader *r, struct mi_rows *out)
 {
@@ -167,7 +179,9 @@ static mica_status count_rows(struct reader *r, struct mi_rows *out)
             continue;
         }
         MI_TRY(read_row(r));
-        mi_spread_add(&r->spread, r->row);
+        for (int i = 0; i < r->count; i++)
+            if (!r->fields[i].classes)
+                mi_spread_add(&r->fields[i].spread, r->fields[i].row);
         out->count++;
     }
     mi_cursor_close(&r->cursor);
@@ -177,7 +191,20 @@ static mica_status count_rows(struct reader *r, struct mi_rows *out)
     return MICA_OK;
 }
 
-static mica_status fill_rows(struct reader *r, mi_row_visitor *visit, void *user, struct mi_rows *out)
+static mica_status keep_field(struct reader *r, const struct mi_table_field *from, size_t row)
+{
+    struct mi_field *field = from->field;
+    size_t n = from->features;
+    if (from->classes)
+        return mi_labels_add(r->data, field, r->place, (int64_t)row, r->cursor.cells[from->columns[0]].text);
+    for (size_t i = 0; i < n && field->floats; i++)
+        field->floats[row * n + i] = (float)from->row[i];
+    if (field->doubles)
+        memcpy(field->doubles + row * n, from->row, n * sizeof *from->row);
+    return MICA_OK;
+}
+
+static mica_status fill_rows(struct reader *r, mi_row_visitor *visit, void *user)
 {
     bool stays;
     size_t row = 0;
@@ -188,10 +215,8 @@ static mica_status fill_rows(struct reader *r, mi_row_visitor *visit, void *user
         if (!stays)
             continue;
         MI_TRY(read_row(r));
-        for (size_t i = 0; i < r->features && out->floats; i++)
-            out->floats[row * r->features + i] = (float)r->row[i];
-        if (out->doubles)
-            memcpy(out->doubles + row * r->features, r->row, r->features * sizeof *r->row);
+        for (int i = 0; i < r->count; i++)
+            MI_TRY(keep_field(r, &r->fields[i], row));
         if (visit)
             MI_TRY(visit(user, &r->cursor, row));
         row++;
@@ -202,62 +227,71 @@ static mica_status fill_rows(struct reader *r, mi_row_visitor *visit, void *user
 /* What every sample takes beside its values: its label, its line and its places in the order of an epoch. */
 enum { BYTES_BESIDE = 40 };
 
-static mica_status make_rows(struct reader *r, struct mi_budget *budget, struct mi_rows *out)
+static mica_status make_field(struct reader *r, struct mi_table_field *field, size_t rows, size_t beside, struct mi_budget *budget)
 {
-    size_t count, bytes, beside, total;
-    bool wide = mi_spread_needs_doubles(&r->spread, r->preprocess);
-    if (!mi_mul_size(out->count, r->features, &count) || !mi_mul_size(count, wide ? 8 : 4, &bytes) ||
-        !mi_mul_size(out->count, BYTES_BESIDE, &beside) || !mi_add_size(bytes, beside, &total))
+    size_t count, bytes, more, total;
+    bool wide = !field->classes && mi_spread_needs_doubles(&field->spread, field->as);
+    field->field->elements = field->classes ? 1 : field->features;
+    if (!mi_mul_size(rows, field->features, &count) || !mi_mul_size(count, field->classes ? 0 : wide ? 8 : 4, &bytes) ||
+        !mi_mul_size(rows, beside, &more) || !mi_add_size(bytes, more, &total))
         return mi_out_of_memory(r->error);
     MI_TRY(mi_budget_take(budget, r->error, r->place, "the samples", total));
-    if (wide)
-        out->doubles = mi_new(count, sizeof *out->doubles);
-    else
-        out->floats = mi_new(count, sizeof *out->floats);
-    return out->doubles || out->floats ? MICA_OK : mi_out_of_memory(r->error);
+    return field->classes ? MICA_OK : mi_field_make(r->data, field->field, wide ? sizeof(double) : sizeof(float));
+}
+
+static mica_status begin_field(struct reader *r, struct mi_table_field *field)
+{
+    field->features = field->classes ? 0 : mi_preprocess_features(field->as);
+    if (field->classes)
+        return MICA_OK;
+    field->row = mi_new(field->features, sizeof *field->row);
+    return field->row && mi_spread_create(&field->spread, field->features) ? MICA_OK : mi_out_of_memory(r->error);
 }
 
 static mica_status read_rows(struct reader *r, struct mi_budget *budget, mi_row_visitor *visit, void *user, struct mi_rows *out)
 {
-    r->row = mi_new(r->features, sizeof *r->row);
-    bool made = r->row && mi_spread_create(&r->spread, r->features);
-    mica_status status = made ? count_rows(r, out) : mi_out_of_memory(r->error);
-    if (status == MICA_OK)
-        status = make_rows(r, budget, out);
-    if (status == MICA_OK)
-        status = fill_rows(r, visit, user, out);
-    mi_cursor_close(&r->cursor);
-    mi_spread_destroy(&r->spread);
-    free(r->row);
-    return status;
+    for (int i = 0; i < r->count; i++)
+        MI_TRY(begin_field(r, &r->fields[i]));
+    MI_TRY(count_rows(r, out));
+    r->data->samples = (int64_t)out->count;
+    for (int i = 0; i < r->count; i++)
+        MI_TRY(make_field(r, &r->fields[i], out->count, i ? 0 : BYTES_BESIDE, budget));
+    return fill_rows(r, visit, user);
 }
 
-mica_status mi_table_rows(struct mi_error *error, const char *place, const struct mi_table *table,
-                          const struct mi_preprocess *p, const struct mi_table_map *map, struct mi_budget *budget,
-                          mi_row_visitor *visit, void *user, struct mi_rows *out)
+mica_status mi_table_rows(mica_data *data, const char *place, const struct mi_table *table, struct mi_table_field *fields,
+                          int count,
+                          mica_missing missing, struct mi_budget *budget, mi_row_visitor *visit, void *user, struct mi_rows *out)
 {
-    struct reader r = {.error = error, .place = place, .table = table, .preprocess = p, .map = map,
-                       .features = mi_preprocess_features(p)};
+    struct reader r = {.data = data, .error = &data->error, .place = place, .table = table, .fields = fields, .count = count,
+                       .missing = missing};
     *out = (struct mi_rows){0};
-    return read_rows(&r, budget, visit, user, out);
+    mica_status status = read_rows(&r, budget, visit, user, out);
+    mi_cursor_close(&r.cursor);
+    for (int i = 0; i < count; i++) {
+        mi_spread_destroy(&fields[i].spread);
+        free(fields[i].row);
+        fields[i].row = NULL;
+    }
+    return status;
 }
 
 /* ---- Categories ---- */
 
-static mica_status collect(struct mi_cursor *cursor, const struct mi_table_map *map, const struct mi_preprocess *p,
-                           struct mi_words *words, struct mi_error *error, const char *place)
+static mica_status collect(struct mi_cursor *cursor, const struct mi_table_field *field, struct mi_words *words,
+                           struct mi_error *error, const char *place)
 {
     size_t number;
     while (mi_cursor_next(cursor))
-        for (int c = 0; c < p->column_count; c++) {
-            const struct mi_cell *cell = &cursor->cells[map->columns[c]];
-            if (!p->columns[c].categorical || mi_cell_missing(cell, false))
+        for (int c = 0; c < field->as->column_count; c++) {
+            const struct mi_cell *cell = &cursor->cells[field->columns[c]];
+            if (!field->as->columns[c].categorical || mi_cell_missing(cell, false))
                 continue;
             if (!mi_words_add(&words[c], cell->text, &number))
                 return mi_out_of_memory(error);
             if (number >= MI_MOST_CLASSES)
                 return mi_fail(error, MICA_DATA, "%s: categorical: %s has more than %d different words", place,
-                               mi_table_place(cursor->table, 0, map->columns[c]).text, MI_MOST_CLASSES);
+                               mi_table_place(cursor->table, 0, field->columns[c]).text, MI_MOST_CLASSES);
         }
     return MICA_OK;
 }
@@ -283,16 +317,17 @@ static bool has_words(const struct mi_preprocess *p)
     return false;
 }
 
-mica_status mi_table_categories(struct mi_error *error, const char *place, const struct mi_table *table,
-                                const struct mi_table_map *map, struct mi_preprocess *p)
+static mica_status find_categories(struct mi_error *error, const char *place, const struct mi_table *table,
+                                   struct mi_table_field *field)
 {
+    struct mi_preprocess *p = &field->field->preprocess;
     struct mi_cursor cursor = {0};
     if (!has_words(p))
         return MICA_OK;
     struct mi_words *words = mi_new((size_t)p->column_count, sizeof *words);
     mica_status status = words && mi_cursor_open(table, &cursor) ? MICA_OK : mi_out_of_memory(error);
     if (status == MICA_OK)
-        status = collect(&cursor, map, p, words, error, place);
+        status = collect(&cursor, field, words, error, place);
     for (int c = 0; c < p->column_count && words; c++) {
         if (status == MICA_OK && p->columns[c].categorical)
             status = take_values(&words[c], p, &p->columns[c], error);
@@ -301,4 +336,12 @@ mica_status mi_table_categories(struct mi_error *error, const char *place, const
     mi_cursor_close(&cursor);
     free(words);
     return status;
+}
+
+mica_status mi_table_categories(struct mi_error *error, const char *place, const struct mi_table *table,
+                                struct mi_table_field *fields, int count)
+{
+    for (int i = 0; i < count; i++)
+        MI_TRY(find_categories(error, place, table, &fields[i]));
+    return MICA_OK;
 }

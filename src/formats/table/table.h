@@ -63,9 +63,9 @@ struct mi_table {
 struct mi_table_hints {
     mica_header header;
     char decimal;                                       /* 0: unknown */
-    const char *label;
-    const char *const *lists[3];                        /* of columns, each NULL-terminated or NULL */
-    const struct mi_preprocess *fitted;
+    const char *const *const *lists;                    /* (list_count) of columns, each NULL-terminated or NULL */
+    int list_count;
+    const struct mi_prepared *fitted;
 };
 
 /* Takes `text` (`size` bytes and a zero), also on error. mi_table_destroy in any case. `place` begins error texts. The budget has
@@ -101,33 +101,44 @@ struct mi_cell_place mi_table_place(const struct mi_table *table, size_t line, s
 
 /* ---- Columns ---- */
 
-/* Which column of a table is each of the preprocessing's inputs, and its label (-1: none there). */
-struct mi_table_map {
-    size_t *columns;           /* (column_count); owned */
-    int64_t label;
-    bool regression;           /* the label is a number */
+/* What a description says about the columns of one field. */
+struct mi_column_wish {
+    const char *key;           /* begins errors: "label", "columns", "inputs.user" */
+    const char *const *columns; /* names, patterns and indices, NULL-terminated; NULL: all that no target takes */
 };
 
-/* What a description says about columns. */
 struct mi_column_wishes {
-    const char *label;
-    const char *const *columns, *const *drop, *const *categorical; /* NULL-terminated, or NULL */
+    const struct mi_column_wish *fields; /* (of as many fields as are chosen) */
+    const char *const *drop, *const *categorical; /* NULL-terminated, or NULL */
 };
 
-/* Chooses label and inputs; which words those that are categorical have, mi_table_categories finds. */
+/* What is read of one field. */
+struct mi_table_field {
+    struct mi_field *field;
+    const struct mi_preprocess *as;  /* how: the field's own preprocessing, or a model's */
+    bool classes;                    /* its only column has texts of labels */
+    size_t *columns;                 /* (as->column_count) which of the table's they are; owned */
+    double *row;                     /* the features of the row that was read; owned */
+    size_t features;
+    struct mi_spread spread;
+};
+
+/* Chooses the columns of `count` fields, whose `field` is set; which words those that are categorical have, mi_table_categories
+ * finds. */
 mica_status mi_table_choose(struct mi_error *error, const char *place, const struct mi_table *table,
-                            const struct mi_column_wishes *wishes, struct mi_preprocess *preprocess,
-                            struct mi_table_map *map);
-/* Finds the columns of a model in a table; its label too, or another one where `label` is not NULL. */
-mica_status mi_table_map_fitted(struct mi_error *error, const char *place, const struct mi_table *table, const char *label,
-                                const struct mi_preprocess *fitted, struct mi_table_map *map);
+                            const struct mi_column_wishes *wishes, struct mi_table_field *fields, int count);
+/* Finds the columns of a model's fields, whose `as` is set, in a table. Those of targets and weights may be absent: `columns` is
+ * NULL then. */
+mica_status mi_table_map_fitted(struct mi_error *error, const char *place, const struct mi_table *table,
+                                struct mi_table_field *fields, int count);
+/* The one column that a name or an index means; `what` is the key that it stands under. */
+mica_status mi_table_find(struct mi_error *error, const char *place, const struct mi_table *table, const char *what,
+                          const char *name,
+                          size_t *column);
 
 /* ---- Rows ---- */
 
-/* Numbers of samples, as floats where these tell them apart well enough, else as doubles. */
 struct mi_rows {
-    float *floats;             /* (count x elements) one of these two; owned by whoever takes them */
-    double *doubles;
     size_t count;
     size_t dropped, first_dropped; /* rows that lack a value, and the line of the first of them */
 };
@@ -136,11 +147,11 @@ struct mi_rows {
 typedef mica_status mi_row_visitor(void *user, const struct mi_cursor *cursor, size_t row);
 
 mica_status mi_table_categories(struct mi_error *error, const char *place, const struct mi_table *table,
-                                const struct mi_table_map *map, struct mi_preprocess *preprocess);
-/* The map's columns, categories one-hot, and a visit of the visitor (NULL: none) to every row that stays. */
-mica_status mi_table_rows(struct mi_error *error, const char *place, const struct mi_table *table,
-                          const struct mi_preprocess *preprocess, const struct mi_table_map *map, struct mi_budget *budget,
-                          mi_row_visitor *visit, void *user, struct mi_rows *out);
+                                struct mi_table_field *fields, int count);
+/* Reads the fields of all rows that stay, and tells the visitor (NULL: none) of each. data->samples becomes their number. */
+mica_status mi_table_rows(mica_data *data, const char *place, const struct mi_table *table, struct mi_table_field *fields,
+                          int count,
+                          mica_missing missing, struct mi_budget *budget, mi_row_visitor *visit, void *user, struct mi_rows *out);
 /* The number in a cell; an error says what is wrong with it. */
 mica_status mi_table_number(struct mi_error *error, const char *place, const struct mi_cursor *cursor, size_t column,
                             const char *advice, double *out);

@@ -1,4 +1,4 @@
-/* Losses: a row each, which is a layer too, and what training adds to a copy of a model's graph.
+/* Losses: a row each, which is a layer too.
  *
  * Adding one: its row in a file of this folder, its name in MI_LOSSES, and a prototype in include/mica/losses.h;
  * docs/adding-a-loss.md. */
@@ -58,10 +58,6 @@ mica_status mi_loss_check(struct mi_error *error, const mi_value *y, int from_lo
  * without the cancellation that probabilities near 0 and 1 suffer from. */
 mi_value *mi_loss_each(struct mi_graph *graph, const struct mi_loss *loss, mi_value *y, mi_value *target);
 
-/* Finds the loss and checks it against the model's first output. from_logits: 0 deduced, 1 yes, -1 no. */
-mica_status mi_loss_choose(struct mi_error *error, const struct mi_graph *graph, const char *name, int from_logits,
-                           struct mi_loss *loss);
-
 /* ---- What a network ends in (ending.c) ---- */
 
 /* The node that makes a value, seen through layers that leave its elements as they are, and dropout. */
@@ -72,25 +68,5 @@ mica_status mi_gives_shares(struct mi_error *error, const mi_value *value, bool 
 /* Adds what goes into the softmax or sigmoid ("Softmax", "Sigmoid") that a value consists of, rearranged as the value is. NULL:
  * it consists of something else, or memory ran out, as graph->error says. */
 mi_value *mi_logits_of(struct mi_graph *graph, mi_value *value, const char *activation);
-
-/* ---- Losses and metrics ---- */
-
-/* What the labels are: class indices (an int32 input "labels" of shape (n)), or values of the output's shape (float32). */
-enum mi_labels { MI_LABELS_VALUES, MI_LABELS_CLASSES };
-
-struct mi_loss_nodes {
-    mi_value *output;       /* what is compared */
-    mi_value *labels;       /* the graph's input */
-    mi_value *sum;          /* scalar: over the samples, of each sample's loss */
-    mi_value *mean;         /* scalar: sum / n, what is differentiated */
-};
-
-/* Adds the labels' input and the loss of the graph's first output. */
-mica_status mi_loss_add(struct mi_graph *graph, const struct mi_loss *loss, enum mi_labels labels,
-                        struct mi_loss_nodes *nodes);
-/* Adds the number of samples that are answered right, a scalar; NULL where the task has no right answers or after an
- * error. Values count as right when they are on the label's side of one half: so for labels that are 0 or 1. */
-mi_value *mi_accuracy_add(struct mi_graph *graph, const struct mi_loss *loss, enum mi_labels labels,
-                          const struct mi_loss_nodes *nodes);
 
 #endif

@@ -1,0 +1,288 @@
+/* What a job compares its outputs with:
+ *
+ *   "loss": "mse" | {"type": "huber", "weight": 0.3, "from_logits": true}
+ *         | {"price": "mse", "kind": {"type": "sparse_categorical_crossentropy", "weight": 2}}
+ *   "metrics": ["accuracy", {"type": "top_k_accuracy", "k": 3}] | {"kind": ["accuracy"]}
+ *   "class_weight": "balanced" | {"spam": 5, "0": 1} | {"kind": "balanced" | {...}}
+ *
+ * An object with a "type" is one loss; otherwise its keys are outputs of the model. */
+#include "job/job.h"
+#include "train/training.h"
+
+#include <math.h>
+#include <string.h>
+
+struct loss_keys {
+    const char *type;
+    int from_logits;
+    float weight;
+};
+
+static const struct mi_key loss_keys[] = {
+    MI_KEY_WITH(struct loss_keys, "type", MI_KEY_TEXT, type, .required = true, .choices = mi_loss_names),
+    MI_KEY(struct loss_keys, "from_logits", MI_KEY_TRISTATE, from_logits),
+    MI_KEY_WITH(struct loss_keys, "weight", MI_KEY_FLOAT, weight, MI_KEY_AT_LEAST(0)),
+    {0},
+};
+
+/* ---- Losses ---- */
+
+static mica_status read_loss(mica_job *job, struct mi_error *error, const cJSON *item, const char *place, mica_objective *out)
+{
+    struct loss_keys keys = {.weight = 1};
+    if (cJSON_IsString(item)) {
+        if (!mi_loss_find(item->valuestring))
+            return mi_keys_unknown(error, place, "type", item->valuestring, mi_loss_names);
+        keys.type = item->valuestring;
+    } else if (!cJSON_IsObject(item))
+        return mi_fail(error, MICA_FORMAT, "%s: must be a name, or an object with a \"type\"", place);
+    else
+        MI_TRY(mi_keys_read(error, item, place, loss_keys, NULL, &keys));
+    if (keys.weight <= 0)
+        return mi_fail(error, MICA_FORMAT, "%s.weight: must be more than 0; without a loss an output is not trained", place);
+    (void)job;
+    out->loss = mi_loss_find(keys.type)->layer.type;
+    out->from_logits = keys.from_logits;
+    out->weight = keys.weight;
+    return MICA_OK;
+}
+
+static mica_status read_losses(mica_job *job, struct mi_error *error, const cJSON *loss)
+{
+    const cJSON *item;
+    bool one = !cJSON_IsObject(loss) || cJSON_GetObjectItemCaseSensitive(loss, "type");
+    int count = one ? 1 : cJSON_GetArraySize(loss), i = 0;
+    job->objectives = mi_arena_new(&job->arena, (size_t)(count ? count : 1), sizeof *job->objectives);
+    job->class_weights = mi_arena_new(&job->arena, (size_t)(count ? count : 1), sizeof *job->class_weights);
+    if (!job->objectives || !job->class_weights)
+        return mi_out_of_memory(error);
+    job->fit.objectives = job->objectives;
+    job->fit.objective_count = count;
+    if (!count)
+        return mi_fail(error, MICA_FORMAT, "loss: the key \"type\" is missing");
+    if (one)
+        return read_loss(job, error, loss, "loss", &job->objectives[0]);
+    cJSON_ArrayForEach(item, loss) {
+        const char *place = mi_arena_format(&job->arena, "loss.%s", mi_show(item->string).text);
+        if (!place)
+            return mi_out_of_memory(error);
+        job->objectives[i].output = item->string;
+        MI_TRY(read_loss(job, error, item, place, &job->objectives[i++]));
+    }
+    return MICA_OK;
+}
+
+bool mi_job_regresses(const void *user, const char *output)
+{
+    const mica_job *job = user;
+    for (int i = 0; i < job->fit.objective_count; i++) {
+        const char *own = job->objectives[i].output;
+        if (!own || !output || !strcmp(own, output))
+            return mi_loss_find(job->objectives[i].loss)->task == MI_VALUES;
+    }
+    return false;
+}
+
+/* ---- What belongs to each output ---- */
+
+static mica_objective *find_objective(mica_job *job, struct mi_error *error, const char *key, const char *output, int *index)
+{
+    const char *names[33];
+    size_t count = 0;
+    for (int i = 0; i < job->fit.objective_count; i++) {
+        const char *own = job->objectives[i].output;
+        if (own && !strcmp(own, output)) {
+            *index = i;
+            return &job->objectives[i];
+        }
+        if (own && count + 1 < MI_COUNT(names))
+            names[count++] = own;
+    }
+    names[count] = NULL;
+    if (count)
+        mi_fail(error, MICA_FORMAT, "%s: \"%s\" is no output that has a loss%s", key, mi_show(output).text,
+                mi_advise(output, names).text);
+    else
+        mi_fail(error, MICA_FORMAT, "%s.%s: there is one loss, which names no output; then %s names none either", key,
+                mi_show(output).text, key);
+    return NULL;
+}
+
+/* ---- Metrics ---- */
+
+static mica_status read_setting(struct mi_error *error, const cJSON *item, const char *place, mica_metric *out, size_t *count)
+{
+    if (!strcmp(item->string, "type"))
+        return MICA_OK;
+    if (!cJSON_IsNumber(item) && !cJSON_IsBool(item))
+        return mi_fail(error, MICA_FORMAT, "%s.%s: must be a number", place, mi_show(item->string).text);
+    if (*count == MICA_MOST_METRIC_SETTINGS)
+        return mi_fail(error, MICA_FORMAT, "%s: has more than %d keys", place, MICA_MOST_METRIC_SETTINGS);
+    out->setting[(*count)++] = (mica_setting){item->string, cJSON_IsNumber(item) ? item->valuedouble : cJSON_IsTrue(item)};
+    return MICA_OK;
+}
+
+static mica_status read_metric(struct mi_error *error, const cJSON *item, const char *place, mica_metric *out)
+{
+    struct mi_metric resolved;
+    const cJSON *type = cJSON_IsObject(item) ? cJSON_GetObjectItemCaseSensitive(item, "type") : item, *setting;
+    size_t count = 0;
+    if (!cJSON_IsString(type))
+        return mi_fail(error, MICA_FORMAT, "%s: must be a name, or an object with a \"type\"", place);
+    *out = (mica_metric){.type = type->valuestring};
+    if (cJSON_IsObject(item))
+        cJSON_ArrayForEach(setting, item)
+            MI_TRY(read_setting(error, setting, place, out, &count));
+    return mi_metric_resolve(error, place, out, &resolved);
+}
+
+static mica_status read_list(mica_job *job, struct mi_error *error, const cJSON *list, const char *key, mica_objective *out)
+{
+    const cJSON *item;
+    int i = 0;
+    if (!cJSON_IsArray(list))
+        return mi_fail(error, MICA_FORMAT, "%s: must be a list, such as [\"accuracy\"]", key);
+    if (cJSON_GetArraySize(list) > MICA_MOST_METRICS)
+        return mi_fail(error, MICA_FORMAT, "%s: holds more than %d", key, MICA_MOST_METRICS);
+    cJSON_ArrayForEach(item, list) {
+        const char *place = mi_arena_format(&job->arena, "%s[%d]", key, i);
+        if (!place)
+            return mi_out_of_memory(error);
+        MI_TRY(read_metric(error, item, place, &out->metrics[i++]));
+    }
+    return MICA_OK;
+}
+
+static mica_status read_metrics(mica_job *job, struct mi_error *error, const cJSON *metrics)
+{
+    const cJSON *item;
+    int index;
+    if (!metrics)
+        return MICA_OK;
+    if (!cJSON_IsObject(metrics)) {
+        if (job->fit.objective_count > 1 && cJSON_IsArray(metrics))
+            return mi_fail(error, MICA_FORMAT, "metrics: there are several losses; name the outputs: {\"%s\": [...]}",
+                           job->objectives[0].output);
+        return read_list(job, error, metrics, "metrics", &job->objectives[0]);
+    }
+    cJSON_ArrayForEach(item, metrics) {
+        mica_objective *objective = find_objective(job, error, "metrics", item->string, &index);
+        const char *place = mi_arena_format(&job->arena, "metrics.%s", mi_show(item->string).text);
+        if (!objective)
+            return error->status;
+        if (!place)
+            return mi_out_of_memory(error);
+        MI_TRY(read_list(job, error, item, place, objective));
+    }
+    return MICA_OK;
+}
+
+/* ---- Weights of classes ---- */
+
+/* Numbers by classes; which classes these are is known when the data are there. */
+static mica_status read_weights(mica_job *job, struct mi_error *error, const cJSON *item, const char *place, int index)
+{
+    const cJSON *weight;
+    if (cJSON_IsString(item) && !strcmp(item->valuestring, "balanced")) {
+        job->objectives[index].balance = true;
+        return MICA_OK;
+    }
+    if (!cJSON_IsObject(item))
+        return mi_fail(error, MICA_FORMAT, "%s: must be \"balanced\", or an object of classes and their weights", place);
+    cJSON_ArrayForEach(weight, item)
+        if (!cJSON_IsNumber(weight) || !(weight->valuedouble >= 0 && weight->valuedouble <= 1e30))
+            return mi_fail(error, MICA_FORMAT, "%s.%s: must be a number of at least 0", place, mi_show(weight->string).text);
+    job->class_weights[index] = item;
+    return MICA_OK;
+}
+
+static mica_status read_class_weight(mica_job *job, struct mi_error *error, const cJSON *json)
+{
+    const cJSON *item;
+    int index = 0;
+    if (!json)
+        return MICA_OK;
+    if (job->fit.objective_count == 1 && !job->objectives[0].output)
+        return read_weights(job, error, json, "class_weight", 0);
+    if (!cJSON_IsObject(json))
+        return mi_fail(error, MICA_FORMAT, "class_weight: name the outputs: {\"%s\": ...}", job->objectives[0].output);
+    cJSON_ArrayForEach(item, json) {
+        const char *place = mi_arena_format(&job->arena, "class_weight.%s", mi_show(item->string).text);
+        if (!place)
+            return mi_out_of_memory(error);
+        if (!find_objective(job, error, "class_weight", item->string, &index))
+            return error->status;
+        MI_TRY(read_weights(job, error, item, place, index));
+    }
+    return MICA_OK;
+}
+
+static mica_status unknown_class(mica_job *job, const struct mi_field *field, const char *name)
+{
+    const char *names[33];
+    size_t count = 0;
+    for (int i = 0; i < field->preprocess.classes && count + 1 < MI_COUNT(names); i++)
+        names[count++] = mi_field_class_name(field, i);
+    names[count] = NULL;
+    return mi_fail(&job->error, MICA_DATA, "%s: class_weight: there is no class \"%s\"%s", job->path, mi_show(name).text,
+                   mi_advise(name, names).text);
+}
+
+/* Classes that are not named weigh 1. */
+static mica_status look_up(mica_job *job, mica_objective *objective, const struct mi_field *field, const cJSON *json, int classes)
+{
+    const cJSON *item;
+    float *weights = mi_arena_new(&job->arena, (size_t)classes, sizeof *weights);
+    if (!weights)
+        return mi_out_of_memory(&job->error);
+    for (int i = 0; i < classes; i++)
+        weights[i] = 1;
+    cJSON_ArrayForEach(item, json) {
+        int found = -1;
+        int64_t number;
+        for (int i = 0; i < field->preprocess.classes && found < 0; i++)
+            found = strcmp(mi_field_class_name(field, i), item->string) ? -1 : i;
+        if (found < 0 && mi_is_index(item->string, &number) && number < classes)
+            found = (int)number;
+        if (found < 0 || found >= classes)
+            return unknown_class(job, field, item->string);
+        weights[found] = (float)item->valuedouble;
+    }
+    objective->class_weight = weights;
+    objective->class_count = classes;
+    return MICA_OK;
+}
+
+mica_status mi_job_class_weights(mica_job *job)
+{
+    const struct mi_graph *graph = job->model->graph;
+    for (int i = 0; i < job->fit.objective_count; i++) {
+        mica_objective *objective = &job->objectives[i];
+        const mi_value *output = mi_model_output(graph, objective->output);
+        if (!job->class_weights[i] || !output)
+            continue;
+        struct mi_field *field = mi_training_field(job->data, MICA_TARGET, objective->output ? objective->output : "",
+                                                         graph->output_count == 1);
+        int64_t units = mi_shape_count(&output->shape, 1);
+        if (!field)
+            continue; /* whoever needs it says so */
+        MI_TRY(mi_data_settle(job->data, field, &job->error, units == 1 ? 2 : units));
+        MI_TRY(look_up(job, objective, field, job->class_weights[i], (int)(units == 1 ? 2 : units)));
+    }
+    return MICA_OK;
+}
+
+/* ---- All together ---- */
+
+mica_status mi_job_objectives(mica_job *job, struct mi_error *error, const cJSON *loss, int from_logits, const cJSON *metrics,
+                              const cJSON *class_weight)
+{
+    MI_TRY(read_losses(job, error, loss));
+    for (int i = 0; i < job->fit.objective_count && from_logits; i++) {
+        if (job->objectives[i].from_logits && job->objectives[i].from_logits != from_logits)
+            return mi_fail(error, MICA_FORMAT, "from_logits is given twice, and differs");
+        job->objectives[i].from_logits = from_logits;
+    }
+    MI_TRY(read_metrics(job, error, metrics));
+    return read_class_weight(job, error, class_weight);
+}

@@ -1,0 +1,308 @@
+/* Objectives: found by name, and added behind a copy of a model's graph. */
+#include "nn/objective.h"
+
+#include "plan/plan.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- Finding ---- */
+
+static const mi_value *find_output(const struct mi_graph *graph, const mica_objective *given, const char **name)
+{
+    for (size_t i = 0; i < graph->output_count; i++)
+        if (!given->output || !strcmp(graph->outputs[i]->name, given->output)) {
+            *name = graph->outputs[i]->name;
+            return graph->outputs[i]->node->in[0];
+        }
+    return NULL;
+}
+
+static mica_status no_output(struct mi_error *error, const struct mi_graph *graph, const char *name)
+{
+    const char *names[33];
+    size_t count = 0;
+    for (size_t i = 0; i < graph->output_count && count + 1 < MI_COUNT(names); i++)
+        names[count++] = graph->outputs[i]->name;
+    names[count] = NULL;
+    return mi_fail(error, MICA_INVALID_ARGUMENT, "the model has no output \"%s\"%s", mi_show(name).text, mi_advise(name,
+            names).text);
+}
+
+static mica_status find_loss(struct mi_error *error, const mica_objective *given, const mi_value *output, struct mi_objective *out)
+{
+    if (!given->loss)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "the loss is missing");
+    out->loss.row = mi_loss_find(given->loss);
+    if (!out->loss.row)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "there is no loss \"%s\"%s", mi_show(given->loss).text,
+                       mi_advise_term(false, given->loss, mi_loss_names).text);
+    if (!output)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the model has no output", given->loss);
+    MI_TRY(mi_model_check_samples(error, output));
+    return mi_loss_check(error, output, given->from_logits, &out->loss);
+}
+
+static mica_status find_metrics(struct mi_error *error, const mica_objective *given, mi_value *output, struct mi_objective *out)
+{
+    for (int i = 0; i < MICA_MOST_METRICS && given->metrics[i].type; i++) {
+        struct mi_metric *metric = &out->metrics[out->metric_count];
+        MI_TRY(mi_metric_resolve(error, "metrics", &given->metrics[i], metric));
+        const struct mi_metric_use use = {.loss = &out->loss, .output = output, .classes = given->classes, .value = metric->value};
+        if (metric->row->check)
+            MI_TRY(metric->row->check(error, &use));
+        out->metric_count++;
+    }
+    return MICA_OK;
+}
+
+static mica_status check_weights(struct mi_error *error, const mica_objective *given, const mi_value *output)
+{
+    int64_t units = mi_shape_count(&output->shape, 1);
+    if (!isfinite(given->weight) || given->weight < 0)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "the weight of loss %s is %g, it must be at least 0", given->loss,
+                       (double)given->weight);
+    if (!given->class_weight)
+        return MICA_OK;
+    int64_t classes = units == 1 ? 2 : units;
+    if (output->shape.rank != 2 || given->class_count != classes)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "there are %d weights of classes, the output has %lld classes",
+                       given->class_count, output->shape.rank == 2 ? (long long)classes : 0);
+    for (int i = 0; i < given->class_count; i++)
+        if (!isfinite(given->class_weight[i]) || given->class_weight[i] < 0)
+            return mi_fail(error, MICA_INVALID_ARGUMENT, "the weight of class %d is %g, it must be at least 0", i,
+                           (double)given->class_weight[i]);
+    return MICA_OK;
+}
+
+static mica_status resolve(struct mi_error *error, const struct mi_graph *graph, const mica_objective *given,
+                           struct mi_objective *out)
+{
+    const char *name = NULL;
+    const mi_value *output = find_output(graph, given, &name);
+    if (!output && given->output)
+        return no_output(error, graph, given->output);
+    *out = (struct mi_objective){.output = name, .weight = given->weight > 0 ? given->weight : 1, .classes = given->classes,
+                                 .sample_weight = given->sample_weight, .class_weight = given->class_weight,
+                                 .class_count = given->class_count};
+    MI_TRY(find_loss(error, given, output, out));
+    MI_TRY(check_weights(error, given, output));
+    return find_metrics(error, given, graph->values[output->id], out);
+}
+
+mica_status mi_objective_resolve(struct mi_error *error, const struct mi_graph *graph, const mica_objective *given,
+                                 struct mi_objective *out)
+{
+    struct mi_error why = {0};
+    if (resolve(&why, graph, given, out) == MICA_OK)
+        return MICA_OK;
+    bool several = graph->output_count > 1 && out->output && given->output;
+    return mi_fail(error, why.status, several ? "output \"%s\": %s" : "%.0s%s", several ? mi_show(out->output).text : "", why.text);
+}
+
+/* ---- Targets ---- */
+
+const char *mi_target_name(struct mi_graph *graph, const char *output)
+{
+    return mi_arena_format(&graph->arena, "%s_target", output);
+}
+
+const char *mi_weight_name(struct mi_graph *graph, const char *output)
+{
+    return mi_arena_format(&graph->arena, "%s_weight", output);
+}
+
+static struct mi_shape rows_only(void)
+{
+    return (struct mi_shape){.rank = 1, .dim = {mi_batch()}};
+}
+
+/* Classes (n) as the values that an output of shape (n, C) should have: one-hot, or the number itself where C is 1. */
+static mi_value *class_values(struct mi_graph *graph, mi_value *output, mi_value *classes)
+{
+    struct mi_shape sample = output->shape;
+    int64_t column[MI_MAX_RANK] = {0};
+    for (int i = 1; i < sample.rank; i++)
+        column[i] = 1;
+    mi_value *wide = mi_op2(graph, "Reshape", classes, mi_ints(graph, column, sample.rank));
+    if (mi_shape_count(&sample, 1) == 1)
+        return mi_metric_cast(graph, wide, MI_FLOAT);
+    if (sample.rank != 2) {
+        mi_fail(&graph->error, MICA_SHAPE, "targets are class indices, the output has shape %s: they need a row of classes",
+                mi_shape_text(&graph->arena, &sample));
+        return NULL;
+    }
+    mi_value *index = mi_apply(graph, "Index", &output, 1, (const struct mi_attribute[]){MI_INT("axis", 1)}, 1);
+    return mi_metric_cast(graph, mi_op2(graph, "Equal", index, wide), MI_FLOAT);
+}
+
+static mi_value *add_target(struct mi_graph *graph, const struct mi_objective *objective, const mi_value *output)
+{
+    const struct mi_shape rows = rows_only();
+    const char *name = mi_target_name(graph, objective->output);
+    return objective->classes ? mi_input(graph, name, MI_INT32, &rows) : mi_input(graph, name, MI_FLOAT, &output->shape);
+}
+
+/* ---- Weights ---- */
+
+/* The weights on the device, in a variable that is called by what it holds, so that plans with other weights have others. */
+static mi_value *weights_of(mica_model *model, struct mi_graph *graph, const struct mi_objective *objective)
+{
+    size_t count = (size_t)objective->class_count;
+    const struct mi_shape shape = {.rank = 1, .dim = {mi_fixed(objective->class_count)}};
+    unsigned long long hash = mi_hash(objective->class_weight, count * sizeof *objective->class_weight, 0);
+    const char *name = mi_arena_format(&graph->arena, "class_weight/%zu/%016llx", count, hash);
+    struct mi_variable *variable = name ? mi_variable_find(&model->variables, name) : NULL;
+    float *values = name && !variable ? mi_new(count, sizeof *values) : NULL;
+    if (values) {
+        memcpy(values, objective->class_weight, count * sizeof *values);
+        variable = mi_variable_add(&model->variables, &graph->error, name, MI_ACCUMULATOR, MI_FLOAT, &shape, values);
+    } else if (!variable)
+        mi_out_of_memory(&graph->error);
+    return variable ? mi_variable(graph, variable) : NULL;
+}
+
+/* How much the class of each sample counts, (n): looked up by its number, or added up over the shares that a target gives them. */
+static mi_value *class_weights(mica_model *model, struct mi_graph *graph, const struct mi_objective *objective, mi_value *output,
+                               mi_value *target)
+{
+    mi_value *weights = weights_of(model, graph, objective);
+    if (!weights)
+        return NULL;
+    if (objective->classes)
+        return mi_op2(graph, "Gather", weights, target);
+    if (mi_shape_count(&output->shape, 1) == 1) { /* the value itself says how much of class 1 it is */
+        mi_value *flat = mi_op2(graph, "Reshape", target, mi_ints(graph, (int64_t[]){0}, 1));
+        float zero = objective->class_weight[0], one = objective->class_weight[1];
+        return mi_op2(graph, "Add", mi_op2(graph, "Mul", flat, mi_scalar(graph, one - zero)), mi_scalar(graph, zero));
+    }
+    mi_value *shares = mi_op2(graph, "Mul", target, weights);
+    return mi_apply(graph, "ReduceSum", (mi_value *const[]){shares, mi_ints(graph, (int64_t[]){1}, 1)}, 2,
+                    (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
+}
+
+static mi_value *weighted(mica_model *model, struct mi_graph *graph, const struct mi_objective *objective, bool training,
+                          mi_value *each,
+                          const struct mi_objective_nodes *nodes)
+{
+    const struct mi_shape rows = rows_only();
+    if (objective->sample_weight)
+        each = mi_op2(graph, "Mul", each, mi_input(graph, mi_weight_name(graph, objective->output), MI_FLOAT, &rows));
+    if (objective->class_weight && training && each)
+        each = mi_op2(graph, "Mul", each, class_weights(model, graph, objective, nodes->output, nodes->target));
+    return each;
+}
+
+/* ---- Adding ---- */
+
+mica_status mi_objective_add(mica_model *model, struct mi_graph *graph, const struct mi_objective *objective, bool training,
+                             struct mi_objective_nodes *nodes)
+{
+    const struct mi_loss_row *row = objective->loss.row;
+    mi_value *output = nodes->output = mi_model_output(graph, objective->output);
+    if (row->task == MI_SPARSE && !objective->classes)
+        return mi_fail(&graph->error, MICA_DATA, "loss %s: the targets are values, it needs class indices", row->layer.type);
+    graph->scope = "loss";
+    mi_value *target = nodes->target = add_target(graph, objective, output);
+    struct mi_loss taken = objective->loss;
+    if (row->task == MI_CATEGORICAL && objective->classes)
+        taken.row = mi_loss_find("sparse_categorical_crossentropy"); /* the same number, without the zeros */
+    else if (row->task != MI_SPARSE && objective->classes)
+        target = class_values(graph, output, nodes->target);
+    mi_value *each = weighted(model, graph, objective, training, mi_loss_each(graph, &taken, output, target), nodes);
+    nodes->sum = mi_apply(graph, "ReduceSum", &each, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
+    nodes->mean = mi_apply(graph, "DivideByCount", &nodes->sum, 1,
+                           (const struct mi_attribute[]){MI_INT("per_n", 1), MI_INT("fixed", 0)}, 2);
+    graph->scope = NULL;
+    return graph->error.status;
+}
+
+/* ---- Sums over the samples of many runs ---- */
+
+struct adding {
+    mica_model *model;
+    struct mi_graph *graph;
+    bool training, several;
+    struct mi_plan_metric *metrics;
+    int count;
+};
+
+/* A variable that the sum of a batch is added to in each run. Training and evaluation have their own. */
+static mica_status carry(struct adding *a, const char *name, mi_value *sum, double (*result)(const float *, size_t, double))
+{
+    struct mi_graph *graph = a->graph;
+    const char *shape = sum && sum->shape.rank ? mi_shape_text(&graph->arena, &sum->shape) : "";
+    const char *own = mi_arena_format(&graph->arena, "%s/%s%s", a->training ? "train" : "evaluate", name, shape);
+    if (!sum || !own)
+        return graph->error.status ? graph->error.status : mi_out_of_memory(&graph->error);
+    struct mi_variable *variable = mi_variable_find(&a->model->variables, own);
+    if (!variable)
+        variable = mi_variable_add(&a->model->variables, &graph->error, own, MI_ACCUMULATOR, MI_FLOAT, &sum->shape, NULL);
+    if (!variable || !mi_assign(graph, variable, mi_op2(graph, "Add", mi_variable(graph, variable), sum)))
+        return graph->error.status ? graph->error.status : mi_out_of_memory(&graph->error);
+    a->metrics[a->count++] = (struct mi_plan_metric){.name = name, .sum = variable, .result = result};
+    return MICA_OK;
+}
+
+/* "accuracy", or "kind_accuracy" where there are several objectives. */
+static const char *name_of(struct adding *a, const struct mi_objective *objective, const char *what)
+{
+    return a->several ? mi_arena_format(&a->graph->arena, "%s_%s", objective->output, what)
+                      : mi_arena_strdup(&a->graph->arena, what);
+}
+
+static mica_status add_metrics(struct adding *a, const struct mi_objective *objective, const struct mi_objective_nodes *nodes)
+{
+    for (int i = 0; i < objective->metric_count; i++) {
+        const struct mi_metric *metric = &objective->metrics[i];
+        const struct mi_metric_use use = {.loss = &objective->loss, .output = nodes->output, .target = nodes->target,
+                                          .classes = objective->classes, .value = metric->value};
+        const char *name = name_of(a, objective, metric->row->name);
+        a->graph->scope = name;
+        MI_TRY(carry(a, name, metric->row->sum(a->graph, &use), metric->row->result));
+        a->graph->scope = NULL;
+    }
+    return MICA_OK;
+}
+
+static mi_value *times(struct mi_graph *graph, mi_value *x, float weight)
+{
+    return weight > 1 || weight < 1 ? mi_op2(graph, "Mul", x, mi_scalar(graph, weight)) : x;
+}
+
+static mica_status add_all(struct adding *a, const struct mi_objective *objectives, int count, struct mi_objective_nodes *nodes,
+                           mi_value **mean)
+{
+    struct mi_graph *graph = a->graph;
+    mi_value *sum = NULL;
+    for (int i = 0; i < count; i++) {
+        MI_TRY(mi_objective_add(a->model, graph, &objectives[i], a->training, &nodes[i]));
+        mi_value *own = times(graph, nodes[i].sum, objectives[i].weight), *own_mean = times(graph, nodes[i].mean,
+                objectives[i].weight);
+        sum = sum ? mi_op2(graph, "Add", sum, own) : own;
+        *mean = *mean ? mi_op2(graph, "Add", *mean, own_mean) : own_mean;
+    }
+    MI_TRY(carry(a, "loss", sum, NULL));
+    for (int i = 0; i < count; i++) {
+        if (a->several)
+            MI_TRY(carry(a, name_of(a, &objectives[i], "loss"), nodes[i].sum, NULL));
+        MI_TRY(add_metrics(a, &objectives[i], &nodes[i]));
+    }
+    return graph->error.status;
+}
+
+mica_status mi_objectives_add(mica_model *model, struct mi_graph *graph, const struct mi_objective *objectives, int count,
+                              bool training, mi_value **mean, const struct mi_plan_metric **metrics, int *metric_count)
+{
+    size_t most = (size_t)count * (MICA_MOST_METRICS + 1) + 1;
+    struct adding a = {.model = model, .graph = graph, .training = training, .several = count > 1};
+    struct mi_objective_nodes *nodes = mi_arena_new(&graph->arena, (size_t)count, sizeof *nodes);
+    a.metrics = mi_arena_new(&graph->arena, most, sizeof *a.metrics);
+    if (!nodes || !a.metrics)
+        return mi_out_of_memory(&graph->error);
+    *mean = NULL;
+    MI_TRY(add_all(&a, objectives, count, nodes, mean));
+    *metrics = a.metrics;
+    *metric_count = a.count;
+    return MICA_OK;
+}

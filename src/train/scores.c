@@ -1,0 +1,116 @@
+/* Scores by their names. */
+#include "train/training.h"
+
+#include "plan/plan.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct score {
+    char *name;
+    double value;
+    float *parts;
+    int part_count;
+};
+
+struct mica_scores {
+    struct score *list;
+    int count;
+    size_t capacity;
+};
+
+mica_scores *mi_scores_create(void)
+{
+    return mi_new(1, sizeof(struct mica_scores));
+}
+
+void mica_scores_destroy(mica_scores *scores)
+{
+    for (int i = 0; scores && i < scores->count; i++) {
+        free(scores->list[i].name);
+        free(scores->list[i].parts);
+    }
+    if (scores)
+        free(scores->list);
+    free(scores);
+}
+
+bool mi_scores_add(mica_scores *scores, const char *prefix, const char *name, double value, const float *parts, int part_count)
+{
+    struct mi_text text = {0};
+    mi_text_add(&text, "%s%s", prefix, name);
+    float *copy = parts ? mi_new((size_t)part_count, sizeof *copy) : NULL;
+    bool made = !text.failed && (copy || !parts) &&
+                mi_grow(&scores->list, &scores->capacity, (size_t)scores->count + 1, sizeof *scores->list);
+    if (!made) {
+        mi_text_destroy(&text);
+        free(copy);
+        return false;
+    }
+    if (copy)
+        memcpy(copy, parts, (size_t)part_count * sizeof *copy);
+    scores->list[scores->count++] = (struct score){text.data, value, copy, copy ? part_count : 0};
+    return true;
+}
+
+static bool add_metric(mica_scores *scores, mica_plan *plan, const char *prefix, int i, double value)
+{
+    int places = mi_plan_metric_places(plan, i);
+    float *parts = places > 1 ? mi_new((size_t)places, sizeof *parts) : NULL;
+    bool good = places == 1 || (parts && mi_plan_metric_sums(plan, i, parts) == MICA_OK);
+    good = good && mi_scores_add(scores, prefix, mica_plan_metric_name(plan, i), value, parts, places);
+    free(parts);
+    return good;
+}
+
+mica_status mi_scores_read(mica_scores *scores, struct mi_error *error, mica_plan *plan, const char *prefix)
+{
+    int count = mica_plan_metric_count(plan);
+    double *values = mi_new((size_t)count, sizeof *values);
+    if (!values)
+        return mi_out_of_memory(error);
+    mica_status status = mica_plan_metrics(plan, values, count);
+    for (int i = 0; i < count && status == MICA_OK; i++)
+        if (!add_metric(scores, plan, prefix, i, values[i]))
+            status = mi_out_of_memory(error);
+    free(values);
+    return status;
+}
+
+int mica_scores_count(const mica_scores *scores)
+{
+    return scores ? scores->count : 0;
+}
+
+const char *mica_scores_name(const mica_scores *scores, int i)
+{
+    return scores && i >= 0 && i < scores->count ? scores->list[i].name : NULL;
+}
+
+double mica_scores_value(const mica_scores *scores, int i)
+{
+    return scores && i >= 0 && i < scores->count ? scores->list[i].value : (double)NAN;
+}
+
+static const struct score *find(const mica_scores *scores, const char *name)
+{
+    for (int i = 0; scores && name && i < scores->count; i++)
+        if (!strcmp(scores->list[i].name, name))
+            return &scores->list[i];
+    return NULL;
+}
+
+double mica_scores_get(const mica_scores *scores, const char *name)
+{
+    const struct score *score = find(scores, name);
+    return score ? score->value : (double)NAN;
+}
+
+const float *mica_scores_parts(const mica_scores *scores, const char *name, int *count)
+{
+    const struct score *score = find(scores, name);
+    if (count)
+        *count = score ? score->part_count : 0;
+    return score ? score->parts : NULL;
+}

@@ -1,0 +1,53 @@
+/* A training or evaluation task: a model beside data, and what its outputs are compared with. */
+#ifndef MICA_SRC_TRAIN_TRAINING_H
+#define MICA_SRC_TRAIN_TRAINING_H
+
+#include "data/data.h"
+#include "nn/objective.h"
+
+#include <mica/train.h>
+
+struct mi_training {
+    mica_model *model;
+    mica_data *data;
+    mica_objective *objectives;   /* (count) as they were given, with what the data say; owned */
+    float **class_weights;        /* (count) that were computed, or NULL; owned */
+    int count;
+};
+
+/* The objectives of a description, short or long. *one holds the short form. */
+const mica_objective *mi_fit_objectives(const mica_fit_desc *desc, mica_objective *one, int *count);
+/* Those of a model: as it was trained, or such as its outputs mostly have. `out` has room for one of each output. Returns how
+ * many. */
+int mi_usual_objectives(const mica_model *model, mica_objective *out);
+
+/* Instead of an objective's metrics: every one that its output and targets have. */
+#define MI_ALL_METRICS "*"
+
+/* Checks that model, objectives and data fit together: a field for each input and each target, which the loss takes; labels in its
+ * range; indices that are rows of their embedding. data NULL: only the objectives are looked at. Data of another shape with as many
+ * elements are reshaped. mi_training_end in any case. */
+mica_status mi_training_begin(struct mi_error *error, mica_model *model, mica_data *data, const mica_objective *objectives,
+                              int count,
+                          struct mi_training *task);
+void mi_training_end(struct mi_training *task);
+/* Sets the weights of classes that should count alike, over the training part. */
+mica_status mi_training_balance(struct mi_error *error, struct mi_training *task);
+
+/* The field that feeds an input of a model or of a plan: of that name, or the only one of its role where `only`. */
+struct mi_field *mi_training_field(const mica_data *data, mica_role role, const char *name, bool only);
+
+/* The plan of a training step of a model without data: Adam, and the model's usual losses. */
+mica_plan *mi_training_plan(mica_model *model, int64_t batch, bool described);
+
+/* Runs a plan over an epoch of batches, and appends what it measures. */
+mica_status mi_measure(mica_plan *plan, mica_batches *batches, const char *prefix, struct mi_error *error, mica_scores *scores);
+
+/* ---- Scores (scores.c) ---- */
+
+mica_scores *mi_scores_create(void); /* NULL: out of memory */
+/* Appends a plan's metrics, each name behind `prefix`. Waits. */
+mica_status mi_scores_read(mica_scores *scores, struct mi_error *error, mica_plan *plan, const char *prefix);
+bool mi_scores_add(mica_scores *scores, const char *prefix, const char *name, double value, const float *parts, int part_count);
+
+#endif

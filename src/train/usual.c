@@ -1,0 +1,44 @@
+/* What a model's outputs are compared with where nothing is asked for. */
+#include "train/training.h"
+
+#include <string.h>
+
+static const char *usual_loss(const mi_value *output)
+{
+    bool classes = output->shape.rank == 2 && output->shape.dim[1].b > 1 && strcmp(mi_ending(output)->op->name, "Sigmoid") != 0;
+    return classes ? "sparse_categorical_crossentropy" : "mean_squared_error";
+}
+
+int mi_usual_objectives(const mica_model *model, mica_objective *out)
+{
+    const struct mi_graph *graph = model->graph;
+    for (int i = 0; i < model->answer_count; i++)
+        out[i] = (mica_objective){.output = model->answers[i].output, .loss = model->answers[i].loss,
+                                  .from_logits = model->answers[i].from_logits};
+    if (model->answer_count)
+        return model->answer_count;
+    for (size_t i = 0; i < graph->output_count; i++)
+        out[i] = (mica_objective){.output = graph->outputs[i]->name, .loss = usual_loss(graph->outputs[i]->node->in[0])};
+    return (int)graph->output_count;
+}
+
+mica_plan *mi_training_plan(mica_model *model, int64_t batch, bool described)
+{
+    struct mi_arena arena = {0};
+    size_t room = model->graph->output_count + 1;
+    mica_objective *objectives = mi_arena_new(&arena, room, sizeof *objectives);
+    mica_plan *plan = NULL;
+    if (objectives) {
+        int count = mi_usual_objectives(model, objectives);
+        for (int i = 0; i < count; i++) {
+            const struct mi_loss_row *loss = mi_loss_find(objectives[i].loss);
+            objectives[i].classes = loss->task == MI_SPARSE;
+            if (objectives[i].classes)
+                objectives[i].metrics[0].type = "accuracy";
+        }
+        plan = mi_model_compile(model, &(mica_plan_desc){.batch = batch, .objectives = objectives, .objective_count = count,
+                                                         .optimizer = {.type = "adam"}}, described, NULL, 0);
+    }
+    mi_arena_destroy(&arena);
+    return plan;
+}
