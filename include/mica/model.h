@@ -86,6 +86,9 @@ MICA_API int64_t mica_model_parameter_count(const mica_model *model); /* element
 MICA_API mica_status mica_model_read(mica_model *model, const char *name, float *values, size_t count);
 MICA_API mica_status mica_model_write(mica_model *model, const char *name, const float *values, size_t count);
 
+/* The name of class i of an output that was trained (NULL: the first); NULL where there is none. */
+MICA_API const char *mica_model_class_name(const mica_model *model, const char *output, int i);
+
 /* Saves description, preprocessing and variables as one .safetensors file, atomically. */
 MICA_API mica_status mica_model_save(mica_model *model, const char *path);
 /* Loads a model that mica_model_save wrote. Never NULL except when out of memory. */

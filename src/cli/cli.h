@@ -107,6 +107,8 @@ void cli_add_float(cJSON *object, const char *key, float value);
 /* Every score that is a number, under its name; and the same as text: "loss 0.1, accuracy 0.98". */
 void cli_add_scores(cJSON *object, const mica_scores *scores);
 void cli_print_scores(FILE *file, const mica_scores *scores, int digits);
+/* Tables of confusion matrices, with the names of the model's classes; those of many classes are left out. */
+void cli_print_matrices(FILE *file, const mica_model *model, const mica_scores *scores);
 
 cJSON *cli_float(float value);
 /* Prints the object on standard output, one line, and deletes it. */

@@ -96,7 +96,7 @@ static int choose_part(const mica_data *data, mica_part *part)
     return CLI_OK;
 }
 
-static int print_scores(const mica_scores *scores, int64_t samples, bool as_json)
+static int print_scores(const mica_model *model, const mica_scores *scores, int64_t samples, bool as_json)
 {
     double loss = mica_scores_get(scores, "loss");
     if (!isfinite(loss))
@@ -109,11 +109,13 @@ static int print_scores(const mica_scores *scores, int64_t samples, bool as_json
     }
     cli_print_scores(stdout, scores, 6);
     printf(" on %lld samples\n", (long long)samples);
+    cli_print_matrices(stdout, model, scores);
     return CLI_OK;
 }
 
 /* What was measured, and of how many samples. */
 struct evaluation {
+    mica_model *model;
     mica_scores *scores;
     int64_t samples;
 };
@@ -121,7 +123,7 @@ struct evaluation {
 static int evaluate(mica_device *device, const char *path, const char *spec, struct evaluation *out)
 {
     mica_part part = MICA_TEST;
-    mica_model *model = cli_load_model(device, path);
+    mica_model *model = out->model = cli_load_model(device, path);
     if (!model)
         return CLI_FAILED;
     mica_data *data = mica_data_open_spec(device, spec, model);
@@ -134,7 +136,6 @@ static int evaluate(mica_device *device, const char *path, const char *spec, str
         code = cli_device_failed(device);
     out->samples = mica_data_count(data, part);
     mica_data_destroy(data);
-    mica_model_destroy(model);
     return code;
 }
 
@@ -158,11 +159,12 @@ static int run(int argc, char **argv)
         return CLI_FAILED;
     struct evaluation done = {0};
     code = evaluate(device, path, spec, &done);
-    mica_device_destroy(device);
     if (code == CLI_OK)
         code = check_requirements(requirements, require.count, done.scores);
     if (code == CLI_OK)
-        code = print_scores(done.scores, done.samples, common.json);
+        code = print_scores(done.model, done.scores, done.samples, common.json);
     mica_scores_destroy(done.scores);
+    mica_model_destroy(done.model);
+    mica_device_destroy(device);
     return code;
 }

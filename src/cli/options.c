@@ -206,22 +206,6 @@ void cli_add_float(cJSON *object, const char *key, float value)
         cJSON_AddItemToObject(object, key, cli_float(value));
 }
 
-void cli_add_scores(cJSON *object, const mica_scores *scores)
-{
-    for (int i = 0; i < mica_scores_count(scores); i++)
-        cli_add_float(object, mica_scores_name(scores, i), (float)mica_scores_value(scores, i));
-}
-
-void cli_print_scores(FILE *file, const mica_scores *scores, int digits)
-{
-    int shown = 0;
-    for (int i = 0; i < mica_scores_count(scores); i++) {
-        if (isnan(mica_scores_value(scores, i)) && strcmp(mica_scores_name(scores, i), "loss") != 0)
-            continue;
-        fprintf(file, "%s%s %.*g", shown++ ? ", " : "", mica_scores_name(scores, i), digits, mica_scores_value(scores, i));
-    }
-}
-
 int cli_print_json(cJSON *json)
 {
     char *text = cJSON_PrintUnformatted(json);

@@ -128,16 +128,11 @@ static mica_status read_normalize_item(struct mi_spec *s, const cJSON *item, con
 /* Whether the normalisation is said for each input: an object of its names. */
 static bool is_of_each(const struct mi_spec *s)
 {
-    const cJSON *item, *normalize = mi_spec_get(s, "normalize"), *inputs = mi_spec_get(s, "inputs");
+    const cJSON *normalize = mi_spec_get(s, "normalize"), *inputs = mi_spec_get(s, "inputs");
     bool each = cJSON_IsObject(normalize) && cJSON_IsObject(inputs);
     for (size_t i = 0; each && i < 3; i++)
         each = !cJSON_GetObjectItemCaseSensitive(normalize, (const char *const[]){"divide_by", "mean", "std"}[i]);
-    if (!each)
-        return false;
-    cJSON_ArrayForEach(item, normalize)
-        if (cJSON_GetObjectItemCaseSensitive(inputs, item->string))
-            return true;
-    return false;
+    return each;
 }
 
 static mica_status read_normalize(struct mi_spec *s)

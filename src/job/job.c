@@ -220,6 +220,31 @@ static mica_status fit_together(mica_job *job)
     return status == MICA_OK ? status : inside(job, status, error.text);
 }
 
+/* A field that is called as nothing of the model would be read for nothing. */
+static mica_status check_fields(mica_job *job)
+{
+    static const char *const keys[] = {"inputs", "targets", "sample_weight"};
+    const struct mi_graph *graph = job->model->graph;
+    for (int i = 0; i < job->data->field_count; i++) {
+        const struct mi_preprocess *field = &job->data->fields[i]->preprocess;
+        bool input = field->role == MICA_INPUT, found = !field->name;
+        size_t all = input ? graph->input_count : graph->output_count, count = 0;
+        const char *names[33];
+        for (size_t k = 0; k < all; k++) {
+            const char *name = input ? graph->inputs[k]->name : graph->outputs[k]->name;
+            found = found || !strcmp(name, field->name);
+            if (count + 1 < MI_COUNT(names))
+                names[count++] = name;
+        }
+        names[count] = NULL;
+        if (!found)
+            return mi_fail(&job->error, MICA_FORMAT, "%s: data: %s.%s: the model has no %s of that name%s", job->path,
+                           keys[field->role], mi_show(field->name).text, input ? "input" : "output",
+                           mi_advise(field->name, names).text);
+    }
+    return MICA_OK;
+}
+
 /* Such a network would be right by always saying the same. */
 static mica_status check_classes(mica_job *job)
 {
@@ -255,6 +280,8 @@ static mica_status open_model(mica_job *job, const cJSON *model, const struct mo
     cJSON_Delete(json);
     if (status != MICA_OK)
         return inside(job, status, job->model->error.text);
+    if (job->data)
+        MI_TRY(check_fields(job));
     MI_TRY(fit_together(job));
     if (job->model_only)
         return MICA_OK;

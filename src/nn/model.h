@@ -32,7 +32,8 @@ struct mi_layer_group {
 struct mi_trained_output {
     char *output;                     /* its name */
     char *loss;
-    int from_logits;                  /* as mica_objective has it */
+    int from_logits;                  /* as mica_objective has it, as the weight */
+    float weight;
     char **class_names;               /* (class_count) */
     int class_count;                  /* 0: they have no names, or there are no classes */
 };
@@ -111,6 +112,9 @@ mica_status mi_model_set_preprocess(mica_model *model, const char *json);
 struct mi_trained_output *mi_model_trained(const mica_model *model, const char *output);
 void mi_model_forget(mica_model *model);
 void mi_model_drop_predictor(mica_model *model);
+
+/* Adds a vector of numbers that a plan reads, (count); copied (held.c). */
+mi_value *mi_held(struct mi_graph *graph, const float *values, size_t count);
 
 /* ---- JSON (json.c) ---- */
 

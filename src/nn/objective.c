@@ -80,6 +80,7 @@ static mica_status resolve(struct mi_error *error, const struct mi_graph *graph,
 {
     const char *name = NULL;
     const mi_value *output = find_output(graph, given, &name);
+    *out = (struct mi_objective){.output = NULL};
     if (!output && given->output)
         return no_output(error, graph, given->output);
     *out = (struct mi_objective){.output = name, .weight = given->weight > 0 ? given->weight : 1, .classes = given->classes,
@@ -145,28 +146,10 @@ static mi_value *add_target(struct mi_graph *graph, const struct mi_objective *o
 
 /* ---- Weights ---- */
 
-/* The weights on the device, in a variable that is called by what it holds, so that plans with other weights have others. */
-static mi_value *weights_of(mica_model *model, struct mi_graph *graph, const struct mi_objective *objective)
-{
-    size_t count = (size_t)objective->class_count;
-    const struct mi_shape shape = {.rank = 1, .dim = {mi_fixed(objective->class_count)}};
-    unsigned long long hash = mi_hash(objective->class_weight, count * sizeof *objective->class_weight, 0);
-    const char *name = mi_arena_format(&graph->arena, "class_weight/%zu/%016llx", count, hash);
-    struct mi_variable *variable = name ? mi_variable_find(&model->variables, name) : NULL;
-    float *values = name && !variable ? mi_new(count, sizeof *values) : NULL;
-    if (values) {
-        memcpy(values, objective->class_weight, count * sizeof *values);
-        variable = mi_variable_add(&model->variables, &graph->error, name, MI_ACCUMULATOR, MI_FLOAT, &shape, values);
-    } else if (!variable)
-        mi_out_of_memory(&graph->error);
-    return variable ? mi_variable(graph, variable) : NULL;
-}
-
 /* How much the class of each sample counts, (n): looked up by its number, or added up over the shares that a target gives them. */
-static mi_value *class_weights(mica_model *model, struct mi_graph *graph, const struct mi_objective *objective, mi_value *output,
-                               mi_value *target)
+static mi_value *class_weights(struct mi_graph *graph, const struct mi_objective *objective, mi_value *output, mi_value *target)
 {
-    mi_value *weights = weights_of(model, graph, objective);
+    mi_value *weights = mi_held(graph, objective->class_weight, (size_t)objective->class_count);
     if (!weights)
         return NULL;
     if (objective->classes)
@@ -181,7 +164,7 @@ static mi_value *class_weights(mica_model *model, struct mi_graph *graph, const 
                     (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
 }
 
-static mi_value *weighted(mica_model *model, struct mi_graph *graph, const struct mi_objective *objective, bool training,
+static mi_value *weighted(struct mi_graph *graph, const struct mi_objective *objective, bool training,
                           mi_value *each,
                           const struct mi_objective_nodes *nodes)
 {
@@ -189,13 +172,13 @@ static mi_value *weighted(mica_model *model, struct mi_graph *graph, const struc
     if (objective->sample_weight)
         each = mi_op2(graph, "Mul", each, mi_input(graph, mi_weight_name(graph, objective->output), MI_FLOAT, &rows));
     if (objective->class_weight && training && each)
-        each = mi_op2(graph, "Mul", each, class_weights(model, graph, objective, nodes->output, nodes->target));
+        each = mi_op2(graph, "Mul", each, class_weights(graph, objective, nodes->output, nodes->target));
     return each;
 }
 
 /* ---- Adding ---- */
 
-mica_status mi_objective_add(mica_model *model, struct mi_graph *graph, const struct mi_objective *objective, bool training,
+mica_status mi_objective_add(struct mi_graph *graph, const struct mi_objective *objective, bool training,
                              struct mi_objective_nodes *nodes)
 {
     const struct mi_loss_row *row = objective->loss.row;
@@ -209,7 +192,7 @@ mica_status mi_objective_add(mica_model *model, struct mi_graph *graph, const st
         taken.row = mi_loss_find("sparse_categorical_crossentropy"); /* the same number, without the zeros */
     else if (row->task != MI_SPARSE && objective->classes)
         target = class_values(graph, output, nodes->target);
-    mi_value *each = weighted(model, graph, objective, training, mi_loss_each(graph, &taken, output, target), nodes);
+    mi_value *each = weighted(graph, objective, training, mi_loss_each(graph, &taken, output, target), nodes);
     nodes->sum = mi_apply(graph, "ReduceSum", &each, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
     nodes->mean = mi_apply(graph, "DivideByCount", &nodes->sum, 1,
                            (const struct mi_attribute[]){MI_INT("per_n", 1), MI_INT("fixed", 0)}, 2);
@@ -276,7 +259,7 @@ static mica_status add_all(struct adding *a, const struct mi_objective *objectiv
     struct mi_graph *graph = a->graph;
     mi_value *sum = NULL;
     for (int i = 0; i < count; i++) {
-        MI_TRY(mi_objective_add(a->model, graph, &objectives[i], a->training, &nodes[i]));
+        MI_TRY(mi_objective_add(graph, &objectives[i], a->training, &nodes[i]));
         mi_value *own = times(graph, nodes[i].sum, objectives[i].weight), *own_mean = times(graph, nodes[i].mean,
                 objectives[i].weight);
         sum = sum ? mi_op2(graph, "Add", sum, own) : own;

@@ -29,7 +29,7 @@ struct mi_objective_nodes {
 };
 
 /* Adds the inputs of target and weight, and the loss. training: classes count as they should. */
-mica_status mi_objective_add(mica_model *model, struct mi_graph *graph, const struct mi_objective *objective, bool training,
+mica_status mi_objective_add(struct mi_graph *graph, const struct mi_objective *objective, bool training,
                              struct mi_objective_nodes *nodes);
 
 /* The names of the inputs that an output's target and weights come in by: "OUTPUT_target", "OUTPUT_weight". The graph's. */

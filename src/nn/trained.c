@@ -39,6 +39,7 @@ static bool copy_answer(const mica_model *model, const mica_objective *from, str
     to->output = mi_strdup(output);
     to->loss = mi_strdup(from->loss);
     to->from_logits = from->from_logits;
+    to->weight = from->weight;
     return to->output && to->loss;
 }
 
@@ -91,4 +92,10 @@ mica_status mi_model_set_preprocess(mica_model *model, const char *json)
     free(model->preprocess);
     model->preprocess = copy;
     return MICA_OK;
+}
+
+const char *mica_model_class_name(const mica_model *model, const char *output, int i)
+{
+    const struct mi_trained_output *answer = model ? mi_model_trained(model, output) : NULL;
+    return answer && i >= 0 && i < answer->class_count ? answer->class_names[i] : NULL;
 }

@@ -250,6 +250,15 @@ static mica_status several_outputs(struct mi_error *error, const struct mi_graph
                    graph->output_count > 2 ? ", ..." : "");
 }
 
+/* An error that names the output, where there are several and it does not do so already. */
+static mica_status of_output(struct mi_error *error, const struct mi_graph *graph, const mica_objective *objective,
+                             const struct mi_error *why)
+{
+    if (graph->output_count < 2 || !strncmp(why->text, "output ", strlen("output ")))
+        return mi_error_report(error, why);
+    return mi_fail(error, why->status, "output \"%s\": %s", mi_show(objective->output).text, why->text);
+}
+
 static mica_status check(struct mi_error *error, struct mi_training *task)
 {
     const struct mi_graph *graph = task->model->graph;
@@ -267,8 +276,11 @@ static mica_status check(struct mi_error *error, struct mi_training *task)
         return mi_error_report(error, &data->error);
     MI_TRY(check_inputs(error, graph, data));
     MI_TRY(check_weights(error, data));
-    for (int i = 0; i < task->count; i++)
-        MI_TRY(check_target(error, data, graph, &task->objectives[i], graph->output_count == 1));
+    for (int i = 0; i < task->count; i++) {
+        struct mi_error why = {0};
+        if (check_target(&why, data, graph, &task->objectives[i], graph->output_count == 1) != MICA_OK)
+            return of_output(error, graph, &task->objectives[i], &why);
+    }
     return MICA_OK;
 }
 

@@ -54,6 +54,8 @@ static mica_status evaluate(mica_model *model, mica_data *data, mica_part part, 
         status = mi_fail(error, MICA_DATA, "the data have no %s part", part_names[part]);
     if (status == MICA_OK)
         status = measure_part(&task, part, scores);
+    if (status == MICA_OK)
+        status = mi_scores_exact(&task, part, scores);
     mi_training_end(&task);
     return status;
 }

@@ -101,6 +101,13 @@ static const struct score *find(const mica_scores *scores, const char *name)
     return NULL;
 }
 
+void mi_scores_set(mica_scores *scores, const char *name, double value)
+{
+    for (int i = 0; i < scores->count; i++)
+        if (!strcmp(scores->list[i].name, name))
+            scores->list[i].value = value;
+}
+
 double mica_scores_get(const mica_scores *scores, const char *name)
 {
     const struct score *score = find(scores, name);

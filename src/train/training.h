@@ -48,6 +48,9 @@ mica_status mi_measure(mica_plan *plan, mica_batches *batches, const char *prefi
 mica_scores *mi_scores_create(void); /* NULL: out of memory */
 /* Appends a plan's metrics, each name behind `prefix`. Waits. */
 mica_status mi_scores_read(mica_scores *scores, struct mi_error *error, mica_plan *plan, const char *prefix);
+void mi_scores_set(mica_scores *scores, const char *name, double value); /* of a score that is there */
+/* Metrics that are more exact of all answers than of sums (exact.c). */
+mica_status mi_scores_exact(const struct mi_training *training, mica_part part, mica_scores *scores);
 bool mi_scores_add(mica_scores *scores, const char *prefix, const char *name, double value, const float *parts, int part_count);
 
 #endif

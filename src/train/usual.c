@@ -14,7 +14,7 @@ int mi_usual_objectives(const mica_model *model, mica_objective *out)
     const struct mi_graph *graph = model->graph;
     for (int i = 0; i < model->answer_count; i++)
         out[i] = (mica_objective){.output = model->answers[i].output, .loss = model->answers[i].loss,
-                                  .from_logits = model->answers[i].from_logits};
+                                  .from_logits = model->answers[i].from_logits, .weight = model->answers[i].weight};
     if (model->answer_count)
         return model->answer_count;
     for (size_t i = 0; i < graph->output_count; i++)

@@ -317,6 +317,7 @@ static void fields(void **state)
         .samples = 1, .fields = &(mica_field){.role = MICA_WEIGHT, .shape = MICA_SHAPE(2), .values = api.inputs}, .field_count = 1}),
                    MICA_SHAPE, "a weight is one number");
     assert_null(mica_data_field_name(api.data, -1));
+    assert_null(mica_model_class_name(api.model, "no such output", 0));
     assert_null(mica_data_field_name(api.data, mica_data_field_count(api.data)));
 }
 

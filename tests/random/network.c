@@ -339,7 +339,7 @@ struct mi_graph *network_training(const struct drawn_network *network, mica_mode
     if (mi_objective_resolve(&device->error, model->graph, &given, &objective) ||
         mi_optimizer_resolve(&device->error, "optimizer", &network->optimizer, &optimizer) || mi_model_graph(model, true, &graph))
         return NULL;
-    bool fine = mi_objective_add(model, graph, &objective, true, &nodes) == MICA_OK;
+    bool fine = mi_objective_add(graph, &objective, true, &nodes) == MICA_OK;
     graph->output_count = 0; /* a step's result is its loss */
     fine = fine && mi_output(graph, "loss", nodes.mean) &&
            mi_optimizer_add(model, graph, nodes.mean, &optimizer, NULL) == MICA_OK;

@@ -183,7 +183,7 @@ static void check_loss(mica_device *device, const struct golden *golden, const c
     const mica_objective given = {.loss = cJSON_GetObjectItem(described, "loss")->valuestring, .classes = classes};
     assert_int_equal(mi_objective_resolve(&device->error, probe.model->graph, &given, &objective), MICA_OK);
     assert_int_equal(mi_model_graph(probe.model, true, &probe.graph), MICA_OK);
-    if (mi_objective_add(probe.model, probe.graph, &objective, true, &nodes))
+    if (mi_objective_add(probe.graph, &objective, true, &nodes))
         fail_msg("%s: %s", name, probe.graph->error.text);
     probe.loss = nodes.mean;
     mi_output(probe.graph, "loss", nodes.mean);

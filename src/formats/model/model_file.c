@@ -1,7 +1,7 @@
 /* Models as .safetensors files: the variables under their names, and in the metadata, under "mica", a JSON object:
  *
  *   {"version": 2, "model": {"layers": [...], "outputs": {...}},
- *    "objectives": [{"output": NAME, "loss": NAME, "from_logits": true | false}, ...],
+ *    "objectives": [{"output": NAME, "loss": NAME, "from_logits": true | false, "weight": number}, ...],
  *    "preprocess": [...], "choices": the engines that its plans ran with (src/compile/choose/choices.h)}
  *
  * so that any reader of safetensors opens it. Nothing in a file is believed before it is checked. */
@@ -44,7 +44,8 @@ static bool add_objectives(cJSON *json, const mica_model *model)
             return false;
         }
         if (!cJSON_AddStringToObject(item, "output", answer->output) || !cJSON_AddStringToObject(item, "loss", answer->loss) ||
-            (answer->from_logits && !cJSON_AddBoolToObject(item, "from_logits", answer->from_logits > 0)))
+            (answer->from_logits && !cJSON_AddBoolToObject(item, "from_logits", answer->from_logits > 0)) ||
+            (answer->weight > 0 && !cJSON_AddNumberToObject(item, "weight", (double)answer->weight)))
             return false;
     }
     return list != NULL;
@@ -334,13 +335,17 @@ static mica_status take_objective(struct loading *l, const cJSON *json, mica_obj
 {
     const cJSON *output = cJSON_GetObjectItemCaseSensitive(json, "output"), *loss = cJSON_GetObjectItemCaseSensitive(json, "loss");
     const cJSON *logits = cJSON_GetObjectItemCaseSensitive(json, "from_logits");
+    const cJSON *weight = cJSON_GetObjectItemCaseSensitive(json, "weight");
     struct mi_objective resolved;
     struct mi_error why = {0};
     if (!cJSON_IsString(output) || !cJSON_IsString(loss))
         return bad(l, "objectives", "holds something without texts \"output\" and \"loss\"");
     if (logits && !cJSON_IsBool(logits))
         return bad(l, "from_logits", "is not true or false");
+    if (weight && !(cJSON_IsNumber(weight) && weight->valuedouble > 0 && weight->valuedouble <= 1e30))
+        return bad(l, "weight", "is not a number above 0");
     *out = (mica_objective){.output = output->valuestring, .loss = loss->valuestring,
+                            .weight = weight ? (float)weight->valuedouble : 0,
                             .from_logits = !logits ? 0 : cJSON_IsTrue(logits) ? 1 : -1};
     mica_status status = mi_objective_resolve(&why, l->model->graph, out, &resolved);
     if (status == MICA_OK)

@@ -32,3 +32,27 @@ static mi_value *sum(struct mi_graph *graph, const struct mi_metric_use *use)
 }
 
 const struct mi_metric_row mi_metric_accuracy = {.name = "accuracy", .alias = "acc", .sum = sum};
+
+/* ---- Among the k best ---- */
+
+static mica_status check_top(struct mi_error *error, const struct mi_metric_use *use)
+{
+    MI_TRY(mi_metric_needs_classes(error, use, "top_k_accuracy"));
+    if (mi_metric_units(use) > (int64_t)use->value[0])
+        return MICA_OK;
+    return mi_fail(error, MICA_INVALID_ARGUMENT, "metric top_k_accuracy: the %d best of %lld classes", (int)use->value[0],
+                   (long long)mi_metric_units(use));
+}
+
+/* The true class is among the k best where fewer than k others have more. */
+static mi_value *top_sum(struct mi_graph *graph, const struct mi_metric_use *use)
+{
+    mi_value *own = mi_metric_sum_axis(graph, mi_op2(graph, "Mul", mi_metric_truth(graph, use), use->output), 1, true);
+    mi_value *better = mi_metric_cast(graph, mi_op2(graph, "Greater", use->output, own), MI_FLOAT);
+    mi_value *ahead = mi_metric_sum_axis(graph, better, 1, false);
+    return mi_metric_sum(graph, mi_metric_cast(graph, mi_op2(graph, "Less", ahead, mi_scalar(graph, use->value[0])), MI_FLOAT));
+}
+
+const struct mi_metric_row mi_metric_top_k_accuracy = {
+    .name = "top_k_accuracy", .keys = {{.name = "k", .otherwise = 5, .least = 1, .most = 1e6f, .whole = true}}, .check = check_top,
+    .sum = top_sum};
