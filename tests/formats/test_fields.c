@@ -239,7 +239,7 @@ static void test_archives(void **state)
     assert_near(value_of(data, MICA_TARGET, "kind", 0, 0), 1);
     mica_data_destroy(data);
     assert_refused(open_spec("{\"format\": \"npz\", \"train\": \"t.npz\", \"inputs\": \"z\"}", NULL), MICA_DATA,
-                   "there is no array \"z\"; there are \"x\" and \"y\"");
+                   "there is no array \"z\"; there are \"x\", \"y\"");
     assert_refused(open_spec("{\"format\": \"npz\", \"train\": \"none.npz\", \"inputs\": \"x\"}", NULL), MICA_IO, "none.npz: ");
     for (size_t cut = 0; cut < size; cut += 7) { /* what is left is no archive, or a broken one */
         scratch_write("t.npz", file, cut);
