@@ -229,23 +229,54 @@ static void merge(struct mi_nest *s, const struct mi_node *node, const struct mi
         mi_line(e, "%s[0] = %s[0];", state->name[i], shared.name[i]);
 }
 
+/* What a result is made of, each read once: an optimiser that finds a second load of the same place may look for the first one
+ * again
+ * and again. */
+static struct mi_state read_state(struct mi_nest *s, const struct mi_node *node, const struct mi_state *state)
+{
+    struct mi_state once = {.count = state->count, .limit = state->limit};
+    for (int i = 0; i < state->count; i++) {
+        once.name[i] = mi_arena_format(s->e->arena, "once%d", s->e->names++);
+        mi_line(s->e, "const %s %s = %s%s;", mi_nest_state_type(node, i), once.name[i], state->name[i], s->by_rows ? "[0]" : "[v]");
+    }
+    return once;
+}
+
+/* Results of a reduction, under the names; in arrays, in one loop over their places. */
+static void write_results(struct mi_nest *s, const struct mi_node *node, const struct mi_state *state, const char *const *names)
+{
+    struct mi_emitter *e = s->e;
+    size_t scope = s->arrays ? mi_scope_open(e, "for (int v = 0; v < %d; v++) ", s->v) : 0;
+    struct mi_state once = read_state(s, node, state);
+    for (int o = 0; o < node->outputs; o++) {
+        if (!names[o])
+            continue;
+        const char *text = mi_nest_statement(s, mi_nest_rule(node)->finish[o], &once, "", NULL, NULL);
+        if (s->arrays)
+            mi_line(e, "%s[v] = %s;", names[o], text);
+        else
+            mi_line(e, "const %s %s = %s;", mi_types[node->out[o]->type].c, names[o], text);
+    }
+    if (s->arrays)
+        mi_scope_close(e, scope);
+}
+
 static void finish_reduction(struct mi_nest *s, const struct mi_node *node, const struct mi_state *state)
 {
     struct mi_emitter *e = s->e;
+    const char *names[MI_MAX_OUTPUTS] = {NULL};
     merge(s, node, state);
     for (int o = 0; o < node->outputs; o++) {
         if (!mi_nest_rule(node)->finish[o])
             continue;
-        const char *name = mi_arena_format(e->arena, "f%d", e->names++), *type = mi_types[node->out[o]->type].c;
-        const char *own = s->by_rows ? "[0]" : "[v]";
-        const char *text = mi_nest_statement(s, mi_nest_rule(node)->finish[o], state, own, NULL, NULL);
-        if (s->arrays) {
-            mi_line(e, "%s %s[%d];", type, name, mi_nest_array_size(s->v));
-            mi_line(e, "for (int v = 0; v < %d; v++) %s[v] = %s;", s->v, name, text);
-        } else
-            mi_line(e, "const %s %s = %s;", type, name, text);
-        mi_bind(e, node->out[o], mi_nest_slot(s, name));
+        names[o] = mi_arena_format(e->arena, "f%d", e->names++);
+        if (s->arrays)
+            mi_line(e, "%s %s[%d];", mi_types[node->out[o]->type].c, names[o], mi_nest_array_size(s->v));
     }
+    write_results(s, node, state, names);
+    for (int o = 0; o < node->outputs; o++)
+        if (names[o])
+            mi_bind(e, node->out[o], mi_nest_slot(s, names[o]));
 }
 
 /* ---- Levels ---- */
