@@ -24,7 +24,8 @@ MICA_API mica_device *mica_cl_device_adopt(cl_context context, cl_device_id id, 
 MICA_API cl_context mica_cl_context(const mica_device *device);
 MICA_API cl_command_queue mica_cl_queue(const mica_device *device);
 
-/* Binds a float32 buffer of the application to the plan's input or output called `name`, in place of Mica's own:
+/* Binds a buffer of the application, of float32, or of int32 for targets that are classes, to the plan's input or output called
+ * `name`, in place of Mica's own:
  * row-major, offset in bytes (a multiple of 4), room for the plan's largest batch. Kernels must be allowed to read an input and to
  * write an output, and no output may share its place with another bound one. The rows of an embedding that a buffer names are not
  * checked: the number of no row gives NaN, or counts from the last row where it is negative. The buffer is retained until another

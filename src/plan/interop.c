@@ -35,8 +35,8 @@ static const mi_value *find_overlap(const mica_plan *plan, const mi_value *value
 static mica_status check_buffer(mica_plan *plan, const mi_value *value, const struct mi_buffer *buffer, size_t offset)
 {
     uint64_t need = needed_bytes(plan, value);
-    if (value->type != MI_FLOAT)
-        return mi_plan_refuse(plan, MICA_UNSUPPORTED, "\"%s\" is %s, only float32 can be bound", value->name,
+    if (value->type != MI_FLOAT && value->type != MI_INT32)
+        return mi_plan_refuse(plan, MICA_UNSUPPORTED, "\"%s\" is %s, only float32 and int32 can be bound", value->name,
                               mi_types[value->type].name);
     if (offset % sizeof(float) != 0 || offset > buffer->bytes || buffer->bytes - offset < need)
         return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT,

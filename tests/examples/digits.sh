@@ -13,6 +13,8 @@ answers=$(echo "$drawn" | grep -oE "  a [0-9]" | wc -l)
 # An application with a context of its own says ten scores.
 scores=$("$3" "$model")
 [ "$(echo "$scores" | grep -cE '^[0-9]: -?[0-9]+\.[0-9]+$')" = 10 ] || { echo "$scores"; exit 1; }
+# It trains that model a step further on a sample in its own buffers.
+echo "$scores" | awk '/^a step changed/ { found = 1; if ($NF >= $(NF - 2)) bad = 1 } END { exit bad || !found }' || { echo "$scores"; exit 1; }
 # A model whose input has another name has nothing to bind to: one line and a failure, no scores.
 folder=$(dirname "$model")
 printf 'a,b,c\n1,2,x\n3,4,y\n' >"$folder/other.csv"
