@@ -34,7 +34,9 @@ MICA_API mica_status mica_job_run(mica_job *job, mica_history **history);
  * trained: its columns, categories, classes and normalisation are applied, never fitted again. model may be NULL. */
 MICA_API mica_data *mica_data_open_spec(mica_device *device, const char *path, mica_model *model);
 
-/* Raw inputs for prediction from one file (.npy, .csv, IDX, also .gz), checked against the model's input: samples without
+/* Raw inputs for prediction from one file, or, of a model with several, from those that a specification in a .json file names, of
+ * which the inputs of all parts are read: from one file (.npy, .csv, IDX, also .gz), checked against the model's input: samples
+ * without
  * labels, in the training part, with the preprocessing that the model was fitted with. */
 MICA_API mica_data *mica_data_open_inputs(mica_device *device, const char *path, mica_model *model);
 /* The same as floats, which round large numbers such as times before they are normalised. *inputs is the caller's:

@@ -86,6 +86,9 @@ MICA_API int64_t mica_model_parameter_count(const mica_model *model); /* element
 MICA_API mica_status mica_model_read(mica_model *model, const char *name, float *values, size_t count);
 MICA_API mica_status mica_model_write(mica_model *model, const char *name, const float *values, size_t count);
 
+/* Puts the moving averages that an optimizer with use_ema has made in place of the parameters, as at the end of a training. */
+MICA_API mica_status mica_model_take_averages(mica_model *model);
+
 /* The name of class i of an output that was trained (NULL: the first); NULL where there is none. */
 MICA_API const char *mica_model_class_name(const mica_model *model, const char *output, int i);
 
@@ -134,6 +137,8 @@ typedef struct mica_plan_desc {
     int objective_count;
     bool evaluate;               /* objectives are measured, and nothing is trained */
     mica_optimizer optimizer;    /* its moments belong to the parameters: plans that train the same ones share them */
+    const mica_optimizer_group *groups; /* (group_count) of the optimizer */
+    int group_count;
     const char *train;           /* which variables may change, as patterns over their names: "generator.*, trunk.*"; NULL: all.
                                   * Layers of which none is named use their running statistics as in inference, and leave them */
 } mica_plan_desc;

@@ -66,6 +66,8 @@ typedef struct mica_fit_desc {
     int objective_count;
 
     mica_optimizer optimizer;
+    const mica_optimizer_group *groups; /* (group_count) of the optimizer */
+    int group_count;
     const char *train;           /* which variables may change, as mica_plan_desc has it */
     int64_t batch_size;          /* 0: 32; MICA_ALL_SAMPLES: batch gradient descent */
     int epochs;                  /* 0: 1; negative: none */
@@ -82,7 +84,8 @@ typedef struct mica_fit_desc {
 
 typedef struct mica_history mica_history;
 
-/* Trains the model on the training part of the data: a plan with objectives, in a loop over its batches (examples/loop.c is that
+/* Trains the model on the training part of the data; with use_ema, the parameters are their averages at the end: a plan with
+ * objectives, in a loop over its batches (examples/loop.c is that
  * loop). Targets that a loss cannot take, and indices that are no row of their embedding, are MICA_DATA and name the sample, before
  * anything is trained. *history may be NULL; otherwise the caller destroys it, also after an error.
  *

@@ -10,9 +10,10 @@ static int run(int argc, char **argv);
 
 const struct cli_command cli_predict = {
     "predict", "classify or regress raw inputs from a file",
-    "Usage: mica predict MODEL --input FILE [--output FILE] [--top K] [--device D] [--json] [--debug]\n\n"
+    "Usage: mica predict MODEL --input FILE [--of OUTPUT] [--output FILE] [--top K] [--device D] [--json] [--debug]\n\n"
     "Reads raw inputs as the training data had them, and prints the K best classes of each, or its values.\n\n"
-    "  --input   .npy, .csv or IDX, also .gz\n"
+    "  --input   .npy, .csv or IDX, also .gz; of several inputs a .json file, {\"format\": ...} or a job, whose inputs are read\n"
+    "  --of      which output, where the model has several (the first)\n"
     "  --output  also writes the network's own outputs: a .npy of float32, or a .csv with a line of names\n"
     "  --top     how many classes, best first (1)\n",
     run};
@@ -21,6 +22,7 @@ struct task {
     mica_device *device;
     mica_model *model;
     mica_data *inputs;
+    const char *of;          /* the output that is asked for; NULL: the first */
     int64_t n;
     mica_shape output;       /* of a sample */
     size_t outputs;          /* elements of it */
@@ -29,7 +31,17 @@ struct task {
     cJSON *names;            /* of the classes, in their order */
 };
 
-/* What the model's own description says about its task and its first output. */
+/* The output that is asked for, as the model's description has it; NULL: there is none of that name. */
+static const cJSON *find_output(const cJSON *json, const char *name)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItem(json, "outputs"))
+        if (!name || strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(item, "name")), name) == 0)
+            return item;
+    return NULL;
+}
+
+/* What the model's own description says about its task and the output. */
 static int understand(struct task *task)
 {
     char *text = NULL;
@@ -37,17 +49,17 @@ static int understand(struct task *task)
         return cli_device_failed(task->device);
     cJSON *json = cJSON_Parse(text);
     mica_free(text);
-    const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItem(json, "outputs"), 0), *dim;
-    const char *kind = cJSON_GetStringValue(cJSON_GetObjectItem(json, "task"));
+    const cJSON *output = find_output(json, task->of), *dim;
+    const char *kind = cJSON_GetStringValue(cJSON_GetObjectItem(output, "task"));
     task->classifies = kind && strcmp(kind, "classification") == 0;
     task->outputs = 1;
-    cJSON_ArrayForEach(dim, cJSON_GetObjectItem(first, "shape")) {
+    cJSON_ArrayForEach(dim, cJSON_GetObjectItem(output, "shape")) {
         task->output.dim[task->output.rank++] = (int64_t)dim->valuedouble;
         task->outputs *= (size_t)dim->valuedouble;
     }
     task->classes = task->outputs == 1 ? 2 : (int)task->outputs;
     task->classifies = task->classifies && task->output.rank <= 1;
-    task->names = cJSON_DetachItemFromObject(json, "classes");
+    task->names = cJSON_Duplicate(cJSON_GetObjectItem(output, "classes"), true);
     cJSON_Delete(json);
     return CLI_OK;
 }
@@ -163,9 +175,9 @@ static int answer(struct task *task, const char *output, bool as_json)
     cJSON *list = as_json ? cJSON_AddArrayToObject(json, "predictions") : NULL;
     mica_status status = outputs && answers ? MICA_OK : MICA_OUT_OF_MEMORY;
     if (status == MICA_OK && (output || !task->classifies))
-        status = mica_predict_data(task->model, task->inputs, MICA_TRAIN, NULL, outputs, count);
+        status = mica_predict_data(task->model, task->inputs, MICA_TRAIN, task->of, outputs, count);
     if (status == MICA_OK && task->classifies)
-        status = mica_classify_data(task->model, task->inputs, MICA_TRAIN, NULL, task->top, answers);
+        status = mica_classify_data(task->model, task->inputs, MICA_TRAIN, task->of, task->top, answers);
     int code = status == MICA_OK ? check_numbers(task, outputs, answers) : CLI_FAILED;
     if (code == CLI_OK && output)
         status = write_outputs(task, output, outputs);
@@ -183,9 +195,10 @@ static int answer(struct task *task, const char *output, bool as_json)
     return code;
 }
 
-static int predict(mica_device *device, const char *path, const char *input, const char *output, int top, bool as_json)
+static int predict(mica_device *device, const char *path, const char *input, const char *of, const char *output, int top,
+                   bool as_json)
 {
-    struct task task = {.device = device, .model = cli_load_model(device, path)};
+    struct task task = {.device = device, .model = cli_load_model(device, path), .of = of};
     int code;
     if (!task.model)
         return CLI_FAILED;
@@ -206,10 +219,10 @@ static int predict(mica_device *device, const char *path, const char *input, con
 static int run(int argc, char **argv)
 {
     struct cli_common common = {0};
-    const char *path = NULL, *input = NULL, *output = NULL, *top = "1";
+    const char *path = NULL, *input = NULL, *of = NULL, *output = NULL, *top = "1";
     const struct cli_option options[] = {{.name = "--input", .value = &input}, {.name = "--output", .value = &output},
-                                         {.name = "--top", .value = &top}};
-    int code = cli_parse(&cli_predict, argc, argv, options, 3, &common, &path, 1, 1);
+                                         {.name = "--top", .value = &top}, {.name = "--of", .value = &of}};
+    int code = cli_parse(&cli_predict, argc, argv, options, 4, &common, &path, 1, 1);
     if (code != CLI_OK || common.help)
         return code;
     char *end = NULL;
@@ -226,7 +239,7 @@ static int run(int argc, char **argv)
     if (output)
         code = cli_check_output(device, output, (const char *const[]){path, input}, 2);
     if (code == CLI_OK)
-        code = predict(device, path, input, output, (int)count, common.json);
+        code = predict(device, path, input, of, output, (int)count, common.json);
     mica_device_destroy(device);
     return code;
 }

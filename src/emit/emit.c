@@ -301,6 +301,8 @@ static const char *builtin_text(struct mi_emitter *e, const struct mi_node *node
         return "mica_s->learning_rate";
     if (strcmp(word, "step") == 0)
         return "((float)mica_s->step)";
+    if (strcmp(word, "run") == 0)
+        return "mica_s->step";
     return NULL;
 }
 

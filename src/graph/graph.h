@@ -11,7 +11,7 @@
 #include <mica/model.h>
 
 /* A map has at most MI_MAX_INPUTS inputs: a derivative two more than its map, g and y. */
-enum { MI_MAX_RANK = 8, MI_MAX_INPUTS = 10, MI_MAX_OUTPUTS = 4 };
+enum { MI_MAX_RANK = 8, MI_MAX_INPUTS = 10, MI_MAX_OUTPUTS = 6 };
 
 /* ---- Element types ---- */
 

@@ -14,8 +14,41 @@ static bool is_value(const void *user, const char *target)
     return loss && loss->task == MI_VALUES && answer->class_count == 0;
 }
 
+/* Leaves only what has the role of an input: targets and weights are not read, and need not be there. */
+static mica_status keep_inputs(struct mi_error *error, cJSON *spec, struct mi_prepared *prepared)
+{
+    static const char *const parts[] = {"train", "validation", "test"}, *const keys[] = {"targets", "labels", "label",
+                                                                                         "sample_weight"};
+    int count = 0;
+    for (size_t k = 0; k < MI_COUNT(keys); k++) {
+        cJSON_DeleteItemFromObjectCaseSensitive(spec, keys[k]);
+        for (size_t p = 0; p < MI_COUNT(parts); p++)
+            if (cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(spec, parts[p])))
+                cJSON_DeleteItemFromObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(spec, parts[p]), keys[k]);
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(spec, "split");
+    for (int i = 0; i < prepared->count; i++) {
+        if (prepared->fields[i].role == MICA_INPUT)
+            prepared->fields[count++] = prepared->fields[i];
+        else
+            mi_preprocess_destroy(&prepared->fields[i]);
+    }
+    prepared->count = count;
+    return count ? MICA_OK : mi_fail(error, MICA_DATA, "the model was never trained on data: it takes raw inputs only");
+}
+
+/* All samples as one part: predictions are of every one. */
+static mica_data *as_one_part(mica_data *data)
+{
+    if (data && data->error.status == MICA_OK) {
+        data->count[MICA_TRAIN] = data->samples;
+        data->count[MICA_VALIDATION] = data->count[MICA_TEST] = 0;
+    }
+    return data;
+}
+
 /* The data of a specification, or of a whole job file, which holds one. */
-static mica_data *open_spec(mica_device *device, const char *path, mica_model *model, struct mi_error *error)
+static mica_data *open_spec(mica_device *device, const char *path, mica_model *model, bool inputs_only, struct mi_error *error)
 {
     struct mi_prepared prepared;
     const struct mi_regressions regressions = {is_value, model};
@@ -28,7 +61,8 @@ static mica_data *open_spec(mica_device *device, const char *path, mica_model *m
         if (mi_json_file(error, path, &json) == MICA_OK) {
             bool whole = cJSON_GetObjectItemCaseSensitive(json, "data") && !cJSON_GetObjectItemCaseSensitive(json, "format");
             cJSON *spec = whole ? mi_job_data_spec(json) : cJSON_Duplicate(json, true);
-            data = spec ? mi_data_from_spec(device, spec, folder, path, prepared.count ? &prepared : NULL, &regressions) : NULL;
+            if (spec && (!inputs_only || keep_inputs(error, spec, &prepared) == MICA_OK))
+                data = mi_data_from_spec(device, spec, folder, path, prepared.count ? &prepared : NULL, &regressions);
             cJSON_Delete(spec);
         }
         cJSON_Delete(json);
@@ -54,7 +88,7 @@ mica_data *mica_data_open_spec(mica_device *device, const char *path, mica_model
     struct mi_error error = {0};
     if (!path)
         mi_fail(&error, MICA_INVALID_ARGUMENT, "the path of a data specification is missing");
-    mica_data *data = path ? open_spec(device, path, model, &error) : NULL;
+    mica_data *data = path ? open_spec(device, path, model, false, &error) : NULL;
     return data || error.status == MICA_OK ? data : failed_data(device, &error);
 }
 
@@ -79,8 +113,11 @@ mica_data *mica_data_open_inputs(mica_device *device, const char *path, mica_mod
         mi_fail(&error, MICA_INVALID_ARGUMENT, "inputs: a path and a model are needed");
     else if (mi_model_begin(model) != MICA_OK)
         mi_error_report(&error, &model->device->error);
+    else if (strlen(path) > 5 && !strcmp(path + strlen(path) - 5, ".json"))
+        data = as_one_part(open_spec(device, path, model, true, &error));
     else if (model->graph->input_count != 1)
-        mi_fail(&error, MICA_UNSUPPORTED, "the model has %zu inputs, a file holds one", model->graph->input_count);
+        mi_fail(&error, MICA_UNSUPPORTED, "the model has %zu inputs, a file holds one; a .json file says where each is",
+                model->graph->input_count);
     else if (mi_prepared_parse(&error, "the model", model->preprocess, &prepared) == MICA_OK) {
         mica_shape shape = mica_node_shape(model->graph->inputs[0]);
         data = mi_inputs_open(device, path, prepared.count ? &prepared : NULL, model->graph->inputs[0]->name,

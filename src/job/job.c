@@ -115,6 +115,11 @@ static mica_status read_keys(mica_job *job, struct job_keys *keys)
         return inside(job, error.status, error.text);
     if (mi_optimizer_resolve(&error, "optimizer", &job->fit.optimizer, &resolved) != MICA_OK)
         return inside(job, error.status, error.text);
+    const cJSON *groups = cJSON_GetObjectItemCaseSensitive(keys->optimizer, "groups");
+    if (groups && (mi_optimizer_read_groups(&error, &job->arena, groups, "optimizer", &job->fit.groups,
+                                            &job->fit.group_count) != MICA_OK ||
+                   mi_optimizer_set_groups(&error, "optimizer", job->fit.groups, job->fit.group_count, &resolved) != MICA_OK))
+        return inside(job, error.status, error.text);
     MI_TRY(read_batch_size(job, keys->batch_size));
     if (mi_job_objectives(job, &error, keys->loss, keys->from_logits, keys->metrics, keys->class_weight) != MICA_OK)
         return inside(job, error.status, error.text);

@@ -67,7 +67,8 @@ struct mica_model {
     char *preprocess;                 /* JSON of src/data; NULL: none */
 
     struct {
-        const char *update;           /* the operator of its optimizer, static; NULL: none goes on */
+        uint64_t kind;                /* of its optimizer, mi_optimizer_kind; 0: none goes on */
+        int average;                  /* which moment is the parameters' moving average, from 1; 0: none */
         uint64_t steps, epochs;
     } trained;                        /* the training that the next one goes on with */
 

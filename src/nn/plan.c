@@ -103,7 +103,8 @@ static mica_status check(struct wanted *w)
     MI_TRY(check_objectives(w));
     if (!trains(w))
         return MICA_OK;
-    if (mi_optimizer_resolve(&error, "optimizer", &desc->optimizer, &w->optimizer) != MICA_OK)
+    if (mi_optimizer_resolve(&error, "optimizer", &desc->optimizer, &w->optimizer) != MICA_OK ||
+        mi_optimizer_set_groups(&error, "optimizer", desc->groups, desc->group_count, &w->optimizer) != MICA_OK)
         return mi_fail(&w->model->device->error, MICA_INVALID_ARGUMENT, "%s", error.text);
     return MICA_OK;
 }

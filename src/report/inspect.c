@@ -132,10 +132,10 @@ static bool add_graph(const mica_model *model, cJSON *out)
     return list && cJSON_AddNumberToObject(out, "operators", operators);
 }
 
-/* What a program needs to know to show predictions of the first output. */
-static bool add_task(const mica_model *model, cJSON *out)
+/* What a program needs to know to show predictions of an output; NULL: the first. */
+static bool add_task(const mica_model *model, const char *output, cJSON *out)
 {
-    const struct mi_trained_output *answer = mi_model_trained(model, NULL);
+    const struct mi_trained_output *answer = mi_model_trained(model, output);
     const struct mi_loss_row *loss = answer ? mi_loss_find(answer->loss) : NULL;
     bool classes = answer && (answer->class_count > 0 || loss->task != MI_VALUES);
     cJSON *names = cJSON_AddArrayToObject(out, "classes");
@@ -191,13 +191,24 @@ static mica_status describe_plan(mica_model *model, const mica_inspect_desc *des
     return status;
 }
 
+/* The same of each output, beside its shape. */
+static bool add_tasks(const mica_model *model, cJSON *out)
+{
+    cJSON *item;
+    size_t i = 0;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(out, "outputs"))
+        if (!add_task(model, model->graph->outputs[i++]->name, item))
+            return false;
+    return add_task(model, NULL, out);
+}
+
 static bool describe_model(const mica_model *model, cJSON *out)
 {
     const struct mi_graph *graph = model->graph;
     return add_layers(model, out) &&
            cJSON_AddNumberToObject(out, "parameters", (double)mica_model_parameter_count(model)) &&
            add_variables(model, out) && add_values(out, "inputs", graph->inputs, graph->input_count) &&
-           add_values(out, "outputs", graph->outputs, graph->output_count) && add_task(model, out) && add_data(model, out) &&
+           add_values(out, "outputs", graph->outputs, graph->output_count) && add_tasks(model, out) && add_data(model, out) &&
            add_graph(model, out);
 }
 

@@ -155,7 +155,8 @@ static mica_status compile_training(struct fit *fit)
     if (batch > INT32_MAX)
         return fail(fit, MICA_INVALID_ARGUMENT, "a batch of all samples is too large");
     const mica_plan_desc how = {.batch = batch, .objectives = task->objectives, .objective_count = task->count,
-                                .optimizer = desc->optimizer, .train = desc->train};
+                                .optimizer = desc->optimizer, .groups = desc->groups, .group_count = desc->group_count,
+                                .train = desc->train};
     const mica_batches_desc order = {.part = MICA_TRAIN, .shuffle = !desc->no_shuffle, .seed = desc->seed};
     mica_plan *plan = fit->train.plan = mica_compile(task->model, &how);
     if (plan && mica_plan_status(plan) == MICA_OK)
@@ -299,7 +300,7 @@ static void leave(struct fit *fit, mica_status status)
     mica_model *model = fit->task.model;
     model->trained.steps = fit->steps;
     if (status != MICA_OK && status != MICA_CANCELLED)
-        model->trained.update = NULL;
+        model->trained.kind = 0;
 }
 
 static mica_status run(struct fit *fit, mica_model *model, mica_data *data)
@@ -317,6 +318,8 @@ static mica_status run(struct fit *fit, mica_model *model, mica_data *data)
         status = found == MICA_OK ? status : found;
     }
     leave(fit, status);
+    if (status == MICA_OK && fit->optimizer.use_ema > 0)
+        status = mica_model_take_averages(model);
     return status;
 }
 

@@ -142,6 +142,7 @@ static void null_calls(void **state)
     assert_int_equal(mica_plan_reset_metrics(NULL), INVALID);
     mica_scores_destroy(NULL);
     assert_null(mica_model_class_name(NULL, NULL, 0));
+    assert_int_equal(mica_model_take_averages(NULL), INVALID);
     assert_int_equal(mica_scores_count(NULL), 0);
     assert_null(mica_scores_name(NULL, 0));
     assert_true(mica_scores_value(NULL, 0) != mica_scores_value(NULL, 0));

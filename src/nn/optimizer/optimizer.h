@@ -9,7 +9,7 @@
 #include <cjson/cJSON.h>
 #include <mica/optimizer.h>
 
-enum { MI_MOST_MOMENTS = 3, MI_MOST_OPTIMIZER_KEYS = 8 };
+enum { MI_MOST_MOMENTS = 4, MI_MOST_OPTIMIZER_KEYS = 8 };
 
 /* A number from 0 to `most`, or below that; a flag is true or false. */
 struct mi_optimizer_key {
@@ -35,17 +35,38 @@ struct mi_optimizer {
     const struct mi_optimizer_row *row;
     float learning_rate, weight_decay;
     float clip_value, clip_norm, clip_global_norm; /* 0: not */
+    float accumulate;                              /* runs to an update; 0 and 1: each is one */
+    float use_ema, ema_momentum;
+    const mica_optimizer_group *groups;            /* (group_count) known to be right; borrowed */
+    int group_count;
     float value[MI_MOST_OPTIMIZER_KEYS];           /* of the row's keys */
 };
 
 /* Reads a name, or an object with a "type", as jobs have it; texts stay the JSON's. `place` is the key that it stands under. */
 mica_status mi_optimizer_read(struct mi_error *error, const cJSON *json, const char *place, mica_optimizer *out);
 
+/* The list under "groups" of such an object, which mi_optimizer_read passes over. */
+mica_status mi_optimizer_read_groups(struct mi_error *error, struct mi_arena *arena, const cJSON *list, const char *place,
+                                     const mica_optimizer_group **groups, int *count);
+mica_status mi_optimizer_set_groups(struct mi_error *error, const char *place, const mica_optimizer_group *groups, int count,
+                                    struct mi_optimizer *out);
+
 /* Fills in defaults and checks keys and ranges; errors name the place, such as "optimizer". */
 mica_status mi_optimizer_resolve(struct mi_error *error, const char *place, const mica_optimizer *given, struct mi_optimizer *out);
 
 /* The operator that updates a parameter. */
 const char *mi_optimizer_update(const struct mi_optimizer *optimizer);
+/* What optimizers have in common whose moments mean the same. Never 0. */
+uint64_t mi_optimizer_kind(const struct mi_optimizer *optimizer);
+
+/* ---- Around the rule (around.c) ---- */
+
+bool mi_optimizer_is_plain(const struct mi_optimizer *optimizer);
+/* The operator of an update with all that stands around it: after the rule's own inputs and outputs the sum of gradients, where
+ * `sums`
+ * says that the update adds up, and the average. Attributes besides the rule's: rate_ of groups, ema_ of averages. NULL: memory. */
+const struct mi_op *mi_optimizer_op(struct mi_graph *graph, const struct mi_optimizer *optimizer, bool sums);
+mi_value *mi_optimizer_keep_sum(struct mi_graph *graph, const struct mi_optimizer *optimizer, mi_value *sum);
 
 /* Adds gradients of `loss` (a scalar) and the update of every parameter that it depends on and `train` names (a pattern, as
  * mi_name_matches has it; NULL: all), with their moments. */

@@ -3,23 +3,29 @@
 
 #include "json/keys.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { MOST_NAMES = 32 };
 
 /* What every optimizer has. */
+static const float most_of_any = 1e30f;
+
 static const struct common {
     const char *name;
     size_t offset;
+    float most;                /* 0: of any */
+    bool below, whole;
 } common[] = {
-    {"learning_rate", offsetof(struct mi_optimizer, learning_rate)},
-    {"weight_decay", offsetof(struct mi_optimizer, weight_decay)},
-    {"clipvalue", offsetof(struct mi_optimizer, clip_value)},
-    {"clipnorm", offsetof(struct mi_optimizer, clip_norm)},
-    {"global_clipnorm", offsetof(struct mi_optimizer, clip_global_norm)},
+    {.name = "learning_rate", .offset = offsetof(struct mi_optimizer, learning_rate)},
+    {.name = "weight_decay", .offset = offsetof(struct mi_optimizer, weight_decay)},
+    {.name = "clipvalue", .offset = offsetof(struct mi_optimizer, clip_value)},
+    {.name = "clipnorm", .offset = offsetof(struct mi_optimizer, clip_norm)},
+    {.name = "global_clipnorm", .offset = offsetof(struct mi_optimizer, clip_global_norm)},
+    {.name = "gradient_accumulation_steps", .offset = offsetof(struct mi_optimizer, accumulate), .most = 1e6f, .whole = true},
+    {.name = "use_ema", .offset = offsetof(struct mi_optimizer, use_ema), .most = 1, .whole = true},
+    {.name = "ema_momentum", .offset = offsetof(struct mi_optimizer, ema_momentum), .most = 1, .below = true},
 };
-
-static const float most_of_any = 1e30f;
 
 /* ---- JSON ---- */
 
@@ -31,6 +37,8 @@ static mica_status read_setting(struct mi_error *error, const cJSON *item, const
         out->type = item->valuestring;
         return MICA_OK;
     }
+    if (strcmp(item->string, "groups") == 0)
+        return MICA_OK;
     if (!cJSON_IsNumber(item) && !cJSON_IsBool(item))
         return mi_fail(error, MICA_FORMAT, "%s.%s: must be a number", place, mi_show(item->string).text);
     if (*count == MICA_MOST_SETTINGS)
@@ -53,6 +61,41 @@ mica_status mi_optimizer_read(struct mi_error *error, const cJSON *json, const c
     cJSON_ArrayForEach(item, json)
         MI_TRY(read_setting(error, item, place, out, &count));
     return out->type ? MICA_OK : mi_fail(error, MICA_FORMAT, "%s: the key \"type\" is missing", place);
+}
+
+mica_status mi_optimizer_read_groups(struct mi_error *error, struct mi_arena *arena, const cJSON *list, const char *place,
+                                     const mica_optimizer_group **groups, int *count)
+{
+    const cJSON *item, *key;
+    int most = cJSON_GetArraySize(list), i = 0;
+    char where[80];
+    if (!cJSON_IsArray(list))
+        return mi_fail(error, MICA_FORMAT, "%s.groups: must be a list of objects with \"variables\"", place);
+    mica_optimizer_group *out = mi_arena_new(arena, (size_t)(most ? most : 1), sizeof *out);
+    if (!out)
+        return mi_out_of_memory(error);
+    cJSON_ArrayForEach(item, list) {
+        size_t settings = 0;
+        mi_format(where, sizeof where, "%s.groups[%d]", place, i);
+        if (!cJSON_IsObject(item))
+            return mi_fail(error, MICA_FORMAT, "%s: must be an object with \"variables\"", where);
+        cJSON_ArrayForEach(key, item) {
+            bool variables = !strcmp(key->string, "variables");
+            if (variables ? !cJSON_IsString(key) : !cJSON_IsNumber(key))
+                return mi_fail(error, MICA_FORMAT, "%s.%s: must be a %s", where, mi_show(key->string).text,
+                               variables ? "text" : "number");
+            if (variables)
+                out[i].variables = key->valuestring;
+            else if (settings < MICA_MOST_GROUP_SETTINGS)
+                out[i].setting[settings++] = (mica_setting){key->string, key->valuedouble};
+            else
+                return mi_fail(error, MICA_FORMAT, "%s: has more than %d keys", where, MICA_MOST_GROUP_SETTINGS + 1);
+        }
+        i++;
+    }
+    *groups = out;
+    *count = i;
+    return MICA_OK;
 }
 
 /* ---- Checking ---- */
@@ -104,7 +147,9 @@ static mica_status take(struct mi_error *error, const char *place, const mica_se
         if (strcmp(common[i].name, setting->key) == 0) {
             float value = (float)setting->value;
             memcpy((char *)out + common[i].offset, &value, sizeof value);
-            return in_range(error, place, setting, most_of_any, false);
+            if (common[i].whole && floor(setting->value) != setting->value)
+                return mi_fail(error, MICA_FORMAT, "%s.%s: must be a whole number, not %g", place, setting->key, setting->value);
+            return in_range(error, place, setting, common[i].most > 0 ? common[i].most : most_of_any, common[i].below);
         }
     for (int i = 0; out->row->keys[i].name; i++)
         if (strcmp(out->row->keys[i].name, setting->key) == 0) {
@@ -115,9 +160,32 @@ static mica_status take(struct mi_error *error, const char *place, const mica_se
     return unknown_key(error, place, out->row, setting->key);
 }
 
+mica_status mi_optimizer_set_groups(struct mi_error *error, const char *place, const mica_optimizer_group *groups, int count,
+                                    struct mi_optimizer *out)
+{
+    static const char *const names[] = {"learning_rate", "weight_decay", NULL};
+    char where[80];
+    out->groups = groups;
+    out->group_count = count;
+    if (count < 0 || (count && !groups))
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: %d groups, and their list is NULL", place, count);
+    for (int i = 0; i < count; i++) {
+        const mica_optimizer_group *group = &groups[i];
+        mi_format(where, sizeof where, "%s.groups[%d]", place, i);
+        if (!group->variables)
+            return mi_fail(error, MICA_FORMAT, "%s: the key \"variables\" is missing", where);
+        for (int k = 0; k < MICA_MOST_GROUP_SETTINGS && group->setting[k].key; k++) {
+            if (strcmp(group->setting[k].key, names[0]) && strcmp(group->setting[k].key, names[1]))
+                return mi_keys_unknown(error, where, "key", group->setting[k].key, names);
+            MI_TRY(in_range(error, where, &group->setting[k], most_of_any, false));
+        }
+    }
+    return MICA_OK;
+}
+
 mica_status mi_optimizer_resolve(struct mi_error *error, const char *place, const mica_optimizer *given, struct mi_optimizer *out)
 {
-    *out = (struct mi_optimizer){0};
+    *out = (struct mi_optimizer){.ema_momentum = 0.99f};
     MI_TRY(find_row(error, place, given->type ? given->type : "rmsprop", &out->row));
     out->learning_rate = out->row->learning_rate;
     for (int i = 0; out->row->keys[i].name; i++)

@@ -1,0 +1,125 @@
+/* What stands around an optimizer's rule: gradients that are added up over several runs, a moving average of the parameters, and a
+ * rate of a group of them. The rule stays one map, whose expressions are rewritten, so that an update stays one launch.
+ *
+ * SgdUpdate, p - learning_rate * g, over 4 runs and with an average:
+ *
+ *     p_new = run % 4 == 0 ? p - learning_rate * ((s + g) * 0.25f) : p
+ *     s_new = run % 4 == 0 ? 0.0f : s + g
+ *     e_new = run % 4 == 0 ? 0.99f * (run / 4 == 1 ? p : e) + (1.0f - 0.99f) * p_new : e */
+#include "nn/optimizer/optimizer.h"
+
+#include <string.h>
+
+/* What the words of a rule become. */
+struct word {
+    const char *from, *to;
+};
+
+/* The text with each of the words replaced. */
+static const char *replace(struct mi_arena *arena, const char *text, const struct word *words, size_t count)
+{
+    struct mi_text out = {0};
+    while (*text) {
+        size_t length = 0;
+        while (mi_is_word(text[length]))
+            length++;
+        const char *to = NULL;
+        for (size_t i = 0; i < count && length; i++)
+            if (words[i].to && strlen(words[i].from) == length && !strncmp(words[i].from, text, length))
+                to = words[i].to;
+        length = length ? length : 1;
+        mi_text_add(&out, "%.*s", to ? (int)strlen(to) : (int)length, to ? to : text);
+        text += length;
+    }
+    const char *copy = out.failed ? NULL : mi_arena_strdup(arena, mi_text_get(&out));
+    mi_text_destroy(&out);
+    return copy;
+}
+
+bool mi_optimizer_is_plain(const struct mi_optimizer *optimizer)
+{
+    return optimizer->accumulate < 2 && optimizer->use_ema <= 0 && !optimizer->group_count;
+}
+
+/* What is so in the run that updates; NULL: every run does. */
+static const char *turn(struct mi_arena *arena, const struct mi_optimizer *o)
+{
+    return o->accumulate < 2 ? NULL : mi_arena_format(arena, "run %% %d == 0", (int)o->accumulate);
+}
+
+/* The name of input i in a rule's list of them, "p g m v". */
+static const char *nth(struct mi_arena *arena, const char *list, int i)
+{
+    for (; i > 0; i--)
+        list += strcspn(list, " ") + 1;
+    return mi_arena_format(arena, "%.*s", (int)strcspn(list, " "), list);
+}
+
+static const char *only_in_turn(struct mi_arena *arena, const char *when, const char *then, const char *otherwise)
+{
+    return when ? mi_arena_format(arena, "(%s ? %s : %s)", when, then, otherwise) : then;
+}
+
+/* Fills in the rule: outputs of the base, then the sum, then the average. */
+static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const struct mi_op *base, bool sums,
+                    struct mi_map_rule *rule)
+{
+    const char *when = turn(arena, o);
+    int every = o->accumulate < 2 ? 1 : (int)o->accumulate, outs = base->outputs;
+    const struct word words[] = {
+        {"g", sums ? mi_arena_format(arena, "((s_ + g) * (1.0f / %d))", every) : NULL},
+        {"learning_rate", o->group_count ? "(learning_rate * rate_)" : NULL},
+        {"step", every > 1 ? mi_arena_format(arena, "((float)(run / %d))", every) : NULL},
+    };
+    for (int i = 0; i < base->outputs; i++) {
+        const char *text = replace(arena, base->map->expr[i], words, MI_COUNT(words));
+        rule->expr[i] = text ? only_in_turn(arena, when, text, nth(arena, base->map->in, i ? i + 1 : 0)) : NULL;
+    }
+    rule->in = base->map->in;
+    rule->out = base->map->out;
+    if (sums) {
+        rule->in = mi_arena_format(arena, "%s s_", rule->in);
+        rule->out = mi_arena_format(arena, "%s s_new_", rule->out);
+        rule->expr[outs++] = mi_arena_format(arena, "(%s ? 0.0f : s_ + g)", when);
+    }
+    if (o->use_ema > 0) {
+        const char *first = mi_arena_format(arena, "(run / %d == 1 ? p : e_)", every);
+        rule->in = mi_arena_format(arena, "%s e_", rule->in);
+        rule->out = mi_arena_format(arena, "%s e_new_", rule->out);
+        rule->expr[outs++] = only_in_turn(arena, when, mi_arena_format(arena, "ema_ * %s + (1.0f - ema_) * p_new", first), "e_");
+    }
+}
+
+const struct mi_op *mi_optimizer_op(struct mi_graph *graph, const struct mi_optimizer *o, bool sums)
+{
+    const struct mi_op *base = mi_op_find(graph->ops, mi_optimizer_update(o));
+    struct mi_arena *arena = &graph->arena;
+    if (mi_optimizer_is_plain(o))
+        return base;
+    struct mi_op *op = mi_arena_new(arena, 1, sizeof *op);
+    struct mi_map_rule *rule = mi_arena_new(arena, 1, sizeof *rule);
+    if (!op || !rule)
+        return NULL;
+    int more = (sums ? 1 : 0) + (o->use_ema > 0);
+    rewrite(arena, o, base, sums, rule);
+    *op = *base;
+    op->min_inputs = op->max_inputs = base->max_inputs + more;
+    op->outputs = base->outputs + more;
+    op->map = rule;
+    return arena->failed ? NULL : op;
+}
+
+/* What a run that does not update keeps of a sum: 0 after the one that does. */
+mi_value *mi_optimizer_keep_sum(struct mi_graph *graph, const struct mi_optimizer *o, mi_value *sum)
+{
+    struct mi_op *op = mi_arena_new(&graph->arena, 1, sizeof *op);
+    struct mi_map_rule *rule = mi_arena_new(&graph->arena, 1, sizeof *rule);
+    if (!op || !rule)
+        return NULL;
+    const struct mi_op *like = mi_op_find(graph->ops, "Identity");
+    rule->expr[0] = mi_arena_format(&graph->arena, "(%s ? 0.0f : x)", turn(&graph->arena, o));
+    *op = (struct mi_op){.name = "KeepSum", .kind = MI_MAP, .min_inputs = 1, .max_inputs = 1, .outputs = 1, .infer = like->infer,
+                         .map = rule};
+    struct mi_node *node = graph->arena.failed ? NULL : mi_node_of(graph, op, &sum, 1, NULL, 0);
+    return node ? node->out[0] : NULL;
+}

@@ -1,0 +1,178 @@
+/* What stands around an optimizer's rule, beside PyTorch: gradients of several runs, averages of parameters, groups. */
+#include "train/golden.h"
+
+#include "nn/model.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { EACH = 4, RUNS = 12 };
+
+static double drawn(double step, int i)
+{
+    double x = (i + 1) * step;
+    return x - floor(x);
+}
+
+static mica_model *open_model(mica_device *device)
+{
+    float a[8], p[4];
+    mica_model *model = mica_model_create(device, NULL);
+    mica_node *h = mica_op_tanh(mica_dense(mica_input(model, NULL, MICA_SHAPE(2)),
+                                           &(mica_dense_desc){.name = "a", .units = 4, .no_bias = true}));
+    mica_output(model, NULL, mica_dense(h, &(mica_dense_desc){.name = "p", .units = 1, .no_bias = true}));
+    for (int i = 0; i < 8; i++)
+        a[i] = (float)(drawn(0.1234567891, i) - 0.5);
+    for (int i = 0; i < 4; i++)
+        p[i] = (float)(drawn(0.3456789123, i) - 0.5);
+    mica_model_write(model, "a.weight", a, 8);
+    mica_model_write(model, "p.weight", p, 4);
+    golden_assert_fine(device);
+    return model;
+}
+
+/* Twelve runs over three batches in turn. */
+static void run(mica_device *device, mica_plan *plan)
+{
+    float inputs[EACH * 2], targets[EACH];
+    for (int r = 0; r < RUNS; r++) {
+        int first = r % 3 * EACH;
+        for (int i = 0; i < EACH * 2; i++)
+            inputs[i] = (float)(drawn(0.7548776662, 2 * first + i) * 2 - 1);
+        for (int i = 0; i < EACH; i++)
+            targets[i] = (float)(drawn(0.3819660113, first + i) * 4 - 2);
+        mica_plan_write(plan, "input", inputs, EACH * 2);
+        mica_plan_write(plan, "output_target", targets, EACH);
+        mica_plan_run(plan, EACH);
+    }
+    golden_assert_fine(device);
+}
+
+struct expected {
+    const char *name;
+    mica_optimizer optimizer;
+    float value[4], average[4]; /* of p.weight */
+};
+
+#define ROUNDS {"gradient_accumulation_steps", 3}, {"use_ema", 1}, {"ema_momentum", 0.9}
+#define SGD {"learning_rate", 0.1}, {"momentum", 0.9}
+
+static const struct expected cases[] = {
+    {.name = "sgd", .optimizer = {"sgd", {SGD, ROUNDS}}, .value = {-0.1570708f, 0.1954610f, -0.4530315f, -0.1023278f},
+     .average = {-0.1549038f, 0.1921179f, -0.4610152f, -0.1143475f}},
+    {.name = "adam", .optimizer = {"adam", {{"learning_rate", 0.05}, ROUNDS}},
+     .value = {-0.1302159f, 0.3820330f, -0.4291185f, -0.1034656f}, .average = {-0.1562887f, 0.2347918f, -0.4479314f, -0.1067748f}},
+    {.name = "rmsprop", .optimizer = {"rmsprop", {{"learning_rate", 0.05}, ROUNDS}},
+     .value = {-0.1922992f, 0.3871812f, -0.3565054f, -0.0341209f}, .average = {-0.1781821f, 0.2621891f, -0.4271567f, -0.0871212f}},
+    {.name = "adagrad", .optimizer = {"adagrad", {{"learning_rate", 0.05}, ROUNDS}},
+     .value = {-0.1558660f, 0.1943491f, -0.4564466f, -0.1074870f}, .average = {-0.1547471f, 0.1920101f, -0.4614068f, -0.1149421f}},
+    {.name = "clipvalue", .optimizer = {"sgd", {SGD, ROUNDS, {"clipvalue", 0.01}}}, .value = {-0.1576728f, 0.1953341f, -0.4539278f, -0.1082353f},
+     .average = {-0.1549875f, 0.1921001f, -0.4612470f, -0.1155667f}},
+    {.name = "clipnorm", .optimizer = {"sgd", {SGD, ROUNDS, {"clipnorm", 0.03}}}, .value = {-0.1571425f, 0.1954161f, -0.4528720f, -0.1021592f},
+     .average = {-0.1549138f, 0.1921116f, -0.4609929f, -0.1143240f}},
+    {.name = "global_clipnorm", .optimizer = {"sgd", {SGD, ROUNDS, {"global_clipnorm", 0.03}}}, .value = {-0.1564060f, 0.1940357f, -0.4560549f, -0.1068666f},
+     .average = {-0.1547416f, 0.1918527f, -0.4616343f, -0.1152790f}},
+};
+
+static void compare(const char *name, const char *what, const float *values, const float *expected)
+{
+    for (int i = 0; i < 4; i++)
+        if (!(fabsf(values[i] - expected[i]) < 2e-6f))
+            fail_msg("%s: %s %d is %.8g, not %.8g", name, what, i, (double)values[i], (double)expected[i]);
+}
+
+static void several_runs(void **state)
+{
+    for (size_t c = 0; c < MI_COUNT(cases); c++) {
+        const mica_objective goal = {.loss = "mse"};
+        float values[4], again[4];
+        for (int round = 0; round < 2; round++) {
+            mica_model *model = open_model(*state);
+            mica_plan *plan = mica_compile(model, &(mica_plan_desc){.batch = EACH, .objectives = &goal, .objective_count = 1,
+                                                                    .optimizer = cases[c].optimizer});
+            run(*state, plan);
+            mica_model_read(model, "p.weight", round ? again : values, 4);
+            compare(cases[c].name, "weight", values, cases[c].value);
+            mica_model_take_averages(model);
+            golden_assert_fine(*state);
+            float average[4];
+            mica_model_read(model, "p.weight", average, 4);
+            compare(cases[c].name, "average", average, cases[c].average);
+            mica_plan_destroy(plan);
+            mica_model_destroy(model);
+        }
+        assert_memory_equal(values, again, sizeof values);
+    }
+}
+
+/* A rate and a decay of one layer's own; without them an update is the same node as ever. */
+static void groups(void **state)
+{
+    const float value[4] = {-0.1375026f, 0.2150472f, -0.4540388f, -0.1197512f};
+    const mica_objective goal = {.loss = "mse"};
+    mica_optimizer_group group = {.variables = "a.*", .setting = {{"learning_rate", 0.01}, {"weight_decay", 0.1}}};
+    mica_plan_desc desc = {.batch = EACH, .objectives = &goal, .objective_count = 1, .optimizer = {"adam", {{"learning_rate", 0.05}}},
+                           .groups = &group, .group_count = 1};
+    float found[4];
+    mica_model *model = open_model(*state);
+    mica_plan *plan = mica_compile(model, &desc);
+    run(*state, plan);
+    mica_model_read(model, "p.weight", found, 4);
+    compare("groups", "weight", found, value);
+    assert_int_equal(mica_model_take_averages(model), MICA_INVALID_ARGUMENT);
+    mica_device_clear_error(*state);
+    mica_plan_destroy(plan);
+    group.variables = "b.*";
+    plan = mica_compile(model, &desc);
+    assert_non_null(strstr(mica_plan_error(plan), "optimizer.groups[0]: no parameter is called \"b.*\""));
+    mica_plan_destroy(plan);
+    group = (mica_optimizer_group){.variables = "a.*", .setting = {{"learning_rat", 1}}};
+    plan = mica_compile(model, &desc);
+    assert_non_null(strstr(mica_plan_error(plan), "optimizer.groups[0]: there is no key \"learning_rat\"; did you mean \"learning_rate\"?"));
+    mica_plan_destroy(plan);
+    mica_device_clear_error(*state);
+    mica_model_destroy(model);
+}
+
+/* Small parameters are still updated together: no launch more. */
+static void launches(void **state)
+{
+    const mica_objective goal = {.loss = "mse"};
+    mica_model *model = open_model(*state);
+    mica_plan_desc desc = {.batch = EACH, .objectives = &goal, .objective_count = 1, .optimizer = {"adam", {{"learning_rate", 0.05}}}};
+    mica_plan *plain = mica_compile(model, &desc);
+    desc.optimizer = (mica_optimizer){"adam", {{"learning_rate", 0.05}, ROUNDS}};
+    mica_plan *around = mica_compile(model, &desc);
+    golden_assert_fine(*state);
+    assert_int_equal(mica_plan_launches(around), mica_plan_launches(plain));
+    mica_plan_destroy(plain);
+    mica_plan_destroy(around);
+    mica_model_destroy(model);
+}
+
+static void refused(void **state)
+{
+    static const struct { mica_optimizer optimizer; const char *says; } wrong[] = {
+        {{"sgd", {{"gradient_accumulation_steps", 2.5}}}, "optimizer.gradient_accumulation_steps: must be a whole number, not 2.5"},
+        {{"sgd", {{"gradient_accumulation_steps", -1}}}, "optimizer.gradient_accumulation_steps: must be from 0 to 1e+06, not -1"},
+        {{"sgd", {{"use_ema", 2}}}, "optimizer.use_ema: must be from 0 to 1, not 2"},
+        {{"sgd", {{"ema_momentum", 1}}}, "optimizer.ema_momentum: must be at least 0 and below 1, not 1"},
+        {{"sgd", {{"ema_momntum", 1}}}, "there is no key \"ema_momntum\"; did you mean \"ema_momentum\"?"}};
+    const mica_objective goal = {.loss = "mse"};
+    mica_model *model = open_model(*state);
+    for (size_t i = 0; i < MI_COUNT(wrong); i++) {
+        mica_plan *plan = mica_compile(model, &(mica_plan_desc){.objectives = &goal, .objective_count = 1, .optimizer = wrong[i].optimizer});
+        if (!strstr(mica_plan_error(plan), wrong[i].says))
+            fail_msg("\"%s\" should say \"%s\"", mica_plan_error(plan), wrong[i].says);
+        mica_plan_destroy(plan);
+        mica_device_clear_error(*state);
+    }
+    mica_model_destroy(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(several_runs), cmocka_unit_test(groups), cmocka_unit_test(launches),
+                                       cmocka_unit_test(refused)};
+    return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);
+}
