@@ -139,7 +139,8 @@ bool mi_map_draws(const struct mi_node *node)
 
 bool mi_names_the_step(const struct mi_node *node)
 {
-    return mi_map_draws(node) || map_names(node, "learning_rate") || map_names(node, "step") || map_names(node, "run") || map_names(node, "n");
+    return mi_map_draws(node) || map_names(node, "learning_rate") ||
+           map_names(node, "step") || map_names(node, "run") || map_names(node, "n");
 }
 
 bool mi_map_is_cheap(const struct mi_node *node)

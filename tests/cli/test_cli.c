@@ -161,7 +161,12 @@ static void classification(void **state)
     assert_memory_equal(npy, "\x93NUMPY", 6);
     free(npy);
     assert_fails("predict cli.safetensors --input nowhere.npy", 1, "nowhere.npy");
-    assert_fails("predict cli.safetensors --input cli_value.json", 1, "cli_value.json");
+    assert_fails("predict cli.safetensors --input cli.safetensors", 1, "cli.safetensors");
+    struct run run = mica("predict cli.safetensors --input cli.json"); /* the inputs that a job names */
+    assert_int_equal(run.status, 0);
+    assert_true(strncmp(run.out, "0: ", 3) == 0);
+    run_free(&run);
+    assert_fails("predict cli.safetensors --input cli.json --of otuput", 1, "the model has no output \"otuput\"; did you mean \"output\"?");
 }
 
 /* A file's bytes, which hold no zero at their end. */

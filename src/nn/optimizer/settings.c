@@ -194,3 +194,8 @@ mica_status mi_optimizer_resolve(struct mi_error *error, const char *place, cons
         MI_TRY(take(error, place, &given->setting[i], out));
     return MICA_OK;
 }
+
+const char *mi_optimizer_update(const struct mi_optimizer *optimizer)
+{
+    return optimizer->row->update(optimizer->value);
+}

@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *mi_optimizer_update(const struct mi_optimizer *optimizer)
-{
-    return optimizer->row->update(optimizer->value);
-}
-
 /* ---- Moments ---- */
 
 /* What the moments of the rule begin with; what stands around it begins with 0. */
