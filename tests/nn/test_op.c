@@ -527,7 +527,7 @@ static void test_errors(void **state)
         {"\"op\": \"Transpose\", \"attributes\": {\"perm\": [0, \"1\"]}", "perm of Transpose must be a list of at most 64 whole numbers"},
         {"\"op\": \"ReduceSum\", \"attributes\": {\"axes\": [5]}", "layers[0]: ReduceSum \"ReduceSum\": axis 5, input has rank 2"},
         {"\"op\": \"Exp\", \"output\": 1", "layers[0]: op \"Exp\": output 1: Exp has outputs 0 to 0"},
-        {"\"op\": \"Exp\", \"output\": 7", "layers[0].output: must lie between 0 and 3, not 7"},
+        {"\"op\": \"Exp\", \"output\": 7", "layers[0].output: must lie between 0 and 5, not 7"},
         {"\"op\": \"Add\"", "layers[0]: op \"Add\": Add takes 2 inputs, not 1"},
         {"\"op\": \"Clip\", \"inputs\": [\"input\", \"input\"]", "min (input 1) must be a constant of float32"},
         {"\"op\": \"Exp\", \"inputs\": []", "layers[0]: op: takes at least 1 input, not 0"},
