@@ -19,9 +19,13 @@ install(FILES ${PROJECT_BINARY_DIR}/mica-config.cmake ${PROJECT_BINARY_DIR}/mica
     cmake/FindcJSON.cmake cmake/FindxxHash.cmake cmake/FindZIP.cmake DESTINATION ${config_folder})
 
 # The folders of the .pc files, relative to their own place, so that an installed tree can be moved.
+# With --static, libzip.pc would ask for what a static libzip needs, which a machine with the shared one lacks: so mica.pc names
+# the library alone.
 set(pc_zip)
+set(pc_zip_alone)
 if(ZIP_FOUND)
     set(pc_zip " libzip")
+    set(pc_zip_alone " -lzip")
 endif()
 file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/mica.pc.in mica.pc @ONLY)

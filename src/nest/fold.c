@@ -229,9 +229,8 @@ static void merge(struct mi_nest *s, const struct mi_node *node, const struct mi
         mi_line(e, "%s[0] = %s[0];", state->name[i], shared.name[i]);
 }
 
-/* What a result is made of, each read once: an optimiser that finds a second load of the same place may look for the first one
- * again
- * and again. */
+/* What a result is made of, each read once. The compiler of POCL 6 (LLVM 18) ends the process where its optimiser still finds a
+ * second load of the same place after the rounds that it has. */
 static struct mi_state read_state(struct mi_nest *s, const struct mi_node *node, const struct mi_state *state)
 {
     struct mi_state once = {.count = state->count, .limit = state->limit};
@@ -280,8 +279,6 @@ static void finish_reduction(struct mi_nest *s, const struct mi_node *node, cons
 }
 
 /* ---- Levels ---- */
-
-/* ---- Taps: few reduced places, folded where each result is ---- */
 
 void mi_nest_fold_levels(struct mi_nest *s)
 {
