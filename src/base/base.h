@@ -145,6 +145,8 @@ const char *mi_nearest(const char *word, const char *const *candidates);
 /* Whether a name is what one of the patterns says, which commas or blanks part: "*" stands for any characters, "?" for one, as in
  * "generator.*, trunk.dense_?.weight" (pattern.c). NULL: every name is. */
 bool mi_name_matches(const char *patterns, const char *name);
+/* Whether one of the patterns is none of the names, a NULL-terminated list; the first such one, cut to `size`. */
+bool mi_name_unmatched(const char *patterns, const char *const *names, char *pattern, size_t size);
 
 /* What a message says behind a word that is not one of `words`: `; did you mean "dense"?`, or else which words there are. */
 struct mi_advice {

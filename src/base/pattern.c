@@ -39,3 +39,21 @@ bool mi_name_matches(const char *patterns, const char *name)
         patterns = end;
     }
 }
+
+bool mi_name_unmatched(const char *patterns, const char *const *names, char *pattern, size_t size)
+{
+    while (patterns) {
+        patterns += strspn(patterns, ", ");
+        const char *end = patterns + strcspn(patterns, ", ");
+        if (end == patterns)
+            return false;
+        bool found = false;
+        for (size_t i = 0; names[i] && !found; i++)
+            found = matches(patterns, end, names[i]);
+        mi_format(pattern, size, "%.*s", (int)(end - patterns), patterns);
+        if (!found)
+            return true;
+        patterns = end;
+    }
+    return false;
+}

@@ -74,6 +74,8 @@ struct mi_initial {
     uint64_t seed, stream;
 };
 
+enum { MI_MOST_MOMENTS = 6 }; /* of a parameter; those of one number lie together */
+
 struct mi_variable {
     char *name;                  /* "conv.weight"; unique in the list */
     enum mi_type type;
@@ -85,7 +87,7 @@ struct mi_variable {
     float *initial;              /* host values until the store takes them over; NULL: zeros, or still to be made */
     struct mi_initial make;
     uint64_t version;            /* counts changes: derived copies compare it */
-    int moment;                  /* of moments: which of its parameter's, once the store has placed it */
+    int moment;                  /* of moments: which of its parameter's, below MI_MOST_MOMENTS */
     int block;                   /* where it lies: block of its role's arena, -1 before the store placed it ... */
     uint64_t offset;             /* ... and its first element */
     int index;                   /* in the list */

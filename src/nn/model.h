@@ -68,7 +68,6 @@ struct mica_model {
 
     struct {
         uint64_t kind;                /* of its optimizer, mi_optimizer_kind; 0: none goes on */
-        int average;                  /* which moment is the parameters' moving average, from 1; 0: none */
         uint64_t steps, epochs;
     } trained;                        /* the training that the next one goes on with */
 

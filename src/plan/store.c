@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN_ELEMENTS = MI_ALIGN_ELEMENTS, MOST_MOMENTS = 4 };
+enum { ALIGN_ELEMENTS = MI_ALIGN_ELEMENTS };
 
 struct arena {
     struct mi_buffer *block;
@@ -15,7 +15,7 @@ struct arena {
 struct mi_store {
     mica_device *device;
     struct mi_variables *variables;
-    struct arena parameters, gradients, moments[MOST_MOMENTS], others;
+    struct arena parameters, gradients, moments[MI_MOST_MOMENTS], others;
     bool uploading, uploaded;     /* initial values may be on their way; all of them are */
     bool live;                    /* somebody reads it: what is added is cleared */
     size_t settled;               /* the first so many variables have their places and values */
@@ -46,7 +46,7 @@ void mi_store_destroy(struct mi_store *store)
     arena_destroy(store->device, &store->parameters);
     arena_destroy(store->device, &store->gradients);
     arena_destroy(store->device, &store->others);
-    for (int i = 0; i < MOST_MOMENTS; i++)
+    for (int i = 0; i < MI_MOST_MOMENTS; i++)
         arena_destroy(store->device, &store->moments[i]);
     free(store);
 }
@@ -108,61 +108,68 @@ static struct arena *arena_of(struct mi_store *store, const struct mi_variable *
         return &store->parameters;
     if (variable->role == MI_GRADIENT)
         return &store->gradients;
-    if (variable->role == MI_MOMENT && variable->moment < MOST_MOMENTS)
+    if (variable->role == MI_MOMENT)
         return &store->moments[variable->moment];
     return &store->others;
 }
 
-/* Numbers the moments of each parameter; false: out of memory. */
-static bool count_moments(struct mi_store *store)
+/* What one walk over the variables places. */
+struct walk {
+    bool trained, small, vectors;
+};
+
+static bool is_of(const struct mi_variable *variable, const struct walk *walk)
 {
-    int *count = mi_new(store->variables->count, sizeof *count);
-    if (!count)
+    if (variable->block >= 0 || variable->role == MI_GRADIENT || variable->role == MI_MOMENT ||
+        is_trained(variable) != walk->trained)
         return false;
-    for (size_t i = 0; i < store->variables->count; i++) {
-        struct mi_variable *variable = store->variables->list[i];
-        if (variable->role == MI_MOMENT)
-            variable->moment = count[variable->shadows->index]++;
-    }
-    free(count);
-    return true;
+    return !walk->trained || (mi_is_small(variable) == walk->small && (variable->shape.rank < 2) == walk->vectors);
 }
 
-/* Places the new variables that lie in arenas of their own making: parameters (trained; the small ones in blocks of their own) or
- * the others. */
-static mica_status place_new(struct mi_store *store, bool trained, bool small)
+/* Gives the variables their places, from `used` on in a block that is still to be added. */
+static mica_status place_of(struct mi_store *store, const struct walk *walk, struct arena *arena, uint64_t *used)
 {
-    struct arena *arena = trained ? &store->parameters : &store->others;
-    uint64_t used = 0, most = store->device->info.largest_allocation_bytes / sizeof(float);
+    uint64_t most = store->device->info.largest_allocation_bytes / sizeof(float);
     for (size_t i = 0; i < store->variables->count; i++) {
         struct mi_variable *variable = store->variables->list[i];
-        bool own = variable->role != MI_GRADIENT && variable->role != MI_MOMENT;
-        if (variable->block >= 0 || !own || is_trained(variable) != trained || (trained && mi_is_small(variable) != small))
+        if (!is_of(variable, walk))
             continue;
         uint64_t size = ((uint64_t)mi_variable_count(variable) + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
-        if (used && used + size > most) {
-            MI_TRY(block_add(store, arena, used * sizeof(float)));
-            used = 0;
+        if (*used && *used + size > most) {
+            MI_TRY(block_add(store, arena, *used * sizeof(float)));
+            *used = 0;
         }
         variable->block = (int)arena->count;
-        variable->offset = used;
-        used += size ? size : ALIGN_ELEMENTS;
+        variable->offset = *used;
+        *used += size ? size : ALIGN_ELEMENTS;
     }
-    return used ? block_add(store, arena, used * sizeof(float)) : MICA_OK;
+    return MICA_OK;
+}
+
+/* Places the new parameters that are trained: the small ones in blocks of their own, vectors behind the others, since biases and
+ * the scales of normalisations are what groups of an optimizer set apart. */
+static mica_status place_trained(struct mi_store *store, bool small)
+{
+    uint64_t used = 0;
+    MI_TRY(place_of(store, &(struct walk){.trained = true, .small = small}, &store->parameters, &used));
+    MI_TRY(place_of(store, &(struct walk){.trained = true, .small = small, .vectors = true}, &store->parameters, &used));
+    return used ? block_add(store, &store->parameters, used * sizeof(float)) : MICA_OK;
+}
+
+static mica_status place_others(struct mi_store *store)
+{
+    uint64_t used = 0;
+    MI_TRY(place_of(store, &(struct walk){.trained = false}, &store->others, &used));
+    return used ? block_add(store, &store->others, used * sizeof(float)) : MICA_OK;
 }
 
 static mica_status place_shadows(struct mi_store *store)
 {
-    if (!count_moments(store))
-        return mi_out_of_memory(&store->device->error);
     for (size_t i = 0; i < store->variables->count; i++) {
         struct mi_variable *variable = store->variables->list[i];
         if (variable->block >= 0 || (variable->role != MI_GRADIENT && variable->role != MI_MOMENT))
             continue;
         struct arena *arena = arena_of(store, variable);
-        if (arena == &store->others)
-            return mi_fail(&store->device->error, MICA_UNSUPPORTED, "\"%s\": an optimizer keeps at most %d moments",
-                           variable->name, MOST_MOMENTS);
         MI_TRY(mirror(store, arena));
         variable->block = variable->shadows->block;
         variable->offset = variable->shadows->offset;
@@ -190,9 +197,9 @@ static mica_status check_budget(const struct mi_store *store)
 mica_status mi_store_reserve(struct mi_store *store)
 {
     MI_TRY(check_budget(store));
-    MI_TRY(place_new(store, true, true));
-    MI_TRY(place_new(store, true, false));
-    MI_TRY(place_new(store, false, false));
+    MI_TRY(place_trained(store, true));
+    MI_TRY(place_trained(store, false));
+    MI_TRY(place_others(store));
     return place_shadows(store);
 }
 
@@ -201,7 +208,7 @@ static mica_status clear_all(struct mi_store *store)
     MI_TRY(clear(store, &store->parameters));
     MI_TRY(clear(store, &store->gradients));
     MI_TRY(clear(store, &store->others));
-    for (int i = 0; i < MOST_MOMENTS; i++)
+    for (int i = 0; i < MI_MOST_MOMENTS; i++)
         MI_TRY(clear(store, &store->moments[i]));
     return MICA_OK;
 }
@@ -317,7 +324,7 @@ static uint64_t arena_bytes(const struct arena *arena)
 uint64_t mi_store_bytes(const struct mi_store *store, enum mi_role role)
 {
     uint64_t moments = 0;
-    for (int i = 0; i < MOST_MOMENTS; i++)
+    for (int i = 0; i < MI_MOST_MOMENTS; i++)
         moments += arena_bytes(&store->moments[i]);
     return role == MI_PARAMETER  ? arena_bytes(&store->parameters)
            : role == MI_GRADIENT ? arena_bytes(&store->gradients)

@@ -318,8 +318,11 @@ static mica_status run(struct fit *fit, mica_model *model, mica_data *data)
         status = found == MICA_OK ? status : found;
     }
     leave(fit, status);
-    if (status == MICA_OK && fit->optimizer.use_ema > 0)
-        status = mica_model_take_averages(model);
+    float every = fit->optimizer.accumulate > 1 ? fit->optimizer.accumulate : 1;
+    if ((status == MICA_OK || status == MICA_CANCELLED) && fit->optimizer.use_ema > 0 && (float)fit->steps >= every) {
+        mica_status taken = mica_model_take_averages(model);
+        status = status == MICA_OK ? taken : status;
+    }
     return status;
 }
 

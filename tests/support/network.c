@@ -193,6 +193,7 @@ static void update(struct network *net, const char *optimizer, struct mi_variabl
         target[1 + k] = mi_variable_add(&net->variables, &error, name, MI_MOMENT, MI_FLOAT, &variable->shape, NULL);
         assert_non_null(target[1 + k]);
         target[1 + k]->shadows = variable;
+        target[1 + k]->moment = k;
         in[2 + k] = mi_variable(net->graph, target[1 + k]);
     }
     struct mi_node *node = mi_node_add(net->graph, optimizer, in, 2 + moments, &epsilon, moments == 2);

@@ -3,9 +3,11 @@
  *
  * SgdUpdate, p - learning_rate * g, over 4 runs and with an average:
  *
- *     p_new = run % 4 == 0 ? p - learning_rate * ((s + g) * 0.25f) : p
- *     s_new = run % 4 == 0 ? 0.0f : s + g
- *     e_new = run % 4 == 0 ? 0.99f * (run / 4 == 1 ? p : e) + (1.0f - 0.99f) * p_new : e */
+ *     s_new = run % 4 == 1 ? g : s + g
+ *     p_new = run % 4 == 0 ? p - learning_rate * (s_new * 0.25f) : p
+ *     e_new = run % 4 == 0 ? (e is not NaN ? 0.99f * e + (1.0f - 0.99f) * p_new : p_new) : e
+ *
+ * A sum begins anew in the first run of a turn, whatever was added before. An average is NaN until it begins. */
 #include "nn/optimizer/optimizer.h"
 
 #include <string.h>
@@ -60,6 +62,11 @@ static const char *only_in_turn(struct mi_arena *arena, const char *when, const 
     return when ? mi_arena_format(arena, "(%s ? %s : %s)", when, then, otherwise) : then;
 }
 
+static const char *sum_of(struct mi_arena *arena, const struct mi_optimizer *o, const char *sum, const char *gradient)
+{
+    return mi_arena_format(arena, "(run %% %d == 1 ? %s : %s + %s)", (int)o->accumulate, gradient, sum, gradient);
+}
+
 /* Fills in the rule: outputs of the base, then the sum, then the average. */
 static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const struct mi_op *base, bool sums,
                     struct mi_map_rule *rule)
@@ -67,7 +74,7 @@ static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const 
     const char *when = turn(arena, o);
     int every = o->accumulate < 2 ? 1 : (int)o->accumulate, outs = base->outputs;
     const struct word words[] = {
-        {"g", sums ? mi_arena_format(arena, "((s_ + g) * (1.0f / %d))", every) : NULL},
+        {"g", sums ? mi_arena_format(arena, "(%s * (1.0f / %d))", sum_of(arena, o, "s_", "g"), every) : NULL},
         {"learning_rate", o->group_count ? "(learning_rate * rate_)" : NULL},
         {"step", every > 1 ? mi_arena_format(arena, "((float)(run / %d))", every) : NULL},
     };
@@ -80,13 +87,13 @@ static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const 
     if (sums) {
         rule->in = mi_arena_format(arena, "%s s_", rule->in);
         rule->out = mi_arena_format(arena, "%s s_new_", rule->out);
-        rule->expr[outs++] = mi_arena_format(arena, "(%s ? 0.0f : s_ + g)", when);
+        rule->expr[outs++] = sum_of(arena, o, "s_", "g");
     }
     if (o->use_ema > 0) {
-        const char *first = mi_arena_format(arena, "(run / %d == 1 ? p : e_)", every);
+        const char *average = "(e_ == e_ ? ema_ * e_ + (1.0f - ema_) * p_new : p_new)";
         rule->in = mi_arena_format(arena, "%s e_", rule->in);
         rule->out = mi_arena_format(arena, "%s e_new_", rule->out);
-        rule->expr[outs++] = only_in_turn(arena, when, mi_arena_format(arena, "ema_ * %s + (1.0f - ema_) * p_new", first), "e_");
+        rule->expr[outs++] = only_in_turn(arena, when, average, "e_");
     }
 }
 
@@ -109,17 +116,16 @@ const struct mi_op *mi_optimizer_op(struct mi_graph *graph, const struct mi_opti
     return arena->failed ? NULL : op;
 }
 
-/* What a run that does not update keeps of a sum: 0 after the one that does. */
-mi_value *mi_optimizer_keep_sum(struct mi_graph *graph, const struct mi_optimizer *o, mi_value *sum)
+mi_value *mi_optimizer_sum(struct mi_graph *graph, const struct mi_optimizer *o, mi_value *sum, mi_value *gradient)
 {
     struct mi_op *op = mi_arena_new(&graph->arena, 1, sizeof *op);
     struct mi_map_rule *rule = mi_arena_new(&graph->arena, 1, sizeof *rule);
+    const struct mi_op *like = mi_op_find(graph->ops, "Add");
     if (!op || !rule)
         return NULL;
-    const struct mi_op *like = mi_op_find(graph->ops, "Identity");
-    rule->expr[0] = mi_arena_format(&graph->arena, "(%s ? 0.0f : x)", turn(&graph->arena, o));
-    *op = (struct mi_op){.name = "KeepSum", .kind = MI_MAP, .min_inputs = 1, .max_inputs = 1, .outputs = 1, .infer = like->infer,
-                         .map = rule};
-    struct mi_node *node = graph->arena.failed ? NULL : mi_node_of(graph, op, &sum, 1, NULL, 0);
+    rule->expr[0] = sum_of(&graph->arena, o, "a", "b");
+    *op = (struct mi_op){.name = "SumOfGradients", .kind = MI_MAP, .min_inputs = 2, .max_inputs = 2, .outputs = 1,
+                         .infer = like->infer, .map = rule};
+    struct mi_node *node = graph->arena.failed ? NULL : mi_node_of(graph, op, (mi_value *[]){sum, gradient}, 2, NULL, 0);
     return node ? node->out[0] : NULL;
 }

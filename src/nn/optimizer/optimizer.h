@@ -9,7 +9,10 @@
 #include <cjson/cJSON.h>
 #include <mica/optimizer.h>
 
-enum { MI_MOST_MOMENTS = 4, MI_MOST_OPTIMIZER_KEYS = 8 };
+enum { MI_MOST_OPTIMIZER_KEYS = 8 };
+
+/* Which moments of a parameter are what: the rule's own are the first. */
+enum { MI_SUM = MI_MOST_MOMENTS - 2, MI_AVERAGE };
 
 /* A number from 0 to `most`, or below that; a flag is true or false. */
 struct mi_optimizer_key {
@@ -63,10 +66,14 @@ uint64_t mi_optimizer_kind(const struct mi_optimizer *optimizer);
 
 bool mi_optimizer_is_plain(const struct mi_optimizer *optimizer);
 /* The operator of an update with all that stands around it: after the rule's own inputs and outputs the sum of gradients, where
- * `sums`
- * says that the update adds up, and the average. Attributes besides the rule's: rate_ of groups, ema_ of averages. NULL: memory. */
+ * `sums` says that the update adds up, and the average. Attributes besides the rule's: rate_ of groups, ema_ of averages.
+ * NULL: memory. */
 const struct mi_op *mi_optimizer_op(struct mi_graph *graph, const struct mi_optimizer *optimizer, bool sums);
-mi_value *mi_optimizer_keep_sum(struct mi_graph *graph, const struct mi_optimizer *optimizer, mi_value *sum);
+/* The sum of the gradients of a turn with the one of this run. NULL: memory. */
+mi_value *mi_optimizer_sum(struct mi_graph *graph, const struct mi_optimizer *optimizer, mi_value *sum, mi_value *gradient);
+
+/* Every pattern of `train` and of groups names a parameter, of `train` also a statistic (named.c). */
+mica_status mi_optimizer_check_names(mica_model *model, const struct mi_optimizer *optimizer, const char *train);
 
 /* Adds gradients of `loss` (a scalar) and the update of every parameter that it depends on and `train` names (a pattern, as
  * mi_name_matches has it; NULL: all), with their moments. */

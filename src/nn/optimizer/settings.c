@@ -178,6 +178,9 @@ mica_status mi_optimizer_set_groups(struct mi_error *error, const char *place, c
             if (strcmp(group->setting[k].key, names[0]) && strcmp(group->setting[k].key, names[1]))
                 return mi_keys_unknown(error, where, "key", group->setting[k].key, names);
             MI_TRY(in_range(error, where, &group->setting[k], most_of_any, false));
+            if (!strcmp(group->setting[k].key, names[0]) && group->setting[k].value > 0 && out->learning_rate <= 0)
+                return mi_fail(error, MICA_FORMAT, "%s.learning_rate: goes with the optimizer's own, which is 0; "
+                               "what \"train\" does not name stays as it is", where);
         }
     }
     return MICA_OK;

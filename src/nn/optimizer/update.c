@@ -3,17 +3,18 @@
 
 #include "ops/ops.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- Moments ---- */
 
-/* What the moments of the rule begin with; what stands around it begins with 0. */
-static float first_value(const struct mi_optimizer *optimizer, int k)
+/* What a moment begins with: an average that holds no value yet is NaN. */
+static float first_value(const struct mi_optimizer *optimizer, int slot)
 {
     const struct mi_optimizer_row *row = optimizer->row;
-    if (k >= mi_op_find(mi_ops, mi_optimizer_update(optimizer))->outputs - 1)
-        return 0;
+    if (slot >= MI_SUM)
+        return slot == MI_AVERAGE ? NAN : 0;
     for (int i = 0; row->first && row->keys[i].name; i++)
         if (strcmp(row->keys[i].name, row->first) == 0)
             return optimizer->value[i];
@@ -21,37 +22,36 @@ static float first_value(const struct mi_optimizer *optimizer, int k)
 }
 
 /* A moment's first values, the caller's to free. */
-static float *first_values(const struct mi_optimizer *optimizer, const struct mi_variable *of, int k)
+static float *first_values(const struct mi_optimizer *optimizer, const struct mi_variable *of, int slot)
 {
     size_t count = mi_variable_count(of);
-    float *values = mi_new(count, sizeof *values), first = first_value(optimizer, k);
+    float *values = mi_new(count, sizeof *values), first = first_value(optimizer, slot);
     for (size_t i = 0; values && i < count; i++)
         values[i] = first;
     return values;
 }
 
-/* The k-th moment of a parameter, made when first needed; optimizers share them one after another. */
-static struct mi_variable *moment(mica_model *model, const struct mi_optimizer *optimizer, struct mi_variable *parameter, int k)
+/* A moment of a parameter, made when first needed; optimizers share them one after another. */
+static struct mi_variable *moment(mica_model *model, const struct mi_optimizer *optimizer, struct mi_variable *parameter, int slot)
 {
     struct mi_text name = {0};
-    mi_text_add(&name, "moment%d/%s", k + 1, parameter->name);
+    if (slot >= MI_SUM)
+        mi_text_add(&name, "%s/%s", slot == MI_AVERAGE ? "average" : "sum", parameter->name);
+    else
+        mi_text_add(&name, "moment%d/%s", slot + 1, parameter->name);
     struct mi_variable *found = name.failed ? NULL : mi_variable_find(&model->variables, name.data);
     if (!found && !name.failed) {
-        float *values = first_values(optimizer, parameter, k);
+        float *values = first_values(optimizer, parameter, slot);
         if (values)
             found = mi_variable_add(&model->variables, &model->device->error, name.data, MI_MOMENT, MI_FLOAT,
                                     &parameter->shape, values);
-        if (found)
+        if (found) {
             found->shadows = parameter;
+            found->moment = slot;
+        }
     }
     mi_text_destroy(&name);
     return found;
-}
-
-/* Which of its parameter's moments one is, by its name: "moment2/..." is number 1. */
-static int number_of(const struct mi_variable *moment_)
-{
-    return moment_->name[strlen("moment")] - '1';
 }
 
 mica_status mi_optimizer_reset(mica_model *model, const struct mi_optimizer *optimizer, const char *train)
@@ -61,7 +61,7 @@ mica_status mi_optimizer_reset(mica_model *model, const struct mi_optimizer *opt
         struct mi_variable *variable = model->variables.list[i];
         if (variable->role != MI_MOMENT || !mi_name_matches(train, variable->shadows->name))
             continue;
-        float *values = first_values(optimizer, variable, number_of(variable));
+        float *values = first_values(optimizer, variable, variable->moment);
         if (!values)
             return mi_out_of_memory(&model->device->error);
         status = mi_store_write(model->store, variable, values);
@@ -162,13 +162,14 @@ static int list_attributes(const struct mi_optimizer *optimizer, const struct mi
 static mica_status update(mica_model *model, struct mi_graph *graph, const struct mi_optimizer *optimizer, const struct mi_op *op,
                           struct mi_variable *parameter, mi_value *gradient)
 {
-    int moments = op->outputs - 1;
+    int moments = op->outputs - 1, own_of_rule = mi_op_find(graph->ops, mi_optimizer_update(optimizer))->outputs - 1;
+    int average = optimizer->use_ema > 0 ? moments - 1 : moments;
     mi_value *in[2 + MI_MOST_MOMENTS] = {mi_variable(graph, parameter), gradient};
     struct mi_variable *own[MI_MOST_MOMENTS] = {0};
     struct mi_attribute attribute[3 + MI_MOST_OPTIMIZER_KEYS];
     int attributes = list_attributes(optimizer, parameter, attribute);
     for (int k = 0; k < moments; k++) {
-        own[k] = moment(model, optimizer, parameter, k);
+        own[k] = moment(model, optimizer, parameter, k < own_of_rule ? k : k == average ? MI_AVERAGE : MI_SUM);
         if (!own[k])
             return mi_out_of_memory(&model->device->error);
         in[2 + k] = mi_variable(graph, own[k]);
@@ -214,19 +215,17 @@ static mica_status list_trained(mica_model *model, struct mi_graph *graph, const
 }
 
 /* Norms are of the mean over the runs: it is computed in each, and the sum is kept by an assignment of its own. */
-static mica_status add_up(mica_model *model, struct mi_graph *graph, const struct mi_optimizer *optimizer, int moments,
-                          const struct trained *t)
+static mica_status add_up(mica_model *model, struct mi_graph *graph, const struct mi_optimizer *optimizer, const struct trained *t)
 {
     for (int i = 0; i < t->count; i++) {
-        struct mi_variable *own = t->gradient[i] ? moment(model, optimizer, t->parameter[i], moments) : NULL;
         if (!t->gradient[i])
             continue;
+        struct mi_variable *own = moment(model, optimizer, t->parameter[i], MI_SUM);
         if (!own)
             return mi_out_of_memory(&model->device->error);
         graph->scope = t->parameter[i]->name;
-        mi_value *sum = mi_op2(graph, "Add", mi_variable(graph, own), t->gradient[i]);
-        mi_value *kept = sum ? mi_optimizer_keep_sum(graph, optimizer, sum) : NULL;
-        if (!kept || !mi_assign(graph, own, kept))
+        mi_value *sum = mi_optimizer_sum(graph, optimizer, mi_variable(graph, own), t->gradient[i]);
+        if (!sum || !mi_assign(graph, own, sum))
             return graph->error.status ? graph->error.status : mi_out_of_memory(&graph->error);
         t->gradient[i] = mi_op2(graph, "Mul", sum, mi_scalar(graph, 1 / optimizer->accumulate));
     }
@@ -241,9 +240,8 @@ static mica_status add_updates(mica_model *model, struct mi_graph *graph, const 
     const struct mi_op *op = mi_optimizer_op(graph, optimizer, several && !clips);
     if (!op)
         return mi_out_of_memory(&graph->error);
-    model->trained.average = optimizer->use_ema > 0 ? op->outputs - 1 : 0;
     if (several && clips)
-        MI_TRY(add_up(model, graph, optimizer, op->outputs - 1, t));
+        MI_TRY(add_up(model, graph, optimizer, t));
     clip(graph, optimizer, t->gradient, t->count);
     for (int i = 0; i < t->count; i++)
         if (t->gradient[i])
@@ -251,34 +249,11 @@ static mica_status add_updates(mica_model *model, struct mi_graph *graph, const 
     return MICA_OK;
 }
 
-/* A group that names no parameter is a mistake. */
-static mica_status check_groups(mica_model *model, const struct mi_optimizer *optimizer)
-{
-    for (int i = 0; i < optimizer->group_count; i++) {
-        const char *names[33];
-        size_t count = 0;
-        bool any = false;
-        for (size_t k = 0; k < model->variables.count; k++) {
-            const struct mi_variable *variable = model->variables.list[k];
-            if (variable->role != MI_PARAMETER)
-                continue;
-            any = any || mi_name_matches(optimizer->groups[i].variables, variable->name);
-            if (count + 1 < MI_COUNT(names))
-                names[count++] = variable->name;
-        }
-        names[count] = NULL;
-        if (!any)
-            return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "optimizer.groups[%d]: no parameter is called \"%s\"%s", i,
-                           mi_show(optimizer->groups[i].variables).text, mi_advise(optimizer->groups[i].variables, names).text);
-    }
-    return MICA_OK;
-}
-
 mica_status mi_optimizer_add(mica_model *model, struct mi_graph *graph, mi_value *loss, const struct mi_optimizer *optimizer,
                              const char *train)
 {
     struct trained t = {0};
-    mica_status status = check_groups(model, optimizer);
+    mica_status status = mi_optimizer_check_names(model, optimizer, train);
     if (status == MICA_OK)
         status = list_trained(model, graph, train, &t);
     if (status == MICA_OK)
@@ -295,7 +270,7 @@ mica_status mi_optimizer_add(mica_model *model, struct mi_graph *graph, mi_value
 uint64_t mi_optimizer_kind(const struct mi_optimizer *optimizer)
 {
     const char *update = mi_optimizer_update(optimizer);
-    uint64_t kind = mi_hash(update, strlen(update), 2 * (uint64_t)optimizer->accumulate + (optimizer->use_ema > 0));
+    uint64_t kind = mi_hash(update, strlen(update), (uint64_t)optimizer->accumulate);
     return kind ? kind : 1;
 }
 
@@ -310,32 +285,33 @@ mica_status mi_optimizer_begin(mica_model *model, const struct mi_optimizer *opt
     return MICA_OK;
 }
 
-static mica_status take_average(mica_model *model, struct mi_variable *parameter, const struct mi_variable *average)
+/* An average that holds no value yet leaves the parameter as it is. */
+static mica_status take_average(mica_model *model, const struct mi_variable *average, bool *taken)
 {
-    size_t count = mi_variable_count(parameter);
+    size_t count = mi_variable_count(average);
     float *values = mi_new(count, sizeof *values);
     mica_status status = values ? mi_store_read(model->store, average, values) : mi_out_of_memory(&model->device->error);
-    if (status == MICA_OK)
-        status = mi_store_write(model->store, parameter, values);
+    bool holds = status == MICA_OK && count && !isnan(values[0]);
+    if (holds)
+        status = mi_store_write(model->store, average->shadows, values);
+    *taken = *taken || holds;
     free(values);
     return status;
 }
 
 mica_status mica_model_take_averages(mica_model *model)
 {
-    char beginning[24];
+    bool taken = false;
     if (!model)
         return MICA_INVALID_ARGUMENT;
     MI_TRY(mi_model_begin(model));
-    if (!model->trained.average || !model->store)
-        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT,
-                       "there are no averages: no optimizer with use_ema has trained the "
-                       "model");
-    mi_format(beginning, sizeof beginning, "moment%d/", model->trained.average);
-    for (size_t i = 0; i < model->variables.count; i++) {
-        struct mi_variable *variable = model->variables.list[i];
-        if (variable->role == MI_MOMENT && !strncmp(variable->name, beginning, strlen(beginning)))
-            MI_TRY(take_average(model, variable->shadows, variable));
+    for (size_t i = 0; i < model->variables.count && model->store; i++) {
+        const struct mi_variable *variable = model->variables.list[i];
+        if (variable->role == MI_MOMENT && variable->moment == MI_AVERAGE)
+            MI_TRY(take_average(model, variable, &taken));
     }
+    if (!taken)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT,
+                       "there are no averages: no optimizer with use_ema has trained the model");
     return MICA_OK;
 }
