@@ -105,7 +105,7 @@ void mi_emit_remember(struct mi_emitter *e, const mi_value *value, const struct 
  * the layout's fill. */
 void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *text, const char *real);
 
-/* ---- emit_guard.c ---- */
+/* ---- guard.c ---- */
 
 /* Drops what is known not to be reached, and what stands behind what is known to be; how many accesses are left. */
 int mi_emit_settle(struct mi_emitter *e, struct mi_access *access, int count, int rank, const char *const *index);
@@ -144,7 +144,7 @@ const char *mi_sizes_apart(struct mi_arena *arena, const char *text);
 /* A new code at the end of the list; NULL: out of memory, and the error says so. */
 struct mi_code *mi_code_add(struct mi_emitter *e, struct mi_codes *codes);
 
-/* ---- emit_operand.c ---- */
+/* ---- operand.c ---- */
 
 /* Coordinates of an operand of a contraction from those of its axes; *guard is NULL where every place exists. */
 void mi_emit_operand(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_operand *operand,

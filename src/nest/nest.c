@@ -9,7 +9,23 @@
  *   by rows      one place a tile; the innermost loop runs along the last reduced axis, in V partial results on a CPU and
  *                in the lanes of a work-group on others, which are merged at the end.
  *
- * The order of a sum depends on the shape and the device alone, so that results are the same on every run. */
+ * The order of a sum depends on the shape and the device alone, so that results are the same on every run.
+ *
+ * Relu(x - ReduceMean(x, axes 1)) of x (n, 6) is one nest. Its kept axis is n, its reduced one the columns. By columns, with V = 2
+ * and the names as they are written (`mica inspect --plan` shows all of it), an item's work on a tile is
+ *
+ *     float s0_0[8] = the reduction's state, 0 in each place of the tile;
+ *     for (r0 = 0; r0 < 6; r0++)                        level 1 runs over the reduced axis, ...
+ *         for (v = 0; v < places; v++)                  ... neighbours innermost
+ *             s0_0[v] += p0[(first + v)*dim0 + r0];
+ *     for (v = 0; v < 2; v++)
+ *         f2[v] = s0_0[v] / (1*dim0);                   what the mean is made of its state
+ *     for (k0_r = 0; k0_r < dim0; k0_r++)               what has the reduced axis, too, is swept behind it
+ *         for (v = 0; v < places; v++) {
+ *             const float v4 = p0[(first + v)*dim0 + k0_r];
+ *             const float v5 = v4 - f2[v];
+ *             p1[(first + v)*dim0 + k0_r] = v5 < 0 ? 0 : v5;
+ *         } */
 #include "nest/nest.h"
 
 #include "nest/inside.h"

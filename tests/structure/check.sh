@@ -110,6 +110,17 @@ check_files() {
     done
 }
 
+# Files that comments and documents name are there. An application's own, and what a document proposes to write, are not ours.
+check_names() {
+    {
+        find . -path ./build -prune -o -name '*.[ch]' -print -o -name '*.cl' -print | sed 's|.*/|is:|'
+        grep -roE '(^|[^A-Za-z0-9_.>%])[a-z][a-z0-9_]+\.(c|cl)([^A-Za-z0-9_]|$)' src include kernels docs ./*.md |
+            sed -E 's/:[^a-z]?([a-z][a-z0-9_]*\.cl?)[^a-z0-9_]?$/:\1/'
+    } | awk -F: '
+        $1 == "is" { is[$2] = 1; next }
+        $2 !~ /^(application|running_sum)\./ && !($2 in is) { print $1 ": there is no file " $2 }' >>"$found"
+}
+
 # Writable data in the library's objects: a mutable global. Tables of constants are read-only after relocation.
 check_globals() { # check_globals LIBRARY.a
     size -A "$1" | awk '/ex / { file = $1 } $1 ~ /^\.(data|bss|tdata|tbss)(\.|$)/ && $1 !~ /^\.data\.rel\.ro/ && $2 > 0 {

@@ -4,7 +4,20 @@
  * memory. A map joins the kernel that makes one of its inputs, a reduction a nest over the same space and axes, as long as
  * no value would have to leave the kernel and come back; otherwise they begin a nest. Contractions and own operators
  * begin kernels of their own, but for those that an engine computes inside another's. A sum of a contraction's operand over what
- * the contraction sums joins its kernel. What crosses a kernel's border is stored. */
+ * the contraction sums joins its kernel. What crosses a kernel's border is stored.
+ *
+ * A dense layer with relu, x (n, 16) and w (8, 16), is four nodes once it is lowered:
+ *
+ *     u = Identity(w)       a copy in panels, for which the engine of the product wished: kernel 1, a nest
+ *     y = MatMul(x, u)      a contraction: begins kernel 2
+ *     z = Add(y, b)         a map of y: joins kernel 2
+ *     r = Relu(z)           a map of z: joins
+ *
+ * Kernel 2 stores r alone. In the text of its engine y is lane[v], and b is read at its column:
+ *
+ *     const float v3 = p2[n_];
+ *     const float v4 = lane[v] + v3;
+ *     const float v5 = v4 < 0 ? 0 : v4; */
 #include "compile/kernels/kernels.h"
 
 #include <stdlib.h>
@@ -19,8 +32,6 @@ struct fuse {
     bool *needed; /* by value id: somebody reads it from memory */
     struct mi_users users;
 };
-
-/* ---- Where values come from ---- */
 
 /* ---- Kernels and their order ---- */
 

@@ -1,4 +1,4 @@
-/* CLBlast, opened at run time. clblast.c alone calls it; clblast_parameters.c knows its parameters. */
+/* CLBlast, opened at run time. clblast.c alone calls it; parameters.c knows its parameters. */
 #ifndef MICA_SRC_CLBLAST_H
 #define MICA_SRC_CLBLAST_H
 

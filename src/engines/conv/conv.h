@@ -34,7 +34,7 @@ void mi_define_size(struct mi_text *text, const char *name, int64_t value);
 struct mi_wishes mi_conv_wishes(const struct mi_problem *problem, const struct mi_conv *conv, struct mi_layout x,
                                 struct mi_layout other);
 
-/* ---- conv_store.c ---- */
+/* ---- store.c ---- */
 
 /* Two texts: one computes lane `v` of every output, result[o][v], from lane[v], the other stores it through the outputs'
  * accessors. The kernel's variables are img, kb (a block of b filters), v, oh and w_. */

@@ -7,6 +7,14 @@
  * node's third input, made by the operator WinogradWeight; or the kernel, kernels/winograd.cl, transforms them itself ("fresh"),
  * which pays where there are few tiles for so many weights, or where weights change with each step.
  *
+ * One row of m = 2, four inputs d and three weights g to two results y, with 4 products where the plain sum has 6:
+ *
+ *     d' = B^T d = (d0 - d2, d1 + d2, d2 - d1, d1 - d3)                       tile_in of kernels/winograd_tile.cl
+ *     g' = G g   = (g0, (g0 + g1 + g2)/2, (g0 - g1 + g2)/2, g2)               tile_weight; tile_scale halves
+ *     y  = A^T (g' d') = (p0 + p1 + p2, p1 - p2 - p3), p the four products    tile_out
+ *
+ * d = (1, 2, 3, 4), g = (1, 1, 1): d' = (-2, 5, 1, -2), g' = (1, 1.5, 0.5, 1), p = (-2, 7.5, 0.5, -2), y = (6, 9).
+ *
  * It rounds more than the plain sum: the largest error, relative to the largest result, is about 1e-6 for m 2 and 3e-6 for
  * m 4 (5e-7 to 2e-6 for the plain sum). A NaN or infinity in x makes NaN of every result of the tiles that read it, also of
  * those beside its own windows. */

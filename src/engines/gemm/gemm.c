@@ -1,6 +1,20 @@
 /* Mica's own matrix product for CPU devices: register tiles of wide vectors over packed panels; maps ride along. How a product
- * is cut is gemm_choice.c's. Weights that nothing changes are packed once: they are wished for in panels, so the copy is a value
- * derived from a variable. Other devices have CLBlast, or the nest. */
+ * is cut is cuts.c's. Weights that nothing changes are packed once: they are wished for in panels, so the copy is a value
+ * derived from a variable. Other devices have CLBlast, or the nest.
+ *
+ * Eight samples of 16 numbers times w (8, 16), with a bias and relu, on vectors of 8: the engine writes the sizes of the product and
+ * how it is cut before kernels/gemm.cl,
+ *
+ *     #define M ((IDX)n)                rows are samples, n of them
+ *     #define N ((IDX)dim1)             columns are units; dim1 is an argument of the kernel, 8
+ *     #define K ((IDX)dim3)             16
+ *     #define MR 8                      a register tile: 8 rows ...
+ *     #define NV 1                      ... by one vector
+ *     #define PACK_B 2                  w lies in panels of WIDTH 8 columns already, copied once
+ *     #define PACK_A 0                  x is read where it is
+ *
+ * and its innermost loop is then, for each k, bv = VLOAD(0, bp + k*bk), acc[i][0] = fma((VEC)(ap[i][k*A_K]), bv, acc[i][0]) for the
+ * 8 rows i. What maps make of a result, here lane[v] + p2[n_] and its relu, is written where the tile is stored. */
 #include "engines/gemm/gemm.h"
 
 #include <string.h>

@@ -41,7 +41,7 @@ void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *pro
 /* Text that makes the kernel's totals, each in the items that have the first rows or columns of the other operand; its function is
  * added to the definitions. */
 const char *mi_gemm_totals(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_gemm *g, struct mi_text *text);
-/* Text that computes one panel of A, or of B, into `to` (gemm_made.c says what stands before it); "" where it is in memory. */
+/* Text that computes one panel of A, or of B, into `to` (made.c says what stands before it); "" where it is in memory. */
 const char *mi_gemm_made(struct mi_emitter *e, const struct mi_contraction *c, const struct mi_gemm *g, bool of_a);
 /* Ways to cut a product for a CPU, the best first; *seconds (may be NULL): what the best takes, roughly. */
 int mi_gemm_cuts(const struct mi_gemm *g, struct mi_variant *list, int most, double *seconds);
