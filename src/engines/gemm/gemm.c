@@ -2,8 +2,8 @@
  * is cut is cuts.c's. Weights that nothing changes are packed once: they are wished for in panels, so the copy is a value
  * derived from a variable. Other devices have CLBlast, or the nest.
  *
- * Eight samples of 16 numbers times w (8, 16), with a bias and relu, on vectors of 8: the engine writes the sizes of the product and
- * how it is cut before kernels/gemm.cl,
+ * Eight samples of 16 numbers times w (8, 16), with a bias and relu, on vectors of 8: the engine writes the sizes of the product
+ * and how it is cut before kernels/gemm.cl,
  *
  *     #define M ((IDX)n)                rows are samples, n of them
  *     #define N ((IDX)dim1)             columns are units; dim1 is an argument of the kernel, 8
