@@ -227,7 +227,7 @@ static mica_status part_of(mica_model *model, mica_data *data, mica_part part, c
 
 mica_status mica_predict_data(mica_model *model, mica_data *data, mica_part part, const char *output, float *outputs, size_t count)
 {
-    struct source source;
+    struct source source = {0};
     MI_TRY(part_of(model, data, part, output, &source));
     return predict(model, &source, outputs, count);
 }
@@ -369,7 +369,7 @@ mica_status mica_classify(mica_model *model, const float *inputs, int64_t n, int
 
 mica_status mica_classify_data(mica_model *model, mica_data *data, mica_part part, const char *output, int k, mica_answer *answers)
 {
-    struct source source;
+    struct source source = {0};
     MI_TRY(part_of(model, data, part, output, &source));
     return classify(model, &source, k, answers);
 }
