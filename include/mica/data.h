@@ -164,7 +164,8 @@ MICA_API const char *mica_data_field_name(const mica_data *data, int i); /* "": 
 MICA_API int mica_data_notes(const mica_data *data);
 MICA_API const char *mica_data_note(const mica_data *data, int i); /* NULL: there is no such one */
 
-/* Moves a fraction of the training part, its last samples after a shuffle by `seed`, to validation. */
+/* Moves a fraction of the training part, its last samples after a shuffle by `seed`, to validation. Not while mica_batches read the
+ * data. */
 MICA_API mica_status mica_data_hold_out(mica_data *data, float fraction, uint64_t seed);
 
 /* One sample's first input as the network sees it (after preprocessing), into values[elements]; *class_index, of the first target,

@@ -211,9 +211,22 @@ mica_status mi_labels_finish(mica_data *data, struct mi_field *field, const char
     return mi_data_note_fields(data, false);
 }
 
+/* What labels are: the numbers of outputs, or names. */
+static const char *const kinds[] = {"numbers of outputs", "names of classes"};
+
 mica_status mi_data_settle(mica_data *data, struct mi_field *field, struct mi_error *error, int64_t room)
 {
     bool open = data->error.status == MICA_OK && field->labels.of_word && !field->fitted_before;
+    int64_t largest = open ? largest_index(&field->labels.words) : -1;
+    bool same = open && (largest >= 0 && largest < room) == field->preprocess.label_numbers;
+    if (open && !same && data->readers)
+        return mi_fail(error, MICA_INVALID_ARGUMENT,
+                       "the labels%s are %s for the model that the data are read for, and %s for this one, whose output has room "
+                       "for %lld classes: they cannot share the data",
+                       mi_field_text(&field->preprocess).text, kinds[!field->preprocess.label_numbers],
+                       kinds[field->preprocess.label_numbers], (long long)room);
+    if (same)
+        field->labels.room = room;
     if (open && room != field->labels.room && decide(data, field, room) == MICA_OK) {
         (void)mi_data_number_classes(data, field);
         (void)mi_data_note_fields(data, false);

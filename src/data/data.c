@@ -280,7 +280,9 @@ const char *mica_data_class_name(const mica_data *data, int i)
 static mica_status check_hold_out(mica_data *data, float fraction, int64_t total, int64_t held)
 {
     struct mi_error error = {MICA_OK, ""};
-    if (!(fraction > 0 && fraction < 1))
+    if (data->readers)
+        mi_fail(&error, MICA_INVALID_ARGUMENT, "to hold samples out: %d mica_batches read the data", data->readers);
+    else if (!(fraction > 0 && fraction < 1))
         mi_fail(&error, MICA_INVALID_ARGUMENT, "validation_split is %g; it must be more than 0 and less than 1",
                 (double)fraction);
     else if (data->count[MICA_VALIDATION] != data->held_out)

@@ -182,6 +182,7 @@ struct mica_data {
     int64_t *first_order;      /* the same before anything was held out */
     int64_t count[3];          /* of each part */
     bool divided;              /* the parts are a split's, not files' */
+    int readers;               /* loaders that there are: while one reads, what it reads stays as it is */
     int64_t held_out;          /* samples of the validation part that hold_out took from the training part */
     char *notes[MI_NOTES];     /* NULL: nothing to say */
 };

@@ -22,7 +22,7 @@ struct slot {
 };
 
 struct mi_loader {
-    const mica_data *data;
+    mica_data *data;
     struct mi_loader_desc desc;
     int64_t samples, batches;
     int64_t *order;            /* (samples) of the epoch; unused where nothing is shuffled */
@@ -212,6 +212,7 @@ mica_status mi_loader_create(mica_data *data, const struct mi_loader_desc *desc,
         mi_out_of_memory(&data->error);
         return mi_data_report(data);
     }
+    data->readers++;
     if (!desc->no_thread)
         start_thread(loader);
     *out = loader;
@@ -231,6 +232,7 @@ void mi_loader_destroy(struct mi_loader *loader)
     }
     pthread_cond_destroy(&loader->changed);
     pthread_mutex_destroy(&loader->lock);
+    loader->data->readers--;
     free_memory(loader);
 }
 

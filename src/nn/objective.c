@@ -1,6 +1,7 @@
 /* Objectives: found by name, and added behind a copy of a model's graph. */
 #include "nn/objective.h"
 
+#include "ops/ops.h"
 #include "plan/plan.h"
 
 #include <math.h>
@@ -137,11 +138,18 @@ static mi_value *class_values(struct mi_graph *graph, mi_value *output, mi_value
     return mi_metric_cast(graph, mi_op2(graph, "Equal", index, wide), MI_FLOAT);
 }
 
+/* An input of classes says how many the output tells apart: one unit two. What labels mean hangs on that. */
 static mi_value *add_target(struct mi_graph *graph, const struct mi_objective *objective, const mi_value *output)
 {
     const struct mi_shape rows = rows_only();
     const char *name = mi_target_name(graph, objective->output);
-    return objective->classes ? mi_input(graph, name, MI_INT32, &rows) : mi_input(graph, name, MI_FLOAT, &output->shape);
+    if (!objective->classes)
+        return mi_input(graph, name, MI_FLOAT, &output->shape);
+    mi_value *target = mi_input(graph, name, MI_INT32, &rows);
+    int64_t units = mi_shape_count(&output->shape, 1);
+    if (target && mi_set_attribute(target->node, MI_INT(MI_CLASSES, units == 1 ? 2 : units)) != MICA_OK)
+        return NULL;
+    return target;
 }
 
 /* ---- Weights ---- */

@@ -112,6 +112,11 @@ enum mi_type mi_plan_input_type(const struct mica_plan *plan, int input)
     return plan->graph->inputs[input]->type;
 }
 
+int64_t mi_plan_input_classes(const struct mica_plan *plan, int input)
+{
+    return mi_attribute_int(plan->graph->inputs[input]->node, MI_CLASSES, 0);
+}
+
 mica_status mi_plan_begin(mica_plan *plan)
 {
     if (!plan)

@@ -82,6 +82,9 @@ int mi_plan_output(const struct mica_plan *plan, const char *name);
 struct mi_shape mi_plan_input_shape(const struct mica_plan *plan, int input);
 struct mi_shape mi_plan_output_shape(const struct mica_plan *plan, int output);
 enum mi_type mi_plan_input_type(const struct mica_plan *plan, int input);
+/* Of a target of classes, how many the output tells apart; else 0. */
+#define MI_CLASSES "classes" /* the attribute of its node that says so */
+int64_t mi_plan_input_classes(const struct mica_plan *plan, int input);
 
 /* A public call on a plan begins; one that is of no use says why. */
 mica_status mi_plan_begin(struct mica_plan *plan);

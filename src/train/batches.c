@@ -79,6 +79,21 @@ static mica_status no_field(mica_batches *b, const char *input)
                         mi_advise(input, names).text);
 }
 
+/* What labels mean hangs on how many classes the output tells apart. */
+static mica_status settle_labels(mica_batches *b, int i, struct mi_field *field)
+{
+    int64_t classes = mi_plan_input_classes(b->plan, i);
+    struct mi_error error = {MICA_OK, ""};
+    if (!classes || !field->classes)
+        return MICA_OK;
+    if (mi_data_settle(b->data, field, &error, classes) != MICA_OK)
+        return mi_plan_refuse(b->plan, error.status, "%s", error.text);
+    if (field->preprocess.classes > classes)
+        return mi_plan_refuse(b->plan, MICA_DATA, "the input \"%s\" takes %lld classes, the data have %d",
+                              mi_show(mi_plan_input_name(b->plan, i)).text, (long long)classes, field->preprocess.classes);
+    return MICA_OK;
+}
+
 static mica_status bind_input(mica_batches *b, int i)
 {
     const char *name = mi_plan_input_name(b->plan, i);
@@ -92,6 +107,7 @@ static mica_status bind_input(mica_batches *b, int i)
         field = mi_training_field(b->data, role, output, inputs_of_role(b, role) == 1);
     if (!field)
         return no_field(b, name);
+    MI_TRY(settle_labels(b, i, field));
     struct mi_shape shape = mi_plan_input_shape(b->plan, i);
     int64_t wanted = mi_shape_count(&shape, 1);
     if (wanted != (int64_t)field->elements)

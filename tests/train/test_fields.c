@@ -269,9 +269,72 @@ static void mistakes(void **state)
     mica_data_destroy(failing);
 }
 
+/* ---- Several models over one data set ---- */
+
+enum { LABELS = 6 };
+
+static mica_model *open_classes(mica_device *device, int units)
+{
+    mica_model *model = mica_model_create(device, NULL);
+    mica_output(model, NULL, mica_dense(mica_input(model, NULL, MICA_SHAPE(2)), &(mica_dense_desc){.units = units}));
+    return model;
+}
+
+static mica_plan *step_of(mica_model *model)
+{
+    const mica_objective goal = {.loss = "sparse_categorical_crossentropy", .classes = true};
+    return mica_compile(model, &(mica_plan_desc){.batch = LABELS, .objectives = &goal, .objective_count = 1, .optimizer = sgd});
+}
+
+/* Labels are numbers of outputs where these have room for them: the first loss of zeros is log(units), and what counts is read. Two
+ * models that read them alike share the data; one that reads them otherwise is refused while others read. */
+static void shared_data(void **state)
+{
+    FILE *table = fopen("test_fields.csv", "w");
+    assert_non_null(table);
+    fputs("x,y,class\n0,0,1\n0,0,2\n0,0,3\n0,0,1\n0,0,2\n0,0,3\n", table);
+    assert_int_equal(fclose(table), 0);
+    mica_data *data = mica_csv_open(*state, "test_fields.csv", &(mica_csv_desc){.label = "class"});
+    const int units[3] = {4, 7, 3};
+    mica_model *model[3];
+    mica_plan *plan[3];
+    mica_batches *batches[3] = {NULL};
+    for (int i = 0; i < 3; i++) {
+        model[i] = open_classes(*state, units[i]);
+        plan[i] = step_of(model[i]);
+        mica_batches_create(plan[i], data, NULL, &batches[i]);
+        assert_true((batches[i] != NULL) == (i < 2));
+    }
+    assert_non_null(strstr(mica_plan_error(plan[2]), "whose output has room for 3 classes: they cannot share the data"));
+    assert_int_equal(mica_data_hold_out(data, 0.5f, 1), MICA_INVALID_ARGUMENT); /* not under those who read */
+    for (int i = 0; i < 2; i++) {
+        int64_t n = 0;
+        float bias[7];
+        mica_batches_begin(batches[i], 1);
+        mica_batches_next(batches[i], &n);
+        mica_plan_run(plan[i], n);
+        mica_model_read(model[i], "dense.bias", bias, (size_t)units[i]);
+        for (int c = 0; c < units[i]; c++) /* the gradient of a class's bias is its share of 1 less what occurs */
+            assert_true(c >= 1 && c <= 3 ? bias[c] > 0 : bias[c] < 0);
+        mica_batches_destroy(batches[i]);
+    }
+    mica_device_clear_error(*state);
+    mica_plan_destroy(plan[2]);
+    plan[2] = step_of(model[2]);
+    assert_int_equal(mica_batches_create(plan[2], data, NULL, &batches[2]), MICA_OK); /* nobody else reads any more */
+    mica_batches_destroy(batches[2]);
+    for (int i = 0; i < 3; i++) {
+        mica_plan_destroy(plan[i]);
+        mica_model_destroy(model[i]);
+    }
+    remove("test_fields.csv");
+    mica_data_destroy(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(beside_torch), cmocka_unit_test(own_loop), cmocka_unit_test(saved),
-                                       cmocka_unit_test(balanced), cmocka_unit_test(mistakes)};
+                                       cmocka_unit_test(balanced), cmocka_unit_test(mistakes),
+                                       cmocka_unit_test(shared_data)};
     return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);
 }
