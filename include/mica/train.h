@@ -34,10 +34,11 @@ typedef struct mica_batches_desc {
     uint64_t seed;                   /* of these orders */
 } mica_batches_desc;
 
-/* Feeds the plan's inputs from the fields of the data: a field of the input's name; for an input "OUTPUT_target" the target, and
- * for "OUTPUT_weight" the weight of that output; where there is one of a role alone, its name does not matter. Plan and data outlive
- * the batches. An input without a field, or one of another size, is an error. Several plans, also of several models, can be fed from
- * the same data at once; only where text labels are numbers of outputs for one of them and names for another, the later is refused. */
+/* Feeds the plan's inputs from the fields of the data: a field of the input's name; for an input "OUTPUT_target" the target,
+ * and for "OUTPUT_weight" the weight of that output; where there is one of a role alone, its name does not matter. Plan and data
+ * outlive the batches. An input without a field, or one of another size, is an error. Several plans, also of several models, can be
+ * fed from the same data at once; only where text labels are numbers of outputs for one of them and names for another, the later is
+ * refused. */
 MICA_API mica_status mica_batches_create(mica_plan *plan, mica_data *data, const mica_batches_desc *desc, mica_batches **out);
 MICA_API void mica_batches_destroy(mica_batches *batches); /* NULL is fine */
 MICA_API int64_t mica_batches_count(const mica_batches *batches);        /* in an epoch */
