@@ -57,7 +57,8 @@ MICA_API mica_node *mica_input_integer(mica_model *model, const char *name, mica
 /* Declares a node an output of the model; returns it. */
 MICA_API mica_node *mica_output(mica_model *model, const char *name, mica_node *node);
 
-/* The result of a layer, an input or a group by its name; NULL, and an error of the model, where there is none of that name. */
+/* The result of a layer, an input or a group by its name, or "NAME:1" the second result of a layer that has several; NULL, and an
+ * error of the model, where there is none of that name. */
 MICA_API mica_node *mica_model_node(mica_model *model, const char *name);
 
 /* The shape of a node per sample; of one that depends on no input, such as a variable, the whole shape. A dimension other than the

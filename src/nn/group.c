@@ -114,6 +114,10 @@ static bool replay(mica_model *model, const struct mi_layer_group *group, const 
         if (!value)
             return false;
         stand_for(s, record.value, value);
+        const struct mi_layer_record *made = &model->layers[model->layer_count - 1];
+        for (int k = 0; k < record.result_count && k < made->result_count; k++)
+            if (record.results[k] != record.value)
+                stand_for(s, record.results[k], made->results[k]);
     }
     return true;
 }
@@ -122,7 +126,9 @@ static mi_value *group_again(mica_model *model, const struct mi_layer_group *giv
                              const char *name)
 {
     const struct mi_layer_group group = *given;
-    size_t most = group.end - group.first + (size_t)count;
+    size_t most = (size_t)count;
+    for (size_t i = group.first; i < group.end; i++)
+        most += 1 + (size_t)model->layers[i].result_count;
     struct stand_ins s = {mi_new(most, sizeof *s.of), mi_new(most, sizeof *s.by), 0};
     mi_value *value = NULL;
     if (count != group.inputs)

@@ -16,10 +16,9 @@ static mi_value *find_value(mica_model *model, const char *name)
     size_t length = model->scope ? strlen(model->scope) : 0;
     for (;;) {
         const char *full = mi_arena_format(arena, "%.*s%s", (int)length, model->scope ? model->scope : "", name);
-        const struct mi_layer_record *record = full ? mi_model_layer(model, full) : NULL;
-        const struct mi_layer_group *group = full ? mi_model_group(model, full) : NULL;
-        if (record || group)
-            return record ? record->value : group->value;
+        mi_value *value = full ? mi_model_value(model, full) : NULL;
+        if (value)
+            return value;
         if (!length)
             return NULL;
         while (--length && model->scope[length - 1] != '.') {

@@ -95,7 +95,9 @@ static bool record(const struct mi_layer *layer, mi_value *const *x, int count, 
     mica_model *model = layer->model;
     cJSON *json = layer_json(layer, x, count, desc);
     mi_value **in = mi_arena_new(&model->graph->arena, (size_t)count, sizeof *in);
-    if (!json || !in || !mi_grow(&model->layers, &model->layer_capacity, model->layer_count + 1, sizeof *model->layers) ||
+    int results = layer->results ? layer->result_count : 1;
+    mi_value **all = mi_arena_new(&model->graph->arena, (size_t)results, sizeof *all);
+    if (!json || !in || !all || !mi_grow(&model->layers, &model->layer_capacity, model->layer_count + 1, sizeof *model->layers) ||
         !mi_names_add(&model->layer_names, layer->name, model->layer_count) || !cJSON_AddItemToArray(model->description, json)) {
         cJSON_Delete(json);
         mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
@@ -103,7 +105,11 @@ static bool record(const struct mi_layer *layer, mi_value *const *x, int count, 
     }
     for (int i = 0; i < count; i++)
         in[i] = x[i];
-    model->layers[model->layer_count++] = (struct mi_layer_record){layer->name, layer->type, in, value, count, json};
+    for (int i = 0; i < results; i++)
+        all[i] = layer->results ? layer->results[i] : value;
+    model->layers[model->layer_count++] = (struct mi_layer_record){
+        .name = layer->name, .type = layer->type, .in = in, .value = value, .results = all, .inputs = count,
+        .result_count = results, .json = json};
     model->before = value;
     return true;
 }
@@ -197,6 +203,12 @@ mica_node *mi_layer_add(const struct mi_layer_type *type, mica_node *const *x, i
 }
 
 /* ---- For build functions ---- */
+
+void mi_layer_results(struct mi_layer *layer, mi_value **results, int count)
+{
+    layer->results = results;
+    layer->result_count = count;
+}
 
 bool mi_layer_size(struct mi_layer *layer, const char *what, int64_t value, int64_t least)
 {

@@ -16,6 +16,8 @@ struct mi_layer {
     const struct mi_layer_type *type;
     const char *name;
     const char *again;               /* the layer whose variables it uses; NULL: it makes its own */
+    mi_value **results;              /* (result_count) where it has several; NULL: its output alone */
+    int result_count;
 };
 
 struct mi_layer_type {
@@ -77,6 +79,9 @@ const char *mi_automatic_name(mica_model *model, const char *stem);
 /* Records `TYPE "NAME": ...` and gives NULL. */
 mi_value *mi_layer_fail(struct mi_layer *layer, mica_status status, const char *format, ...) MI_PRINTF(3, 4);
 enum { MI_MOST_SIZE = 1 << 30 }; /* of a layer's sizes: products of two stay far from overflow */
+/* All that a layer gives, where it is more than the output that `build` returns. */
+void mi_layer_results(struct mi_layer *layer, mi_value **results, int count);
+
 /* Whether least <= value <= MI_MOST_SIZE; otherwise an error says so of `what`. */
 bool mi_layer_size(struct mi_layer *layer, const char *what, int64_t value, int64_t least);
 /* The shape of a value without its batch, as text: "(3, 28, 28)". */

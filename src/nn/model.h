@@ -15,7 +15,8 @@ struct mi_layer_record {
     const char *name;                 /* in the graph's arena, as all below is */
     const struct mi_layer_type *type;
     mi_value **in, *value;            /* its inputs and its output */
-    int inputs;
+    mi_value **results;               /* all that it gives, of which the output is one; "NAME:1" is the second */
+    int inputs, result_count;
     const cJSON *json;                /* its description; the model's */
 };
 
@@ -99,6 +100,8 @@ mi_value *mi_model_output(const struct mi_graph *copy, const char *name);
 /* Whether an output is what prediction and losses take: floats, so many of each sample. */
 mica_status mi_model_check_samples(struct mi_error *error, const mi_value *output);
 const struct mi_layer_record *mi_model_layer(const mica_model *model, const char *name);
+/* What a layer or a group of that name gives, or "NAME:k" one of a layer's results; NULL: there is none. */
+mi_value *mi_model_value(const mica_model *model, const char *name);
 /* The name of the layer whose result a value is; NULL: of none. */
 const char *mi_model_layer_of(const mica_model *model, const mi_value *value);
 /* Whether a variable is in files. */

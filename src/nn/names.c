@@ -34,11 +34,38 @@ const char *mi_in_scope(mica_model *model, const char *name)
     return mi_arena_format(&model->graph->arena, "%s%s", model->scope ? model->scope : "", name);
 }
 
+/* "lstm:1" is result 1 of the layer "lstm". */
+static mi_value *numbered(const mica_model *model, const char *name)
+{
+    const char *colon = strrchr(name, ':');
+    if (!colon || !mi_is_digit(colon[1]) || colon[2])
+        return NULL;
+    int result = colon[1] - '0';
+    for (size_t i = model->layer_count; i-- > 0;) {
+        const struct mi_layer_record *record = &model->layers[i];
+        if (strlen(record->name) == (size_t)(colon - name) && !strncmp(record->name, name, (size_t)(colon - name)))
+            return result < record->result_count ? record->results[result] : NULL;
+    }
+    return NULL;
+}
+
+mi_value *mi_model_value(const mica_model *model, const char *name)
+{
+    const struct mi_layer_record *record = mi_model_layer(model, name);
+    const struct mi_layer_group *group = record ? NULL : mi_model_group(model, name);
+    return record ? record->value : group ? group->value : numbered(model, name);
+}
+
 const char *mi_model_layer_of(const mica_model *model, const mi_value *value)
 {
-    for (size_t i = model->layer_count; i-- > 0;)
-        if (model->layers[i].value == value)
-            return model->layers[i].name;
+    for (size_t i = model->layer_count; i-- > 0;) {
+        const struct mi_layer_record *record = &model->layers[i];
+        if (record->value == value)
+            return record->name;
+        for (int k = 0; k < record->result_count; k++)
+            if (record->results[k] == value)
+                return mi_arena_format(&model->graph->arena, "%s:%d", record->name, k);
+    }
     return NULL;
 }
 
@@ -48,10 +75,9 @@ mica_node *mica_model_node(mica_model *model, const char *name)
     size_t count = 0;
     if (!model || model->error.status != MICA_OK)
         return NULL;
-    const struct mi_layer_record *record = name ? mi_model_layer(model, name) : NULL;
-    const struct mi_layer_group *group = name && !record ? mi_model_group(model, name) : NULL;
-    if (record || group)
-        return record ? record->value : group->value;
+    mi_value *value = name ? mi_model_value(model, name) : NULL;
+    if (value)
+        return value;
     for (size_t i = 0; i < model->layer_count && count + 1 < MOST_NAMES; i++)
         names[count++] = model->layers[i].name;
     names[count] = NULL;

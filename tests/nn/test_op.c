@@ -495,6 +495,56 @@ static void test_constants(void **state)
     remove(path);
 }
 
+/* ---- Results beyond the first ---- */
+
+static const char several[] =
+    "{\"layers\": [{\"type\": \"input\", \"name\": \"a\", \"shape\": [3]}, {\"type\": \"input\", \"name\": \"b\", \"shape\": [3]},"
+    " {\"name\": \"g\", \"inputs\": [\"a\"], \"layers\": ["
+    "  {\"type\": \"op\", \"op\": \"ArgMax\", \"name\": \"k\", \"attributes\": {\"axis\": 1, \"keepdims\": 0}},"
+    "  {\"type\": \"op\", \"op\": \"SoftmaxCrossEntropyLoss\", \"name\": \"loss\", \"inputs\": [\"a\", \"k\"]},"
+    "  {\"type\": \"op\", \"op\": \"Neg\", \"inputs\": [\"loss:1\"]}]},"
+    " {\"layer\": \"g\", \"name\": \"h\", \"inputs\": [\"b\"]}, {\"type\": \"add\", \"inputs\": [\"g.loss:1\", \"h\"]}]}";
+
+/* log_softmax(a) - log_softmax(b): a result that is named by its number, inside a group, again on another input, and from a file. */
+static void test_results(void **state)
+{
+    static const char path[] = "test_op.safetensors";
+    const float a[3] = {1, 2, -1}, b[3] = {0.5f, 0.25f, 3};
+    double expected[3], of_a = 0, of_b = 0;
+    float got[3];
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        of_a += exp((double)a[i]);
+        of_b += exp((double)b[i]);
+    }
+    for (int i = 0; i < 3; i++)
+        expected[i] = (double)a[i] - log(of_a) - ((double)b[i] - log(of_b));
+    mica_model *model = mica_model_create(device, NULL);
+    mica_model_add_json(model, several);
+    assert_fine(model);
+    assert_non_null(mica_model_node(model, "h.loss:1"));
+    assert_ptr_not_equal(mica_model_node(model, "h.loss:1"), mica_model_node(model, "g.loss:1"));
+    assert_ptr_equal(mica_model_node(model, "g.loss:0"), mica_model_node(model, "g.loss"));
+    assert_int_equal(mica_model_save(model, path), MICA_OK);
+    mica_model *again = mica_model_load(device, path);
+    for (int i = 0; i < 2; i++) {
+        mica_plan *plan = mica_compile(i ? again : model, NULL);
+        assert_fine(model);
+        mica_plan_write(plan, "a", a, 3);
+        mica_plan_write(plan, "b", b, 3);
+        assert_int_equal(mica_plan_run(plan, 1), MICA_OK);
+        assert_int_equal(mica_plan_read(plan, NULL, got, 3), MICA_OK);
+        assert_close("results", got, expected, 3, 1e-5);
+        mica_plan_destroy(plan);
+    }
+    assert_null(mica_model_node(model, "g.loss:2"));
+    assert_non_null(strstr(mica_model_error(model), "there is no layer \"g.loss:2\""));
+    mica_device_clear_error(device);
+    mica_model_destroy(model);
+    mica_model_destroy(again);
+    remove(path);
+}
+
 /* ---- What errors say ---- */
 
 static void test_errors(void **state)
@@ -553,7 +603,8 @@ int main(void)
         cmocka_unit_test(test_unary),     cmocka_unit_test(test_binary),   cmocka_unit_test(test_choices),
         cmocka_unit_test(test_reductions), cmocka_unit_test(test_moves),   cmocka_unit_test(test_products),
         cmocka_unit_test(test_composed_gradient), cmocka_unit_test(test_shapes), cmocka_unit_test(test_layers_on_anything),
-        cmocka_unit_test(test_files),     cmocka_unit_test(test_constants), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_files),     cmocka_unit_test(test_constants), cmocka_unit_test(test_results),
+        cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests_name("op", tests, begin, end);
 }

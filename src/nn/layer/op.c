@@ -189,7 +189,10 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
         if (mi_shape_count(&node->out[i]->shape, 1) < 0)
             return mi_layer_fail(layer, MICA_SHAPE, "the result of %s has shape %s, which is too large", of->op->name,
                                  mi_shape_text(&layer->graph->arena, &node->out[i]->shape));
-    return node ? node->out[desc->output] : NULL;
+    if (!node)
+        return NULL;
+    mi_layer_results(layer, node->out, node->outputs);
+    return node->out[desc->output];
 }
 
 static const char *stem(const void *desc)
