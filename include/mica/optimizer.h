@@ -38,7 +38,8 @@ typedef struct mica_optimizer_group {
  *
  * gradient_accumulation_steps (1): g is the mean of the gradients of so many runs; the last of them updates, the others only add.
  * use_ema (false): a moving average of each parameter, average <- ema_momentum (0.99) * average + (1 - ema_momentum) * p after each
- * update, which begins as the parameter after the first; mica_model_take_averages puts the averages in place of the parameters. */
+ * update, which begins as the parameter after the first; mica_model_take_averages puts the averages in place of the parameters, and
+ * ema_overwrite_frequency (0: never) does so after every so many updates. */
 typedef struct mica_optimizer {
     const char *type;                          /* NULL: "rmsprop", as Keras's compile() */
     mica_setting setting[MICA_MOST_SETTINGS];  /* up to the first without a key */

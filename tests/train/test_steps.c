@@ -72,6 +72,11 @@ static const struct expected cases[] = {
      .average = {-0.1551985f, 0.1923826f, -0.4601845f, -0.1131021f}},
     {.name = "global_clipnorm", .optimizer = {"sgd", {SGD, ROUNDS, {"global_clipnorm", 0.03}}}, .value = {-0.1564060f, 0.1940357f, -0.4560549f, -0.1068666f},
      .average = {-0.1549264f, 0.1920285f, -0.4611098f, -0.1144863f}},
+    {.name = "overwritten", .optimizer = {"sgd", {SGD, ROUNDS, {"ema_overwrite_frequency", 3}}},
+     .value = {-0.1560340f, 0.1936049f, -0.4572206f, -0.1086259f}, .average = {-0.1550848f, 0.1922033f, -0.4606257f, -0.1137554f}},
+    {.name = "overwritten often",
+     .optimizer = {"adam", {{"learning_rate", 0.05}, {"use_ema", 1}, {"ema_momentum", 0.9}, {"ema_overwrite_frequency", 2}}},
+     .value = {-0.1112761f, 0.2300708f, -0.4997078f, -0.1560650f}, .average = {-0.1112761f, 0.2300708f, -0.4997078f, -0.1560650f}},
 };
 
 static void compare(const char *name, const char *what, const float *values, const float *expected)

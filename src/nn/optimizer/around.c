@@ -67,11 +67,24 @@ static const char *sum_of(struct mi_arena *arena, const struct mi_optimizer *o, 
     return mi_arena_format(arena, "(run %% %d == 1 ? %s : %s + %s)", (int)o->accumulate, gradient, sum, gradient);
 }
 
+/* What is so in the update after which the parameter becomes the average; NULL: there is none. */
+static const char *overwrites(struct mi_arena *arena, const struct mi_optimizer *o)
+{
+    if (o->use_ema <= 0 || o->ema_overwrite < 1)
+        return NULL;
+    return mi_arena_format(arena, "(run / %d) %% %d == 0", o->accumulate < 2 ? 1 : (int)o->accumulate, (int)o->ema_overwrite);
+}
+
+static const char *average_of(struct mi_arena *arena, const char *p)
+{
+    return mi_arena_format(arena, "(e_ == e_ ? ema_ * e_ + (1.0f - ema_) * %s : %s)", p, p);
+}
+
 /* Fills in the rule: outputs of the base, then the sum, then the average. */
 static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const struct mi_op *base, bool sums,
                     struct mi_map_rule *rule)
 {
-    const char *when = turn(arena, o);
+    const char *when = turn(arena, o), *over = overwrites(arena, o);
     int every = o->accumulate < 2 ? 1 : (int)o->accumulate, outs = base->outputs;
     const struct word words[] = {
         {"g", sums ? mi_arena_format(arena, "(%s * (1.0f / %d))", sum_of(arena, o, "s_", "g"), every) : NULL},
@@ -80,6 +93,8 @@ static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const 
     };
     for (int i = 0; i < base->outputs; i++) {
         const char *text = replace(arena, base->map->expr[i], words, MI_COUNT(words));
+        if (text && over && i == 0)
+            text = mi_arena_format(arena, "(%s ? %s : %s)", over, average_of(arena, mi_arena_format(arena, "(%s)", text)), text);
         rule->expr[i] = text ? only_in_turn(arena, when, text, nth(arena, base->map->in, i ? i + 1 : 0)) : NULL;
     }
     rule->in = base->map->in;
@@ -90,7 +105,9 @@ static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const 
         rule->expr[outs++] = sum_of(arena, o, "s_", "g");
     }
     if (o->use_ema > 0) {
-        const char *average = "(e_ == e_ ? ema_ * e_ + (1.0f - ema_) * p_new : p_new)";
+        const char *average = average_of(arena, "p_new");
+        if (over)
+            average = mi_arena_format(arena, "(%s ? p_new : %s)", over, average);
         rule->in = mi_arena_format(arena, "%s e_", rule->in);
         rule->out = mi_arena_format(arena, "%s e_new_", rule->out);
         rule->expr[outs++] = only_in_turn(arena, when, average, "e_");

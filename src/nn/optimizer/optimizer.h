@@ -39,7 +39,7 @@ struct mi_optimizer {
     float learning_rate, weight_decay;
     float clip_value, clip_norm, clip_global_norm; /* 0: not */
     float accumulate;                              /* runs to an update; 0 and 1: each is one */
-    float use_ema, ema_momentum;
+    float use_ema, ema_momentum, ema_overwrite;    /* the last: updates from one overwriting to the next; 0: none */
     const mica_optimizer_group *groups;            /* (group_count) known to be right; borrowed */
     int group_count;
     float value[MI_MOST_OPTIMIZER_KEYS];           /* of the row's keys */

@@ -25,6 +25,7 @@ static const struct common {
     {.name = "gradient_accumulation_steps", .offset = offsetof(struct mi_optimizer, accumulate), .most = 1e6f, .whole = true},
     {.name = "use_ema", .offset = offsetof(struct mi_optimizer, use_ema), .most = 1, .whole = true},
     {.name = "ema_momentum", .offset = offsetof(struct mi_optimizer, ema_momentum), .most = 1, .below = true},
+    {.name = "ema_overwrite_frequency", .offset = offsetof(struct mi_optimizer, ema_overwrite), .most = 1e6f, .whole = true},
 };
 
 /* ---- JSON ---- */
