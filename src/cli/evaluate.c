@@ -65,16 +65,28 @@ static int unknown_score(const struct requirement *r, const mica_scores *scores)
                     cli_show(r->name).text, names);
 }
 
-static int check_requirements(const struct requirement *requirements, int count, const mica_scores *scores)
+static int know_requirements(const struct requirement *requirements, int count, const mica_scores *scores)
 {
     for (int i = 0; i < count; i++) {
         const struct requirement *r = &requirements[i];
         bool known = false;
+        int parts = 0;
         for (int k = 0; k < mica_scores_count(scores); k++)
             known = known || strcmp(mica_scores_name(scores, k), r->name) == 0;
-        double value = mica_scores_get(scores, r->name);
         if (!known)
             return unknown_score(r, scores);
+        if (mica_scores_parts(scores, r->name, &parts) && isnan(mica_scores_get(scores, r->name)))
+            return cli_fail(CLI_USAGE, "--require %s: that is a table of %d counts, not one number", cli_show(r->text).text, parts);
+    }
+    return CLI_OK;
+}
+
+/* The first that is unmet; the scores have been printed then. */
+static int check_requirements(const struct requirement *requirements, int count, const mica_scores *scores)
+{
+    for (int i = 0; i < count; i++) {
+        const struct requirement *r = &requirements[i];
+        double value = mica_scores_get(scores, r->name);
         if (!is_met(r, value))
             return cli_fail(CLI_UNMET, "required: %s; the %s is %.6g", cli_show(r->text).text, r->name, value);
     }
@@ -160,9 +172,11 @@ static int run(int argc, char **argv)
     struct evaluation done = {0};
     code = evaluate(device, path, spec, &done);
     if (code == CLI_OK)
-        code = check_requirements(requirements, require.count, done.scores);
+        code = know_requirements(requirements, require.count, done.scores);
     if (code == CLI_OK)
         code = print_scores(done.model, done.scores, done.samples, common.json);
+    if (code == CLI_OK)
+        code = check_requirements(requirements, require.count, done.scores);
     mica_scores_destroy(done.scores);
     mica_model_destroy(done.model);
     mica_device_destroy(device);

@@ -18,7 +18,7 @@ struct row {
 
 static const struct row keys[] = {
     {"lr learningrate", "learning_rate", OPTIMIZER},
-    {"momentum nesterov weightdecay beta1 beta2 rho", NULL, OPTIMIZER},
+    {"momentum nesterov weightdecay beta1 beta2 rho useema emamomentum gradientaccumulationsteps", NULL, OPTIMIZER},
     {"betas", NULL, "\"beta_1\" and \"beta_2\" are two keys"},
     {"eps", "epsilon", NULL},
     {"decay schedule scheduler lrschedule lrscheduler learningrateschedule gamma", NULL, SCHEDULES},
@@ -28,7 +28,9 @@ static const struct row keys[] = {
     {"validationdata valdata", NULL, "the data have a part \"validation\", or a \"split\""},
     {"validationsplit", NULL, "the job has it, beside \"data\"; here \"split\" divides the data"},
     {"testsplit testsize trainsize valsplit valsize", "split", PARTS},
-    {"classweight classweights sampleweight sampleweights", NULL, "all classes and samples weigh the same"},
+    {"classweights", "class_weight", NULL},
+    {"classweight", NULL, "the job has it, beside \"loss\""},
+    {"sampleweight sampleweights", "sample_weight", "\"data\" has \"sample_weight\": the field that holds the weights"},
     {"verbose stepsperepoch workers numworkers", NULL, "there is nothing like it here: leave it out"},
     {"batch minibatch", "batch_size", NULL},
     {"nepochs numepochs maxepochs iterations maxiter", "epochs", NULL},
@@ -200,6 +202,8 @@ struct mi_advice mi_advise_term(bool key, const char *word, const char *const *w
             continue;
         if (rows[i].meant && is_valid(words, rows[i].meant))
             mi_format(out.text, sizeof out.text, "; did you mean \"%s\"?", rows[i].meant);
+        else if (rows[i].says && !strcmp(rows[i].says, OPTIMIZER) && is_valid(words, "learning_rate"))
+            continue; /* it is the optimizer that is read */
         else if (rows[i].says)
             mi_format(out.text, sizeof out.text, "; %s", rows[i].says);
         else if (rows[i].meant)

@@ -38,6 +38,12 @@ static mica_status named_layer(mica_model *model, const char *key, const cJSON *
     for (size_t i = 0; i < model->layer_count && count + 1 < MOST_NAMES; i++)
         names[count++] = model->layers[i].name;
     names[count] = NULL;
+    const char *colon = strrchr(item->valuestring, ':');
+    const char *layer = colon ? mi_arena_format(&model->graph->arena, "%.*s", (int)(colon - item->valuestring), item->valuestring)
+                              : NULL;
+    if (layer && find_value(model, layer))
+        return mi_model_fail(model, MICA_FORMAT, "%s: \"%s\" has no result %s; the first is :0", key, mi_show(layer).text,
+                             mi_show(colon + 1).text);
     return mi_model_fail(model, MICA_FORMAT, "%s: there is no earlier layer \"%s\"%s", key, mi_show(item->valuestring).text,
                          mi_advise(item->valuestring, names).text);
 }

@@ -179,6 +179,11 @@ static mi_value *weighted(struct mi_graph *graph, const struct mi_objective *obj
     const struct mi_shape rows = rows_only();
     if (objective->sample_weight)
         each = mi_op2(graph, "Mul", each, mi_input(graph, mi_weight_name(graph, objective->output), MI_FLOAT, &rows));
+    if (objective->class_weight && training && each && objective->loss.row->task == MI_VALUES) {
+        mi_fail(&graph->error, MICA_INVALID_ARGUMENT, "class_weight of \"%s\": loss %s has values as targets, not classes",
+                mi_show(objective->output).text, objective->loss.row->layer.type);
+        return NULL;
+    }
     if (objective->class_weight && training && each)
         each = mi_op2(graph, "Mul", each, class_weights(graph, objective, nodes->output, nodes->target));
     return each;

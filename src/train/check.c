@@ -158,14 +158,18 @@ static bool has_accuracy(const struct mi_objective *objective, const mica_data *
            all_zero_or_one(data, field);
 }
 
-static void drop_accuracy(mica_objective *objective)
+/* Whether it was there. */
+static bool drop_accuracy(mica_objective *objective)
 {
-    int count = 0;
+    int count = 0, before = 0;
+    while (before < MICA_MOST_METRICS && objective->metrics[before].type)
+        before++;
     for (int i = 0; i < MICA_MOST_METRICS && objective->metrics[i].type; i++)
         if (strcmp(objective->metrics[i].type, "accuracy") && strcmp(objective->metrics[i].type, "acc"))
             objective->metrics[count++] = objective->metrics[i];
-    for (; count < MICA_MOST_METRICS; count++)
-        objective->metrics[count] = (mica_metric){.type = NULL};
+    for (int i = count; i < MICA_MOST_METRICS; i++)
+        objective->metrics[i] = (mica_metric){.type = NULL};
+    return count < before;
 }
 
 /* Every metric without settings that the output has. */
@@ -209,10 +213,13 @@ static mica_status check_target(struct mi_error *error, mica_data *data, const s
     given->classes = objective.classes = !field->preprocess.shape.rank;
     given->sample_weight = mi_training_field(data, MICA_WEIGHT, objective.output, only) != NULL;
     MI_TRY(check_labels(error, objective.loss.row, data, field, output));
-    if (given->metrics[0].type && !strcmp(given->metrics[0].type, MI_ALL_METRICS))
+    bool all = given->metrics[0].type && !strcmp(given->metrics[0].type, MI_ALL_METRICS);
+    if (all)
         take_all_metrics(graph, given);
-    if (!has_accuracy(&objective, data, field))
-        drop_accuracy(given);
+    if (!has_accuracy(&objective, data, field) && drop_accuracy(given) && !all)
+        return mi_fail(error, MICA_INVALID_ARGUMENT,
+                       "metric accuracy of \"%s\": its targets are values, neither classes nor all 0 or 1",
+                       mi_show(objective.output).text);
     return mi_objective_resolve(error, graph, given, &objective);
 }
 

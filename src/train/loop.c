@@ -191,6 +191,11 @@ static mica_status compile(struct fit *fit)
     MI_TRY(compile_validation(fit));
     fit->history->compile_seconds = mi_seconds() - began;
     fit->steps = fit->task.model->trained.steps;
+    double runs = (double)fit->steps + (double)fit->epochs * (double)mica_batches_count(fit->train.batches);
+    if (runs < (double)fit->optimizer.accumulate)
+        return mi_fail(&fit->task.model->device->error, MICA_INVALID_ARGUMENT,
+                       "gradient_accumulation_steps is %g, the training has %g steps: nothing would be updated",
+                       (double)fit->optimizer.accumulate, runs);
     return mica_plan_set(fit->train.plan, "steps", (double)fit->steps);
 }
 

@@ -279,6 +279,8 @@ static void test_refused(void **state)
          "targets.kind: a class is one column, these are 2"},
         {"{\"format\": \"csv\", \"path\": \"t.csv\", \"inputs\": {\"a\": \"size\"}, \"normalize\": {\"b\": \"standard\"}}",
          "normalize: there is no key \"b\"; there is \"a\""},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"inputs\": {\"a\": [\"size\", \"price\"]}, \"targets\": {\"price\": \"price\"}}",
+         "(price) is a target or a weight"},
         {"{\"format\": \"csv\", \"path\": \"t.csv\", \"inputs\": {\"a\": \"size\"}, \"normalize\": {\"a\": \"standart\"}}",
          "there is no normalize.a \"standart\"; did you mean \"standard\"?"},
         {"{\"format\": \"npz\", \"inputs\": \"x\"}", "\"train\" must be given: the path of an .npz file"},

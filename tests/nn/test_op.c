@@ -537,6 +537,12 @@ static void test_results(void **state)
         assert_close("results", got, expected, 3, 1e-5);
         mica_plan_destroy(plan);
     }
+    mica_model *wrong = mica_model_create(device, NULL);
+    assert_int_not_equal(mica_model_add_json(wrong, "{\"input_shape\": [3], \"layers\": [{\"type\": \"dense\", \"units\": 1}, "
+                                             "{\"type\": \"flatten\", \"inputs\": [\"dense:1\"]}]}"), MICA_OK);
+    assert_non_null(strstr(mica_model_error(wrong), "inputs: \"dense\" has no result 1; the first is :0"));
+    mica_model_destroy(wrong);
+    mica_device_clear_error(device);
     assert_null(mica_model_node(model, "g.loss:2"));
     assert_non_null(strstr(mica_model_error(model), "there is no layer \"g.loss:2\""));
     mica_device_clear_error(device);

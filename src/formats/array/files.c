@@ -42,6 +42,10 @@ static mica_status open_array(struct opening *o, struct source *source, int part
     file->path = source->given->part[part];
     MI_TRY(member ? mi_npz_read(error, file->path, member, &o->budget, &file->bytes, &file->size)
                   : mi_data_file_read(error, file->path, &o->budget, &file->bytes, &file->size));
+    if (member) /* what errors call it */
+        file->path = mi_arena_format(&source->field->preprocess.arena, "%s, \"%s\"", file->path, mi_show(member).text);
+    if (!file->path)
+        return mi_out_of_memory(error);
     MI_TRY(o->parser(error, file->path, file->bytes, file->size, &file->array));
     if (file->array.rank < 1)
         return mi_fail(error, MICA_DATA, "%s: there is a single value, not samples", file->path);

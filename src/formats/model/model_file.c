@@ -120,6 +120,11 @@ mica_status mica_model_save(mica_model *model, const char *path)
     MI_TRY(mi_model_begin(model));
     if (!path)
         return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to save a model takes a path; it is NULL");
+    if (model->graph->output_count == 0)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to save a model: it has no output; mica_output declares one");
+    if (model->scope)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to save a model: the group \"%.*s\" has not ended",
+                       (int)strlen(model->scope) - 1, model->scope);
     MI_TRY(mi_model_store(model, &saving.store));
     cJSON *json = describe(model);
     char *text = json ? mi_json_write(json, false) : NULL;

@@ -184,6 +184,24 @@ static mica_status check_answers(const struct choice *c)
     return MICA_OK;
 }
 
+/* A pattern of an input passes over the columns of targets and weights; a column that is named is one or the other. */
+static mica_status check_inputs(const struct choice *c)
+{
+    for (int i = 0; i < c->count; i++) {
+        const struct mi_column_wish *wish = &c->wishes->fields[i];
+        for (const char *const *name = wish->columns; is_input(&c->fields[i]) && name && *name; name++) {
+            size_t column;
+            if (strpbrk(*name, "*?"))
+                continue;
+            MI_TRY(find_column(&c->find, wish->key, *name, &column));
+            if (c->answers[column])
+                return mi_fail(c->find.error, MICA_DATA, "%s: %s: %s is a target or a weight", c->find.place, wish->key,
+                               mi_table_place(c->find.table, 0, column).text);
+        }
+    }
+    return MICA_OK;
+}
+
 /* Whether column i belongs to a field. */
 static bool belongs(const struct choice *c, int field, size_t i)
 {
@@ -244,6 +262,7 @@ static mica_status choose(struct choice *c)
     const struct mi_table *t = c->find.table;
     MI_TRY(mark_all(c));
     MI_TRY(check_answers(c));
+    MI_TRY(check_inputs(c));
     MI_TRY(check_words(c));
     if (t->columns > INT32_MAX / 2)
         return mi_fail(c->find.error, MICA_DATA, "%s: %zu columns are too many", c->find.place, t->columns);

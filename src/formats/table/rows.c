@@ -148,8 +148,10 @@ static mica_status read_field(struct reader *r, struct mi_table_field *field)
         } else if (r->missing == MICA_MISSING_MEAN && mi_cell_missing(&r->cursor.cells[at], true)) {
             *out++ = (double)NAN;
         } else {
-            MI_TRY(mi_table_number(r->error, r->place, &r->cursor, at, input ? "; a column of words is listed in \"categorical\", "
-                                   "or left out by \"drop\"" : ", and the label is a value to regress", out++));
+            MI_TRY(mi_table_number(r->error, r->place, &r->cursor, at,
+                                   input ? "; a column of words is listed in \"categorical\", or left out by \"drop\""
+                                   : field->as->role == MICA_WEIGHT ? ", as a weight is" : ", and the label is a value to regress",
+                                   out++));
         }
     }
     return MICA_OK;

@@ -28,20 +28,70 @@ static const struct common {
     {.name = "ema_overwrite_frequency", .offset = offsetof(struct mi_optimizer, ema_overwrite), .most = 1e6f, .whole = true},
 };
 
+/* ---- What there is ---- */
+
+static mica_status find_row(struct mi_error *error, const char *place, const char *type, const struct mi_optimizer_row **row)
+{
+    const char *names[MOST_NAMES];
+    size_t count = 0;
+    for (const struct mi_optimizer_row *const *r = mi_optimizer_rows; *r; r++) {
+        *row = *r;
+        if (strcmp((*r)->name, type) == 0)
+            return MICA_OK;
+        if (count + 1 < MOST_NAMES)
+            names[count++] = (*r)->name;
+    }
+    names[count] = NULL;
+    return mi_keys_unknown(error, place, "type", type, names);
+}
+
+/* A key that other optimizers have is said to be theirs. */
+static mica_status unknown_key(struct mi_error *error, const char *place, const struct mi_optimizer_row *row, const char *key)
+{
+    const char *names[MOST_NAMES];
+    size_t count = 0;
+    for (const struct mi_optimizer_row *const *r = mi_optimizer_rows; *r; r++)
+        for (int i = 0; (*r)->keys[i].name; i++)
+            if (*r != row && !strcmp((*r)->keys[i].name, key))
+                return mi_fail(error, MICA_FORMAT, "%s: %s has no \"%s\", which %s has", place, row->name, key, (*r)->name);
+    for (size_t i = 0; i < MI_COUNT(common); i++)
+        names[count++] = common[i].name;
+    for (int i = 0; row->keys[i].name; i++)
+        names[count++] = row->keys[i].name;
+    names[count] = NULL;
+    return mi_keys_unknown(error, place, "key", key, names);
+}
+
 /* ---- JSON ---- */
+
+/* Whether the optimizer has the key, and whether it is true or false. */
+static bool is_key(const struct mi_optimizer_row *row, const char *key, bool *flag)
+{
+    for (size_t i = 0; i < MI_COUNT(common); i++)
+        if (!strcmp(common[i].name, key)) {
+            *flag = common[i].whole && common[i].most <= 1;
+            return true;
+        }
+    for (int i = 0; row->keys[i].name; i++)
+        if (!strcmp(row->keys[i].name, key)) {
+            *flag = row->keys[i].flag;
+            return true;
+        }
+    return false;
+}
 
 static mica_status read_setting(struct mi_error *error, const cJSON *item, const char *place, mica_optimizer *out, size_t *count)
 {
-    if (strcmp(item->string, "type") == 0) {
-        if (!cJSON_IsString(item))
-            return mi_fail(error, MICA_FORMAT, "%s.type: must be a text", place);
-        out->type = item->valuestring;
+    const struct mi_optimizer_row *row;
+    bool flag = false;
+    if (!strcmp(item->string, "type") || !strcmp(item->string, "groups"))
         return MICA_OK;
+    if (!cJSON_IsNumber(item) && !cJSON_IsBool(item)) {
+        MI_TRY(find_row(error, place, out->type, &row));
+        if (!is_key(row, item->string, &flag))
+            return unknown_key(error, place, row, item->string);
+        return mi_fail(error, MICA_FORMAT, "%s.%s: must be %s", place, item->string, flag ? "true or false" : "a number");
     }
-    if (strcmp(item->string, "groups") == 0)
-        return MICA_OK;
-    if (!cJSON_IsNumber(item) && !cJSON_IsBool(item))
-        return mi_fail(error, MICA_FORMAT, "%s.%s: must be a number", place, mi_show(item->string).text);
     if (*count == MICA_MOST_SETTINGS)
         return mi_fail(error, MICA_FORMAT, "%s: has more than %d keys", place, MICA_MOST_SETTINGS);
     out->setting[(*count)++] = (mica_setting){item->string, cJSON_IsNumber(item) ? item->valuedouble : cJSON_IsTrue(item)};
@@ -50,7 +100,7 @@ static mica_status read_setting(struct mi_error *error, const cJSON *item, const
 
 mica_status mi_optimizer_read(struct mi_error *error, const cJSON *json, const char *place, mica_optimizer *out)
 {
-    const cJSON *item;
+    const cJSON *item, *type = cJSON_GetObjectItemCaseSensitive(json, "type");
     size_t count = 0;
     *out = (mica_optimizer){0};
     if (cJSON_IsString(json)) {
@@ -59,9 +109,14 @@ mica_status mi_optimizer_read(struct mi_error *error, const cJSON *json, const c
     }
     if (!cJSON_IsObject(json))
         return mi_fail(error, MICA_FORMAT, "%s: must be a name, or an object with a \"type\"", place);
+    if (!type)
+        return mi_fail(error, MICA_FORMAT, "%s: the key \"type\" is missing", place);
+    if (!cJSON_IsString(type))
+        return mi_fail(error, MICA_FORMAT, "%s.type: must be a text", place);
+    out->type = type->valuestring;
     cJSON_ArrayForEach(item, json)
         MI_TRY(read_setting(error, item, place, out, &count));
-    return out->type ? MICA_OK : mi_fail(error, MICA_FORMAT, "%s: the key \"type\" is missing", place);
+    return MICA_OK;
 }
 
 mica_status mi_optimizer_read_groups(struct mi_error *error, struct mi_arena *arena, const cJSON *list, const char *place,
@@ -100,33 +155,6 @@ mica_status mi_optimizer_read_groups(struct mi_error *error, struct mi_arena *ar
 }
 
 /* ---- Checking ---- */
-
-static mica_status find_row(struct mi_error *error, const char *place, const char *type, const struct mi_optimizer_row **row)
-{
-    const char *names[MOST_NAMES];
-    size_t count = 0;
-    for (const struct mi_optimizer_row *const *r = mi_optimizer_rows; *r; r++) {
-        *row = *r;
-        if (strcmp((*r)->name, type) == 0)
-            return MICA_OK;
-        if (count + 1 < MOST_NAMES)
-            names[count++] = (*r)->name;
-    }
-    names[count] = NULL;
-    return mi_keys_unknown(error, place, "type", type, names);
-}
-
-static mica_status unknown_key(struct mi_error *error, const char *place, const struct mi_optimizer_row *row, const char *key)
-{
-    const char *names[MOST_NAMES];
-    size_t count = 0;
-    for (size_t i = 0; i < MI_COUNT(common); i++)
-        names[count++] = common[i].name;
-    for (int i = 0; row->keys[i].name; i++)
-        names[count++] = row->keys[i].name;
-    names[count] = NULL;
-    return mi_keys_unknown(error, place, "key", key, names);
-}
 
 static mica_status in_range(struct mi_error *error, const char *place, const mica_setting *setting, float most, bool below)
 {
