@@ -172,6 +172,17 @@ static int finish(mica_job *job, mica_device *device, mica_status status, const 
     return print_result(job, device, history, test, out, as_json);
 }
 
+/* What was trained is not lost with its test. */
+static int untested(mica_job *job, mica_device *device, const char *out)
+{
+    char why[512];
+    snprintf(why, sizeof why, "%s", mica_device_error(device));
+    mica_device_clear_error(device);
+    if (mica_model_save(mica_job_model(job), out) != MICA_OK)
+        return cli_device_failed(device);
+    return cli_fail(CLI_FAILED, "the test part: %s; saved %s", why, out);
+}
+
 /* Tests what was trained, where there is a test part. */
 static int test_and_finish(mica_job *job, mica_device *device, mica_status status, const struct watch *watch,
                            const mica_history *history, const char *out, bool as_json)
@@ -180,8 +191,9 @@ static int test_and_finish(mica_job *job, mica_device *device, mica_status statu
     const mica_fit_desc *fit = mica_job_fit(job);
     if (status == MICA_CANCELLED && !watch->stepped)
         return stopped(job, watch, history, NULL);
-    if (status == MICA_OK && mica_data_count(mica_job_data(job), MICA_TEST) > 0)
-        status = mica_evaluate(mica_job_model(job), mica_job_data(job), MICA_TEST, fit->objectives, fit->objective_count, &test);
+    if (status == MICA_OK && mica_data_count(mica_job_data(job), MICA_TEST) > 0 &&
+        mica_evaluate(mica_job_model(job), mica_job_data(job), MICA_TEST, fit->objectives, fit->objective_count, &test) != MICA_OK)
+        return untested(job, device, out);
     int code = finish(job, device, status, watch, history, test, out, as_json);
     mica_scores_destroy(test);
     return code;

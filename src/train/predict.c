@@ -87,6 +87,8 @@ static mica_status write_inputs(mica_model *model, const struct source *source, 
                                 float *staged)
 {
     for (size_t i = 0; i < model->graph->input_count; i++) {
+        if (mi_plan_input(model->predictor, model->graph->inputs[i]->name) < 0)
+            continue; /* nothing depends on it */
         size_t each = input_elements(model, i);
         const struct mi_preprocess *preprocess = source->data         ? &field_of(model, source, i)->preprocess
                                                  : source->preprocess ? source->preprocess

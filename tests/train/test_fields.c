@@ -286,6 +286,25 @@ static void mistakes(void **state)
     mica_data_destroy(failing);
 }
 
+/* An input on which nothing depends is read by nobody, in training, evaluation and prediction. */
+static void unused(void **state)
+{
+    mica_data *data = open_arrays(*state);
+    mica_model *model = mica_model_create(*state, NULL);
+    mica_scores *scores = NULL;
+    float out[N];
+    mica_node *a = mica_input(model, "a", MICA_SHAPE(2));
+    mica_input(model, "b", MICA_SHAPE(3));
+    mica_output(model, "price", mica_dense(a, &(mica_dense_desc){.units = 1}));
+    assert_int_equal(mica_fit(model, data, &(mica_fit_desc){.loss = "mse", .batch_size = 5}, NULL), MICA_OK);
+    assert_int_equal(mica_evaluate(model, data, MICA_TRAIN, NULL, 0, &scores), MICA_OK);
+    assert_int_equal(mica_predict_data(model, data, MICA_TRAIN, NULL, out, N), MICA_OK);
+    golden_assert_fine(*state);
+    mica_scores_destroy(scores);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
 /* ---- Several models over one data set ---- */
 
 enum { LABELS = 6 };
@@ -352,6 +371,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(beside_torch), cmocka_unit_test(own_loop), cmocka_unit_test(saved),
                                        cmocka_unit_test(balanced), cmocka_unit_test(mistakes),
-                                       cmocka_unit_test(shared_data)};
+                                       cmocka_unit_test(shared_data), cmocka_unit_test(unused)};
     return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);
 }
