@@ -39,6 +39,14 @@ static bool is_deep(const char *text, const char *place)
     return depth >= CJSON_NESTING_LIMIT;
 }
 
+/* The end of what stands before `at` and the blanks ahead of it. */
+static const char *behind_space(const char *text, const char *at)
+{
+    while (at > text && mi_is_space(at[-1]))
+        at--;
+    return at;
+}
+
 /* What is probably wrong where the parser gave up, which may be a character too late: *place is put right. NULL: who knows. */
 static const char *json_mistake(const char *text, const char **place, const char *end)
 {
@@ -50,15 +58,20 @@ static const char *json_mistake(const char *text, const char **place, const char
         {"True", "true and false are in lower case"}, {"False", "true and false are in lower case"},
         {"None", "nothing is written null"},
     };
-    const char *at = *place, *before = at;
-    while (before > text && mi_is_space(before[-1]))
-        before--;
+    const char *at = *place, *before = behind_space(text, at);
+    const char *bracket = before > text && strchr("}]", before[-1]) ? behind_space(text, before - 1) : text;
+    if (bracket > text && bracket[-1] == ',') { /* the parser is past what closes an object */
+        *place = before - 1;
+        return "there is a comma too many";
+    }
     if (at >= end || (at + 1 == end && *at != '}' && *at != ']'))
         return "it ends too early";
     if (is_deep(text, at))
         return "it is nested too deeply";
     if (before > text && before[-1] == ',' && strchr("}],", *at))
         return "there is a comma too many";
+    if (*at == '"' && before > text && !strchr(",:{[", before[-1]))
+        return "a comma is missing before it";
     for (int back = 0; back < 2 && at - back >= text; back++)
         for (size_t i = 0; i < MI_COUNT(mistakes); i++) {
             size_t length = strlen(mistakes[i].starts);

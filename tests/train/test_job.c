@@ -240,6 +240,9 @@ static void bad_files(void **state)
         const char *text, *error;
     } cases[] = {
         {"", "line 1, column 1: this is not valid JSON: it ends too early"},
+        {"{\"model\": {},\n\"data\": {},\n}\n", "line 3, column 1: this is not valid JSON: there is a comma too many"},
+        {"{\"model\": {\"seed\": 1,},\n\"data\": {}}", "line 1, column 22: this is not valid JSON: there is a comma too many"},
+        {"{\"model\": {}\n\"data\": {}}", "line 2, column 1: this is not valid JSON: a comma is missing before it"},
         {"{\"model\": {},\n\"data\": {},,}", "line 2, column 13: this is not valid JSON: there is a comma too many"},
         {"{\"model\": {},\n\"data\": {},}", "line 2, column 12: this is not valid JSON: there is a comma too many"},
         {"{'model': {}}", "line 1, column 2: this is not valid JSON: texts stand between double quotes"},
