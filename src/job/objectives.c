@@ -236,7 +236,7 @@ static mica_status look_up(mica_job *job, mica_objective *objective, const struc
     if (!weights)
         return mi_out_of_memory(&job->error);
     for (int i = 0; i < classes; i++)
-        weights[i] = 1;
+        weights[i] = -1;
     cJSON_ArrayForEach(item, json) {
         int found = -1;
         int64_t number;
@@ -246,8 +246,13 @@ static mica_status look_up(mica_job *job, mica_objective *objective, const struc
             found = (int)number;
         if (found < 0 || found >= classes)
             return unknown_class(job, field, item->string);
+        if (weights[found] >= 0)
+            return mi_fail(&job->error, MICA_FORMAT, "%s: class_weight: \"%s\" is class %d, which has a weight already", job->path,
+                           mi_show(item->string).text, found);
         weights[found] = (float)item->valuedouble;
     }
+    for (int i = 0; i < classes; i++)
+        weights[i] = weights[i] < 0 ? 1 : weights[i];
     objective->class_weight = weights;
     objective->class_count = classes;
     return MICA_OK;

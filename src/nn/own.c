@@ -131,11 +131,11 @@ mica_status mi_own_add(mica_model *model, const struct mi_own_layer *own, const 
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
     MI_TRY(mi_group_begin(model, cJSON_IsString(name) ? name->valuestring : NULL, own->type, x, count));
     mica_node *y = own->build(model, x, count, &keys);
-    mica_status status = check_asked(&keys);
+    mica_status status = y ? check_asked(&keys) : keys.error.status; /* which keys it has is not known where it gave up */
     mi_group_end(model, status == MICA_OK && mi_model_check(model) == MICA_OK ? y : NULL);
     if (status != MICA_OK)
         return mi_model_fail(model, status, "%s", keys.error.text);
     if (!y && mi_model_check(model) == MICA_OK)
-        return mi_model_fail(model, MICA_INVALID_ARGUMENT, "%s gave no node", own->type);
+        return mi_model_fail(model, MICA_INVALID_ARGUMENT, "%s: %s gave no node of %d inputs", place, own->type, count);
     return model->error.status;
 }

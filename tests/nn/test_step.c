@@ -311,7 +311,9 @@ static mica_node *residual(mica_model *model, mica_node *const *x, int count, mi
 {
     int *calls = mica_layer_user(keys);
     int64_t units = mica_node_shape(x[0]).dim[0];
-    (void)model, (void)count;
+    (void)model;
+    if (count != 1)
+        return NULL;
     (*calls)++;
     mica_node *y = mica_dense(x[0], &(mica_dense_desc){.units = (int64_t)mica_layer_number(keys, "hidden", 4),
                                                        .activation = mica_layer_text(keys, "activation", "relu")});
@@ -331,6 +333,8 @@ static void test_own(void **state)
          "layers[0]: there is no key \"hiden\"; did you mean \"hidden\"?"},
         {"{\"input_shape\": [3], \"layers\": [{\"type\": \"residual\", \"hidden\": \"5\"}]}", "layers[0].hidden: must be a number"},
         {"{\"input_shape\": [3], \"layers\": [{\"type\": \"residual\", \"hidden\": 0}]}", "units must be at least 1"},
+        {"{\"input_shape\": [3], \"layers\": [{\"type\": \"residual\", \"hidden\": 3, \"inputs\": [\"input\", \"input\"]}]}",
+         "layers[0]: residual gave no node of 2 inputs"},
     };
     mica_device *device = *state;
     int calls = 0;
