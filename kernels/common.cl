@@ -49,15 +49,49 @@ static inline int mica_isnan(float x)
     return (as_uint(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-/* Halves are stored; arithmetic is in float. Neither needs cl_khr_fp16. */
-static inline float mica_load_half(__global const half *p, size_t i)
+/* Numbers of 16 bits are only stored; arithmetic is in float. Neither needs an extension. Results are rounded to the nearest, of
+ * two to the even one. A bfloat16 is the upper half of a float. */
+static inline float mica_load_half(__global const half *p, const long i)
 {
     return vload_half(i, p);
 }
 
-static inline void mica_store_half(float value, __global half *p, size_t i)
+static inline void mica_store_half(const float value, __global half *p, const long i)
 {
     vstore_half_rte(value, i, p);
+}
+
+static inline uint mica_bfloat16_bits(const float x)
+{
+    const uint bits = as_uint(x);
+    return mica_isnan(x) ? bits >> 16 | 0x40u : (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+}
+
+static inline float mica_load_bfloat16(__global const ushort *p, const long i)
+{
+    return as_float((uint)p[i] << 16);
+}
+
+static inline void mica_store_bfloat16(const float value, __global ushort *p, const long i)
+{
+    p[i] = (ushort)mica_bfloat16_bits(value);
+}
+
+/* The nearest bfloat16. */
+static inline float mica_as_bfloat16(const float x)
+{
+    return as_float(mica_bfloat16_bits(x) << 16);
+}
+
+/* The nearest float16: of 11 bits, below 2^-14 a multiple of 2^-24 (which is what the sum with 1/2 leaves), from 65520 on
+ * infinity. */
+static inline float mica_as_float16(const float x)
+{
+    const uint sign = as_uint(x) & 0x80000000u, bits = as_uint(x) ^ sign;
+    const float size = as_float(bits), small = (size + 0.5f) - 0.5f;
+    const float normal = as_float((bits + 0xfffu + (bits >> 13 & 1u)) & 0xffffe000u);
+    const float y = size < 6.103515625e-5f ? small : size < 65520.0f ? normal : MICA_INF;
+    return mica_isnan(x) ? x : as_float(as_uint(y) | sign);
 }
 
 /* Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011). Each

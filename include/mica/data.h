@@ -128,6 +128,8 @@ typedef struct mica_field {
     const float *values;     /* samples x shape; copied */
     const int32_t *classes;  /* samples, where the rank is 0; copied */
     mica_normalize normalize;
+    const void *elements;    /* in the place of values: the same as elements of `type`; copied. Integers are exact up to 2^53 */
+    mica_type type;
 } mica_field;
 
 /* Makes `count` samples of an epoch (from 1 on; 0: of a part that is evaluated), from number `first` on: values[i] has room for

@@ -36,6 +36,17 @@ template <typename... Sizes> inline mica_shape mica_shape_of(Sizes... sizes)
 }
 #endif
 
+/* What an element is. In memory a float16 or a bfloat16 is its 16 bits (uint16_t), a bool is 0 or 1 (uint8_t); the others are C's
+ * types of the same name. float64 needs a device that has it. */
+typedef enum mica_type {
+    MICA_FLOAT32, MICA_FLOAT16, MICA_BFLOAT16, MICA_FLOAT64,
+    MICA_INT8, MICA_INT16, MICA_INT32, MICA_INT64,
+    MICA_UINT8, MICA_UINT16, MICA_UINT32, MICA_UINT64,
+    MICA_BOOL
+} mica_type;
+MICA_API size_t mica_type_size(mica_type type);      /* bytes of an element; 0: there is no such type */
+MICA_API const char *mica_type_name(mica_type type); /* NumPy's: "float32"; NULL */
+
 typedef struct mica_model_desc {
     uint64_t seed; /* of initializers and dropout */
     bool exact;    /* sums convolutions product by product, in every plan of the model: no Winograd's algorithm, which is
@@ -50,10 +61,12 @@ MICA_API void mica_model_destroy(mica_model *model); /* before its device; NULL 
 MICA_API mica_status mica_model_status(const mica_model *model);
 MICA_API const char *mica_model_error(const mica_model *model);
 
-/* An input of `shape` per sample; name NULL: "input". Then layers (layers.h) make nodes from nodes.
- * integer: the values are whole numbers, as an embedding takes them. */
+/* An input of `shape` per sample; name NULL: "input". Then layers (layers.h) make nodes from nodes. Values are float32 unless a
+ * type is named; integer: int32, as an embedding takes them. Layers compute float32; operators (op.h) take every type, and "Cast"
+ * leads from one to another. */
 MICA_API mica_node *mica_input(mica_model *model, const char *name, mica_shape shape);
 MICA_API mica_node *mica_input_integer(mica_model *model, const char *name, mica_shape shape);
+MICA_API mica_node *mica_input_typed(mica_model *model, const char *name, mica_shape shape, mica_type type);
 /* Declares a node an output of the model; returns it. */
 MICA_API mica_node *mica_output(mica_model *model, const char *name, mica_node *node);
 
@@ -64,6 +77,7 @@ MICA_API mica_node *mica_model_node(mica_model *model, const char *name);
 /* The shape of a node per sample; of one that depends on no input, such as a variable, the whole shape. A dimension other than the
  * first that grows with the batch is -1. rank -1 for NULL. */
 MICA_API mica_shape mica_node_shape(const mica_node *node);
+MICA_API mica_type mica_node_type(const mica_node *node); /* of its elements; float32 for NULL */
 
 /* Layers that are added between the two calls are a group, made of inputs x: their names begin with the group's and a dot, as in
  * "encoder.dense_1", so that `train` can name them all ("encoder.*"), and they can be used again together. Groups may hold groups.
@@ -84,6 +98,7 @@ MICA_API int mica_model_variable_count(const mica_model *model);
 MICA_API const char *mica_model_variable_name(const mica_model *model, int i);
 MICA_API mica_shape mica_model_variable_shape(const mica_model *model, int i);
 MICA_API int64_t mica_model_parameter_count(const mica_model *model); /* elements of all trainable variables */
+MICA_API mica_type mica_model_variable_type(const mica_model *model, int i);
 MICA_API mica_status mica_model_read(mica_model *model, const char *name, float *values, size_t count);
 MICA_API mica_status mica_model_write(mica_model *model, const char *name, const float *values, size_t count);
 
@@ -160,6 +175,11 @@ MICA_API int mica_plan_launches(const mica_plan *plan); /* of a step; what is ma
  * compile, or whose device failed, repeats its error. */
 MICA_API mica_status mica_plan_write(mica_plan *plan, const char *name, const float *values, size_t count);
 MICA_API mica_status mica_plan_run(mica_plan *plan, int64_t n);
+/* The same with elements of the tensor's own type, which `type` must be; copied as they are. The calls with floats convert: an
+ * integer input takes whole numbers in its range and refuses others, and what is read is rounded to a float. */
+MICA_API mica_status mica_plan_write_elements(mica_plan *plan, const char *name, mica_type type, const void *elements,
+                                              size_t count);
+MICA_API mica_status mica_plan_read_elements(mica_plan *plan, const char *name, mica_type type, void *elements, size_t count);
 /* Sets a number of the steps that follow: "learning_rate"; "steps", how many there were before, which Adam and dropout count. */
 MICA_API mica_status mica_plan_set(mica_plan *plan, const char *key, double value);
 MICA_API mica_status mica_plan_read(mica_plan *plan, const char *name, float *values, size_t count);

@@ -64,10 +64,14 @@ typedef struct mica_variable_desc {
     mica_shape shape;                 /* rank 0: a number */
     mica_initializer initializer;     /* glorot_uniform; the first axis counts as the outputs of it, the others as its inputs */
     bool frozen;                      /* no training changes it */
+    const char *dtype;                /* NULL: "float32"; others must be frozen, as training is in float32 */
 } mica_variable_desc;
 MICA_API mica_node *mica_variable(mica_model *model, const mica_variable_desc *desc);
 /* A frozen variable of these values, row-major; copied, and saved with the model. name NULL: "variable", and a number. */
 MICA_API mica_node *mica_constant(mica_model *model, const char *name, mica_shape shape, const float *values);
+/* The same of elements of any type (mica_type). */
+MICA_API mica_node *mica_constant_elements(mica_model *model, const char *name, mica_shape shape, mica_type type,
+                                           const void *elements);
 /* A number, of rank 0. */
 MICA_API mica_node *mica_scalar(mica_model *model, float value);
 

@@ -120,6 +120,17 @@ static mica_status run_passes(struct mica_plan *plan)
     return MICA_OK;
 }
 
+static mica_status check_types(struct mica_plan *plan)
+{
+    for (size_t v = 0; v < plan->graph->value_count; v++) {
+        const mi_value *value = plan->graph->values[v];
+        if (value->type == MI_DOUBLE && !plan->device->info.fp64)
+            return mi_fail(&plan->error, MICA_UNSUPPORTED, "%s \"%s\" is float64, which the device does not have",
+                           value->node->op->name, value->node->name ? value->node->name : "");
+    }
+    return MICA_OK;
+}
+
 static mica_status compile(struct mica_plan *plan)
 {
     if (plan->batch < 1 || plan->batch > INT32_MAX)
@@ -128,6 +139,7 @@ static mica_status compile(struct mica_plan *plan)
     plan->index_rows = mi_arena_new(&plan->arena, plan->graph->input_count, sizeof *plan->index_rows);
     if (!plan->index_rows)
         return mi_out_of_memory(&plan->error);
+    MI_TRY(check_types(plan));
     MI_TRY(mi_index_rows(&plan->error, plan->graph, plan->index_rows));
     return run_passes(plan);
 }

@@ -32,12 +32,37 @@ static mica_status take_classes(mica_data *data, struct mi_field *field, const m
     return MICA_OK;
 }
 
+/* Kept as bytes, floats or doubles, whichever holds them. */
+static mica_status take_elements(mica_data *data, struct mi_field *field, const mica_field *given)
+{
+    enum mi_type type = (enum mi_type)given->type;
+    size_t count;
+    bool bytes = type == MI_UINT8, wide = !bytes && mi_type_is_wide(type);
+    MI_TRY(mi_field_make(data, field, bytes ? 1 : wide ? sizeof *field->doubles : sizeof *field->floats));
+    count = (size_t)data->samples * field->elements;
+    for (size_t i = 0; i < count; i++) {
+        double number = mi_element(type, given->elements, i);
+        if (!isfinite(number))
+            return mi_fail(&data->error, MICA_DATA, "arrays: %s: row %zu, column %zu is %s", mi_show(what(given)).text,
+                           i / field->elements, i % field->elements, isnan(number) ? "nan" : "infinite");
+        if (bytes)
+            field->bytes[i] = (unsigned char)number;
+        else if (wide)
+            field->doubles[i] = number;
+        else
+            field->floats[i] = (float)number;
+    }
+    return MICA_OK;
+}
+
 static mica_status take_values(mica_data *data, struct mi_field *field, const mica_field *given)
 {
     if (!mi_sample_elements(&given->shape, &field->elements))
         return mi_fail(&data->error, MICA_SHAPE, "arrays: the shape of %s is %s, it needs dimensions of 1 or more",
                        mi_show(what(given)).text, mi_sample_text(&given->shape).text);
     field->preprocess.shape = given->shape;
+    if (given->elements)
+        return take_elements(data, field, given);
     if (!given->values)
         return MICA_OK;
     MI_TRY(mi_field_make(data, field, sizeof *field->floats));
@@ -49,15 +74,18 @@ static mica_status take_values(mica_data *data, struct mi_field *field, const mi
 static mica_status check(mica_data *data, const mica_fields_desc *desc, const mica_field *field)
 {
     const char *name = mi_show(what(field)).text;
-    bool classes = !field->shape.rank, given = classes ? field->classes != NULL : field->values != NULL;
+    bool classes = !field->shape.rank, given = classes ? field->classes != NULL : field->values || field->elements;
     if (field->role < MICA_INPUT || field->role > MICA_WEIGHT)
         return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: there is no role %d", name, (int)field->role);
     if (classes && field->role != MICA_TARGET)
         return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: the shape has no dimensions, which only classes have",
                        name);
-    if (field->values && field->classes)
-        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: both classes and values are given", name);
-    if (desc->fill && (field->values || field->classes || field->normalize.type != MICA_NORMALIZE_NONE))
+    if ((field->values != NULL) + (field->classes != NULL) + (field->elements != NULL) > 1)
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: more than one of values, elements and classes is given",
+                       name);
+    if (field->elements && !mica_type_name(field->type))
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: there is no type %d", name, (int)field->type);
+    if (desc->fill && (field->values || field->classes || field->elements || field->normalize.type != MICA_NORMALIZE_NONE))
         return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: a function fills the batches, so there are neither values "
                        "nor a normalisation", name);
     if (!desc->fill && !given)

@@ -5,7 +5,7 @@
 #ifndef MICA_SRC_DATA_H
 #define MICA_SRC_DATA_H
 
-#include "base/base.h"
+#include "base/types.h"
 
 #include <cjson/cJSON.h>
 #include <mica/data.h>
@@ -247,6 +247,8 @@ mica_status mi_normalize_prepare(mica_data *data, struct mi_field *field, const 
 struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index);
 /* The numbers of one sample as the network sees them. `index` counts all samples. */
 void mi_field_values(const struct mi_field *field, int64_t index, float *out);
+/* The same as elements of a type; `row` has room for the floats. What is not normalised comes with all its digits. */
+void mi_field_elements(const struct mi_field *field, int64_t index, enum mi_type type, float *row, void *out);
 /* The index of the i-th sample of a part, for mi_field_values and classes. */
 int64_t mi_data_index(const mica_data *data, mica_part part, int64_t i);
 
@@ -263,12 +265,12 @@ struct mi_loader_desc {
     bool shuffle;
     bool no_thread;  /* prepare each batch when it is asked for */
     struct mi_field *const *fields; /* (field_count) what a batch holds; borrowed */
-    const bool *floats; /* (field_count) classes become floats too; read once */
+    const enum mi_type *types; /* (field_count) of the elements; NULL: floats, and int32 for classes; read once */
     int field_count;
 };
 
 struct mi_batch {
-    void *const *fields;       /* of each field of the description n x elements floats, preprocessed, or n classes (int32_t) */
+    void *const *fields;       /* of each field of the description n x elements of its type, preprocessed */
     int64_t n;                 /* samples: desc.batch, or fewer in the last batch */
     int64_t first;             /* the place of its first sample in the epoch */
     int slot;

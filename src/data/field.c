@@ -96,6 +96,19 @@ void mi_field_values(const struct mi_field *field, int64_t index, float *out)
         mi_preprocess_apply(&field->preprocess, field->floats + at, 1, out);
 }
 
+void mi_field_elements(const struct mi_field *field, int64_t index, enum mi_type type, float *row, void *out)
+{
+    bool plain = field->doubles && !field->preprocess.count && !field->preprocess.fill;
+    if (type == MI_FLOAT) {
+        mi_field_values(field, index, out);
+        return;
+    }
+    if (!plain)
+        mi_field_values(field, index, row);
+    for (size_t i = 0; i < field->elements; i++)
+        mi_element_set(type, out, i, plain ? field->doubles[(size_t)index * field->elements + i] : (double)row[i]);
+}
+
 cJSON *mi_data_describe(const mica_data *data)
 {
     cJSON *list = cJSON_CreateArray();

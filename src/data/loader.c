@@ -27,7 +27,8 @@ struct mi_loader {
     int64_t samples, batches;
     int64_t *order;            /* (samples) of the epoch; unused where nothing is shuffled */
     uint64_t epoch;
-    bool *floats;              /* (field_count) */
+    enum mi_type *types;       /* (field_count) */
+    void **raw;                /* (field_count) a batch as it is before it becomes elements of another type; NULL: of its own */
     void **filled_fields;      /* (of all of the data's) where a function fills batches: its list of places, NULL where none asks */
     atomic_bool failed;        /* it could not */
     struct slot slots[MI_LOADER_SLOTS];
@@ -46,19 +47,27 @@ static int64_t batch_size(const struct mi_loader *loader, int64_t batch)
     return left < loader->desc.batch ? left : loader->desc.batch;
 }
 
-static void fill_field(const struct mi_loader *loader, int which, int64_t first, int64_t n, void *out)
+/* What a field holds, or a function gives: floats, or the numbers of classes. */
+static enum mi_type own_type(const struct mi_field *field)
+{
+    return field->preprocess.shape.rank ? MI_FLOAT : MI_INT32;
+}
+
+static void fill_field(const struct mi_loader *loader, int which, int64_t first, int64_t n, unsigned char *out)
 {
     const mica_data *data = loader->data;
     const struct mi_field *field = loader->desc.fields[which];
+    enum mi_type type = loader->types[which];
+    size_t bytes = field->elements * mi_types[type].bytes;
     for (int64_t i = 0; i < n; i++) {
         int64_t place = loader->desc.shuffle ? loader->order[first + i] : first + i;
         int64_t index = mi_data_index(data, loader->desc.part, place);
-        if (field->classes && loader->floats[which])
-            ((float *)out)[i] = (float)field->classes[index];
+        if (field->classes && type == MI_INT32)
+            ((int32_t *)(void *)out)[i] = field->classes[index];
         else if (field->classes)
-            ((int32_t *)out)[i] = field->classes[index];
+            mi_element_set(type, out, (size_t)i, field->classes[index]);
         else
-            mi_field_values(field, index, (float *)out + (size_t)i * field->elements);
+            mi_field_elements(field, index, type, loader->raw[which], out + (size_t)i * bytes);
     }
 }
 
@@ -70,13 +79,14 @@ static void ask(struct mi_loader *loader, const struct slot *slot, int64_t first
         loader->filled_fields[i] = NULL;
         for (int k = 0; k < loader->desc.field_count; k++)
             if (loader->desc.fields[k] == data->fields[i])
-                loader->filled_fields[i] = slot->fields[k];
+                loader->filled_fields[i] = loader->raw[k] ? loader->raw[k] : slot->fields[k];
     }
     bool filled = data->fill(data->fill_user, loader->epoch, first, n, loader->filled_fields);
-    for (int k = 0; k < loader->desc.field_count && filled; k++)
-        if (!loader->desc.fields[k]->preprocess.shape.rank && loader->floats[k])
-            for (int64_t i = 0; i < n; i++)
-                ((float *)slot->fields[k])[i] = (float)((int32_t *)slot->fields[k])[i];
+    for (int k = 0; k < loader->desc.field_count && filled; k++) {
+        const struct mi_field *field = loader->desc.fields[k];
+        for (size_t i = 0; loader->raw[k] && i < (size_t)n * field->elements; i++)
+            mi_element_set(loader->types[k], slot->fields[k], i, mi_element(own_type(field), loader->raw[k], i));
+    }
     if (!filled)
         atomic_store(&loader->failed, true);
 }
@@ -135,26 +145,37 @@ static void start_thread(struct mi_loader *loader)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-static void *make_room(const struct mi_field *field, size_t n)
+static void *make_room(const struct mi_field *field, enum mi_type type, size_t n)
 {
     size_t elements;
-    _Static_assert(sizeof(float) == sizeof(int32_t), "classes take as much room as numbers");
-    return mi_mul_size(n, field->elements, &elements) ? mi_new(elements, sizeof(float)) : NULL;
+    return mi_mul_size(n, field->elements, &elements) ? mi_new(elements, mi_types[type].bytes) : NULL;
+}
+
+static bool choose_types(struct mi_loader *loader, size_t n, size_t count)
+{
+    loader->types = mi_new(count, sizeof *loader->types);
+    loader->raw = mi_new(count, sizeof *loader->raw);
+    if (!loader->types || !loader->raw)
+        return false;
+    for (size_t k = 0; k < count; k++) {
+        const struct mi_field *field = loader->desc.fields[k];
+        loader->types[k] = loader->desc.types ? loader->desc.types[k] : own_type(field);
+        if (loader->types[k] != own_type(field) && !(loader->raw[k] = make_room(field, own_type(field), n)))
+            return false;
+    }
+    return true;
 }
 
 static bool make_slots(struct mi_loader *loader)
 {
     size_t n = (size_t)loader->desc.batch, count = (size_t)loader->desc.field_count;
-    loader->floats = mi_new(count, sizeof *loader->floats);
-    if (!loader->floats)
+    if (!choose_types(loader, n, count))
         return false;
-    if (loader->desc.floats)
-        memcpy(loader->floats, loader->desc.floats, count * sizeof *loader->floats);
     for (int i = 0; i < MI_LOADER_SLOTS; i++) {
         struct slot *slot = &loader->slots[i];
         slot->fields = mi_new(count, sizeof *slot->fields);
         for (size_t k = 0; slot->fields && k < count; k++)
-            slot->fields[k] = make_room(loader->desc.fields[k], n);
+            slot->fields[k] = make_room(loader->desc.fields[k], loader->types[k], n);
         for (size_t k = 0; k < count; k++)
             if (!slot->fields || !slot->fields[k])
                 return false;
@@ -173,7 +194,10 @@ static void free_memory(struct mi_loader *loader)
             free(loader->slots[i].fields[k]);
         free(loader->slots[i].fields);
     }
-    free(loader->floats);
+    for (int k = 0; loader->raw && k < loader->desc.field_count; k++)
+        free(loader->raw[k]);
+    free(loader->raw);
+    free(loader->types);
     free(loader->filled_fields);
     free(loader->order);
     free(loader);

@@ -61,7 +61,11 @@ mica_status mi_program_unit_fail(mica_device *device, const struct mi_program_un
 void mi_program_unit_begin(const mica_device *device, struct mi_program_unit *unit, const char *name)
 {
     const struct { const char *file; bool wanted; } parts[] = {
-        {"operators.cl", device->quirks.calls_functions}, {"common.cl", true}, {"math.cl", device->is_cpu}};
+        {"doubles.cl", device->info.fp64},
+        {"operators.cl", device->quirks.calls_functions},
+        {"common.cl", true},
+        {"math.cl", device->is_cpu},
+    };
     unit->name = name;
     for (size_t i = 0; i < MI_COUNT(parts); i++) {
         const char *text = parts[i].wanted ? mi_kernel_text(parts[i].file) : NULL;

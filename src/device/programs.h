@@ -26,8 +26,8 @@ struct mi_program_unit {
     bool alone;               /* not joined: each kernel is to be built in a program of its own */
 };
 
-/* Begins a unit's text with kernels/common.cl, for a CPU also math.cl; where the driver calls OpenCL's functions operators.cl comes
- * first. */
+/* Begins a unit's text with kernels/common.cl, for a CPU also math.cl; doubles.cl comes first where the device has them, then
+ * operators.cl where the driver calls OpenCL's functions. */
 void mi_program_unit_begin(const mica_device *device, struct mi_program_unit *unit, const char *name);
 /* Builds units in up to `threads` threads; the caller's tells the device's on_compile. MICA_CANCELLED, or MICA_OK: each unit
  * has its own code. */

@@ -212,17 +212,30 @@ static const char *float_text(struct mi_emitter *e, float number)
     return mi_arena_format(e->arena, number < 0 ? "(%s%sf)" : "%s%sf", text, strpbrk(text, ".e") ? "" : ".0");
 }
 
+static const char *number_text(struct mi_emitter *e, enum mi_type type, double number)
+{
+    if (type != MI_DOUBLE || number - number != 0)
+        return float_text(e, mi_double_to_float(number));
+    const char *text = mi_arena_format(e->arena, "%.17g", number);
+    return mi_arena_format(e->arena, "(%s%s)", text, strpbrk(text, ".e") ? "" : ".0");
+}
+
 static const char *literal(struct mi_emitter *e, const mi_value *value)
 {
-    float number;
-    if (mi_constant_float(value, &number))
-        return float_text(e, number);
+    const struct mi_type_info *type = &mi_types[value->type];
     int count = 0;
     const int64_t *ints = mi_constant_ints(value, &count);
-    if (ints && count == 1) /* the lowest is no literal */
-        return ints[0] == INT64_MIN ? mi_types[MI_INT64].lowest : mi_arena_format(e->arena, "(%lldL)", (long long)ints[0]);
-    mi_fail(e->error, MICA_INTERNAL, "constant of \"%s\" is not a scalar", value->node->name);
-    return mi_types[value->type].zero;
+    if (mi_shape_count(&value->shape, 0) != 1)
+        mi_fail(e->error, MICA_INTERNAL, "constant of \"%s\" is not a scalar", value->node->name);
+    else if (type->kind == 'f')
+        return number_text(e, value->type, mi_element(value->type, value->node->constant, 0));
+    else if (ints) /* the lowest is no literal */
+        return ints[0] == INT64_MIN ? type->lowest : mi_arena_format(e->arena, "(%lldL)", (long long)ints[0]);
+    else if (value->type != MI_UINT64)
+        return mi_arena_format(e->arena, "((%s)%.0f)", type->c, mi_element(value->type, value->node->constant, 0));
+    else
+        return mi_arena_format(e->arena, "%lluUL", (unsigned long long)*(const uint64_t *)value->node->constant);
+    return type->zero;
 }
 
 const char *mi_emit_place(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at)
@@ -230,6 +243,20 @@ const char *mi_emit_place(struct mi_emitter *e, const mi_value *value, const str
     struct mi_shape shape = seen_shape(e, &value->shape);
     struct mi_layout plain = mi_layout_plain(shape.rank);
     return mi_layout_place(e->arena, e->groups ? &plain : &e->tensors[value->id].layout, &shape, at);
+}
+
+const char *mi_emit_element(struct mi_emitter *e, const mi_value *value, int argument, const char *place)
+{
+    const char *function = mi_types[value->type].load;
+    return function ? mi_arena_format(e->arena, "%s(p%d, %s)", function, argument, place)
+                    : mi_arena_format(e->arena, "p%d[%s]", argument, place);
+}
+
+const char *mi_emit_assignment(struct mi_emitter *e, const mi_value *value, int argument, const char *place, const char *text)
+{
+    const char *function = mi_types[value->type].store;
+    return function ? mi_arena_format(e->arena, "%s(%s, p%d, %s)", function, text, argument, place)
+                    : mi_arena_format(e->arena, "p%d[%s] = %s", argument, place, text);
 }
 
 static const char *emit_load(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *guard)
@@ -244,8 +271,7 @@ static const char *emit_load(struct mi_emitter *e, mi_value *value, const struct
         return zero;
     }
     const char *name = mi_emit_name(e, "v");
-    const char *load = value->type == MI_HALF ? mi_arena_format(e->arena, "vload_half(%s, p%d)", place, argument)
-                                              : mi_arena_format(e->arena, "p%d[%s]", argument, place);
+    const char *load = mi_emit_element(e, value, argument, place);
     if (guard)
         mi_line(e, "const %s %s = MICA_IF(%s) ? %s : %s;", type, name, guard, load, zero);
     else
@@ -320,6 +346,12 @@ static const char *word_text(struct mi_emitter *e, const struct mi_node *node, c
     return text ? text : builtin_text(e, node, name, at);
 }
 
+/* Of doubles a function has a name of its own (doubles.cl): programs have their own for floats. */
+static bool calls_of_doubles(const struct mi_node *node, const char *name, size_t length)
+{
+    return node->inputs && node->in[0]->type == MI_DOUBLE && name[length] == '(' && strncmp(name, "mica_", 5) != 0;
+}
+
 /* The expression with its names replaced. */
 static const char *substitute(struct mi_emitter *e, const struct mi_node *node, const char *expression,
                               const struct word *words, int count, const struct mi_coordinate *at)
@@ -341,6 +373,8 @@ static const char *substitute(struct mi_emitter *e, const struct mi_node *node, 
         }
         if (text)
             mi_text_append(&out, text, strlen(text));
+        else if (length && !number && calls_of_doubles(node, c, length))
+            mi_text_add(&out, "mica_double_%.*s", (int)length, c);
         else
             mi_text_append(&out, c, length ? length : 1);
         c += length ? length : 1;
@@ -569,8 +603,5 @@ void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordi
         text = fill;
     else if (real)
         text = mi_arena_format(e->arena, "%s ? %s : (%s)%s", real, text, mi_types[value->type].c, fill);
-    if (value->type == MI_HALF)
-        mi_line(e, "vstore_half_rte(%s, %s, p%d);", text, place, argument);
-    else
-        mi_line(e, "p%d[%s] = %s;", argument, place, text);
+    mi_line(e, "%s;", mi_emit_assignment(e, value, argument, place, text));
 }

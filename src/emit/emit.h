@@ -116,6 +116,9 @@ bool mi_emit_is_uniform(const struct mi_emitter *e, const char *text);
 
 /* Where the value's element at the coordinates lies in its memory. */
 const char *mi_emit_place(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at);
+/* The element of a tensor at a place, and what stores one there. */
+const char *mi_emit_element(struct mi_emitter *e, const mi_value *value, int argument, const char *place);
+const char *mi_emit_assignment(struct mi_emitter *e, const mi_value *value, int argument, const char *place, const char *text);
 /* The number of an argument, added when new: "p3". */
 int mi_emit_argument(struct mi_emitter *e, mi_value *value, bool written);
 int mi_emit_scratch(struct mi_emitter *e, int scratch, bool written);

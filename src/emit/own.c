@@ -49,17 +49,17 @@ mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes)
         if (!node->in[k] || node->in[k]->node->op == &mi_op_constant)
             continue;
         int argument = mi_emit_argument(e, node->in[k], false);
-        mi_text_add(&defines, "#define MICA_LOAD%d(%s) p%d[%s]\n", k, parameters(e, node->in[k]->shape.rank), argument,
-                    place_of(e, node->in[k]));
+        mi_text_add(&defines, "#define MICA_LOAD%d(%s) %s\n", k, parameters(e, node->in[k]->shape.rank),
+                    mi_emit_element(e, node->in[k], argument, place_of(e, node->in[k])));
         define_dims(e, &defines, "IN", k, node->in[k]);
     }
     for (int k = 0; k < node->outputs; k++) {
         int argument = mi_emit_argument(e, node->out[k], true);
         const char *comma = node->out[k]->shape.rank ? ", " : "";
-        mi_text_add(&defines, "#define MICA_STORE%d(value%s%s) p%d[%s] = (value)\n", k, comma,
-                    parameters(e, node->out[k]->shape.rank), argument, place_of(e, node->out[k]));
-        mi_text_add(&defines, "#define MICA_GET%d(%s) p%d[%s]\n", k, parameters(e, node->out[k]->shape.rank), argument,
-                    place_of(e, node->out[k]));
+        mi_text_add(&defines, "#define MICA_STORE%d(value%s%s) %s\n", k, comma, parameters(e, node->out[k]->shape.rank),
+                    mi_emit_assignment(e, node->out[k], argument, place_of(e, node->out[k]), "(value)"));
+        mi_text_add(&defines, "#define MICA_GET%d(%s) %s\n", k, parameters(e, node->out[k]->shape.rank),
+                    mi_emit_element(e, node->out[k], argument, place_of(e, node->out[k])));
         define_dims(e, &defines, "OUT", k, node->out[k]);
     }
     define_attributes(&defines, node);

@@ -58,7 +58,7 @@ static mi_value *slope_by_gradient(struct mi_node *node, mi_value *dy)
 
 static bool is_real(const mi_value *value)
 {
-    return value && (value->type == MI_FLOAT || value->type == MI_HALF);
+    return value && mi_types[value->type].kind == 'f';
 }
 
 static mica_status node_gradient(struct mi_node *node, mi_value *const *dy, mi_value **dx)
@@ -136,7 +136,7 @@ mica_status mi_differentiate(struct mi_graph *graph, mi_value *loss, mi_value *c
     mark_paths(graph, values, count, on_path);
     const char *scope = graph->scope;
     graph->backward = true;
-    gradient[loss->id] = mi_scalar(graph, 1.0f);
+    gradient[loss->id] = mi_number(graph, loss->type, 1);
     for (int id = loss->node->id; id >= 0 && graph->error.status == MICA_OK; id--)
         visit(graph->nodes[id], gradient, on_path, known);
     for (int i = 0; i < count; i++)

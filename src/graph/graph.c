@@ -330,10 +330,17 @@ static mi_value *constant(struct mi_graph *graph, enum mi_type type, const struc
     return value;
 }
 
-mi_value *mi_scalar(struct mi_graph *graph, float number)
+mi_value *mi_number(struct mi_graph *graph, enum mi_type type, double number)
 {
     struct mi_shape shape = {.rank = 0};
-    return constant(graph, MI_FLOAT, &shape, &number, sizeof number);
+    uint64_t room;
+    mi_element_set(type, &room, 0, number);
+    return constant(graph, type, &shape, &room, mi_types[type].bytes);
+}
+
+mi_value *mi_scalar(struct mi_graph *graph, float number)
+{
+    return mi_number(graph, MI_FLOAT, (double)number);
 }
 
 mi_value *mi_ints(struct mi_graph *graph, const int64_t *values, int count)

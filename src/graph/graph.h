@@ -6,26 +6,10 @@
 #ifndef MICA_SRC_GRAPH_H
 #define MICA_SRC_GRAPH_H
 
-#include "base/base.h"
-
-#include <mica/model.h>
+#include "base/types.h"
 
 /* A map has at most MI_MAX_INPUTS inputs: a derivative two more than its map, g and y. */
 enum { MI_MAX_RANK = 8, MI_MAX_INPUTS = 10, MI_MAX_OUTPUTS = 6 };
-
-/* ---- Element types ---- */
-
-enum mi_type { MI_FLOAT, MI_HALF, MI_INT32, MI_INT64, MI_UINT8, MI_BOOL, MI_TYPES };
-
-struct mi_type_info {
-    const char *name;   /* NumPy's: "float32" */
-    const char *c;      /* OpenCL C's, of a value in a register */
-    const char *stored; /* OpenCL C's, of an element in memory */
-    size_t bytes;
-    const char *lowest, *highest; /* OpenCL C's, of a value in a register */
-    const char *zero;   /* the same, of its type also where it stands for an element: built-ins are overloaded */
-};
-extern const struct mi_type_info mi_types[MI_TYPES];
 
 /* ---- Shapes ---- */
 
@@ -84,12 +68,12 @@ struct mi_variable {
     const char *says;            /* of faults: what is counted, behind the count; the graph's */
     struct mi_shape shape;       /* without n */
     struct mi_variable *shadows; /* of gradients and moments: the parameter */
-    float *initial;              /* host values until the store takes them over; NULL: zeros, or still to be made */
+    void *initial;               /* elements on the host until the store takes them over; NULL: zeros, or still to be made */
     struct mi_initial make;
     uint64_t version;            /* counts changes: derived copies compare it */
     int moment;                  /* of moments: which of its parameter's, below MI_MOST_MOMENTS */
     int block;                   /* where it lies: block of its role's arena, -1 before the store placed it ... */
-    uint64_t offset;             /* ... and its first element */
+    uint64_t offset;             /* ... and where it begins there, in units of 4 bytes */
     int index;                   /* in the list */
 };
 
@@ -102,13 +86,14 @@ struct mi_variables {
 /* Adds a variable of zeros (initial NULL) or takes over `initial` (malloc'ed; also on failure). NULL: out of memory or the
  * name is taken (error says). */
 struct mi_variable *mi_variable_add(struct mi_variables *variables, struct mi_error *error, const char *name,
-                                    enum mi_role role, enum mi_type type, const struct mi_shape *shape, float *initial);
+                                    enum mi_role role, enum mi_type type, const struct mi_shape *shape, void *initial);
 struct mi_variable *mi_variable_find(const struct mi_variables *variables, const char *name);
 size_t mi_variable_count(const struct mi_variable *variable); /* elements */
+size_t mi_variable_bytes(const struct mi_variable *variable);
 /* Makes the first values that are still to be made; false: out of memory. */
 bool mi_variable_make(struct mi_variable *variable);
 /* Takes over others (malloc'ed) in their place, while the store has not placed the variable. */
-void mi_variable_give(struct mi_variable *variable, float *values);
+void mi_variable_give(struct mi_variable *variable, void *elements);
 void mi_variables_destroy(struct mi_variables *variables);
 
 /* ---- Attributes: ONNX's, by name ---- */
@@ -229,6 +214,7 @@ bool mi_assign(struct mi_graph *graph, struct mi_variable *variable, mi_value *v
 mi_value *mi_newest(struct mi_graph *graph, struct mi_variable *variable);
 
 mi_value *mi_scalar(struct mi_graph *graph, float value);                        /* a constant of rank 0 */
+mi_value *mi_number(struct mi_graph *graph, enum mi_type type, double value);    /* the same, of any type */
 mi_value *mi_ints(struct mi_graph *graph, const int64_t *values, int count);     /* a constant int64 vector */
 
 /* ---- Reading ---- */
@@ -266,7 +252,7 @@ static inline size_t mi_users_count(const struct mi_users *users, const mi_value
  * rows[i] is that of inputs[i]; 0: they are no indices. */
 mica_status mi_index_rows(struct mi_error *error, const struct mi_graph *graph, int64_t *rows);
 /* Which of `count` values is the first that is no whole number from 0 to rows - 1; `count`: none. */
-size_t mi_first_no_row(const float *values, size_t count, int64_t rows);
+size_t mi_first_no_row(enum mi_type type, const void *elements, size_t count, int64_t rows);
 
 /* ---- Differentiation (differentiate.c) ---- */
 

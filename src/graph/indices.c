@@ -11,8 +11,7 @@ static bool keeps_indices(const struct mi_node *node)
     struct mi_map_view view;
     if (mi_keeps_elements(node))
         return true;
-    if (node->op->kind != MI_MAP || node->inputs != 1 || node->outputs != 1 || node->in[0]->type != MI_FLOAT ||
-        (node->out[0]->type != MI_INT32 && node->out[0]->type != MI_INT64))
+    if (node->op->kind != MI_MAP || node->inputs != 1 || node->outputs != 1 || !mi_type_is_integer(node->out[0]->type))
         return false;
     mi_map_view(node, &view);
     return mi_expression_names(view.expr[0], view.in[0]);
@@ -49,10 +48,12 @@ mica_status mi_index_rows(struct mi_error *error, const struct mi_graph *graph, 
     return MICA_OK;
 }
 
-size_t mi_first_no_row(const float *values, size_t count, int64_t rows)
+size_t mi_first_no_row(enum mi_type type, const void *elements, size_t count, int64_t rows)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!(values[i] >= 0 && (double)values[i] < (double)rows && values[i] <= floorf(values[i])))
+    for (size_t i = 0; i < count; i++) {
+        double number = mi_element(type, elements, i);
+        if (!(number >= 0 && number < (double)rows && number <= floor(number)))
             return i;
+    }
     return count;
 }

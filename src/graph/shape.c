@@ -1,16 +1,7 @@
-/* Shapes whose dimensions are affine in the batch, and the table of element types. */
+/* Shapes whose dimensions are affine in the batch. */
 #include "graph/graph.h"
 
 #include <string.h>
-
-const struct mi_type_info mi_types[MI_TYPES] = {
-    [MI_FLOAT] = {"float32", "float", "float", 4, "-MICA_INF", "MICA_INF", "0.0f"},
-    [MI_HALF] = {"float16", "float", "half", 2, "-MICA_INF", "MICA_INF", "0.0f"},
-    [MI_INT32] = {"int32", "int", "int", 4, "INT_MIN", "INT_MAX", "0"},
-    [MI_INT64] = {"int64", "long", "long", 8, "LONG_MIN", "LONG_MAX", "0L"},
-    [MI_UINT8] = {"uint8", "uchar", "uchar", 1, "0", "UCHAR_MAX", "(uchar)0"},
-    [MI_BOOL] = {"bool", "uchar", "uchar", 1, "0", "UCHAR_MAX", "(uchar)0"},
-};
 
 bool mi_shape_equal(const struct mi_shape *x, const struct mi_shape *y)
 {

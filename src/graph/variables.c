@@ -20,7 +20,7 @@ struct mi_variable *mi_variable_find(const struct mi_variables *variables, const
 }
 
 struct mi_variable *mi_variable_add(struct mi_variables *variables, struct mi_error *error, const char *name,
-                                    enum mi_role role, enum mi_type type, const struct mi_shape *shape, float *initial)
+                                    enum mi_role role, enum mi_type type, const struct mi_shape *shape, void *initial)
 {
     struct mi_variable *variable = mi_new(1, sizeof *variable);
     if (!variable) {
@@ -76,21 +76,33 @@ size_t mi_variable_count(const struct mi_variable *variable)
     return (size_t)mi_shape_count(&variable->shape, 0);
 }
 
+size_t mi_variable_bytes(const struct mi_variable *variable)
+{
+    return mi_variable_count(variable) * mi_types[variable->type].bytes;
+}
+
 bool mi_variable_make(struct mi_variable *variable)
 {
     size_t count = mi_variable_count(variable);
     if (variable->initial || !variable->make.fill)
         return true;
-    variable->initial = mi_new(count, sizeof *variable->initial);
+    float *numbers = mi_new(count, sizeof *numbers);
+    variable->initial = numbers;
+    if (numbers)
+        variable->make.fill(&variable->make, numbers, count);
+    if (!numbers || variable->type == MI_FLOAT)
+        return numbers != NULL;
+    variable->initial = mi_new(count, mi_types[variable->type].bytes);
     if (variable->initial)
-        variable->make.fill(&variable->make, variable->initial, count);
+        mi_elements_from_floats(variable->type, numbers, count, variable->initial);
+    free(numbers);
     return variable->initial != NULL;
 }
 
-void mi_variable_give(struct mi_variable *variable, float *values)
+void mi_variable_give(struct mi_variable *variable, void *elements)
 {
     free(variable->initial);
-    variable->initial = values;
+    variable->initial = elements;
     variable->make.fill = NULL;
 }
 

@@ -223,20 +223,20 @@ bool mi_layer_size(struct mi_layer *layer, const char *what, int64_t value, int6
 }
 
 /* Refuses what neither the device nor, while loading, the file can hold, before anything is allocated. */
-static bool fits_beside(struct mi_layer *layer, const char *name, const char *shape, uint64_t count)
+static bool fits_beside(struct mi_layer *layer, const char *name, const char *shape, uint64_t own)
 {
     mica_model *model = layer->model;
-    uint64_t bytes = (model->elements + count) * sizeof(float), memory = model->device->info.memory_bytes;
+    uint64_t bytes = model->bytes + own, memory = model->device->info.memory_bytes;
     if (memory && bytes > memory) {
         mi_layer_fail(layer, MICA_DEVICE_MEMORY, "%s has shape %s, with the layers before it %llu bytes, the device has %llu", name,
                       shape, (unsigned long long)bytes, (unsigned long long)memory);
         return false;
     }
-    model->elements += count;
+    model->bytes = bytes;
     return true;
 }
 
-static bool fits(struct mi_layer *layer, const char *name, const struct mi_shape *shape)
+static bool fits(struct mi_layer *layer, const char *name, const struct mi_shape *shape, enum mi_type type)
 {
     mica_model *model = layer->model;
     int64_t count = mi_shape_count(shape, 0);
@@ -245,7 +245,7 @@ static bool fits(struct mi_layer *layer, const char *name, const struct mi_shape
     if (most && most < memory)
         memory = most;
     const char *text = mi_shape_text(&layer->graph->arena, shape);
-    if (count < 0 || (memory && (uint64_t)count > memory / sizeof(float))) {
+    if (count < 0 || (memory && (uint64_t)count > memory / mi_types[type].bytes)) {
         mi_layer_fail(layer, MICA_DEVICE_MEMORY, "%s has shape %s, more than the device allocates at once (%llu MiB)", name, text,
                       (unsigned long long)(memory >> 20));
         return false;
@@ -255,15 +255,15 @@ static bool fits(struct mi_layer *layer, const char *name, const struct mi_shape
         return false;
     }
     model->room -= model->loading ? (uint64_t)count : 0;
-    return fits_beside(layer, name, text, (uint64_t)count);
+    return fits_beside(layer, name, text, (uint64_t)count * mi_types[type].bytes);
 }
 
 /* A variable whose first values are made when they are needed: a description alone takes no memory. */
-static struct mi_variable *add_variable(struct mi_layer *layer, const char *name, enum mi_role role, const struct mi_shape *shape,
-                                        const struct mi_initial *make)
+static struct mi_variable *add_variable(struct mi_layer *layer, const char *name, enum mi_role role, enum mi_type type,
+                                        const struct mi_shape *shape, const struct mi_initial *make)
 {
     struct mi_variable *variable =
-        mi_variable_add(&layer->model->variables, &layer->graph->error, name, role, MI_FLOAT, shape, NULL);
+        mi_variable_add(&layer->model->variables, &layer->graph->error, name, role, type, shape, NULL);
     if (variable && !layer->model->loading)
         variable->make = *make;
     return variable;
@@ -287,6 +287,17 @@ static struct mi_variable *find_again(struct mi_layer *layer, const char *name, 
     return NULL;
 }
 
+enum mi_type mi_layer_dtype(struct mi_layer *layer, const char *name)
+{
+    const char *names[MI_TYPES + 1] = {0};
+    enum mi_type type = name ? mi_type_named(name) : MI_FLOAT;
+    for (int i = 0; i < MI_TYPES; i++)
+        names[i] = mi_types[i].name;
+    if (type == MI_TYPES)
+        mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no dtype \"%s\"%s", mi_show(name).text, mi_advise(name, names).text);
+    return type;
+}
+
 mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *parameter)
 {
     const char *name = variable_name(layer, parameter->name);
@@ -297,12 +308,12 @@ mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *
         shape.dim[i] = mi_fixed(parameter->dim[i]);
     if (layer->again)
         return mi_variable(layer->graph, find_again(layer, name, &shape));
-    if (!fits(layer, parameter->name, &shape))
+    if (!fits(layer, parameter->name, &shape, parameter->type))
         return NULL;
     if (!mi_initializer_choose(given, parameter->otherwise, parameter->fan_in, parameter->fan_out, &make))
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no initializer \"%s\"%s", mi_show(given->type).text,
                              mi_advise_term(false, given->type, mi_initializer_names).text);
-    return mi_variable(layer->graph, add_variable(layer, name, MI_PARAMETER, &shape, &make));
+    return mi_variable(layer->graph, add_variable(layer, name, MI_PARAMETER, parameter->type, &shape, &make));
 }
 
 struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name, int64_t size, float value)
@@ -311,9 +322,9 @@ struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name,
     struct mi_initial make = mi_initial_constant(value);
     if (layer->again)
         return find_again(layer, variable_name(layer, name), &shape);
-    if (!fits(layer, name, &shape))
+    if (!fits(layer, name, &shape, MI_FLOAT))
         return NULL;
-    return add_variable(layer, variable_name(layer, name), MI_STATISTIC, &shape, &make);
+    return add_variable(layer, variable_name(layer, name), MI_STATISTIC, MI_FLOAT, &shape, &make);
 }
 
 bool mi_layer_fault(struct mi_layer *layer, mi_value *count, const char *says)

@@ -94,11 +94,14 @@ struct mi_parameter {
     const mica_initializer *initializer;
     const char *otherwise;           /* the initializer's default type */
     double fan_in, fan_out;
+    enum mi_type type;               /* float32 unless it is said */
 };
 mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *parameter);
 /* LAYER.name, a vector that Assign changes. */
 struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name, int64_t size, float value);
 
+/* A type by its name; NULL: float32. MI_TYPES after an error. */
+enum mi_type mi_layer_dtype(struct mi_layer *layer, const char *name);
 /* x through an activation by name (NULL, "linear": x itself); alpha 0: the activation's default. Softmax is over `axis`. */
 mi_value *mi_layer_activation(struct mi_layer *layer, mi_value *x, const char *type, float alpha, int64_t axis);
 /* Whether there is such an activation; and the names of all, NULL-terminated, at most `limit` with their end. */

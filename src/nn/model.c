@@ -100,6 +100,11 @@ mica_shape mica_node_shape(const mica_node *node)
     return shape;
 }
 
+mica_type mica_node_type(const mica_node *node)
+{
+    return node ? (mica_type)node->type : MICA_FLOAT32;
+}
+
 mi_value *mi_model_output(const struct mi_graph *copy, const char *name)
 {
     for (size_t i = 0; i < copy->output_count; i++)
@@ -160,6 +165,12 @@ mica_shape mica_model_variable_shape(const mica_model *model, int i)
     return shape;
 }
 
+mica_type mica_model_variable_type(const mica_model *model, int i)
+{
+    const struct mi_variable *variable = variable_at(model, i);
+    return variable ? (mica_type)variable->type : MICA_FLOAT32;
+}
+
 int64_t mica_model_parameter_count(const mica_model *model)
 {
     int64_t count = 0;
@@ -185,6 +196,45 @@ static mica_status find_variable(mica_model *model, const char *name, const floa
     return MICA_OK;
 }
 
+/* The elements of a variable that is not of floats, on their way from or to them; NULL: out of memory. */
+static void *room_for(mica_model *model, const struct mi_variable *variable)
+{
+    void *elements = mi_new(mi_variable_count(variable), mi_types[variable->type].bytes);
+    if (!elements)
+        mi_out_of_memory(&model->device->error);
+    return elements;
+}
+
+static mica_status read_variable(mica_model *model, struct mi_store *store, const struct mi_variable *variable, float *values)
+{
+    if (variable->type == MI_FLOAT)
+        return mi_store_read(store, variable, values);
+    void *elements = room_for(model, variable);
+    mica_status status = elements ? mi_store_read(store, variable, elements) : MICA_OUT_OF_MEMORY;
+    if (status == MICA_OK)
+        mi_elements_to_floats(variable->type, elements, mi_variable_count(variable), values);
+    free(elements);
+    return status;
+}
+
+static mica_status write_variable(mica_model *model, struct mi_store *store, struct mi_variable *variable, const float *values)
+{
+    size_t count = mi_variable_count(variable);
+    for (size_t i = 0; i < count; i++)
+        if (!mi_type_holds(variable->type, (double)values[i]))
+            return mi_fail(&model->device->error, MICA_DATA, "variable \"%s\": value %zu is %g, which is no %s", variable->name, i,
+                           (double)values[i], mi_types[variable->type].name);
+    if (variable->type == MI_FLOAT)
+        return mi_store_write(store, variable, values);
+    void *elements = room_for(model, variable);
+    if (!elements)
+        return MICA_OUT_OF_MEMORY;
+    mi_elements_from_floats(variable->type, values, count, elements);
+    mica_status status = mi_store_write(store, variable, elements);
+    free(elements);
+    return status;
+}
+
 mica_status mica_model_read(mica_model *model, const char *name, float *values, size_t count)
 {
     struct mi_variable *variable = NULL;
@@ -194,7 +244,7 @@ mica_status mica_model_read(mica_model *model, const char *name, float *values, 
     MI_TRY(mi_model_begin(model));
     MI_TRY(find_variable(model, name, values, count, &variable));
     MI_TRY(mi_model_store(model, &store));
-    return mi_store_read(store, variable, values);
+    return read_variable(model, store, variable, values);
 }
 
 mica_status mica_model_write(mica_model *model, const char *name, const float *values, size_t count)
@@ -206,7 +256,7 @@ mica_status mica_model_write(mica_model *model, const char *name, const float *v
     MI_TRY(mi_model_begin(model));
     MI_TRY(find_variable(model, name, values, count, &variable));
     MI_TRY(mi_model_store(model, &store));
-    return mi_store_write(store, variable, values);
+    return write_variable(model, store, variable, values);
 }
 
 mica_status mi_model_store(mica_model *model, struct mi_store **store)

@@ -56,7 +56,7 @@ struct mica_model {
     mi_value *before;                 /* what a layer that names no inputs takes: the last layer's result, or a group's input */
     struct mi_names stems;            /* of automatic names: the number that comes next */
     cJSON *description;               /* the list of layers, as a model file holds it */
-    uint64_t elements;                /* of all its variables */
+    uint64_t bytes;                   /* of all its variables */
     bool loading;                     /* values will come from a file: initializers are skipped ... */
     uint64_t room;                    /* ... and so many elements are in it at most */
     char *place;                      /* of the layer being read from JSON, before its errors: "layers[3]: "; else NULL */

@@ -41,15 +41,6 @@ MI_MAP_ROW(Where, 3, infer_where, .expr = {"a ? b : c"}, .grad = {NULL, "a ? g :
 /* Heaviside's function with 0 at 0; its derivative is 0 wherever it has one. */
 MI_MAP_ROW(Step, 1, NULL, .expr = {"x > 0 ? 1 : x != x ? x : 0"});
 
-/* A type by its name in attribute `to`; MI_TYPES: there is none. */
-static int64_t type_named(const char *name)
-{
-    int64_t type = 0;
-    while (type < MI_TYPES && strcmp(mi_types[type].name, name) != 0)
-        type++;
-    return type;
-}
-
 static mica_status fail_cast(const struct mi_node *node, const char *name)
 {
     const char *names[MI_TYPES + 1] = {0};
@@ -60,16 +51,23 @@ static mica_status fail_cast(const struct mi_node *node, const char *name)
     return mi_op_fail(node, MICA_INVALID_ARGUMENT, "there is no type \"%s\"%s", mi_show(name).text, mi_advise(name, names).text);
 }
 
-/* Attribute `to`: a type's name, or its number in enum mi_type, which is what is written back. Floats are truncated towards zero;
- * bool is whether x differs from 0. */
+static const struct mi_op cast_to_bool, cast_to_float16, cast_to_bfloat16;
+
+/* Attribute `to`: a type's name, or its number in enum mi_type, which is what is written back. To integers floats are cut towards
+ * zero; bool is whether x differs from 0; float16 and bfloat16 are rounded here, as a value in a register is a float. */
 static mica_status infer_cast(struct mi_node *node)
 {
     const char *name = mi_attribute_text(node, "to", NULL);
-    int64_t to = name ? type_named(name) : mi_attribute_int(node, "to", MI_TYPES);
+    int64_t to = name ? mi_type_named(name) : mi_attribute_int(node, "to", MI_TYPES);
     if (to < 0 || to >= MI_TYPES)
         return fail_cast(node, name);
     MI_TRY(mi_set_attribute(node, MI_INT("to", to)));
-    MI_TRY(mi_set_attribute(node, MI_INT("to_bool", to == MI_BOOL)));
+    if (to == node->in[0]->type)
+        node->op = &mi_op_Identity;
+    else if (to == MI_BOOL)
+        node->op = &cast_to_bool;
+    else if (to == MI_HALF || to == MI_BFLOAT16)
+        node->op = to == MI_HALF ? &cast_to_float16 : &cast_to_bfloat16;
     mi_infer_output(node, 0, (enum mi_type)to, &node->in[0]->shape);
     return MICA_OK;
 }
@@ -84,6 +82,9 @@ static mica_status gradient_cast(struct mi_node *node, mi_value *const *dy, mi_v
     return node->graph->error.status;
 }
 
-const struct mi_op mi_op_Cast = {
-    .name = "Cast", .kind = MI_MAP, .min_inputs = 1, .max_inputs = 1, .outputs = 1, .infer = infer_cast,
-    .gradient = gradient_cast, .map = &(const struct mi_map_rule){.expr = {"to_bool ? x != 0 : x"}}};
+#define CAST(expression)                                                                     \
+    {.name = "Cast", .kind = MI_MAP, .min_inputs = 1, .max_inputs = 1, .outputs = 1, .infer = infer_cast, \
+     .gradient = gradient_cast, .map = &(const struct mi_map_rule){.expr = {expression}}}
+const struct mi_op mi_op_Cast = CAST("x");
+static const struct mi_op cast_to_bool = CAST("x != 0"), cast_to_float16 = CAST("mica_as_float16(x)"),
+                          cast_to_bfloat16 = CAST("mica_as_bfloat16(x)");

@@ -10,8 +10,8 @@ static mica_status infer_gather(struct mi_node *node)
     const struct mi_shape *data = &node->in[0]->shape, *indices = &node->in[1]->shape;
     enum mi_type type = node->in[1]->type;
     int axis;
-    if (type != MI_INT32 && type != MI_INT64)
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "indices have type %s, they must be int32 or int64",
+    if (mi_types[type].kind != 'i' && mi_types[type].kind != 'u')
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "indices have type %s, they must be integers",
                           mi_types[type].name);
     MI_TRY(mi_axis(node, mi_attribute_int(node, "axis", 0), data->rank, &axis));
     MI_TRY(mi_set_attribute(node, MI_INT("axis", axis)));
@@ -43,10 +43,11 @@ static int move_gather(struct mi_arena *arena, const struct mi_node *node, const
         access[0].index[i] = index[axis + i];
     for (int i = 0; i < axis; i++)
         access[1].index[i] = index[i];
-    access[1].index[axis] = mi_arena_format(arena, "($index < 0 ? $index + %s : $index)", size);
+    const char *at = mi_types[node->in[1]->type].kind == 'u' ? "(long)$index" : "$index"; /* it is compared with -size */
+    access[1].index[axis] = mi_arena_format(arena, "(%s < 0 ? %s + %s : %s)", at, at, size, at);
     for (int i = axis + 1; i < node->in[0]->shape.rank; i++)
         access[1].index[i] = index[i - 1 + indices];
-    access[1].guard = mi_arena_format(arena, "$index >= -%s && $index < %s", size, size);
+    access[1].guard = mi_arena_format(arena, "%s >= -%s && %s < %s", at, size, at, size);
     return 2;
 }
 
@@ -67,7 +68,12 @@ static mica_status gradient_gather(struct mi_node *node, mi_value *const *dy, mi
                           mi_shape_text(&graph->arena, data), mi_shape_text(&graph->arena, indices));
     wide.dim[1] = flat.dim[0];
     mi_value *in[] = {mi_reshape_to(graph, dy[0], &wide), mi_reshape_to(graph, node->in[1], &flat)};
+    enum mi_type type = dy[0]->type;
+    if (mi_types[type].bytes == 2) /* sums of what is stored in 16 bits have 32 */
+        in[0] = MI_APPLY(graph, "Cast", ((mi_value *[]){in[0]}), MI_INT("to", MI_FLOAT));
     mi_value *sum = MI_APPLY(graph, "GatherGrad", in, MI_INT("size", data->dim[axis].b));
+    if (sum && sum->type != type)
+        sum = MI_APPLY(graph, "Cast", ((mi_value *[]){sum}), MI_INT("to", type));
     dx[0] = sum ? mi_reshape_to(graph, sum, data) : NULL;
     return graph->error.status;
 }

@@ -69,9 +69,9 @@ static mica_status infer_label_loss(struct mi_node *node)
     struct mi_arena *arena = &node->graph->arena;
     const struct mi_shape *scores = &node->in[0]->shape, *labels = &node->in[1]->shape;
     enum mi_type type = node->in[1]->type;
-    if (!mi_is_float(node->in[0]->type) || (type != MI_INT32 && type != MI_INT64))
+    if (!mi_is_float(node->in[0]->type) || (mi_types[type].kind != 'i' && mi_types[type].kind != 'u'))
         return mi_op_fail(node, MICA_INVALID_ARGUMENT,
-                          "scores have type %s, labels %s: floats and int32 are needed",
+                          "scores have type %s, labels %s: floats and integers are needed",
                           mi_types[node->in[0]->type].name, mi_types[type].name);
     if (scores->rank < 2)
         return mi_op_fail(node, MICA_SHAPE, "scores have rank %d, it must be at least 2 (N, C)",

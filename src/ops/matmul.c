@@ -196,7 +196,7 @@ static mica_status infer_gemm(struct mi_node *node)
 static mi_value *scaled(struct mi_node *node, const char *attribute, mi_value *value)
 {
     float factor = mi_attribute_float(node, attribute, 1.0f);
-    return factor == 1.0f ? value : mi_op2(node->graph, "Mul", value, mi_scalar(node->graph, factor));
+    return factor == 1.0f ? value : mi_op2(node->graph, "Mul", value, mi_number(node->graph, value->type, (double)factor));
 }
 
 static mica_status lower_gemm(struct mi_node *node, mi_value **out)

@@ -49,9 +49,7 @@ static mica_status infer_onnx_reduce(struct mi_node *node)
 
 static mica_status infer_float_reduce(struct mi_node *node)
 {
-    if (!mi_is_float(node->in[0]->type))
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type %s, it must be float32 or float16",
-                          mi_types[node->in[0]->type].name);
+    MI_TRY(mi_float_type(node));
     return infer_onnx_reduce(node);
 }
 

@@ -17,7 +17,7 @@ mica_status mi_op_fail(const struct mi_node *node, mica_status status, const cha
 
 bool mi_is_float(enum mi_type type)
 {
-    return type == MI_FLOAT || type == MI_HALF;
+    return mi_types[type].kind == 'f';
 }
 
 mica_status mi_same_types(const struct mi_node *node)
@@ -30,11 +30,17 @@ mica_status mi_same_types(const struct mi_node *node)
     return MICA_OK;
 }
 
+mica_status mi_float_type(const struct mi_node *node)
+{
+    if (mi_is_float(node->in[0]->type))
+        return MICA_OK;
+    return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type %s, it must be one of floating point",
+                      mi_types[node->in[0]->type].name);
+}
+
 mica_status mi_float_types(const struct mi_node *node)
 {
-    if (!mi_is_float(node->in[0]->type))
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type %s, it must be float32 or float16",
-                          mi_types[node->in[0]->type].name);
+    MI_TRY(mi_float_type(node));
     return mi_same_types(node);
 }
 

@@ -34,15 +34,12 @@ static const mi_value *find_overlap(const mica_plan *plan, const mi_value *value
 
 static mica_status check_buffer(mica_plan *plan, const mi_value *value, const struct mi_buffer *buffer, size_t offset)
 {
-    uint64_t need = needed_bytes(plan, value);
-    if (value->type != MI_FLOAT && value->type != MI_INT32)
-        return mi_plan_refuse(plan, MICA_UNSUPPORTED, "\"%s\" is %s, only float32 and int32 can be bound", value->name,
-                              mi_types[value->type].name);
-    if (offset % sizeof(float) != 0 || offset > buffer->bytes || buffer->bytes - offset < need)
+    uint64_t need = needed_bytes(plan, value), each = mi_types[value->type].bytes;
+    if (offset % each != 0 || offset > buffer->bytes || buffer->bytes - offset < need)
         return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT,
-                              "\"%s\": the buffer has %llu bytes from offset %zu, the plan needs %llu at a multiple of 4",
+                              "\"%s\": the buffer has %llu bytes from offset %zu, the plan needs %llu at a multiple of %llu",
                               value->name, (unsigned long long)(offset > buffer->bytes ? 0 : buffer->bytes - offset), offset,
-                              (unsigned long long)need);
+                              (unsigned long long)need, (unsigned long long)each);
     const mi_value *overlap = find_overlap(plan, value, buffer, offset);
     if (overlap)
         return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "\"%s\": the place is that of \"%s\", which is bound already",

@@ -23,8 +23,8 @@ mica_status mi_store_begin(struct mi_store *store);
 mica_status mi_store_reserve(struct mi_store *store);
 mica_status mi_store_settle(struct mi_store *store);
 /* Waits, then copies count = all elements (float32, whatever the type). Places the variable first if need be. */
-mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, float *values);
-mica_status mi_store_write(struct mi_store *store, struct mi_variable *variable, const float *values);
+mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, void *elements);
+mica_status mi_store_write(struct mi_store *store, struct mi_variable *variable, const void *elements);
 /* What was counted on the device since the last call as gone wrong: MICA_DATA, and the first of it in the error. Waits where
  * something is counted. */
 mica_status mi_store_faults(struct mi_store *store, struct mi_error *error);

@@ -97,9 +97,9 @@ static mica_status copy_assignments(struct mica_plan *plan)
             continue;
         MI_TRY(mi_place_of(plan, assignment->value, &from));
         MI_TRY(mi_store_place_of(plan->store, assignment->variable, false, &to));
-        uint64_t bytes = mi_variable_count(assignment->variable) * sizeof(float);
-        struct mi_buffer source = {from.mem, from.offset * 4 + bytes}, target = {to.mem, to.offset * 4 + bytes};
-        MI_TRY(mi_buffer_copy(plan->device, &source, from.offset * 4, &target, to.offset * 4, bytes));
+        uint64_t each = mi_types[assignment->variable->type].bytes, bytes = mi_variable_bytes(assignment->variable);
+        struct mi_buffer source = {from.mem, from.offset * each + bytes}, target = {to.mem, to.offset * each + bytes};
+        MI_TRY(mi_buffer_copy(plan->device, &source, from.offset * each, &target, to.offset * each, bytes));
     }
     return MICA_OK;
 }

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN_ELEMENTS = MI_ALIGN_ELEMENTS };
+/* A place is counted in units of 4 bytes, whatever the type, and begins at a multiple of ALIGN of them: so it is whole elements. */
+enum { UNIT = 4, ALIGN = MI_ALIGN_ELEMENTS };
 
 struct arena {
     struct mi_buffer *block;
@@ -129,19 +130,19 @@ static bool is_of(const struct mi_variable *variable, const struct walk *walk)
 /* Gives the variables their places, from `used` on in a block that is still to be added. */
 static mica_status place_of(struct mi_store *store, const struct walk *walk, struct arena *arena, uint64_t *used)
 {
-    uint64_t most = store->device->info.largest_allocation_bytes / sizeof(float);
+    uint64_t most = store->device->info.largest_allocation_bytes / UNIT;
     for (size_t i = 0; i < store->variables->count; i++) {
         struct mi_variable *variable = store->variables->list[i];
         if (!is_of(variable, walk))
             continue;
-        uint64_t size = ((uint64_t)mi_variable_count(variable) + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
+        uint64_t size = ((uint64_t)mi_variable_bytes(variable) + UNIT * ALIGN - 1) / (UNIT * ALIGN) * ALIGN;
         if (*used && *used + size > most) {
-            MI_TRY(block_add(store, arena, *used * sizeof(float)));
+            MI_TRY(block_add(store, arena, *used * UNIT));
             *used = 0;
         }
         variable->block = (int)arena->count;
         variable->offset = *used;
-        *used += size ? size : ALIGN_ELEMENTS;
+        *used += size ? size : ALIGN;
     }
     return MICA_OK;
 }
@@ -153,14 +154,14 @@ static mica_status place_trained(struct mi_store *store, bool small)
     uint64_t used = 0;
     MI_TRY(place_of(store, &(struct walk){.trained = true, .small = small}, &store->parameters, &used));
     MI_TRY(place_of(store, &(struct walk){.trained = true, .small = small, .vectors = true}, &store->parameters, &used));
-    return used ? block_add(store, &store->parameters, used * sizeof(float)) : MICA_OK;
+    return used ? block_add(store, &store->parameters, used * UNIT) : MICA_OK;
 }
 
 static mica_status place_others(struct mi_store *store)
 {
     uint64_t used = 0;
     MI_TRY(place_of(store, &(struct walk){.trained = false}, &store->others, &used));
-    return used ? block_add(store, &store->others, used * sizeof(float)) : MICA_OK;
+    return used ? block_add(store, &store->others, used * UNIT) : MICA_OK;
 }
 
 static mica_status place_shadows(struct mi_store *store)
@@ -182,8 +183,8 @@ static mica_status check_budget(const struct mi_store *store)
 {
     uint64_t budget = store->device->memory_budget_bytes, memory = store->device->info.memory_bytes, bytes = 0;
     for (size_t i = 0; i < store->variables->count; i++) {
-        uint64_t count = mi_variable_count(store->variables->list[i]);
-        bytes = count > (UINT64_MAX - bytes) / sizeof(float) ? UINT64_MAX : bytes + count * sizeof(float);
+        uint64_t own = mi_variable_bytes(store->variables->list[i]);
+        bytes = own > UINT64_MAX - bytes ? UINT64_MAX : bytes + own;
     }
     if (budget && bytes > budget)
         return mi_fail(&store->device->error, MICA_DEVICE_MEMORY, "the variables need %llu bytes, the budget is %llu",
@@ -228,8 +229,8 @@ mica_status mi_store_begin(struct mi_store *store)
             continue;
         const struct mi_buffer *block = &arena_of(store, variable)->block[variable->block];
         store->uploading = true;
-        MI_TRY(mi_buffer_write(store->device, block, variable->offset * sizeof(float), variable->initial,
-                               mi_variable_count(variable) * sizeof(float), NULL));
+        MI_TRY(mi_buffer_write(store->device, block, variable->offset * UNIT, variable->initial,
+                               mi_variable_bytes(variable), NULL));
     }
     store->uploaded = store->uploading;
     store->settled = store->uploading ? store->settled : store->variables->count;
@@ -268,23 +269,23 @@ mica_status mi_store_place_of(struct mi_store *store, const struct mi_variable *
     if (variable->block < 0 || (size_t)variable->block >= arena->count || !arena->block[variable->block].mem)
         return mi_fail(&store->device->error, MICA_INTERNAL, "variable \"%s\" has no place", variable->name);
     place->mem = arena->block[variable->block].mem;
-    place->offset = variable->offset;
+    place->offset = variable->offset * UNIT / mi_types[variable->type].bytes;
     return MICA_OK;
 }
 
-mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, float *values)
+mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, void *elements)
 {
     MI_TRY(mi_store_place(store));
-    return mi_buffer_read(store->device, &arena_of(store, variable)->block[variable->block], variable->offset * sizeof(float),
-                          values, mi_variable_count(variable) * sizeof(float));
+    return mi_buffer_read(store->device, &arena_of(store, variable)->block[variable->block], variable->offset * UNIT,
+                          elements, mi_variable_bytes(variable));
 }
 
-mica_status mi_store_write(struct mi_store *store, struct mi_variable *variable, const float *values)
+mica_status mi_store_write(struct mi_store *store, struct mi_variable *variable, const void *elements)
 {
     MI_TRY(mi_store_place(store));
     variable->version++;
     MI_TRY(mi_buffer_write(store->device, &arena_of(store, variable)->block[variable->block],
-                           variable->offset * sizeof(float), values, mi_variable_count(variable) * sizeof(float), NULL));
+                           variable->offset * UNIT, elements, mi_variable_bytes(variable), NULL));
     return mi_device_finish(store->device);
 }
 
@@ -293,8 +294,8 @@ mica_status mi_store_zero(struct mi_store *store, struct mi_variable *variable)
     const uint32_t zero = 0;
     MI_TRY(mi_store_place(store));
     variable->version++;
-    return mi_buffer_fill(store->device, &arena_of(store, variable)->block[variable->block], variable->offset * sizeof(float),
-                          mi_variable_count(variable) * sizeof(float), &zero, sizeof zero);
+    return mi_buffer_fill(store->device, &arena_of(store, variable)->block[variable->block], variable->offset * UNIT,
+                          mi_variable_bytes(variable) / UNIT * UNIT, &zero, sizeof zero);
 }
 
 mica_status mi_store_faults(struct mi_store *store, struct mi_error *error)

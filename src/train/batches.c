@@ -143,16 +143,15 @@ static mica_status make_loader(mica_batches *b, const mica_batches_desc *desc)
         return mi_plan_refuse(b->plan, MICA_INVALID_ARGUMENT, "batches of %lld, the plan was compiled for at most %lld",
                               (long long)size,
                             (long long)most);
-    /* What a field of classes gives to an input of numbers are these as floats. */
-    bool *floats = mi_new((size_t)b->count, sizeof *floats);
-    for (int i = 0; floats && i < b->count; i++)
-        floats[i] = mi_plan_input_type(b->plan, i) == MI_FLOAT;
+    enum mi_type *types = mi_new((size_t)b->count, sizeof *types);
+    for (int i = 0; types && i < b->count; i++)
+        types[i] = mi_plan_input_type(b->plan, i);
     const struct mi_loader_desc how = {.part = desc->part, .batch = size ? size : most, .seed = desc->seed,
                                        .shuffle = desc->shuffle,
-                                       .fields = b->fields, .floats = floats, .field_count = b->count};
-    mica_status status = floats ? mi_loader_create(b->data, &how, &b->loader) : MICA_OUT_OF_MEMORY;
-    free(floats);
-    return status == MICA_OK ? status : mi_plan_refuse(b->plan, status, "%s", floats ? mica_data_error(b->data)
+                                       .fields = b->fields, .types = types, .field_count = b->count};
+    mica_status status = types ? mi_loader_create(b->data, &how, &b->loader) : MICA_OUT_OF_MEMORY;
+    free(types);
+    return status == MICA_OK ? status : mi_plan_refuse(b->plan, status, "%s", types ? mica_data_error(b->data)
                                                                                   : mica_status_text(MICA_OUT_OF_MEMORY));
 }
 

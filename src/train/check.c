@@ -29,22 +29,31 @@ static mica_status check_shape(struct mi_error *error, const mi_value *input, mi
     return mi_fail(error, MICA_SHAPE, "the model takes one number a sample, the data have %zu", field->elements);
 }
 
-/* An index that is no row of an embedding would read what is not there. What a function fills is not known before. */
-static mica_status check_indices(struct mi_error *error, const mica_data *data, const struct mi_field *field, int64_t rows)
+/* A number that is none of the input's type, and an index that is no row of an embedding, is found here, where it has a place. What
+ * a function fills is not known before. */
+static mica_status check_numbers(struct mi_error *error, const mica_data *data, const struct mi_field *field, const mi_value *input,
+                                 int64_t rows)
 {
-    float *inputs = rows && !data->fill ? mi_new(field->elements, sizeof *inputs) : NULL;
-    if (!rows || data->fill)
+    bool any = mi_types[input->type].kind == 'f';
+    if ((!rows && any) || data->fill || field->classes)
         return MICA_OK;
-    if (!inputs)
+    float *values = mi_new(field->elements, sizeof *values);
+    if (!values)
         return mi_out_of_memory(error);
     for (int64_t i = 0; i < data->samples && error->status == MICA_OK; i++) {
-        mi_field_values(field, i, inputs);
-        size_t at = mi_first_no_row(inputs, field->elements, rows);
-        if (at < field->elements)
+        mi_field_values(field, i, values);
+        size_t no_row = rows ? mi_first_no_row(MI_FLOAT, values, field->elements, rows) : field->elements, at = 0;
+        while (!any && at < no_row && mi_type_holds(input->type, (double)values[at]))
+            at++;
+        if (!any && at < no_row)
+            mi_fail(error, MICA_DATA, "%s: %s is %g, and the input \"%s\" is %s", mi_data_sample_text(data, i).text,
+                    mi_preprocess_input_text(&field->preprocess, at).text, (double)values[at], mi_show(input->name).text,
+                    mi_types[input->type].name);
+        else if (no_row < field->elements)
             mi_fail(error, MICA_DATA, "%s: %s is %g, the embedding has rows 0 to %lld", mi_data_sample_text(data, i).text,
-                    mi_preprocess_input_text(&field->preprocess, at).text, (double)inputs[at], (long long)(rows - 1));
+                    mi_preprocess_input_text(&field->preprocess, no_row).text, (double)values[no_row], (long long)(rows - 1));
     }
-    free(inputs);
+    free(values);
     return error->status;
 }
 
@@ -61,7 +70,7 @@ static mica_status check_inputs(struct mi_error *error, const struct mi_graph *g
         if (status == MICA_OK)
             status = check_shape(error, input, data, field);
         if (status == MICA_OK)
-            status = check_indices(error, data, field, rows[i]);
+            status = check_numbers(error, data, field, input, rows[i]);
     }
     free(rows);
     return status;

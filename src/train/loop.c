@@ -285,7 +285,7 @@ static mica_status check_parameters(const struct fit *fit)
     mica_status status = MICA_OK;
     for (size_t i = 0; i < model->variables.count && status == MICA_OK; i++) {
         const struct mi_variable *variable = model->variables.list[i];
-        size_t count = mi_variable_in_files(variable) ? mi_variable_count(variable) : 0;
+        size_t count = mi_variable_in_files(variable) && !variable->frozen ? mi_variable_count(variable) : 0;
         float *values = count ? mi_new(count, sizeof *values) : NULL;
         if (count && !values)
             return mi_out_of_memory(&model->device->error);

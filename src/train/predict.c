@@ -47,32 +47,47 @@ static struct mi_field *field_of(const mica_model *model, const struct source *s
 }
 
 /* `count` samples from number `first` on as the network sees them, of one input with `each` values. */
+/* Host memory for a batch of an input, and for the floats of a sample. */
+struct staging {
+    void *elements;
+    float *row;
+};
+
+/* The type in which an input's values are staged: data come as the input has them, what an application gives is floats. */
+static enum mi_type staged_type(const mica_model *model, const struct source *source, size_t input)
+{
+    return source->data ? model->graph->inputs[input]->type : MI_FLOAT;
+}
+
 static void stage(const mica_model *model, const struct source *source, size_t input, int64_t first, int64_t count, size_t each,
-                  float *staged)
+                  const struct staging *staged)
 {
     if (source->data) {
         const struct mi_field *field = field_of(model, source, input);
+        enum mi_type type = staged_type(model, source, input);
+        unsigned char *to = staged->elements;
         for (int64_t i = 0; i < count; i++)
-            mi_field_values(field, mi_data_index(source->data, source->part, first + i), staged + (size_t)i * each);
+            mi_field_elements(field, mi_data_index(source->data, source->part, first + i), type, staged->row,
+                              to + (size_t)i * each * mi_types[type].bytes);
         return;
     }
     const float *from = source->inputs + (size_t)first * each;
     if (source->preprocess)
-        mi_preprocess_apply(source->preprocess, from, (size_t)count, staged);
+        mi_preprocess_apply(source->preprocess, from, (size_t)count, staged->elements);
     else
-        memcpy(staged, from, (size_t)count * each * sizeof *staged);
+        memcpy(staged->elements, from, (size_t)count * each * sizeof *from);
 }
 
 /* `staged` holds `count` samples, the first of them number `first`; rows as mi_index_rows has it. */
-static mica_status check_indices(mica_model *model, const struct mi_preprocess *preprocess, const float *staged, int64_t first,
-                                 int64_t count, size_t in, int64_t rows)
+static mica_status check_indices(mica_model *model, const struct mi_preprocess *preprocess, enum mi_type type, const void *staged,
+                                 int64_t first, int64_t count, size_t in, int64_t rows)
 {
-    size_t values = (size_t)count * in, at = rows ? mi_first_no_row(staged, values, rows) : values;
+    size_t values = (size_t)count * in, at = rows ? mi_first_no_row(type, staged, values, rows) : values;
     if (at == values)
         return MICA_OK;
     return mi_fail(&model->device->error, MICA_DATA, "sample %lld: %s is %g, the embedding has rows 0 to %lld",
                    (long long)first + (long long)(at / in), mi_preprocess_input_text(preprocess, at % in).text,
-                   (double)staged[at], (long long)(rows - 1));
+                   mi_element(type, staged, at), (long long)(rows - 1));
 }
 
 /* ---- Running ---- */
@@ -84,7 +99,7 @@ static size_t input_elements(const mica_model *model, size_t input)
 }
 
 static mica_status write_inputs(mica_model *model, const struct source *source, int64_t first, int64_t count, const int64_t *rows,
-                                float *staged)
+                                const struct staging *staged)
 {
     for (size_t i = 0; i < model->graph->input_count; i++) {
         if (mi_plan_input(model->predictor, model->graph->inputs[i]->name) < 0)
@@ -93,15 +108,19 @@ static mica_status write_inputs(mica_model *model, const struct source *source, 
         const struct mi_preprocess *preprocess = source->data         ? &field_of(model, source, i)->preprocess
                                                  : source->preprocess ? source->preprocess
                                                                       : &none;
+        const char *name = model->graph->inputs[i]->name;
+        enum mi_type type = staged_type(model, source, i);
         stage(model, source, i, first, count, each, staged);
-        MI_TRY(check_indices(model, preprocess, staged, first, count, each, rows[i]));
-        MI_TRY(mica_plan_write(model->predictor, model->graph->inputs[i]->name, staged, (size_t)count * each));
+        MI_TRY(check_indices(model, preprocess, type, staged->elements, first, count, each, rows[i]));
+        MI_TRY(source->data ? mica_plan_write_elements(model->predictor, name, (mica_type)type, staged->elements,
+                                                       (size_t)count * each)
+                            : mica_plan_write(model->predictor, name, staged->elements, (size_t)count * each));
     }
     return MICA_OK;
 }
 
 static mica_status run_chunks(mica_model *model, const struct source *source, size_t out, float *outputs, const int64_t *rows,
-                              float *staged)
+                              const struct staging *staged)
 {
     for (int64_t at = 0; at < source->n; at += model->predictor_batch) {
         int64_t left = source->n - at, count = left < model->predictor_batch ? left : model->predictor_batch;
@@ -120,10 +139,13 @@ static mica_status run(mica_model *model, const struct source *source, size_t ou
     mica_status status = rows ? mi_index_rows(error, model->graph, rows) : mi_out_of_memory(error);
     for (size_t i = 0; i < model->graph->input_count; i++)
         most = input_elements(model, i) > most ? input_elements(model, i) : most;
-    float *staged = mi_mul_size((size_t)model->predictor_batch, most, &values) ? mi_new(values, sizeof *staged) : NULL;
+    struct staging staged = {.row = mi_new(most, sizeof *staged.row)};
+    if (mi_mul_size((size_t)model->predictor_batch, most, &values))
+        staged.elements = mi_new(values, sizeof(uint64_t)); /* of the widest type */
     if (status == MICA_OK)
-        status = staged ? run_chunks(model, source, out, outputs, rows, staged) : mi_out_of_memory(error);
-    free(staged);
+        status = staged.row && staged.elements ? run_chunks(model, source, out, outputs, rows, &staged) : mi_out_of_memory(error);
+    free(staged.row);
+    free(staged.elements);
     free(rows);
     return status;
 }

@@ -104,6 +104,8 @@ static void layers(void **state)
     NOT_BUILT("dimension 0 is -1", mica_input(built, "w", MICA_SHAPE(-1)));
     NOT_BUILT("dimensions, not 2147483647", mica_input(built, "w", (mica_shape){.rank = INT32_MAX}));
     NOT_BUILT("dimensions, not -1", mica_input_integer(built, "w", (mica_shape){.rank = -1}));
+    NOT_BUILT("no type 13", mica_input_typed(built, "w", MICA_SHAPE(1), (mica_type)13));
+    NOT_BUILT("no type -1", mica_input_typed(built, "w", MICA_SHAPE(1), (mica_type)-1));
     NOT_BUILT("too large", mica_input(built, "w", MICA_SHAPE(INT64_MAX, INT64_MAX)));
 }
 
@@ -136,6 +138,13 @@ static void operators(void **state)
     NOT_BUILT("dimension 0 of shape must be at least 1, not -1", mica_variable(built, &(mica_variable_desc){.shape = MICA_SHAPE(-1)}));
     NOT_BUILT("the values are NULL", mica_constant(built, NULL, MICA_SHAPE(1), NULL));
     NOT_BUILT("value is nan", mica_scalar(built, NAN));
+    NOT_BUILT("the values are NULL", mica_constant_elements(built, NULL, MICA_SHAPE(1), MICA_INT8, NULL));
+    NOT_BUILT("no type 99", mica_constant_elements(built, NULL, MICA_SHAPE(1), (mica_type)99, wild));
+    NOT_BUILT("no dtype \"int23\"; did you mean \"int32\"", mica_variable(built, &(mica_variable_desc){
+        .shape = MICA_SHAPE(1), .frozen = true, .dtype = "int23"}));
+    NOT_BUILT("must be frozen", mica_variable(built, &(mica_variable_desc){.shape = MICA_SHAPE(1), .dtype = "float16"}));
+    assert_int_equal(mica_type_size((mica_type)-1) + mica_type_size((mica_type)13), 0);
+    assert_null(mica_type_name((mica_type)13));
 }
 
 /* ---- Models and plans ---- */
@@ -165,6 +174,7 @@ static void models(void **state)
     assert_null(mica_model_variable_name(api.model, -1));
     assert_null(mica_model_variable_name(api.model, 99));
     assert_int_equal(mica_model_variable_shape(api.model, 99).rank, -1);
+    assert_int_equal(mica_model_variable_type(api.model, 99), MICA_FLOAT32);
     mica_model *loaded = mica_model_load(api.device, NULL);
     api_says("load", mica_model_status(loaded), mica_model_error(loaded), INVALID, "path of a model is missing");
     mica_model_destroy(loaded);
@@ -202,6 +212,13 @@ static void plans(void **state)
     REFUSED(&api, mica_plan_read(api.plan, NULL, NULL, API_OUT), INVALID, "NULL");
     REFUSED(&api, mica_plan_read(api.plan, NULL, values, 3), MICA_SHAPE, "3 values, a sample has 2");
     REFUSED(&api, mica_plan_read(api.plan, NULL, values, SIZE_MAX / 2 * 2), MICA_SHAPE, "a sample has 2");
+    REFUSED(&api, mica_plan_write_elements(api.plan, NULL, MICA_INT32, values, API_IN), INVALID, "input \"input\" is float32, not int32");
+    REFUSED(&api, mica_plan_write_elements(api.plan, NULL, (mica_type)-1, values, API_IN), INVALID, "not a type that there is not");
+    REFUSED(&api, mica_plan_write_elements(api.plan, "x", MICA_FLOAT32, values, API_IN), INVALID, "no input \"x\"");
+    REFUSED(&api, mica_plan_write_elements(api.plan, NULL, MICA_FLOAT32, NULL, API_IN), INVALID, "NULL");
+    REFUSED(&api, mica_plan_read_elements(api.plan, NULL, MICA_FLOAT16, values, API_OUT), INVALID, "output \"output\" is float32");
+    REFUSED(&api, mica_plan_read_elements(api.plan, NULL, MICA_FLOAT32, NULL, API_OUT), INVALID, "NULL");
+    REFUSED(&api, mica_plan_read_elements(api.plan, NULL, MICA_FLOAT32, values, 3), MICA_SHAPE, "3 values, a sample has 2");
     assert_int_equal(mica_plan_status(api.plan), INVALID); /* the first that was refused is told, and blocks nothing */
     assert_int_equal(mica_plan_run(api.plan, 0), MICA_OK);
 }

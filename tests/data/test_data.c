@@ -221,7 +221,7 @@ static void test_arrays_refused(void **state)
     desc.values = values;
     assert_refused(mica_arrays_open(NULL, &desc), MICA_DATA, "labels: row 1, column 0 is inf");
     desc.classes = negative;
-    assert_refused(mica_arrays_open(NULL, &desc), MICA_INVALID_ARGUMENT, "both classes and values");
+    assert_refused(mica_arrays_open(NULL, &desc), MICA_INVALID_ARGUMENT, "more than one of values, elements and classes");
     desc.values = NULL;
     assert_refused(mica_arrays_open(NULL, &desc), MICA_DATA, "the label of sample 1 is -1");
     desc.samples = 0;

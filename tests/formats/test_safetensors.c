@@ -57,10 +57,10 @@ static void test_types(void **state)
         assert_non_null(t);
         assert_null(mi_safetensors_find(&file, "u"));
         assert_int_equal(t->rank, 2);
-        assert_int_equal(mi_safetensors_read(&error, "x", &file, t, values, 2), MICA_OK);
+        assert_int_equal(mi_safetensors_read(&error, "x", &file, t, MI_FLOAT, values, 2), MICA_OK);
         for (int v = 0; v < 2; v++)
             assert_near(values[v], cases[i].expected[v]);
-        assert_int_equal(mi_safetensors_read(&error, "x", &file, t, values, 1), MICA_SHAPE);
+        assert_int_equal(mi_safetensors_read(&error, "x", &file, t, MI_FLOAT, values, 1), MICA_SHAPE);
         mi_safetensors_close(&file);
     }
 }
@@ -134,9 +134,10 @@ static void test_refused(void **state)
     assert_says(error.text, "7 bytes are too few");
 }
 
-static mica_status give(void *user, size_t i, float *values)
+static mica_status give(void *user, size_t i, void *elements)
 {
     int *calls = user;
+    float *values = elements;
     for (int v = 0; v < 3; v++)
         values[v] = (float)(i + 1) * 100 + (float)v;
     return ++*calls > 1 ? MICA_DEVICE : MICA_OK;
@@ -149,8 +150,9 @@ static void test_write(void **state)
     int calls = 0;
     struct mi_error error = {0};
     struct mi_safetensors file;
-    struct mi_safetensor_out tensors[3] = {{"a.weight", MICA_SHAPE(2, 2), one}, {"s", {0}, one + 3},
-                                           {"b", MICA_SHAPE(3), NULL}};
+    struct mi_safetensor_out tensors[3] = {{"a.weight", MICA_SHAPE(2, 2), one, MI_FLOAT},
+                                           {"s", {0}, one + 3, MI_FLOAT},
+                                           {"b", MICA_SHAPE(3), NULL, MI_FLOAT}};
     struct mi_metadata metadata[2] = {{"mica", "{\"x\": \"\\u00e4\n\"}"}, {"other", ""}};
     struct mi_safetensors_out what = {tensors, 3, metadata, 2, give, &calls};
     const char *path = scratch_path("w.safetensors");
@@ -165,12 +167,12 @@ static void test_write(void **state)
     assert_string_equal(mi_safetensors_metadata(&file, "other"), "");
     assert_null(mi_safetensors_metadata(&file, "nothing"));
     assert_int_equal(mi_safetensors_read(&error, path, &file, mi_safetensors_find(&file, "a.weight"),
-                                         values, 4), MICA_OK);
+                                         MI_FLOAT, values, 4), MICA_OK);
     assert_near(values[3], -4.25f);
-    assert_int_equal(mi_safetensors_read(&error, path, &file, mi_safetensors_find(&file, "s"), values, 1),
+    assert_int_equal(mi_safetensors_read(&error, path, &file, mi_safetensors_find(&file, "s"), MI_FLOAT, values, 1),
                      MICA_OK);
     assert_near(values[0], -4.25f);
-    assert_int_equal(mi_safetensors_read(&error, path, &file, mi_safetensors_find(&file, "b"), values, 3),
+    assert_int_equal(mi_safetensors_read(&error, path, &file, mi_safetensors_find(&file, "b"), MI_FLOAT, values, 3),
                      MICA_OK);
     assert_near(values[2], 302);
     mi_safetensors_close(&file);

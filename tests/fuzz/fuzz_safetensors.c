@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         const struct mi_safetensor *tensor = &file.tensors[i];
         float *values = mi_new(tensor->count, sizeof *values);
         if (values)
-            (void)mi_safetensors_read(&error, "fuzz", &file, tensor, values, tensor->count);
+            (void)mi_safetensors_read(&error, "fuzz", &file, tensor, MI_FLOAT, values, tensor->count);
         free(values);
         if (mi_safetensors_find(&file, tensor->name) != tensor)
             abort();

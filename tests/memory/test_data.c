@@ -136,7 +136,7 @@ static mica_status try_safetensors(void)
     static const float values[2] = {1, 2};
     struct mi_error error = {0};
     struct mi_safetensors file = {0};
-    struct mi_safetensor_out tensor = {"t", MICA_SHAPE(2), values};
+    struct mi_safetensor_out tensor = {"t", MICA_SHAPE(2), values, MI_FLOAT};
     struct mi_metadata metadata = {"k", "v"};
     unsigned char *bytes = NULL;
     size_t size;

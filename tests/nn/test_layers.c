@@ -224,7 +224,8 @@ static void describing_takes_no_memory(void **state)
         assert_null(f->model->variables.list[i]->initial);
     struct mi_variable *bias = mi_variable_find(&f->model->variables, "batch_normalization.running_var");
     assert_true(bias && mi_variable_make(bias));
-    assert_true(bias->initial[0] >= 1 && bias->initial[(1 << 20) - 1] <= 1);
+    const float *values = bias->initial;
+    assert_true(values[0] >= 1 && values[(1 << 20) - 1] <= 1);
 }
 
 /* What the layers have together is more than the device has: the layer that is one too many says so. */

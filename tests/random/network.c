@@ -319,9 +319,10 @@ mica_model *network_model(const struct drawn_network *network, mica_device *devi
         double scale = variable->shape.rank > 1 ? 1 : 0.5;
         if (!mi_variable_make(variable))
             fail_msg("out of memory");
-        for (size_t i = 0; variable->initial && i < mi_variable_count(variable); i++) {
+        float *initial = variable->initial;
+        for (size_t i = 0; initial && i < mi_variable_count(variable); i++) {
             double u = uniform(network, variable->name, 0, (int64_t)i);
-            variable->initial[i] = (float)(variance ? 0.5 + u : scale * (2 * u - 1));
+            initial[i] = (float)(variance ? 0.5 + u : scale * (2 * u - 1));
         }
     }
     return model;

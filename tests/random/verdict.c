@@ -38,23 +38,13 @@ static void *to_elements(const struct balls *t)
     char *bytes = mi_new((size_t)t->count + 1, mi_types[t->type].bytes);
     assert_non_null(bytes);
     for (int64_t i = 0; i < t->count; i++)
-        switch (t->type) {
-        case MI_FLOAT: ((float *)(void *)bytes)[i] = (float)t->of[i].at; break;
-        case MI_INT32: ((int32_t *)(void *)bytes)[i] = (int32_t)t->of[i].at; break;
-        case MI_INT64: ((int64_t *)(void *)bytes)[i] = (int64_t)t->of[i].at; break;
-        default: ((uint8_t *)bytes)[i] = (uint8_t)t->of[i].at; break;
-        }
+        mi_element_set(t->type, bytes, (size_t)i, t->of[i].at);
     return bytes;
 }
 
 static double element(const void *bytes, enum mi_type type, int64_t i)
 {
-    switch (type) {
-    case MI_FLOAT: return (double)((const float *)bytes)[i];
-    case MI_INT32: return ((const int32_t *)bytes)[i];
-    case MI_INT64: return (double)((const int64_t *)bytes)[i];
-    default: return ((const uint8_t *)bytes)[i];
-    }
+    return mi_element(type, bytes, (size_t)i);
 }
 
 struct run {

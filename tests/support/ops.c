@@ -79,6 +79,27 @@ int op_devices_close(void **state)
 
 /* ---- Tensors ---- */
 
+static bool is_floating(enum mi_type type)
+{
+    return mi_types[type].kind == 'f';
+}
+
+/* What is allowed where a case names nothing: of float32 `single`, of the others some units in the last place. */
+static double rounding(enum mi_type type, double single)
+{
+    return type == MI_HALF ? 2e-3 : type == MI_BFLOAT16 ? 1.6e-2 : type == MI_DOUBLE ? 1e-14 : single;
+}
+
+/* Values of 16 bits become what their elements are. */
+static void round_to_type(struct tensor *t)
+{
+    uint64_t room = 0;
+    for (int64_t i = 0; i < t->count && mi_types[t->type].bytes == 2; i++) {
+        mi_element_set(t->type, &room, 0, t->data[i]);
+        t->data[i] = mi_element(t->type, &room, 0);
+    }
+}
+
 static bool has_batch(const struct mi_shape *shape)
 {
     for (int i = 0; i < shape->rank; i++)
@@ -92,23 +113,13 @@ static void *to_elements(const struct tensor *t)
     char *bytes = mi_new((size_t)t->count, mi_types[t->type].bytes);
     assert_non_null(bytes);
     for (int64_t i = 0; i < t->count; i++)
-        switch (t->type) {
-        case MI_FLOAT: ((float *)(void *)bytes)[i] = (float)t->data[i]; break;
-        case MI_INT32: ((int32_t *)(void *)bytes)[i] = (int32_t)t->data[i]; break;
-        case MI_INT64: ((int64_t *)(void *)bytes)[i] = (int64_t)t->data[i]; break;
-        default: ((uint8_t *)bytes)[i] = (uint8_t)t->data[i]; break;
-        }
+        mi_element_set(t->type, bytes, (size_t)i, t->data[i]);
     return bytes;
 }
 
 static double element(const void *bytes, enum mi_type type, int64_t i)
 {
-    switch (type) {
-    case MI_FLOAT: return (double)((const float *)bytes)[i];
-    case MI_INT32: return ((const int32_t *)bytes)[i];
-    case MI_INT64: return (double)((const int64_t *)bytes)[i];
-    default: return ((const uint8_t *)bytes)[i];
-    }
+    return mi_element(type, bytes, (size_t)i);
 }
 
 /* ---- The graph of a case: inputs x0.., weight; outputs y0.., d0.. ---- */
@@ -132,7 +143,7 @@ static void differentiate(struct run *run, struct mi_graph *graph, mi_value *y, 
 {
     char name[16];
     mi_value *gradient[OP_INPUTS] = {0};
-    mi_value *weight = mi_input(graph, "weight", MI_FLOAT, &y->shape);
+    mi_value *weight = mi_input(graph, "weight", y->type, &y->shape);
     mi_value *loss =
         MI_APPLY(graph, "ReduceSum", ((mi_value *[]){mi_op2(graph, "Mul", y, weight)}), MI_INT("keepdims", 0));
     mi_differentiate(graph, loss, wanted, wants, gradient);
@@ -161,7 +172,7 @@ static struct mi_graph *build_graph(struct run *run, struct mi_variables *variab
     for (int i = 0; i < run->inputs; i++) {
         struct mi_shape shape = network_shape(c->in[i].shape);
         in[i] = mi_input(graph, numbered(name, "x", i), c->in[i].type, &shape);
-        if (c->in[i].type == MI_FLOAT && !c->in[i].no_gradient) {
+        if (is_floating(c->in[i].type) && !c->in[i].no_gradient) {
             index[wants] = i;
             wanted[wants++] = in[i];
         }
@@ -173,7 +184,7 @@ static struct mi_graph *build_graph(struct run *run, struct mi_variables *variab
         y[o] = c->parts  ? first /* whose parts are outputs already */
                : o == 0 ? mi_output(graph, "y0", first)
                         : mi_output(graph, numbered(name, "y", o), first->node->out[o]);
-    run->differentiable = !c->no_gradient && wants > 0 && first->type == MI_FLOAT;
+    run->differentiable = !c->no_gradient && wants > 0 && is_floating(first->type);
     if (run->differentiable)
         differentiate(run, graph, first, wanted, index, wants);
     if (graph->error.status != MICA_OK)
@@ -232,7 +243,7 @@ static void expect_slopes(struct run *run, struct expectation *e)
     const struct op_case *c = run->c;
     for (int i = 0; i < run->inputs; i++) {
         struct tensor *x = &e->in[i];
-        if (x->type != MI_FLOAT || c->in[i].no_gradient)
+        if (!is_floating(x->type) || c->in[i].no_gradient)
             continue;
         int64_t stride = (x->count + PROBES - 1) / PROBES;
         for (int64_t k = 0; k < x->count; k += stride) {
@@ -256,11 +267,13 @@ static void expect(struct run *run, struct expectation *e, int64_t n, mi_value *
         struct mi_shape shape = network_shape(c->in[i].shape);
         tensor_create(&e->in[i], c->in[i].type, &shape, n);
         tensor_fill(&e->in[i], &c->in[i], (uint64_t)i);
+        round_to_type(&e->in[i]);
     }
     for (int o = 0; o < run->outputs; o++)
         tensor_create(&e->out[o], y[o]->type, &y[o]->shape, n);
-    tensor_create(&e->weight, MI_FLOAT, &y[0]->shape, n);
+    tensor_create(&e->weight, is_floating(y[0]->type) ? y[0]->type : MI_FLOAT, &y[0]->shape, n);
     tensor_fill(&e->weight, &(struct op_input){.low = -1, .high = 1}, 99);
+    round_to_type(&e->weight);
     if (run->differentiable)
         expect_slopes(run, e);
     op_evaluate(c, e->in, e->out);
@@ -346,7 +359,7 @@ static void compare_columns(const struct run *run, const struct op_case *c, cons
     double most = 0;
     for (int64_t start = first; start + width <= t->count && width; start += stride)
         most = fmax(most, largest(t->data + start, width));
-    double margin = t->type == MI_FLOAT ? (c->tolerance > 0 ? c->tolerance : 2e-6) * most : 0;
+    double margin = is_floating(t->type) ? (c->tolerance > 0 ? c->tolerance : rounding(t->type, 2e-6)) * most : 0;
     for (int64_t start = first; start + width <= t->count && width; start += stride)
         for (int64_t i = start; i < start + width; i++)
             if (!agrees(element(bytes, t->type, i), t->data[i], margin))
@@ -375,13 +388,14 @@ static const struct op_case *case_of_input(const struct op_case *c, int i)
 static void compare_slopes(const struct run *run, const struct expectation *e, int i, const void *bytes)
 {
     const struct op_case *c = case_of_input(run->c, i);
-    double tolerance = c->gradient_tolerance > 0 ? c->gradient_tolerance : 1e-4;
+    enum mi_type type = run->c->in[i].type;
+    double tolerance = c->gradient_tolerance > 0 ? c->gradient_tolerance : fmax(rounding(type, 1e-4), 1e-6);
     double margin = tolerance * (largest(e->slope[i], e->probes[i]) + 1e-3);
     for (int k = 0; k < e->probes[i]; k++) {
         int64_t at = e->probe[i][k];
-        if (!agrees(element(bytes, MI_FLOAT, at), e->slope[i][k], margin))
+        if (!agrees(element(bytes, type, at), e->slope[i][k], margin))
             fail_msg("%s, n %lld: gradient by x%d[%lld] (%s) is %.9g, expected %.9g", run->name, (long long)e->n, i,
-                     (long long)e->probe[i][k], c->op, element(bytes, MI_FLOAT, at), e->slope[i][k]);
+                     (long long)e->probe[i][k], c->op, element(bytes, type, at), e->slope[i][k]);
     }
 }
 
@@ -402,7 +416,7 @@ static void add_record(struct record *record, void *bytes, size_t more)
 
 static bool has_slope(const struct run *run, int i)
 {
-    return run->differentiable && run->c->in[i].type == MI_FLOAT && !run->c->in[i].no_gradient;
+    return run->differentiable && is_floating(run->c->in[i].type) && !run->c->in[i].no_gradient;
 }
 
 /* A step. A step of no samples computes nothing, not even sums over them. */
@@ -429,9 +443,9 @@ static struct record run_once(const struct run *run, struct mica_plan *plan, con
     for (int i = 0; i < run->inputs; i++) {
         if (!has_slope(run, i))
             continue;
-        void *bytes = fetch(run, plan, numbered(name, "d", i), e->n, e->in[i].count, MI_FLOAT);
+        void *bytes = fetch(run, plan, numbered(name, "d", i), e->n, e->in[i].count, e->in[i].type);
         compare_slopes(run, e, i, bytes);
-        add_record(&all, bytes, (size_t)e->in[i].count * sizeof(float));
+        add_record(&all, bytes, (size_t)e->in[i].count * mi_types[e->in[i].type].bytes);
     }
     return all;
 }

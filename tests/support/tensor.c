@@ -47,7 +47,7 @@ double tensor_broadcast(const struct tensor *t, int rank, const int64_t *at)
 void tensor_fill(struct tensor *t, const struct op_input *input, uint64_t stream)
 {
     double low = input->low, high = input->high;
-    bool integer = t->type != MI_FLOAT;
+    bool integer = mi_type_is_integer(t->type);
     if (low == 0 && high == 0 && !integer) {
         low = -2;
         high = 2;

@@ -38,7 +38,7 @@ float *golden_floats(const struct golden *golden, const char *prefix, const char
         return NULL;
     float *values = mi_new(tensor->count, sizeof *values);
     assert_non_null(values);
-    if (mi_safetensors_read(&error, name, &golden->file, tensor, values, tensor->count))
+    if (mi_safetensors_read(&error, name, &golden->file, tensor, MI_FLOAT, values, tensor->count))
         fail_msg("%s", error.text);
     *count = tensor->count;
     return values;
@@ -47,7 +47,7 @@ float *golden_floats(const struct golden *golden, const char *prefix, const char
 int32_t *golden_integers(const struct golden *golden, const char *prefix, const char *name, size_t *count)
 {
     const struct mi_safetensor *tensor = golden_find(golden, prefix, name);
-    if (!tensor || tensor->dtype != MI_I32)
+    if (!tensor || tensor->type != MI_INT32)
         return NULL;
     int32_t *values = mi_new(tensor->count, sizeof *values);
     assert_non_null(values);

@@ -175,7 +175,7 @@ static void check_loss(mica_device *device, const struct golden *golden, const c
     bool training = false;
     size_t count = 0;
     int64_t n = golden_find(golden, name, "x")->dim[0];
-    bool classes = golden_find(golden, name, "labels")->dtype == MI_I32;
+    bool classes = golden_find(golden, name, "labels")->type == MI_INT32;
     float *inputs = golden_floats(golden, name, "x", &count);
     void *labels = classes ? (void *)golden_integers(golden, name, "labels", &count)
                            : (void *)golden_floats(golden, name, "labels", &count);

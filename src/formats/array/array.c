@@ -1,30 +1,7 @@
 /* Elements of files as floats and whole numbers. */
 #include "formats/array/array.h"
 
-#include <math.h>
 #include <string.h>
-
-size_t mi_dtype_size(enum mi_dtype dtype)
-{
-    switch (dtype) {
-    case MI_B8: case MI_U8: case MI_I8: return 1;
-    case MI_U16: case MI_I16: case MI_F16: case MI_BF16: return 2;
-    case MI_U32: case MI_I32: case MI_F32: return 4;
-    case MI_U64: case MI_I64: case MI_F64: return 8;
-    case MI_OTHER: break;
-    }
-    return 0;
-}
-
-bool mi_dtype_is_integer(enum mi_dtype dtype)
-{
-    return dtype <= MI_I64;
-}
-
-bool mi_dtype_is_wide(enum mi_dtype dtype)
-{
-    return dtype == MI_F64 || dtype == MI_I32 || dtype == MI_U32 || dtype == MI_I64 || dtype == MI_U64;
-}
 
 bool mi_array_count(struct mi_array *array)
 {
@@ -38,7 +15,7 @@ bool mi_array_count(struct mi_array *array)
         else if (!mi_mul_size(count, (size_t)array->dim[i], &count))
             return false;
     }
-    if (!mi_mul_size(count, mi_dtype_size(array->dtype), &bytes))
+    if (!mi_mul_size(count, mi_type_bytes(array->type), &bytes))
         return false;
     array->count = empty ? 0 : count;
     return true;
@@ -62,75 +39,34 @@ static uint64_t read_word(const unsigned char *at, size_t size, bool big_endian)
     return word;
 }
 
-float mi_half_to_float(uint16_t half)
-{
-    int exponent = half >> 10 & 31;
-    double fraction = half & 1023, magnitude;
-    if (exponent == 31)
-        magnitude = fraction != 0 ? (double)NAN : (double)INFINITY;
-    else
-        magnitude = exponent ? ldexp(fraction + 1024, exponent - 25) : ldexp(fraction, -24);
-    return (float)(half & 0x8000 ? -magnitude : magnitude);
-}
-
-/* Two's complement of `size` bytes. */
-static int64_t to_signed(uint64_t word, size_t size)
-{
-    uint64_t sign = (uint64_t)1 << (8 * size - 1);
-    if (!(word & sign))
-        return (int64_t)word;
-    uint64_t below = (sign - 1) - (word & (sign - 1)); /* -value - 1 */
-    return -(int64_t)below - 1;
-}
-
-static double to_double(enum mi_dtype dtype, uint64_t word)
-{
-    uint32_t low = (uint32_t)word;
-    float single;
-    double wide;
-    switch (dtype) {
-    case MI_B8: return word ? 1 : 0;
-    case MI_U8: case MI_U16: case MI_U32: case MI_U64: return (double)word;
-    case MI_I8: case MI_I16: case MI_I32: case MI_I64: return (double)to_signed(word, mi_dtype_size(dtype));
-    case MI_F16: return (double)mi_half_to_float((uint16_t)word);
-    case MI_BF16:
-        low <<= 16;
-        memcpy(&single, &low, sizeof single);
-        return (double)single;
-    case MI_F32:
-        memcpy(&single, &low, sizeof single);
-        return (double)single;
-    case MI_F64:
-        memcpy(&wide, &word, sizeof wide);
-        return wide;
-    case MI_OTHER: break;
-    }
-    return (double)NAN;
-}
-
-static float to_float(enum mi_dtype dtype, uint64_t word)
-{
-    double wide = to_double(dtype, word);
-    if (fabs(wide) > 3.4028235677973366e38) /* rounds beyond the largest float */
-        return wide > 0 ? INFINITY : -INFINITY;
-    return (float)wide;
-}
-
 static void copy_float(const unsigned char *bytes, float *out)
 {
     uint32_t word = (uint32_t)read_word(bytes, 4, false);
     memcpy(out, &word, sizeof word);
 }
 
-void mi_floats_from(enum mi_dtype dtype, const unsigned char *bytes, size_t n, float *out)
+void mi_floats_from(enum mi_type type, const unsigned char *bytes, size_t n, float *out)
 {
-    size_t size = mi_dtype_size(dtype);
-    if (dtype == MI_F32) /* by far the most common: a loop that compiles to a copy */
+    size_t size = mi_type_bytes(type);
+    if (type == MI_FLOAT) /* by far the most common: a loop that compiles to a copy */
         for (size_t i = 0; i < n; i++)
             copy_float(bytes + 4 * i, &out[i]);
     else
         for (size_t i = 0; i < n; i++)
-            out[i] = to_float(dtype, read_word(bytes + i * size, size, false));
+            out[i] = mi_double_to_float(mi_bits_to_double(type, read_word(bytes + i * size, size, false)));
+}
+
+void mi_elements_convert(enum mi_type from, const unsigned char *bytes, size_t n, enum mi_type to, void *out)
+{
+    size_t size = mi_type_bytes(from);
+    if (to == MI_FLOAT) {
+        mi_floats_from(from, bytes, n, out);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits = read_word(bytes + i * size, size, false);
+        mi_element_set_bits(to, out, i, from == to ? bits : mi_double_to_bits(to, mi_bits_to_double(from, bits)));
+    }
 }
 
 /* ---- Rows ---- */
@@ -153,35 +89,31 @@ static size_t fortran_place(const struct mi_array *array, size_t row, size_t ele
 
 void mi_array_row_floats(const struct mi_array *array, size_t row, float *out)
 {
-    size_t elements = mi_array_row_elements(array), size = mi_dtype_size(array->dtype);
+    size_t elements = mi_array_row_elements(array), size = mi_type_bytes(array->type);
     bool fortran = array->fortran && array->rank > 1;
     if (!fortran && !array->big_endian) {
-        mi_floats_from(array->dtype, array->data + row * elements * size, elements, out);
+        mi_floats_from(array->type, array->data + row * elements * size, elements, out);
         return;
     }
     for (size_t i = 0; i < elements; i++) {
         size_t place = fortran ? fortran_place(array, row, i) : row * elements + i;
-        out[i] = to_float(array->dtype, read_word(array->data + place * size, size, array->big_endian));
+        out[i] = mi_double_to_float(mi_bits_to_double(array->type, read_word(array->data + place * size, size, array->big_endian)));
     }
 }
 
 void mi_array_row_doubles(const struct mi_array *array, size_t row, double *out)
 {
-    size_t elements = mi_array_row_elements(array), size = mi_dtype_size(array->dtype);
+    size_t elements = mi_array_row_elements(array), size = mi_type_bytes(array->type);
     bool fortran = array->fortran && array->rank > 1;
     for (size_t i = 0; i < elements; i++) {
         size_t place = fortran ? fortran_place(array, row, i) : row * elements + i;
-        out[i] = to_double(array->dtype, read_word(array->data + place * size, size, array->big_endian));
+        out[i] = mi_bits_to_double(array->type, read_word(array->data + place * size, size, array->big_endian));
     }
 }
 
 int64_t mi_array_integer(const struct mi_array *array, size_t element)
 {
-    size_t size = mi_dtype_size(array->dtype);
+    size_t size = mi_type_bytes(array->type);
     uint64_t word = read_word(array->data + element * size, size, array->big_endian);
-    switch (array->dtype) {
-    case MI_I8: case MI_I16: case MI_I32: case MI_I64: return to_signed(word, size);
-    case MI_B8: return word != 0;
-    default: return word > INT64_MAX ? INT64_MAX : (int64_t)word;
-    }
+    return mi_bits_to_integer(array->type, word);
 }

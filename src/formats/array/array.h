@@ -2,33 +2,10 @@
 #ifndef MICA_SRC_FORMATS_ARRAY_H
 #define MICA_SRC_FORMATS_ARRAY_H
 
-#include "base/base.h"
-
-#include <mica/model.h>
-
-enum mi_dtype {
-    MI_B8,
-    MI_U8,
-    MI_I8,
-    MI_U16,
-    MI_I16,
-    MI_U32,
-    MI_I32,
-    MI_U64,
-    MI_I64,
-    MI_F16,
-    MI_BF16,
-    MI_F32,
-    MI_F64,
-    MI_OTHER /* of a known size, but not read here (8-bit floats, complex numbers) */
-};
-
-size_t mi_dtype_size(enum mi_dtype dtype); /* bytes; 0 for MI_OTHER */
-bool mi_dtype_is_integer(enum mi_dtype dtype); /* booleans too */
-bool mi_dtype_is_wide(enum mi_dtype dtype);    /* its values may be more than a float tells apart */
+#include "base/types.h"
 
 struct mi_array {
-    enum mi_dtype dtype;
+    enum mi_type type;
     int rank;
     int64_t dim[MICA_MAX_RANK];
     size_t count;              /* elements: the product of the dimensions, 1 for rank 0 */
@@ -45,9 +22,9 @@ void mi_array_row_doubles(const struct mi_array *array, size_t row, double *out)
 /* integers only; of a 1-D or (n, 1) array */
 int64_t mi_array_integer(const struct mi_array *array, size_t element);
 
-/* n elements of a plain little-endian run as floats. */
-void mi_floats_from(enum mi_dtype dtype, const unsigned char *bytes, size_t n, float *out);
-float mi_half_to_float(uint16_t half);
+/* n elements of a plain little-endian run, as floats or as elements of another type. */
+void mi_elements_convert(enum mi_type from, const unsigned char *bytes, size_t n, enum mi_type to, void *out);
+void mi_floats_from(enum mi_type type, const unsigned char *bytes, size_t n, float *out);
 
 /* Parsers of whole files: every size is checked against `size`. `place` begins error texts. */
 typedef mica_status mi_array_parser(struct mi_error *error, const char *place, const unsigned char *bytes,

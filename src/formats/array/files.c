@@ -116,7 +116,7 @@ static bool are_classes(const struct source *source)
 {
     for (int part = 0; part < 3; part++) {
         const struct mi_array_file *file = &source->file[part];
-        if (file->path && (!mi_dtype_is_integer(file->array.dtype) || mi_array_row_elements(&file->array) != 1))
+        if (file->path && (!mi_type_is_integer(file->array.type) || mi_array_row_elements(&file->array) != 1))
             return false;
     }
     return source->given->role == MICA_TARGET && !source->given->regression;

@@ -3,13 +3,13 @@
 #include "formats/array/array.h"
 
 /* The element type that a type byte means; false: none. */
-static bool idx_dtype(unsigned char code, enum mi_dtype *out)
+static bool idx_dtype(unsigned char code, enum mi_type *out)
 {
-    static const struct { unsigned char code; enum mi_dtype dtype; } types[] = {
-        {0x08, MI_U8}, {0x09, MI_I8}, {0x0b, MI_I16}, {0x0c, MI_I32}, {0x0d, MI_F32}, {0x0e, MI_F64}};
+    static const struct { unsigned char code; enum mi_type type; } types[] = {
+        {0x08, MI_UINT8}, {0x09, MI_INT8}, {0x0b, MI_INT16}, {0x0c, MI_INT32}, {0x0d, MI_FLOAT}, {0x0e, MI_DOUBLE}};
     for (size_t i = 0; i < MI_COUNT(types); i++) {
         if (types[i].code == code) {
-            *out = types[i].dtype;
+            *out = types[i].type;
             return true;
         }
     }
@@ -20,7 +20,7 @@ mica_status mi_idx_parse(struct mi_error *error, const char *place, const unsign
                          struct mi_array *out)
 {
     *out = (struct mi_array){.big_endian = true};
-    if (size < 4 || bytes[0] || bytes[1] || !idx_dtype(bytes[2], &out->dtype))
+    if (size < 4 || bytes[0] || bytes[1] || !idx_dtype(bytes[2], &out->type))
         return mi_fail(error, MICA_FORMAT, "%s: this is not an IDX file: it does not begin with 0, 0 and a "
                        "type", place);
     int rank = bytes[3];
@@ -38,7 +38,7 @@ mica_status mi_idx_parse(struct mi_error *error, const char *place, const unsign
     }
     if (!mi_array_count(out))
         return mi_fail(error, MICA_FORMAT, "%s: the dimensions of the IDX header are too large", place);
-    size_t want = out->count * mi_dtype_size(out->dtype);
+    size_t want = out->count * mi_type_bytes(out->type);
     if (size - header != want)
         return mi_fail(error, MICA_FORMAT, "%s: the IDX header says %zu bytes of elements, the file has %zu",
                        place, want, size - header);
@@ -48,6 +48,6 @@ mica_status mi_idx_parse(struct mi_error *error, const char *place, const unsign
 
 bool mi_is_idx(const unsigned char *bytes, size_t size)
 {
-    enum mi_dtype dtype;
-    return size >= 4 && !bytes[0] && !bytes[1] && bytes[3] >= 1 && idx_dtype(bytes[2], &dtype);
+    enum mi_type type;
+    return size >= 4 && !bytes[0] && !bytes[1] && bytes[3] >= 1 && idx_dtype(bytes[2], &type);
 }

@@ -69,10 +69,10 @@ static bool take_word(struct header *h, const char *word)
 
 static mica_status read_descr(struct header *h)
 {
-    static const struct { const char *code; enum mi_dtype dtype; } types[] = {
-        {"b1", MI_B8}, {"?", MI_B8}, {"u1", MI_U8}, {"i1", MI_I8}, {"u2", MI_U16}, {"i2", MI_I16},
-        {"u4", MI_U32}, {"i4", MI_I32}, {"u8", MI_U64}, {"i8", MI_I64}, {"f2", MI_F16},
-        {"f4", MI_F32}, {"f8", MI_F64}};
+    static const struct { const char *code; enum mi_type type; } types[] = {
+        {"b1", MI_BOOL}, {"?", MI_BOOL}, {"u1", MI_UINT8}, {"i1", MI_INT8}, {"u2", MI_UINT16}, {"i2", MI_INT16},
+        {"u4", MI_UINT32}, {"i4", MI_INT32}, {"u8", MI_UINT64}, {"i8", MI_INT64}, {"f2", MI_HALF},
+        {"f4", MI_FLOAT}, {"f8", MI_DOUBLE}};
     char descr[32];
     if (!take_text(h, descr, sizeof descr))
         return bad_header(h, "has an element type that cannot be read (records, objects)");
@@ -82,7 +82,7 @@ static mica_status read_descr(struct header *h)
         code++;
     for (size_t i = 0; i < MI_COUNT(types); i++) {
         if (!strcmp(types[i].code, code)) {
-            h->out->dtype = types[i].dtype;
+            h->out->type = types[i].type;
             h->has_descr = true;
             return MICA_OK;
         }
@@ -189,7 +189,7 @@ mica_status mi_npy_parse(struct mi_error *error, const char *place, const unsign
     MI_TRY(read_header(&h));
     if (!mi_array_count(out))
         return mi_fail(error, MICA_FORMAT, "%s: the shape of the .npy header is too large", place);
-    size_t want = out->count * mi_dtype_size(out->dtype), have = size - before - length;
+    size_t want = out->count * mi_type_bytes(out->type), have = size - before - length;
     if (have != want)
         return mi_fail(error, MICA_FORMAT, "%s: the .npy header says %zu bytes of elements, the file has "
                        "%zu", place, want, have);

@@ -65,7 +65,7 @@ static mica_status read_doubles(struct mi_error *error, const struct mi_array_fi
 static bool all_bytes(const struct mi_array_file *files, int count)
 {
     for (int i = 0; i < count; i++)
-        if (files[i].path && (files[i].array.dtype != MI_U8 || files[i].array.fortran))
+        if (files[i].path && (files[i].array.type != MI_UINT8 || files[i].array.fortran))
             return false;
     return true;
 }
@@ -76,7 +76,7 @@ static mica_status needs_doubles(struct mi_error *error, size_t elements, const 
     struct mi_spread spread;
     bool wide = false;
     for (int i = 0; i < count; i++)
-        wide = wide || (files[i].path && mi_dtype_is_wide(files[i].array.dtype));
+        wide = wide || (files[i].path && mi_type_is_wide(files[i].array.type));
     *out = false;
     if (!wide)
         return MICA_OK;

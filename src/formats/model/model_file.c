@@ -79,10 +79,10 @@ struct saving {
     const struct mi_variable **variables;
 };
 
-static mica_status read_variable(void *user, size_t i, float *values)
+static mica_status read_variable(void *user, size_t i, void *elements)
 {
     const struct saving *saving = user;
-    return mi_store_read(saving->store, saving->variables[i], values);
+    return mi_store_read(saving->store, saving->variables[i], elements);
 }
 
 static mica_status write_file(struct saving *saving, const char *path, const char *description)
@@ -97,6 +97,7 @@ static mica_status write_file(struct saving *saving, const char *path, const cha
         if (!mi_variable_in_files(variable))
             continue;
         tensors[count].name = variable->name;
+        tensors[count].type = variable->type;
         tensors[count].shape.rank = variable->shape.rank;
         for (int k = 0; k < variable->shape.rank; k++)
             tensors[count].shape.dim[k] = variable->shape.dim[k].b;
@@ -219,14 +220,14 @@ static mica_status check_weights(mica_model *model, struct mi_error *error, cons
 }
 
 /* Before the store has placed a variable its values wait on the host. */
-static mica_status set_values(mica_model *model, struct mi_variable *variable, float *values)
+static mica_status set_elements(mica_model *model, struct mi_variable *variable, void *elements)
 {
     if (variable->block < 0) {
-        mi_variable_give(variable, values);
+        mi_variable_give(variable, elements);
         return MICA_OK;
     }
-    mica_status status = mi_store_write(model->store, variable, values);
-    free(values);
+    mica_status status = mi_store_write(model->store, variable, elements);
+    free(elements);
     return status;
 }
 
@@ -240,14 +241,14 @@ static mica_status take_weights(mica_model *model, struct mi_error *error, const
         if (!mi_variable_in_files(variable) || !tensor || !same_shape(tensor, variable))
             continue;
         size_t count = mi_variable_count(variable);
-        float *values = mi_new(count, sizeof *values);
-        if (!values)
+        void *elements = mi_new(count, mi_types[variable->type].bytes);
+        if (!elements)
             return mi_out_of_memory(error);
-        if (mi_safetensors_read(error, place, file, tensor, values, count) != MICA_OK) {
-            free(values);
+        if (mi_safetensors_read(error, place, file, tensor, variable->type, elements, count) != MICA_OK) {
+            free(elements);
             return error->status;
         }
-        MI_TRY(set_values(model, variable, values));
+        MI_TRY(set_elements(model, variable, elements));
     }
     return MICA_OK;
 }

@@ -24,17 +24,27 @@ static mica_status bad_tensor(const struct reader *r, const char *name, const ch
 
 /* ---- One tensor ---- */
 
+/* The format's names of types. */
+static const struct { const char *name; enum mi_type type; unsigned char size; } types[] = {
+    {"F32", MI_FLOAT, 4}, {"F16", MI_HALF, 2}, {"BF16", MI_BFLOAT16, 2}, {"F64", MI_DOUBLE, 8}, {"I64", MI_INT64, 8},
+    {"I32", MI_INT32, 4}, {"I16", MI_INT16, 2}, {"I8", MI_INT8, 1}, {"U64", MI_UINT64, 8}, {"U32", MI_UINT32, 4},
+    {"U16", MI_UINT16, 2}, {"U8", MI_UINT8, 1}, {"BOOL", MI_BOOL, 1}, {"F8_E5M2", MI_TYPES, 1},
+    {"F8_E4M3", MI_TYPES, 1}, {"F8_E8M0", MI_TYPES, 1}, {"C64", MI_TYPES, 8}};
+
+const char *mi_safetensors_type(enum mi_type type)
+{
+    size_t i = 0;
+    while (types[i].type != type)
+        i++;
+    return types[i].name;
+}
+
 static bool read_dtype(const char *name, struct mi_safetensor *tensor, size_t *size)
 {
-    static const struct { const char *name; enum mi_dtype dtype; unsigned char size; } types[] = {
-        {"F32", MI_F32, 4}, {"F16", MI_F16, 2}, {"BF16", MI_BF16, 2}, {"F64", MI_F64, 8}, {"I64", MI_I64, 8},
-        {"I32", MI_I32, 4}, {"I16", MI_I16, 2}, {"I8", MI_I8, 1}, {"U64", MI_U64, 8}, {"U32", MI_U32, 4},
-        {"U16", MI_U16, 2}, {"U8", MI_U8, 1}, {"BOOL", MI_B8, 1}, {"F8_E5M2", MI_OTHER, 1},
-        {"F8_E4M3", MI_OTHER, 1}, {"F8_E8M0", MI_OTHER, 1}, {"C64", MI_OTHER, 8}};
     for (size_t i = 0; i < MI_COUNT(types); i++) {
         if (!strcmp(types[i].name, name)) {
-            tensor->dtype = types[i].dtype;
-            tensor->dtype_name = types[i].name;
+            tensor->type = types[i].type;
+            tensor->type_name = types[i].name;
             *size = types[i].size;
             return true;
         }
@@ -88,7 +98,7 @@ static mica_status read_offsets(const struct reader *r, const cJSON *offsets, si
     if (!mi_mul_size(tensor->count, element_size, &bytes) || bytes != end - begin)
         return mi_fail(r->error, MICA_FORMAT, "%s: tensor \"%s\": \"data_offsets\" span %zu bytes, %zu "
                        "elements of %s need others", r->place, mi_show(tensor->name).text, end - begin,
-                       tensor->count, tensor->dtype_name);
+                       tensor->count, tensor->type_name);
     tensor->offset = r->begin + begin;
     tensor->bytes = bytes;
     return MICA_OK;
@@ -260,14 +270,14 @@ const char *mi_safetensors_metadata(const struct mi_safetensors *file, const cha
 }
 
 mica_status mi_safetensors_read(struct mi_error *error, const char *place, const struct mi_safetensors *file,
-                                const struct mi_safetensor *tensor, float *out, size_t count)
+                                const struct mi_safetensor *tensor, enum mi_type type, void *out, size_t count)
 {
-    if (tensor->dtype == MI_OTHER)
+    if (tensor->type == MI_TYPES)
         return mi_fail(error, MICA_UNSUPPORTED, "%s: tensor \"%s\": elements of type %s cannot be read",
-                       place, mi_show(tensor->name).text, tensor->dtype_name);
+                       place, mi_show(tensor->name).text, tensor->type_name);
     if (count != tensor->count)
         return mi_fail(error, MICA_SHAPE, "%s: tensor \"%s\" has %zu elements, not %zu", place,
                        mi_show(tensor->name).text, tensor->count, count);
-    mi_floats_from(tensor->dtype, file->data + tensor->offset, count, out);
+    mi_elements_convert(tensor->type, file->data + tensor->offset, count, type, out);
     return MICA_OK;
 }

@@ -7,8 +7,8 @@
 
 struct mi_safetensor {
     const char *name;
-    enum mi_dtype dtype;       /* MI_OTHER: counted and checked, but not read */
-    const char *dtype_name;    /* as the file has it: "F32" */
+    enum mi_type type;       /* MI_TYPES: counted and checked, but not read */
+    const char *type_name;    /* as the file has it: "F32" */
     int rank;
     int64_t dim[MICA_MAX_RANK];
     size_t count;              /* elements */
@@ -38,25 +38,28 @@ void mi_safetensors_close(struct mi_safetensors *file);
 const struct mi_safetensor *mi_safetensors_find(const struct mi_safetensors *file, const char *name);
 /* NULL: none */
 const char *mi_safetensors_metadata(const struct mi_safetensors *file, const char *key);
-/* A tensor's values as floats; `count` must be its elements. */
+/* A tensor's values as elements of `type`; `count` must be its elements. */
 mica_status mi_safetensors_read(struct mi_error *error, const char *place, const struct mi_safetensors *file,
-                                const struct mi_safetensor *tensor, float *out, size_t count);
+                                const struct mi_safetensor *tensor, enum mi_type type, void *out, size_t count);
 
-/* One float32 tensor to write. Its values are asked for when they are due, so that they need not all be in
- * memory: read(user, i, values) fills `values` for tensor i and returns a status, its error recorded. */
+/* One tensor to write. Its elements are asked for when they are due, so that they need not all be in
+ * memory: read(user, i, elements) fills `elements` for tensor i and returns a status, its error recorded. */
 struct mi_safetensor_out {
     const char *name;
     mica_shape shape;          /* rank 0: a single number */
-    const float *values;       /* NULL: read is called */
+    const void *elements;      /* NULL: read is called */
+    enum mi_type type;         /* float32 unless it is said */
 };
 struct mi_safetensors_out {
     const struct mi_safetensor_out *tensors;
     size_t count;
     const struct mi_metadata *metadata;
     size_t metadata_count;
-    mica_status (*read)(void *user, size_t i, float *values);
+    mica_status (*read)(void *user, size_t i, void *elements);
     void *user;
 };
+/* The format's name of a type that there is: "F32". */
+const char *mi_safetensors_type(enum mi_type type);
 /* Writes the file atomically. Names must differ. */
 mica_status mi_safetensors_write(struct mi_error *error, const char *path,
                                  const struct mi_safetensors_out *what);

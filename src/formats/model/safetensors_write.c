@@ -1,4 +1,4 @@
-/* Writing safetensors: float32 tensors and texts, replaced atomically. */
+/* Writing safetensors: tensors and texts, replaced atomically. */
 #include "formats/model/safetensors.h"
 #include "data/data.h"
 
@@ -25,7 +25,7 @@ static bool add_whole(cJSON *array, double value)
 static bool add_tensor(cJSON *header, const struct mi_safetensor_out *tensor, size_t begin, size_t end)
 {
     cJSON *item = cJSON_AddObjectToObject(header, tensor->name);
-    bool good = item && cJSON_AddStringToObject(item, "dtype", "F32");
+    bool good = item && cJSON_AddStringToObject(item, "dtype", mi_safetensors_type(tensor->type));
     cJSON *shape = good ? cJSON_AddArrayToObject(item, "shape") : NULL;
     good = shape != NULL;
     for (int i = 0; good && i < tensor->shape.rank; i++)
@@ -43,7 +43,7 @@ static bool add_metadata(cJSON *header, const struct mi_safetensors_out *what)
     return good;
 }
 
-/* The header's text; *largest: elements of the largest tensor. */
+/* The header's text; *largest: bytes of the largest tensor. */
 static mica_status make_header(struct mi_error *error, const char *path,
                                const struct mi_safetensors_out *what, char **text, size_t *largest)
 {
@@ -54,13 +54,13 @@ static mica_status make_header(struct mi_error *error, const char *path,
     *largest = 0;
     for (size_t i = 0; good && i < what->count; i++) {
         size_t count, bytes, end;
-        if (!elements_of(&what->tensors[i].shape, &count) || !mi_mul_size(count, 4, &bytes) ||
+        if (!elements_of(&what->tensors[i].shape, &count) || !mi_mul_size(count, mi_types[what->tensors[i].type].bytes, &bytes) ||
             !mi_add_size(begin, bytes, &end)) {
             cJSON_Delete(header);
             return mi_fail(error, MICA_SHAPE, "%s: tensor \"%s\" of shape %s cannot be written", path,
                            what->tensors[i].name, mi_sample_text(&what->tensors[i].shape).text);
         }
-        *largest = count > *largest ? count : *largest;
+        *largest = bytes > *largest ? bytes : *largest;
         good = add_tensor(header, &what->tensors[i], begin, end);
         begin = end;
     }
@@ -80,19 +80,35 @@ static mica_status write_header(struct mi_file *file, const char *text)
     return mi_file_write(file, "        ", padded - length);
 }
 
-static mica_status write_tensors(struct mi_file *file, const struct mi_safetensors_out *what, float *scratch)
+/* The lowest byte of each first. */
+static mica_status write_elements(struct mi_file *file, enum mi_type type, const void *elements, size_t count)
+{
+    if (type == MI_FLOAT)
+        return mi_file_write_floats(file, elements, count);
+    mica_status status = MICA_OK;
+    for (size_t i = 0; i < count; i++) {
+        unsigned char bytes[8];
+        uint64_t bits = mi_element_bits(type, elements, i);
+        for (size_t k = 0; k < sizeof bytes; k++)
+            bytes[k] = (unsigned char)(bits >> (8 * k));
+        status = mi_file_write(file, bytes, mi_types[type].bytes);
+    }
+    return status;
+}
+
+static mica_status write_tensors(struct mi_file *file, const struct mi_safetensors_out *what, void *scratch)
 {
     mica_status status = MICA_OK;
     for (size_t i = 0; i < what->count && status == MICA_OK; i++) {
-        const float *values = what->tensors[i].values;
+        const void *elements = what->tensors[i].elements;
         size_t count;
         (void)elements_of(&what->tensors[i].shape, &count);
-        if (!values) {
+        if (!elements) {
             status = what->read(what->user, i, scratch);
-            values = scratch;
+            elements = scratch;
         }
         if (status == MICA_OK)
-            status = mi_file_write_floats(file, values, count);
+            status = write_elements(file, what->tensors[i].type, elements, count);
     }
     return status;
 }
@@ -104,7 +120,7 @@ mica_status mi_safetensors_write(struct mi_error *error, const char *path,
     size_t largest;
     struct mi_file *file = NULL;
     MI_TRY(make_header(error, path, what, &text, &largest));
-    float *scratch = mi_new(what->read ? largest : 0, sizeof *scratch);
+    void *scratch = mi_new(what->read ? largest : 0, 1);
     mica_status status = scratch ? mi_file_create(error, path, &file) : mi_out_of_memory(error);
     if (status == MICA_OK)
         status = write_header(file, text);

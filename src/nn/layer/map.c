@@ -35,8 +35,9 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
     if (!desc->expression)
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "the expression is missing");
     for (int i = 0; i < count; i++)
-        if (x[i]->type != MI_FLOAT)
-            return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "input %d is %s, it must be float32", i, mi_types[x[i]->type].name);
+        if (mi_types[x[i]->type].kind != 'f' || x[i]->type != x[0]->type)
+            return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "input %d is %s, it must be %s", i, mi_types[x[i]->type].name,
+                                 i ? mi_types[x[0]->type].name : "of floating point");
     if (desc->derivative && !read_derivatives(layer, desc->derivative, count, texts))
         return NULL;
     const struct mi_op *op = mi_custom_map(&layer->graph->arena, &error, "its expression", count, desc->expression,

@@ -10,10 +10,20 @@ static const struct mi_key no_keys[] = {{0}};
 struct input_desc {
     const char *name;
     mica_shape shape;
+    const char *dtype;
     bool integer;
 };
 
-/* Whole numbers come as float32 too, exact up to 2^24, so that all inputs are of one type. */
+/* The type that an input is of; MI_TYPES after an error. `integer` is the short word for int32. */
+static enum mi_type type_of(struct mi_layer *layer, const struct input_desc *desc)
+{
+    enum mi_type type = desc->integer && !desc->dtype ? MI_INT32 : mi_layer_dtype(layer, desc->dtype);
+    if (type == MI_TYPES || !desc->integer || mi_type_is_integer(type))
+        return type;
+    mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "dtype is %s, and \"integer\" asks for whole numbers", desc->dtype);
+    return MI_TYPES;
+}
+
 static mi_value *build_input(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
     (void)x, (void)count;
@@ -31,14 +41,13 @@ static mi_value *build_input(struct mi_layer *layer, mi_value *const *x, int cou
     if (mi_shape_count(&shape, 1) < 0)
         return mi_layer_fail(layer, MICA_SHAPE, "a sample of shape %s is too large",
                              mi_shape_text(&layer->graph->arena, &shape));
-    mi_value *value = mi_input(layer->graph, layer->name, MI_FLOAT, &shape);
-    if (!desc->integer || !value)
-        return value;
-    return mi_apply(layer->graph, "Cast", &value, 1, (const struct mi_attribute[]){MI_INT("to", MI_INT32)}, 1);
+    enum mi_type type = type_of(layer, desc);
+    return type == MI_TYPES ? NULL : mi_input(layer->graph, layer->name, type, &shape);
 }
 
 static const struct mi_key input_keys[] = {
     MI_KEY_WITH(struct input_desc, "shape", MI_KEY_SHAPE, shape, .required = true, MI_KEY_AT_LEAST(1)),
+    MI_KEY(struct input_desc, "dtype", MI_KEY_TEXT, dtype),
     MI_KEY(struct input_desc, "integer", MI_KEY_BOOL, integer),
     {0},
 };
@@ -46,14 +55,24 @@ static const struct mi_key input_keys[] = {
 const struct mi_layer_type mi_layer_input = {
     .type = "input", .desc_size = sizeof(struct input_desc), .keys = input_keys, .build = build_input};
 
+mica_node *mica_input_typed(mica_model *model, const char *name, mica_shape shape, mica_type type)
+{
+    const char *dtype = mica_type_name(type);
+    if (!dtype && model)
+        mi_model_fail(model, MICA_INVALID_ARGUMENT, "input \"%s\": there is no type %d", name ? mi_show(name).text : "input",
+                      (int)type);
+    return mi_layer_add_to(model, &mi_layer_input, NULL, 0, &(struct input_desc){
+        .name = name, .shape = shape, .dtype = type == MICA_FLOAT32 ? NULL : dtype});
+}
+
 mica_node *mica_input(mica_model *model, const char *name, mica_shape shape)
 {
-    return mi_layer_add_to(model, &mi_layer_input, NULL, 0, &(struct input_desc){name, shape, false});
+    return mica_input_typed(model, name, shape, MICA_FLOAT32);
 }
 
 mica_node *mica_input_integer(mica_model *model, const char *name, mica_shape shape)
 {
-    return mi_layer_add_to(model, &mi_layer_input, NULL, 0, &(struct input_desc){name, shape, true});
+    return mica_input_typed(model, name, shape, MICA_INT32);
 }
 
 /* ---- Flatten ---- */

@@ -17,6 +17,12 @@ static mi_value *build_variable(struct mi_layer *layer, mi_value *const *x, int 
                                      .otherwise = "glorot_uniform", .fan_in = 1, .fan_out = 1};
     if (desc->shape.rank < 0 || desc->shape.rank >= MI_MAX_RANK)
         return mi_layer_fail(layer, MICA_SHAPE, "a variable has 0 to %d dimensions, not %d", MI_MAX_RANK - 1, desc->shape.rank);
+    parameter.type = mi_layer_dtype(layer, desc->dtype);
+    if (parameter.type == MI_TYPES)
+        return NULL;
+    if (parameter.type != MI_FLOAT && !desc->frozen)
+        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "a variable of %s must be frozen, as training is in float32",
+                             desc->dtype);
     for (int i = 0; i < parameter.rank; i++) {
         parameter.dim[i] = desc->shape.dim[i];
         if (!mi_layer_size(layer, mi_arena_format(&layer->graph->arena, "dimension %d of shape", i), parameter.dim[i], 1))
@@ -35,6 +41,7 @@ static const struct mi_key variable_keys[] = {
     MI_KEY_WITH(mica_variable_desc, "shape", MI_KEY_SHAPE, shape, MI_KEY_AT_LEAST(1)),
     MI_KEY_WITH(mica_variable_desc, "initializer", MI_KEY_OBJECT, initializer, .keys = mi_initializer_keys),
     MI_KEY(mica_variable_desc, "frozen", MI_KEY_BOOL, frozen),
+    MI_KEY(mica_variable_desc, "dtype", MI_KEY_TEXT, dtype),
     {0},
 };
 
@@ -46,23 +53,32 @@ mica_node *mica_variable(mica_model *model, const mica_variable_desc *desc)
     return mi_layer_add_to(model, &mi_layer_variable, NULL, 0, desc);
 }
 
-mica_node *mica_constant(mica_model *model, const char *name, mica_shape shape, const float *values)
+mica_node *mica_constant_elements(mica_model *model, const char *name, mica_shape shape, mica_type type, const void *elements)
 {
-    const mica_variable_desc desc = {.name = name, .shape = shape, .initializer = {.type = "zeros"}, .frozen = true};
-    if (model && model->error.status == MICA_OK && !values)
-        mi_model_fail(model, MICA_INVALID_ARGUMENT, "variable \"%s\": the values are NULL", name ? mi_show(name).text : "");
+    const char *called = name ? mi_show(name).text : "", *dtype = mica_type_name(type);
+    const mica_variable_desc desc = {.name = name, .shape = shape, .initializer = {.type = "zeros"}, .frozen = true,
+                                     .dtype = type == MICA_FLOAT32 ? NULL : dtype};
+    if (model && model->error.status == MICA_OK && !elements)
+        mi_model_fail(model, MICA_INVALID_ARGUMENT, "variable \"%s\": the values are NULL", called);
+    if (model && model->error.status == MICA_OK && !dtype)
+        mi_model_fail(model, MICA_INVALID_ARGUMENT, "variable \"%s\": there is no type %d", called, (int)type);
     mica_node *node = mica_variable(model, &desc);
     if (!node)
         return NULL;
-    size_t count = mi_variable_count(node->node->variable);
-    float *copy = mi_new(count, sizeof *copy);
+    size_t bytes = mi_variable_bytes(node->node->variable);
+    void *copy = mi_new(bytes, 1);
     if (!copy) {
         mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
         return NULL;
     }
-    memcpy(copy, values, count * sizeof *copy);
+    memcpy(copy, elements, bytes);
     mi_variable_give(node->node->variable, copy);
     return node;
+}
+
+mica_node *mica_constant(mica_model *model, const char *name, mica_shape shape, const float *values)
+{
+    return mica_constant_elements(model, name, shape, MICA_FLOAT32, values);
 }
 
 /* ---- Numbers ---- */

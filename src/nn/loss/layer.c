@@ -39,7 +39,7 @@ static mi_value *fit_target(struct mi_layer *layer, enum mi_task task, const mi_
     struct mi_shape wanted = y->shape;
     if (task == MI_SPARSE)
         wanted.rank = 1;
-    if (task == MI_SPARSE && target->type != MI_INT32)
+    if (task == MI_SPARSE && !mi_type_is_integer(target->type))
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "the target is %s, it must be whole numbers: an integer input",
                              mi_types[target->type].name);
     if (!same_but_ones(&wanted, &target->shape))
@@ -52,7 +52,7 @@ static mi_value *fit_target(struct mi_layer *layer, enum mi_task task, const mi_
             dims[i] = wanted.dim[i].b;
         target = mi_op2(layer->graph, "Reshape", target, mi_ints(layer->graph, dims, wanted.rank));
     }
-    return target && task != MI_SPARSE ? cast(layer->graph, target, MI_FLOAT) : target;
+    return target ? cast(layer->graph, target, task == MI_SPARSE ? MI_INT32 : MI_FLOAT) : NULL;
 }
 
 /* The row that a layer's type is the layer of. */
