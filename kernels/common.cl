@@ -51,6 +51,7 @@ static inline int mica_isnan(float x)
 
 /* Numbers of 16 bits are only stored; arithmetic is in float. Neither needs an extension. Results are rounded to the nearest, of
  * two to the even one. A bfloat16 is the upper half of a float. */
+#ifndef MICA_HALVES
 static inline float mica_load_half(__global const half *p, const long i)
 {
     return vload_half(i, p);
@@ -60,6 +61,26 @@ static inline void mica_store_half(const float value, __global half *p, const lo
 {
     vstore_half_rte(value, i, p);
 }
+#else
+/* By the bits, where the driver's functions are calls for each number: these become vectors. A float16 below 2^-14 is a multiple of
+ * 2^-24, which the sum with 1/2 rounds to; from 65520 on it is infinity. */
+static inline float mica_load_half(__global const half *p, const long i)
+{
+    const uint bits = ((__global const ushort *)p)[i], size = bits & 0x7fffu;
+    const float small = (float)(int)size * 5.9604644775390625e-8f;
+    const float normal = as_float((size << 13) + (size < 0x7c00u ? 112u << 23 : 224u << 23));
+    return as_float(as_uint(size < 0x400u ? small : normal) | (bits & 0x8000u) << 16);
+}
+
+static inline void mica_store_half(const float value, __global half *p, const long i)
+{
+    const uint sign = as_uint(value) & 0x80000000u, bits = as_uint(value) ^ sign;
+    const float size = as_float(bits);
+    const uint small = as_uint(size + 0.5f) - as_uint(0.5f), normal = (bits + 0xfffu + (bits >> 13 & 1u) - (112u << 23)) >> 13;
+    const uint y = size < 6.103515625e-5f ? small : size < 65520.0f ? normal : bits > 0x7f800000u ? 0x7e00u : 0x7c00u;
+    ((__global ushort *)p)[i] = (ushort)(y | sign >> 16);
+}
+#endif
 
 static inline uint mica_bfloat16_bits(const float x)
 {

@@ -28,8 +28,8 @@ MICA_API cl_command_queue mica_cl_queue(const mica_device *device);
  * type (float32; int32 for targets that are classes), row-major, offset in bytes (a multiple of an element's), room for the plan's
  * largest batch. Kernels must be allowed to read an input and to write an output, and no output may share its place with another
  * bound one. The rows of an embedding that a buffer names are not checked: the number of no row gives NaN, or counts from the last
- * row where it is negative. The buffer is retained until another is bound or the plan destroyed. MICA_INVALID_ARGUMENT where that is
- * not so: what was bound before stays. */
+ * row where it is negative. The buffer is retained until another is bound or the plan destroyed. MICA_INVALID_ARGUMENT where that
+ * is not so: what was bound before stays. */
 MICA_API mica_status mica_cl_bind(mica_plan *plan, const char *name, cl_mem buffer, size_t offset_bytes);
 
 /* Enqueues the plan for n samples, 0 to the plan's batch, after the events of `wait`, and returns at once; *done (may be NULL) is

@@ -157,6 +157,10 @@ typedef struct mica_plan_desc {
     int group_count;
     const char *train;           /* which variables may change, as patterns over their names: "generator.*, trunk.*"; NULL: all.
                                   * Layers of which none is named use their running statistics as in inference, and leave them */
+    mica_type precision;         /* of training: in which type activations are kept for the backward pass, and activations and their
+                                  * gradients are rounded before products read them. float32, float16 (the loss has a scale that
+                                  * finds itself; a step whose gradients overflow changes nothing) or bfloat16. Parameters, moments,
+                                  * statistics, sums and losses are float32 */
 } mica_plan_desc;
 
 /* Compiles the part of the model that the outputs and the loss need, for batches of up to desc->batch; inputs that only others

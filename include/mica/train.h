@@ -81,6 +81,7 @@ typedef struct mica_fit_desc {
     bool (*on_batch)(void *user, const mica_progress *now); /* returns false to stop after this batch */
     void *user;
     bool (*stop)(void *user);    /* asked after every batch, without waiting for the device; returns true to stop */
+    mica_type precision;         /* of training, as mica_plan_desc has it; evaluation is in float32 */
     bool restart;                /* forget what earlier fits of this model left of the optimizer; see mica_fit */
 } mica_fit_desc;
 

@@ -94,6 +94,7 @@ static const struct pass {
     {.rewrite = mi_fold, .unless = EXACT | APART},
     {.rewrite = mi_separate},
     {.rewrite = mi_forget, .unless = APART},
+    {.rewrite = mi_narrow},
     {.rewrite = mi_inline, .unless = APART},
     {.decide = reserve_variables},
     {.decide = mi_choose_engines},

@@ -29,7 +29,7 @@ void mi_quirks_decide(mica_device *device)
      * such as of a loop that stays as it is: POCL prints on the application's terminal how many there were. */
     device->quirks = (struct mi_quirks){
         .build_options = !cpu            ? "-w"
-                         : pocl || intel ? "-w -cl-denorms-are-zero -DMICA_PREFETCHES"
+                         : pocl || intel ? "-w -cl-denorms-are-zero -DMICA_PREFETCHES -DMICA_HALVES"
                                          : "-w -cl-denorms-are-zero",
         .builds_alone = pocl || oclgrind,
         .copies_kernels = pocl,

@@ -69,9 +69,10 @@ static const char *bound_text(const struct mi_emitter *e, const mi_value *value)
 
 /* ---- Shapes as the kernel sees them: with joined axes, where it joined some ---- */
 
-static struct mi_shape seen_shape(const struct mi_emitter *e, const struct mi_shape *shape)
+static struct mi_shape seen_shape(const struct mi_emitter *e, const mi_value *value)
 {
-    if (e->flat)
+    const struct mi_shape *shape = &value->shape;
+    if (e->flat && value != e->number)
         return (struct mi_shape){.rank = 1, .dim = {mi_fixed(e->flat)}};
     if (!e->groups)
         return *shape;
@@ -240,7 +241,7 @@ static const char *literal(struct mi_emitter *e, const mi_value *value)
 
 const char *mi_emit_place(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at)
 {
-    struct mi_shape shape = seen_shape(e, &value->shape);
+    struct mi_shape shape = seen_shape(e, value);
     struct mi_layout plain = mi_layout_plain(shape.rank);
     return mi_layout_place(e->arena, e->groups ? &plain : &e->tensors[value->id].layout, &shape, at);
 }
@@ -283,7 +284,7 @@ static const char *emit_load(struct mi_emitter *e, mi_value *value, const struct
 static void broadcast_at(struct mi_emitter *e, const mi_value *in, const mi_value *out, const struct mi_coordinate *at,
                          struct mi_coordinate *in_at)
 {
-    struct mi_shape from = seen_shape(e, &in->shape), to = seen_shape(e, &out->shape);
+    struct mi_shape from = seen_shape(e, in), to = seen_shape(e, out);
     for (int i = 0; i < from.rank; i++) {
         bool one = mi_dim_is(from.dim[i], 1);
         in_at[i] = one ? (struct mi_coordinate){.at = "0"} : at[to.rank - from.rank + i];
@@ -293,7 +294,7 @@ static void broadcast_at(struct mi_emitter *e, const mi_value *in, const mi_valu
 /* The row-major index of an element. */
 static const char *linear_index(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at)
 {
-    struct mi_shape shape = seen_shape(e, &value->shape);
+    struct mi_shape shape = seen_shape(e, value);
     struct mi_layout plain = mi_layout_plain(shape.rank);
     return mi_layout_place(e->arena, &plain, &shape, at);
 }
@@ -563,7 +564,7 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
 
 void mi_emit_remember(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *text)
 {
-    struct mi_shape shape = seen_shape(e, &value->shape);
+    struct mi_shape shape = seen_shape(e, value);
     memo_add(e, value, memo_key(e, shape.rank, at, NULL), text);
 }
 
@@ -575,7 +576,7 @@ const char *mi_emit_value(struct mi_emitter *e, const mi_value *value, const str
     const struct mi_node *node = value->node;
     if (node->op == &mi_op_constant)
         return literal(e, value);
-    struct mi_shape shape = seen_shape(e, &value->shape);
+    struct mi_shape shape = seen_shape(e, value);
     const char *key = memo_key(e, shape.rank, at, guard);
     const char *name = memo_find(e, value, key);
     if (name)

@@ -64,6 +64,7 @@ struct mi_emitter {
     /* Axes of a nest of maps that were joined: group g covers axes first[g]..first[g+1]-1. groups 0: not joined. */
     int groups, first[MI_MAX_RANK + 1], full_rank;
     int64_t flat;                    /* an update over so many elements of a block, whatever the shapes; 0: no */
+    const mi_value *number;          /* ... but for this, which is one for all of them; NULL: there is none */
 
     struct mi_memo *memo;            /* values already computed in an open scope */
     size_t memos, memo_capacity;

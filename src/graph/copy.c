@@ -89,6 +89,7 @@ struct mi_graph *mi_graph_copy(const struct mi_graph *graph, struct mi_error *er
     struct mi_graph *copy = mi_graph_create(graph->ops, graph->variables);
     if (copy) {
         copy->training = graph->training;
+        copy->precision = graph->precision;
         copy->next_stable = graph->next_stable;
         if (copy_into(copy, graph) && !copy->arena.failed)
             return copy;

@@ -166,6 +166,7 @@ struct mi_graph {
     void *owner;                 /* the model, for builders of layers; NULL in copies */
     bool backward;               /* of nodes that are added now */
     bool training;               /* which flavour of Dropout and BatchNormalization a copy means */
+    enum mi_type precision;      /* in which a step keeps its activations and gradients: float32, or one of 16 bits */
     const char *scope;           /* name given to nodes that are added */
     uint64_t next_stable;
     mi_value **values;

@@ -20,12 +20,14 @@ enum { EPOCHS_ABSENT = INT_MIN };
 struct job_keys {
     const cJSON *model, *data, *loss, *metrics, *class_weight, *optimizer, *batch_size;
     int from_logits;
-    const char *train;
+    const char *train, *precision;
     int epochs;
     float validation_split;
     uint64_t seed;
     bool no_shuffle, exact;
 };
+
+static const char *const precisions[] = {"float32", "float16", "bfloat16", NULL};
 
 static const struct mi_key job_keys[] = {
     MI_KEY_WITH(struct job_keys, "model", MI_KEY_JSON, model, .required = true),
@@ -35,6 +37,7 @@ static const struct mi_key job_keys[] = {
     MI_KEY(struct job_keys, "metrics", MI_KEY_JSON, metrics),
     MI_KEY(struct job_keys, "class_weight", MI_KEY_JSON, class_weight),
     MI_KEY(struct job_keys, "train", MI_KEY_TEXT, train),
+    MI_KEY_WITH(struct job_keys, "precision", MI_KEY_TEXT, precision, .choices = precisions),
     MI_KEY(struct job_keys, "optimizer", MI_KEY_JSON, optimizer),
     MI_KEY(struct job_keys, "batch_size", MI_KEY_JSON, batch_size),
     MI_KEY_WITH(struct job_keys, "epochs", MI_KEY_INT, epochs, MI_KEY_BETWEEN(0, 1000000000.0)),
@@ -110,6 +113,7 @@ static mica_status read_keys(mica_job *job, struct job_keys *keys)
     job->fit.no_shuffle = keys->no_shuffle;
     job->fit.seed = keys->seed;
     job->fit.train = keys->train;
+    job->fit.precision = keys->precision ? (mica_type)mi_type_named(keys->precision) : MICA_FLOAT32;
     struct mi_optimizer resolved;
     if (keys->optimizer && mi_optimizer_read(&error, keys->optimizer, "optimizer", &job->fit.optimizer) != MICA_OK)
         return inside(job, error.status, error.text);

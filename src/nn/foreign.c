@@ -64,6 +64,7 @@ static const struct row keys[] = {
     {"kernelregularizer biasregularizer activityregularizer regularizer kernelconstraint biasconstraint l1 l2", NULL,
      REGULARIZERS},
     {"trainable", NULL, "every layer is trained"},
+    {"mixedprecision dtypepolicy amp autocast fp16 bf16 half", "precision", NULL},
     {"dtype datatype", NULL, "an \"input\" layer and a \"variable\" have a dtype; layers compute in float32"},
     {"returnsequences returnstate stateful", NULL, "Mica has no recurrent layers yet"},
     {"sep delimiter separator", NULL, "what stands between cells is found by itself"},

@@ -101,6 +101,11 @@ static mica_status check(struct wanted *w)
         return mi_fail(&w->model->device->error, MICA_INVALID_ARGUMENT, "to compile: the loss is %s, not float32",
                        mi_types[desc->loss->type].name);
     MI_TRY(check_objectives(w));
+    if (desc->precision != MICA_FLOAT32 && (!trains(w) || (desc->precision != MICA_FLOAT16 && desc->precision != MICA_BFLOAT16))) {
+        const char *name = mica_type_name(desc->precision);
+        return mi_fail(&w->model->device->error, MICA_INVALID_ARGUMENT, "to compile: precision is %s%s", name ? name : "no type",
+                       trains(w) ? "; training keeps float32, float16 or bfloat16" : ", and the plan does not train");
+    }
     if (!trains(w))
         return MICA_OK;
     if (mi_optimizer_resolve(&error, "optimizer", &desc->optimizer, &w->optimizer) != MICA_OK ||
@@ -161,6 +166,7 @@ static mica_status add_objectives(struct wanted *w)
 static mica_status add_update(struct wanted *w)
 {
     size_t nodes = w->graph->node_count;
+    w->optimizer.scales_loss = w->desc->precision == MICA_FLOAT16;
     MI_TRY(mi_optimizer_add(w->model, w->graph, w->loss, &w->optimizer, w->desc->train));
     for (size_t i = nodes; i < w->graph->node_count; i++)
         if (w->graph->nodes[i]->op == &mi_op_assign)
@@ -178,6 +184,7 @@ static mica_status build(struct wanted *w)
     if (!w->graph)
         return mi_error_report(&w->model->device->error, &error);
     w->graph->training = trains(w);
+    w->graph->precision = (enum mi_type)w->desc->precision;
     add_outputs(w);
     if (w->graph->output_count == 0 && w->graph->error.status == MICA_OK)
         return mi_fail(&w->model->device->error, MICA_INVALID_ARGUMENT, "the model has no output: mica_output declares one");

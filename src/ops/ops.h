@@ -77,6 +77,7 @@
     X(NormalizationGrad)                                                                                \
     X(PickLabel) X(CheckLabel) X(CountLabel)                                                            \
     X(MaskLabel) X(CrossEntropyGrad) X(CategoricalGrad) X(ProbabilityGrad)                              \
+    X(LossScale) X(UnscaleOrZero)                                                                       \
     X(SgdUpdate) X(MomentumUpdate) X(NesterovUpdate) X(AdamUpdate) X(RmspropUpdate)                     \
     X(RmspropMomentumUpdate) X(AdagradUpdate)
 

@@ -72,3 +72,26 @@ UPDATE(RmspropMomentumUpdate, 4, 3, LIST({"rho", "epsilon", "momentum"}, {0.9f, 
 #define SQUARES "(v + " DECAYED " * " DECAYED ")"
 UPDATE(AdagradUpdate, 3, 2, LIST({"epsilon"}, {1e-7f}, 1), .in = "p g v", .out = "p_new v_new",
        .expr = {"p - learning_rate * " DECAYED " / (sqrt(" SQUARES ") + epsilon)", SQUARES});
+
+/* LossScale(faults, scale, steps) -> factor, scale, steps: faults is 0 in a good step. */
+#define GOOD_STEPS "2000.0f"
+#define LEAST_SCALE "5.9604644775390625e-8f"
+#define MOST_SCALE "16777216.0f"
+static mica_status infer_loss_scale(struct mi_node *node)
+{
+    MI_TRY(mi_float_types(node));
+    for (int i = 0; i < node->outputs; i++)
+        mi_infer_output(node, i, node->in[0]->type, &node->in[0]->shape);
+    return MICA_OK;
+}
+const struct mi_op mi_op_LossScale = {
+    .name = "LossScale", .kind = MI_MAP, .min_inputs = 3, .max_inputs = 3, .outputs = 3, .infer = infer_loss_scale,
+    .map = &(const struct mi_map_rule){
+        .in = "faults scale steps", .out = "factor scale_new steps_new",
+        .expr = {"faults == 0 ? 1.0f / scale : MICA_NAN",
+                 "faults == 0 ? (steps + 1.0f < " GOOD_STEPS " || scale >= " MOST_SCALE " ? scale : scale * 2.0f)"
+                 " : (scale > " LEAST_SCALE " ? scale * 0.5f : scale)",
+                 "faults == 0 && steps + 1.0f < " GOOD_STEPS " ? steps + 1.0f : 0"}}};
+
+/* a gradient and a factor, which is NaN where there is no gradient to add */
+MI_MAP_ROW(UnscaleOrZero, 2, mi_infer_float_map, .expr = {"b == b ? a * b : 0"});

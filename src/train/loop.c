@@ -156,7 +156,7 @@ static mica_status compile_training(struct fit *fit)
         return fail(fit, MICA_INVALID_ARGUMENT, "a batch of all samples is too large");
     const mica_plan_desc how = {.batch = batch, .objectives = task->objectives, .objective_count = task->count,
                                 .optimizer = desc->optimizer, .groups = desc->groups, .group_count = desc->group_count,
-                                .train = desc->train};
+                                .train = desc->train, .precision = desc->precision};
     const mica_batches_desc order = {.part = MICA_TRAIN, .shuffle = !desc->no_shuffle, .seed = desc->seed};
     mica_plan *plan = fit->train.plan = mica_compile(task->model, &how);
     if (plan && mica_plan_status(plan) == MICA_OK)

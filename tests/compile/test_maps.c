@@ -80,7 +80,8 @@ static int maps_add(struct mi_graph *graph, const struct sources *s, mi_value **
 {
     int count = 0;
     for (const struct mi_op *const *op = mi_ops; *op; op++) {
-        if ((*op)->kind != MI_MAP || (*op)->min_inputs > INPUTS || *op == &mi_op_derivative)
+        if ((*op)->kind != MI_MAP || (*op)->min_inputs > INPUTS || *op == &mi_op_derivative ||
+            *op == &mi_op_LossScale) /* is NaN unless its first input is 0 */
             continue;
         struct given given = given_to(*op);
         struct mi_node *node = map_add(graph, *op, s, &given);

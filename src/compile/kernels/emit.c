@@ -85,12 +85,19 @@ static uint64_t padded_elements(const struct mi_variable *variable)
     return ((uint64_t)mi_variable_count(variable) + MI_ALIGN_ELEMENTS - 1) / MI_ALIGN_ELEMENTS * MI_ALIGN_ELEMENTS;
 }
 
+/* The input that is no stretch of an arena: behind the moments, where there is one (the optimizer's operator says so). */
+static const mi_value *number_of(const struct mi_node *update)
+{
+    return mi_attribute_int(update, "number_", 0) ? update->in[update->inputs - 1] : NULL;
+}
+
 static mica_status emit_range(struct mica_plan *plan, const struct mi_kernel *first, uint64_t elements)
 {
     struct mi_emitter e;
     int index = (int)(first - plan->kernels.list);
     emitter_init(plan, index, &e);
     e.flat = (int64_t)elements;
+    e.number = number_of(first->nodes[0]);
     mica_status status = mi_emit_nest(&e, &plan->codes[index]);
     mi_emitter_destroy(&e);
     return status;

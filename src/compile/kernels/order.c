@@ -167,9 +167,9 @@ static void set_ranks(const struct mica_plan *plan, const struct edges *edges, s
         for (size_t b = 0; b < count && !waits; b++)
             waits = edges->before[k * count + b] != 0;
         waits = waits && !is_again(plan, k);
-        for (size_t j = k + 1; j < count && !waits && first_user == (int)k; j++)
-            if (edges->before[j * count + k])
-                first_user = is_again(plan, k) ? rank_again(plan, edges, k, j) : memory->rank[j];
+        for (size_t j = 0; j < count && !waits && first_user == (int)k; j++)
+            if (edges->before[j * count + k]) /* a user that other nodes began may stand before it */
+                first_user = is_again(plan, k) ? rank_again(plan, edges, k, j) : j < k ? (int)j : memory->rank[j];
         memory->rank[k] = first_user;
     }
 }

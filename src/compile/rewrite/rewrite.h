@@ -10,6 +10,7 @@ mica_status mi_simplify(struct mi_graph *graph, int64_t batch);  /* drops what n
 mica_status mi_fold(struct mi_graph *graph, int64_t batch);      /* affine maps behind a contraction go into its constant operand */
 mica_status mi_separate(struct mi_graph *graph, int64_t batch);  /* each update reads a gradient of its own */
 mica_status mi_forget(struct mi_graph *graph, int64_t batch);    /* what is cheap to compute again is not kept for the gradients */
+mica_status mi_narrow(struct mi_graph *graph, int64_t batch);    /* what is kept and what products read is rounded to 16 bits */
 mica_status mi_inline(struct mi_graph *graph, int64_t batch);    /* what reductions fold is computed in them */
 
 /* Puts the live nodes in topological order, each value replaced by what its number has in `replacement`, if anything. */

@@ -7,7 +7,11 @@
  *     p_new = run % 4 == 0 ? p - learning_rate * (s_new * 0.25f) : p
  *     e_new = run % 4 == 0 ? (e is not NaN ? 0.99f * e + (1.0f - 0.99f) * p_new : p_new) : e
  *
- * A sum begins anew in the first run of a turn, whatever was added before. An average is NaN until it begins. */
+ * A sum begins anew in the first run of a turn, whatever was added before. An average is NaN until it begins.
+ *
+ * Where the loss is scaled, f is what takes that from the gradients, or NaN where the step is to be left out (scale.c):
+ *
+ *     p_new = f is not NaN ? p - learning_rate * (g * f) : p */
 #include "nn/optimizer/optimizer.h"
 
 #include <string.h>
@@ -38,15 +42,28 @@ static const char *replace(struct mi_arena *arena, const char *text, const struc
     return copy;
 }
 
-bool mi_optimizer_is_plain(const struct mi_optimizer *optimizer)
+bool mi_optimizer_unscales(const struct mi_optimizer *o)
 {
-    return optimizer->accumulate < 2 && optimizer->use_ema <= 0 && !optimizer->group_count;
+    return o->scales_loss && !mi_optimizer_clips(o);
 }
 
-/* What is so in the run that updates; NULL: every run does. */
+bool mi_optimizer_clips(const struct mi_optimizer *o)
+{
+    return o->clip_value > 0 || o->clip_norm > 0 || o->clip_global_norm > 0;
+}
+
+bool mi_optimizer_is_plain(const struct mi_optimizer *optimizer)
+{
+    return optimizer->accumulate < 2 && optimizer->use_ema <= 0 && !optimizer->group_count && !optimizer->scales_loss;
+}
+
+/* What is so in the run that updates; NULL: every run does. A step is left out where the factor of its gradients, or what is left
+ * of them, is NaN. */
 static const char *turn(struct mi_arena *arena, const struct mi_optimizer *o)
 {
-    return o->accumulate < 2 ? NULL : mi_arena_format(arena, "run %% %d == 0", (int)o->accumulate);
+    if (o->accumulate < 2)
+        return !o->scales_loss ? NULL : mi_optimizer_unscales(o) ? "f_ == f_" : "g == g";
+    return mi_arena_format(arena, "run %% %d == 0", (int)o->accumulate);
 }
 
 /* The name of input i in a rule's list of them, "p g m v". */
@@ -60,6 +77,12 @@ static const char *nth(struct mi_arena *arena, const char *list, int i)
 static const char *only_in_turn(struct mi_arena *arena, const char *when, const char *then, const char *otherwise)
 {
     return when ? mi_arena_format(arena, "(%s ? %s : %s)", when, then, otherwise) : then;
+}
+
+/* The gradient in an update that takes the loss's scale from it: of several, one that is to be left out is 0. */
+static const char *unscaled(const struct mi_optimizer *o)
+{
+    return !mi_optimizer_unscales(o) ? "g" : o->accumulate < 2 ? "(g * f_)" : "(f_ == f_ ? g * f_ : 0)";
 }
 
 static const char *sum_of(struct mi_arena *arena, const struct mi_optimizer *o, const char *sum, const char *gradient)
@@ -87,7 +110,7 @@ static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const 
     const char *when = turn(arena, o), *over = overwrites(arena, o);
     int every = o->accumulate < 2 ? 1 : (int)o->accumulate, outs = base->outputs;
     const struct word words[] = {
-        {"g", sums ? mi_arena_format(arena, "(%s * (1.0f / %d))", sum_of(arena, o, "s_", "g"), every) : NULL},
+        {"g", sums ? mi_arena_format(arena, "(%s * (1.0f / %d))", sum_of(arena, o, "s_", unscaled(o)), every) : unscaled(o)},
         {"learning_rate", o->group_count ? "(learning_rate * rate_)" : NULL},
         {"step", every > 1 ? mi_arena_format(arena, "((float)(run / %d))", every) : NULL},
     };
@@ -102,7 +125,7 @@ static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const 
     if (sums) {
         rule->in = mi_arena_format(arena, "%s s_", rule->in);
         rule->out = mi_arena_format(arena, "%s s_new_", rule->out);
-        rule->expr[outs++] = sum_of(arena, o, "s_", "g");
+        rule->expr[outs++] = sum_of(arena, o, "s_", unscaled(o));
     }
     if (o->use_ema > 0) {
         const char *average = average_of(arena, "p_new");
@@ -112,6 +135,17 @@ static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const 
         rule->out = mi_arena_format(arena, "%s e_new_", rule->out);
         rule->expr[outs++] = only_in_turn(arena, when, average, "e_");
     }
+    if (mi_optimizer_unscales(o))
+        rule->in = mi_arena_format(arena, "%s f_", rule->in);
+}
+
+/* The factor of all gradients is the last input, and has no shape of theirs. */
+static mica_status infer_with_factor(struct mi_node *node)
+{
+    node->inputs--;
+    mica_status status = mi_op_find(node->graph->ops, node->op->name)->infer(node);
+    node->inputs++;
+    return status;
 }
 
 const struct mi_op *mi_optimizer_op(struct mi_graph *graph, const struct mi_optimizer *o, bool sums)
@@ -127,7 +161,8 @@ const struct mi_op *mi_optimizer_op(struct mi_graph *graph, const struct mi_opti
     int more = (sums ? 1 : 0) + (o->use_ema > 0);
     rewrite(arena, o, base, sums, rule);
     *op = *base;
-    op->min_inputs = op->max_inputs = base->max_inputs + more;
+    op->min_inputs = op->max_inputs = base->max_inputs + more + mi_optimizer_unscales(o);
+    op->infer = mi_optimizer_unscales(o) ? infer_with_factor : base->infer;
     op->outputs = base->outputs + more;
     op->map = rule;
     return arena->failed ? NULL : op;

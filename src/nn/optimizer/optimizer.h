@@ -42,6 +42,7 @@ struct mi_optimizer {
     float use_ema, ema_momentum, ema_overwrite;    /* the last: updates from one overwriting to the next; 0: none */
     const mica_optimizer_group *groups;            /* (group_count) known to be right; borrowed */
     int group_count;
+    bool scales_loss;                              /* gradients are stored in 16 bits of a small range (scale.c) */
     float value[MI_MOST_OPTIMIZER_KEYS];           /* of the row's keys */
 };
 
@@ -65,12 +66,22 @@ uint64_t mi_optimizer_kind(const struct mi_optimizer *optimizer);
 /* ---- Around the rule (around.c) ---- */
 
 bool mi_optimizer_is_plain(const struct mi_optimizer *optimizer);
+bool mi_optimizer_clips(const struct mi_optimizer *optimizer);
+/* Whether the update itself takes the scale of the loss from the gradients: then the factor is its last input, and the attribute
+ * number_ says so. What is clipped has lost it before. */
+bool mi_optimizer_unscales(const struct mi_optimizer *optimizer);
 /* The operator of an update with all that stands around it: after the rule's own inputs and outputs the sum of gradients, where
  * `sums` says that the update adds up, and the average. Attributes besides the rule's: rate_ of groups, ema_ of averages.
  * NULL: memory. */
 const struct mi_op *mi_optimizer_op(struct mi_graph *graph, const struct mi_optimizer *optimizer, bool sums);
 /* The sum of the gradients of a turn with the one of this run. NULL: memory. */
 mi_value *mi_optimizer_sum(struct mi_graph *graph, const struct mi_optimizer *optimizer, mi_value *sum, mi_value *gradient);
+
+/* The scale of the loss; what takes it from the gradients again, NaN in a step that is to be left out; and the gradients times
+ * that, or 0 where they are `sums` of several runs (scale.c). NULL after an error. */
+mi_value *mi_loss_scale(mica_model *model, struct mi_graph *graph);
+mi_value *mi_loss_factor(mica_model *model, struct mi_graph *graph, mi_value *const *gradient, int count);
+void mi_loss_unscale(struct mi_graph *graph, mi_value *factor, bool sums, mi_value **gradient, int count);
 
 /* Every pattern of `train` and of groups names a parameter, of `train` also a statistic (named.c). */
 mica_status mi_optimizer_check_names(mica_model *model, const struct mi_optimizer *optimizer, const char *train);

@@ -103,7 +103,7 @@ static void clip_norms(struct mi_graph *graph, float most, mi_value **gradient, 
 static void clip_global_norm(struct mi_graph *graph, float most, mi_value **gradient, int count)
 {
     mi_value *squares = NULL;
-    for (int i = 0; i < count; i++)
+    for (int i = count - 1; i >= 0; i--) /* in the order in which the backward pass makes them */
         if (gradient[i]) {
             mi_value *own = sum_of_squares(graph, gradient[i]);
             squares = squares ? mi_op2(graph, "Add", squares, own) : own;
@@ -158,15 +158,16 @@ static int list_attributes(const struct mi_optimizer *optimizer, const struct mi
     return count;
 }
 
-/* One parameter's update, which reads its gradient (or, where `sums` is not, the clipped mean of several). */
+/* One parameter's update, which reads its gradient, or the clipped mean of several, and the factor, where it applies that. */
 static mica_status update(mica_model *model, struct mi_graph *graph, const struct mi_optimizer *optimizer, const struct mi_op *op,
-                          struct mi_variable *parameter, mi_value *gradient)
+                          struct mi_variable *parameter, mi_value *gradient, mi_value *factor)
 {
+    bool unscales = mi_optimizer_unscales(optimizer);
     int moments = op->outputs - 1, own_of_rule = mi_op_find(graph->ops, mi_optimizer_update(optimizer))->outputs - 1;
     int average = optimizer->use_ema > 0 ? moments - 1 : moments;
-    mi_value *in[2 + MI_MOST_MOMENTS] = {mi_variable(graph, parameter), gradient};
+    mi_value *in[3 + MI_MOST_MOMENTS] = {mi_variable(graph, parameter), gradient};
     struct mi_variable *own[MI_MOST_MOMENTS] = {0};
-    struct mi_attribute attribute[3 + MI_MOST_OPTIMIZER_KEYS];
+    struct mi_attribute attribute[4 + MI_MOST_OPTIMIZER_KEYS];
     int attributes = list_attributes(optimizer, parameter, attribute);
     for (int k = 0; k < moments; k++) {
         own[k] = moment(model, optimizer, parameter, k < own_of_rule ? k : k == average ? MI_AVERAGE : MI_SUM);
@@ -174,8 +175,12 @@ static mica_status update(mica_model *model, struct mi_graph *graph, const struc
             return mi_out_of_memory(&model->device->error);
         in[2 + k] = mi_variable(graph, own[k]);
     }
+    if (unscales) {
+        in[2 + moments] = factor;
+        attribute[attributes++] = MI_INT("number_", 1);
+    }
     graph->scope = parameter->name;
-    struct mi_node *node = mi_node_of(graph, op, in, 2 + moments, attribute, attributes);
+    struct mi_node *node = mi_node_of(graph, op, in, 2 + moments + unscales, attribute, attributes);
     if (!node || !mi_assign(graph, parameter, node->out[0]))
         return graph->error.status;
     for (int k = 0; k < moments; k++)
@@ -236,16 +241,23 @@ static mica_status add_updates(mica_model *model, struct mi_graph *graph, const 
                                const struct trained *t)
 {
     bool several = optimizer->accumulate > 1;
-    bool clips = optimizer->clip_value > 0 || optimizer->clip_norm > 0 || optimizer->clip_global_norm > 0;
+    bool clips = mi_optimizer_clips(optimizer), any = false;
+    mi_value *factor = NULL;
     const struct mi_op *op = mi_optimizer_op(graph, optimizer, several && !clips);
     if (!op)
         return mi_out_of_memory(&graph->error);
+    for (int i = 0; i < t->count; i++)
+        any = any || t->gradient[i];
+    if (optimizer->scales_loss && any && !(factor = mi_loss_factor(model, graph, t->gradient, t->count)))
+        return graph->error.status ? graph->error.status : mi_out_of_memory(&graph->error);
+    if (factor && clips)
+        mi_loss_unscale(graph, factor, several, t->gradient, t->count);
     if (several && clips)
         MI_TRY(add_up(model, graph, optimizer, t));
     clip(graph, optimizer, t->gradient, t->count);
     for (int i = 0; i < t->count; i++)
         if (t->gradient[i])
-            MI_TRY(update(model, graph, optimizer, op, t->parameter[i], t->gradient[i]));
+            MI_TRY(update(model, graph, optimizer, op, t->parameter[i], t->gradient[i], factor));
     return MICA_OK;
 }
 
@@ -256,8 +268,10 @@ mica_status mi_optimizer_add(mica_model *model, struct mi_graph *graph, mi_value
     mica_status status = mi_optimizer_check_names(model, optimizer, train);
     if (status == MICA_OK)
         status = list_trained(model, graph, train, &t);
+    if (optimizer->scales_loss)
+        loss = mi_op2(graph, "Mul", loss, mi_loss_scale(model, graph));
     if (status == MICA_OK)
-        status = mi_differentiate(graph, loss, t.value, t.count, t.gradient);
+        status = loss ? mi_differentiate(graph, loss, t.value, t.count, t.gradient) : mi_out_of_memory(&graph->error);
     if (status == MICA_OK)
         status = add_updates(model, graph, optimizer, &t);
     graph->scope = NULL;
