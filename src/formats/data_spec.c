@@ -2,7 +2,7 @@
  *
  *   {"format": NAME, what the format has of its own, "inputs", "targets", "sample_weight": fields,
  *    "normalize", "split": [training, validation, test], "seed" and "shuffle" (of the split), "sample_shape",
- *    "limits": {"bytes": number, "ratio": number}} */
+ *    "limits": {"bytes": number, "ratio": number}, "layers": the model's, which a job puts behind its inputs} */
 #include "formats/spec.h"
 
 /* The formats, one a line. */
@@ -22,7 +22,7 @@ static const struct mi_format *const formats[] = {MI_FORMATS(LIST)};
 static const char *const format_names[] = {MI_FORMATS(NAME) NULL};
 
 static const char *const common_keys[] = {"format", "inputs", "targets", "sample_weight", "normalize", "split", "seed", "shuffle",
-                                          "sample_shape", "limits"};
+                                          "sample_shape", "limits", "layers"};
 
 static mica_status check_all_keys(struct mi_spec *s, const struct mi_format *format)
 {

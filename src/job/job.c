@@ -267,28 +267,69 @@ static mica_status check_classes(mica_job *job)
     return MICA_OK;
 }
 
+/* The layers that prepare inputs, a list or an object of lists. */
+static mica_status check_prepare(mica_job *job, struct mi_error *error, const cJSON *layers)
+{
+    const cJSON *item;
+    if (!layers || cJSON_IsArray(layers))
+        return layers ? mi_layers_check(error, job->device, layers, "data.layers") : MICA_OK;
+    if (!cJSON_IsObject(layers))
+        return mi_fail(error, MICA_FORMAT, "data.layers must be a list of layers, or an object of such lists by names of inputs");
+    cJSON_ArrayForEach(item, layers)
+        MI_TRY(mi_layers_check(error, job->device, item,
+                               mi_arena_format(&job->arena, "data.layers.%s", mi_show(item->string).text)));
+    return MICA_OK;
+}
+
 /* What needs no data is checked before they are read, which may take a while. */
-static mica_status read_model(mica_job *job, const cJSON *model, struct model_keys *keys)
+static mica_status read_model(mica_job *job, const cJSON *model, const cJSON *data, struct model_keys *keys)
 {
     struct mi_error error = {0};
     if (mi_keys_read(&error, model, "model", model_keys, NULL, keys) != MICA_OK ||
-        mi_layers_check(&error, job->device, keys->layers, "model") != MICA_OK)
+        mi_layers_check(&error, job->device, keys->layers, "model.layers") != MICA_OK ||
+        check_prepare(job, &error, cJSON_GetObjectItemCaseSensitive(data, "layers")) != MICA_OK)
         return inside(job, error.status, error.text);
+    return MICA_OK;
+}
+
+/* Layers for an input that there is not would do nothing. */
+static mica_status check_prepared(mica_job *job, const cJSON *layers)
+{
+    const struct mi_graph *graph = job->model->graph;
+    const cJSON *item;
+    if (!cJSON_IsObject(layers))
+        return MICA_OK;
+    cJSON_ArrayForEach(item, layers) {
+        const char *names[33];
+        size_t count = 0;
+        bool found = false;
+        for (size_t i = 0; i < graph->input_count; i++) {
+            found = found || !strcmp(graph->inputs[i]->name, item->string);
+            if (count + 1 < MI_COUNT(names))
+                names[count++] = graph->inputs[i]->name;
+        }
+        names[count] = NULL;
+        if (!found)
+            return mi_fail(&job->error, MICA_FORMAT, "%s: data.layers: the model has no input \"%s\"%s", job->path,
+                           mi_show(item->string).text, mi_advise(item->string, names).text);
+    }
     return MICA_OK;
 }
 
 static mica_status open_model(mica_job *job, const cJSON *model, const struct model_keys *keys, bool exact)
 {
     job->model = mica_model_create(job->device, &(mica_model_desc){.seed = job->fit.seed, .exact = exact});
+    const cJSON *prepare = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(job->json, "data"), "layers");
     cJSON *json = layers_json(job, model);
     if (!job->model || !json) {
         cJSON_Delete(json);
         return mi_out_of_memory(&job->error);
     }
-    mica_status status = mi_model_add_layers(job->model, json, "model");
+    mica_status status = mi_model_add_layers(job->model, json, "model", prepare);
     cJSON_Delete(json);
     if (status != MICA_OK)
         return inside(job, status, job->model->error.text);
+    MI_TRY(check_prepared(job, prepare));
     if (job->data)
         MI_TRY(check_fields(job));
     MI_TRY(fit_together(job));
@@ -316,7 +357,7 @@ static mica_status open_job(mica_job *job, const char *path, const char *const *
                        : mi_fail(&job->error, MICA_INVALID_ARGUMENT, "%s: setting %d of %d is NULL", path, i, count));
     mi_json_drop_nulls(job->json); /* of the settings */
     MI_TRY(read_keys(job, &keys));
-    MI_TRY(read_model(job, keys.model, &model));
+    MI_TRY(read_model(job, keys.model, keys.data, &model));
     if (!job->model_only || !has_input(keys.model))
         MI_TRY(open_data(job));
     return open_model(job, keys.model, &model, keys.exact);

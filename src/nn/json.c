@@ -9,6 +9,15 @@ enum { MOST_LAYERS = 10000, MOST_INPUTS = 1024, MOST_NAMES = 256, DEEPEST = 16, 
 
 /* ---- A layer's inputs ---- */
 
+/* What stands for an input behind the layers that prepare it; else the value itself. */
+static mi_value *prepared(const mica_model *model, mi_value *value)
+{
+    for (size_t i = 0; i < model->group_count; i++)
+        if (model->groups[i].prepares && model->groups[i].in[0] == value && model->groups[i].value)
+            return model->groups[i].value;
+    return value;
+}
+
 /* The result of a layer or a group of that name, in the groups that are open from the innermost on. */
 static mi_value *find_value(mica_model *model, const char *name)
 {
@@ -18,7 +27,7 @@ static mi_value *find_value(mica_model *model, const char *name)
         const char *full = mi_arena_format(arena, "%.*s%s", (int)length, model->scope ? model->scope : "", name);
         mi_value *value = full ? mi_model_value(model, full) : NULL;
         if (value)
-            return value;
+            return prepared(model, value);
         if (!length)
             return NULL;
         while (--length && model->scope[length - 1] != '.') {
@@ -142,7 +151,13 @@ static mica_status add_again(mica_model *model, const cJSON *json, const char *p
     return mica_again(model, keys.layer, x, count, keys.name) ? MICA_OK : model->error.status;
 }
 
-static mica_status add_list(mica_model *model, const cJSON *layers, const char *prefix, int depth);
+static mica_status add_list(mica_model *model, const cJSON *layers, const char *list, int depth);
+
+/* The list of layers in what stands at a place: "model.layers". */
+static void list_place(char list[PLACE], const char *place)
+{
+    mi_format(list, PLACE, "%s%slayers", place, *place ? "." : "");
+}
 
 static mica_status add_group(mica_model *model, const cJSON *json, const char *place, int depth)
 {
@@ -154,7 +169,32 @@ static mica_status add_group(mica_model *model, const cJSON *json, const char *p
         return fail_placed(model, &error);
     MI_TRY(given_inputs(model, json, x, &count));
     MI_TRY(mi_group_begin(model, keys.name, "group", x, count));
-    mica_status status = add_list(model, keys.layers, place, depth + 1);
+    char list[PLACE];
+    list_place(list, place);
+    mica_status status = add_list(model, keys.layers, list, depth + 1);
+    mi_group_end(model, status == MICA_OK ? model->before : NULL);
+    return status;
+}
+
+/* The layers of `data` that prepare an input are a group of the model, behind which whoever names the input reads. */
+static mica_status prepare_input(mica_model *model, mi_value *input)
+{
+    struct mi_arena *arena = &model->graph->arena;
+    bool one = cJSON_IsArray(model->prepare);
+    const cJSON *layers = one ? model->prepare : cJSON_GetObjectItemCaseSensitive(model->prepare, input->name);
+    if (!layers)
+        return MICA_OK;
+    for (size_t i = 0; one && i < model->group_count; i++)
+        if (model->groups[i].prepares)
+            return mi_model_fail(model, MICA_FORMAT, "data.layers is one list, and there are several inputs: give an object with a "
+                                                     "list for each, by its name");
+    const char *name = one ? "preprocess" : mi_arena_format(arena, "preprocess_%s", input->name);
+    const char *list = one ? "data.layers" : mi_arena_format(arena, "data.layers.%s", mi_show(input->name).text);
+    if (arena->failed)
+        return mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
+    MI_TRY(mi_group_begin(model, name, name, &input, 1));
+    model->groups[model->group_count - 1].prepares = true;
+    mica_status status = add_list(model, layers, list, 1);
     mi_group_end(model, status == MICA_OK ? model->before : NULL);
     return status;
 }
@@ -208,7 +248,8 @@ static mica_status add_input(mica_model *model, const cJSON *input_shape, const 
     struct mi_error error = {0};
     if (mi_json_shape(&error, input_shape, place, "input_shape", 1, MICA_MAX_RANK - 1, shape.dim, &shape.rank) != MICA_OK)
         return mi_model_fail(model, error.status, "%s", error.text);
-    return mica_input(model, NULL, shape) ? MICA_OK : model->error.status;
+    mi_value *input = mica_input(model, NULL, shape);
+    return input ? prepare_input(model, input) : model->error.status;
 }
 
 static mica_status add_outputs(mica_model *model, const cJSON *outputs)
@@ -227,20 +268,19 @@ static mica_status add_outputs(mica_model *model, const cJSON *outputs)
     return model->error.status;
 }
 
-static void layer_place(char place[PLACE], const char *prefix, int i)
+static void layer_place(char place[PLACE], const char *list, int i)
 {
-    mi_format(place, PLACE, "%s%slayers[%d]", prefix, *prefix ? "." : "", i);
+    mi_format(place, PLACE, "%s[%d]", list, i);
 }
 
-static mica_status check_list(struct mi_error *error, const cJSON *layers, const char *prefix, int depth)
+static mica_status check_list(struct mi_error *error, const cJSON *layers, const char *list, int depth)
 {
-    const char *dot = *prefix ? "." : "";
     if (!cJSON_IsArray(layers) || cJSON_GetArraySize(layers) > MOST_LAYERS)
-        return mi_fail(error, MICA_FORMAT, "%s%slayers must be a list of layers", prefix, dot);
+        return mi_fail(error, MICA_FORMAT, "%s must be a list of layers", list);
     if (!cJSON_GetArraySize(layers))
-        return mi_fail(error, MICA_FORMAT, "%s%slayers is empty: a network has at least one layer", prefix, dot);
+        return mi_fail(error, MICA_FORMAT, "%s is empty: a network has at least one layer", list);
     if (depth > DEEPEST)
-        return mi_fail(error, MICA_FORMAT, "%s%slayers are in more than %d groups", prefix, dot, DEEPEST);
+        return mi_fail(error, MICA_FORMAT, "%s are in more than %d groups", list, DEEPEST);
     return MICA_OK;
 }
 
@@ -256,16 +296,16 @@ static mica_status check_one(struct mi_error *error, const cJSON *layer, const c
     return status;
 }
 
-static mica_status check_layers(struct mi_error *error, const mica_device *device, const cJSON *layers, const char *prefix,
+static mica_status check_layers(struct mi_error *error, const mica_device *device, const cJSON *layers, const char *list,
                                 int depth)
 {
     const cJSON *layer;
-    char place[PLACE];
+    char place[PLACE], inner[PLACE];
     int i = 0;
-    MI_TRY(check_list(error, layers, prefix, depth));
+    MI_TRY(check_list(error, layers, list, depth));
     cJSON_ArrayForEach(layer, layers) {
         struct group_keys group = {0};
-        layer_place(place, prefix, i++);
+        layer_place(place, list, i++);
         if (own_layer(device, layer))
             continue; /* only the application knows its keys */
         if (!is_instead(layer, "layers")) {
@@ -273,25 +313,28 @@ static mica_status check_layers(struct mi_error *error, const mica_device *devic
             continue;
         }
         MI_TRY(mi_keys_read(error, layer, place, group_keys, input_keys, &group));
-        MI_TRY(check_layers(error, device, group.layers, place, depth + 1));
+        list_place(inner, place);
+        MI_TRY(check_layers(error, device, group.layers, inner, depth + 1));
     }
     return MICA_OK;
 }
 
-mica_status mi_layers_check(struct mi_error *error, const mica_device *device, const cJSON *layers, const char *prefix)
+mica_status mi_layers_check(struct mi_error *error, const mica_device *device, const cJSON *layers, const char *list)
 {
-    return check_layers(error, device, layers, prefix, 0);
+    return check_layers(error, device, layers, list, 0);
 }
 
-static mica_status add_list(mica_model *model, const cJSON *layers, const char *prefix, int depth)
+static mica_status add_list(mica_model *model, const cJSON *layers, const char *list, int depth)
 {
     const cJSON *layer;
     char place[PLACE];
     int i = 0;
     cJSON_ArrayForEach(layer, layers) {
-        layer_place(place, prefix, i++);
+        layer_place(place, list, i++);
         MI_TRY(set_place(model, place));
         MI_TRY(add_one(model, layer, place, depth));
+        if (depth == 0 && model->before && model->before->node->op == &mi_op_input)
+            MI_TRY(prepare_input(model, model->before));
     }
     return MICA_OK;
 }
@@ -303,6 +346,8 @@ static mica_status add_layers(mica_model *model, const cJSON *json, const char *
     static const char *const keys[] = {"input_shape", "layers", "outputs", NULL};
     const cJSON *item;
     struct mi_error error = {0};
+    char list[PLACE];
+    list_place(list, prefix);
     cJSON_ArrayForEach(item, json) {
         const char *const *key = keys;
         while (*key && strcmp(*key, item->string))
@@ -312,21 +357,23 @@ static mica_status add_layers(mica_model *model, const cJSON *json, const char *
     }
     if (input_shape)
         MI_TRY(add_input(model, input_shape, prefix));
-    if (mi_layers_check(&error, model->device, layers, prefix) != MICA_OK)
+    if (mi_layers_check(&error, model->device, layers, list) != MICA_OK)
         return mi_model_fail(model, error.status, "%s", error.text);
-    MI_TRY(add_list(model, layers, prefix, 0));
+    MI_TRY(add_list(model, layers, list, 0));
     free(model->place);
     model->place = NULL;
     return add_outputs(model, cJSON_GetObjectItemCaseSensitive(json, "outputs"));
 }
 
-mica_status mi_model_add_layers(mica_model *model, const cJSON *json, const char *place)
+mica_status mi_model_add_layers(mica_model *model, const cJSON *json, const char *place, const cJSON *prepare)
 {
     if (model->error.status != MICA_OK)
         return model->error.status;
     if (!cJSON_IsObject(json))
         return mi_model_fail(model, MICA_FORMAT, "%s%smust be a JSON object", place, *place ? ": " : "");
+    model->prepare = prepare;
     mica_status status = add_layers(model, json, place);
+    model->prepare = NULL;
     free(model->place);
     model->place = NULL;
     return status;
@@ -343,7 +390,7 @@ mica_status mica_model_add_json(mica_model *model, const char *json)
         return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "the model's description is NULL");
     if (mi_json_parse(&error, "the model's description", json, strlen(json), &parsed) != MICA_OK)
         return mi_model_fail(model, error.status, "%s", error.text);
-    mica_status status = mi_model_add_layers(model, parsed, "");
+    mica_status status = mi_model_add_layers(model, parsed, "", NULL);
     cJSON_Delete(parsed);
     return status;
 }

@@ -27,6 +27,7 @@ struct mi_layer_group {
     size_t first, end;
     mi_value **in, *value;
     int inputs;
+    bool prepares;                    /* whoever names its input in JSON reads its result */
 };
 
 /* What an output was trained for: how its numbers become answers. */
@@ -57,6 +58,7 @@ struct mica_model {
     struct mi_names stems;            /* of automatic names: the number that comes next */
     cJSON *description;               /* the list of layers, as a model file holds it */
     uint64_t bytes;                   /* of all its variables */
+    const cJSON *prepare;             /* the layers between inputs and what reads them, while layers are added; borrowed */
     bool loading;                     /* values will come from a file: initializers are skipped ... */
     uint64_t room;                    /* ... and so many elements are in it at most */
     char *place;                      /* of the layer being read from JSON, before its errors: "layers[3]: "; else NULL */
@@ -124,9 +126,10 @@ mi_value *mi_held(struct mi_graph *graph, const float *values, size_t count);
 /* {"layers": [...], "outputs": {...}} of the model as it stands; the caller deletes it. NULL: out of memory. */
 cJSON *mi_model_describe(const mica_model *model);
 /* Whether each of a list of layers has a known type and known keys, which needs neither a model nor data. The device knows layers
- * of the application's own; NULL: there are none. */
-mica_status mi_layers_check(struct mi_error *error, const mica_device *device, const cJSON *layers, const char *place);
-/* mica_model_add_json on a parsed object. `place` stands before "layers[i]" in errors ("model." in a job; else ""). */
-mica_status mi_model_add_layers(mica_model *model, const cJSON *json, const char *place);
+ * of the application's own; NULL: there are none. Errors begin with the list's place, "model.layers". */
+mica_status mi_layers_check(struct mi_error *error, const mica_device *device, const cJSON *layers, const char *list);
+/* mica_model_add_json on a parsed object. `place` stands before "layers[i]" in errors ("model" in a job; else ""). Layers of
+ * `prepare` (NULL: none), a list or an object of lists by names of inputs, come between an input and whoever names it. */
+mica_status mi_model_add_layers(mica_model *model, const cJSON *json, const char *place, const cJSON *prepare);
 
 #endif

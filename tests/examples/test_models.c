@@ -34,7 +34,7 @@ static void test_models(void **state)
         model->loading = true;
         model->room = UINT64_MAX;
         bool fits = nets[i].largest <= device->info.largest_allocation_bytes / sizeof(float);
-        if ((mi_model_add_layers(model, cJSON_GetObjectItem(json, "model"), "model") == MICA_OK) != fits)
+        if ((mi_model_add_layers(model, cJSON_GetObjectItem(json, "model"), "model", NULL) == MICA_OK) != fits)
             fail_msg("%s: %s", path, fits ? mica_model_error(model) : "no allocation holds its largest weight");
         if (!fits) {
             mica_model_destroy(model);

@@ -24,7 +24,7 @@ static mica_model *make_model(mica_device *device, const cJSON *described, bool 
     static const char *const extra[] = {"training", "loss", "from_logits"};
     for (size_t i = 0; i < MI_COUNT(extra); i++)
         cJSON_DeleteItemFromObject(json, extra[i]);
-    mi_model_add_layers(model, json, "");
+    mi_model_add_layers(model, json, "", NULL);
     cJSON_Delete(json);
     golden_assert_fine(device);
     return model;

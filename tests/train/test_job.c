@@ -122,6 +122,66 @@ static void overrides(void **state)
 }
 
 /* A network of two outputs cannot be trained; it can be looked at, and run. */
+/* Layers of the data stand behind the inputs, before whoever names them, and are saved with the model. */
+static void prepared(void **state)
+{
+    static const char *const one[] = {"data.layers=[{\"type\": \"map\", \"expression\": \"x * 0.5\"},"
+                                      "{\"type\": \"op\", \"op\": \"Sub\", \"inputs\": [\"map\", \"input\"]}]",
+                                      "model.layers=[{\"type\": \"add\", \"inputs\": [\"input\", \"input\"]}]",
+                                      "model.outputs={\"y\": \"add\"}"};
+    const float x[2] = {3, -8};
+    float y[2];
+    mica_job *job = mica_job_open(*state, "test_job.json", one, MI_COUNT(one));
+    if (mica_job_status(job))
+        fail_msg("%s", mica_job_error(job));
+    assert_int_equal(mica_model_save(mica_job_model(job), "test_job_prepared.safetensors"), MICA_OK);
+    mica_model *loaded = mica_model_load(*state, "test_job_prepared.safetensors");
+    mica_model *models[] = {mica_job_model(job), loaded};
+    for (int i = 0; i < 2; i++) {
+        mica_plan *plan = mica_compile(models[i], NULL);
+        assert_int_equal(mica_plan_write(plan, "input", x, 2), MICA_OK);
+        assert_int_equal(mica_plan_run(plan, 1), MICA_OK);
+        assert_int_equal(mica_plan_read(plan, "y", y, 2), MICA_OK);
+        assert_true(fabsf(y[0] + 3) < 1e-6f && fabsf(y[1] - 8) < 1e-6f); /* 2 (x / 2 - x) */
+        mica_plan_destroy(plan);
+    }
+    mica_model_destroy(loaded);
+    mica_job_destroy(job);
+    remove("test_job_prepared.safetensors");
+}
+
+/* Of several inputs each has its own; the others have none. */
+static void prepared_by_names(void **state)
+{
+    static const char *const several[] = {
+        "data.layers={\"b\": [{\"type\": \"map\", \"expression\": \"10 * x\"}]}", "data.label=null",
+        "data.inputs={\"a\": \"a\", \"b\": \"b\"}", "data.targets=kind",
+        "model.layers=[{\"type\": \"input\", \"name\": \"a\", \"shape\": [1]}, {\"type\": \"input\", \"name\": \"b\", \"shape\": [1]},"
+        "{\"type\": \"concatenate\", \"inputs\": [\"a\", \"b\"]}, {\"type\": \"dense\", \"units\": 2}]",
+        "model.outputs={\"kind\": \"dense\"}"};
+    const float a = 3, b = 4;
+    float both[2];
+    mica_job *job = mica_job_open(*state, "test_job.json", several, MI_COUNT(several));
+    if (mica_job_status(job))
+        fail_msg("%s", mica_job_error(job));
+    mica_node *joined = mica_model_node(mica_job_model(job), "concatenate");
+    mica_plan *plan = mica_compile(mica_job_model(job), &(mica_plan_desc){.outputs = &joined, .output_count = 1});
+    assert_int_equal(mica_plan_write(plan, "a", &a, 1), MICA_OK);
+    assert_int_equal(mica_plan_write(plan, "b", &b, 1), MICA_OK);
+    assert_int_equal(mica_plan_run(plan, 1), MICA_OK);
+    assert_int_equal(mica_plan_read(plan, NULL, both, 2), MICA_OK);
+    assert_true(fabsf(both[0] - 3) < 1e-6f && fabsf(both[1] - 40) < 1e-5f);
+    mica_plan_destroy(plan);
+    assert_int_equal(mica_job_run(job, NULL), MICA_OK);
+    mica_job_destroy(job);
+    static const char *const list[] = {"data.layers=[{\"type\": \"flatten\"}]", several[1], several[2], several[3], several[4],
+                                       several[5]};
+    job = mica_job_open(*state, "test_job.json", list, MI_COUNT(list));
+    if (!strstr(mica_job_error(job), "data.layers is one list, and there are several inputs"))
+        fail_msg("%s", mica_job_error(job));
+    mica_job_destroy(job);
+}
+
 static void two_outputs(void **state)
 {
     static const char *const sets[] = {"model.outputs={\"a\": \"d\", \"b\": \"dense\"}"};
@@ -177,6 +237,13 @@ static void mistakes(void **state)
         const char *set, *error;
     } cases[] = {
         {"epoch=3", "test_job.json: there is no key \"epoch\"; did you mean \"epochs\"?"},
+        {"precision=float8", "there is no precision \"float8\""},
+        {"mixed_precision=float16", "there is no key \"mixed_precision\"; did you mean \"precision\"?"},
+        {"data.layers=3", "data.layers must be a list of layers, or an object"},
+        {"data.layers=[]", "data.layers is empty"},
+        {"data.layers=[{\"type\": \"mapp\"}]", "data.layers[0]: there is no layer type \"mapp\"; did you mean \"map\"?"},
+        {"data.layers={\"inptu\": [{\"type\": \"flatten\"}]}", "no input \"inptu\"; did you mean \"input\"?"},
+        {"data.layers={\"input\": [{\"type\": \"reshape\", \"target_shape\": [5]}]}", "data.layers.input[0]: reshape"},
         {"optimiser=adam", "there is no key \"optimiser\"; did you mean \"optimizer\"?"},
         {"optimizer=adm", "there is no type \"adm\"; did you mean \"adam\"?"},
         {"optimizer.learning_rat=1", "optimizer: there is no key \"learning_rat\"; did you mean \"learning_rate\"?"},
@@ -297,6 +364,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(times),       cmocka_unit_test(opens), cmocka_unit_test(overrides),
                                        cmocka_unit_test(nulls),       cmocka_unit_test(mistakes),
-                                       cmocka_unit_test(two_outputs), cmocka_unit_test(bad_files)};
+                                       cmocka_unit_test(two_outputs), cmocka_unit_test(bad_files),
+                                       cmocka_unit_test(prepared),    cmocka_unit_test(prepared_by_names)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

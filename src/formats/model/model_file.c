@@ -413,7 +413,7 @@ static mica_status take_description(struct loading *l, const cJSON *json)
     const cJSON *model = cJSON_GetObjectItemCaseSensitive(json, "model");
     if (!cJSON_IsObject(model))
         return bad(l, "model", "is missing");
-    if (mi_model_add_layers(l->model, model, "model") != MICA_OK)
+    if (mi_model_add_layers(l->model, model, "model", NULL) != MICA_OK)
         return mi_fail(&l->error, l->model->error.status, "%s: %s", l->place, l->model->error.text);
     if (l->model->graph->output_count == 0)
         return bad(l, "model", "has no output");
