@@ -1,15 +1,11 @@
+/* Values in a kernel: what is loaded, what is computed where it is used, and what is stored. Each value is emitted once where the
+ * coordinates and the guard are the same, and remembered for the scope. */
 #include "emit/emit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { FEWEST_ASKED = 1 << 14 }; /* elements of a tensor that is asked for: a smaller one is near in any case */
-
-void mi_emit_text_end(struct mi_emitter *e, struct mi_text *text)
-{
-    e->arena->failed = e->arena->failed || text->failed;
-    mi_text_destroy(text);
-}
 
 void mi_emitter_destroy(struct mi_emitter *e)
 {
@@ -65,59 +61,6 @@ static const char *bound_text(const struct mi_emitter *e, const mi_value *value)
         if (e->bound[i].value == value)
             return e->bound[i].text;
     return NULL;
-}
-
-/* ---- Shapes as the kernel sees them: with joined axes, where it joined some ---- */
-
-static struct mi_shape seen_shape(const struct mi_emitter *e, const mi_value *value)
-{
-    const struct mi_shape *shape = &value->shape;
-    if (e->flat && value != e->number)
-        return (struct mi_shape){.rank = 1, .dim = {mi_fixed(e->flat)}};
-    if (!e->groups)
-        return *shape;
-    struct mi_shape seen = {.rank = e->groups};
-    int lead = e->full_rank - shape->rank;
-    for (int g = 0; g < e->groups; g++) {
-        seen.dim[g] = mi_fixed(1);
-        int first = e->first[g] - lead, last = e->first[g + 1] - lead;
-        if (last > 0)
-            mi_shape_product(shape, first > 0 ? first : 0, last, &seen.dim[g]);
-    }
-    return seen;
-}
-
-bool mi_same_but_ones(const struct mi_shape *x, const struct mi_shape *y)
-{
-    int i = 0, j = 0;
-    for (;;) {
-        while (i < x->rank && mi_dim_is(x->dim[i], 1))
-            i++;
-        while (j < y->rank && mi_dim_is(y->dim[j], 1))
-            j++;
-        if (i == x->rank || j == y->rank)
-            return i == x->rank && j == y->rank;
-        if (!mi_dim_equal(x->dim[i++], y->dim[j++]))
-            return false;
-    }
-}
-
-bool mi_is_squeeze(const struct mi_node *node)
-{
-    if (node->op->kind != MI_MOVE || !node->op->keeps_order)
-        return false;
-    return mi_same_but_ones(&node->in[0]->shape, &node->out[0]->shape);
-}
-
-bool mi_names_coordinates(const struct mi_node *node)
-{
-    struct mi_map_view view;
-    mi_map_view(node, &view);
-    for (int o = 0; o < node->outputs; o++)
-        for (const char *c = view.expr[o]; c && (c = strstr(c, "at")) != NULL; c += 2)
-            if ((c == view.expr[o] || !mi_is_word(c[-1])) && mi_is_digit(c[2]))
-                return true;
-    return false;
 }
 
 /* ---- Arguments ---- */
@@ -203,45 +146,9 @@ const char *mi_emit_name(struct mi_emitter *e, const char *prefix)
     return mi_arena_format(e->arena, "%s%d", prefix, e->names++);
 }
 
-static const char *float_text(struct mi_emitter *e, float number)
-{
-    if (number != number)
-        return "MICA_NAN";
-    if (number - number != 0)
-        return number > 0 ? "MICA_INF" : "(-MICA_INF)";
-    const char *text = mi_arena_format(e->arena, "%.9g", (double)number);
-    return mi_arena_format(e->arena, number < 0 ? "(%s%sf)" : "%s%sf", text, strpbrk(text, ".e") ? "" : ".0");
-}
-
-static const char *number_text(struct mi_emitter *e, enum mi_type type, double number)
-{
-    if (type != MI_DOUBLE || number - number != 0)
-        return float_text(e, mi_double_to_float(number));
-    const char *text = mi_arena_format(e->arena, "%.17g", number);
-    return mi_arena_format(e->arena, "(%s%s)", text, strpbrk(text, ".e") ? "" : ".0");
-}
-
-static const char *literal(struct mi_emitter *e, const mi_value *value)
-{
-    const struct mi_type_info *type = &mi_types[value->type];
-    int count = 0;
-    const int64_t *ints = mi_constant_ints(value, &count);
-    if (mi_shape_count(&value->shape, 0) != 1)
-        mi_fail(e->error, MICA_INTERNAL, "constant of \"%s\" is not a scalar", value->node->name);
-    else if (type->kind == 'f')
-        return number_text(e, value->type, mi_element(value->type, value->node->constant, 0));
-    else if (ints) /* the lowest is no literal */
-        return ints[0] == INT64_MIN ? type->lowest : mi_arena_format(e->arena, "(%lldL)", (long long)ints[0]);
-    else if (value->type != MI_UINT64)
-        return mi_arena_format(e->arena, "((%s)%.0f)", type->c, mi_element(value->type, value->node->constant, 0));
-    else
-        return mi_arena_format(e->arena, "%lluUL", (unsigned long long)*(const uint64_t *)value->node->constant);
-    return type->zero;
-}
-
 const char *mi_emit_place(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at)
 {
-    struct mi_shape shape = seen_shape(e, value);
+    struct mi_shape shape = mi_seen_shape(e, value);
     struct mi_layout plain = mi_layout_plain(shape.rank);
     return mi_layout_place(e->arena, e->groups ? &plain : &e->tensors[value->id].layout, &shape, at);
 }
@@ -284,109 +191,15 @@ static const char *emit_load(struct mi_emitter *e, mi_value *value, const struct
 static void broadcast_at(struct mi_emitter *e, const mi_value *in, const mi_value *out, const struct mi_coordinate *at,
                          struct mi_coordinate *in_at)
 {
-    struct mi_shape from = seen_shape(e, in), to = seen_shape(e, out);
+    struct mi_shape from = mi_seen_shape(e, in), to = mi_seen_shape(e, out);
     for (int i = 0; i < from.rank; i++) {
         bool one = mi_dim_is(from.dim[i], 1);
         in_at[i] = one ? (struct mi_coordinate){.at = "0"} : at[to.rank - from.rank + i];
     }
 }
 
-/* The row-major index of an element. */
-static const char *linear_index(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at)
-{
-    struct mi_shape shape = seen_shape(e, value);
-    struct mi_layout plain = mi_layout_plain(shape.rank);
-    return mi_layout_place(e->arena, &plain, &shape, at);
-}
-
-static const char *attribute_text(struct mi_emitter *e, const struct mi_node *node, const char *word)
-{
-    const struct mi_attribute *attribute = mi_attribute_find(node, word);
-    if (!attribute)
-        return NULL;
-    if (attribute->type == MI_ATTRIBUTE_INT)
-        return mi_arena_format(e->arena, "%lld", (long long)attribute->i);
-    if (attribute->type != MI_ATTRIBUTE_FLOAT)
-        return NULL;
-    return float_text(e, attribute->f);
-}
-
-static const char *builtin_text(struct mi_emitter *e, const struct mi_node *node, const char *word,
-                                const struct mi_coordinate *at)
-{
-    if (word[0] == 'a' && word[1] == 't' && mi_is_digit(word[2]) && !word[3])
-        return word[2] - '0' < node->out[0]->shape.rank ? at[word[2] - '0'].at : "0";
-    if (strcmp(word, "index") == 0)
-        return mi_arena_format(e->arena, "(%s)", linear_index(e, node->out[0], at));
-    for (int i = 0; i < e->draws && strcmp(word, "uniform") == 0; i++)
-        if (e->draw[i].node == node)
-            return e->draw[i].text;
-    if (strcmp(word, "uniform") == 0)
-        return mi_arena_format(e->arena, "mica_chance(mica_s->seed, (mica_s->step << 32) + %lluUL, (ulong)(%s))",
-                               (unsigned long long)node->stable, linear_index(e, node->out[0], at));
-    if (strcmp(word, "learning_rate") == 0)
-        return "mica_s->learning_rate";
-    if (strcmp(word, "step") == 0)
-        return "((float)mica_s->step)";
-    if (strcmp(word, "run") == 0)
-        return "mica_s->step";
-    return NULL;
-}
-
-struct word {
-    const char *name, *text;
-};
-
-static const char *word_text(struct mi_emitter *e, const struct mi_node *node, const struct word *words, int count,
-                             const char *name, const struct mi_coordinate *at)
-{
-    for (int i = 0; i < count; i++)
-        if (words[i].text && strcmp(words[i].name, name) == 0)
-            return words[i].text;
-    const char *text = attribute_text(e, node, name);
-    return text ? text : builtin_text(e, node, name, at);
-}
-
-/* Of doubles a function has a name of its own (doubles.cl): programs have their own for floats. */
-static bool calls_of_doubles(const struct mi_node *node, const char *name, size_t length)
-{
-    return node->inputs && node->in[0]->type == MI_DOUBLE && name[length] == '(' && strncmp(name, "mica_", 5) != 0;
-}
-
-/* The expression with its names replaced. */
-static const char *substitute(struct mi_emitter *e, const struct mi_node *node, const char *expression,
-                              const struct word *words, int count, const struct mi_coordinate *at)
-{
-    struct mi_text out = {0};
-    for (const char *c = expression; *c;) {
-        size_t length = 0;
-        bool number = mi_is_digit(*c) || (*c == '.' && mi_is_digit(c[1]));
-        if (number)
-            length = strspn(c, "0123456789.xXabcdefABCDEFUL");
-        else if (mi_is_letter(*c) || *c == '_')
-            while (mi_is_word(c[length]))
-                length++;
-        char name[64];
-        const char *text = NULL;
-        if (length && !number && length < sizeof name) {
-            mi_format(name, sizeof name, "%.*s", (int)length, c);
-            text = word_text(e, node, words, count, name, at);
-        }
-        if (text)
-            mi_text_append(&out, text, strlen(text));
-        else if (length && !number && calls_of_doubles(node, c, length))
-            mi_text_add(&out, "mica_double_%.*s", (int)length, c);
-        else
-            mi_text_append(&out, c, length ? length : 1);
-        c += length ? length : 1;
-    }
-    const char *result = mi_arena_strdup(e->arena, mi_text_get(&out));
-    mi_emit_text_end(e, &out);
-    return result ? result : "";
-}
-
 /* What a map's output is bound to when it is an input as it is; NULL: it computes something. */
-static const char *passed_on(const struct mi_node *node, const struct mi_map_view *view, int o, const struct word *words)
+static const char *passed_on(const struct mi_node *node, const struct mi_map_view *view, int o, const struct mi_word *words)
 {
     bool same = node->inputs == 1 && node->in[0] && node->in[0]->type == node->out[o]->type;
     return same && strcmp(view->expr[o], view->in[0]) == 0 ? words[0].text : NULL;
@@ -397,7 +210,7 @@ static const char *emit_map(struct mi_emitter *e, const mi_value *value, const s
 {
     const struct mi_node *node = value->node;
     struct mi_map_view view;
-    struct word words[MI_MAX_INPUTS + MI_MAX_OUTPUTS] = {{0}};
+    struct mi_word words[MI_MAX_INPUTS + MI_MAX_OUTPUTS] = {{0}};
     int count = 0;
     const char *wanted = NULL;
     mi_map_view(node, &view);
@@ -406,16 +219,16 @@ static const char *emit_map(struct mi_emitter *e, const mi_value *value, const s
         if (!node->in[i])
             continue;
         broadcast_at(e, node->in[i], value, at, in_at);
-        words[count++] = (struct word){view.in[i], mi_emit_value(e, node->in[i], in_at, guard)};
+        words[count++] = (struct mi_word){view.in[i], mi_emit_value(e, node->in[i], in_at, guard)};
     }
     for (int o = 0; o < node->outputs; o++) {
         const char *name = passed_on(node, &view, o, words);
         if (!name) {
             name = mi_emit_name(e, "v");
             mi_line(e, "const %s %s = %s;", mi_types[node->out[o]->type].c, name,
-                    substitute(e, node, view.expr[o], words, count, at));
+                    mi_emit_expression(e, node, view.expr[o], words, count, at));
         }
-        words[count++] = (struct word){view.out[o], name};
+        words[count++] = (struct mi_word){view.out[o], name};
         memo_add(e, node->out[o], key, name);
         if (node->out[o] == value)
             wanted = name;
@@ -518,7 +331,7 @@ static const char *emit_access(struct mi_emitter *e, const struct mi_access *acc
 
 static const char *fill_text(struct mi_emitter *e, const struct mi_node *node)
 {
-    const char *text = attribute_text(e, node, "fill"), *type = mi_types[node->out[0]->type].c;
+    const char *text = mi_emit_attribute(e, node, "fill"), *type = mi_types[node->out[0]->type].c;
     if (text)
         return mi_arena_format(e->arena, "(%s)%s", type, text);
     return node->op->fill ? node->op->fill : mi_types[node->out[0]->type].zero;
@@ -564,7 +377,7 @@ static const char *emit_move(struct mi_emitter *e, const mi_value *value, const 
 
 void mi_emit_remember(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at, const char *text)
 {
-    struct mi_shape shape = seen_shape(e, value);
+    struct mi_shape shape = mi_seen_shape(e, value);
     memo_add(e, value, memo_key(e, shape.rank, at, NULL), text);
 }
 
@@ -575,8 +388,8 @@ const char *mi_emit_value(struct mi_emitter *e, const mi_value *value, const str
         return text;
     const struct mi_node *node = value->node;
     if (node->op == &mi_op_constant)
-        return literal(e, value);
-    struct mi_shape shape = seen_shape(e, value);
+        return mi_emit_literal(e, value);
+    struct mi_shape shape = mi_seen_shape(e, value);
     const char *key = memo_key(e, shape.rank, at, guard);
     const char *name = memo_find(e, value, key);
     if (name)
@@ -599,7 +412,7 @@ void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordi
 {
     int argument = mi_emit_argument(e, value, true);
     const char *place = mi_emit_place(e, value, at);
-    const char *fill = float_text(e, e->groups ? 0.0f : e->tensors[value->id].layout.fill);
+    const char *fill = mi_emit_float(e, e->groups ? 0.0f : e->tensors[value->id].layout.fill);
     if (!text)
         text = fill;
     else if (real)

@@ -81,8 +81,12 @@ struct mi_emitter {
 };
 
 void mi_emitter_destroy(struct mi_emitter *e);
-/* Destroys a text of the emitter's; that it could not grow is the emitter's failure. */
-void mi_emit_text_end(struct mi_emitter *e, struct mi_text *text);
+/* The end of a text that memory may have run out for. */
+static inline void mi_emit_text_end(struct mi_emitter *e, struct mi_text *text)
+{
+    e->arena->failed = e->arena->failed || text->failed;
+    mi_text_destroy(text);
+}
 
 /* Adds a line at the current indentation. */
 void mi_line(struct mi_emitter *e, const char *format, ...) MI_PRINTF(2, 3);
@@ -106,6 +110,33 @@ void mi_emit_remember(struct mi_emitter *e, const mi_value *value, const struct 
  * the layout's fill. */
 void mi_emit_store(struct mi_emitter *e, mi_value *value, const struct mi_coordinate *at, const char *text, const char *real);
 
+/* ---- seen.c ---- */
+
+struct mi_shape mi_seen_shape(const struct mi_emitter *e, const mi_value *value);
+/* The row-major index of an element. */
+const char *mi_emit_linear(struct mi_emitter *e, const mi_value *value, const struct mi_coordinate *at);
+/* Whether a move only drops or adds axes of size 1. */
+bool mi_is_squeeze(const struct mi_node *node);
+/* Whether a map's expression names its element's coordinates one by one, so that axes cannot be joined. */
+bool mi_names_coordinates(const struct mi_node *node);
+/* Whether the shapes are equal but for axes of size 1. */
+bool mi_same_but_ones(const struct mi_shape *x, const struct mi_shape *y);
+
+/* ---- words.c ---- */
+
+/* A name in an expression, and what stands for it. */
+struct mi_word {
+    const char *name, *text;
+};
+/* The expression of a map with its names replaced: by these words, the node's attributes, or what is built in, for an element at
+ * the coordinates. */
+const char *mi_emit_expression(struct mi_emitter *e, const struct mi_node *node, const char *expression,
+                               const struct mi_word *words, int count, const struct mi_coordinate *at);
+/* An attribute that is a number; NULL: there is none. */
+const char *mi_emit_attribute(struct mi_emitter *e, const struct mi_node *node, const char *word);
+const char *mi_emit_float(struct mi_emitter *e, float number);
+const char *mi_emit_literal(struct mi_emitter *e, const mi_value *value); /* a constant of one element */
+
 /* ---- guard.c ---- */
 
 /* Drops what is known not to be reached, and what stands behind what is known to be; how many accesses are left. */
@@ -125,13 +156,6 @@ int mi_emit_argument(struct mi_emitter *e, mi_value *value, bool written);
 int mi_emit_scratch(struct mi_emitter *e, int scratch, bool written);
 /* Adds an array in local memory. */
 void mi_emit_local(struct mi_emitter *e, const char *type, const char *name, int64_t count);
-
-/* Whether a move only drops or adds axes of size 1. */
-bool mi_is_squeeze(const struct mi_node *node);
-/* Whether a map's expression names its element's coordinates one by one, so that axes cannot be joined. */
-bool mi_names_coordinates(const struct mi_node *node);
-/* Whether the shapes are equal but for axes of size 1. */
-bool mi_same_but_ones(const struct mi_shape *x, const struct mi_shape *y);
 
 /* ---- finish.c ---- */
 

@@ -254,6 +254,18 @@ static mica_status check_fields(mica_job *job)
     return MICA_OK;
 }
 
+/* Patterns that name no parameter are found before anything is read or compiled. */
+static mica_status check_trained(mica_job *job)
+{
+    struct mi_optimizer optimizer;
+    struct mi_error error = {0};
+    mi_optimizer_resolve(&error, "optimizer", &job->fit.optimizer, &optimizer);
+    mi_optimizer_set_groups(&error, "optimizer", job->fit.groups, job->fit.group_count, &optimizer);
+    if (error.status == MICA_OK)
+        mi_optimizer_check_names(&error, job->model, &optimizer, job->fit.train);
+    return error.status == MICA_OK ? MICA_OK : inside(job, error.status, error.text);
+}
+
 /* Such a network would be right by always saying the same. */
 static mica_status check_classes(mica_job *job)
 {
@@ -330,6 +342,7 @@ static mica_status open_model(mica_job *job, const cJSON *model, const struct mo
     if (status != MICA_OK)
         return inside(job, status, job->model->error.text);
     MI_TRY(check_prepared(job, prepare));
+    MI_TRY(check_trained(job));
     if (job->data)
         MI_TRY(check_fields(job));
     MI_TRY(fit_together(job));

@@ -237,6 +237,12 @@ static void mistakes(void **state)
         const char *set, *error;
     } cases[] = {
         {"epoch=3", "test_job.json: there is no key \"epoch\"; did you mean \"epochs\"?"},
+        {"train=dens.*", "test_job.json: train: no parameter is called \"dens.*\""},
+        {"optimizer={\"type\": \"sgd\", \"groups\": [{\"variables\": \"x.*\", \"weight_decay\": 0}]}",
+         "test_job.json: optimizer.groups[0]: no parameter is called \"x.*\""},
+        {"optimizer={\"type\": \"sgd\", \"groups\": [{\"variables\": \"d.*\"}]}", "optimizer.groups[0]: sets nothing"},
+        {"optimizer.ema_momentum=0.9", "optimizer.ema_momentum: is of the average that \"use_ema\": true makes"},
+        {"optimizer.gradient_accumulation_steps=0", "must be from 1 to 1e+06, not 0"},
         {"precision=float8", "there is no precision \"float8\""},
         {"mixed_precision=float16", "there is no key \"mixed_precision\"; did you mean \"precision\"?"},
         {"data.layers=3", "data.layers must be a list of layers, or an object"},

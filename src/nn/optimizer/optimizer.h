@@ -84,7 +84,8 @@ mi_value *mi_loss_factor(mica_model *model, struct mi_graph *graph, mi_value *co
 void mi_loss_unscale(struct mi_graph *graph, mi_value *factor, bool sums, mi_value **gradient, int count);
 
 /* Every pattern of `train` and of groups names a parameter, of `train` also a statistic (named.c). */
-mica_status mi_optimizer_check_names(mica_model *model, const struct mi_optimizer *optimizer, const char *train);
+mica_status mi_optimizer_check_names(struct mi_error *error, const mica_model *model, const struct mi_optimizer *optimizer,
+                                     const char *train);
 
 /* Adds gradients of `loss` (a scalar) and the update of every parameter that it depends on and `train` names (a pattern, as
  * mi_name_matches has it; NULL: all), with their moments. */

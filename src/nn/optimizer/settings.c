@@ -14,18 +14,21 @@ static const float most_of_any = 1e30f;
 static const struct common {
     const char *name;
     size_t offset;
-    float most;                /* 0: of any */
+    float least, most;         /* 0: of any */
     bool below, whole;
+    bool averages;             /* says something of the average that use_ema makes */
 } common[] = {
     {.name = "learning_rate", .offset = offsetof(struct mi_optimizer, learning_rate)},
     {.name = "weight_decay", .offset = offsetof(struct mi_optimizer, weight_decay)},
     {.name = "clipvalue", .offset = offsetof(struct mi_optimizer, clip_value)},
     {.name = "clipnorm", .offset = offsetof(struct mi_optimizer, clip_norm)},
     {.name = "global_clipnorm", .offset = offsetof(struct mi_optimizer, clip_global_norm)},
-    {.name = "gradient_accumulation_steps", .offset = offsetof(struct mi_optimizer, accumulate), .most = 1e6f, .whole = true},
+    {.name = "gradient_accumulation_steps", .offset = offsetof(struct mi_optimizer, accumulate), .least = 1, .most = 1e6f,
+     .whole = true},
     {.name = "use_ema", .offset = offsetof(struct mi_optimizer, use_ema), .most = 1, .whole = true},
-    {.name = "ema_momentum", .offset = offsetof(struct mi_optimizer, ema_momentum), .most = 1, .below = true},
-    {.name = "ema_overwrite_frequency", .offset = offsetof(struct mi_optimizer, ema_overwrite), .most = 1e6f, .whole = true},
+    {.name = "ema_momentum", .offset = offsetof(struct mi_optimizer, ema_momentum), .most = 1, .below = true, .averages = true},
+    {.name = "ema_overwrite_frequency", .offset = offsetof(struct mi_optimizer, ema_overwrite), .most = 1e6f, .whole = true,
+     .averages = true},
 };
 
 /* ---- What there is ---- */
@@ -156,16 +159,17 @@ mica_status mi_optimizer_read_groups(struct mi_error *error, struct mi_arena *ar
 
 /* ---- Checking ---- */
 
-static mica_status in_range(struct mi_error *error, const char *place, const mica_setting *setting, float most, bool below)
+static mica_status in_range(struct mi_error *error, const char *place, const mica_setting *setting, float least, float most,
+                            bool below)
 {
-    if (setting->value >= 0 && (below ? (float)setting->value < most : setting->value <= (double)most))
+    if (setting->value >= (double)least && (below ? (float)setting->value < most : setting->value <= (double)most))
         return MICA_OK;
     if (below)
         return mi_fail(error, MICA_FORMAT, "%s.%s: must be at least 0 and below %g, not %g", place, setting->key, (double)most,
                        setting->value);
     if (most < most_of_any)
-        return mi_fail(error, MICA_FORMAT, "%s.%s: must be from 0 to %g, not %g", place, setting->key, (double)most,
-                       setting->value);
+        return mi_fail(error, MICA_FORMAT, "%s.%s: must be from %g to %g, not %g", place, setting->key, (double)least,
+                       (double)most, setting->value);
     return mi_fail(error, MICA_FORMAT, "%s.%s: must be at least 0%s, not %g", place, setting->key,
                    setting->value > 0 ? " and at most 1e30" : "", setting->value);
 }
@@ -178,13 +182,14 @@ static mica_status take(struct mi_error *error, const char *place, const mica_se
             memcpy((char *)out + common[i].offset, &value, sizeof value);
             if (common[i].whole && floor(setting->value) != setting->value)
                 return mi_fail(error, MICA_FORMAT, "%s.%s: must be a whole number, not %g", place, setting->key, setting->value);
-            return in_range(error, place, setting, common[i].most > 0 ? common[i].most : most_of_any, common[i].below);
+            return in_range(error, place, setting, common[i].least, common[i].most > 0 ? common[i].most : most_of_any,
+                            common[i].below);
         }
     for (int i = 0; out->row->keys[i].name; i++)
         if (strcmp(out->row->keys[i].name, setting->key) == 0) {
             const struct mi_optimizer_key *key = &out->row->keys[i];
             out->value[i] = (float)setting->value;
-            return in_range(error, place, setting, key->flag ? 1 : key->most, key->below);
+            return in_range(error, place, setting, 0, key->flag ? 1 : key->most, key->below);
         }
     return unknown_key(error, place, out->row, setting->key);
 }
@@ -203,15 +208,29 @@ mica_status mi_optimizer_set_groups(struct mi_error *error, const char *place, c
         mi_format(where, sizeof where, "%s.groups[%d]", place, i);
         if (!group->variables)
             return mi_fail(error, MICA_FORMAT, "%s: the key \"variables\" is missing", where);
+        if (!group->setting[0].key)
+            return mi_fail(error, MICA_FORMAT, "%s: sets nothing: give it a \"learning_rate\" or a \"weight_decay\"", where);
         for (int k = 0; k < MICA_MOST_GROUP_SETTINGS && group->setting[k].key; k++) {
             if (strcmp(group->setting[k].key, names[0]) && strcmp(group->setting[k].key, names[1]))
                 return mi_keys_unknown(error, where, "key", group->setting[k].key, names);
-            MI_TRY(in_range(error, where, &group->setting[k], most_of_any, false));
+            MI_TRY(in_range(error, where, &group->setting[k], 0, most_of_any, false));
             if (!strcmp(group->setting[k].key, names[0]) && group->setting[k].value > 0 && out->learning_rate <= 0)
                 return mi_fail(error, MICA_FORMAT, "%s.learning_rate: goes with the optimizer's own, which is 0; "
                                "what \"train\" does not name stays as it is", where);
         }
     }
+    return MICA_OK;
+}
+
+/* What is said of an average that is not made would do nothing. */
+static mica_status check_averages(struct mi_error *error, const char *place, const mica_optimizer *given,
+                                  const struct mi_optimizer *out)
+{
+    for (int k = 0; k < MICA_MOST_SETTINGS && given->setting[k].key && out->use_ema <= 0; k++)
+        for (size_t i = 0; i < MI_COUNT(common); i++)
+            if (common[i].averages && !strcmp(common[i].name, given->setting[k].key))
+                return mi_fail(error, MICA_FORMAT, "%s.%s: is of the average that \"use_ema\": true makes", place,
+                               given->setting[k].key);
     return MICA_OK;
 }
 
@@ -224,7 +243,7 @@ mica_status mi_optimizer_resolve(struct mi_error *error, const char *place, cons
         out->value[i] = out->row->keys[i].otherwise;
     for (int i = 0; i < MICA_MOST_SETTINGS && given->setting[i].key; i++)
         MI_TRY(take(error, place, &given->setting[i], out));
-    return MICA_OK;
+    return check_averages(error, place, given, out);
 }
 
 const char *mi_optimizer_update(const struct mi_optimizer *optimizer)

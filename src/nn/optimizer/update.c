@@ -265,7 +265,7 @@ mica_status mi_optimizer_add(mica_model *model, struct mi_graph *graph, mi_value
                              const char *train)
 {
     struct trained t = {0};
-    mica_status status = mi_optimizer_check_names(model, optimizer, train);
+    mica_status status = mi_optimizer_check_names(&model->device->error, model, optimizer, train);
     if (status == MICA_OK)
         status = list_trained(model, graph, train, &t);
     if (optimizer->scales_loss)

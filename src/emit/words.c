@@ -1,0 +1,127 @@
+/* Expressions of maps as OpenCL C: their names become variables, attributes and what is built in; numbers become literals.
+ *
+ * LeakyRelu, "x > 0 ? x : alpha * x", of a value that is v3: "v3 > 0 ? v3 : 0.01f * v3". */
+#include "emit/emit.h"
+
+#include <string.h>
+
+/* ---- Numbers ---- */
+
+const char *mi_emit_float(struct mi_emitter *e, float number)
+{
+    if (number != number)
+        return "MICA_NAN";
+    if (number - number != 0)
+        return number > 0 ? "MICA_INF" : "(-MICA_INF)";
+    const char *text = mi_arena_format(e->arena, "%.9g", (double)number);
+    return mi_arena_format(e->arena, number < 0 ? "(%s%sf)" : "%s%sf", text, strpbrk(text, ".e") ? "" : ".0");
+}
+
+static const char *number_text(struct mi_emitter *e, enum mi_type type, double number)
+{
+    if (type != MI_DOUBLE || number - number != 0)
+        return mi_emit_float(e, mi_double_to_float(number));
+    const char *text = mi_arena_format(e->arena, "%.17g", number);
+    return mi_arena_format(e->arena, "(%s%s)", text, strpbrk(text, ".e") ? "" : ".0");
+}
+
+const char *mi_emit_literal(struct mi_emitter *e, const mi_value *value)
+{
+    const struct mi_type_info *type = &mi_types[value->type];
+    int count = 0;
+    const int64_t *ints = mi_constant_ints(value, &count);
+    if (mi_shape_count(&value->shape, 0) != 1)
+        mi_fail(e->error, MICA_INTERNAL, "constant of \"%s\" is not a scalar", value->node->name);
+    else if (type->kind == 'f')
+        return number_text(e, value->type, mi_element(value->type, value->node->constant, 0));
+    else if (ints) /* the lowest is no literal */
+        return ints[0] == INT64_MIN ? type->lowest : mi_arena_format(e->arena, "(%lldL)", (long long)ints[0]);
+    else if (value->type != MI_UINT64)
+        return mi_arena_format(e->arena, "((%s)%.0f)", type->c, mi_element(value->type, value->node->constant, 0));
+    else
+        return mi_arena_format(e->arena, "%lluUL", (unsigned long long)*(const uint64_t *)value->node->constant);
+    return type->zero;
+}
+
+/* ---- Names ---- */
+
+const char *mi_emit_attribute(struct mi_emitter *e, const struct mi_node *node, const char *word)
+{
+    const struct mi_attribute *attribute = mi_attribute_find(node, word);
+    if (!attribute)
+        return NULL;
+    if (attribute->type == MI_ATTRIBUTE_INT)
+        return mi_arena_format(e->arena, "%lld", (long long)attribute->i);
+    if (attribute->type != MI_ATTRIBUTE_FLOAT)
+        return NULL;
+    return mi_emit_float(e, attribute->f);
+}
+
+static const char *builtin_text(struct mi_emitter *e, const struct mi_node *node, const char *word,
+                                const struct mi_coordinate *at)
+{
+    if (word[0] == 'a' && word[1] == 't' && mi_is_digit(word[2]) && !word[3])
+        return word[2] - '0' < node->out[0]->shape.rank ? at[word[2] - '0'].at : "0";
+    if (strcmp(word, "index") == 0)
+        return mi_arena_format(e->arena, "(%s)", mi_emit_linear(e, node->out[0], at));
+    for (int i = 0; i < e->draws && strcmp(word, "uniform") == 0; i++)
+        if (e->draw[i].node == node)
+            return e->draw[i].text;
+    if (strcmp(word, "uniform") == 0)
+        return mi_arena_format(e->arena, "mica_chance(mica_s->seed, (mica_s->step << 32) + %lluUL, (ulong)(%s))",
+                               (unsigned long long)node->stable, mi_emit_linear(e, node->out[0], at));
+    if (strcmp(word, "learning_rate") == 0)
+        return "mica_s->learning_rate";
+    if (strcmp(word, "step") == 0)
+        return "((float)mica_s->step)";
+    if (strcmp(word, "run") == 0)
+        return "mica_s->step";
+    return NULL;
+}
+
+static const char *word_text(struct mi_emitter *e, const struct mi_node *node, const struct mi_word *words, int count,
+                             const char *name, const struct mi_coordinate *at)
+{
+    for (int i = 0; i < count; i++)
+        if (words[i].text && strcmp(words[i].name, name) == 0)
+            return words[i].text;
+    const char *text = mi_emit_attribute(e, node, name);
+    return text ? text : builtin_text(e, node, name, at);
+}
+
+/* Of doubles a function has a name of its own (doubles.cl): programs have their own for floats. */
+static bool calls_of_doubles(const struct mi_node *node, const char *name, size_t length)
+{
+    return node->inputs && node->in[0]->type == MI_DOUBLE && name[length] == '(' && strncmp(name, "mica_", 5) != 0;
+}
+
+const char *mi_emit_expression(struct mi_emitter *e, const struct mi_node *node, const char *expression,
+                              const struct mi_word *words, int count, const struct mi_coordinate *at)
+{
+    struct mi_text out = {0};
+    for (const char *c = expression; *c;) {
+        size_t length = 0;
+        bool number = mi_is_digit(*c) || (*c == '.' && mi_is_digit(c[1]));
+        if (number)
+            length = strspn(c, "0123456789.xXabcdefABCDEFUL");
+        else if (mi_is_letter(*c) || *c == '_')
+            while (mi_is_word(c[length]))
+                length++;
+        char name[64];
+        const char *text = NULL;
+        if (length && !number && length < sizeof name) {
+            mi_format(name, sizeof name, "%.*s", (int)length, c);
+            text = word_text(e, node, words, count, name, at);
+        }
+        if (text)
+            mi_text_append(&out, text, strlen(text));
+        else if (length && !number && calls_of_doubles(node, c, length))
+            mi_text_add(&out, "mica_double_%.*s", (int)length, c);
+        else
+            mi_text_append(&out, c, length ? length : 1);
+        c += length ? length : 1;
+    }
+    const char *result = mi_arena_strdup(e->arena, mi_text_get(&out));
+    mi_emit_text_end(e, &out);
+    return result ? result : "";
+}
