@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int run(int argc, char **argv);
 
@@ -38,6 +39,23 @@ static void format_shape(const cJSON *shape, char *out, size_t size)
     }
 }
 
+/* The outputs by their names, where there is more to say than that there is one. */
+static void print_outputs(const cJSON *outputs)
+{
+    const cJSON *output;
+    const char *before = "outputs: ";
+    char shape[128];
+    if (cJSON_GetArraySize(outputs) == 1 && !strcmp(text_of(cJSON_GetArrayItem(outputs, 0), "name"), "output"))
+        return;
+    cJSON_ArrayForEach(output, outputs) {
+        format_shape(cJSON_GetObjectItem(output, "shape"), shape, sizeof shape);
+        printf("%s%s (%s)", before, cli_show(text_of(output, "name")).text, shape);
+        before = ", ";
+    }
+    if (cJSON_GetArraySize(outputs))
+        putchar('\n');
+}
+
 static void print_layers(const cJSON *json)
 {
     const cJSON *layer;
@@ -48,6 +66,7 @@ static void print_layers(const cJSON *json)
         printf("%-24s %-24s %-20s %12.0f\n", cli_show(text_of(layer, "name")).text, text_of(layer, "type"), shape,
                number_of(layer, "parameters"));
     }
+    print_outputs(cJSON_GetObjectItem(json, "outputs"));
     printf("%.0f parameters, %.0f operators, %.0f launches a step, %.0f peak bytes\n", number_of(json, "parameters"),
            number_of(json, "operators"), number_of(json, "launches"), number_of(json, "peak_bytes"));
 }

@@ -80,6 +80,7 @@ static bool add_variables(const mica_model *model, cJSON *out)
         const char *name = mica_model_variable_name(model, i);
         cJSON *item = cJSON_CreateObject();
         bool good = item && cJSON_AddStringToObject(item, "name", name) && add(item, "shape", shape_json(&shape)) &&
+                    cJSON_AddStringToObject(item, "dtype", mica_type_name(mica_model_variable_type(model, i))) &&
                     cJSON_AddBoolToObject(item, "trained", is_trained(mi_variable_find(&model->variables, name)));
         if (!good || !append(list, item)) {
             if (!good)
@@ -96,7 +97,8 @@ static bool add_values(cJSON *out, const char *key, mi_value *const *values, siz
     for (size_t i = 0; list && i < count; i++) {
         mica_shape shape = mica_node_shape(values[i]);
         cJSON *item = cJSON_CreateObject();
-        bool good = item && cJSON_AddStringToObject(item, "name", values[i]->name) && add(item, "shape", shape_json(&shape));
+        bool good = item && cJSON_AddStringToObject(item, "name", values[i]->name) && add(item, "shape", shape_json(&shape)) &&
+                    cJSON_AddStringToObject(item, "dtype", mi_types[values[i]->type].name);
         if (!good || !append(list, item)) {
             if (!good)
                 cJSON_Delete(item);
