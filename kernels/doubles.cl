@@ -19,5 +19,13 @@ MICA_DOUBLE1(floor)
 MICA_DOUBLE1(ceil)
 MICA_DOUBLE1(rint)
 MICA_DOUBLE2(pow)
-MICA_DOUBLE2(fmin)
-MICA_DOUBLE2(fmax)
+
+/* The float nearest to zero beside x whose last bit says that there is more: rounded again, to fewer digits, it is what x itself is
+ * rounded to. */
+static inline float mica_double_to_odd(const double x)
+{
+    const float near = (float)x;
+    const double back = near;
+    const uint bits = as_uint(near) - ((back < 0 ? -back : back) > (x < 0 ? -x : x) ? 1u : 0u);
+    return back == x ? near : as_float(bits | 1u);
+}

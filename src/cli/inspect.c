@@ -171,6 +171,8 @@ static int run(int argc, char **argv)
     char *text = NULL;
     mica_inspect_desc desc = {.with_plan = true, .training = training, .batch = n};
     code = cli_open_model(device, path, &opened);
+    if (training && mica_job_fit(opened.job))
+        desc.precision = mica_job_fit(opened.job)->precision;
     if (code == CLI_OK && mica_model_inspect(opened.model, &desc, &text) != MICA_OK)
         code = cli_device_failed(device);
     if (code == CLI_OK)

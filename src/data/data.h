@@ -247,7 +247,9 @@ mica_status mi_normalize_prepare(mica_data *data, struct mi_field *field, const 
 struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index);
 /* The numbers of one sample as the network sees them. `index` counts all samples. */
 void mi_field_values(const struct mi_field *field, int64_t index, float *out);
-/* The same as elements of a type; `row` has room for the floats. What is not normalised comes with all its digits. */
+/* The same with all the digits that there are, where nothing is normalised; `row` has room for the floats. */
+void mi_field_doubles(const struct mi_field *field, int64_t index, float *row, double *out);
+/* The same as elements of a type. */
 void mi_field_elements(const struct mi_field *field, int64_t index, enum mi_type type, float *row, void *out);
 /* The index of the i-th sample of a part, for mi_field_values and classes. */
 int64_t mi_data_index(const mica_data *data, mica_part part, int64_t i);

@@ -96,9 +96,25 @@ void mi_field_values(const struct mi_field *field, int64_t index, float *out)
         mi_preprocess_apply(&field->preprocess, field->floats + at, 1, out);
 }
 
-void mi_field_elements(const struct mi_field *field, int64_t index, enum mi_type type, float *row, void *out)
+/* The numbers of a sample as they are, where its doubles are; NULL: they are made. */
+static const double *plain_doubles(const struct mi_field *field, int64_t index)
 {
     bool plain = field->doubles && !field->preprocess.count && !field->preprocess.fill;
+    return plain ? field->doubles + (size_t)index * field->elements : NULL;
+}
+
+void mi_field_doubles(const struct mi_field *field, int64_t index, float *row, double *out)
+{
+    const double *plain = plain_doubles(field, index);
+    if (!plain)
+        mi_field_values(field, index, row);
+    for (size_t i = 0; i < field->elements; i++)
+        out[i] = plain ? plain[i] : (double)row[i];
+}
+
+void mi_field_elements(const struct mi_field *field, int64_t index, enum mi_type type, float *row, void *out)
+{
+    const double *plain = plain_doubles(field, index);
     if (type == MI_FLOAT) {
         mi_field_values(field, index, out);
         return;
@@ -106,7 +122,7 @@ void mi_field_elements(const struct mi_field *field, int64_t index, enum mi_type
     if (!plain)
         mi_field_values(field, index, row);
     for (size_t i = 0; i < field->elements; i++)
-        mi_element_set(type, out, i, plain ? field->doubles[(size_t)index * field->elements + i] : (double)row[i]);
+        mi_element_set(type, out, i, plain ? plain[i] : (double)row[i]);
 }
 
 cJSON *mi_data_describe(const mica_data *data)

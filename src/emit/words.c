@@ -92,13 +92,19 @@ static const char *word_text(struct mi_emitter *e, const struct mi_node *node, c
 /* Of doubles a function has a name of its own (doubles.cl): programs have their own for floats. */
 static bool calls_of_doubles(const struct mi_node *node, const char *name, size_t length)
 {
-    return node->inputs && node->in[0]->type == MI_DOUBLE && name[length] == '(' && strncmp(name, "mica_", 5) != 0;
+    static const char *const functions[] = {"exp",  "expm1", "log",  "log1p", "sin",   "cos",  "tanh", "erf",
+                                            "erfc", "sqrt",  "fabs", "floor", "ceil", "rint", "pow"};
+    bool found = false;
+    for (size_t i = 0; i < MI_COUNT(functions) && node->inputs && node->in[0]->type == MI_DOUBLE; i++)
+        found = found || (strlen(functions[i]) == length && !strncmp(name, functions[i], length));
+    return found;
 }
 
 const char *mi_emit_expression(struct mi_emitter *e, const struct mi_node *node, const char *expression,
                               const struct mi_word *words, int count, const struct mi_coordinate *at)
 {
     struct mi_text out = {0};
+    bool is_double = node->inputs && node->in[0]->type == MI_DOUBLE;
     for (const char *c = expression; *c;) {
         size_t length = 0;
         bool number = mi_is_digit(*c) || (*c == '.' && mi_is_digit(c[1]));
@@ -117,8 +123,8 @@ const char *mi_emit_expression(struct mi_emitter *e, const struct mi_node *node,
             mi_text_append(&out, text, strlen(text));
         else if (length && !number && calls_of_doubles(node, c, length))
             mi_text_add(&out, "mica_double_%.*s", (int)length, c);
-        else
-            mi_text_append(&out, c, length ? length : 1);
+        else /* of doubles a number has all its digits */
+            mi_text_append(&out, c, length ? length - (number && is_double && c[length - 1] == 'f') : 1);
         c += length ? length : 1;
     }
     const char *result = mi_arena_strdup(e->arena, mi_text_get(&out));

@@ -39,8 +39,8 @@ static bool node_gives_shares(const struct mi_node *node, const bool *shares)
     if (!is_one_of(node, keeps_shares) && !mi_keeps_elements(node))
         return false;
     for (int i = 0; i < node->inputs; i++)
-        if (!node->in[i] || (node->in[i]->type == MI_FLOAT && !shares[node->in[i]->id])) /* axes are no values */
-            return false;
+        if (!node->in[i] || ((i == 0 || mi_types[node->in[i]->type].kind == 'f') && !shares[node->in[i]->id]))
+            return false; /* axes, behind the first, are no values */
     return node->inputs > 0;
 }
 

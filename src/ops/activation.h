@@ -35,12 +35,13 @@
     X(HardSwish, , "x * (x <= -3 ? 0 : x >= 3 ? 1 : x / 6.0f + 0.5f)",                                  \
       "x <= -3 ? 0 : x >= 3 ? g : g * (x / 3.0f + 0.5f)")                                               \
     X(Silu, , "x / (1.0f + exp(-x))", "g * (1.0f + x - x / (1.0f + exp(-x))) / (1.0f + exp(-x))")       \
-    X(Gelu, APPROXIMATE, "by_tanh ? x * " MI_GELU_SHARE " : 0.5f * x * erfc(x * -0.70710678f)",          \
-      "by_tanh ? g * " MI_GELU_SHARE " * (1.0f + x * (1.0f - " MI_GELU_SHARE ") * (1.59576912f + 0.214064449f * x * x))" \
-      " : g * (0.5f * erfc(x * -0.70710678f) + x * 0.39894228f * exp(-0.5f * x * x))")
+    X(Gelu, APPROXIMATE, "by_tanh ? x * " MI_GELU_SHARE " : 0.5f * x * erfc(x * -0.70710678118654752f)",          \
+      "by_tanh ? g * " MI_GELU_SHARE " * (1.0f + x * (1.0f - " MI_GELU_SHARE ")"                           \
+      " * (1.5957691216057308f + 0.21406444881780073f * x * x))"                                         \
+      " : g * (0.5f * erfc(x * -0.70710678118654752f) + x * 0.39894228040143268f * exp(-0.5f * x * x))")
 
 /* (1 + tanh(u)) / 2, u = sqrt(2 / pi) * (x + 0.044715 x^3), so that its tail does not cancel. */
-#define MI_GELU_SHARE "(1.0f / (1.0f + exp(-x * (1.59576912f + 0.0713548163f * x * x))))"
+#define MI_GELU_SHARE "(1.0f / (1.0f + exp(-x * (1.5957691216057308f + 0.071354816272600243f * x * x))))"
 
 #define MI_ACTIVATIONS(X) MI_RISING_ACTIVATIONS(X) MI_OTHER_ACTIVATIONS(X)
 

@@ -5,7 +5,7 @@
 
 static mica_status infer_same(struct mi_node *node)
 {
-    MI_TRY(mi_same_types(node));
+    MI_TRY(mi_number_types(node));
     return mi_infer_broadcast(node, node->in[0]->type);
 }
 
@@ -13,10 +13,10 @@ MI_MAP_ROW(Add, 2, infer_same, .expr = {"a + b"}, .grad = {"g", "g"}, .affine = 
 MI_MAP_ROW(Sub, 2, infer_same, .expr = {"a - b"}, .grad = {"g", "-g"}, .affine = true);
 MI_MAP_ROW(Mul, 2, infer_same, .expr = {"a * b"}, .grad = {"g * b", "g * a"}, .affine = true);
 MI_MAP_ROW(Div, 2, infer_same, .expr = {"a / b"}, .grad = {"g / b", "-g * y / b"}, .affine = true);
-MI_MAP_ROW(Neg, 1, NULL, .expr = {"-x"}, .grad = {"-g"}, .affine = true);
+MI_MAP_ROW(Neg, 1, infer_same, .expr = {"-x"}, .grad = {"-g"}, .affine = true);
 /* Not by a choice: for integers compilers make an intrinsic of that, which Oclgrind does not know. + 0: no negative zero. */
-MI_MAP_ROW(Abs, 1, NULL, .expr = {"x*((x > 0) - (x < 0)) + 0"}, .grad = {"x > 0 ? g : x < 0 ? -g : 0 * x"});
-MI_MAP_ROW(Sign, 1, NULL, .expr = {"x > 0 ? 1 : x < 0 ? -1 : x"});
+MI_MAP_ROW(Abs, 1, infer_same, .expr = {"x*((x > 0) - (x < 0)) + 0"}, .grad = {"x > 0 ? g : x < 0 ? -g : 0 * x"});
+MI_MAP_ROW(Sign, 1, infer_same, .expr = {"x > 0 ? 1 : x < 0 ? -1 : x"});
 MI_MAP_ROW(Identity, 1, NULL, .expr = {"x"}, .grad = {"g"});
 MI_MAP_ROW(StopGradient, 1, NULL, .expr = {"x"});
 
@@ -32,7 +32,7 @@ MI_MAP_ROW(Sqrt, 1, mi_infer_float_map, .expr = {"sqrt(x)"}, .grad = {"0.5f * g 
 MI_MAP_ROW(Reciprocal, 1, mi_infer_float_map, .expr = {"1.0f / x"}, .grad = {"-g * y * y"});
 MI_MAP_ROW(Sin, 1, mi_infer_float_map, .expr = {"sin(x)"}, .grad = {"g * cos(x)"});
 MI_MAP_ROW(Cos, 1, mi_infer_float_map, .expr = {"cos(x)"}, .grad = {"-g * sin(x)"});
-MI_MAP_ROW(Erf, 1, mi_infer_float_map, .expr = {"erf(x)"}, .grad = {"g * 1.12837917f * exp(-x * x)"});
+MI_MAP_ROW(Erf, 1, mi_infer_float_map, .expr = {"erf(x)"}, .grad = {"g * 1.1283791670955126f * exp(-x * x)"});
 MI_MAP_ROW(Floor, 1, mi_infer_float_map, .expr = {"floor(x)"});
 MI_MAP_ROW(Ceil, 1, mi_infer_float_map, .expr = {"ceil(x)"});
 MI_MAP_ROW(Round, 1, mi_infer_float_map, .expr = {"rint(x)"});

@@ -51,7 +51,7 @@ static mica_status fail_cast(const struct mi_node *node, const char *name)
     return mi_op_fail(node, MICA_INVALID_ARGUMENT, "there is no type \"%s\"%s", mi_show(name).text, mi_advise(name, names).text);
 }
 
-static const struct mi_op cast_to_bool, cast_to_float16, cast_to_bfloat16;
+static const struct mi_op cast_to_bool, cast_to_float16, cast_to_bfloat16, double_to_float16, double_to_bfloat16;
 
 /* Attribute `to`: a type's name, or its number in enum mi_type, which is what is written back. To integers floats are cut towards
  * zero; bool is whether x differs from 0; float16 and bfloat16 are rounded here, as a value in a register is a float. */
@@ -66,6 +66,8 @@ static mica_status infer_cast(struct mi_node *node)
         node->op = &mi_op_Identity;
     else if (to == MI_BOOL)
         node->op = &cast_to_bool;
+    else if ((to == MI_HALF || to == MI_BFLOAT16) && node->in[0]->type == MI_DOUBLE)
+        node->op = to == MI_HALF ? &double_to_float16 : &double_to_bfloat16;
     else if (to == MI_HALF || to == MI_BFLOAT16)
         node->op = to == MI_HALF ? &cast_to_float16 : &cast_to_bfloat16;
     mi_infer_output(node, 0, (enum mi_type)to, &node->in[0]->shape);
@@ -87,4 +89,6 @@ static mica_status gradient_cast(struct mi_node *node, mi_value *const *dy, mi_v
      .gradient = gradient_cast, .map = &(const struct mi_map_rule){.expr = {expression}}}
 const struct mi_op mi_op_Cast = CAST("x");
 static const struct mi_op cast_to_bool = CAST("x != 0"), cast_to_float16 = CAST("mica_as_float16(x)"),
-                          cast_to_bfloat16 = CAST("mica_as_bfloat16(x)");
+                          cast_to_bfloat16 = CAST("mica_as_bfloat16(x)"),
+                          double_to_float16 = CAST("mica_as_float16(mica_double_to_odd(x))"),
+                          double_to_bfloat16 = CAST("mica_as_bfloat16(mica_double_to_odd(x))");

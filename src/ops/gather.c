@@ -43,11 +43,12 @@ static int move_gather(struct mi_arena *arena, const struct mi_node *node, const
         access[0].index[i] = index[axis + i];
     for (int i = 0; i < axis; i++)
         access[1].index[i] = index[i];
-    const char *at = mi_types[node->in[1]->type].kind == 'u' ? "(long)$index" : "$index"; /* it is compared with -size */
-    access[1].index[axis] = mi_arena_format(arena, "(%s < 0 ? %s + %s : %s)", at, at, size, at);
+    bool negative = mi_types[node->in[1]->type].kind == 'i';
+    access[1].index[axis] = negative ? mi_arena_format(arena, "($index < 0 ? $index + %s : $index)", size) : "((long)$index)";
     for (int i = axis + 1; i < node->in[0]->shape.rank; i++)
         access[1].index[i] = index[i - 1 + indices];
-    access[1].guard = mi_arena_format(arena, "%s >= -%s && %s < %s", at, size, at, size);
+    access[1].guard = negative ? mi_arena_format(arena, "$index >= -%s && $index < %s", size, size)
+                               : mi_arena_format(arena, "$index < (ulong)%s", size);
     return 2;
 }
 

@@ -33,7 +33,7 @@ static mica_status infer_matmul(struct mi_node *node)
     const struct mi_shape *a = &node->in[0]->shape, *b = &node->in[1]->shape;
     struct product p;
     struct mi_shape batch_a = batch_of(a), batch_b = batch_of(b), out;
-    MI_TRY(mi_same_types(node));
+    MI_TRY(mi_number_types(node));
     if (a->rank == 0 || b->rank == 0)
         return mi_op_fail(node, MICA_SHAPE, "inputs %s and %s: a scalar has no matrix product",
                           mi_shape_text(arena, a), mi_shape_text(arena, b));

@@ -240,6 +240,10 @@ static mica_status infer_pad(struct mi_node *node)
         MI_TRY(mi_set_attribute(node, MI_REAL("fill", fill)));
     } else if (given)
         MI_TRY(mi_set_attribute(node, MI_REAL("fill", given->f)));
+    fill = mi_attribute_float(node, "fill", 0);
+    if (!mi_type_holds(node->in[0]->type, (double)fill))
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "constant_value is %g, which is no %s", (double)fill,
+                          mi_types[node->in[0]->type].name);
     mi_drop_inputs(node, 1);
     for (int i = 0; i < out.rank; i++) {
         all[i] = i;

@@ -47,6 +47,13 @@ static mica_status infer_onnx_reduce(struct mi_node *node)
     return MICA_OK;
 }
 
+static mica_status infer_number_reduce(struct mi_node *node)
+{
+    if (node->in[0]->type == MI_BOOL)
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type bool, it must be numbers: Cast makes them");
+    return infer_onnx_reduce(node);
+}
+
 static mica_status infer_float_reduce(struct mi_node *node)
 {
     MI_TRY(mi_float_type(node));
@@ -71,6 +78,29 @@ static mica_status gradient_sum(struct mi_node *node, mi_value *const *dy, mi_va
     dx[0] = mi_expand_to(node->graph, mi_keepdims(node, dy[0]), &node->in[0]->shape);
     return node->graph->error.status;
 }
+
+/* The product of the others, which is the product by x; where one is 0, that of those that are not 0 for this one alone. */
+static mica_status gradient_product(struct mi_node *node, mi_value *const *dy, mi_value **dx)
+{
+    struct mi_graph *graph = node->graph;
+    uint32_t mask;
+    bool keepdims;
+    int64_t axes[MI_MAX_RANK];
+    int count = 0;
+    MI_TRY(mi_reduce_axes(node, &mask, &keepdims));
+    for (int i = 0; i < node->in[0]->shape.rank; i++)
+        if (mask >> i & 1)
+            axes[count++] = i;
+    mi_value *x = node->in[0];
+    mi_value *product = mi_reduce(graph, "ReduceProd", mi_op1(graph, "OneForZero", x), axes, count, true);
+    mi_value *zeros = mi_reduce(graph, "ReduceSum", mi_op1(graph, "IsZero", x), axes, count, true);
+    mi_value *others = mi_apply(graph, "ProductOfOthers", (mi_value *[]){x, product, zeros}, 3, NULL, 0);
+    dx[0] = mi_op2(graph, "Mul", others, mi_keepdims(node, dy[0]));
+    return graph->error.status;
+}
+MI_MAP_ROW(OneForZero, 1, NULL, .expr = {"x == 0 ? 1 : x"});
+MI_MAP_ROW(IsZero, 1, NULL, .expr = {"x == 0 ? 1 : 0"});
+MI_MAP_ROW(ProductOfOthers, 3, NULL, .expr = {"c == 0 ? b / a : c == 1 && a == 0 ? b : 0"});
 
 mica_status mi_gradient_mean(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
@@ -109,11 +139,11 @@ MI_MAP_ROW(EqualShare, 2, NULL, .expr = {"a == b ? 1 : 0"});
         .max_inputs = 2, .outputs = 1, .infer = (inference), .gradient = (derivative),       \
         .reduce = &(const struct mi_reduce_rule){__VA_ARGS__}}
 
-REDUCE(ReduceSum, infer_onnx_reduce, gradient_sum, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;",
+REDUCE(ReduceSum, infer_number_reduce, gradient_sum, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;",
        .merge = "s0 += t0;", .finish = {"s0"});
 REDUCE(ReduceMean, infer_float_reduce, mi_gradient_mean, .state = {"T"}, .init = "s0 = 0;",
        .step = "s0 += x;", .merge = "s0 += t0;", .finish = {"s0 / count"});
-REDUCE(ReduceProd, infer_onnx_reduce, NULL, .state = {"T"}, .init = "s0 = 1;", .step = "s0 *= x;",
+REDUCE(ReduceProd, infer_number_reduce, gradient_product, .state = {"T"}, .init = "s0 = 1;", .step = "s0 *= x;",
        .merge = "s0 *= t0;", .finish = {"s0"});
 REDUCE(ReduceMax, infer_onnx_reduce, mi_gradient_extremum, .state = {"T"}, .init = "s0 = lowest;",
        .step = "s0 = x > s0 || x != x ? x : s0;", .merge = "s0 = t0 > s0 || t0 != t0 ? t0 : s0;",

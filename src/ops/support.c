@@ -30,6 +30,13 @@ mica_status mi_same_types(const struct mi_node *node)
     return MICA_OK;
 }
 
+mica_status mi_number_types(const struct mi_node *node)
+{
+    if (node->in[0]->type == MI_BOOL)
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type bool, it must be numbers: Cast makes them");
+    return mi_same_types(node);
+}
+
 mica_status mi_float_type(const struct mi_node *node)
 {
     if (mi_is_float(node->in[0]->type))

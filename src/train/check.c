@@ -29,31 +29,43 @@ static mica_status check_shape(struct mi_error *error, const mi_value *input, mi
     return mi_fail(error, MICA_SHAPE, "the model takes one number a sample, the data have %zu", field->elements);
 }
 
-/* A number that is none of the input's type, and an index that is no row of an embedding, is found here, where it has a place. What
- * a function fills is not known before. */
+bool mi_numbers_are_free(const mi_value *input, int64_t rows)
+{
+    return !rows && mi_types[input->type].kind == 'f';
+}
+
+mica_status mi_numbers_check(struct mi_error *error, const char *sample, const struct mi_preprocess *preprocess,
+                             const mi_value *input, const double *numbers, size_t count, int64_t rows)
+{
+    size_t no_row = rows ? mi_first_no_row(MI_DOUBLE, numbers, count, rows) : count, at = 0;
+    while (at < no_row && mi_type_holds(input->type, numbers[at]))
+        at++;
+    if (at < no_row)
+        return mi_fail(error, MICA_DATA, "%s: %s is %.17g, and the input \"%s\" is %s", sample,
+                       mi_preprocess_input_text(preprocess, at).text, numbers[at], mi_show(input->name).text,
+                       mi_types[input->type].name);
+    if (no_row < count)
+        return mi_fail(error, MICA_DATA, "%s: %s is %.10g, the embedding has rows 0 to %lld", sample,
+                       mi_preprocess_input_text(preprocess, no_row).text, numbers[no_row], (long long)(rows - 1));
+    return MICA_OK;
+}
+
+/* What a function fills is not known before. */
 static mica_status check_numbers(struct mi_error *error, const mica_data *data, const struct mi_field *field, const mi_value *input,
                                  int64_t rows)
 {
-    bool any = mi_types[input->type].kind == 'f';
-    if ((!rows && any) || data->fill || field->classes)
+    if (mi_numbers_are_free(input, rows) || data->fill || field->classes)
         return MICA_OK;
-    float *values = mi_new(field->elements, sizeof *values);
-    if (!values)
-        return mi_out_of_memory(error);
+    double *numbers = mi_new(field->elements, sizeof *numbers);
+    float *row = mi_new(field->elements, sizeof *row);
+    if (!numbers || !row)
+        mi_out_of_memory(error);
     for (int64_t i = 0; i < data->samples && error->status == MICA_OK; i++) {
-        mi_field_values(field, i, values);
-        size_t no_row = rows ? mi_first_no_row(MI_FLOAT, values, field->elements, rows) : field->elements, at = 0;
-        while (!any && at < no_row && mi_type_holds(input->type, (double)values[at]))
-            at++;
-        if (!any && at < no_row)
-            mi_fail(error, MICA_DATA, "%s: %s is %g, and the input \"%s\" is %s", mi_data_sample_text(data, i).text,
-                    mi_preprocess_input_text(&field->preprocess, at).text, (double)values[at], mi_show(input->name).text,
-                    mi_types[input->type].name);
-        else if (no_row < field->elements)
-            mi_fail(error, MICA_DATA, "%s: %s is %g, the embedding has rows 0 to %lld", mi_data_sample_text(data, i).text,
-                    mi_preprocess_input_text(&field->preprocess, no_row).text, (double)values[no_row], (long long)(rows - 1));
+        mi_field_doubles(field, i, row, numbers);
+        mi_numbers_check(error, mi_data_sample_text(data, i).text, &field->preprocess, input, numbers, field->elements, rows);
     }
-    free(values);
+    free(numbers);
+    free(row);
     return error->status;
 }
 

@@ -56,6 +56,8 @@ struct fit {
     int epochs;
     struct running train, validation;
     uint64_t steps;              /* that the optimizer has made, those of earlier fits too */
+    uint64_t first_step;         /* before this fit */
+    float first_scale;           /* of the loss in float16 */
     mica_progress now;
     mica_scores *scores;         /* of now */
     double epoch_began;
@@ -190,7 +192,9 @@ static mica_status compile(struct fit *fit)
     MI_TRY(compile_training(fit));
     MI_TRY(compile_validation(fit));
     fit->history->compile_seconds = mi_seconds() - began;
-    fit->steps = fit->task.model->trained.steps;
+    fit->steps = fit->first_step = fit->task.model->trained.steps;
+    float good_steps;
+    MI_TRY(mi_loss_scale_read(fit->task.model, &fit->first_scale, &good_steps));
     double runs = (double)fit->steps + (double)fit->epochs * (double)mica_batches_count(fit->train.batches);
     if (runs < (double)fit->optimizer.accumulate)
         return mi_fail(&fit->task.model->device->error, MICA_INVALID_ARGUMENT,
@@ -207,6 +211,23 @@ static mica_status diverged(const struct fit *fit, const char *what, float value
                    "rate may help", fit->now.epoch, what, (double)value);
 }
 
+/* In float16 a step whose gradients are no finite numbers is left out: whether that was so with every one of this fit, or with so
+ * many that the scale of the loss is as small as it gets. */
+static mica_status check_scale(const struct fit *fit, bool at_the_end)
+{
+    float scale, good_steps, least = ldexpf(1, -20);
+    int steps = fit->steps - fit->first_step > 60 ? 60 : (int)(fit->steps - fit->first_step);
+    if (fit->desc->precision != MICA_FLOAT16)
+        return MICA_OK;
+    MI_TRY(mi_loss_scale_read(fit->task.model, &scale, &good_steps));
+    bool none = at_the_end && steps > 0 && good_steps <= 0 && scale <= ldexpf(fit->first_scale, -steps);
+    if (!none && (scale > least || good_steps > 0))
+        return MICA_OK;
+    return mi_fail(&fit->task.model->device->error, MICA_DIVERGED, "epoch %d: the training diverged, its gradients are no numbers "
+                   "that float16 holds, at a scale of the loss of %g: a smaller learning rate, or bfloat16, may help",
+                   fit->now.epoch, (double)scale);
+}
+
 /* Brings fit->now up to date; waits for the device. */
 static mica_status look(struct fit *fit)
 {
@@ -218,7 +239,7 @@ static mica_status look(struct fit *fit)
     MI_TRY(mi_scores_read(fit->scores, error, fit->train.plan, ""));
     fit->now.loss = (float)mica_scores_get(fit->scores, "loss");
     fit->now.seconds = mi_seconds() - fit->epoch_began;
-    return isfinite(fit->now.loss) ? MICA_OK : diverged(fit, "its loss", fit->now.loss);
+    return isfinite(fit->now.loss) ? check_scale(fit, false) : diverged(fit, "its loss", fit->now.loss);
 }
 
 static mica_status show(const struct fit *fit)
@@ -320,6 +341,7 @@ static mica_status run(struct fit *fit, mica_model *model, mica_data *data)
         status = run_epoch(fit, epoch);
     if (status == MICA_OK || status == MICA_CANCELLED) {
         mica_status found = check_parameters(fit);
+        found = found == MICA_OK ? check_scale(fit, true) : found;
         status = found == MICA_OK ? status : found;
     }
     leave(fit, status);

@@ -46,48 +46,45 @@ static struct mi_field *field_of(const mica_model *model, const struct source *s
     return mi_training_field(source->data, MICA_INPUT, model->graph->inputs[input]->name, model->graph->input_count == 1);
 }
 
-/* `count` samples from number `first` on as the network sees them, of one input with `each` values. */
-/* Host memory for a batch of an input, and for the floats of a sample. */
+/* Host memory for a batch of an input, and for the numbers of a sample. */
 struct staging {
     void *elements;
     float *row;
+    double *numbers;
 };
 
-/* The type in which an input's values are staged: data come as the input has them, what an application gives is floats. */
-static enum mi_type staged_type(const mica_model *model, const struct source *source, size_t input)
+static const struct mi_preprocess *preprocess_of(const mica_model *model, const struct source *source, size_t input)
 {
-    return source->data ? model->graph->inputs[input]->type : MI_FLOAT;
+    return source->data ? &field_of(model, source, input)->preprocess : source->preprocess ? source->preprocess : &none;
 }
 
-static void stage(const mica_model *model, const struct source *source, size_t input, int64_t first, int64_t count, size_t each,
-                  const struct staging *staged)
+/* One sample, of `each` numbers, as elements of the input. */
+static mica_status stage_sample(const mica_model *model, const struct source *source, size_t which, int64_t sample, size_t each,
+                                int64_t rows, const struct staging *staged, void *out)
 {
-    if (source->data) {
-        const struct mi_field *field = field_of(model, source, input);
-        enum mi_type type = staged_type(model, source, input);
-        unsigned char *to = staged->elements;
-        for (int64_t i = 0; i < count; i++)
-            mi_field_elements(field, mi_data_index(source->data, source->part, first + i), type, staged->row,
-                              to + (size_t)i * each * mi_types[type].bytes);
-        return;
+    const mi_value *input = model->graph->inputs[which];
+    const struct mi_field *field = source->data ? field_of(model, source, which) : NULL;
+    int64_t index = field ? mi_data_index(source->data, source->part, sample) : 0;
+    const float *from = source->inputs ? source->inputs + (size_t)sample * each : NULL;
+    char text[40];
+    if (!field && source->preprocess)
+        mi_preprocess_apply(source->preprocess, from, 1, staged->row);
+    else if (!field)
+        memcpy(staged->row, from, each * sizeof *from);
+    if (!mi_numbers_are_free(input, rows)) {
+        if (field)
+            mi_field_doubles(field, index, staged->row, staged->numbers);
+        for (size_t i = 0; i < each && !field; i++)
+            staged->numbers[i] = (double)staged->row[i];
+        mi_format(text, sizeof text, "sample %lld", (long long)sample);
+        MI_TRY(mi_numbers_check(&model->device->error, text, preprocess_of(model, source, which), input, staged->numbers, each,
+                                rows));
     }
-    const float *from = source->inputs + (size_t)first * each;
-    if (source->preprocess)
-        mi_preprocess_apply(source->preprocess, from, (size_t)count, staged->elements);
+    if (field)
+        mi_field_elements(field, index, input->type, staged->row, out);
     else
-        memcpy(staged->elements, from, (size_t)count * each * sizeof *from);
-}
-
-/* `staged` holds `count` samples, the first of them number `first`; rows as mi_index_rows has it. */
-static mica_status check_indices(mica_model *model, const struct mi_preprocess *preprocess, enum mi_type type, const void *staged,
-                                 int64_t first, int64_t count, size_t in, int64_t rows)
-{
-    size_t values = (size_t)count * in, at = rows ? mi_first_no_row(type, staged, values, rows) : values;
-    if (at == values)
-        return MICA_OK;
-    return mi_fail(&model->device->error, MICA_DATA, "sample %lld: %s is %g, the embedding has rows 0 to %lld",
-                   (long long)first + (long long)(at / in), mi_preprocess_input_text(preprocess, at % in).text,
-                   mi_element(type, staged, at), (long long)(rows - 1));
+        mi_elements_from_floats(input->type, staged->row, each, out);
+    return MICA_OK;
 }
 
 /* ---- Running ---- */
@@ -102,19 +99,15 @@ static mica_status write_inputs(mica_model *model, const struct source *source, 
                                 const struct staging *staged)
 {
     for (size_t i = 0; i < model->graph->input_count; i++) {
-        if (mi_plan_input(model->predictor, model->graph->inputs[i]->name) < 0)
+        const mi_value *input = model->graph->inputs[i];
+        if (mi_plan_input(model->predictor, input->name) < 0)
             continue; /* nothing depends on it */
-        size_t each = input_elements(model, i);
-        const struct mi_preprocess *preprocess = source->data         ? &field_of(model, source, i)->preprocess
-                                                 : source->preprocess ? source->preprocess
-                                                                      : &none;
-        const char *name = model->graph->inputs[i]->name;
-        enum mi_type type = staged_type(model, source, i);
-        stage(model, source, i, first, count, each, staged);
-        MI_TRY(check_indices(model, preprocess, type, staged->elements, first, count, each, rows[i]));
-        MI_TRY(source->data ? mica_plan_write_elements(model->predictor, name, (mica_type)type, staged->elements,
-                                                       (size_t)count * each)
-                            : mica_plan_write(model->predictor, name, staged->elements, (size_t)count * each));
+        size_t each = input_elements(model, i), bytes = each * mi_types[input->type].bytes;
+        unsigned char *to = staged->elements;
+        for (int64_t k = 0; k < count; k++)
+            MI_TRY(stage_sample(model, source, i, first + k, each, rows[i], staged, to + (size_t)k * bytes));
+        MI_TRY(mica_plan_write_elements(model->predictor, input->name, (mica_type)input->type, staged->elements,
+                                        (size_t)count * each));
     }
     return MICA_OK;
 }
@@ -139,12 +132,14 @@ static mica_status run(mica_model *model, const struct source *source, size_t ou
     mica_status status = rows ? mi_index_rows(error, model->graph, rows) : mi_out_of_memory(error);
     for (size_t i = 0; i < model->graph->input_count; i++)
         most = input_elements(model, i) > most ? input_elements(model, i) : most;
-    struct staging staged = {.row = mi_new(most, sizeof *staged.row)};
+    struct staging staged = {.row = mi_new(most, sizeof *staged.row), .numbers = mi_new(most, sizeof *staged.numbers)};
     if (mi_mul_size((size_t)model->predictor_batch, most, &values))
         staged.elements = mi_new(values, sizeof(uint64_t)); /* of the widest type */
     if (status == MICA_OK)
-        status = staged.row && staged.elements ? run_chunks(model, source, out, outputs, rows, &staged) : mi_out_of_memory(error);
+        status = staged.row && staged.numbers && staged.elements ? run_chunks(model, source, out, outputs, rows, &staged)
+                                                                 : mi_out_of_memory(error);
     free(staged.row);
+    free(staged.numbers);
     free(staged.elements);
     free(rows);
     return status;

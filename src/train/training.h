@@ -37,8 +37,14 @@ mica_status mi_training_balance(struct mi_error *error, struct mi_training *task
 /* The field that feeds an input of a model or of a plan: of that name, or the only one of its role where `only`. */
 struct mi_field *mi_training_field(const mica_data *data, mica_role role, const char *name, bool only);
 
+/* Whether any number is an element of an input, which names no rows (mi_index_rows) either. */
+bool mi_numbers_are_free(const mi_value *input, int64_t rows);
+/* Finds a number of a sample that is none of the input's type, or no row of an embedding. */
+mica_status mi_numbers_check(struct mi_error *error, const char *sample, const struct mi_preprocess *preprocess,
+                             const mi_value *input, const double *numbers, size_t count, int64_t rows);
+
 /* The plan of a training step of a model without data: Adam, and the model's usual losses. */
-mica_plan *mi_training_plan(mica_model *model, int64_t batch, bool described);
+mica_plan *mi_training_plan(mica_model *model, int64_t batch, mica_type precision, bool described);
 
 /* Runs a plan over an epoch of batches, and appends what it measures. */
 mica_status mi_measure(mica_plan *plan, mica_batches *batches, const char *prefix, struct mi_error *error, mica_scores *scores);

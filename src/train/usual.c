@@ -22,7 +22,7 @@ int mi_usual_objectives(const mica_model *model, mica_objective *out)
     return (int)graph->output_count;
 }
 
-mica_plan *mi_training_plan(mica_model *model, int64_t batch, bool described)
+mica_plan *mi_training_plan(mica_model *model, int64_t batch, mica_type precision, bool described)
 {
     struct mi_arena arena = {0};
     size_t room = model->graph->output_count + 1;
@@ -37,7 +37,8 @@ mica_plan *mi_training_plan(mica_model *model, int64_t batch, bool described)
                 objectives[i].metrics[0].type = "accuracy";
         }
         plan = mi_model_compile(model, &(mica_plan_desc){.batch = batch, .objectives = objectives, .objective_count = count,
-                                                         .optimizer = {.type = "adam"}}, described, NULL, 0);
+                                                         .precision = precision, .optimizer = {.type = "adam"}}, described,
+                                NULL, 0);
     }
     mi_arena_destroy(&arena);
     return plan;

@@ -270,6 +270,74 @@ static void wrong_data(void **state)
     mica_device_destroy(own);
 }
 
+/* The largest numbers of a type are taken, the least part of one that is none is not, in training and in prediction. */
+static void edges(void **state)
+{
+    static const struct { mica_type type; double number; bool good; } cases[] = {
+        {MICA_INT32, 2147483647, true},  {MICA_INT32, -2147483648.0, true}, {MICA_INT32, 2147483648.0, false},
+        {MICA_UINT32, 4294967295, true}, {MICA_UINT8, 255, true},           {MICA_UINT8, 256, false},
+        {MICA_INT8, 200, false},         {MICA_INT32, 0.9999999999, false}, {MICA_INT64, 16777216.5, false},
+        {MICA_BOOL, 1, true},            {MICA_BOOL, 20, false},            {MICA_UINT8, -1, false}};
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        double numbers[2] = {0, cases[k].number};
+        float values[2] = {0, 1}, answers[2];
+        mica_device *own = mica_device_open(NULL);
+        const mica_field fields[] = {{.name = "x", .shape = MICA_SHAPE(1), .elements = numbers, .type = MICA_FLOAT64},
+                                     {.role = MICA_TARGET, .shape = MICA_SHAPE(1), .values = values}};
+        mica_data *data = mica_fields_open(own, &(mica_fields_desc){.samples = 2, .fields = fields, .field_count = 2});
+        mica_model *model = mica_model_create(own, NULL);
+        mica_node *x = mica_op_cast(mica_input_typed(model, "x", MICA_SHAPE(1), cases[k].type), "float32");
+        mica_output(model, NULL, mica_dense(mica_op_mul(x, mica_scalar(model, 1e-10f)), &(mica_dense_desc){.units = 1}));
+        mica_status fitted = mica_fit(model, data, &(mica_fit_desc){.loss = "mse"}, NULL);
+        mica_status predicted = mica_predict_data(model, data, MICA_TRAIN, NULL, answers, 2);
+        if (fitted != (cases[k].good ? MICA_OK : MICA_DATA) || predicted != fitted ||
+            (!cases[k].good && !strstr(mica_device_error(own), "sample 1: input 0 is ")))
+            fail_msg("%s of %.12g: %d and %d, %s", mica_type_name(cases[k].type), cases[k].number, fitted, predicted,
+                     mica_device_error(own));
+        mica_model_destroy(model);
+        mica_data_destroy(data);
+        mica_device_destroy(own);
+    }
+}
+
+/* First values and values of files that are no elements of a variable's type are refused. */
+static void wrong_values(void **state)
+{
+    static const struct { mica_initializer initializer; const char *dtype, *says; } cases[] = {
+        {{.type = "constant", .value = 300}, "uint8", "value is 300, which is no uint8"},
+        {{.type = "constant", .value = 2.5f}, "int32", "value is 2.5, which is no int32"},
+        {{.type = "random_normal"}, "int64", "initializer random_normal makes no int64"}};
+    static const char path[] = "types_weights.safetensors";
+    const int64_t wide[] = {1, 300};
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        mica_device *own = mica_device_open(NULL);
+        mica_model *model = mica_model_create(own, NULL);
+        assert_null(mica_variable(model, &(mica_variable_desc){.shape = MICA_SHAPE(2), .frozen = true, .dtype = cases[k].dtype,
+                                                               .initializer = cases[k].initializer}));
+        if (!strstr(mica_model_error(model), cases[k].says))
+            fail_msg("%s", mica_model_error(model));
+        mica_model_destroy(model);
+        mica_device_destroy(own);
+    }
+    mica_device *own = mica_device_open(NULL);
+    mica_model *from = mica_model_create(own, NULL), *to = mica_model_create(own, NULL);
+    mica_output(from, "y", mica_op_add(mica_input_typed(from, "x", MICA_SHAPE(2), MICA_INT64),
+                                       mica_constant_elements(from, "v", MICA_SHAPE(2), MICA_INT64, wide)));
+    mica_output(to, "y", mica_op_add(mica_input_typed(to, "x", MICA_SHAPE(2), MICA_UINT8),
+                                     mica_variable(to, &(mica_variable_desc){.name = "v", .shape = MICA_SHAPE(2), .frozen = true,
+                                                                             .dtype = "uint8"})));
+    assert_int_equal(mica_model_save(from, path), MICA_OK);
+    assert_int_equal(mica_model_load_weights(to, path, NULL), MICA_DATA);
+    if (!strstr(mica_device_error(own), "tensor \"v.value\": element 1 is 300, which is no uint8"))
+        fail_msg("%s", mica_device_error(own));
+    mica_model_destroy(from);
+    mica_model_destroy(to);
+    mica_device_destroy(own);
+    remove(path);
+}
+
 /* ---- JSON ---- */
 
 static void of_json(void **state)
@@ -297,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_and_out), cmocka_unit_test(in_files),     cmocka_unit_test(digits),     cmocka_unit_test(refused),
         cmocka_unit_test(of_data),    cmocka_unit_test(of_functions), cmocka_unit_test(wrong_data), cmocka_unit_test(of_json),
+        cmocka_unit_test(edges),      cmocka_unit_test(wrong_values),
     };
     return cmocka_run_group_tests_name("types", tests, begin, end);
 }

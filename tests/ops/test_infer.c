@@ -44,6 +44,8 @@ static void check_all(const struct infer_case *cases, size_t count)
         check(&cases[i]);
 }
 
+static const int64_t one_each[] = {1, 1};
+
 static void test_shapes(void **state)
 {
     (void)state;
@@ -85,6 +87,10 @@ static void test_errors(void **state)
          {IN("n 3"), INTEGERS("3", 0, 1)},
          {{0}},
          "Add \"here\": input 0 has type float32, input 1 has type int32"},
+        {"Add", {BOOLS("3"), BOOLS("3")}, {{0}}, "Add \"here\": input has type bool, it must be numbers: Cast makes them"},
+        {"ReduceSum", {BOOLS("3")}, {{0}}, "ReduceSum \"here\": input has type bool, it must be numbers: Cast makes them"},
+        {"Pad", {{.shape = "3", .type = MI_UINT8}}, {MI_INTS("pads", one_each, 2), MI_REAL("constant_value", 300.7f)},
+         "Pad \"here\": constant_value is 300.7, which is no uint8"},
         {"Exp",
          {INTEGERS("3", 0, 1)},
          {{0}},

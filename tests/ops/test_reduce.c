@@ -90,6 +90,9 @@ static void test_mean(void **state)
     OP_CHECK_ALL(state, cases);
 }
 
+/* No zero, one, two: the gradient of a product that is 0 is that of one zero alone. */
+static const double zeros[] = {1, -2, 0.5, 1.5, 2, 1, 0, 2, -1, 0.5, 0, 1, 0, 2, 1};
+
 static void test_extrema(void **state)
 {
     const double special[] = {1, (double)NAN, (double)INFINITY, -(double)INFINITY};
@@ -111,7 +114,8 @@ static void test_extrema(void **state)
          {AXES(1)},
          .reference = reference,
          .no_gradient = true},
-        {"ReduceProd", {IN("n 5")}, {AXES(1)}, .reference = reference, .no_gradient = true},
+        {"ReduceProd", {IN("n 5")}, {AXES(1)}, .reference = reference},
+        {"ReduceProd", {{.shape = "n 5", .first = zeros, .firsts = MI_COUNT(zeros)}}, {AXES(1)}, .reference = reference},
     };
     OP_CHECK_ALL(state, cases);
 }

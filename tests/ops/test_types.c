@@ -2,6 +2,7 @@
 #include "support/reference.h"
 
 #include <math.h>
+#include <string.h>
 
 #define TYPED(sizes, of, from, to) {.shape = (sizes), .type = (of), .low = (from), .high = (to)}
 
@@ -184,9 +185,59 @@ static double root(const double *x) { return sqrt(x[0]); }
 static double below(const double *x) { return floor(x[0]); }
 static double logistic(const double *x) { return 1 / (1 + exp(-x[0])); }
 
+static double gelu(const double *x) { return 0.5 * x[0] * erfc(-x[0] * sqrt(0.5)); }
+
+static void reference_padded_mean(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    (void)c;
+    int64_t size = in->dim[2];
+    for (int64_t i = 0; i < out->count; i++) {
+        int64_t at = i % size, first = at > 0 ? at - 1 : 0, last = at + 1 < size ? at + 1 : at;
+        out->data[i] = 0;
+        for (int64_t k = first; k <= last; k++)
+            out->data[i] += in->data[i / size * size + k] / (double)(last - first + 1);
+    }
+}
+
+/* A double that a float would round to a tie of the halves: rounded once, it is the nearest. */
+static const double near_ties[] = {1 + 0x1p-11 + 0x1p-40, 1 + 0x1p-11 - 0x1p-40, 0x1p-25 + 0x1p-60, -1 - 0x1p-11 - 0x1p-40,
+                                   65519.9999999, 1e300, -1e300, 0.1, 1 + 0x1p-8 + 0x1p-40, 1 + 0x1p-8};
+
+static double half_of_double(const double *x)
+{
+    uint64_t room = 0;
+    mi_element_set(MI_HALF, &room, 0, x[0]);
+    return mi_element(MI_HALF, &room, 0);
+}
+
+static double bfloat16_of_double(const double *x)
+{
+    uint64_t bits, rest;
+    double y = x[0];
+    memcpy(&bits, &y, sizeof bits);
+    if (fabs(y) > 3.4e38)
+        return y > 0 ? (double)INFINITY : -(double)INFINITY;
+    rest = bits & (((uint64_t)1 << 45) - 1); /* a double has 45 digits more */
+    bits -= rest;
+    bits += rest > (uint64_t)1 << 44 || (rest == (uint64_t)1 << 44 && bits >> 45 & 1) ? (uint64_t)1 << 45 : 0;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
 static void test_doubles(void **state)
 {
+    static const int64_t three[] = {3}, ones[] = {1, 1};
     const struct op_case cases[] = {
+        {"AveragePool", {TYPED("n 2 7", MI_DOUBLE, -2, 2)}, {MI_INTS("kernel_shape", three, 1), MI_INTS("pads", ones, 2)},
+         .reference = reference_padded_mean, .gradient_tolerance = 1e-6},
+        {"Gelu", {TYPED("n 5", MI_DOUBLE, -3, 3)}, .map = gelu, .gradient_tolerance = 1e-6},
+        {"Gemm", {TYPED("n 4", MI_DOUBLE, -2, 2), TYPED("4 3", MI_DOUBLE, -2, 2), TYPED("3", MI_DOUBLE, -2, 2)},
+         {MI_REAL("alpha", 0.5f), MI_REAL("beta", 2)}, .reference = reference_gemm},
+        {"Cast", {{.shape = "n 3", .type = MI_DOUBLE, .first = near_ties, .firsts = MI_COUNT(near_ties)}},
+         {MI_INT("to", MI_HALF)}, .map = half_of_double, .build = there_and_back, .tolerance = 1e-300, .no_gradient = true},
+        {"Cast", {{.shape = "n 3", .type = MI_DOUBLE, .first = near_ties, .firsts = MI_COUNT(near_ties)}},
+         {MI_INT("to", MI_BFLOAT16)}, .map = bfloat16_of_double, .build = there_and_back, .tolerance = 1e-300,
+         .no_gradient = true},
         {"Exp", {TYPED("n 5", MI_DOUBLE, -9, 9)}, .map = exponential},
         {"Tanh", {TYPED("n 5", MI_DOUBLE, -3, 3)}, .map = tangent},
         {"Log", {TYPED("n 5", MI_DOUBLE, 0.1, 9)}, .map = logarithm},

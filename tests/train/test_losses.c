@@ -105,6 +105,10 @@ static void deduced(void **state)
              "{\"type\": \"concatenate\", \"inputs\": [\"s\", \"f\"]}"), "binary_crossentropy", 0, true},
         {NET("{\"type\": \"flatten\"}, {\"type\": \"log_softmax\"}"), "sparse_categorical_crossentropy", 0, true},
         {NET("{\"type\": \"flatten\"}, {\"type\": \"relu\"}"), "binary_crossentropy", 0, true},
+        {NET("{\"type\": \"flatten\"}, {\"type\": \"dense\", \"units\": 3}, "
+             "{\"type\": \"op\", \"op\": \"Cast\", \"attributes\": {\"to\": \"float64\"}}, "
+             "{\"type\": \"op\", \"op\": \"Cast\", \"attributes\": {\"to\": \"float32\"}}"),
+         "sparse_categorical_crossentropy", 0, true},
         {NET("{\"type\": \"flatten\"}, {\"type\": \"relu\"}"), "binary_crossentropy", -1, false},
         {NET("{\"type\": \"flatten\"}, {\"type\": \"hard_sigmoid\"}"), "binary_crossentropy", 1, true},
     };

@@ -123,6 +123,64 @@ static void same_losses(void **state)
     mica_data_destroy(data);
 }
 
+/* Gradients of a largest element look for its equal, whether what they read is kept or computed again; so they see it rounded as it
+ * was, or not at all. */
+static mica_node *swish(mica_model *model, mica_node *x)
+{
+    (void)model;
+    return mica_conv2d(x, &(mica_conv_desc){.filters = 8, .kernel_size = {1}, .activation = "hard_swish"});
+}
+
+static mica_node *residual(mica_model *model, mica_node *x)
+{
+    (void)model;
+    mica_node *a = mica_conv2d(x, &(mica_conv_desc){.filters = 8, .kernel_size = {3}, .padding = "same", .activation = "relu"});
+    return mica_add((mica_node *[]){a, mica_conv2d(a, &(mica_conv_desc){.filters = 8, .kernel_size = {1}})}, 2, NULL);
+}
+
+static mica_node *gated(mica_model *model, mica_node *x)
+{
+    (void)model;
+    mica_node *a = mica_conv2d(x, &(mica_conv_desc){.filters = 8, .kernel_size = {3}}),
+              *b = mica_conv2d(x, &(mica_conv_desc){.filters = 8, .kernel_size = {3}, .activation = "sigmoid"});
+    return mica_multiply((mica_node *[]){a, b}, 2, NULL);
+}
+
+static mica_node *squared(mica_model *model, mica_node *x)
+{
+    mica_node *a = mica_conv2d(x, &(mica_conv_desc){.filters = 8, .kernel_size = {3}});
+    return mica_op_add(mica_op_mul(a, a), mica_scalar(model, 1));
+}
+
+static float pooled_loss(mica_node *(*trunk)(mica_model *, mica_node *), mica_type precision)
+{
+    mica_model *model = mica_model_create(device, &(mica_model_desc){.seed = 5});
+    mica_data *data = stripes();
+    mica_history *history = NULL;
+    mica_node *x = mica_global_max_pooling(trunk(model, mica_input(model, NULL, MICA_SHAPE(1, SIDE, SIDE))), NULL);
+    mica_output(model, NULL, mica_dense(x, &(mica_dense_desc){.units = CLASSES}));
+    const mica_fit_desc how = {.loss = "sparse_categorical_crossentropy", .epochs = 5, .batch_size = BATCH, .no_shuffle = true,
+                               .optimizer = {"sgd", {{"learning_rate", 0.1}}}, .precision = precision};
+    assert_int_equal(mica_fit(model, data, &how, &history), MICA_OK);
+    float loss = (float)mica_scores_get(mica_history_epoch(history, 4)->scores, "loss");
+    mica_history_destroy(history);
+    mica_data_destroy(data);
+    mica_model_destroy(model);
+    return loss;
+}
+
+static void largest_elements(void **state)
+{
+    static mica_node *(*const trunks[])(mica_model *, mica_node *) = {swish, residual, gated, squared};
+    (void)state;
+    for (size_t i = 0; i < sizeof trunks / sizeof *trunks; i++) {
+        float exact = pooled_loss(trunks[i], MICA_FLOAT32), half = pooled_loss(trunks[i], MICA_FLOAT16);
+        float brain = pooled_loss(trunks[i], MICA_BFLOAT16);
+        if (!(fabsf(half - exact) <= 0.02f * exact && fabsf(brain - exact) <= 0.1f * exact))
+            fail_msg("trunk %zu: losses %g and %g, in float32 %g", i, (double)half, (double)brain, (double)exact);
+    }
+}
+
 /* ---- Memory ---- */
 
 static uint64_t peak(mica_type precision)
@@ -221,6 +279,31 @@ static void scale_rises(void **state)
     mica_model_destroy(model);
 }
 
+/* Gradients that are finite at no scale: all three say so. */
+static void no_scale(void **state)
+{
+    static const mica_type types[] = {MICA_FLOAT32, MICA_FLOAT16, MICA_BFLOAT16};
+    (void)state;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        mica_device *kept = device;
+        device = mica_device_open(NULL);
+        mica_data *data = stripes();
+        mica_model *model = mica_model_create(device, NULL);
+        mica_node *x = mica_flatten(mica_input(model, NULL, MICA_SHAPE(1, SIDE, SIDE)), NULL);
+        x = mica_dense(x, &(mica_dense_desc){.units = 6, .kernel_initializer = {.type = "zeros"}});
+        x = mica_map(&x, 1, &(mica_map_desc){.expression = "sqrt(abs(x))"});
+        mica_output(model, NULL, mica_dense(x, &(mica_dense_desc){.units = CLASSES}));
+        assert_int_equal(mica_fit(model, data, &(mica_fit_desc){.loss = "sparse_categorical_crossentropy", .batch_size = BATCH,
+                                                                .optimizer = {"sgd"}, .precision = types[i]}, NULL),
+                         MICA_DIVERGED);
+        assert_non_null(strstr(mica_device_error(device), "the training diverged"));
+        mica_model_destroy(model);
+        mica_data_destroy(data);
+        mica_device_destroy(device);
+        device = kept;
+    }
+}
+
 /* ---- What is refused ---- */
 
 static void refused(void **state)
@@ -250,7 +333,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_losses), cmocka_unit_test(less_memory), cmocka_unit_test(scale_falls),
-        cmocka_unit_test(scale_rises), cmocka_unit_test(refused),
+        cmocka_unit_test(scale_rises), cmocka_unit_test(refused),     cmocka_unit_test(largest_elements), cmocka_unit_test(no_scale),
     };
     return cmocka_run_group_tests_name("precision", tests, begin, end);
 }

@@ -52,7 +52,7 @@ static int find_maps(const struct fold *f, const struct mi_node *contraction, st
 
 static mi_value *slope_of(struct fold *f, struct mi_node *const *maps, int count)
 {
-    mi_value *slope = mi_scalar(f->graph, 1.0f);
+    mi_value *slope = mi_number(f->graph, maps[0]->in[0]->type, 1);
     for (int i = count - 1; i >= 0; i--)
         slope = mi_map_slope(maps[i], slope, 0);
     return slope;
@@ -61,7 +61,7 @@ static mi_value *slope_of(struct fold *f, struct mi_node *const *maps, int count
 /* What the maps make of zero. */
 static mi_value *shift_of(struct fold *f, struct mi_node *const *maps, int count)
 {
-    mi_value *value = mi_scalar(f->graph, 0.0f);
+    mi_value *value = mi_number(f->graph, maps[0]->in[0]->type, 0);
     for (int i = 0; i < count && value; i++) {
         mi_value *in[MI_MAX_INPUTS] = {value};
         for (int k = 1; k < maps[i]->inputs; k++)

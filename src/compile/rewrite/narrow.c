@@ -21,23 +21,22 @@ struct narrow {
     bool *wanted;              /* by value id */
 };
 
-/* Activations and their gradients; not sums over them. */
+/* Activations and their gradients; not what reductions make of them, as the gradient of a largest element looks for its equal. */
 static bool is_of_samples(const mi_value *value)
 {
+    enum mi_kind kind = value->node->op->kind;
     bool grows = false;
-    if (value->node->again != MI_AGAIN_NOT) /* computed again of what is rounded */
-        return false;
     for (int i = 0; i < value->shape.rank; i++)
         grows = grows || value->shape.dim[i].a;
-    return grows && value->shape.rank > 1 && value->type == MI_FLOAT && !value->name && value->node->op->kind != MI_SOURCE;
+    return grows && value->shape.rank > 1 && value->type == MI_FLOAT && !value->name && kind != MI_SOURCE && kind != MI_REDUCE &&
+           value->node->again == MI_AGAIN_NOT;
 }
 
-/* What a node makes that is worth a place in memory: no view, such as the windows of a pool, and no row of sums, such as those of a
- * softmax. */
+/* What a node makes that is worth a place in memory: no view, such as the windows of a pool. */
 static bool is_kept(const mi_value *value)
 {
     const struct mi_node *node = value->node;
-    return node->op->kind != MI_REDUCE && (node->op->kind != MI_MOVE || node->op->keeps_order) && is_of_samples(value);
+    return (node->op->kind != MI_MOVE || node->op->keeps_order) && is_of_samples(value);
 }
 
 static void want(struct narrow *n)
@@ -99,6 +98,34 @@ static void replace(struct narrow *n, mi_value *value)
     n->graph->scope = NULL;
 }
 
+/* What is forgotten and computed again is rounded as it was the first time. */
+static mica_status round_again(struct narrow *n, size_t values)
+{
+    bool *rounded = mi_new(n->graph->next_stable, sizeof *rounded);
+    if (!rounded)
+        return mi_out_of_memory(&n->graph->error);
+    for (size_t v = 0; v < values; v++)
+        if (n->wanted[v] && n->graph->values[v]->output == 0)
+            rounded[n->graph->values[v]->node->stable] = true;
+    for (size_t v = 0; v < values; v++) {
+        mi_value *value = n->graph->values[v];
+        enum mi_again again = value->node->again;
+        if (again == MI_AGAIN_NOT || value->output != 0 || !rounded[value->node->stable])
+            continue;
+        n->graph->scope = value->node->name;
+        mi_value *stored = cast(n, value, n->graph->precision, MI_AGAIN_INLINE, value->node->backward);
+        mi_value *copy = stored ? cast(n, stored, MI_FLOAT, again, value->node->backward) : NULL;
+        value->node->again = MI_AGAIN_INLINE;
+        for (size_t u = n->users.first[value->id]; copy && u < n->users.first[value->id + 1]; u++)
+            for (int k = 0; k < n->users.node[u]->inputs; k++)
+                if (n->users.node[u]->in[k] == value)
+                    n->users.node[u]->in[k] = copy;
+    }
+    n->graph->scope = NULL;
+    free(rounded);
+    return n->graph->error.status;
+}
+
 mica_status mi_narrow(struct mi_graph *graph, int64_t batch)
 {
     (void)batch;
@@ -112,6 +139,8 @@ mica_status mi_narrow(struct mi_graph *graph, int64_t batch)
         for (size_t v = 0; v < values && graph->error.status == MICA_OK; v++)
             if (n.wanted[v])
                 replace(&n, graph->values[v]);
+        if (graph->error.status == MICA_OK)
+            round_again(&n, values);
     } else
         mi_out_of_memory(&graph->error);
     mi_value **none = graph->error.status == MICA_OK ? mi_new(graph->value_count, sizeof *none) : NULL;

@@ -56,6 +56,12 @@ void mi_floats_from(enum mi_type type, const unsigned char *bytes, size_t n, flo
             out[i] = mi_double_to_float(mi_bits_to_double(type, read_word(bytes + i * size, size, false)));
 }
 
+double mi_array_number(enum mi_type type, const unsigned char *bytes, size_t i)
+{
+    size_t size = mi_type_bytes(type);
+    return mi_bits_to_double(type, read_word(bytes + i * size, size, false));
+}
+
 void mi_elements_convert(enum mi_type from, const unsigned char *bytes, size_t n, enum mi_type to, void *out)
 {
     size_t size = mi_type_bytes(from);

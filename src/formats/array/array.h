@@ -22,6 +22,8 @@ void mi_array_row_doubles(const struct mi_array *array, size_t row, double *out)
 /* integers only; of a 1-D or (n, 1) array */
 int64_t mi_array_integer(const struct mi_array *array, size_t element);
 
+/* Element i of a plain little-endian run. */
+double mi_array_number(enum mi_type type, const unsigned char *bytes, size_t i);
 /* n elements of a plain little-endian run, as floats or as elements of another type. */
 void mi_elements_convert(enum mi_type from, const unsigned char *bytes, size_t n, enum mi_type to, void *out);
 void mi_floats_from(enum mi_type type, const unsigned char *bytes, size_t n, float *out);

@@ -278,6 +278,12 @@ mica_status mi_safetensors_read(struct mi_error *error, const char *place, const
     if (count != tensor->count)
         return mi_fail(error, MICA_SHAPE, "%s: tensor \"%s\" has %zu elements, not %zu", place,
                        mi_show(tensor->name).text, tensor->count, count);
+    for (size_t i = 0; mi_type_is_integer(type) && tensor->type != type && i < count; i++) {
+        double number = mi_array_number(tensor->type, file->data + tensor->offset, i);
+        if (!mi_type_holds(type, number))
+            return mi_fail(error, MICA_DATA, "%s: tensor \"%s\": element %zu is %.17g, which is no %s", place,
+                           mi_show(tensor->name).text, i, number, mi_types[type].name);
+    }
     mi_elements_convert(tensor->type, file->data + tensor->offset, count, type, out);
     return MICA_OK;
 }

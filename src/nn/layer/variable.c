@@ -20,6 +20,16 @@ static mi_value *build_variable(struct mi_layer *layer, mi_value *const *x, int 
     parameter.type = mi_layer_dtype(layer, desc->dtype);
     if (parameter.type == MI_TYPES)
         return NULL;
+    if (mi_type_is_integer(parameter.type)) {
+        const char *how = desc->initializer.type ? desc->initializer.type : "zeros";
+        parameter.otherwise = "zeros";
+        if (strcmp(how, "zeros") && strcmp(how, "ones") && strcmp(how, "constant"))
+            return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "initializer %s makes no %s: zeros, ones and constant do",
+                                 mi_show(how).text, desc->dtype);
+        if (!strcmp(how, "constant") && !mi_type_holds(parameter.type, (double)desc->initializer.value))
+            return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "initializer: value is %g, which is no %s",
+                                 (double)desc->initializer.value, desc->dtype);
+    }
     if (parameter.type != MI_FLOAT && !desc->frozen)
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "a variable of %s must be frozen, as training is in float32",
                              desc->dtype);

@@ -81,6 +81,8 @@ mi_value *mi_optimizer_sum(struct mi_graph *graph, const struct mi_optimizer *op
  * that, or 0 where they are `sums` of several runs (scale.c). NULL after an error. */
 mi_value *mi_loss_scale(mica_model *model, struct mi_graph *graph);
 mi_value *mi_loss_factor(mica_model *model, struct mi_graph *graph, mi_value *const *gradient, int count);
+/* The scale as it is, and how many steps in a row its gradients were finite; waits. */
+mica_status mi_loss_scale_read(mica_model *model, float *scale, float *good_steps);
 void mi_loss_unscale(struct mi_graph *graph, mi_value *factor, bool sums, mi_value **gradient, int count);
 
 /* Every pattern of `train` and of groups names a parameter, of `train` also a statistic (named.c). */

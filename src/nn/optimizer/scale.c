@@ -8,6 +8,7 @@
 #include "nn/optimizer/optimizer.h"
 
 #include "ops/ops.h"
+#include "plan/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,18 @@ mi_value *mi_loss_factor(mica_model *model, struct mi_graph *graph, mi_value *co
     struct mi_node *node = found ? mi_node_add(graph, "LossScale", in, 3, NULL, 0) : NULL;
     bool good = node && mi_assign(graph, scale, node->out[1]) && mi_assign(graph, steps, node->out[2]);
     return good ? node->out[0] : NULL;
+}
+
+mica_status mi_loss_scale_read(mica_model *model, float *scale, float *good_steps)
+{
+    const struct mi_variable *own = mi_variable_find(&model->variables, "loss_scale"),
+                             *steps = mi_variable_find(&model->variables, "loss_scale_steps");
+    *scale = first_scale;
+    *good_steps = 0;
+    if (!own || !steps)
+        return MICA_OK;
+    MI_TRY(mi_store_read(model->store, own, scale));
+    return mi_store_read(model->store, steps, good_steps);
 }
 
 void mi_loss_unscale(struct mi_graph *graph, mi_value *factor, bool sums, mi_value **gradient, int count)
