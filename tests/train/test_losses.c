@@ -211,7 +211,7 @@ static void two_outputs(void **state)
 static void indices(void **state)
 {
     static const float bad[] = {5, -1, 2.5f, 3e9f};
-    static const char *const shown[] = {"is 5,", "is -1,", "is 2.5,", "is 3e+09,"};
+    static const char *const shown[] = {"is 5,", "is -1,", "is 2.5,", "is 3000000000,"};
     enum { N = 300, EACH = 6 };
     float *inputs = mi_new((size_t)N * EACH, sizeof *inputs), *values = mi_new(N, sizeof *values), outputs[N];
     mica_scores *result = NULL;
