@@ -25,7 +25,7 @@ mica_status mi_same_types(const struct mi_node *node)
     enum mi_type type = node->in[0]->type;
     for (int i = 1; i < node->inputs; i++)
         if (node->in[i] && node->in[i]->type != type)
-            return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input 0 has type %s, input %d has type %s",
+            return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input 0 has type %s, input %d has type %s: Cast makes them one",
                               mi_types[type].name, i, mi_types[node->in[i]->type].name);
     return MICA_OK;
 }

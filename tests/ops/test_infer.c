@@ -86,7 +86,7 @@ static void test_errors(void **state)
         {"Add",
          {IN("n 3"), INTEGERS("3", 0, 1)},
          {{0}},
-         "Add \"here\": input 0 has type float32, input 1 has type int32"},
+         "Add \"here\": input 0 has type float32, input 1 has type int32: Cast makes them one"},
         {"Add", {BOOLS("3"), BOOLS("3")}, {{0}}, "Add \"here\": input has type bool, it must be numbers: Cast makes them"},
         {"ReduceSum", {BOOLS("3")}, {{0}}, "ReduceSum \"here\": input has type bool, it must be numbers: Cast makes them"},
         {"Pad", {{.shape = "3", .type = MI_UINT8}}, {MI_INTS("pads", one_each, 2), MI_REAL("constant_value", 300.7f)},

@@ -1,5 +1,5 @@
 /* Narrowing: what a training step keeps for its backward pass, and what its products read, is rounded to 16 bits, where the graph
- * asks for that. Parameters, statistics, sums and losses stay as they are.
+ * asks for that. Parameters, statistics, losses and what reductions make stay as they are.
  *
  * x = relu(conv(...)), which the next convolution reads, and the gradients of both:
  *
