@@ -133,9 +133,9 @@ typedef struct mica_field {
 } mica_field;
 
 /* Makes `count` samples of an epoch (from 1 on; 0: of a part that is evaluated), from number `first` on: values[i] has room for
- * those of field i, floats, or int32_t where its rank is 0; NULL: nobody asks for them. It is called on a thread of the library,
- * one call after another, for any place in any epoch, and must give the same samples for the same place. false: it could not, and
- * the training ends. */
+ * those of field i, floats, or int32_t where its rank is 0, whatever the input's type; NULL: nobody asks for them. It is called on
+ * a thread of the library, one call after another, for any place in any epoch, and must give the same samples for the same place.
+ * false: it could not, and the training ends. */
 typedef bool mica_fill(void *user, uint64_t epoch, int64_t first, int64_t count, void *const *values);
 
 typedef struct mica_fields_desc {

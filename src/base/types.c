@@ -1,3 +1,4 @@
+/* The table of element types, and numbers from and to their bits. */
 #include "base/types.h"
 
 #include <math.h>
@@ -36,6 +37,13 @@ enum mi_type mi_type_named(const char *name)
     while (type < MI_TYPES && strcmp(mi_types[type].name, name) != 0)
         type++;
     return (enum mi_type)type;
+}
+
+void mi_type_names(const char *names[MI_TYPES + 1])
+{
+    for (int i = 0; i < MI_TYPES; i++)
+        names[i] = mi_types[i].name;
+    names[MI_TYPES] = NULL;
 }
 
 size_t mi_type_bytes(enum mi_type type)

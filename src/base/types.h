@@ -29,6 +29,7 @@ struct mi_type_info {
 extern const struct mi_type_info mi_types[MI_TYPES];
 
 enum mi_type mi_type_named(const char *name);      /* MI_TYPES: there is none */
+void mi_type_names(const char *names[MI_TYPES + 1]); /* of all; NULL-terminated */
 size_t mi_type_bytes(enum mi_type type);           /* 0 for MI_TYPES */
 bool mi_type_is_integer(enum mi_type type);        /* bool too */
 bool mi_type_is_wide(enum mi_type type);           /* its values may be more than a float tells apart */

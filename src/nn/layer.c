@@ -289,10 +289,9 @@ static struct mi_variable *find_again(struct mi_layer *layer, const char *name, 
 
 enum mi_type mi_layer_dtype(struct mi_layer *layer, const char *name)
 {
-    const char *names[MI_TYPES + 1] = {0};
+    const char *names[MI_TYPES + 1];
     enum mi_type type = name ? mi_type_named(name) : MI_FLOAT;
-    for (int i = 0; i < MI_TYPES; i++)
-        names[i] = mi_types[i].name;
+    mi_type_names(names);
     if (type == MI_TYPES)
         mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no dtype \"%s\"%s", mi_show(name).text, mi_advise(name, names).text);
     return type;

@@ -220,12 +220,12 @@ static mica_status read_variable(mica_model *model, struct mi_store *store, cons
 static mica_status write_variable(mica_model *model, struct mi_store *store, struct mi_variable *variable, const float *values)
 {
     size_t count = mi_variable_count(variable);
+    if (variable->type == MI_FLOAT)
+        return mi_store_write(store, variable, values);
     for (size_t i = 0; i < count; i++)
         if (!mi_type_holds(variable->type, (double)values[i]))
             return mi_fail(&model->device->error, MICA_DATA, "variable \"%s\": value %zu is %g, which is no %s", variable->name, i,
                            (double)values[i], mi_types[variable->type].name);
-    if (variable->type == MI_FLOAT)
-        return mi_store_write(store, variable, values);
     void *elements = room_for(model, variable);
     if (!elements)
         return MICA_OUT_OF_MEMORY;

@@ -43,9 +43,8 @@ MI_MAP_ROW(Step, 1, NULL, .expr = {"x > 0 ? 1 : x != x ? x : 0"});
 
 static mica_status fail_cast(const struct mi_node *node, const char *name)
 {
-    const char *names[MI_TYPES + 1] = {0};
-    for (int i = 0; i < MI_TYPES; i++)
-        names[i] = mi_types[i].name;
+    const char *names[MI_TYPES + 1];
+    mi_type_names(names);
     if (!name)
         return mi_op_fail(node, MICA_INVALID_ARGUMENT, "attribute to is missing%s", mi_list(names).text);
     return mi_op_fail(node, MICA_INVALID_ARGUMENT, "there is no type \"%s\"%s", mi_show(name).text, mi_advise(name, names).text);

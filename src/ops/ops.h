@@ -129,6 +129,7 @@ mica_status mi_op_fail(const struct mi_node *node, mica_status status, const cha
     MI_PRINTF(3, 4);
 /* Checks that all inputs have one type; float only: that they are float or half. */
 mica_status mi_same_types(const struct mi_node *node);
+mica_status mi_number_type(const struct mi_node *node); /* of the first input: not bool */
 mica_status mi_number_types(const struct mi_node *node); /* the same type, and not bool */
 mica_status mi_float_type(const struct mi_node *node); /* of the first input */
 mica_status mi_float_types(const struct mi_node *node);

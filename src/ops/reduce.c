@@ -49,8 +49,7 @@ static mica_status infer_onnx_reduce(struct mi_node *node)
 
 static mica_status infer_number_reduce(struct mi_node *node)
 {
-    if (node->in[0]->type == MI_BOOL)
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type bool, it must be numbers: Cast makes them");
+    MI_TRY(mi_number_type(node));
     return infer_onnx_reduce(node);
 }
 
@@ -79,18 +78,25 @@ static mica_status gradient_sum(struct mi_node *node, mi_value *const *dy, mi_va
     return node->graph->error.status;
 }
 
+/* The axes that a node reduces. */
+static mica_status list_axes(const struct mi_node *node, int64_t axes[MI_MAX_RANK], int *count)
+{
+    uint32_t mask;
+    bool keepdims;
+    MI_TRY(mi_reduce_axes(node, &mask, &keepdims));
+    for (int i = 0; i < node->in[0]->shape.rank; i++)
+        if (mask >> i & 1)
+            axes[(*count)++] = i;
+    return MICA_OK;
+}
+
 /* The product of the others, which is the product by x; where one is 0, that of those that are not 0 for this one alone. */
 static mica_status gradient_product(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
     struct mi_graph *graph = node->graph;
-    uint32_t mask;
-    bool keepdims;
     int64_t axes[MI_MAX_RANK];
     int count = 0;
-    MI_TRY(mi_reduce_axes(node, &mask, &keepdims));
-    for (int i = 0; i < node->in[0]->shape.rank; i++)
-        if (mask >> i & 1)
-            axes[count++] = i;
+    MI_TRY(list_axes(node, axes, &count));
     mi_value *x = node->in[0];
     mi_value *product = mi_reduce(graph, "ReduceProd", mi_op1(graph, "OneForZero", x), axes, count, true);
     mi_value *zeros = mi_reduce(graph, "ReduceSum", mi_op1(graph, "IsZero", x), axes, count, true);
@@ -116,14 +122,9 @@ mica_status mi_gradient_mean(struct mi_node *node, mi_value *const *dy, mi_value
 mica_status mi_gradient_extremum(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
     struct mi_graph *graph = node->graph;
-    uint32_t mask;
-    bool keepdims;
     int64_t axes[MI_MAX_RANK];
     int count = 0;
-    MI_TRY(mi_reduce_axes(node, &mask, &keepdims));
-    for (int i = 0; i < node->in[0]->shape.rank; i++)
-        if (mask >> i & 1)
-            axes[count++] = i;
+    MI_TRY(list_axes(node, axes, &count));
     mi_value *equal = mi_op2(graph, "EqualShare", node->in[0], mi_keepdims(node, node->out[0]));
     mi_value *share = mi_op2(graph, "Div", mi_keepdims(node, dy[0]),
                              mi_reduce(graph, "ReduceSum", equal, axes, count, true));

@@ -30,10 +30,16 @@ mica_status mi_same_types(const struct mi_node *node)
     return MICA_OK;
 }
 
+mica_status mi_number_type(const struct mi_node *node)
+{
+    if (node->in[0]->type != MI_BOOL)
+        return MICA_OK;
+    return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type bool, it must be numbers: Cast makes them");
+}
+
 mica_status mi_number_types(const struct mi_node *node)
 {
-    if (node->in[0]->type == MI_BOOL)
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "input has type bool, it must be numbers: Cast makes them");
+    MI_TRY(mi_number_type(node));
     return mi_same_types(node);
 }
 

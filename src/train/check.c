@@ -34,20 +34,23 @@ bool mi_numbers_are_free(const mi_value *input, int64_t rows)
     return !rows && mi_types[input->type].kind == 'f';
 }
 
-mica_status mi_numbers_check(struct mi_error *error, const char *sample, const struct mi_preprocess *preprocess,
-                             const mi_value *input, const double *numbers, size_t count, int64_t rows)
+size_t mi_first_wrong(const mi_value *input, const double *numbers, size_t count, int64_t rows)
 {
     size_t no_row = rows ? mi_first_no_row(MI_DOUBLE, numbers, count, rows) : count, at = 0;
     while (at < no_row && mi_type_holds(input->type, numbers[at]))
         at++;
-    if (at < no_row)
+    return at;
+}
+
+mica_status mi_numbers_refuse(struct mi_error *error, const char *sample, const struct mi_preprocess *preprocess,
+                              const mi_value *input, const double *numbers, size_t at, int64_t rows)
+{
+    if (!mi_type_holds(input->type, numbers[at]))
         return mi_fail(error, MICA_DATA, "%s: %s is %.17g, and the input \"%s\" is %s", sample,
                        mi_preprocess_input_text(preprocess, at).text, numbers[at], mi_show(input->name).text,
                        mi_types[input->type].name);
-    if (no_row < count)
-        return mi_fail(error, MICA_DATA, "%s: %s is %.10g, the embedding has rows 0 to %lld", sample,
-                       mi_preprocess_input_text(preprocess, no_row).text, numbers[no_row], (long long)(rows - 1));
-    return MICA_OK;
+    return mi_fail(error, MICA_DATA, "%s: %s is %.10g, the embedding has rows 0 to %lld", sample,
+                   mi_preprocess_input_text(preprocess, at).text, numbers[at], (long long)(rows - 1));
 }
 
 /* What a function fills is not known before. */
@@ -62,7 +65,9 @@ static mica_status check_numbers(struct mi_error *error, const mica_data *data, 
         mi_out_of_memory(error);
     for (int64_t i = 0; i < data->samples && error->status == MICA_OK; i++) {
         mi_field_doubles(field, i, row, numbers);
-        mi_numbers_check(error, mi_data_sample_text(data, i).text, &field->preprocess, input, numbers, field->elements, rows);
+        size_t at = mi_first_wrong(input, numbers, field->elements, rows);
+        if (at < field->elements)
+            mi_numbers_refuse(error, mi_data_sample_text(data, i).text, &field->preprocess, input, numbers, at, rows);
     }
     free(numbers);
     free(row);

@@ -76,9 +76,12 @@ static mica_status stage_sample(const mica_model *model, const struct source *so
             mi_field_doubles(field, index, staged->row, staged->numbers);
         for (size_t i = 0; i < each && !field; i++)
             staged->numbers[i] = (double)staged->row[i];
-        mi_format(text, sizeof text, "sample %lld", (long long)sample);
-        MI_TRY(mi_numbers_check(&model->device->error, text, preprocess_of(model, source, which), input, staged->numbers, each,
-                                rows));
+        size_t at = mi_first_wrong(input, staged->numbers, each, rows);
+        if (at < each) {
+            mi_format(text, sizeof text, "sample %lld", (long long)sample);
+            return mi_numbers_refuse(&model->device->error, text, preprocess_of(model, source, which), input, staged->numbers, at,
+                                     rows);
+        }
     }
     if (field)
         mi_field_elements(field, index, input->type, staged->row, out);

@@ -39,9 +39,11 @@ struct mi_field *mi_training_field(const mica_data *data, mica_role role, const 
 
 /* Whether any number is an element of an input, which names no rows (mi_index_rows) either. */
 bool mi_numbers_are_free(const mi_value *input, int64_t rows);
-/* Finds a number of a sample that is none of the input's type, or no row of an embedding. */
-mica_status mi_numbers_check(struct mi_error *error, const char *sample, const struct mi_preprocess *preprocess,
-                             const mi_value *input, const double *numbers, size_t count, int64_t rows);
+/* The first number of a sample that is none of the input's type, or no row of an embedding; count: there is none. And what is said
+ * of it: MICA_DATA. */
+size_t mi_first_wrong(const mi_value *input, const double *numbers, size_t count, int64_t rows);
+mica_status mi_numbers_refuse(struct mi_error *error, const char *sample, const struct mi_preprocess *preprocess,
+                              const mi_value *input, const double *numbers, size_t at, int64_t rows);
 
 /* The plan of a training step of a model without data: Adam, and the model's usual losses. */
 mica_plan *mi_training_plan(mica_model *model, int64_t batch, mica_type precision, bool described);

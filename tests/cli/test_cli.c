@@ -274,6 +274,25 @@ static void inspection(void **state)
     assert_true(number(json, "parameters") > 114 && number(json, "parameters") < 116);
     cJSON_Delete(json);
     assert_fails("inspect cli_shape.json", 1, "cli_shape.json: No such file or directory");
+    /* Outputs by their names, and the plan of a training in the precision that the job asks for. */
+#define NAMED(precision)                                                                                                         \
+    "{\"model\": {\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 64, \"name\": \"trunk\"}, {\"type\": \"dense\", "     \
+    "\"units\": 3}], \"outputs\": {\"kind\": \"dense\"}}, \"data\": {\"format\": \"csv\", \"path\": \"cli.csv\", \"label\": \"kind\"}, "          \
+    "\"loss\": \"sparse_categorical_crossentropy\", \"precision\": \"" precision "\"}"
+    double launches[2];
+    for (int i = 0; i < 2; i++) {
+        write_text("cli_named.json", i ? NAMED("float16") : NAMED("float32"));
+        json = mica_json("inspect cli_named.json --training --batch 64 --json");
+        launches[i] = number(json, "launches");
+        const cJSON *output = cJSON_GetArrayItem(cJSON_GetObjectItem(json, "outputs"), 0);
+        assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(output, "dtype")), "float32");
+        cJSON_Delete(json);
+    }
+    assert_true(launches[1] > launches[0]); /* the scale of the loss */
+    run = mica("inspect cli_named.json");
+    assert_non_null(strstr(run.out, "outputs: kind (3)\n"));
+    run_free(&run);
+    remove("cli_named.json");
     write_text("cli_shape.json",
                "{\"model\": {\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3}]}, "
                "\"data\": {\"format\": \"csv\", \"path\": \"nowhere.csv\", \"label\": \"kind\"}, "

@@ -1,12 +1,6 @@
 /* Operators as layers: values and gradients against references in double, C and JSON, files, shapes, and what errors say. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "nn/model.h"
+#include "support/device.h"
 
 #include <mica/mica.h>
 
@@ -21,16 +15,9 @@ static mica_device *device;
 
 static int begin(void **state)
 {
-    (void)state;
-    device = mica_device_open(NULL);
-    return mica_device_status(device) != MICA_OK;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    mica_device_destroy(device);
-    return 0;
+    int failed = open_device(state);
+    device = *state;
+    return failed;
 }
 
 static void assert_fine(const mica_model *model)
@@ -612,5 +599,5 @@ int main(void)
         cmocka_unit_test(test_files),     cmocka_unit_test(test_constants), cmocka_unit_test(test_results),
         cmocka_unit_test(test_errors),
     };
-    return cmocka_run_group_tests_name("op", tests, begin, end);
+    return cmocka_run_group_tests_name("op", tests, begin, close_device);
 }

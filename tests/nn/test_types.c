@@ -1,12 +1,6 @@
 /* Element types through the public calls: inputs, constants and outputs of every type, files, and data in their own type. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/types.h"
+#include "support/device.h"
 
 #include <mica/mica.h>
 
@@ -20,16 +14,9 @@ static mica_device *device;
 
 static int begin(void **state)
 {
-    (void)state;
-    device = mica_device_open(NULL);
-    return mica_device_status(device) != MICA_OK;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    mica_device_destroy(device);
-    return 0;
+    int failed = open_device(state);
+    device = *state;
+    return failed;
 }
 
 static bool is_absent(mica_type type)
@@ -367,5 +354,5 @@ int main(void)
         cmocka_unit_test(of_data),    cmocka_unit_test(of_functions), cmocka_unit_test(wrong_data), cmocka_unit_test(of_json),
         cmocka_unit_test(edges),      cmocka_unit_test(wrong_values),
     };
-    return cmocka_run_group_tests_name("types", tests, begin, end);
+    return cmocka_run_group_tests_name("types", tests, begin, close_device);
 }

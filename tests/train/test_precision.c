@@ -1,12 +1,6 @@
 /* Training in 16 bits: it learns what float32 learns, keeps less, and the scale of the loss finds itself. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "nn/model.h"
+#include "support/device.h"
 
 #include <mica/mica.h>
 
@@ -20,16 +14,9 @@ static mica_device *device;
 
 static int begin(void **state)
 {
-    (void)state;
-    device = mica_device_open(NULL);
-    return mica_device_status(device) != MICA_OK;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    mica_device_destroy(device);
-    return 0;
+    int failed = open_device(state);
+    device = *state;
+    return failed;
 }
 
 static void assert_fine(void)
@@ -335,5 +322,5 @@ int main(void)
         cmocka_unit_test(same_losses), cmocka_unit_test(less_memory), cmocka_unit_test(scale_falls),
         cmocka_unit_test(scale_rises), cmocka_unit_test(refused),     cmocka_unit_test(largest_elements), cmocka_unit_test(no_scale),
     };
-    return cmocka_run_group_tests_name("precision", tests, begin, end);
+    return cmocka_run_group_tests_name("precision", tests, begin, close_device);
 }

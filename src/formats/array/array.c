@@ -45,21 +45,20 @@ static void copy_float(const unsigned char *bytes, float *out)
     memcpy(out, &word, sizeof word);
 }
 
-void mi_floats_from(enum mi_type type, const unsigned char *bytes, size_t n, float *out)
+double mi_array_number(enum mi_type type, const unsigned char *bytes, size_t i)
 {
     size_t size = mi_type_bytes(type);
+    return mi_bits_to_double(type, read_word(bytes + i * size, size, false));
+}
+
+void mi_floats_from(enum mi_type type, const unsigned char *bytes, size_t n, float *out)
+{
     if (type == MI_FLOAT) /* by far the most common: a loop that compiles to a copy */
         for (size_t i = 0; i < n; i++)
             copy_float(bytes + 4 * i, &out[i]);
     else
         for (size_t i = 0; i < n; i++)
-            out[i] = mi_double_to_float(mi_bits_to_double(type, read_word(bytes + i * size, size, false)));
-}
-
-double mi_array_number(enum mi_type type, const unsigned char *bytes, size_t i)
-{
-    size_t size = mi_type_bytes(type);
-    return mi_bits_to_double(type, read_word(bytes + i * size, size, false));
+            out[i] = mi_double_to_float(mi_array_number(type, bytes, i));
 }
 
 void mi_elements_convert(enum mi_type from, const unsigned char *bytes, size_t n, enum mi_type to, void *out)
