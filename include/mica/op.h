@@ -62,7 +62,7 @@ MICA_API mica_node *mica_op(mica_node *const *inputs, int count, const mica_op_d
 typedef struct mica_variable_desc {
     const char *name;
     mica_shape shape;                 /* rank 0: a number */
-    mica_initializer initializer;     /* glorot_uniform; the first axis counts as the outputs of it, the others as its inputs */
+    mica_parameter_desc value;        /* initializer: glorot_uniform; axis 0 counts as its outputs, the others as its inputs */
     bool frozen;                      /* no training changes it */
     const char *dtype;                /* NULL: "float32"; others must be frozen, as training is in float32 */
 } mica_variable_desc;

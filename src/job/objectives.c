@@ -110,29 +110,15 @@ static mica_objective *find_objective(mica_job *job, struct mi_error *error, con
 
 /* ---- Metrics ---- */
 
-static mica_status read_setting(struct mi_error *error, const cJSON *item, const char *place, mica_metric *out, size_t *count)
-{
-    if (!strcmp(item->string, "type"))
-        return MICA_OK;
-    if (!cJSON_IsNumber(item) && !cJSON_IsBool(item))
-        return mi_fail(error, MICA_FORMAT, "%s.%s: must be a number", place, mi_show(item->string).text);
-    if (*count == MICA_MOST_METRIC_SETTINGS)
-        return mi_fail(error, MICA_FORMAT, "%s: has more than %d keys", place, MICA_MOST_METRIC_SETTINGS);
-    out->setting[(*count)++] = (mica_setting){item->string, cJSON_IsNumber(item) ? item->valuedouble : cJSON_IsTrue(item)};
-    return MICA_OK;
-}
-
 static mica_status read_metric(struct mi_error *error, const cJSON *item, const char *place, mica_metric *out)
 {
     struct mi_metric resolved;
-    const cJSON *type = cJSON_IsObject(item) ? cJSON_GetObjectItemCaseSensitive(item, "type") : item, *setting;
-    size_t count = 0;
+    const cJSON *type = cJSON_IsObject(item) ? cJSON_GetObjectItemCaseSensitive(item, "type") : item;
     if (!cJSON_IsString(type))
         return mi_fail(error, MICA_FORMAT, "%s: must be a name, or an object with a \"type\"", place);
     *out = (mica_metric){.type = type->valuestring};
     if (cJSON_IsObject(item))
-        cJSON_ArrayForEach(setting, item)
-            MI_TRY(read_setting(error, setting, place, out, &count));
+        MI_TRY(mi_settings_read(error, item, place, NULL, out->setting, MICA_MOST_METRIC_SETTINGS));
     return mi_metric_resolve(error, place, out, &resolved);
 }
 

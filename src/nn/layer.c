@@ -302,7 +302,7 @@ mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *
     const char *name = variable_name(layer, parameter->name);
     struct mi_shape shape = {.rank = parameter->rank};
     struct mi_initial make = {.seed = layer->model->seed, .stream = mi_hash(name, strlen(name), 0)};
-    const mica_initializer *given = parameter->initializer;
+    const mica_initializer *given = parameter->desc ? &parameter->desc->initializer : NULL;
     for (int i = 0; i < parameter->rank; i++)
         shape.dim[i] = mi_fixed(parameter->dim[i]);
     if (layer->again)

@@ -1,6 +1,6 @@
 /* What a layer type says: one row, read by the builder functions, the JSON reader and the writer alike.
  *
- * Adding a layer: a row in its family's file, named in table.c, and a prototype in layers.h. */
+ * Adding a layer: a row in its family's file, named in table.c, and a prototype in its header of include/mica/layers. */
 #ifndef MICA_SRC_NN_LAYER_H
 #define MICA_SRC_NN_LAYER_H
 
@@ -91,7 +91,7 @@ struct mi_parameter {
     const char *name;                /* "weight": the variable is LAYER.weight */
     int rank;
     int64_t dim[MI_MAX_RANK];
-    const mica_initializer *initializer;
+    const mica_parameter_desc *desc; /* NULL: all defaults */
     const char *otherwise;           /* the initializer's default type */
     double fan_in, fan_out;
     enum mi_type type;               /* float32 unless it is said */
@@ -113,6 +113,12 @@ void mi_activation_names(struct mi_arena *arena, const char **names, size_t limi
 bool mi_layer_fault(struct mi_layer *layer, mi_value *count, const char *says);
 /* A reshape of each sample. */
 mi_value *mi_layer_reshape(struct mi_layer *layer, mi_value *x, const int64_t *dims, int rank);
+
+/* The keys of a parameter: those of the descriptor's field `kernel` are "kernel_initializer" and so on; of MI_PARAMETER_KEYS_OF
+ * with the prefix "" they are "initializer". */
+#define MI_PARAMETER_KEYS(desc, field) MI_PARAMETER_KEYS_OF(desc, #field "_", field)
+#define MI_PARAMETER_KEYS_OF(desc, prefix, field)                                                                                \
+    MI_KEY_WITH(desc, prefix "initializer", MI_KEY_OBJECT, field.initializer, .keys = mi_initializer_keys)
 
 /* ---- Initializers (initializers.c) ---- */
 

@@ -60,7 +60,7 @@ static void check(mica_device *device, const struct of_two *map)
     float got[COUNT], factor;
     mica_node *a = mica_input(model, "a", MICA_SHAPE(1)), *b = mica_input(model, "b", MICA_SHAPE(1));
     mica_node *scaled = mica_dense(a, &(mica_dense_desc){.name = "line", .units = 1, .no_bias = true,
-                                                         .kernel_initializer = {.type = "ones"}});
+                                                         .kernel.initializer = {.type = "ones"}});
     mica_node *y = mica_map((mica_node *[]){scaled, b}, 2, &(mica_map_desc){
         .name = "own", .expression = map->expression, .derivative = {map->derivative[0], map->derivative[1]}});
     if (!y)

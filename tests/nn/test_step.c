@@ -57,7 +57,7 @@ static void test_line(void **state)
     double w = 1, b = 0;
     float got;
     mica_node *in = mica_input(model, "x", MICA_SHAPE(1)), *target = mica_input(model, "t", MICA_SHAPE(1));
-    mica_node *y = mica_dense(in, &(mica_dense_desc){.name = "line", .units = 1, .kernel_initializer = ones});
+    mica_node *y = mica_dense(in, &(mica_dense_desc){.name = "line", .units = 1, .kernel.initializer = ones});
     mica_node *loss = mica_mean_squared_error(y, target, &(mica_loss_desc){.name = "square"});
     assert_fine(model);
     mica_plan *plan = compile(model, &(mica_plan_desc){.batch = 3, .loss = loss, .outputs = &y, .output_count = 1,
@@ -98,8 +98,8 @@ static void test_in_turn(void **state)
     float first, second, before;
     mica_node *noise = mica_input(model, "noise", MICA_SHAPE(1)), *unused = mica_input(model, "unused", MICA_SHAPE(2));
     mica_node *target = mica_input(model, "target", MICA_SHAPE(1));
-    mica_node *a = mica_dense(noise, &(mica_dense_desc){.name = "first.line", .units = 1, .kernel_initializer = ones, .no_bias = true});
-    mica_node *b = mica_dense(a, &(mica_dense_desc){.name = "second.line", .units = 1, .kernel_initializer = ones, .no_bias = true});
+    mica_node *a = mica_dense(noise, &(mica_dense_desc){.name = "first.line", .units = 1, .kernel.initializer = ones, .no_bias = true});
+    mica_node *b = mica_dense(a, &(mica_dense_desc){.name = "second.line", .units = 1, .kernel.initializer = ones, .no_bias = true});
     mica_output(model, "other", mica_dense(unused, &(mica_dense_desc){.name = "third", .units = 1}));
     mica_node *loss = mica_mean_squared_error(b, target, NULL);
     assert_fine(model);
@@ -189,8 +189,8 @@ static void test_group(void **state)
     mica_node *in[2] = {mica_input(model, "x", MICA_SHAPE(1)), mica_input(model, "z", MICA_SHAPE(1))};
     mica_node *target = mica_input(model, "t", MICA_SHAPE(1));
     assert_int_equal(mica_group_begin(model, "tower", in, 1), MICA_OK);
-    mica_node *y = mica_dense(in[0], &(mica_dense_desc){.name = "in", .units = 1, .kernel_initializer = ones, .no_bias = true});
-    y = mica_dense(y, &(mica_dense_desc){.units = 1, .kernel_initializer = ones, .no_bias = true});
+    mica_node *y = mica_dense(in[0], &(mica_dense_desc){.name = "in", .units = 1, .kernel.initializer = ones, .no_bias = true});
+    y = mica_dense(y, &(mica_dense_desc){.units = 1, .kernel.initializer = ones, .no_bias = true});
     y = mica_group_end(model, y);
     mica_node *twin = mica_again(model, "tower", &in[1], 1, "twin");
     mica_node *sum = mica_add((mica_node *[]){y, twin}, 2, "sum");
@@ -243,7 +243,7 @@ static void test_clipping(void **state)
         const float x[2] = {0.25f, 1.0f / 3}, t[1] = {0};
         float got[2];
         mica_node *in = mica_input(model, "x", MICA_SHAPE(2)), *target = mica_input(model, "t", MICA_SHAPE(1));
-        mica_node *y = mica_dense(in, &(mica_dense_desc){.name = "line", .units = 1, .bias_initializer = {"constant", 6}});
+        mica_node *y = mica_dense(in, &(mica_dense_desc){.name = "line", .units = 1, .bias.initializer = {"constant", 6}});
         mica_node *loss = mica_mean_squared_error(y, target, NULL);
         mica_plan *plan = compile(model, &(mica_plan_desc){
             .loss = loss, .optimizer = {"sgd", {{"learning_rate", 1}, {cases[i].key, cases[i].value}}}});

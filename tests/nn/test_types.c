@@ -302,7 +302,7 @@ static void wrong_values(void **state)
         mica_device *own = mica_device_open(NULL);
         mica_model *model = mica_model_create(own, NULL);
         assert_null(mica_variable(model, &(mica_variable_desc){.shape = MICA_SHAPE(2), .frozen = true, .dtype = cases[k].dtype,
-                                                               .initializer = cases[k].initializer}));
+                                                               .value.initializer = cases[k].initializer}));
         if (!strstr(mica_model_error(model), cases[k].says))
             fail_msg("%s", mica_model_error(model));
         mica_model_destroy(model);

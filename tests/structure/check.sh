@@ -64,8 +64,8 @@ check_includes() {
                 BEGIN { count = split(allowed, names, " "); for (i = 1; i <= count; i++) ok[names[i]] = 1 }
                 { split($2, part, "/"); if (!(part[1] in ok)) print $0 "    <- " folder " stands above it" }' >>"$found"
     done
-    grep -nE '^ *# *include' include/mica/*.h |
-        grep -vE '<(mica/[a-z_]+|stdbool|stddef|stdint)\.h>' | grep -v '^include/mica/mica_cl.h:.*<CL/cl.h>' |
+    grep -nE '^ *# *include' include/mica/*.h include/mica/*/*.h |
+        grep -vE '<(mica/[a-z_/]+|stdbool|stddef|stdint)\.h>' | grep -v '^include/mica/mica_cl.h:.*<CL/cl.h>' |
         sed 's/$/    <- not for a public header/' >>"$found"
     find examples -name '*.c' -exec grep -nHE '^ *# *include *"' {} + |
         sed 's/$/    <- an example uses only the public headers/' >>"$found"
@@ -160,7 +160,7 @@ check_exports() { # check_exports LIBRARY.so
     defined=$(nm -D --defined-only "$1" | awk '{ print $NF }')
     echo "$defined" | grep -v '^mica_' | sed 's/$/: exported, but not a public name/' >>"$found"
     # shellcheck disable=SC2046 # a list of names
-    printf '%s\n' $(cat include/mica/*.h | tr '\n' ' ' | grep -oE 'MICA_API [^;]*;' | grep -oE 'mica_[a-z0-9_]+\(' | tr -d '(') |
+    printf '%s\n' $(cat include/mica/*.h include/mica/*/*.h | tr '\n' ' ' | grep -oE 'MICA_API [^;]*;' | grep -oE 'mica_[a-z0-9_]+\(' | tr -d '(') |
         { echo "$defined" | sed 's/^/defined /'; cat; } |
         awk '$1 == "defined" { is[$2] = 1; next } !is[$1] { print $1 ": declared in a public header, but not defined" }' >>"$found"
 }
@@ -171,8 +171,8 @@ check_headers() { # check_headers COMPILER LANGUAGE OPENCL-INCLUDE-FOLDER
     c) flags="-std=c11 -Wstrict-prototypes" ;;
     *) flags="-std=c++11 -Wno-variadic-macros" ;;
     esac
-    for header in include/mica/*.h; do
-        name=mica/$(basename "$header")
+    for header in include/mica/*.h include/mica/*/*.h; do
+        name=${header#include/}
         # shellcheck disable=SC2086 # a list of flags
         printf '#include <%s>\n#include <%s>\n' "$name" "$name" |
             "$1" -x "$2" $flags -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Werror -Iinclude -isystem "$3" \

@@ -152,17 +152,22 @@ static void check_layer(mica_device *device, const struct golden *golden, const 
     free(dy);
 }
 
+/* Files of tests/golden, one for each generator of layers. */
+static const char *const files[] = {"layers.safetensors"};
+
 static void layers(void **state)
 {
-    struct golden golden = {0};
-    golden_open(&golden, "layers.safetensors");
-    for (size_t i = 0; i < golden.file.metadata_count; i++) {
-        cJSON *json = cJSON_Parse(golden.file.metadata[i].value);
-        print_message("%s\n", golden.file.metadata[i].key);
-        check_layer(*state, &golden, golden.file.metadata[i].key, json);
-        cJSON_Delete(json);
+    for (size_t k = 0; k < MI_COUNT(files); k++) {
+        struct golden golden = {0};
+        golden_open(&golden, files[k]);
+        for (size_t i = 0; i < golden.file.metadata_count; i++) {
+            cJSON *json = cJSON_Parse(golden.file.metadata[i].value);
+            print_message("%s\n", golden.file.metadata[i].key);
+            check_layer(*state, &golden, golden.file.metadata[i].key, json);
+            cJSON_Delete(json);
+        }
+        golden_close(&golden);
     }
-    golden_close(&golden);
 }
 
 /* ---- Losses ---- */

@@ -277,7 +277,7 @@ static void no_scale(void **state)
         mica_data *data = stripes();
         mica_model *model = mica_model_create(device, NULL);
         mica_node *x = mica_flatten(mica_input(model, NULL, MICA_SHAPE(1, SIDE, SIDE)), NULL);
-        x = mica_dense(x, &(mica_dense_desc){.units = 6, .kernel_initializer = {.type = "zeros"}});
+        x = mica_dense(x, &(mica_dense_desc){.units = 6, .kernel.initializer = {.type = "zeros"}});
         x = mica_map(&x, 1, &(mica_map_desc){.expression = "sqrt(abs(x))"});
         mica_output(model, NULL, mica_dense(x, &(mica_dense_desc){.units = CLASSES}));
         assert_int_equal(mica_fit(model, data, &(mica_fit_desc){.loss = "sparse_categorical_crossentropy", .batch_size = BATCH,

@@ -28,11 +28,11 @@ static mi_value *conv(struct mi_layer *layer, mi_value *x, int spatial, const mi
     double places = (double)w.size[0] * (spatial == 2 ? (double)w.size[1] : 1);
     struct mi_parameter kernel = {
         .name = "weight", .rank = 2 + spatial, .dim = {desc->filters, channels / groups, w.size[0], w.size[1]},
-        .initializer = &desc->kernel_initializer, .otherwise = "glorot_uniform",
+        .desc = &desc->kernel, .otherwise = "glorot_uniform",
         .fan_in = places * (double)(channels / groups), .fan_out = places * (double)desc->filters};
     mi_value *weight = mi_layer_parameter(layer, &kernel);
     mi_value *bias = desc->no_bias ? NULL : mi_layer_parameter(layer, &(struct mi_parameter){
-        .name = "bias", .rank = 1, .dim = {desc->filters}, .initializer = &desc->bias_initializer, .otherwise = "zeros",
+        .name = "bias", .rank = 1, .dim = {desc->filters}, .desc = &desc->bias, .otherwise = "zeros",
         .fan_in = kernel.fan_in, .fan_out = kernel.fan_out});
     if (!weight || (!bias && !desc->no_bias))
         return NULL;
@@ -65,8 +65,8 @@ static mi_value *build2(struct mi_layer *layer, mi_value *const *x, int count, c
         MI_KEY_WITH(mica_conv_desc, "groups", MI_KEY_LONG, groups, MI_KEY_AT_LEAST(1)),                                     \
         MI_KEY(mica_conv_desc, "activation", MI_KEY_TEXT, activation),                                                 \
         MI_KEY(mica_conv_desc, "use_bias", MI_KEY_NOT, no_bias),                                                       \
-        MI_KEY_WITH(mica_conv_desc, "kernel_initializer", MI_KEY_OBJECT, kernel_initializer, .keys = mi_initializer_keys),  \
-        MI_KEY_WITH(mica_conv_desc, "bias_initializer", MI_KEY_OBJECT, bias_initializer, .keys = mi_initializer_keys),      \
+        MI_PARAMETER_KEYS(mica_conv_desc, kernel),                                                                     \
+        MI_PARAMETER_KEYS(mica_conv_desc, bias),                                                                       \
         {0},                                                                                                           \
     }
 static const struct mi_key keys1[] = CONV_KEYS(1);

@@ -18,10 +18,10 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
         rows = mi_op2(layer->graph, "Reshape", rows, mi_ints(layer->graph, (int64_t[]){-1, in}, 2));
     double fan_in = (double)in, fan_out = (double)desc->units;
     mi_value *weight = mi_layer_parameter(layer, &(struct mi_parameter){
-        .name = "weight", .rank = 2, .dim = {desc->units, in}, .initializer = &desc->kernel_initializer,
+        .name = "weight", .rank = 2, .dim = {desc->units, in}, .desc = &desc->kernel,
         .otherwise = "glorot_uniform", .fan_in = fan_in, .fan_out = fan_out});
     mi_value *bias = desc->no_bias ? NULL : mi_layer_parameter(layer, &(struct mi_parameter){
-        .name = "bias", .rank = 1, .dim = {desc->units}, .initializer = &desc->bias_initializer,
+        .name = "bias", .rank = 1, .dim = {desc->units}, .desc = &desc->bias,
         .otherwise = "zeros", .fan_in = fan_in, .fan_out = fan_out});
     if (!weight || (!bias && !desc->no_bias))
         return NULL;
@@ -43,8 +43,8 @@ static const struct mi_key keys[] = {
     MI_KEY_WITH(mica_dense_desc, "units", MI_KEY_LONG, units, .required = true, MI_KEY_AT_LEAST(1)),
     MI_KEY(mica_dense_desc, "activation", MI_KEY_TEXT, activation),
     MI_KEY(mica_dense_desc, "use_bias", MI_KEY_NOT, no_bias),
-    MI_KEY_WITH(mica_dense_desc, "kernel_initializer", MI_KEY_OBJECT, kernel_initializer, .keys = mi_initializer_keys),
-    MI_KEY_WITH(mica_dense_desc, "bias_initializer", MI_KEY_OBJECT, bias_initializer, .keys = mi_initializer_keys),
+    MI_PARAMETER_KEYS(mica_dense_desc, kernel),
+    MI_PARAMETER_KEYS(mica_dense_desc, bias),
     {0},
 };
 

@@ -40,7 +40,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
                              (long long)desc->input_dim, (long long)desc->output_dim);
     mi_value *weight = mi_layer_parameter(layer, &(struct mi_parameter){
         .name = "weight", .rank = 2, .dim = {desc->input_dim, desc->output_dim},
-        .initializer = &desc->embeddings_initializer, .otherwise = "random_uniform",
+        .desc = &desc->embeddings, .otherwise = "random_uniform",
         .fan_in = (double)desc->input_dim, .fan_out = (double)desc->output_dim});
     mi_value *index = is_checked(x[0]) ? whole(layer, x[0]) : rows_of(layer, x[0], desc->input_dim);
     return mi_apply(layer->graph, "Gather", (mi_value *const[]){weight, index}, 2,
@@ -50,8 +50,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
 static const struct mi_key keys[] = {
     MI_KEY_WITH(mica_embedding_desc, "input_dim", MI_KEY_LONG, input_dim, .required = true, MI_KEY_AT_LEAST(1)),
     MI_KEY_WITH(mica_embedding_desc, "output_dim", MI_KEY_LONG, output_dim, .required = true, MI_KEY_AT_LEAST(1)),
-    MI_KEY_WITH(mica_embedding_desc, "embeddings_initializer", MI_KEY_OBJECT, embeddings_initializer,
-           .keys = mi_initializer_keys),
+    MI_PARAMETER_KEYS(mica_embedding_desc, embeddings),
     {0},
 };
 

@@ -13,7 +13,7 @@ static mi_value *build_variable(struct mi_layer *layer, mi_value *const *x, int 
 {
     (void)x, (void)count;
     const mica_variable_desc *desc = given;
-    struct mi_parameter parameter = {.name = "value", .rank = desc->shape.rank, .initializer = &desc->initializer,
+    struct mi_parameter parameter = {.name = "value", .rank = desc->shape.rank, .desc = &desc->value,
                                      .otherwise = "glorot_uniform", .fan_in = 1, .fan_out = 1};
     if (desc->shape.rank < 0 || desc->shape.rank >= MI_MAX_RANK)
         return mi_layer_fail(layer, MICA_SHAPE, "a variable has 0 to %d dimensions, not %d", MI_MAX_RANK - 1, desc->shape.rank);
@@ -21,14 +21,14 @@ static mi_value *build_variable(struct mi_layer *layer, mi_value *const *x, int 
     if (parameter.type == MI_TYPES)
         return NULL;
     if (mi_type_is_integer(parameter.type)) {
-        const char *how = desc->initializer.type ? desc->initializer.type : "zeros";
+        const char *how = desc->value.initializer.type ? desc->value.initializer.type : "zeros";
         parameter.otherwise = "zeros";
         if (strcmp(how, "zeros") && strcmp(how, "ones") && strcmp(how, "constant"))
             return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "initializer %s makes no %s: zeros, ones and constant do",
                                  mi_show(how).text, desc->dtype);
-        if (!strcmp(how, "constant") && !mi_type_holds(parameter.type, (double)desc->initializer.value))
+        if (!strcmp(how, "constant") && !mi_type_holds(parameter.type, (double)desc->value.initializer.value))
             return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "initializer: value is %g, which is no %s",
-                                 (double)desc->initializer.value, desc->dtype);
+                                 (double)desc->value.initializer.value, desc->dtype);
     }
     if (parameter.type != MI_FLOAT && !desc->frozen)
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "a variable of %s must be frozen, as training is in float32",
@@ -49,7 +49,7 @@ static mi_value *build_variable(struct mi_layer *layer, mi_value *const *x, int 
 
 static const struct mi_key variable_keys[] = {
     MI_KEY_WITH(mica_variable_desc, "shape", MI_KEY_SHAPE, shape, MI_KEY_AT_LEAST(1)),
-    MI_KEY_WITH(mica_variable_desc, "initializer", MI_KEY_OBJECT, initializer, .keys = mi_initializer_keys),
+    MI_PARAMETER_KEYS_OF(mica_variable_desc, "", value),
     MI_KEY(mica_variable_desc, "frozen", MI_KEY_BOOL, frozen),
     MI_KEY(mica_variable_desc, "dtype", MI_KEY_TEXT, dtype),
     {0},
@@ -66,7 +66,7 @@ mica_node *mica_variable(mica_model *model, const mica_variable_desc *desc)
 mica_node *mica_constant_elements(mica_model *model, const char *name, mica_shape shape, mica_type type, const void *elements)
 {
     const char *called = name ? mi_show(name).text : "", *dtype = mica_type_name(type);
-    const mica_variable_desc desc = {.name = name, .shape = shape, .initializer = {.type = "zeros"}, .frozen = true,
+    const mica_variable_desc desc = {.name = name, .shape = shape, .value.initializer.type = "zeros", .frozen = true,
                                      .dtype = type == MICA_FLOAT32 ? NULL : dtype};
     if (model && model->error.status == MICA_OK && !elements)
         mi_model_fail(model, MICA_INVALID_ARGUMENT, "variable \"%s\": the values are NULL", called);

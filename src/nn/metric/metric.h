@@ -5,16 +5,11 @@
 #define MICA_SRC_NN_METRIC_H
 
 #include "nn/loss/loss.h"
+#include "nn/settings.h"
 
 #include <mica/objective.h>
 
 enum { MI_MOST_METRIC_KEYS = 4 };
-
-struct mi_metric_key {
-    const char *name;
-    float otherwise, least, most;
-    bool whole;
-};
 
 /* What is compared: an output, and its target as it is fed, numbers of classes (n) or values of the output's shape. */
 struct mi_metric_use {
@@ -34,7 +29,7 @@ struct mi_metric_answers {
 
 struct mi_metric_row {
     const char *name, *alias;     /* alias NULL: none */
-    struct mi_metric_key keys[MI_MOST_METRIC_KEYS + 1]; /* ends with one without a name */
+    struct mi_number keys[MI_MOST_METRIC_KEYS + 1]; /* ends with one without a name */
     /* Whether it can be measured of such an output (`target` is NULL); the error says what it takes. NULL: always. */
     mica_status (*check)(struct mi_error *error, const struct mi_metric_use *use);
     /* Adds what the samples of a batch add to the sum, of any shape without n; NULL after an error. */
