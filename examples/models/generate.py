@@ -16,6 +16,12 @@ MNIST = {
     "test": {"images": "t10k-images-idx3-ubyte.gz", "labels": "t10k-labels-idx1-ubyte.gz"},
     "normalize": {"divide_by": 255},
 }
+CIFAR10 = {
+    "format": "npy",
+    "train": {"inputs": "train-images.npy", "labels": "train-labels.npy"},
+    "test": {"inputs": "test-images.npy", "labels": "test-labels.npy"},
+    "normalize": {"mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]},
+}
 IMAGES = {
     "format": "npy",
     "train": {"inputs": "images.npy", "labels": "labels.npy"},
@@ -86,6 +92,23 @@ def basic_block(net, name, width, stride):
     join(net, name, net.norm(name + ".bn2"), start, channels, width, stride)
 
 
+def narrow_block(net, name, width, stride):
+    """Two 3x3 convolutions beside a shortcut without parameters: every second place, and channels of zeros around its own."""
+    start, channels = net.last, net.channels
+    net.conv(name + ".conv1", width, 3, stride, inputs=[start])
+    net.norm(name + ".bn1")
+    net.add("relu", name + ".relu1")
+    net.conv(name + ".conv2", width, 3)
+    branch = net.norm(name + ".bn2")
+    if stride > 1:
+        end, around = 1 << 30, (width - channels) // 2
+        start = net.add("op", name + ".places", inputs=[start], op="Slice",
+                        attributes={"starts": [0, 0], "ends": [end, end], "axes": [2, 3], "steps": [stride, stride]})
+        start = net.add("op", name + ".channels", op="Pad", attributes={"pads": [around, around], "axes": [1]})
+    net.add("add", name + ".add", inputs=[branch, start])
+    net.add("relu", name + ".relu")
+
+
 def bottleneck(net, name, width, stride):
     """1x1, 3x3, 1x1 to four times the width, beside a shortcut; the stride is that of the 3x3 (ResNet 1.5)."""
     start, channels = net.last, net.channels
@@ -120,6 +143,20 @@ def resnet(block, depth):
             block(net, f"layer{stage + 1}.{i}", width, 2 if stage and not i else 1)
     net.add("global_average_pooling", "avgpool")
     net.add("dense", "fc", units=1000)
+    return net
+
+
+def resnet20():
+    """He et al. 2015, section 4.2: 0.27 million parameters for images of 32 x 32."""
+    net = Net([3, 32, 32])
+    net.conv("conv1", 16, 3)
+    net.norm("bn1")
+    net.add("relu", "relu")
+    for stage, width in enumerate((16, 32, 64)):
+        for i in range(3):
+            narrow_block(net, f"layer{stage + 1}.{i}", width, 2 if stage and not i else 1)
+    net.add("global_average_pooling", "avgpool")
+    net.add("dense", "linear", units=10)
     return net
 
 
@@ -174,6 +211,7 @@ def vgg16():
 NETS = {
     "mlp": (mlp, MNIST, 128),
     "lenet": (lenet, MNIST, 128),
+    "resnet20": (resnet20, CIFAR10, 128),
     "resnet18": (lambda: resnet(basic_block, (2, 2, 2, 2)), IMAGES, 8),
     "resnet50": (lambda: resnet(bottleneck, (3, 4, 6, 3)), IMAGES, 8),
     "mobilenet_v2": (mobilenet_v2, IMAGES, 8),

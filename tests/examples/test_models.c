@@ -1,4 +1,4 @@
-/* The networks of examples/models are those of torchvision: as many parameters, a thousand classes. Nothing is compiled, and
+/* The networks of examples/models are well known: as many parameters and classes as elsewhere. Nothing is compiled, and
  * no value is drawn. */
 #include "nn/model.h"
 #include "support/network.h"
@@ -14,6 +14,7 @@ static const struct {
 } nets[] = {
     {"mlp", 669706, 10, 6, 0},
     {"lenet", 121930, 10, 8, 0},
+    {"resnet20", 269722, 10, 97, 0},
     {"resnet18", 11689512, 1000, 102, 0},
     {"resnet50", 25557032, 1000, 267, 0},
     {"mobilenet_v2", 3504872, 1000, 262, 0},

@@ -1,8 +1,6 @@
 #define _XOPEN_SOURCE 700
 #include "scratch.h"
 
-#include "support/files.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,23 +107,4 @@ void assert_near(float a, float b)
 {
     if (!(fabsf(a - b) <= 1e-5f * (1 + fabsf(b))))
         fail_msg("%.9g is not %.9g", (double)a, (double)b);
-}
-
-const char *shared_data(const char *name)
-{
-    static char paths[4][1024];
-    static int next;
-    char *path = paths[next++ % 4];
-    const char *shared = getenv("MICA_SHARED");
-#if defined(MICA_SOURCE_DIR)
-    const char *beside = MICA_SOURCE_DIR "/../shared";
-#else
-    const char *beside = "../shared";
-#endif
-    snprintf(path, sizeof paths[0], "%s/data/%s", shared ? shared : beside, name);
-    if (access(path, R_OK)) {
-        print_message("not run: %s is not there\n", path);
-        skip();
-    }
-    return path;
 }

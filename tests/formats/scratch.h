@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "formats/formats.h"
+#include "support/files.h"
 
 int scratch_begin(void **state); /* group set-up and tear-down */
 int scratch_end(void **state);
@@ -39,8 +40,5 @@ static inline struct mi_field *target_of(const mica_data *data)
 
 /* What a model that was trained on the data would carry; freed at the end of the group. */
 struct mi_prepared *prepared_of(const mica_data *data);
-
-/* A file of ../shared/data, or a plain skip where there is none. */
-const char *shared_data(const char *name);
 
 #endif
