@@ -251,6 +251,18 @@ static mica_status check_normalize(struct mi_spec *s)
     return mi_spec_keys(s, mi_spec_get(s, "normalize"), ": normalize", names);
 }
 
+/* One shape cannot be that of several inputs. */
+static mica_status check_sample_shape(struct mi_spec *s, const struct mi_spec_field *fields, int count)
+{
+    int inputs = 0;
+    for (int i = 0; i < count; i++)
+        inputs += fields[i].role == MICA_INPUT;
+    if (inputs < 2 || !s->sample_shape.rank)
+        return MICA_OK;
+    return mi_fail(&s->error, MICA_FORMAT, "%s: \"sample_shape\" is of one input, there are %d: a layer reshape can follow each",
+                   s->place, inputs);
+}
+
 mica_status mi_spec_fields(struct mi_spec *s, const cJSON *object, const char *inside, size_t more, struct mi_spec_field **fields,
                            int *count)
 {
@@ -276,5 +288,5 @@ mica_status mi_spec_fields(struct mi_spec *s, const cJSON *object, const char *i
             cJSON_ArrayForEach(child, item)
                 MI_TRY(add_field(s, (mica_role)i, key, child, true, &(*fields)[(*count)++]));
     }
-    return MICA_OK;
+    return check_sample_shape(s, *fields, *count);
 }

@@ -109,6 +109,8 @@ static void test_refused(void **state)
         {"{\"format\": \"csv\", \"path\": \"t.csv\", \"split\": [1]}", "\"split\" must be a list of two or three"},
         {"{\"format\": \"csv\", \"path\": \"t.csv\", \"split\": [0, 0, 0]}", "sum to 1"},
         {"{\"format\": \"csv\", \"path\": \"t.csv\", \"seed\": -1}", "\"seed\" must be a whole number"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"inputs\": {\"a\": 0, \"b\": 1}, \"targets\": 2, \"sample_shape\": [1]}",
+         "\"sample_shape\" is of one input, there are 2"},
         {"{\"format\": \"csv\", \"path\": \"t.csv\", \"sample_shape\": [0]}", "\"sample_shape\" must be"},
         {"{\"format\": \"csv\", \"path\": \"t.csv\", \"decimal\": \";\"}", "there is no decimal \";\""},
         {"{\"format\": \"csv\", \"path\": \"t.csv\", \"drop\": \"size\"}", "\"drop\" must be a list of columns"},
