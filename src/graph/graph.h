@@ -52,10 +52,12 @@ enum mi_role {
 
 /* How first values are made, once somebody needs them: fill NULL: they are given, or zeros. The rest is fill's own. */
 struct mi_initial {
-    void (*fill)(const struct mi_initial *how, float *values, size_t count);
-    int kind;
+    bool (*fill)(const struct mi_initial *how, const struct mi_shape *shape, float *values); /* false: no memory */
+    void (*draw)(const struct mi_initial *how, uint64_t index, float *out);
     float low, high;
     uint64_t seed, stream;
+    void (*function)(void *user, const int64_t *shape, int rank, float *values); /* the application's */
+    void *user;
 };
 
 enum { MI_MOST_MOMENTS = 6 }; /* of a parameter; those of one number lie together */

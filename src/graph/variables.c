@@ -88,8 +88,10 @@ bool mi_variable_make(struct mi_variable *variable)
         return true;
     float *numbers = mi_new(count, sizeof *numbers);
     variable->initial = numbers;
-    if (numbers)
-        variable->make.fill(&variable->make, numbers, count);
+    if (numbers && !variable->make.fill(&variable->make, &variable->shape, numbers)) {
+        free(numbers);
+        variable->initial = numbers = NULL;
+    }
     if (!numbers || variable->type == MI_FLOAT)
         return numbers != NULL;
     variable->initial = mi_new(count, mi_types[variable->type].bytes);

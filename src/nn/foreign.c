@@ -139,7 +139,10 @@ static const struct row values[] = {
     {"xaviernormal", "glorot_normal", NULL},
     {"kaiming kaiminguniform he", "he_uniform", NULL},
     {"kaimingnormal", "he_normal", NULL},
-    {"normal truncatednormal", "random_normal", NULL},
+    {"normal", "random_normal", NULL},
+    {"truncnormal", "truncated_normal", NULL},
+    {"lecun", "lecun_uniform", NULL},
+    {"eye", "identity", NULL},
     {"uniform", "random_uniform", NULL},
 };
 

@@ -302,16 +302,18 @@ mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *
     const char *name = variable_name(layer, parameter->name);
     struct mi_shape shape = {.rank = parameter->rank};
     struct mi_initial make = {.seed = layer->model->seed, .stream = mi_hash(name, strlen(name), 0)};
-    const mica_initializer *given = parameter->desc ? &parameter->desc->initializer : NULL;
+    struct mi_error error = {0};
     for (int i = 0; i < parameter->rank; i++)
         shape.dim[i] = mi_fixed(parameter->dim[i]);
     if (layer->again)
         return mi_variable(layer->graph, find_again(layer, name, &shape));
     if (!fits(layer, parameter->name, &shape, parameter->type))
         return NULL;
-    if (!mi_initializer_choose(given, parameter->otherwise, parameter->fan_in, parameter->fan_out, &make))
-        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no initializer \"%s\"%s", mi_show(given->type).text,
-                             mi_advise_term(false, given->type, mi_initializer_names).text);
+    const struct mi_initializer_use use = {
+        .given = parameter->desc ? &parameter->desc->initializer : NULL, .otherwise = parameter->otherwise,
+        .fan_in = parameter->fan_in, .fan_out = parameter->fan_out, .shape = &shape};
+    if (mi_initializer_choose(&error, &use, &make) != MICA_OK)
+        return mi_layer_fail(layer, error.status, "%s: %s", parameter->name, error.text);
     return mi_variable(layer->graph, add_variable(layer, name, MI_PARAMETER, parameter->type, &shape, &make));
 }
 

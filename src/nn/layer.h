@@ -5,6 +5,7 @@
 #define MICA_SRC_NN_LAYER_H
 
 #include "json/keys.h"
+#include "nn/initializer/initializer.h"
 #include "nn/model.h"
 
 #include <mica/layers.h>
@@ -119,15 +120,5 @@ mi_value *mi_layer_reshape(struct mi_layer *layer, mi_value *x, const int64_t *d
 #define MI_PARAMETER_KEYS(desc, field) MI_PARAMETER_KEYS_OF(desc, #field "_", field)
 #define MI_PARAMETER_KEYS_OF(desc, prefix, field)                                                                                \
     MI_KEY_WITH(desc, prefix "initializer", MI_KEY_OBJECT, field.initializer, .keys = mi_initializer_keys)
-
-/* ---- Initializers (initializers.c) ---- */
-
-extern const struct mi_key mi_initializer_keys[];
-
-/* How values are made by the seed and the stream that *out has, the variable's own; false: there is no initializer of that name. */
-bool mi_initializer_choose(const mica_initializer *initializer, const char *otherwise, double fan_in, double fan_out,
-                           struct mi_initial *out);
-struct mi_initial mi_initial_constant(float value);
-extern const char *const mi_initializer_names[];
 
 #endif

@@ -13,14 +13,21 @@
 
 enum { COUNT = 40000 };
 
+static bool fill(const mica_initializer *initializer, const char *otherwise, double fan_in, double fan_out, uint64_t seed,
+                 uint64_t stream, const struct mi_shape *shape, float *values)
+{
+    struct mi_error error = {0};
+    struct mi_initial make = {.seed = seed, .stream = stream};
+    const struct mi_initializer_use use = {.given = initializer, .otherwise = otherwise, .fan_in = fan_in, .fan_out = fan_out,
+                                           .shape = shape};
+    return mi_initializer_choose(&error, &use, &make) == MICA_OK && make.fill(&make, shape, values);
+}
+
 static bool initialize(const mica_initializer *initializer, const char *otherwise, double fan_in, double fan_out, uint64_t seed,
                        uint64_t stream, float *values, size_t count)
 {
-    struct mi_initial make = {.seed = seed, .stream = stream};
-    if (!mi_initializer_choose(initializer, otherwise, fan_in, fan_out, &make))
-        return false;
-    make.fill(&make, values, count);
-    return true;
+    const struct mi_shape shape = {.rank = 1, .dim = {mi_fixed((int64_t)count)}};
+    return fill(initializer, otherwise, fan_in, fan_out, seed, stream, &shape, values);
 }
 
 struct moments {
@@ -61,6 +68,8 @@ static void uniform(void **state)
         {{.type = "random_uniform", .minval = 2, .maxval = 3}, 2, 3},
         {{.type = "glorot_uniform"}, -sqrt(6.0 / 40), sqrt(6.0 / 40)},
         {{.type = "he_uniform"}, -sqrt(6.0 / 30), sqrt(6.0 / 30)},
+        {{.type = "lecun_uniform"}, -sqrt(3.0 / 30), sqrt(3.0 / 30)},
+        {{.type = "variance_scaling", .scale = 0.5f, .mode = "fan_out", .distribution = "uniform"}, -sqrt(1.5 / 10), sqrt(1.5 / 10)},
     };
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         struct moments m = draw(&cases[i].initializer, 30, 10);
@@ -82,8 +91,7 @@ static void normal(void **state)
     } cases[] = {
         {{.type = "random_normal"}, 0, 0.05},
         {{.type = "random_normal", .mean = 1, .stddev = 2}, 1, 2},
-        {{.type = "glorot_normal"}, 0, sqrt(2.0 / 40)},
-        {{.type = "he_normal"}, 0, sqrt(2.0 / 30)},
+        {{.type = "variance_scaling", .scale = 3, .mode = "fan_avg", .distribution = "untruncated_normal"}, 0, sqrt(3.0 / 20)},
     };
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         struct moments m = draw(&cases[i].initializer, 30, 10);
@@ -91,6 +99,129 @@ static void normal(void **state)
         assert_near(m.deviation, cases[i].deviation, 0.02 * cases[i].deviation);
         assert_true(m.high - cases[i].mean > 3 * cases[i].deviation); /* not truncated */
     }
+}
+
+/* A normal number that is drawn again beyond two deviations has 0.8796 of its deviation; a variance is that of what is drawn. */
+static void truncated(void **state)
+{
+    const double left = 0.87962566103423978;
+    (void)state;
+    const struct {
+        mica_initializer initializer;
+        double mean, deviation;
+    } cases[] = {
+        {{.type = "truncated_normal"}, 0, 0.05 * left},
+        {{.type = "truncated_normal", .mean = 1, .stddev = 2}, 1, 2 * left},
+        {{.type = "variance_scaling"}, 0, sqrt(1.0 / 30)},
+        {{.type = "glorot_normal"}, 0, sqrt(2.0 / 40)},
+        {{.type = "he_normal"}, 0, sqrt(2.0 / 30)},
+        {{.type = "lecun_normal"}, 0, sqrt(1.0 / 30)},
+    };
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        struct moments m = draw(&cases[i].initializer, 30, 10);
+        double bound = 2 * cases[i].deviation / left;
+        assert_near(m.mean, cases[i].mean, 0.02 * cases[i].deviation);
+        assert_near(m.deviation, cases[i].deviation, 0.02 * cases[i].deviation);
+        assert_near(m.high, cases[i].mean + bound, 0.01 * bound);
+        assert_near(m.low, cases[i].mean - bound, 0.01 * bound);
+        assert_true(m.high <= cases[i].mean + bound * (1 + 1e-6) && m.low >= cases[i].mean - bound * (1 + 1e-6));
+    }
+}
+
+/* Values are the same however many are made: each follows from its place. */
+static void places(void **state)
+{
+    float few[70], many[200];
+    (void)state;
+    const mica_initializer given = {.type = "truncated_normal", .stddev = 1};
+    assert_true(initialize(&given, NULL, 8, 8, 7, 4, few, MI_COUNT(few)));
+    assert_true(initialize(&given, NULL, 8, 8, 7, 4, many, MI_COUNT(many)));
+    assert_memory_equal(few, many, sizeof few);
+}
+
+/* The largest difference of the products of rows, or of columns, from gain^2 times the identity. */
+static double from_orthogonal(const float *q, int rows, int columns, double gain)
+{
+    int count = rows < columns ? rows : columns, length = rows < columns ? columns : rows;
+    double worst = 0;
+    for (int a = 0; a < count; a++)
+        for (int b = 0; b <= a; b++) {
+            double sum = 0;
+            for (int i = 0; i < length; i++)
+                sum += rows < columns ? (double)q[a * columns + i] * (double)q[b * columns + i]
+                                      : (double)q[i * columns + a] * (double)q[i * columns + b];
+            worst = fmax(worst, fabs(sum - (a == b ? gain * gain : 0)));
+        }
+    return worst;
+}
+
+static void orthogonal(void **state)
+{
+    enum { MOST = 150 * 150 };
+    static float values[MOST];
+    (void)state;
+    const struct {
+        int rows, dim[3];
+        float gain;
+    } cases[] = {{150, {150, 1, 1}, 0}, {7, {31, 1, 1}, 0}, {97, {5, 1, 1}, 2}, {8, {3, 3, 5}, 0}, {1, {1, 1, 1}, 0}, {1, {9, 1, 1}, 0.5f},
+                 {9, {1, 1, 1}, 0}};
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        const struct mi_shape shape = {.rank = 4, .dim = {mi_fixed(cases[i].rows), mi_fixed(cases[i].dim[0]),
+                                                          mi_fixed(cases[i].dim[1]), mi_fixed(cases[i].dim[2])}};
+        const mica_initializer given = {.type = "orthogonal", .gain = cases[i].gain};
+        int columns = cases[i].dim[0] * cases[i].dim[1] * cases[i].dim[2];
+        assert_true(fill(&given, NULL, 1, 1, 3, 4, &shape, values));
+        assert_near(from_orthogonal(values, cases[i].rows, columns, cases[i].gain > 0 ? (double)cases[i].gain : 1), 0, 1e-6);
+    }
+}
+
+/* As often as not the determinant of a random orthogonal matrix is negative, and so is each element. */
+static void orthogonal_is_uniform(void **state)
+{
+    enum { DRAWS = 4000 };
+    double sum[4] = {0}, squares[4] = {0}, determinants = 0;
+    const struct mi_shape shape = {.rank = 2, .dim = {mi_fixed(2), mi_fixed(2)}};
+    (void)state;
+    for (uint64_t seed = 0; seed < DRAWS; seed++) {
+        float q[4];
+        assert_true(fill(&(mica_initializer){.type = "orthogonal"}, NULL, 1, 1, seed, 4, &shape, q));
+        for (int i = 0; i < 4; i++) {
+            sum[i] += (double)q[i] / DRAWS;
+            squares[i] += (double)q[i] * (double)q[i] / DRAWS;
+        }
+        determinants += (double)(q[0] * q[3] - q[1] * q[2]) / DRAWS;
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_near(sum[i], 0, 0.05);
+        assert_near(squares[i], 0.5, 0.05);
+    }
+    assert_near(determinants, 0, 0.05);
+}
+
+static void identity(void **state)
+{
+    float values[6];
+    const float wanted[] = {2, 0, 0, 0, 2, 0};
+    const struct mi_shape shape = {.rank = 2, .dim = {mi_fixed(2), mi_fixed(3)}};
+    (void)state;
+    assert_true(fill(&(mica_initializer){.type = "identity", .gain = 2}, NULL, 1, 1, 3, 4, &shape, values));
+    assert_memory_equal(values, wanted, sizeof wanted);
+}
+
+static void count_up(void *user, const int64_t *shape, int rank, float *values)
+{
+    for (int64_t i = 0; i < shape[0] * shape[rank - 1]; i++)
+        values[i] = (float)i + *(const float *)user;
+}
+
+static void function(void **state)
+{
+    float values[6], first = 0.5f;
+    const struct mi_shape shape = {.rank = 2, .dim = {mi_fixed(2), mi_fixed(3)}};
+    (void)state;
+    assert_true(fill(&(mica_initializer){.fill = count_up, .user = &first}, "zeros", 1, 1, 3, 4, &shape, values));
+    for (int i = 0; i < 6; i++)
+        assert_near((double)values[i], i + 0.5, 0);
 }
 
 static void constant(void **state)
@@ -137,7 +268,9 @@ static void threads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(uniform), cmocka_unit_test(normal), cmocka_unit_test(constant),
-                                       cmocka_unit_test(seeds), cmocka_unit_test(threads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(uniform), cmocka_unit_test(normal), cmocka_unit_test(truncated),
+                                       cmocka_unit_test(places), cmocka_unit_test(constant), cmocka_unit_test(orthogonal),
+                                       cmocka_unit_test(orthogonal_is_uniform), cmocka_unit_test(identity),
+                                       cmocka_unit_test(function), cmocka_unit_test(seeds), cmocka_unit_test(threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,13 +8,31 @@
 extern "C" {
 #endif
 
-/* An initializer by name: "zeros", "ones", "constant", "random_normal", "random_uniform", "glorot_uniform", "glorot_normal",
- * "he_uniform", "he_normal". NULL type: the layer's default. Unlike Keras, the normal ones are not truncated. */
+/* An initializer by name; NULL type: the layer's default.
+ *   zeros, ones, constant                   a number
+ *   random_uniform                          between minval and maxval
+ *   random_normal, truncated_normal         of the second, values beyond two deviations are drawn again
+ *   variance_scaling                        of the variance scale / n, n being fan_in, fan_out, or (fan_in + fan_out) / 2: fan_avg
+ *   lecun_uniform, lecun_normal             scale 1, fan_in (LeCun et al. 1998); the normal ones are truncated
+ *   glorot_uniform, glorot_normal           scale 1, fan_avg (Glorot and Bengio 2010)
+ *   he_uniform, he_normal                   scale 2, fan_in (He et al. 2015)
+ *   orthogonal                              gain times a random matrix, first axis by all others, whose rows or columns, whichever
+ *                                           are fewer, are orthonormal (Saxe et al. 2014)
+ *   identity                                gain on the diagonal of a matrix, else 0
+ * A function of your own, `fill`, comes before any of these. It is called once, when values are first needed, with the parameter's
+ * shape and its values in row-major order; `user` lives as long as the model. A description in JSON has `type`, or nothing: models
+ * that are loaded have their values from the file. */
 typedef struct mica_initializer {
     const char *type;
     float value;                  /* constant */
-    float mean, stddev;           /* random_normal; stddev 0: 0.05 */
-    float minval, maxval;         /* random_uniform; both 0: -0.05, 0.05 */
+    float mean, stddev;           /* stddev 0: 0.05 */
+    float minval, maxval;         /* both 0: -0.05, 0.05 */
+    float scale;                  /* 0: 1 */
+    const char *mode;             /* NULL: "fan_in" */
+    const char *distribution;     /* NULL: "truncated_normal"; else "untruncated_normal", "uniform" */
+    float gain;                   /* 0: 1 */
+    void (*fill)(void *user, const int64_t *shape, int rank, float *values);
+    void *user;
 } mica_initializer;
 
 /* What a layer's parameter has: "kernel_initializer" of a job is kernel.initializer in C. */
