@@ -312,6 +312,17 @@ static mica_status read_numeric(const struct reader *reader, const struct mi_key
     return MICA_OK;
 }
 
+static mica_status read_axes(const struct reader *reader, const struct mi_key *key, const cJSON *json, mica_shape *axes)
+{
+    double number;
+    const struct mi_key row = {.ranged = true, .min = -MICA_MAX_RANK, .max = MICA_MAX_RANK};
+    if (cJSON_IsArray(json))
+        return mi_json_shape(reader->error, json, reader->place, key->name, -MICA_MAX_RANK, MICA_MAX_RANK, axes->dim, &axes->rank);
+    MI_TRY(read_number(reader, &row, key->name, json, true, MOST_WHOLE, &number));
+    *axes = (mica_shape){.rank = 1, .dim = {(int64_t)number}};
+    return MICA_OK;
+}
+
 static mica_status read_value(const struct reader *reader, const struct mi_key *key, const cJSON *json, char *desc)
 {
     void *field = desc + key->offset;
@@ -336,6 +347,8 @@ static mica_status read_value(const struct reader *reader, const struct mi_key *
         return mi_json_shape(reader->error, json, reader->place, key->name, key->ranged ? (int64_t)key->min : 1,
                              MICA_MAX_RANK - 1, shape->dim, &shape->rank);
     }
+    case MI_KEY_AXES:
+        return read_axes(reader, key, json, field);
     case MI_KEY_OBJECT:
         return read_object(reader, key, json, field);
     case MI_KEY_JSON:
@@ -487,6 +500,7 @@ static cJSON *value_item(const struct mi_key *key, const char *desc)
             return cJSON_CreateString(*(const char *const *)field);
         return whole_numbers((const int64_t *)(const void *)(desc + key->second), 2 * key->spatial);
     case MI_KEY_SHAPE:
+    case MI_KEY_AXES:
         return whole_numbers(((const mica_shape *)field)->dim, ((const mica_shape *)field)->rank);
     case MI_KEY_OBJECT:
         return object_item(key, field);
@@ -517,6 +531,7 @@ static bool is_default(const struct mi_key *key, const char *desc)
     case MI_KEY_SEED:
         return *(const uint64_t *)field == 0;
     case MI_KEY_SHAPE:
+    case MI_KEY_AXES:
         return ((const mica_shape *)field)->rank == 0;
     case MI_KEY_OBJECT: /* by its first key, which says what it is */
         return is_default(&key->keys[0], field);

@@ -13,7 +13,6 @@ struct row {
 #define SCHEDULES "Mica has no schedules yet: the learning rate stays the same"
 #define CALLBACKS "a job has no callbacks: it trains all of its \"epochs\" and saves the last"
 #define INPUTS "Mica finds the number of inputs by itself: leave it out"
-#define REGULARIZERS "Mica has no regularizers and constraints yet; all optimizers take \"weight_decay\""
 #define PARTS "\"split\" divides the data, as in [0.8, 0.1, 0.1]: training, validation, test"
 
 static const struct row keys[] = {
@@ -61,8 +60,8 @@ static const struct row keys[] = {
     {"inputshape batchinputshape batchshape", NULL, "the model has it: \"input_shape\" stands beside \"layers\""},
     {"weightinitializer kernelinit weightinit init initializer", "kernel_initializer", NULL},
     {"biasinit", "bias_initializer", NULL},
-    {"kernelregularizer biasregularizer activityregularizer regularizer kernelconstraint biasconstraint l1 l2", NULL,
-     REGULARIZERS},
+    {"weightregularizer regularizer l1 l2", "kernel_regularizer", NULL},
+    {"weightconstraint constraint maxnorm", "kernel_constraint", NULL},
     {"trainable", NULL, "every layer is trained"},
     {"mixedprecision dtypepolicy amp autocast fp16 bf16 half", "precision", NULL},
     {"dtype datatype", NULL, "an \"input\" layer and a \"variable\" have a dtype; layers compute in float32"},

@@ -63,16 +63,19 @@ static mi_value *layer_again(mica_model *model, size_t which, mica_node *const *
     struct mi_layer_record record = model->layers[which]; /* the list may grow */
     const struct mi_layer_type *type = NULL;
     struct mi_error error = {0};
+    mica_regularizer activity;
     void *desc = NULL;
     const cJSON *owner = cJSON_GetObjectItemCaseSensitive(record.json, "layer");
     if (owner) /* it is a use of another one itself */
         return layer_again(model, *mi_names_find(&model->layer_names, owner->valuestring), x, count, name);
     struct mi_layer layer = {.model = model, .graph = model->graph, .type = record.type, .name = name, .again = record.name};
     mi_value *value = NULL;
-    if (mi_layer_read(&error, record.json, record.name, &type, &desc) != MICA_OK)
+    if (mi_layer_read(&error, record.json, record.name, &type, &desc, &activity) != MICA_OK)
         mi_model_fail(model, error.status, "%s", error.text);
     else
         value = mi_layer_build(&layer, x, count, desc);
+    if (value && mi_activity_add(model, value, &activity) != MICA_OK)
+        value = NULL;
     free(desc);
     return value;
 }

@@ -103,13 +103,15 @@ static mica_status add_typed(mica_model *model, const cJSON *json, const char *p
     const struct mi_layer_type *type = NULL;
     void *desc = NULL;
     struct mi_error error = {0};
-    mica_status status = mi_layer_read(&error, json, place, &type, &desc);
+    mica_regularizer activity;
+    mica_status status = mi_layer_read(&error, json, place, &type, &desc, &activity);
     if (status != MICA_OK)
         fail_placed(model, &error);
     else
         status = find_inputs(model, type, json, x, &count);
-    if (status == MICA_OK && !mi_layer_add_to(model, type, x, count, desc))
-        status = model->error.status ? model->error.status : MICA_INTERNAL;
+    mi_value *value = status == MICA_OK ? mi_layer_add_to(model, type, x, count, desc) : NULL;
+    if (status == MICA_OK)
+        status = value ? mi_activity_add(model, value, &activity) : model->error.status ? model->error.status : MICA_INTERNAL;
     free(desc);
     return status;
 }
@@ -288,10 +290,11 @@ static mica_status check_one(struct mi_error *error, const cJSON *layer, const c
 {
     const struct mi_layer_type *type;
     struct again_keys again = {0};
+    mica_regularizer activity;
     void *desc = NULL;
     if (is_instead(layer, "layer"))
         return mi_keys_read(error, layer, place, again_keys, input_keys, &again);
-    mica_status status = mi_layer_read(error, layer, place, &type, &desc);
+    mica_status status = mi_layer_read(error, layer, place, &type, &desc, &activity);
     free(desc);
     return status;
 }

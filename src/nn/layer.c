@@ -1,6 +1,8 @@
 /* Adding a layer: its name, its checks, its record and its description; and what build functions share. */
 #include "nn/layer.h"
 
+#include "nn/penalty.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,6 +299,18 @@ enum mi_type mi_layer_dtype(struct mi_layer *layer, const char *name)
     return type;
 }
 
+/* Penalty and constraint of a parameter; an error names it. */
+static mi_value *attach(struct mi_layer *layer, const struct mi_parameter *parameter, mi_value *value)
+{
+    const mica_parameter_desc *desc = parameter->desc;
+    struct mi_error error = {0};
+    if (value && desc && desc->regularizer.type)
+        mi_penalty_add(layer->model, &error, value, &desc->regularizer, parameter->inputs_first);
+    if (value && desc && desc->constraint.type && error.status == MICA_OK)
+        mi_constraint_add(layer->model, &error, &desc->constraint, value->node->variable, parameter->inputs_first);
+    return error.status == MICA_OK ? value : mi_layer_fail(layer, error.status, "%s: %s", parameter->name, error.text);
+}
+
 mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *parameter)
 {
     const char *name = variable_name(layer, parameter->name);
@@ -314,7 +328,8 @@ mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *
         .fan_in = parameter->fan_in, .fan_out = parameter->fan_out, .shape = &shape};
     if (mi_initializer_choose(&error, &use, &make) != MICA_OK)
         return mi_layer_fail(layer, error.status, "%s: %s", parameter->name, error.text);
-    return mi_variable(layer->graph, add_variable(layer, name, MI_PARAMETER, parameter->type, &shape, &make));
+    struct mi_variable *variable = add_variable(layer, name, MI_PARAMETER, parameter->type, &shape, &make);
+    return attach(layer, parameter, mi_variable(layer->graph, variable));
 }
 
 struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name, int64_t size, float value)

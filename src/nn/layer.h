@@ -5,8 +5,10 @@
 #define MICA_SRC_NN_LAYER_H
 
 #include "json/keys.h"
+#include "nn/constraint.h"
 #include "nn/initializer/initializer.h"
 #include "nn/model.h"
+#include "nn/regularizer.h"
 
 #include <mica/layers.h>
 
@@ -58,9 +60,16 @@ mica_node *mi_layer_add_to(mica_model *model, const struct mi_layer_type *type, 
 /* Adds the layer that *layer says: its name, its nodes, its record. */
 mi_value *mi_layer_build(struct mi_layer *layer, mica_node *const *x, int count, const void *desc);
 
-/* A layer's type and its descriptor from JSON, which the caller frees. Texts stay the JSON's (read.c). */
+/* A layer's type, its descriptor, which the caller frees, and what its result is penalized by, from JSON. Texts stay the JSON's
+ * (read.c). */
 mica_status mi_layer_read(struct mi_error *error, const cJSON *json, const char *place, const struct mi_layer_type **type,
-                          void **desc);
+                          void **desc, mica_regularizer *activity);
+
+/* ---- Penalties on what a layer gives (activity.c) ---- */
+
+/* Penalizes what the last layer gives, which is `value`; a type that is NULL does not. */
+mica_status mi_activity_add(mica_model *model, mi_value *value, const mica_regularizer *given);
+extern const struct mi_key mi_activity_keys[]; /* "activity_regularizer" of a mica_regularizer */
 
 /* ---- Groups (group.c) ---- */
 
@@ -96,6 +105,7 @@ struct mi_parameter {
     const char *otherwise;           /* the initializer's default type */
     double fan_in, fan_out;
     enum mi_type type;               /* float32 unless it is said */
+    bool inputs_first;               /* its axes are in Keras's order, those of its units last; else PyTorch's, units first */
 };
 mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *parameter);
 /* LAYER.name, a vector that Assign changes. */
@@ -119,6 +129,8 @@ mi_value *mi_layer_reshape(struct mi_layer *layer, mi_value *x, const int64_t *d
  * with the prefix "" they are "initializer". */
 #define MI_PARAMETER_KEYS(desc, field) MI_PARAMETER_KEYS_OF(desc, #field "_", field)
 #define MI_PARAMETER_KEYS_OF(desc, prefix, field)                                                                                \
-    MI_KEY_WITH(desc, prefix "initializer", MI_KEY_OBJECT, field.initializer, .keys = mi_initializer_keys)
+    MI_KEY_WITH(desc, prefix "initializer", MI_KEY_OBJECT, field.initializer, .keys = mi_initializer_keys),                      \
+    MI_KEY_WITH(desc, prefix "regularizer", MI_KEY_OBJECT, field.regularizer, .keys = mi_regularizer_keys),                      \
+    MI_KEY_WITH(desc, prefix "constraint", MI_KEY_OBJECT, field.constraint, .keys = mi_constraint_keys)
 
 #endif

@@ -52,6 +52,8 @@ void mica_model_destroy(mica_model *model)
     mi_model_forget(model);
     free(model->layers);
     free(model->groups);
+    free(model->penalties);
+    free(model->constraints);
     mi_names_destroy(&model->layer_names);
     mi_names_destroy(&model->stems);
     free(model->place);

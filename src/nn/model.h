@@ -9,6 +9,8 @@
 #include <cjson/cJSON.h>
 
 struct mi_layer_type;
+struct mi_penalty;
+struct mi_constraint;
 
 /* One layer of a model, in the order of description; one that is used again is there once for each use. */
 struct mi_layer_record {
@@ -17,7 +19,7 @@ struct mi_layer_record {
     mi_value **in, *value;            /* its inputs and its output */
     mi_value **results;               /* all that it gives, of which the output is one; "NAME:1" is the second */
     int inputs, result_count;
-    const cJSON *json;                /* its description; the model's */
+    cJSON *json;                      /* its description; the model's */
 };
 
 /* Layers under one name, which can be used again together: those from `first` to before `end`. A sub-model is one, and so are the
@@ -53,6 +55,10 @@ struct mica_model {
     struct mi_names layer_names;      /* their places in the list */
     struct mi_layer_group *groups;
     size_t group_count, group_capacity;
+    struct mi_penalty *penalties;     /* on parameters and results (penalty.h) */
+    size_t penalty_count, penalty_capacity;
+    struct mi_constraint *constraints; /* on parameters (constraint.h) */
+    size_t constraint_count, constraint_capacity;
     const char *scope;                /* of the groups that are open, before the names of layers: "encoder.block."; NULL: none */
     mi_value *before;                 /* what a layer that names no inputs takes: the last layer's result, or a group's input */
     struct mi_names stems;            /* of automatic names: the number that comes next */

@@ -4,6 +4,7 @@
 #include "nn/objective.h"
 #include "nn/optimizer/optimizer.h"
 #include "nn/part.h"
+#include "nn/penalty.h"
 #include "ops/ops.h"
 #include "tune/tune.h"
 
@@ -50,6 +51,7 @@ struct wanted {
     struct mi_objective *objectives;
     struct mi_graph *graph;
     mi_value *loss;                  /* what a training step makes smaller: a scalar */
+    struct mi_penalties penalties;   /* part of it */
     const struct mi_plan_metric *metrics;
     int metric_count;
 };
@@ -128,6 +130,13 @@ static void keep_outputs(struct wanted *w)
     graph->output_count = count;
 }
 
+/* Penalties of what the roots depend on. What is clipped is clipped with their derivatives; otherwise updates add them. */
+static mica_status add_penalties(struct wanted *w, mi_value *const *roots, size_t count)
+{
+    w->optimizer.penalizes = w->model->penalty_count && !mi_optimizer_clips(&w->optimizer);
+    return mi_penalties_add(w->model, w->graph, w->desc->train, roots, count, w->optimizer.penalizes, &w->penalties);
+}
+
 /* The results that can be read: those asked for, by their layers' names, or those of the model; of a step its loss, too. */
 static void add_outputs(struct wanted *w)
 {
@@ -147,9 +156,21 @@ static void add_outputs(struct wanted *w)
     graph->scope = "loss";
     if (loss->shape.rank)
         loss = mi_apply(graph, "ReduceMean", &loss, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
-    mi_output(graph, "loss", loss);
-    w->loss = loss;
     graph->scope = NULL;
+    if (!loss || add_penalties(w, &loss, 1) != MICA_OK)
+        return;
+    w->loss = mi_penalties_to_mean(graph, &w->penalties, false, loss);
+    mi_output(graph, "loss", mi_penalties_to_mean(graph, &w->penalties, true, loss));
+}
+
+/* Penalties of what objectives look at are part of the loss that is made smaller, and of the one that is told. */
+static mica_status add_to_loss(struct wanted *w, struct mi_variable *told)
+{
+    mi_value *sum = mi_newest(w->graph, told), *with = mi_penalties_to_sum(w->graph, &w->penalties, sum);
+    w->loss = mi_penalties_to_mean(w->graph, &w->penalties, false, w->loss);
+    if (with != sum)
+        mi_assign(w->graph, told, with);
+    return w->graph->error.status;
 }
 
 /* Targets and losses by names. What is measured are sums; the model's outputs are none of the plan. */
@@ -160,7 +181,7 @@ static mica_status add_objectives(struct wanted *w)
     MI_TRY(mi_objectives_add(w->model, w->graph, w->objectives, w->desc->objective_count, w->graph->training, &w->loss, &w->metrics,
                              &w->metric_count));
     w->graph->output_count = 0;
-    return MICA_OK;
+    return add_to_loss(w, w->metrics[0].sum); /* the first is the loss */
 }
 
 static mica_status add_update(struct wanted *w)
@@ -189,6 +210,8 @@ static mica_status build(struct wanted *w)
     if (w->graph->output_count == 0 && w->graph->error.status == MICA_OK)
         return mi_fail(&w->model->device->error, MICA_INVALID_ARGUMENT, "the model has no output: mica_output declares one");
     MI_TRY(w->graph->error.status);
+    if (w->desc->objective_count)
+        MI_TRY(add_penalties(w, w->graph->outputs, w->graph->output_count));
     MI_TRY(mi_part_take(w->graph, w->desc->train));
     if (trains(w))
         MI_TRY(mi_pick_first(w->graph));

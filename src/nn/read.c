@@ -8,7 +8,7 @@
 enum { MOST_NAMES = 256 };
 
 /* Keys that every layer has. */
-static const char *const common_keys[] = {"type", "name", "inputs", NULL};
+static const char *const common_keys[] = {"type", "name", "inputs", "activity_regularizer", NULL};
 
 static const struct mi_layer_type *find_type(const char *name)
 {
@@ -73,8 +73,20 @@ static mica_status read_desc(struct mi_error *error, const struct mi_layer_type 
     return error->status;
 }
 
+/* A key of every layer, which no descriptor has. */
+static mica_status read_activity(struct mi_error *error, const cJSON *json, const char *place, mica_regularizer *activity)
+{
+    cJSON *item = cJSON_GetObjectItemCaseSensitive(json, mi_activity_keys[0].name), *own = cJSON_CreateObject();
+    if (!own || (item && !cJSON_AddItemReferenceToObject(own, mi_activity_keys[0].name, item)))
+        mi_out_of_memory(error);
+    else
+        mi_keys_read(error, own, place, mi_activity_keys, NULL, activity);
+    cJSON_Delete(own);
+    return error->status;
+}
+
 mica_status mi_layer_read(struct mi_error *error, const cJSON *json, const char *place, const struct mi_layer_type **type,
-                              void **desc)
+                          void **desc, mica_regularizer *activity)
 {
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "type");
     *desc = NULL;
@@ -86,5 +98,7 @@ mica_status mi_layer_read(struct mi_error *error, const cJSON *json, const char 
     if (!*type)
         return unknown_type(error, place, name->valuestring);
     *desc = mi_new(1, (*type)->desc_size);
-    return *desc ? read_desc(error, *type, json, place, *desc) : mi_out_of_memory(error);
+    *activity = (mica_regularizer){.type = NULL};
+    MI_TRY(*desc ? read_desc(error, *type, json, place, *desc) : mi_out_of_memory(error));
+    return read_activity(error, json, place, activity);
 }

@@ -76,6 +76,16 @@ static mica_status infer_divide_by_count(struct mi_node *node)
 MI_MAP_ROW(DivideByCount, 1, infer_divide_by_count, .expr = {"x / (float)(per_n * n + fixed)"},
            .grad = {"g / (float)(per_n * n + fixed)"});
 
+/* What a regularizer adds to the loss for each element. */
+static mica_status infer_size_penalty(struct mi_node *node)
+{
+    MI_TRY(mi_default_float(node, "l1", 0));
+    MI_TRY(mi_default_float(node, "l2", 0));
+    return mi_infer_float_map(node);
+}
+MI_MAP_ROW(SizePenalty, 1, infer_size_penalty, .expr = {"l1 * fabs(x) + l2 * x * x"},
+           .grad = {"g * ((x > 0 ? l1 : x < 0 ? -l1 : 0) + 2.0f * l2 * x)"});
+
 static mica_status infer_index(struct mi_node *node)
 {
     int axis;

@@ -25,7 +25,8 @@
  *   AdagradUpdate(p, g, v; epsilon) -> p, v
  *   Index(x; axis)                     int32: the coordinate along an axis, in the shape of x
  *   RowIndex(x; rows) -> row, missed   int32: x where it is the number of a row, else one near it; 1 there
- *   DivideByCount(x; per_n, fixed)     x / (per_n * n + fixed), n the samples of the step */
+ *   DivideByCount(x; per_n, fixed)     x / (per_n * n + fixed), n the samples of the step
+ *   SizePenalty(x; l1, l2)             l1 * |x| + l2 * x^2 */
 #ifndef MICA_SRC_OPS_H
 #define MICA_SRC_OPS_H
 
@@ -65,7 +66,7 @@
 
 /* The rows that only lowering, differentiation and passes make nodes of, and layers of their own. */
 #define MI_INNER_OPERATORS(X)                                                                           \
-    X(DivideByCount)                                                                                    \
+    X(DivideByCount) X(SizePenalty)                                                                     \
     X(ReduceArgMax) X(ReduceArgMaxNear) X(ReduceArgMaxLast) X(ReduceMaxNumber) X(ReduceMaxFloat)        \
     X(EqualShare)                                                                                       \
     X(ConvProduct) X(ConvDataGrad) X(ConvWeightGrad)                                                    \

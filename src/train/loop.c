@@ -182,7 +182,7 @@ static mica_status compile_validation(struct fit *fit)
         MI_TRY(status);
     }
     const mica_plan_desc how = {.batch = held < EVALUATION_BATCH ? held : EVALUATION_BATCH, .objectives = task->objectives,
-                                .objective_count = task->count, .evaluate = true};
+                                .objective_count = task->count, .evaluate = true, .train = fit->desc->train};
     return begin_plan(fit, mica_compile(task->model, &how), data, &(mica_batches_desc){.part = part}, &fit->validation);
 }
 

@@ -110,7 +110,6 @@ static void test_keys(void **state)
     check(true, "EarlyStopping", of_job, "; a job has no callbacks");
     meant(true, "out_features", of_dense, "units");
     check(true, "in_features", of_dense, "; Mica finds the number of inputs by itself");
-    check(true, "kernel_regularizer", of_dense, "; Mica has no regularizers");
     check(true, "input_shape", of_dense, "; the model has it");
     meant(true, "kernel", of_conv, "kernel_size");
     meant(true, "out_channels", of_conv, "filters");

@@ -114,7 +114,7 @@ static void add_value(struct drawer *d, struct mi_text *out, const char *type, c
             add_list(d, out, 2 * key->spatial, 0, 2);
         break;
     case MI_KEY_SHAPE: add_shape(d, out, type, before); break;
-    case MI_KEY_OBJECT: mi_text_add(out, "\"%s\"", mi_initializer_names[below(d, 3)]); break;
+    case MI_KEY_OBJECT: mi_text_add(out, "\"%s\"", key->keys[0].choices[below(d, 3)]); break;
     default: /* an embedding has a row for each number that is fed */
         mi_text_add(out, "%lld", (long long)(strcmp(key->name, "groups") == 0      ? 1 + below(d, 3)
                                              : strcmp(key->name, "input_dim") == 0 ? 5 + below(d, 3)

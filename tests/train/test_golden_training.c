@@ -122,8 +122,19 @@ static void cnn(void **state)
     check(*state, "train_cnn_rmsprop.safetensors");
 }
 
+static void parameters(void **state)
+{
+    static const char *const files[] = {
+        "parameter_l1.safetensors", "parameter_l2.safetensors", "parameter_l1_l2.safetensors", "parameter_orthogonal.safetensors",
+        "parameter_orthogonal_columns.safetensors", "parameter_activity.safetensors", "parameter_max_norm.safetensors",
+        "parameter_max_norm_axis.safetensors", "parameter_non_neg.safetensors", "parameter_unit_norm.safetensors",
+        "parameter_min_max_norm.safetensors"};
+    for (size_t i = 0; i < MI_COUNT(files); i++)
+        check(*state, files[i]);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mlp), cmocka_unit_test(cnn)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mlp), cmocka_unit_test(cnn), cmocka_unit_test(parameters)};
     return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);
 }

@@ -35,9 +35,40 @@ typedef struct mica_initializer {
     void *user;
 } mica_initializer;
 
+/* What a loss is raised by for a parameter w, or for what a layer gives; NULL type: nothing.
+ *   l1                        sum of l1 * |w|
+ *   l2                        sum of l2 * w^2
+ *   l1_l2                     both
+ *   orthogonal_regularizer    (or orthogonal) of a matrix: factor times the mean of |cosine| over all pairs of rows, or of columns,
+ *                             of Keras's kernel (inputs, units), which Mica's weight (units, inputs) is turned */
+typedef struct mica_regularizer {
+    const char *type;
+    float l1, l2;                 /* neither given: 0.01 */
+    float factor;                 /* 0: 0.01 */
+    const char *mode;             /* NULL: "rows"; else "columns" */
+} mica_regularizer;
+
+/* What a parameter w becomes after each update; NULL type: it stays as it is. norm is taken over `axis`.
+ *   non_neg                   w where w >= 0, else 0
+ *   max_norm                  w * min(norm, max_value) / (1e-7 + norm)
+ *   unit_norm                 w / (1e-7 + norm)
+ *   min_max_norm              w * (rate * clip(norm, min_value, max_value) + (1 - rate) * norm) / (1e-7 + norm) */
+typedef struct mica_constraint {
+    const char *type;
+    float max_value;              /* 0: 2; of min_max_norm 1 */
+    float min_value;
+    float rate;                   /* 0: 1 */
+    /* Axes of Keras's kernel (window..., inputs, units), of which Mica's weight is (units, inputs, window...), counted from 0, or
+     * from the end below it. Rank 0: all axes but that of the units, so that the norm is that of a unit's or a filter's weights; of
+     * an embedding, a variable and a vector axis 0. */
+    mica_shape axis;
+} mica_constraint;
+
 /* What a layer's parameter has: "kernel_initializer" of a job is kernel.initializer in C. */
 typedef struct mica_parameter_desc {
     mica_initializer initializer;
+    mica_regularizer regularizer;
+    mica_constraint constraint;
 } mica_parameter_desc;
 
 #ifdef __cplusplus

@@ -40,7 +40,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
                              (long long)desc->input_dim, (long long)desc->output_dim);
     mi_value *weight = mi_layer_parameter(layer, &(struct mi_parameter){
         .name = "weight", .rank = 2, .dim = {desc->input_dim, desc->output_dim},
-        .desc = &desc->embeddings, .otherwise = "random_uniform",
+        .desc = &desc->embeddings, .inputs_first = true, .otherwise = "random_uniform",
         .fan_in = (double)desc->input_dim, .fan_out = (double)desc->output_dim});
     mi_value *index = is_checked(x[0]) ? whole(layer, x[0]) : rows_of(layer, x[0], desc->input_dim);
     return mi_apply(layer->graph, "Gather", (mi_value *const[]){weight, index}, 2,

@@ -18,6 +18,7 @@
     X(permute)                                                                                                                   \
     X(activation_row)                                                                                                            \
     X(dropout)                                                                                                                   \
+    X(activity_regularization)                                                                                                   \
     X(batch_normalization)                                                                                                       \
     X(embedding)                                                                                                                 \
     X(join_add)                                                                                                                  \

@@ -13,7 +13,7 @@ static mi_value *build_variable(struct mi_layer *layer, mi_value *const *x, int 
 {
     (void)x, (void)count;
     const mica_variable_desc *desc = given;
-    struct mi_parameter parameter = {.name = "value", .rank = desc->shape.rank, .desc = &desc->value,
+    struct mi_parameter parameter = {.name = "value", .rank = desc->shape.rank, .desc = &desc->value, .inputs_first = true,
                                      .otherwise = "glorot_uniform", .fan_in = 1, .fan_out = 1};
     if (desc->shape.rank < 0 || desc->shape.rank >= MI_MAX_RANK)
         return mi_layer_fail(layer, MICA_SHAPE, "a variable has 0 to %d dimensions, not %d", MI_MAX_RANK - 1, desc->shape.rank);

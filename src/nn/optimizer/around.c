@@ -54,7 +54,8 @@ bool mi_optimizer_clips(const struct mi_optimizer *o)
 
 bool mi_optimizer_is_plain(const struct mi_optimizer *optimizer)
 {
-    return optimizer->accumulate < 2 && optimizer->use_ema <= 0 && !optimizer->group_count && !optimizer->scales_loss;
+    return optimizer->accumulate < 2 && optimizer->use_ema <= 0 && !optimizer->group_count && !optimizer->scales_loss &&
+           !optimizer->penalizes;
 }
 
 /* What is so in the run that updates; NULL: every run does. A step is left out where the factor of its gradients, or what is left
@@ -103,14 +104,23 @@ static const char *average_of(struct mi_arena *arena, const char *p)
     return mi_arena_format(arena, "(e_ == e_ ? ema_ * e_ + (1.0f - ema_) * %s : %s)", p, p);
 }
 
+/* The gradient with the derivative of the parameter's penalties. */
+static const char *penalized(struct mi_arena *arena, const struct mi_optimizer *o, const char *gradient, const char *p)
+{
+    if (!o->penalizes)
+        return gradient;
+    return mi_arena_format(arena, "(%s + ((%s > 0 ? l1_ : %s < 0 ? -l1_ : 0) + l2_ * %s))", gradient, p, p, p);
+}
+
 /* Fills in the rule: outputs of the base, then the sum, then the average. */
 static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const struct mi_op *base, bool sums,
                     struct mi_map_rule *rule)
 {
     const char *when = turn(arena, o), *over = overwrites(arena, o);
     int every = o->accumulate < 2 ? 1 : (int)o->accumulate, outs = base->outputs;
+    const char *g = sums ? mi_arena_format(arena, "(%s * (1.0f / %d))", sum_of(arena, o, "s_", unscaled(o)), every) : unscaled(o);
     const struct word words[] = {
-        {"g", sums ? mi_arena_format(arena, "(%s * (1.0f / %d))", sum_of(arena, o, "s_", unscaled(o)), every) : unscaled(o)},
+        {"g", penalized(arena, o, g, nth(arena, base->map->in, 0))},
         {"learning_rate", o->group_count ? "(learning_rate * rate_)" : NULL},
         {"step", every > 1 ? mi_arena_format(arena, "((float)(run / %d))", every) : NULL},
     };
@@ -179,5 +189,25 @@ mi_value *mi_optimizer_sum(struct mi_graph *graph, const struct mi_optimizer *o,
     *op = (struct mi_op){.name = "SumOfGradients", .kind = MI_MAP, .min_inputs = 2, .max_inputs = 2, .outputs = 1,
                          .infer = like->infer, .map = rule};
     struct mi_node *node = graph->arena.failed ? NULL : mi_node_of(graph, op, (mi_value *[]){sum, gradient}, 2, NULL, 0);
+    return node ? node->out[0] : NULL;
+}
+
+mi_value *mi_optimizer_in_turn(struct mi_graph *graph, const struct mi_optimizer *o, mi_value *then, mi_value *parameter,
+                               mi_value *gradient, mi_value *factor)
+{
+    const char *when = turn(&graph->arena, o);
+    struct mi_op *op = mi_arena_new(&graph->arena, 1, sizeof *op);
+    struct mi_map_rule *rule = mi_arena_new(&graph->arena, 1, sizeof *rule);
+    if (!when)
+        return then;
+    if (!op || !rule)
+        return NULL;
+    bool reads = o->accumulate < 2;
+    rule->in = !reads ? "c p" : mi_optimizer_unscales(o) ? "c p f_" : "c p g";
+    rule->expr[0] = only_in_turn(&graph->arena, when, "c", "p");
+    *op = (struct mi_op){.name = "InTurn", .kind = MI_MAP, .min_inputs = 2 + reads, .max_inputs = 2 + reads, .outputs = 1,
+                         .map = rule};
+    mi_value *in[] = {then, parameter, mi_optimizer_unscales(o) ? factor : gradient};
+    struct mi_node *node = graph->arena.failed ? NULL : mi_node_of(graph, op, in, 2 + reads, NULL, 0);
     return node ? node->out[0] : NULL;
 }

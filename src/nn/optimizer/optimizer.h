@@ -42,6 +42,7 @@ struct mi_optimizer {
     float use_ema, ema_momentum, ema_overwrite;    /* the last: updates from one overwriting to the next; 0: none */
     const mica_optimizer_group *groups;            /* (group_count) known to be right; borrowed */
     int group_count;
+    bool penalizes;                                /* updates add l1_ * sign(p) + l2_ * p to the gradient (penalty.h) */
     bool scales_loss;                              /* gradients are stored in 16 bits of a small range (scale.c) */
     float value[MI_MOST_OPTIMIZER_KEYS];           /* of the row's keys */
 };
@@ -76,6 +77,10 @@ bool mi_optimizer_unscales(const struct mi_optimizer *optimizer);
 const struct mi_op *mi_optimizer_op(struct mi_graph *graph, const struct mi_optimizer *optimizer, bool sums);
 /* The sum of the gradients of a turn with the one of this run. NULL: memory. */
 mi_value *mi_optimizer_sum(struct mi_graph *graph, const struct mi_optimizer *optimizer, mi_value *sum, mi_value *gradient);
+
+/* `then` in a run that updates, else the parameter with the bits that it has. NULL: memory. */
+mi_value *mi_optimizer_in_turn(struct mi_graph *graph, const struct mi_optimizer *optimizer, mi_value *then, mi_value *parameter,
+                               mi_value *gradient, mi_value *factor);
 
 /* The scale of the loss; what takes it from the gradients again, NaN in a step that is to be left out; and the gradients times
  * that, or 0 where they are `sums` of several runs (scale.c). NULL after an error. */

@@ -1,5 +1,7 @@
 /* Gradients, what clips them, and the updates of parameters with their moments. */
+#include "nn/constraint.h"
 #include "nn/optimizer/optimizer.h"
+#include "nn/penalty.h"
 
 #include "ops/ops.h"
 
@@ -158,6 +160,16 @@ static int list_attributes(const struct mi_optimizer *optimizer, const struct mi
     return count;
 }
 
+/* The value of a parameter after its update, which its constraint has the last word on. */
+static mi_value *new_value(mica_model *model, struct mi_graph *graph, const struct mi_optimizer *optimizer,
+                           const struct mi_variable *parameter, struct mi_node *update, mi_value *factor)
+{
+    mi_value *value = update->out[0], *constrained = mi_constrained(model, graph, parameter, value);
+    if (constrained == value)
+        return value;
+    return mi_optimizer_in_turn(graph, optimizer, constrained, update->in[0], update->in[1], factor);
+}
+
 /* One parameter's update, which reads its gradient, or the clipped mean of several, and the factor, where it applies that. */
 static mica_status update(mica_model *model, struct mi_graph *graph, const struct mi_optimizer *optimizer, const struct mi_op *op,
                           struct mi_variable *parameter, mi_value *gradient, mi_value *factor)
@@ -167,7 +179,7 @@ static mica_status update(mica_model *model, struct mi_graph *graph, const struc
     int average = optimizer->use_ema > 0 ? moments - 1 : moments;
     mi_value *in[3 + MI_MOST_MOMENTS] = {mi_variable(graph, parameter), gradient};
     struct mi_variable *own[MI_MOST_MOMENTS] = {0};
-    struct mi_attribute attribute[4 + MI_MOST_OPTIMIZER_KEYS];
+    struct mi_attribute attribute[6 + MI_MOST_OPTIMIZER_KEYS];
     int attributes = list_attributes(optimizer, parameter, attribute);
     for (int k = 0; k < moments; k++) {
         own[k] = moment(model, optimizer, parameter, k < own_of_rule ? k : k == average ? MI_AVERAGE : MI_SUM);
@@ -179,10 +191,17 @@ static mica_status update(mica_model *model, struct mi_graph *graph, const struc
         in[2 + moments] = factor;
         attribute[attributes++] = MI_INT("number_", 1);
     }
+    if (optimizer->penalizes) {
+        float l1, l2;
+        mi_penalty_slopes(model, parameter, &l1, &l2);
+        attribute[attributes++] = MI_REAL("l1_", l1);
+        attribute[attributes++] = MI_REAL("l2_", l2);
+    }
     graph->scope = parameter->name;
     struct mi_node *node = mi_node_of(graph, op, in, 2 + moments + unscales, attribute, attributes);
-    if (!node || !mi_assign(graph, parameter, node->out[0]))
-        return graph->error.status;
+    mi_value *value = node ? new_value(model, graph, optimizer, parameter, node, factor) : NULL;
+    if (!value || !mi_assign(graph, parameter, value))
+        return graph->error.status ? graph->error.status : mi_out_of_memory(&graph->error);
     for (int k = 0; k < moments; k++)
         if (!mi_assign(graph, own[k], node->out[1 + k]))
             return graph->error.status;
