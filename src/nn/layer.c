@@ -28,7 +28,32 @@ const char *mi_layer_shape_text(struct mi_layer *layer, const mi_value *x)
     return mi_shape_text(&layer->graph->arena, &sample);
 }
 
+int mi_layer_axis(struct mi_layer *layer, const mi_value *x, int64_t axis)
+{
+    int rank = x->shape.rank;
+    int64_t at = axis ? axis : -1;
+    at = at < 0 ? at + rank : at;
+    if (at >= 1 && at < rank)
+        return (int)at;
+    if (rank < 2)
+        mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, needs at least one dimension",
+                      mi_layer_shape_text(layer, x));
+    else
+        mi_layer_fail(layer, MICA_SHAPE, "axis %lld, a sample of the input has axes 1 to %d", (long long)axis, rank - 1);
+    return 0;
+}
+
 /* ---- Names ---- */
+
+bool mi_layer_is_called(const struct mi_layer_type *type, const char *name)
+{
+    if (strcmp(type->type, name) == 0)
+        return true;
+    const char *const *alias = type->aliases;
+    while (alias && *alias && strcmp(*alias, name))
+        alias++;
+    return alias && *alias;
+}
 
 /* What an automatic name begins with. */
 static const char *stem_of(const struct mi_layer *layer, const void *desc)

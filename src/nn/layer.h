@@ -37,6 +37,8 @@ struct mi_layer_type {
 };
 
 extern const struct mi_layer_type *const mi_layer_types[]; /* NULL-terminated (table.c) */
+/* Whether this is a type's name, or one of its others. */
+bool mi_layer_is_called(const struct mi_layer_type *type, const char *name);
 
 /* Descriptors of layers that have nothing but a name, or a shape. */
 struct mi_named {
@@ -94,6 +96,8 @@ void mi_layer_results(struct mi_layer *layer, mi_value **results, int count);
 
 /* Whether least <= value <= MI_MOST_SIZE; otherwise an error says so of `what`. */
 bool mi_layer_size(struct mi_layer *layer, const char *what, int64_t value, int64_t least);
+/* An axis of x as Keras counts it, 1 the first behind the batch and -1 the last, which 0 stands for too: from 1 on. 0: an error. */
+int mi_layer_axis(struct mi_layer *layer, const mi_value *x, int64_t axis);
 /* The shape of a value without its batch, as text: "(3, 28, 28)". */
 const char *mi_layer_shape_text(struct mi_layer *layer, const mi_value *x);
 
@@ -116,8 +120,8 @@ enum mi_type mi_layer_dtype(struct mi_layer *layer, const char *name);
 /* x through an activation by name (NULL, "linear": x itself); alpha 0: the activation's default. Softmax is over `axis`. */
 mi_value *mi_layer_activation(struct mi_layer *layer, mi_value *x, const char *type, float alpha, int64_t axis);
 /* Whether there is such an activation; and the names of all, NULL-terminated, at most `limit` with their end. */
-bool mi_activation_exists(const struct mi_op *const *ops, const char *type);
-void mi_activation_names(struct mi_arena *arena, const char **names, size_t limit);
+bool mi_activation_exists(const char *name);
+void mi_activation_names(const char **names, size_t limit);
 
 /* Adds `count` (a scalar) to a fault of the layer's: once it is above 0, whoever reads a result is told it and what the graph's
  * text `says`. false: the graph has the error. */

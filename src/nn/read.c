@@ -1,6 +1,5 @@
 /* One layer from JSON: its type and its descriptor. */
 #include "nn/layer.h"
-#include "ops/ops.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,65 +11,40 @@ static const char *const common_keys[] = {"type", "name", "inputs", "activity_re
 
 static const struct mi_layer_type *find_type(const char *name)
 {
-    for (const struct mi_layer_type *const *type = mi_layer_types; *type; type++) {
-        if (strcmp((*type)->type, name) == 0)
-            return *type;
-        for (const char *const *alias = (*type)->aliases; alias && *alias; alias++)
-            if (strcmp(*alias, name) == 0)
-                return *type;
-    }
-    return NULL;
+    const struct mi_layer_type *const *type = mi_layer_types;
+    while (*type && !mi_layer_is_called(*type, name))
+        type++;
+    return *type;
 }
 
 static mica_status unknown_type(struct mi_error *error, const char *place, const char *name)
 {
-    const char *names[MOST_NAMES];
-    struct mi_arena arena = {0};
-    size_t count = 0;
-    for (const struct mi_layer_type *const *type = mi_layer_types; *type && count + 1 < MOST_NAMES; type++)
-        names[count++] = (*type)->type;
-    mi_activation_names(&arena, names + count, MOST_NAMES - count);
-    mica_status status = mi_keys_unknown(error, place, "layer type", name, names);
-    mi_arena_destroy(&arena);
-    return status;
+    const char *names[MOST_NAMES] = {NULL};
+    for (size_t i = 0; mi_layer_types[i] && i + 1 < MOST_NAMES; i++)
+        names[i] = mi_layer_types[i]->type;
+    return mi_keys_unknown(error, place, "layer type", name, names);
 }
 
 static mica_status unknown_activation(struct mi_error *error, const char *place, const char *name)
 {
     const char *names[MOST_NAMES];
-    struct mi_arena arena = {0};
-    mi_activation_names(&arena, names, MOST_NAMES);
-    mica_status status = mi_keys_unknown(error, place, "activation", name, names);
-    mi_arena_destroy(&arena);
-    return status;
+    mi_activation_names(names, MOST_NAMES);
+    return mi_keys_unknown(error, place, "activation", name, names);
 }
 
-/* An activation's own name is short for {"type": "activation", "activation": NAME}. */
 static mica_status read_desc(struct mi_error *error, const struct mi_layer_type *type, const cJSON *json, const char *place,
                              void *desc)
 {
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
-    const cJSON *given = cJSON_GetObjectItemCaseSensitive(json, "type");
     const cJSON *activation = cJSON_GetObjectItemCaseSensitive(json, "activation");
-    if (cJSON_IsString(activation) && !mi_activation_exists(mi_ops, activation->valuestring))
+    if (cJSON_IsString(activation) && !mi_activation_exists(activation->valuestring))
         return unknown_activation(error, place, activation->valuestring);
-    if (find_type(given->valuestring)) {
-        mi_keys_read(error, json, place, type->keys, common_keys, desc);
-    } else {
-        cJSON *whole = cJSON_Duplicate(json, true);
-        if (!whole || !cJSON_AddStringToObject(whole, "activation", given->valuestring))
-            mi_out_of_memory(error);
-        else
-            mi_keys_read(error, whole, place, type->keys, common_keys, desc);
-        cJSON_Delete(whole);
-        memcpy((char *)desc + type->keys[0].offset, &given->valuestring, sizeof given->valuestring);
-    }
-    if (error->status == MICA_OK && name) {
-        if (!cJSON_IsString(name))
-            return mi_fail(error, MICA_FORMAT, "%s.name: must be a text", place);
+    MI_TRY(mi_keys_read(error, json, place, type->keys, common_keys, desc));
+    if (name && !cJSON_IsString(name))
+        return mi_fail(error, MICA_FORMAT, "%s.name: must be a text", place);
+    if (name)
         memcpy(desc, &name->valuestring, sizeof name->valuestring);
-    }
-    return error->status;
+    return MICA_OK;
 }
 
 /* A key of every layer, which no descriptor has. */
@@ -93,8 +67,6 @@ mica_status mi_layer_read(struct mi_error *error, const cJSON *json, const char 
     if (!cJSON_IsObject(json) || !cJSON_IsString(name))
         return mi_fail(error, MICA_FORMAT, "%s: a layer is an object with a \"type\"", place);
     *type = find_type(name->valuestring);
-    if (!*type && mi_activation_exists(mi_ops, name->valuestring))
-        *type = find_type("activation");
     if (!*type)
         return unknown_type(error, place, name->valuestring);
     *desc = mi_new(1, (*type)->desc_size);

@@ -1,6 +1,7 @@
 /* The rows of the activations; the list is in activation.h. */
 #include "ops/ops.h"
 
+#include <float.h>
 #include <string.h>
 
 #define REAL(key, value) MI_TRY(mi_default_float(node, #key, (value)));

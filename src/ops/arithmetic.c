@@ -26,6 +26,9 @@ MI_MAP_ROW(Min, 2, infer_same, .expr = {"a < b || a != a ? a : b"},
 MI_MAP_ROW(Max, 2, infer_same, .expr = {"a > b || a != a ? a : b"},
            .grad = {"a > b ? g : a == b ? 0.5f * g : 0", "b > a ? g : a == b ? 0.5f * g : 0"});
 
+/* A slope for each place, or one that is broadcast. */
+MI_MAP_ROW(PRelu, 2, mi_infer_float_map, .expr = {"a < 0 ? b * a : a"}, .grad = {"a < 0 ? b * g : g", "a < 0 ? a * g : 0"});
+
 MI_MAP_ROW(Exp, 1, mi_infer_float_map, .expr = {"exp(x)"}, .grad = {"g * y"});
 MI_MAP_ROW(Log, 1, mi_infer_float_map, .expr = {"log(x)"}, .grad = {"g / x"});
 MI_MAP_ROW(Sqrt, 1, mi_infer_float_map, .expr = {"sqrt(x)"}, .grad = {"0.5f * g / y"});

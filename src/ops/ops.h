@@ -7,6 +7,8 @@
  * Operators of Mica's own, for layers, losses and optimizers:
  *
  *   Step(x)                            1 where x > 0, else 0
+ *   LogSigmoid, TanhShrink, SparsePlus, Squareplus, BoundedRelu, Threshold, Silu, Relu6: src/ops/activation.h
+ *   Sparsemax(x; axis)                 the nearest point of the simplex: softmax.c
  *   StopGradient(x)                    x, and no gradient goes back through it
  *   Dropout(x; rate)                   training only: 0 with probability rate, else x / (1 - rate)
  *   BatchNormalization(x, scale, bias, mean, var; epsilon, momentum) -> y, new mean, new var
@@ -47,6 +49,7 @@
     X(ReduceMin, MI_REDUCE_TAKES) X(ReduceProd, MI_REDUCE_TAKES)                                        \
     X(ArgMax, "axis:int keepdims:int select_last_index:int")                                            \
     X(Softmax, "axis:int") X(LogSoftmax, "axis:int")                                                    \
+    X(PRelu, "") X(Sparsemax, "axis:int")                                                               \
     X(MatMul, "transA:int transB:int") X(Gemm, "alpha:float beta:float transA:int transB:int")          \
     X(Conv, MI_WINDOW_TAKES " group:int")                                                               \
     X(MaxPool, MI_WINDOW_TAKES " ceil_mode:int")                                                        \

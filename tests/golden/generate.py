@@ -11,7 +11,13 @@ Files, each with the model as Mica's JSON in its metadata:
 import importlib
 import sys
 
-ALL = ["layers", "losses", "parameters", "training"]
+ALL = [
+    "layers",
+    "losses",
+    "parameters",
+    "training",
+    "activations",
+]
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or ALL:

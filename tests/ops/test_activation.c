@@ -29,6 +29,17 @@ static double gelu_by_tanh(const double *x)
 {
     return 0.5 * x[0] * (1 + tanh(sqrt(2 / acos(-1)) * (x[0] + 0.044715 * pow(x[0], 3))));
 }
+static double log_sigmoid(const double *x) { return x[0] < -30 ? x[0] : -log1p(exp(-x[0])); }
+static double tanh_shrink(const double *x) { return x[0] - tanh(x[0]); }
+static double sparse_plus(const double *x) { return x[0] <= -1 ? 0 : x[0] >= 1 ? x[0] : (x[0] + 1) * (x[0] + 1) / 4; }
+static double squareplus(const double *x) { return (x[0] + sqrt(x[0] * x[0] + 4)) / 2; }
+static double squareplus_of_1(const double *x) { return (x[0] + sqrt(x[0] * x[0] + 1)) / 2; }
+static double mish(const double *x) { return x[0] * tanh(softplus(x)); }
+static double threshold(const double *x) { return x[0] > 0 || isnan(x[0]) ? x[0] : 0; }
+static double threshold_of_1(const double *x) { return x[0] > 1 || isnan(x[0]) ? x[0] : -2; }
+static double hard_shrink(const double *x) { return fabs(x[0]) <= 0.5 ? 0 : x[0]; }
+static double soft_shrink(const double *x) { return fabs(x[0]) <= 0.75 ? 0 : x[0] - copysign(0.75, x[0]); }
+static double bounded(const double *x) { return x[0] <= 1 ? 0.25 * (x[0] - 1) : x[0] > 3 ? 3 : x[0]; }
 
 #define WIDE IN_RANGE("n 13", -7, 7)
 
@@ -39,7 +50,9 @@ static const struct {
              {"Selu", selu},         {"Sigmoid", logistic},        {"HardSigmoid", hard_sigmoid},
              {"Tanh", hyperbolic},   {"Softplus", softplus},       {"Softsign", softsign},
              {"HardSwish", hard_swish}, {"Silu", silu},            {"Gelu", gelu},
-             {"Relu6", relu6}};
+             {"Relu6", relu6},       {"LogSigmoid", log_sigmoid},  {"TanhShrink", tanh_shrink},
+             {"SparsePlus", sparse_plus}, {"Squareplus", squareplus}, {"Mish", mish},
+             {"Threshold", threshold}, {"Shrink", hard_shrink},    {"BoundedRelu", relu}};
 
 static void test_activations(void **state)
 {
@@ -58,6 +71,10 @@ static void test_attributes(void **state)
         {"Celu", {WIDE}, {MI_REAL("alpha", 0.5f)}, .map = celu},
         {"Gelu", {WIDE}, {MI_TEXT("approximate", "none")}, .map = gelu},
         {"Gelu", {WIDE}, {MI_TEXT("approximate", "tanh")}, .map = gelu_by_tanh},
+        {"Squareplus", {WIDE}, {MI_REAL("b", 1)}, .map = squareplus_of_1},
+        {"Threshold", {WIDE}, {MI_REAL("threshold", 1), MI_REAL("value", -2)}, .map = threshold_of_1},
+        {"Shrink", {WIDE}, {MI_REAL("lambd", 0.75f), MI_REAL("bias", 0.75f)}, .map = soft_shrink},
+        {"BoundedRelu", {WIDE}, {MI_REAL("alpha", 0.25f), MI_REAL("threshold", 1), MI_REAL("max", 3)}, .map = bounded},
     };
     OP_CHECK_TOGETHER(state, cases);
 }

@@ -7,6 +7,7 @@ static double sub(const double *x) { return x[0] - x[1]; }
 static double mul(const double *x) { return x[0] * x[1]; }
 static double divide(const double *x) { return x[0] / x[1]; }
 static double power(const double *x) { return pow(x[0], x[1]); }
+static double rectified(const double *x) { return x[0] < 0 ? x[0] * x[1] : x[0]; }
 static double neg(const double *x) { return -x[0]; }
 static double exponential(const double *x) { return exp(x[0]); }
 static double logarithm(const double *x) { return log(x[0]); }
@@ -43,6 +44,7 @@ static void test_two_inputs(void **state)
         {"Sub", {IN("n 3 4"), IN("4")}, .map = sub},
         {"Mul", {IN("n 13"), IN("13")}, .map = mul},
         {"Mul", {IN("n 2 3"), IN("2 1")}, .map = mul},
+        {"PRelu", {IN("n 4 13"), IN("4 1")}, .map = rectified},
         {"Pow", {IN_RANGE("n 7", 0.5, 2), IN("7")}, .map = power, .tolerance = 1e-5},
         {"Min", {IN("n 13"), IN("13")}, .map = smaller},
         {"Max", {IN("n 13"), IN("n 13")}, .map = larger},

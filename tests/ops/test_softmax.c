@@ -40,8 +40,47 @@ static void test_softmax(void **state)
     OP_CHECK_ALL(state, cases);
 }
 
+/* The largest t of (sum of the k largest - 1) / k. */
+static void sparsemax(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    const struct tensor *x = &in[0];
+    int axis = (int)op_int(c, "axis", -1);
+    int64_t inner = 1, size;
+    axis = axis < 0 ? axis + x->rank : axis;
+    size = x->dim[axis];
+    for (int i = axis + 1; i < x->rank; i++)
+        inner *= x->dim[i];
+    for (int64_t i = 0; i < x->count; i++) {
+        const double *row = x->data + i / (size * inner) * size * inner + i % inner;
+        double most = -(double)INFINITY;
+        for (int64_t k = 0; k < size; k++) {
+            double sum = 0, count = 0;
+            for (int64_t m = 0; m < size; m++)
+                if (row[m * inner] >= row[k * inner]) {
+                    sum += row[m * inner];
+                    count++;
+                }
+            most = fmax(most, (sum - 1) / count);
+        }
+        out->data[i] = fmax(x->data[i] - most, 0);
+    }
+}
+
+static void test_sparsemax(void **state)
+{
+    static const double ties[] = {1, 1, 1, 0.5, 0.5, 0.5, 0.5, -3};
+    const struct op_case cases[] = {
+        {"Sparsemax", {IN_RANGE("n 13", -1, 1)}, .reference = sparsemax},
+        {"Sparsemax", {IN_RANGE("n 127", 1000, 1003)}, .reference = sparsemax, .no_gradient = true, .tolerance = 3e-4},
+        {"Sparsemax", {IN("n 1")}, .reference = sparsemax},
+        {"Sparsemax", {{.shape = "n 4", .first = ties, .firsts = 8}}, .reference = sparsemax, .no_gradient = true},
+        {"Sparsemax", {IN_RANGE("n 5 3", -1, 1)}, {MI_INT("axis", 1)}, .reference = sparsemax, .apart = true},
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_softmax)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_softmax), cmocka_unit_test(test_sparsemax)};
     return cmocka_run_group_tests_name("softmax", tests, op_devices_open, op_devices_close);
 }

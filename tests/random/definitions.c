@@ -26,7 +26,12 @@
     X(Sigmoid, 1 / (1 + exp(-A))) X(Tanh, tanh(A)) X(Softplus, log1p(exp(A))) X(Softsign, A / (1 + fabs(A))) \
     X(ThresholdedRelu, A <= REAL(alpha, 1) ? 0 : A) X(HardSwish, A * fmin(fmax(A / 6 + 0.5, 0), 1))          \
     X(HardSigmoid, isnan(A) ? A : fmin(fmax(REAL(alpha, 0.2) * A + REAL(beta, 0.5), 0), 1))                  \
-    X(Silu, A / (1 + exp(-A)))
+    X(Silu, A / (1 + exp(-A))) X(PRelu, A < 0 ? A * B : A) X(LogSigmoid, -log1p(exp(-A))) X(TanhShrink, A - tanh(A)) \
+    X(Mish, A * tanh(log1p(exp(A)))) X(Squareplus, (A + sqrt(A * A + REAL(b, 4))) / 2)                       \
+    X(SparsePlus, A <= -1 ? 0 : A >= 1 ? A : (A + 1) * (A + 1) / 4)                                          \
+    X(Threshold, A <= REAL(threshold, 0) ? REAL(value, 0) : A)                                               \
+    X(Shrink, fabs(A) <= REAL(lambd, 0.5) ? 0 : A < 0 ? A + REAL(bias, 0) : A - REAL(bias, 0))               \
+    X(BoundedRelu, A > REAL(threshold, 0) ? fmin(A, REAL(max, (double)INFINITY)) : REAL(alpha, 0) * (A - REAL(threshold, 0)))
 
 #define DEFINE(name, expression)                                                                             \
     static double element_##name(const double *x, const struct op_case *c)                                  \

@@ -48,13 +48,11 @@ static void add_list(struct drawer *d, struct mi_text *out, int count, int64_t l
 static void add_activation(struct drawer *d, struct mi_text *out)
 {
     const char *names[64];
-    struct mi_arena arena = {0};
     int count = 0;
-    mi_activation_names(&arena, names, MI_COUNT(names));
+    mi_activation_names(names, MI_COUNT(names));
     while (names[count])
         count++;
     mi_text_add(out, "\"%s\"", names[below(d, count)]);
-    mi_arena_destroy(&arena);
 }
 
 /* A shape of the layer's own kind: of an input, or one that the sample before has in another order. */

@@ -1,89 +1,65 @@
-/* Activations: the rows of src/ops/activation.h in snake_case, and the softmaxes. */
-#include "nn/layer.h"
-#include "ops/activation.h"
+/* Activations by name, as a layer and as what other layers end in. */
+#include "nn/layer/activation.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { LONGEST = 40 };
+#define LIST(id) &mi_layer_##id,
+static const struct mi_layer_type *const rows[] = {MI_ACTIVATION_LAYERS(LIST) NULL};
 
-/* Keras's defaults where they are not the operator's. */
-static const struct {
-    const char *type;
-    float alpha;
-} defaults[] = {{"leaky_relu", 0.2f}, {"elu", 1.0f}, {"hard_sigmoid", 1.0f / 6.0f}};
-
-/* "LeakyRelu" -> "leaky_relu" */
-static void snake_case(const char *name, char out[LONGEST])
+/* The row of that name; NULL: there is none. */
+static const struct mi_layer_type *find(const char *name)
 {
-    size_t at = 0;
-    for (const char *c = name; *c && at + 2 < LONGEST; c++) {
-        if (mi_to_lower(*c) != *c && c != name)
-            out[at++] = '_';
-        out[at++] = mi_to_lower(*c);
-    }
-    out[at] = 0;
+    const struct mi_layer_type *const *row = rows;
+    while (*row && !mi_layer_is_called(*row, name))
+        row++;
+    return *row;
 }
 
-/* The operators that are activations: the rows of src/ops/activation.h, and the two row kernels. */
-#define NAME(id, defaults, expression, derivative) #id,
-static const char *const operators[] = {MI_ACTIVATIONS(NAME) "Softmax", "LogSoftmax"};
-
-static const struct mi_op *find(const struct mi_op *const *ops, const char *type)
+bool mi_activation_exists(const char *name)
 {
-    char name[LONGEST];
-    for (size_t i = 0; i < MI_COUNT(operators); i++) {
-        snake_case(operators[i], name);
-        if (strcmp(name, type) == 0)
-            return mi_op_find(ops, operators[i]);
-    }
-    return NULL;
+    return find(name) != NULL;
 }
 
-bool mi_activation_exists(const struct mi_op *const *ops, const char *type)
+void mi_activation_names(const char **names, size_t limit)
 {
-    return strcmp(type, "linear") == 0 || find(ops, type) != NULL;
-}
-
-void mi_activation_names(struct mi_arena *arena, const char **names, size_t limit)
-{
-    char name[LONGEST];
     size_t count = 0;
-    names[count++] = "linear";
-    for (size_t i = 0; i < MI_COUNT(operators) && count + 1 < limit; i++) {
-        snake_case(operators[i], name);
-        names[count++] = mi_arena_format(arena, "%s", name);
-    }
+    for (; rows[count] && count + 1 < limit; count++)
+        names[count] = rows[count]->type;
     names[count] = NULL;
 }
 
-static bool takes_alpha(const struct mi_op *op)
+/* Where a descriptor has the key; NULL: it has none. */
+static void *field(const struct mi_layer_type *row, char *desc, const char *key)
 {
-    return op->map && op->map->expr[0] && strstr(op->map->expr[0], "alpha") != NULL;
+    for (const struct mi_key *at = row->keys; at->name; at++)
+        if (strcmp(at->name, key) == 0)
+            return desc + at->offset;
+    return NULL;
 }
 
-mi_value *mi_layer_activation(struct mi_layer *layer, mi_value *x, const char *type, float alpha, int64_t axis)
+mi_value *mi_layer_activation(struct mi_layer *layer, mi_value *x, const char *name, float alpha, int64_t axis)
 {
-    if (!x || !type || strcmp(type, "linear") == 0)
+    if (!x || !name || strcmp(name, "linear") == 0)
         return x;
-    const struct mi_op *op = find(layer->graph->ops, type);
-    if (!op) {
-        const char *names[128];
-        mi_activation_names(&layer->graph->arena, names, MI_COUNT(names));
-        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no activation \"%s\"%s", mi_show(type).text,
-                             mi_advise_term(false, type, names).text);
-    }
-    if (op->kind != MI_MAP) /* a softmax */
-        return mi_apply(layer->graph, op->name, &x, 1, (const struct mi_attribute[]){MI_INT("axis", axis)}, 1);
-    bool given = fpclassify(alpha) != FP_ZERO;
-    if (given && !takes_alpha(op))
-        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "%s takes no alpha", type);
-    for (size_t i = 0; i < MI_COUNT(defaults) && !given; i++)
-        if (strcmp(defaults[i].type, type) == 0) {
-            alpha = defaults[i].alpha;
-            given = true;
-        }
-    return mi_apply(layer->graph, op->name, &x, 1, (const struct mi_attribute[]){MI_REAL("alpha", alpha)}, given ? 1 : 0);
+    const struct mi_layer_type *row = find(name);
+    const char *names[128];
+    mi_activation_names(names, MI_COUNT(names));
+    if (!row)
+        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no activation \"%s\"%s", mi_show(name).text,
+                             mi_advise_term(false, name, names).text);
+    char *desc = mi_arena_new(&layer->graph->arena, 1, row->desc_size);
+    float *number = desc ? field(row, desc, "alpha") : NULL;
+    int *along = desc ? field(row, desc, "axis") : NULL;
+    if (!desc)
+        return mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");
+    if (fpclassify(alpha) != FP_ZERO && !number)
+        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "%s takes no alpha", name);
+    if (number)
+        *number = alpha;
+    if (along)
+        *along = (int)axis;
+    return row->build(layer, &x, 1, desc);
 }
 
 /* ---- The layer ---- */

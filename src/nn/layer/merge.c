@@ -55,11 +55,9 @@ struct concatenate_desc {
 static mi_value *build_concatenate(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
     const struct concatenate_desc *desc = given;
-    int rank = x[0]->shape.rank, axis = desc->axis ? desc->axis : -1;
-    if (axis < 0)
-        axis += rank;
-    if (axis < 1 || axis >= rank)
-        return mi_layer_fail(layer, MICA_SHAPE, "axis %d, a sample of the input has axes 1 to %d", desc->axis, rank - 1);
+    int rank = x[0]->shape.rank, axis = mi_layer_axis(layer, x[0], desc->axis);
+    if (!axis)
+        return NULL;
     for (int i = 1; i < count; i++) {
         struct mi_shape shape = x[i]->shape;
         if (shape.rank == rank)

@@ -1,5 +1,5 @@
-/* Every layer type, one a line; nothing else lists them. Losses are layers too. */
-#include "nn/layer.h"
+/* Every layer type, one a line; nothing else lists them. Activations and losses are layers too. */
+#include "nn/layer/activation.h"
 #include "nn/loss/loss.h"
 
 #define LAYERS(X)                                                                                                                \
@@ -17,6 +17,8 @@
     X(reshape_row)                                                                                                               \
     X(permute)                                                                                                                   \
     X(activation_row)                                                                                                            \
+    X(prelu)                                                                                                                     \
+    X(threshold)                                                                                                                 \
     X(dropout)                                                                                                                   \
     X(activity_regularization)                                                                                                   \
     X(batch_normalization)                                                                                                       \
@@ -36,4 +38,4 @@ MI_LOSSES(DECLARE_LOSS)
 
 #define LIST(name) &mi_layer_##name,
 #define LIST_LOSS(name) &mi_loss_##name.layer,
-const struct mi_layer_type *const mi_layer_types[] = {LAYERS(LIST) MI_LOSSES(LIST_LOSS) NULL};
+const struct mi_layer_type *const mi_layer_types[] = {LAYERS(LIST) MI_ACTIVATION_LAYERS(LIST) MI_LOSSES(LIST_LOSS) NULL};

@@ -1,0 +1,105 @@
+/* The functions of activations with arguments that do not fit, and with NULL. */
+#include "api.h"
+
+#include <math.h>
+
+static struct api api;
+
+static int begin(void **state)
+{
+    (void)state;
+    api_begin(&api, mica_device_open(NULL));
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    api_end(&api);
+    return 0;
+}
+
+/* A description that does not fit leaves its line in the model: x is (2, 6, 6) a sample, v is (5). */
+#define NOT_BUILT(part, ...)                                                                                           \
+    do {                                                                                                               \
+        mica_model *built = mica_model_create(api.device, NULL);                                                       \
+        mica_node *x = mica_input(built, NULL, MICA_SHAPE(2, 6, 6)), *v = mica_input(built, "v", MICA_SHAPE(5));       \
+        (void)x, (void)v;                                                                                              \
+        assert_null((__VA_ARGS__));                                                                                    \
+        api_says(#__VA_ARGS__, mica_model_status(built), mica_model_error(built), mica_device_status(api.device), part); \
+        mica_model_destroy(built);                                                                                     \
+        api_still_works(&api);                                                                                         \
+    } while (0)
+
+static void activations(void **state)
+{
+    (void)state;
+    NOT_BUILT("max_value nan", mica_relu(v, &(mica_relu_desc){.max_value = NAN}));
+    NOT_BUILT("negative_slope -1", mica_relu(v, &(mica_relu_desc){.negative_slope = -1}));
+    NOT_BUILT("alpha is -1", mica_leaky_relu(v, -1, NULL));
+    NOT_BUILT("alpha is -1", mica_elu(v, -1, NULL));
+    NOT_BUILT("alpha is -1", mica_celu(v, -1, NULL));
+    NOT_BUILT("b is -1", mica_squareplus(v, -1, NULL));
+    NOT_BUILT("lambd is -1", mica_hard_shrink(v, -1, NULL));
+    NOT_BUILT("lambd is -1", mica_soft_shrink(v, -1, NULL));
+    NOT_BUILT("a layer's name", mica_hard_sigmoid(v, 0, ""));
+    NOT_BUILT("a layer's name", mica_thresholded_relu(v, 0, ""));
+    NOT_BUILT("that name already", mica_gelu(v, false, "v"));
+    NOT_BUILT("min_value 1 must be below max_value 1", mica_hard_tanh(v, &(mica_hard_tanh_desc){.min_value = 1}));
+    NOT_BUILT("threshold nan", mica_threshold(v, &(mica_threshold_desc){.threshold = NAN}));
+    NOT_BUILT("axis 4", mica_softmax(x, 4, NULL));
+    NOT_BUILT("axis -4", mica_log_softmax(x, -4, NULL));
+    NOT_BUILT("axis", mica_sparsemax(x, INT32_MIN, NULL));
+    NOT_BUILT("axis 1 has 5 elements", mica_glu(v, 0, NULL));
+    NOT_BUILT("axis -1", mica_prelu(x, &(mica_prelu_desc){.shared_axes = MICA_SHAPE(-1)}));
+    NOT_BUILT("2147483647 axes", mica_prelu(x, &(mica_prelu_desc){.shared_axes = {.rank = INT32_MAX}}));
+    NOT_BUILT("-1 axes", mica_prelu(x, &(mica_prelu_desc){.shared_axes = {.rank = -1}}));
+    NOT_BUILT("initializer \"x\"", mica_prelu(x, &(mica_prelu_desc){.alpha.initializer = {.type = "x"}}));
+}
+
+static void nothing(void **state)
+{
+    (void)state;
+    assert_null(mica_relu(NULL, NULL));
+    assert_null(mica_leaky_relu(NULL, 0, NULL));
+    assert_null(mica_thresholded_relu(NULL, 0, NULL));
+    assert_null(mica_elu(NULL, 0, NULL));
+    assert_null(mica_celu(NULL, 0, NULL));
+    assert_null(mica_hard_sigmoid(NULL, 0, NULL));
+    assert_null(mica_squareplus(NULL, 0, NULL));
+    assert_null(mica_hard_shrink(NULL, 0, NULL));
+    assert_null(mica_soft_shrink(NULL, 0, NULL));
+    assert_null(mica_gelu(NULL, false, NULL));
+    assert_null(mica_hard_tanh(NULL, NULL));
+    assert_null(mica_threshold(NULL, NULL));
+    assert_null(mica_softmax(NULL, 0, NULL));
+    assert_null(mica_log_softmax(NULL, 0, NULL));
+    assert_null(mica_sparsemax(NULL, 0, NULL));
+    assert_null(mica_glu(NULL, 0, NULL));
+    assert_null(mica_prelu(NULL, NULL));
+}
+
+/* Every default is taken where there is no description. */
+static void defaults(void **state)
+{
+    mica_model *model = mica_model_create(api.device, NULL);
+    mica_node *x = mica_input(model, NULL, MICA_SHAPE(6));
+    (void)state;
+    assert_non_null(mica_relu(x, NULL));
+    assert_non_null(mica_hard_tanh(x, NULL));
+    assert_non_null(mica_threshold(x, NULL));
+    assert_non_null(mica_prelu(x, NULL));
+    assert_non_null(mica_glu(x, 0, NULL));
+    assert_int_equal(mica_model_parameter_count(model), 6);
+    mica_model_destroy(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(activations),
+        cmocka_unit_test(nothing),
+        cmocka_unit_test(defaults),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
