@@ -115,7 +115,6 @@ static const struct row values[] = {
     {"spatialdropout1d spatialdropout2d dropout2d alphadropout gaussiandropout gaussiannoise", "dropout", NULL},
     {"concat cat merge", "concatenate", NULL},
     {"residual skip", "add", NULL},
-    {"subtract average maximum minimum dot", NULL, "branches are joined by add, multiply and concatenate"},
     {"lambda sequential functional", NULL, "a model is its list of layers, and each of them has a type"},
     {"rrelu", "leaky_relu", NULL},
     {"softshrink", "soft_shrink", NULL},

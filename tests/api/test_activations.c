@@ -1,4 +1,4 @@
-/* The functions of activations with arguments that do not fit, and with NULL. */
+/* The functions of activations and of layers that join with arguments that do not fit, and with NULL. */
 #include "api.h"
 
 #include <math.h>
@@ -57,6 +57,16 @@ static void activations(void **state)
     NOT_BUILT("initializer \"x\"", mica_prelu(x, &(mica_prelu_desc){.alpha.initializer = {.type = "x"}}));
 }
 
+static void joining(void **state)
+{
+    (void)state;
+    NOT_BUILT("input 1 of 2 is NULL", mica_subtract(x, NULL, NULL));
+    NOT_BUILT("do not fit together", mica_subtract(x, v, NULL));
+    NOT_BUILT("at least 2 inputs, not 1", mica_average(&x, 1, NULL));
+    NOT_BUILT("do not fit together", mica_maximum((mica_node *[]){x, v}, 2, NULL));
+    NOT_BUILT("another model", mica_minimum((mica_node *[]){x, api.input}, 2, NULL));
+}
+
 static void nothing(void **state)
 {
     (void)state;
@@ -77,6 +87,10 @@ static void nothing(void **state)
     assert_null(mica_sparsemax(NULL, 0, NULL));
     assert_null(mica_glu(NULL, 0, NULL));
     assert_null(mica_prelu(NULL, NULL));
+    assert_null(mica_subtract(NULL, NULL, NULL));
+    assert_null(mica_average(NULL, 2, NULL));
+    assert_null(mica_maximum(NULL, 2, NULL));
+    assert_null(mica_minimum(NULL, 2, NULL));
 }
 
 /* Every default is taken where there is no description. */
@@ -98,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(activations),
+        cmocka_unit_test(joining),
         cmocka_unit_test(nothing),
         cmocka_unit_test(defaults),
     };

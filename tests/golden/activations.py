@@ -83,11 +83,23 @@ def activations(layer):
     dense = [("d.weight", (6, 5)), ("d.bias", (6,))]
     layer("dense_glu", (5,), [{"type": "dense", "name": "d", "units": 6, "activation": "glu"}],
           lambda x, w, b: F.glu(F.linear(x, w, b), -1), dense)
-    layer("conv2d_sparsemax", (2, 3, 4), [{"type": "conv2d", "name": "c", "filters": 5, "kernel_size": 2, "activation": "sparsemax"}],
-          lambda x, w, b: sparsemax(F.conv2d(x, w, b), 1), [("c.weight", (5, 2, 2, 2)), ("c.bias", (5,))])
+    layer("conv2d_sparsemax", (2, 3, 4),
+          [{"type": "conv2d", "name": "c", "filters": 5, "kernel_size": 2, "activation": "sparsemax"}], lambda x, w, b: sparsemax(F.conv2d(x, w, b), 1), [("c.weight", (5, 2, 2, 2)), ("c.bias", (5,))])
+
+
+def joining(layer):
+    three = [{"type": "dense", "name": name, "units": 4, "inputs": ["input"]} for name in "abc"]
+    weights = [(f"{name}.{of}", size) for name in "abc" for of, size in (("weight", (4, 5)), ("bias", (4,)))]
+    for name, count, join in [("subtract", 2, lambda v: v[0] - v[1]), ("average", 3, lambda v: sum(v) / 3),
+                              ("maximum", 3, lambda v: torch.stack(v).amax(0)), ("minimum", 3, lambda v: torch.stack(v).amin(0))]:
+        layer(name, (5,), three[:count] + [{"type": name, "inputs": ["a", "b", "c"][:count]}],
+              lambda x, *w, j=join: j([F.linear(x, w[i], w[i + 1]) for i in range(0, len(w), 2)]), weights[:2 * count])
+    layer("subtract_broadcast", (3, 5),
+          [{"type": "dense", "name": "a", "units": 1}, {"type": "subtract", "inputs": ["input", "a"]}], lambda x, w, b: x - F.linear(x, w, b), [("a.weight", (1, 5)), ("a.bias", (1,))])
 
 
 def make():
     cases = Layers()
     activations(cases.add)
+    joining(cases.add)
     cases.save("activations.safetensors")

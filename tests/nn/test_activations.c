@@ -56,11 +56,25 @@ static void activations(void **state)
         {"[3, 4]", "{\"type\": \"softmax\", \"axis\": 0}", "layers[0].axis: must not be 0"},
         {"[]", "{\"type\": \"softmax\"}", "softmax \"softmax\": input has shape () per sample, needs at least one dimension"},
         {"[3]", "{\"type\": \"glu\"}", "glu \"glu\": axis 1 has 3 elements, glu needs two halves of them"},
-        {"[3]", "{\"type\": \"dense\", \"units\": 5, \"activation\": \"glu\"}", "dense \"dense\": axis 1 has 5 elements, glu needs"},
+        {"[3]", "{\"type\": \"dense\", \"units\": 5, \"activation\": \"glu\"}",
+         "dense \"dense\": axis 1 has 5 elements, glu needs"},
         {"[3, 4]", "{\"type\": \"prelu\", \"shared_axes\": [3]}",
          "prelu \"prelu\": shared_axes names axis 3, a sample of the input has axes 1 to 2"},
         {"[3]", "{\"type\": \"prelu\", \"shared_axes\": [1, 1]}", "shared_axes names 2 axes, the input has shape (3) per sample"},
         {"[3, 4]", "{\"type\": \"prelu\", \"shared_axes\": [0]}", "layers[0].shared_axes: must be at least 1, not 0"},
+    };
+    (void)state;
+    refused(mistakes, MI_COUNT(mistakes));
+}
+
+static void joining(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {"[4]", "{\"type\": \"subtract\"}", "layers[0]: subtract joins layers: \"inputs\" is missing"},
+        {"[4]", "{\"type\": \"subtract\", \"inputs\": [\"input\", \"input\", \"input\"]}", "subtract: takes 2 inputs, not 3"},
+        {"[4]", "{\"type\": \"average\", \"inputs\": [\"input\"]}", "average: takes at least 2 inputs, not 1"},
+        {"[4]", "{\"type\": \"dense\", \"units\": 3}, {\"type\": \"maximum\", \"inputs\": [\"input\", \"dense\"]}",
+         "maximum \"maximum\": inputs of shapes (4) and (3) per sample do not fit together"},
     };
     (void)state;
     refused(mistakes, MI_COUNT(mistakes));
@@ -119,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(activations),
+        cmocka_unit_test(joining),
         cmocka_unit_test(plain_operators),
         cmocka_unit_test(described),
     };

@@ -1,4 +1,4 @@
-/* Joining branches: add, multiply, concatenate. */
+/* Joining branches: element by element, and concatenate. */
 #include "nn/layer.h"
 
 static const struct mi_key no_keys[] = {{0}};
@@ -18,22 +18,30 @@ static mi_value *fold(struct mi_layer *layer, const char *op, mi_value *const *x
     return sum;
 }
 
-static mi_value *build_add(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
-{
-    return (void)desc, fold(layer, "Add", x, count);
-}
+/* A layer that folds `least` to `most` inputs (-1: any number) by an operator. */
+#define FOLD(id, name, op, least, most)                                                                                          \
+    static mi_value *build_##id(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)                         \
+    {                                                                                                                            \
+        return (void)desc, fold(layer, op, x, count);                                                                            \
+    }                                                                                                                            \
+    JOIN(id, name, least, most)
+#define JOIN(id, name, least, most)                                                                                              \
+    const struct mi_layer_type mi_layer_##id = {.type = (name), .desc_size = sizeof(struct mi_named), .keys = no_keys,           \
+        .min_inputs = (least), .max_inputs = (most), .build = build_##id};
 
-static mi_value *build_multiply(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
-{
-    return (void)desc, fold(layer, "Mul", x, count);
-}
+FOLD(join_add, "add", "Add", 2, -1)
+FOLD(multiply, "multiply", "Mul", 2, -1)
+FOLD(maximum, "maximum", "Max", 2, -1)
+FOLD(minimum, "minimum", "Min", 2, -1)
+FOLD(subtract, "subtract", "Sub", 2, 2)
 
-const struct mi_layer_type mi_layer_join_add = {
-    .type = "add", .desc_size = sizeof(struct mi_named), .keys = no_keys, .min_inputs = 2, .max_inputs = -1,
-    .build = build_add};
-const struct mi_layer_type mi_layer_multiply = {
-    .type = "multiply", .desc_size = sizeof(struct mi_named), .keys = no_keys, .min_inputs = 2, .max_inputs = -1,
-    .build = build_multiply};
+static mi_value *build_average(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
+{
+    (void)desc;
+    mi_value *sum = fold(layer, "Add", x, count);
+    return sum ? mi_op2(layer->graph, "Mul", sum, mi_number(layer->graph, sum->type, 1.0 / count)) : NULL;
+}
+JOIN(average, "average", 2, -1)
 
 mica_node *mica_add(mica_node *const *x, int count, const char *name)
 {
@@ -43,6 +51,26 @@ mica_node *mica_add(mica_node *const *x, int count, const char *name)
 mica_node *mica_multiply(mica_node *const *x, int count, const char *name)
 {
     return mi_layer_add(&mi_layer_multiply, x, count, &(struct mi_named){name});
+}
+
+mica_node *mica_maximum(mica_node *const *x, int count, const char *name)
+{
+    return mi_layer_add(&mi_layer_maximum, x, count, &(struct mi_named){name});
+}
+
+mica_node *mica_minimum(mica_node *const *x, int count, const char *name)
+{
+    return mi_layer_add(&mi_layer_minimum, x, count, &(struct mi_named){name});
+}
+
+mica_node *mica_average(mica_node *const *x, int count, const char *name)
+{
+    return mi_layer_add(&mi_layer_average, x, count, &(struct mi_named){name});
+}
+
+mica_node *mica_subtract(mica_node *a, mica_node *b, const char *name)
+{
+    return mi_layer_add(&mi_layer_subtract, (mica_node *const[]){a, b}, 2, &(struct mi_named){name});
 }
 
 /* ---- Concatenate ---- */

@@ -25,6 +25,10 @@
     X(embedding)                                                                                                                 \
     X(join_add)                                                                                                                  \
     X(multiply)                                                                                                                  \
+    X(subtract)                                                                                                                  \
+    X(average)                                                                                                                   \
+    X(maximum)                                                                                                                   \
+    X(minimum)                                                                                                                   \
     X(concatenate)                                                                                                               \
     X(map)                                                                                                                       \
     X(op)                                                                                                                        \
