@@ -8,17 +8,14 @@ Files, each with the model as Mica's JSON in its metadata:
   losses.safetensors   CASE/x, CASE/labels, CASE/loss, CASE/dx
   train_*.safetensors  x, labels, losses (one a step), initial/NAME, final/NAME
 """
+import glob
 import importlib
+import os
 import sys
 
-ALL = [
-    "layers",
-    "losses",
-    "parameters",
-    "training",
-    "activations",
-]
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+ALL = sorted(os.path.basename(path)[:-3] for path in glob.glob(os.path.join(FOLDER, "*.py")))
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ALL:
+    for name in sys.argv[1:] or [name for name in ALL if name not in ("common", "generate")]:
         importlib.import_module(name).make()
