@@ -211,21 +211,26 @@ mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char 
     return MICA_OK;
 }
 
-static mica_status read_pair(const struct reader *reader, const struct mi_key *key, const cJSON *json, int64_t *pair)
+/* Zero means the default in a descriptor, so a 0 that is given is kept as -1. */
+static mica_status read_sizes(const struct reader *reader, const struct mi_key *key, const cJSON *json, int64_t *sizes)
 {
     double number = 0;
     int count = 1;
+    char text[80];
     int64_t min = key->ranged ? (int64_t)key->min : INT64_MIN / 2048;
     if (cJSON_IsArray(json)) {
-        MI_TRY(mi_json_shape(reader->error, json, reader->place, key->name, min, 2, pair, &count));
-        if (count == 0)
-            return wrong(reader, key->name, "must be a number or a list of one or two");
+        MI_TRY(mi_json_shape(reader->error, json, reader->place, key->name, min, key->spatial, sizes, &count));
+        mi_format(text, sizeof text, "must be a number or a list of %d, one for each axis", key->spatial);
+        if (count != 1 && count != key->spatial)
+            return wrong(reader, key->name, text);
     } else {
         MI_TRY(read_number(reader, key, key->name, json, true, MOST_WHOLE, &number));
-        pair[0] = (int64_t)number;
+        sizes[0] = (int64_t)number;
     }
-    if (count == 1)
-        pair[1] = pair[0];
+    for (int i = 0; i < key->spatial; i++) {
+        sizes[i] = count == 1 ? sizes[0] : sizes[i];
+        sizes[i] = sizes[i] ? sizes[i] : -1;
+    }
     return MICA_OK;
 }
 
@@ -235,7 +240,8 @@ static mica_status read_padding(const struct reader *reader, const struct mi_key
 {
     static const char *const words[] = {"valid", "same", NULL};
     int n = key->spatial, count = 1;
-    int64_t given[4] = {0};
+    int64_t given[6] = {0};
+    char text[80];
     if (cJSON_IsString(json)) {
         if (strcmp(json->valuestring, "same") && strcmp(json->valuestring, "valid"))
             return mi_keys_unknown(reader->error, reader->place, "padding", json->valuestring, words);
@@ -244,17 +250,17 @@ static mica_status read_padding(const struct reader *reader, const struct mi_key
     }
     if (cJSON_IsArray(json)) {
         MI_TRY(mi_json_shape(reader->error, json, reader->place, key->name, 0, 2 * n, given, &count));
+        mi_format(text, sizeof text, "must be \"same\", \"valid\", a number, or a list of %d or %d", n, 2 * n);
         if (count != n && count != 2 * n)
-            return wrong(reader, key->name, n == 2 ? "must be \"same\", \"valid\", a number, or a list of 2 or 4"
-                                                   : "must be \"same\", \"valid\", a number, or a list of 1 or 2");
+            return wrong(reader, key->name, text);
     } else {
         double number;
         struct mi_key row = {.ranged = true, .max = MOST_WHOLE};
         MI_TRY(read_number(reader, &row, key->name, json, true, MOST_WHOLE, &number));
-        given[0] = given[1] = (int64_t)number;
+        given[0] = (int64_t)number;
     }
     for (int i = 0; i < 2 * n; i++)
-        pads[i] = given[count == 2 * n ? i : i % n];
+        pads[i] = given[count == 2 * n ? i : count == n ? i % n : 0];
     *padding = "explicit";
     return MICA_OK;
 }
@@ -338,8 +344,8 @@ static mica_status read_value(const struct reader *reader, const struct mi_key *
     case MI_KEY_SEED:
     case MI_KEY_FLOAT:
         return read_numeric(reader, key, json, field);
-    case MI_KEY_PAIR:
-        return read_pair(reader, key, json, field);
+    case MI_KEY_SIZES:
+        return read_sizes(reader, key, json, field);
     case MI_KEY_PADDING:
         return read_padding(reader, key, json, field, (int64_t *)(void *)(desc + key->second));
     case MI_KEY_SHAPE: {
@@ -447,6 +453,18 @@ static cJSON *whole_numbers(const int64_t *values, int count)
     return cJSON_CreateDoubleArray(numbers, count);
 }
 
+static cJSON *sizes_item(const struct mi_key *key, const int64_t *sizes)
+{
+    int64_t values[MICA_MAX_RANK];
+    int count = 1;
+    for (int i = 0; i < key->spatial; i++) {
+        int64_t size = sizes[i] ? sizes[i] : sizes[0];
+        values[i] = size < 0 && key->ranged && key->min >= 0 ? 0 : size;
+        count = sizes[i] && sizes[i] != sizes[0] ? key->spatial : count;
+    }
+    return whole_numbers(values, count);
+}
+
 static double float_number(const struct mi_key *key, float value)
 {
     return value <= FLT_MIN && value > 0 && !key->plain ? 0 : mi_json_number(value);
@@ -493,8 +511,8 @@ static cJSON *value_item(const struct mi_key *key, const char *desc)
     case MI_KEY_SEED:
     case MI_KEY_FLOAT:
         return number_item(key, field);
-    case MI_KEY_PAIR:
-        return whole_numbers(field, ((const int64_t *)field)[1] ? 2 : 1);
+    case MI_KEY_SIZES:
+        return sizes_item(key, field);
     case MI_KEY_PADDING:
         if (strcmp(*(const char *const *)field, "explicit"))
             return cJSON_CreateString(*(const char *const *)field);
@@ -526,7 +544,7 @@ static bool is_default(const struct mi_key *key, const char *desc)
     case MI_KEY_FLOAT:
         return fpclassify(*(const float *)field) == FP_ZERO;
     case MI_KEY_LONG:
-    case MI_KEY_PAIR:
+    case MI_KEY_SIZES:
         return *(const int64_t *)field == 0;
     case MI_KEY_SEED:
         return *(const uint64_t *)field == 0;

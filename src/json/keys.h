@@ -19,8 +19,8 @@ enum mi_key_type {
     MI_KEY_LONG,        /* int64_t */
     MI_KEY_SEED,        /* uint64_t */
     MI_KEY_FLOAT,       /* float */
-    MI_KEY_PAIR,        /* int64_t[2]: a number, or a list of one or two */
-    MI_KEY_PADDING,     /* const char *padding, and at `second` int64_t pads[4]; `spatial` axes */
+    MI_KEY_SIZES,       /* int64_t[spatial]: a number for every axis, or a list of one each; a 0 that is given becomes -1 */
+    MI_KEY_PADDING,     /* const char *padding, and at `second` int64_t pads[2 * spatial] */
     MI_KEY_SHAPE,       /* mica_shape */
     MI_KEY_AXES,        /* mica_shape: numbers of axes, one or a list, also from the end */
     MI_KEY_OBJECT,      /* a struct with `keys` of its own; a text stands for an object of which it is the first key */

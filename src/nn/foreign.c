@@ -82,7 +82,6 @@ static const struct row keys[] = {
 
 #define RECURRENT "Mica has no recurrent layers yet"
 #define ATTENTION "Mica has no attention yet"
-#define NO_3D "Mica has no layers for volumes yet, only those for sequences (1d) and images (2d)"
 #define NORMALIZATION "Mica has no normalization but batch_normalization yet"
 #define CROSSENTROPIES "classes are learnt with sparse_categorical_crossentropy, one-hot rows with categorical_crossentropy, " \
     "yes or no with binary_crossentropy"
@@ -91,27 +90,33 @@ static const struct row values[] = {
     {"lstm gru rnn simplernn lstmcell grucell bidirectional timedistributed convlstm2d convlstm1d", NULL, RECURRENT},
     {"attention multiheadattention additiveattention selfattention groupqueryattention transformer transformerencoder "
      "transformerencoderlayer", NULL, ATTENTION},
-    {"conv3d maxpooling3d maxpool3d averagepooling3d avgpool3d batchnorm3d globalaveragepooling3d globalmaxpooling3d", NULL,
-     NO_3D},
-    {"conv2dtranspose conv1dtranspose conv3dtranspose convtranspose2d convtranspose1d deconv deconvolution", NULL,
-     "Mica has no transposed convolutions yet"},
-    {"depthwiseconv2d depthwiseconv1d", NULL, "that is a convolution with as many \"groups\" as its input has channels"},
-    {"separableconv2d separableconv1d", NULL, "that is a convolution with as many \"groups\" as its input has channels, then "
-     "one with \"kernel_size\" 1"},
+    {"convtranspose2d deconv deconvolution convolution2dtranspose", "conv2d_transpose", NULL},
+    {"convtranspose1d", "conv1d_transpose", NULL},
+    {"convtranspose3d", "conv3d_transpose", NULL},
+    {"depthwise depthwiseconv dwconv", "depthwise_conv2d", NULL},
+    {"separable separableconv", "separable_conv2d", NULL},
     {"upsampling2d upsampling1d upsample pixelshuffle", NULL, "Mica has no layers that enlarge an image yet"},
     {"zeropadding2d zeropadding1d zeropad2d cropping2d", NULL, "convolutions and pools have a \"padding\" of their own"},
     {"layernormalization layernorm groupnormalization groupnorm instancenorm1d instancenorm2d rmsnormalization rmsnorm "
      "unitnormalization localresponsenorm", NULL, NORMALIZATION},
     {"normalization rescaling", NULL, "\"normalize\" of the data does that"},
-    {"batchnorm batchnorm1d batchnorm2d bn", "batch_normalization", NULL},
+    {"batchnorm batchnorm1d batchnorm2d batchnorm3d bn", "batch_normalization", NULL},
     {"linear fc fullyconnected affine lineal", "dense", NULL},
     {"conv convolution convolution2d", "conv2d", NULL},
     {"maxpool maxpool2d maxpooling pooling pool", "max_pooling2d", NULL},
     {"maxpool1d", "max_pooling1d", NULL},
+    {"maxpool3d", "max_pooling3d", NULL},
     {"avgpool avgpool2d averagepooling meanpool", "average_pooling2d", NULL},
     {"avgpool1d", "average_pooling1d", NULL},
-    {"adaptiveavgpool2d adaptiveavgpool1d gap globalavgpool globalavgpool2d", "global_average_pooling", NULL},
-    {"adaptivemaxpool2d adaptivemaxpool1d globalmaxpool globalmaxpool2d", "global_max_pooling", NULL},
+    {"avgpool3d", "average_pooling3d", NULL},
+    {"gap globalavgpool globalavgpool2d", "global_average_pooling", NULL},
+    {"globalmaxpool globalmaxpool2d", "global_max_pooling", NULL},
+    {"adaptiveavgpool1d", "adaptive_average_pooling1d", NULL},
+    {"adaptiveavgpool2d", "adaptive_average_pooling2d", NULL},
+    {"adaptiveavgpool3d", "adaptive_average_pooling3d", NULL},
+    {"adaptivemaxpool1d", "adaptive_max_pooling1d", NULL},
+    {"adaptivemaxpool2d", "adaptive_max_pooling2d", NULL},
+    {"adaptivemaxpool3d", "adaptive_max_pooling3d", NULL},
     {"spatialdropout1d spatialdropout2d dropout2d alphadropout gaussiandropout gaussiannoise", "dropout", NULL},
     {"concat cat merge", "concatenate", NULL},
     {"residual skip", "add", NULL},

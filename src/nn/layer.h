@@ -29,6 +29,8 @@ struct mi_layer_type {
     size_t desc_size;                /* of the descriptor, which begins with const char *name */
     const struct mi_key *keys;       /* how JSON says it */
     int min_inputs, max_inputs;      /* max -1: any number */
+    int spatial;                     /* axes of space, of a row whose family is there for several numbers of them */
+    const char *op;                  /* the operator, where rows of a family differ by it */
     bool takes_any;                  /* inputs of every shape; else they have a first axis, and no other grows with the batch */
     /* Adds variables and nodes; NULL after an error. */
     mi_value *(*build)(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);

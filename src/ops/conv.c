@@ -6,14 +6,13 @@
  *   dw[k, c, r] = sum_{n, p} dy[n, k, p] * x[n, c, p * stride + r * dilation - pad]
  *
  * In groups, channel k is group * (K / groups) + member, and meets the C / groups channels of its own
- * group. */
+ * group. ConvTranspose is the second, of an input dy and a weight (K, C / groups, r). */
 #include "ops/ops.h"
 #include "ops/window.h"
 
 /* ---- Shapes ---- */
 
-static mica_status check_channels(const struct mi_node *node, const struct mi_shape *x, const struct mi_shape *w,
-                                  int64_t group)
+static mica_status check_weight(const struct mi_node *node, const struct mi_shape *x, const struct mi_shape *w)
 {
     struct mi_arena *arena = &node->graph->arena;
     if (x->rank < 3 || x->rank > 2 + MI_MAX_SPATIAL || w->rank != x->rank)
@@ -23,46 +22,86 @@ static mica_status check_channels(const struct mi_node *node, const struct mi_sh
         if (w->dim[i].a != 0 || w->dim[i].b > INT32_MAX || (i > 0 && w->dim[i].b < 1))
             return mi_op_fail(node, MICA_SHAPE, "weight %s must have fixed sizes of at least 1",
                               mi_shape_text(arena, w));
-    if (group < 1 || group > INT32_MAX)
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "group is %lld, it must be at least 1", (long long)group);
-    if (!mi_dim_is(x->dim[1], w->dim[1].b * group))
-        return mi_op_fail(node, MICA_SHAPE, "input has %s channels, weight expects %lld", mi_dim_text(arena, x->dim[1]),
-                          (long long)(w->dim[1].b * group));
+    return MICA_OK;
+}
+
+/* x has as many channels as the weight expects, and the weight's first dimension, which counts `what`, divides into groups. */
+static mica_status check_channels(const struct mi_node *node, int64_t group, int64_t expected, const char *what)
+{
+    const struct mi_shape *x = &node->in[0]->shape, *w = &node->in[1]->shape;
+    if (!mi_dim_is(x->dim[1], expected))
+        return mi_op_fail(node, MICA_SHAPE, "input has %s channels, weight expects %lld",
+                          mi_dim_text(&node->graph->arena, x->dim[1]), (long long)expected);
     if (w->dim[0].b % group != 0)
-        return mi_op_fail(node, MICA_SHAPE, "%lld filters do not divide into %lld groups", (long long)w->dim[0].b,
+        return mi_op_fail(node, MICA_SHAPE, "%lld %s do not divide into %lld groups", (long long)w->dim[0].b, what,
                           (long long)group);
     return MICA_OK;
 }
 
-static mica_status infer_product(struct mi_node *node)
+/* What convolutions have in common: one type, a weight of the input's rank, whose window's sizes are `kernel`, and groups. */
+static mica_status infer_operands(struct mi_node *node, int64_t *kernel, int64_t *group)
 {
-    const struct mi_shape *x = &node->in[0]->shape, *w = &node->in[1]->shape;
-    struct mi_window window;
-    int64_t kernel[MI_MAX_SPATIAL];
+    const struct mi_shape *w = &node->in[1]->shape;
     MI_TRY(mi_float_types(node));
     MI_TRY(mi_default_int(node, "group", 1));
-    MI_TRY(check_channels(node, x, w, mi_attribute_int(node, "group", 1)));
+    MI_TRY(check_weight(node, &node->in[0]->shape, w));
+    *group = mi_attribute_int(node, "group", 1);
+    if (*group < 1 || *group > INT32_MAX)
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "group is %lld, it must be at least 1", (long long)*group);
     for (int i = 2; i < w->rank; i++)
         kernel[i - 2] = w->dim[i].b;
-    MI_TRY(mi_window_infer(node, x, kernel, &window));
-    struct mi_shape y = {.rank = x->rank, .dim = {x->dim[0], w->dim[0]}};
-    for (int i = 0; i < window.axes; i++)
-        y.dim[2 + i] = mi_fixed(window.out[i]);
+    return MICA_OK;
+}
+
+/* The result (N, channels, sizes...). */
+static void infer_result(struct mi_node *node, int64_t channels, int axes, const int64_t *sizes)
+{
+    struct mi_shape y = {.rank = 2 + axes, .dim = {node->in[0]->shape.dim[0], mi_fixed(channels)}};
+    for (int i = 0; i < axes; i++)
+        y.dim[2 + i] = mi_fixed(sizes[i]);
     mi_infer_output(node, 0, node->in[0]->type, &y);
+}
+
+static mica_status infer_product(struct mi_node *node)
+{
+    struct mi_window window;
+    int64_t kernel[MI_MAX_SPATIAL], group;
+    MI_TRY(infer_operands(node, kernel, &group));
+    const struct mi_shape *w = &node->in[1]->shape;
+    MI_TRY(check_channels(node, group, w->dim[1].b * group, "filters"));
+    MI_TRY(mi_window_infer(node, &node->in[0]->shape, kernel, &window));
+    infer_result(node, w->dim[0].b, window.axes, window.out);
+    return MICA_OK;
+}
+
+static mica_status check_bias(const struct mi_node *node)
+{
+    struct mi_dim filters = node->out[0]->shape.dim[1];
+    if (node->inputs < 3 || !node->in[2])
+        return MICA_OK;
+    const struct mi_shape *b = &node->in[2]->shape;
+    if (b->rank != 1 || !mi_dim_equal(b->dim[0], filters))
+        return mi_op_fail(node, MICA_SHAPE, "bias has shape %s, weight has %lld filters",
+                          mi_shape_text(&node->graph->arena, b), (long long)filters.b);
     return MICA_OK;
 }
 
 static mica_status infer_conv(struct mi_node *node)
 {
     MI_TRY(infer_product(node));
+    return check_bias(node);
+}
+
+static mica_status infer_transpose(struct mi_node *node)
+{
+    struct mi_window window;
+    int64_t kernel[MI_MAX_SPATIAL], group;
+    MI_TRY(infer_operands(node, kernel, &group));
     const struct mi_shape *w = &node->in[1]->shape;
-    if (node->inputs < 3 || !node->in[2])
-        return MICA_OK;
-    const struct mi_shape *b = &node->in[2]->shape;
-    if (b->rank != 1 || !mi_dim_equal(b->dim[0], w->dim[0]))
-        return mi_op_fail(node, MICA_SHAPE, "bias has shape %s, weight has %lld filters",
-                          mi_shape_text(&node->graph->arena, b), (long long)w->dim[0].b);
-    return MICA_OK;
+    MI_TRY(check_channels(node, group, w->dim[0].b, "channels"));
+    MI_TRY(mi_window_infer_transposed(node, &node->in[0]->shape, kernel, &window));
+    infer_result(node, w->dim[1].b * group, window.axes, window.in);
+    return check_bias(node);
 }
 
 /* The gradients' shapes are those of the input and of the weight, given as attributes shape and shape_n. */
@@ -299,16 +338,22 @@ static mica_status gradient_product(struct mi_node *node, mi_value *const *dy, m
     return node->graph->error.status;
 }
 
-static mica_status gradient_conv(struct mi_node *node, mi_value *const *dy, mi_value **dx)
+/* The gradient of a bias, which is input 2 where there is one. */
+static void gradient_bias(struct mi_node *node, mi_value *dy, mi_value **dx)
 {
     int64_t axes[MI_MAX_RANK];
     int count = 0;
-    MI_TRY(gradient_product(node, dy, dx));
     for (int i = 0; i < node->out[0]->shape.rank; i++)
         if (i != 1)
             axes[count++] = i;
     if (node->inputs > 2 && node->in[2])
-        dx[2] = mi_reduce(node->graph, "ReduceSum", dy[0], axes, count, false);
+        dx[2] = mi_reduce(node->graph, "ReduceSum", dy, axes, count, false);
+}
+
+static mica_status gradient_conv(struct mi_node *node, mi_value *const *dy, mi_value **dx)
+{
+    MI_TRY(gradient_product(node, dy, dx));
+    gradient_bias(node, dy[0], dx);
     return node->graph->error.status;
 }
 
@@ -327,17 +372,36 @@ static mica_status gradient_weight(struct mi_node *node, mi_value *const *dy, mi
     return node->graph->error.status;
 }
 
+static mica_status gradient_transpose(struct mi_node *node, mi_value *const *dy, mi_value **dx)
+{
+    MI_TRY(gradient_data(node, dy, dx));
+    gradient_bias(node, dy[0], dx);
+    return node->graph->error.status;
+}
+
+static mica_status with_bias(struct mi_node *node, mi_value *product, mi_value **out)
+{
+    out[0] = product;
+    if (node->inputs > 2 && node->in[2])
+        out[0] = mi_op2(node->graph, "Add", product, mi_channels(node->graph, node->in[2], node->in[0]->shape.rank));
+    return node->graph->error.status;
+}
+
 /* Conv: attributes kernel_shape, strides (1), pads (0), dilations (1), group (1), auto_pad; inputs x, w, bias
  * (optional). */
 static mica_status lower_conv(struct mi_node *node, mi_value **out)
 {
-    out[0] = derived(node, "ConvProduct", node->in[0], node->in[1], NULL);
-    if (node->inputs > 2 && node->in[2])
-        out[0] = mi_op2(node->graph, "Add", out[0], mi_channels(node->graph, node->in[2], node->in[0]->shape.rank));
-    return node->graph->error.status;
+    return with_bias(node, derived(node, "ConvProduct", node->in[0], node->in[1], NULL), out);
+}
+
+/* ConvTranspose: the same and output_padding (0). */
+static mica_status lower_transpose(struct mi_node *node, mi_value **out)
+{
+    return with_bias(node, derived(node, "ConvDataGrad", node->in[0], node->in[1], node->out[0]), out);
 }
 
 MI_COMPOSITE_ROW(Conv, 2, 3, 1, infer_conv, gradient_conv, lower_conv);
+MI_COMPOSITE_ROW(ConvTranspose, 2, 3, 1, infer_transpose, gradient_transpose, lower_transpose);
 MI_CONTRACT_ROW(ConvProduct, infer_product, gradient_product, contract_product);
 MI_CONTRACT_ROW(ConvDataGrad, infer_gradient, gradient_data, contract_data);
 MI_CONTRACT_ROW(ConvWeightGrad, infer_gradient, gradient_weight, contract_weight);

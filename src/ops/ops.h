@@ -28,7 +28,8 @@
  *   Index(x; axis)                     int32: the coordinate along an axis, in the shape of x
  *   RowIndex(x; rows) -> row, missed   int32: x where it is the number of a row, else one near it; 1 there
  *   DivideByCount(x; per_n, fixed)     x / (per_n * n + fixed), n the samples of the step
- *   SizePenalty(x; l1, l2)             l1 * |x| + l2 * x^2 */
+ *   SizePenalty(x; l1, l2)             l1 * |x| + l2 * x^2
+ *   AdaptiveMaxPool(x; output_size), AdaptiveAveragePool   pools whose windows share the input out (as PyTorch) */
 #ifndef MICA_SRC_OPS_H
 #define MICA_SRC_OPS_H
 
@@ -52,6 +53,7 @@
     X(PRelu, "") X(Sparsemax, "axis:int")                                                               \
     X(MatMul, "transA:int transB:int") X(Gemm, "alpha:float beta:float transA:int transB:int")          \
     X(Conv, MI_WINDOW_TAKES " group:int")                                                               \
+    X(ConvTranspose, MI_WINDOW_TAKES " group:int output_padding:ints")                                  \
     X(MaxPool, MI_WINDOW_TAKES " ceil_mode:int")                                                        \
     X(AveragePool, MI_WINDOW_TAKES " ceil_mode:int count_include_pad:int")                              \
     X(GlobalMaxPool, "") X(GlobalAveragePool, "")                                                       \
@@ -75,6 +77,7 @@
     X(ConvProduct) X(ConvDataGrad) X(ConvWeightGrad)                                                    \
     X(Window) X(Unwindow) X(SelectInWindow) X(Unpool) X(SelectInPool) X(SelectInPools)                  \
     X(DivideByWindow)                                                                                   \
+    X(AdaptiveMaxPool) X(AdaptiveAveragePool) X(Share) X(DivideByShare) X(SelectInShare)                \
     X(SliceGrad) X(GatherGrad) X(RowIndex) X(WinogradWeight) X(RandomDrop)                              \
     X(FirstOfChannel) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)                                  \
     X(ScaleShift) X(MovingAverage) X(MovingVariance) X(ShiftedProduct) X(NormalizedSums)                \

@@ -46,26 +46,30 @@ static int64_t span(const struct mi_window *window, int i)
     return (window->kernel[i] - 1) * window->dilation[i] + 1;
 }
 
-/* SAME: as many windows as ceil(in / stride), the odd place of padding after (UPPER) or before (LOWER). */
+/* The odd place of padding comes after (UPPER) or before (LOWER). */
+static void pad_both(struct mi_window *window, int i, int64_t total, bool lower)
+{
+    total = total > 0 ? total : 0;
+    window->before[i] = lower ? (total + 1) / 2 : total / 2;
+    window->after[i] = total - window->before[i];
+}
+
+/* SAME: as many windows as ceil(in / stride). */
 static void pad_same(struct mi_window *window, bool lower)
 {
     for (int i = 0; i < window->axes; i++) {
         int64_t windows = mi_divide_up(window->in[i], window->stride[i]);
-        int64_t total = (windows - 1) * window->stride[i] + span(window, i) - window->in[i];
-        if (total < 0)
-            total = 0;
-        window->before[i] = lower ? (total + 1) / 2 : total / 2;
-        window->after[i] = total - window->before[i];
+        pad_both(window, i, (windows - 1) * window->stride[i] + span(window, i) - window->in[i], lower);
     }
 }
 
-static mica_status read_pads(const struct mi_node *node, struct mi_window *window)
+/* The pads that a node has, as `same` sets them where its auto_pad says so. */
+static mica_status read_pads(const struct mi_node *node, struct mi_window *window, void (*same)(struct mi_window *, bool))
 {
     const char *mode = mi_attribute_text(node, "auto_pad", "NOTSET");
     int64_t pads[2 * MI_MAX_SPATIAL];
-    bool same = strcmp(mode, "SAME_UPPER") == 0 || strcmp(mode, "SAME_LOWER") == 0;
-    if (same) {
-        pad_same(window, strcmp(mode, "SAME_LOWER") == 0);
+    if (strcmp(mode, "SAME_UPPER") == 0 || strcmp(mode, "SAME_LOWER") == 0) {
+        same(window, strcmp(mode, "SAME_LOWER") == 0);
         return MICA_OK;
     }
     if (strcmp(mode, "NOTSET") != 0 && strcmp(mode, "VALID") != 0)
@@ -111,8 +115,8 @@ static mica_status write_back(struct mi_node *node, const struct mi_window *wind
     return mi_set_attribute(node, MI_TEXT("auto_pad", "NOTSET"));
 }
 
-mica_status mi_window_infer(struct mi_node *node, const struct mi_shape *in, const int64_t *kernel,
-                            struct mi_window *out)
+/* Sizes of the input, kernel, strides and dilations. */
+static mica_status read_sizes(const struct mi_node *node, const struct mi_shape *in, const int64_t *kernel, struct mi_window *out)
 {
     *out = (struct mi_window){.axes = in->rank - 2};
     if (out->axes < 1 || out->axes > MI_MAX_SPATIAL)
@@ -126,9 +130,44 @@ mica_status mi_window_infer(struct mi_node *node, const struct mi_shape *in, con
     }
     MI_TRY(read_kernel(node, kernel, out));
     MI_TRY(read_ints(node, "strides", out->axes, 1, 1, out->stride));
-    MI_TRY(read_ints(node, "dilations", out->axes, 1, 1, out->dilation));
-    MI_TRY(read_pads(node, out));
+    return read_ints(node, "dilations", out->axes, 1, 1, out->dilation);
+}
+
+mica_status mi_window_infer(struct mi_node *node, const struct mi_shape *in, const int64_t *kernel,
+                            struct mi_window *out)
+{
+    MI_TRY(read_sizes(node, in, kernel, out));
+    MI_TRY(read_pads(node, out, pad_same));
     MI_TRY(count_windows(node, out));
+    return write_back(node, out);
+}
+
+/* SAME: `in` times stride places, of those that windows reach. `in` has them already, and more of them. */
+static void crop_same(struct mi_window *window, bool lower)
+{
+    for (int i = 0; i < window->axes; i++)
+        pad_both(window, i, window->in[i] - window->out[i] * window->stride[i], lower);
+}
+
+mica_status mi_window_infer_transposed(struct mi_node *node, const struct mi_shape *in, const int64_t *kernel,
+                                       struct mi_window *out)
+{
+    int64_t more[MI_MAX_SPATIAL];
+    MI_TRY(read_sizes(node, in, kernel, out));
+    MI_TRY(read_ints(node, "output_padding", out->axes, 0, 0, more));
+    for (int i = 0; i < out->axes; i++) {
+        if (more[i] >= out->stride[i])
+            return mi_op_fail(node, MICA_INVALID_ARGUMENT, "output_padding holds %lld, it must be below the stride of %lld",
+                              (long long)more[i], (long long)out->stride[i]);
+        out->out[i] = out->in[i];
+        out->in[i] = (out->out[i] - 1) * out->stride[i] + span(out, i) + more[i];
+    }
+    MI_TRY(read_pads(node, out, crop_same));
+    for (int i = 0; i < out->axes; i++) {
+        out->in[i] -= out->before[i] + out->after[i];
+        if (out->in[i] < 1 || out->in[i] > INT32_MAX)
+            return mi_op_fail(node, MICA_SHAPE, "axis %d of the result would have %lld places", 2 + i, (long long)out->in[i]);
+    }
     return write_back(node, out);
 }
 

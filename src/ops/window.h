@@ -20,7 +20,12 @@ struct mi_window {
 mica_status mi_window_infer(struct mi_node *node, const struct mi_shape *in, const int64_t *kernel,
                             struct mi_window *out);
 
-/* Reads attributes that mi_window_infer wrote; `in` and `out` are the larger and the smaller tensor's
+/* The same of a transposed convolution, which also has output_padding: out->in are the sizes of its result, in which its input's
+ * places are the windows. */
+mica_status mi_window_infer_transposed(struct mi_node *node, const struct mi_shape *in, const int64_t *kernel,
+                                       struct mi_window *out);
+
+/* Reads attributes that these wrote; `in` and `out` are the larger and the smaller tensor's
  * shapes. */
 void mi_window_get(const struct mi_node *node, const struct mi_shape *in, const struct mi_shape *out,
                    struct mi_window *window);

@@ -173,8 +173,62 @@ static void test_other_counts(void **state)
 
 static void test_volume(void **state)
 {
-    const struct op_case cases[] = {CONV("n 2 4 4 4", "3 2 2 2 2", STRIDES(1, 2, 1), PADS(0, 1, 1, 1, 0, 0))};
-    OP_CHECK_ALL(state, cases);
+    const struct op_case cases[] = {
+        CONV("n 2 4 4 4", "3 2 2 2 2", STRIDES(1, 2, 1), PADS(0, 1, 1, 1, 0, 0)),
+        CONV("n 4 5 5 3", "6 2 2 3 1", STRIDES(2, 1, 1), PADS(1, 0, 0, 0, 2, 0), DILATIONS(1, 2, 1), MI_INT("group", 2)),
+        CONV("n 3 1 5 2", "2 3 1 1 1", STRIDES(1, 2, 2)),
+    };
+    check(state, cases, 1, MI_COUNT(cases));
+}
+
+/* Each place of x, times the kernel, is added to the places of the result that its window has. */
+static void reference_transpose(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    int count, axes = in[0].rank - 2;
+    const int64_t *strides = op_ints(c, "strides", &count), *pads = op_ints(c, "pads", &count);
+    const int64_t *dilations = op_ints(c, "dilations", &count);
+    int64_t channel = 1, filters = in[1].dim[1], members = in[1].dim[0] / (out->dim[1] / filters);
+    for (int i = 0; i < axes; i++)
+        channel *= out->dim[2 + i];
+    for (int64_t i = 0; i < out->count; i++)
+        out->data[i] = c->in[2].shape ? in[2].data[i / channel % out->dim[1]] : 0;
+    int64_t at[MI_MAX_RANK] = {0}, x = 0;
+    do {
+        int64_t r[MI_MAX_RANK] = {0}, w = 0;
+        do {
+            int64_t to[MI_MAX_RANK] = {at[0], at[1] / members * filters + r[1]};
+            bool inside = r[0] == at[1] && in[0].count > 0;
+            for (int i = 2; i < 2 + axes; i++) {
+                to[i] = at[i] * (strides ? strides[i - 2] : 1) + r[i] * (dilations ? dilations[i - 2] : 1) - (pads ? pads[i - 2] : 0);
+                inside = inside && to[i] >= 0 && to[i] < out->dim[i];
+            }
+            if (inside)
+                out->data[tensor_offset(out, to)] += in[0].data[x] * in[1].data[w];
+            w++;
+        } while (tensor_next(&in[1], r));
+        x++;
+    } while (tensor_next(&in[0], at));
+}
+
+#define MORE(...) LIST("output_padding", __VA_ARGS__)
+#define TRANSPOSE(x, w, ...)                                                                                           \
+    {                                                                                                                  \
+        "ConvTranspose", {IN(x), IN(w)}, {__VA_ARGS__}, .reference = reference_transpose, .batch = 3, .tolerance = 5e-6 \
+    }
+
+static void test_transpose(void **state)
+{
+    struct op_case cases[] = {
+        TRANSPOSE("n 3 4 5", "3 2 3 2", STRIDES(2, 1), PADS(1, 0, 0, 1)),
+        {"ConvTranspose", {IN("n 2 7"), IN("2 3 4"), IN("3")}, {STRIDES(3), DILATIONS(2)}, .reference = reference_transpose},
+        TRANSPOSE("n 4 3 3", "4 3 3 3", STRIDES(2, 2), MI_INT("group", 2), MORE(1, 0)),
+        TRANSPOSE("n 3 5 4", "3 2 1 1", STRIDES(2, 3), MORE(1, 2)),
+        TRANSPOSE("n 2 2 3 2", "2 2 2 3 2", STRIDES(2, 1, 2), PADS(0, 1, 0, 1, 1, 0)),
+        TRANSPOSE("n 1 1 1", "1 1 1 1", {0}),
+        TRANSPOSE("n 16 5 6", "16 16 3 3", STRIDES(2, 2), PADS(1, 1, 1, 1)),
+    };
+    cases[MI_COUNT(cases) - 1].engines = true;
+    check(state, cases, 2, MI_COUNT(cases));
 }
 
 int main(void)
@@ -182,7 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_images), cmocka_unit_test(test_engines), cmocka_unit_test(test_groups),
         cmocka_unit_test(test_one_axis), cmocka_unit_test(test_bias), cmocka_unit_test(test_framed),
-        cmocka_unit_test(test_other_counts), cmocka_unit_test(test_volume),
+        cmocka_unit_test(test_other_counts), cmocka_unit_test(test_volume), cmocka_unit_test(test_transpose),
     };
     return cmocka_run_group_tests_name("conv", tests, op_devices_open, op_devices_close);
 }

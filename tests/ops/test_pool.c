@@ -28,6 +28,9 @@ static void test_max(void **state)
         MAX("n 3 13", KERNEL(2), STRIDES(3), PADS(1, 0)),
         MAX("n 2 7 9", KERNEL(2, 3), STRIDES(2, 4)),
         MAX("n 1 1 1", KERNEL(1, 1)),
+        MAX("n 2 4 5 3", KERNEL(2, 2, 2), STRIDES(2, 2, 2)),
+        MAX("n 1 5 4 5", KERNEL(3, 2, 2), STRIDES(1, 2, 1), PADS(1, 0, 1, 0, 1, 0)),
+        MAX("n 1 4 3 5", KERNEL(2, 2, 2), DILATIONS(2, 1, 3)),
         {"MaxPool", {{.shape = "n 1 6", .first = special, .firsts = 6}}, {KERNEL(2), STRIDES(2)},
          .reference = reference_max_pool, .no_gradient = true},
     };
@@ -47,6 +50,8 @@ static void test_average(void **state)
         AVERAGE("n 3 13", KERNEL(3), STRIDES(2)),
         AVERAGE("n 1 1 1", KERNEL(2, 3), DILATIONS(2, 2), PADS(1, 2, 1, 2)), /* a window that holds nothing: 0 */
         AVERAGE("n 2 1 5", KERNEL(2, 1), DILATIONS(2, 1), PADS(1, 0, 1, 0)),
+        AVERAGE("n 2 4 5 3", KERNEL(2, 3, 1), STRIDES(2, 1, 1), PADS(1, 1, 0, 0, 1, 0)),
+        AVERAGE("n 1 5 3 4", KERNEL(2, 2, 3), DILATIONS(3, 1, 1), PADS(0, 1, 1, 1, 0, 1)),
     };
     OP_CHECK_ALL(state, cases);
 }
@@ -72,6 +77,46 @@ static void test_global(void **state)
         {"GlobalAveragePool", {IN("n 3 5 7")}, .reference = reference_global},
         {"GlobalAveragePool", {IN("n 3 13")}, .reference = reference_global},
         {"GlobalMaxPool", {IN("n 3 5 7")}, .reference = reference_global},
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+/* Every place is asked whether it lies in the window, by fractions. */
+static void reference_adaptive(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    int64_t at[MI_MAX_RANK] = {0}, i = 0;
+    if (out->count == 0)
+        return;
+    do {
+        int64_t from[MI_MAX_RANK] = {0}, k = 0;
+        double sum = 0, most = -(double)INFINITY, places = 0;
+        do {
+            bool inside = from[0] == at[0] && from[1] == at[1];
+            for (int d = 2; d < in[0].rank; d++) {
+                double share = (double)in[0].dim[d] / (double)out->dim[d];
+                inside = inside && (double)from[d] > (double)at[d] * share - 1 + 1e-9 && (double)from[d] < (double)(at[d] + 1) * share - 1e-9;
+            }
+            if (inside) {
+                sum += in[0].data[k];
+                most = fmax(most, in[0].data[k]);
+                places++;
+            }
+            k++;
+        } while (tensor_next(&in[0], from));
+        out->data[i++] = c->op[8] == 'A' ? sum / places : most;
+    } while (tensor_next(out, at));
+}
+
+#define SIZES(...) LIST("output_size", __VA_ARGS__)
+static void test_adaptive(void **state)
+{
+    const struct op_case cases[] = {
+        {"AdaptiveAveragePool", {IN("n 2 7 6")}, {SIZES(3, 4)}, .reference = reference_adaptive},
+        {"AdaptiveMaxPool", {IN("n 2 7 6")}, {SIZES(3, 4)}, .reference = reference_adaptive},
+        {"AdaptiveAveragePool", {IN("n 1 5")}, {SIZES(13)}, .reference = reference_adaptive},
+        {"AdaptiveMaxPool", {IN("n 3 127")}, {SIZES(13)}, .reference = reference_adaptive},
+        {"AdaptiveMaxPool", {IN("n 1 3 5 4")}, {SIZES(2, 5, 3)}, .reference = reference_adaptive},
+        {"AdaptiveAveragePool", {IN("n 1 3 5 4")}, {SIZES(2, 7, 1)}, .reference = reference_adaptive},
     };
     OP_CHECK_ALL(state, cases);
 }
@@ -110,6 +155,7 @@ int main(void)
         cmocka_unit_test(test_max),
         cmocka_unit_test(test_average),
         cmocka_unit_test(test_global),
+        cmocka_unit_test(test_adaptive),
         cmocka_unit_test(test_first_of_equals),
     };
     return cmocka_run_group_tests_name("pool", tests, op_devices_open, op_devices_close);

@@ -99,11 +99,11 @@ static void add_value(struct drawer *d, struct mi_text *out, const char *type, c
     case MI_KEY_TRISTATE: mi_text_add(out, chance(d, 50) ? "true" : "false"); break;
     case MI_KEY_INT: mi_text_add(out, "%lld", (long long)below(d, 7) - 3); break;
     case MI_KEY_FLOAT: add_number(d, out, key); break;
-    case MI_KEY_PAIR:
+    case MI_KEY_SIZES:
         if (chance(d, 60))
             mi_text_add(out, "%lld", (long long)(1 + below(d, 3)));
         else
-            add_list(d, out, 2, 1, 3);
+            add_list(d, out, key->spatial, (int64_t)key->min, 3);
         break;
     case MI_KEY_PADDING:
         if (chance(d, 70))

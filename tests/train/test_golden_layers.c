@@ -153,7 +153,11 @@ static void check_layer(mica_device *device, const struct golden *golden, const 
 }
 
 /* Files of tests/golden, one for each generator of layers. */
-static const char *const files[] = {"layers.safetensors", "activations.safetensors"};
+static const char *const files[] = {
+    "layers.safetensors",
+    "activations.safetensors",
+    "convolution.safetensors",
+};
 
 static void layers(void **state)
 {

@@ -1,123 +1,140 @@
 /* Pooling: the maximum or mean of a window, or of everything. */
 #include "nn/layer/window.h"
 
-static mi_value *pool(struct mi_layer *layer, mi_value *x, int spatial, const char *op, const mica_pool_desc *desc)
+/* ---- By windows of one size ---- */
+
+static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
+    (void)count;
+    const mica_pool_desc *desc = given;
     struct mi_window w;
-    if (!mi_window_resolve(layer, x, spatial, desc->pool_size, 2, desc->strides, NULL, desc->padding, desc->pads, &w))
+    if (!mi_window_resolve(layer, x[0], &(struct mi_window_fields){.size = desc->pool_size, .size_default = 2,
+                           .stride = desc->strides, .padding = desc->padding, .pads = desc->pads}, &w))
         return NULL;
-    for (int i = 0; i < 2 * spatial; i++)
-        if (w.pads[i] >= w.size[i % spatial])
+    for (int i = 0; i < 2 * w.spatial; i++)
+        if (w.pads[i] >= w.size[i % w.spatial])
             return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "padding of %lld is not smaller than the window of %lld",
-                                 (long long)w.pads[i], (long long)w.size[i % spatial]);
-    const struct mi_attribute attributes[] = {MI_INTS("kernel_shape", w.size, spatial), MI_INTS("strides", w.stride, spatial),
-                                              MI_INTS("pads", w.pads, 2 * spatial)};
-    return mi_apply(layer->graph, op, &x, 1, attributes, (int)MI_COUNT(attributes));
+                                 (long long)w.pads[i], (long long)w.size[i % w.spatial]);
+    const struct mi_attribute attributes[] = {MI_INTS("kernel_shape", w.size, w.spatial), MI_INTS("strides", w.stride, w.spatial),
+                                              MI_INTS("pads", w.pads, 2 * w.spatial)};
+    return mi_apply(layer->graph, layer->type->op, x, 1, attributes, (int)MI_COUNT(attributes));
 }
 
-static mi_value *max1(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
-{
-    return (void)count, pool(layer, x[0], 1, "MaxPool", desc);
-}
+#define KEYS(axes)                                                                                                               \
+    {                                                                                                                            \
+        MI_SIZES_KEY(mica_pool_desc, "pool_size", pool_size, axes, MI_KEY_AT_LEAST(1)),                                          \
+        MI_SIZES_KEY(mica_pool_desc, "strides", strides, axes, MI_KEY_AT_LEAST(1)),                                              \
+        MI_PADDING_KEY(mica_pool_desc, axes),                                                                                    \
+        {0},                                                                                                                     \
+    }
+static const struct mi_key keys1[] = KEYS(1), keys2[] = KEYS(2), keys3[] = KEYS(3);
 
-static mi_value *max2(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
-{
-    return (void)count, pool(layer, x[0], 2, "MaxPool", desc);
-}
+#define ROW(name, axes, keys, op) MI_SPATIAL_ROW(name, mica_pool_desc, axes, keys, build, op)
+const struct mi_layer_type mi_layer_max_pooling1d = ROW("max_pooling1d", 1, keys1, "MaxPool");
+const struct mi_layer_type mi_layer_max_pooling2d = ROW("max_pooling2d", 2, keys2, "MaxPool");
+const struct mi_layer_type mi_layer_max_pooling3d = ROW("max_pooling3d", 3, keys3, "MaxPool");
+const struct mi_layer_type mi_layer_average_pooling1d = ROW("average_pooling1d", 1, keys1, "AveragePool");
+const struct mi_layer_type mi_layer_average_pooling2d = ROW("average_pooling2d", 2, keys2, "AveragePool");
+const struct mi_layer_type mi_layer_average_pooling3d = ROW("average_pooling3d", 3, keys3, "AveragePool");
 
-static mi_value *average1(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
-{
-    return (void)count, pool(layer, x[0], 1, "AveragePool", desc);
-}
+#define POOL(name)                                                                                                               \
+    mica_node *mica_##name(mica_node *x, const mica_pool_desc *desc)                                                             \
+    {                                                                                                                            \
+        return mi_layer_add(&mi_layer_##name, &x, 1, desc);                                                                      \
+    }
+POOL(max_pooling1d)
+POOL(max_pooling2d)
+POOL(max_pooling3d)
+POOL(average_pooling1d)
+POOL(average_pooling2d)
+POOL(average_pooling3d)
 
-static mi_value *average2(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
-{
-    return (void)count, pool(layer, x[0], 2, "AveragePool", desc);
-}
+/* ---- Of everything: (N, C, ...) -> (N, C), or (N, C, 1, ...) ---- */
 
-/* (N, C, ...) -> (N, C) */
-static mi_value *global_pool(struct mi_layer *layer, mi_value *x, const char *op)
+static mi_value *build_global(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
+    (void)count;
+    const mica_global_pool_desc *desc = given;
     int64_t axes[MI_MAX_RANK];
-    int rank = x->shape.rank;
+    int rank = x[0]->shape.rank;
     if (rank < 3)
         return mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, needs channels and spatial axes",
-                             mi_layer_shape_text(layer, x));
+                             mi_layer_shape_text(layer, x[0]));
     for (int i = 2; i < rank; i++) {
         axes[i - 2] = i;
-        if (x->shape.dim[i].b == 0)
+        if (x[0]->shape.dim[i].b == 0)
             return mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, which is empty",
-                                 mi_layer_shape_text(layer, x));
+                                 mi_layer_shape_text(layer, x[0]));
     }
-    return mi_apply(layer->graph, op, (mi_value *const[]){x, mi_ints(layer->graph, axes, rank - 2)}, 2,
-                    (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
+    return mi_apply(layer->graph, layer->type->op, (mi_value *const[]){x[0], mi_ints(layer->graph, axes, rank - 2)}, 2,
+                    (const struct mi_attribute[]){MI_INT("keepdims", desc->keepdims)}, 1);
 }
 
-static mi_value *global_average(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
+static const struct mi_key global_keys[] = {MI_KEY(mica_global_pool_desc, "keepdims", MI_KEY_BOOL, keepdims), {0}};
+static const char *const average_aliases[] = {"global_average_pooling1d", "global_average_pooling2d",
+                                              "global_average_pooling3d", NULL};
+static const char *const max_aliases[] = {"global_max_pooling1d", "global_max_pooling2d", "global_max_pooling3d", NULL};
+
+#define GLOBAL(name, others, operator)                                                                                           \
+    {.type = (name), .aliases = (others), .desc_size = sizeof(mica_global_pool_desc), .keys = global_keys, .min_inputs = 1,      \
+     .max_inputs = 1, .op = (operator), .build = build_global}
+const struct mi_layer_type mi_layer_global_average_pooling = GLOBAL("global_average_pooling", average_aliases, "ReduceMean");
+const struct mi_layer_type mi_layer_global_max_pooling = GLOBAL("global_max_pooling", max_aliases, "ReduceMax");
+
+mica_node *mica_global_average_pooling(mica_node *x, const mica_global_pool_desc *desc)
 {
-    return (void)count, (void)desc, global_pool(layer, x[0], "ReduceMean");
+    return mi_layer_add(&mi_layer_global_average_pooling, &x, 1, desc);
 }
 
-static mi_value *global_max(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
+mica_node *mica_global_max_pooling(mica_node *x, const mica_global_pool_desc *desc)
 {
-    return (void)count, (void)desc, global_pool(layer, x[0], "ReduceMax");
+    return mi_layer_add(&mi_layer_global_max_pooling, &x, 1, desc);
 }
 
-#define POOL_KEYS(axes)                                                                                                \
-    {                                                                                                                  \
-        MI_KEY_WITH(mica_pool_desc, "pool_size", MI_KEY_PAIR, pool_size, MI_KEY_AT_LEAST(1)),                               \
-        MI_KEY_WITH(mica_pool_desc, "strides", MI_KEY_PAIR, strides, MI_KEY_AT_LEAST(1)),                                   \
-        MI_KEY_WITH(mica_pool_desc, "padding", MI_KEY_PADDING, padding, .spatial = (axes),                                  \
-               .second = offsetof(mica_pool_desc, pads)),                                                              \
-        {0},                                                                                                           \
+/* ---- By windows that share an axis out ---- */
+
+/* Where they are alike, it is an ordinary pool. */
+static mi_value *build_adaptive(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
+{
+    (void)count;
+    const mica_adaptive_pool_desc *desc = given;
+    int spatial = layer->type->spatial;
+    int64_t out[MI_MOST_AXES], size[MI_MOST_AXES];
+    struct mi_window window;
+    bool alike = true;
+    if (!mi_window_resolve(layer, x[0], &(struct mi_window_fields){.size_default = 1}, &window))
+        return NULL;
+    for (int i = 0; i < spatial; i++) {
+        int64_t in = x[0]->shape.dim[2 + i].b;
+        out[i] = i && desc->output_size[i] ? desc->output_size[i] : desc->output_size[0];
+        if (!mi_layer_size(layer, "output_size", out[i], 1))
+            return NULL;
+        size[i] = in / out[i];
+        alike = alike && in % out[i] == 0;
     }
-static const struct mi_key keys1[] = POOL_KEYS(1);
-static const struct mi_key keys2[] = POOL_KEYS(2);
-static const struct mi_key no_keys[] = {{0}};
-
-#define POOL_ROW(name, table, function)                                                                                \
-    {.type = (name), .desc_size = sizeof(mica_pool_desc), .keys = (table), .min_inputs = 1, .max_inputs = 1,           \
-     .build = (function)}
-const struct mi_layer_type mi_layer_max_pooling1d = POOL_ROW("max_pooling1d", keys1, max1);
-const struct mi_layer_type mi_layer_max_pooling2d = POOL_ROW("max_pooling2d", keys2, max2);
-const struct mi_layer_type mi_layer_average_pooling1d = POOL_ROW("average_pooling1d", keys1, average1);
-const struct mi_layer_type mi_layer_average_pooling2d = POOL_ROW("average_pooling2d", keys2, average2);
-
-static const char *const average_aliases[] = {"global_average_pooling1d", "global_average_pooling2d", NULL};
-static const char *const max_aliases[] = {"global_max_pooling1d", "global_max_pooling2d", NULL};
-const struct mi_layer_type mi_layer_global_average_pooling = {
-    .type = "global_average_pooling", .aliases = average_aliases, .desc_size = sizeof(struct mi_named), .keys = no_keys,
-    .min_inputs = 1, .max_inputs = 1, .build = global_average};
-const struct mi_layer_type mi_layer_global_max_pooling = {
-    .type = "global_max_pooling", .aliases = max_aliases, .desc_size = sizeof(struct mi_named), .keys = no_keys,
-    .min_inputs = 1, .max_inputs = 1, .build = global_max};
-
-mica_node *mica_max_pooling1d(mica_node *x, const mica_pool_desc *desc)
-{
-    return mi_layer_add(&mi_layer_max_pooling1d, &x, 1, desc);
+    const char *op = layer->type->op;
+    if (!alike)
+        return mi_apply(layer->graph, mi_arena_format(&layer->graph->arena, "Adaptive%s", op), x, 1,
+                        (const struct mi_attribute[]){MI_INTS("output_size", out, spatial)}, 1);
+    return mi_apply(layer->graph, op, x, 1,
+                    (const struct mi_attribute[]){MI_INTS("kernel_shape", size, spatial), MI_INTS("strides", size, spatial)}, 2);
 }
 
-mica_node *mica_max_pooling2d(mica_node *x, const mica_pool_desc *desc)
-{
-    return mi_layer_add(&mi_layer_max_pooling2d, &x, 1, desc);
-}
+#define ADAPTIVE_KEYS(axes)                                                                                                      \
+    {MI_SIZES_KEY(mica_adaptive_pool_desc, "output_size", output_size, axes, .required = true, MI_KEY_AT_LEAST(1)), {0}}
+static const struct mi_key adaptive_keys1[] = ADAPTIVE_KEYS(1), adaptive_keys2[] = ADAPTIVE_KEYS(2),
+                           adaptive_keys3[] = ADAPTIVE_KEYS(3);
 
-mica_node *mica_average_pooling1d(mica_node *x, const mica_pool_desc *desc)
-{
-    return mi_layer_add(&mi_layer_average_pooling1d, &x, 1, desc);
-}
-
-mica_node *mica_average_pooling2d(mica_node *x, const mica_pool_desc *desc)
-{
-    return mi_layer_add(&mi_layer_average_pooling2d, &x, 1, desc);
-}
-
-mica_node *mica_global_average_pooling(mica_node *x, const char *name)
-{
-    return mi_layer_add(&mi_layer_global_average_pooling, &x, 1, &(struct mi_named){name});
-}
-
-mica_node *mica_global_max_pooling(mica_node *x, const char *name)
-{
-    return mi_layer_add(&mi_layer_global_max_pooling, &x, 1, &(struct mi_named){name});
-}
+#define ADAPTIVE(name, axes, op)                                                                                                 \
+    const struct mi_layer_type mi_layer_##name =                                                                                 \
+        MI_SPATIAL_ROW(#name, mica_adaptive_pool_desc, axes, adaptive_keys##axes, build_adaptive, op);                           \
+    mica_node *mica_##name(mica_node *x, const mica_adaptive_pool_desc *desc)                                                    \
+    {                                                                                                                            \
+        return mi_layer_add(&mi_layer_##name, &x, 1, desc);                                                                      \
+    }
+ADAPTIVE(adaptive_average_pooling1d, 1, "AveragePool")
+ADAPTIVE(adaptive_average_pooling2d, 2, "AveragePool")
+ADAPTIVE(adaptive_average_pooling3d, 3, "AveragePool")
+ADAPTIVE(adaptive_max_pooling1d, 1, "MaxPool")
+ADAPTIVE(adaptive_max_pooling2d, 2, "MaxPool")
+ADAPTIVE(adaptive_max_pooling3d, 3, "MaxPool")
