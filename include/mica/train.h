@@ -78,6 +78,7 @@ typedef struct mica_fit_desc {
     bool no_shuffle;
     uint64_t seed;
     int log_interval;            /* batches between calls of on_batch; 0: only at the end of an epoch */
+    int log_every;               /* epochs between its calls at the end of one; the last one always has it. 0: 1 */
     bool (*on_batch)(void *user, const mica_progress *now); /* returns false to stop after this batch */
     void *user;
     bool (*stop)(void *user);    /* asked after every batch, without waiting for the device; returns true to stop */

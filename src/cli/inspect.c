@@ -8,9 +8,10 @@ static int run(int argc, char **argv);
 
 const struct cli_command cli_inspect = {
     "inspect", "show a model's layers, operators, kernels and memory",
-    "Usage: mica inspect MODEL [--plan] [--training] [--batch N] [--device D] [--json] [--debug]\n\n"
+    "Usage: mica inspect MODEL [--variables] [--plan] [--training] [--batch N] [--device D] [--json] [--debug]\n\n"
     "Shows the layers of a model, its parameters, and the launches and bytes of its plan.\n\n"
     "  MODEL       a saved model, or a job file (.json), whose network has its initial weights then\n"
+    "  --variables also the parameters and statistics, by their names in files\n"
     "  --plan      also the graph, and every kernel with its source, layouts and engine\n"
     "  --training  the plan of a training step (Adam) instead of prediction\n"
     "  --batch     samples in a step (1)\n",
@@ -69,6 +70,21 @@ static void print_layers(const cJSON *json)
     print_outputs(cJSON_GetObjectItem(json, "outputs"));
     printf("%.0f parameters, %.0f operators, %.0f launches a step, %.0f peak bytes\n", number_of(json, "parameters"),
            number_of(json, "operators"), number_of(json, "launches"), number_of(json, "peak_bytes"));
+}
+
+/* What a file of the model holds, by PyTorch's names. */
+static void print_variables(const cJSON *variables)
+{
+    const cJSON *variable, *dim;
+    char shape[128];
+    printf("\n%-40s %-24s %12s\n", "variable", "shape", "elements");
+    cJSON_ArrayForEach(variable, variables) {
+        double elements = 1;
+        cJSON_ArrayForEach(dim, cJSON_GetObjectItem(variable, "shape"))
+            elements *= dim->valuedouble;
+        format_shape(cJSON_GetObjectItem(variable, "shape"), shape, sizeof shape);
+        printf("%-40s %-24s %12.0f\n", cli_show(text_of(variable, "name")).text, shape, elements);
+    }
 }
 
 /* The strings of a list on one line. */
@@ -131,7 +147,7 @@ static void add_notes(cJSON *json, const mica_data *data)
         cJSON_AddItemToArray(list, cJSON_CreateString(mica_data_note(data, i)));
 }
 
-static int print_model(char *text, const mica_data *data, bool plan, bool as_json)
+static int print_model(char *text, const mica_data *data, bool variables, bool plan, bool as_json)
 {
     const cJSON *line;
     cJSON *json = cJSON_Parse(text);
@@ -146,6 +162,8 @@ static int print_model(char *text, const mica_data *data, bool plan, bool as_jso
     cJSON_ArrayForEach(line, cJSON_GetObjectItem(json, "data"))
         printf("%s\n", cli_show(line->valuestring).text);
     print_layers(json);
+    if (variables)
+        print_variables(cJSON_GetObjectItem(json, "variables"));
     if (plan)
         print_plan(json);
     cJSON_Delete(json);
@@ -156,10 +174,10 @@ static int run(int argc, char **argv)
 {
     struct cli_common common = {0};
     const char *path = NULL, *batch = "1";
-    bool plan = false, training = false;
-    const struct cli_option options[] = {{.name = "--plan", .flag = &plan}, {.name = "--training", .flag = &training},
-                                         {.name = "--batch", .value = &batch}};
-    int code = cli_parse(&cli_inspect, argc, argv, options, 3, &common, &path, 1, 1);
+    bool variables = false, plan = false, training = false;
+    const struct cli_option options[] = {{.name = "--variables", .flag = &variables}, {.name = "--plan", .flag = &plan},
+                                         {.name = "--training", .flag = &training}, {.name = "--batch", .value = &batch}};
+    int code = cli_parse(&cli_inspect, argc, argv, options, 4, &common, &path, 1, 1);
     if (code != CLI_OK || common.help)
         return code;
     int64_t n = 1;
@@ -176,7 +194,7 @@ static int run(int argc, char **argv)
     if (code == CLI_OK && mica_model_inspect(opened.model, &desc, &text) != MICA_OK)
         code = cli_device_failed(device);
     if (code == CLI_OK)
-        code = print_model(text, mica_job_data(opened.job), plan, common.json);
+        code = print_model(text, mica_job_data(opened.job), variables, plan, common.json);
     mica_free(text);
     cli_close_model(&opened);
     mica_device_destroy(device);

@@ -21,7 +21,7 @@ struct job_keys {
     const cJSON *model, *data, *loss, *metrics, *class_weight, *optimizer, *batch_size;
     int from_logits;
     const char *train, *precision;
-    int epochs;
+    int epochs, log_every;
     float validation_split;
     uint64_t seed;
     bool no_shuffle, exact;
@@ -41,6 +41,7 @@ static const struct mi_key job_keys[] = {
     MI_KEY(struct job_keys, "optimizer", MI_KEY_JSON, optimizer),
     MI_KEY(struct job_keys, "batch_size", MI_KEY_JSON, batch_size),
     MI_KEY_WITH(struct job_keys, "epochs", MI_KEY_INT, epochs, MI_KEY_BETWEEN(0, 1000000000.0)),
+    MI_KEY_WITH(struct job_keys, "log_every", MI_KEY_INT, log_every, MI_KEY_BETWEEN(1, 1000000000.0)),
     MI_KEY_WITH(struct job_keys, "validation_split", MI_KEY_FLOAT, validation_split, MI_KEY_BETWEEN(0, 1)),
     MI_KEY_WITH(struct job_keys, "seed", MI_KEY_SEED, seed, MI_KEY_AT_LEAST(0)),
     MI_KEY(struct job_keys, "shuffle", MI_KEY_NOT, no_shuffle),
@@ -109,6 +110,7 @@ static mica_status read_keys(mica_job *job, struct job_keys *keys)
     if (keys->validation_split > 0 && cJSON_GetObjectItemCaseSensitive(keys->data, "split"))
         return inside(job, MICA_FORMAT, "validation_split stands beside data.split: give one of them");
     job->fit.epochs = keys->epochs == EPOCHS_ABSENT ? 1 : keys->epochs == 0 ? -1 : keys->epochs;
+    job->fit.log_every = keys->log_every;
     job->fit.validation_split = keys->validation_split;
     job->fit.no_shuffle = keys->no_shuffle;
     job->fit.seed = keys->seed;

@@ -280,6 +280,13 @@ static mica_status write_down(struct fit *fit)
     return MICA_OK;
 }
 
+/* Whether on_batch is told of the end of this epoch. */
+static bool is_told(const struct fit *fit)
+{
+    int every = fit->desc->log_every;
+    return every <= 1 || fit->now.epoch % every == 0 || fit->now.epoch == fit->epochs;
+}
+
 static mica_status run_epoch(struct fit *fit, int epoch)
 {
     struct mi_error *error = &fit->task.model->device->error;
@@ -296,7 +303,7 @@ static mica_status run_epoch(struct fit *fit, int epoch)
         fit->now.val_loss = (float)mica_scores_get(fit->scores, "val_loss");
     }
     MI_TRY(write_down(fit));
-    return show(fit);
+    return is_told(fit) ? show(fit) : MICA_OK;
 }
 
 /* A loss is of the parameters before an update: those after the last one are looked at themselves. */

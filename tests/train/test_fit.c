@@ -140,6 +140,14 @@ static void callbacks(void **state)
     assert_int_equal(watch.calls, 4);
     assert_int_equal(mica_history_epochs(history), 1);
     mica_history_destroy(history);
+    watch = (struct watch){.stop_after = -1};
+    desc.log_interval = 0;
+    desc.log_every = 3;
+    desc.epochs = 8;
+    assert_int_equal(mica_fit(model, data, &desc, &history), MICA_OK);
+    assert_int_equal(watch.calls, 3); /* after epochs 3, 6 and the last, 8 */
+    assert_int_equal(mica_history_epochs(history), 8);
+    mica_history_destroy(history);
     golden_assert_fine(*state);
     mica_model_destroy(model);
     mica_data_destroy(data);
