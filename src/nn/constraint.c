@@ -74,7 +74,10 @@ static mica_status find_axes(struct mi_error *error, const mica_constraint *give
                              struct mi_constraint *out)
 {
     bool turns = rank > 1 && !inputs_first;
-    for (int i = 0; i < given->axis.rank && i < MI_MAX_RANK; i++) {
+    if (given->axis.rank < 0 || given->axis.rank > rank)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "constraint %s: %d axes are given, the parameter has %d", given->type,
+                       given->axis.rank, rank);
+    for (int i = 0; i < given->axis.rank; i++) {
         int64_t axis = given->axis.dim[i] < 0 ? given->axis.dim[i] + rank : given->axis.dim[i];
         if (axis < 0 || axis >= rank)
             return mi_fail(error, MICA_INVALID_ARGUMENT, "constraint %s: axis %lld is none of %d", given->type,
@@ -92,6 +95,11 @@ static mica_status find_axes(struct mi_error *error, const mica_constraint *give
     return MICA_OK;
 }
 
+static float given_or(float given, float otherwise)
+{
+    return fpclassify(given) == FP_ZERO ? otherwise : given;
+}
+
 static mica_status resolve(struct mi_error *error, const mica_constraint *given, const struct mi_variable *variable,
                            bool inputs_first, struct mi_constraint *out)
 {
@@ -101,15 +109,11 @@ static mica_status resolve(struct mi_error *error, const mica_constraint *given,
     if (i == MI_COUNT(rows))
         return mi_fail(error, MICA_INVALID_ARGUMENT, "there is no constraint \"%s\"%s", mi_show(given->type).text,
                        mi_advise(given->type, mi_constraint_names).text);
-    *out = (struct mi_constraint){.variable = variable, .row = &rows[i],
-                                  .max_value = given->max_value > 0 ? given->max_value : rows[i].max_value,
-                                  .min_value = given->min_value > 0 ? given->min_value : rows[i].min_value,
-                                  .rate = fpclassify(given->rate) == FP_ZERO ? 1 : given->rate};
-    if (!isfinite(given->max_value) || !isfinite(given->min_value) || given->max_value < 0 || given->min_value < 0 ||
-        out->min_value > out->max_value)
+    *out = (struct mi_constraint){.variable = variable, .row = &rows[i], .max_value = given_or(given->max_value, rows[i].max_value),
+                                  .min_value = given_or(given->min_value, rows[i].min_value), .rate = given_or(given->rate, 1)};
+    if (!isfinite(out->max_value) || !(out->min_value >= 0 && out->min_value <= out->max_value))
         return mi_fail(error, MICA_INVALID_ARGUMENT, "constraint %s: norms from %g to %g are none", given->type,
-                       (double)(given->min_value < 0 ? given->min_value : out->min_value),
-                       (double)(given->max_value < 0 ? given->max_value : out->max_value));
+                       (double)out->min_value, (double)out->max_value);
     if (!(out->rate >= 0 && out->rate <= 1))
         return mi_fail(error, MICA_INVALID_ARGUMENT, "constraint %s: rate must lie between 0 and 1, not %g", given->type,
                        (double)given->rate);

@@ -24,6 +24,11 @@ static double sign(const double *x) { return x[0] > 0 ? 1 : x[0] < 0 ? -1 : x[0]
 static double smaller(const double *x) { return isnan(x[0]) || isnan(x[1]) ? (double)NAN : fmin(x[0], x[1]); }
 static double larger(const double *x) { return isnan(x[0]) || isnan(x[1]) ? (double)NAN : fmax(x[0], x[1]); }
 static double same(const double *x) { return x[0]; }
+static double size_penalty(const double *x)
+{
+    return 0.25 * fabs(x[0]) + 0.5 * x[0] * x[0];
+}
+
 static double clipped(const double *x) { return x[0] < -0.5 ? -0.5 : x[0] > 1 ? 1 : x[0]; }
 static double clipped_across(const double *x) { (void)x; return -0.5; }
 static double clipped_below(const double *x) { return x[0] < 0.25 ? 0.25 : x[0]; }
@@ -93,6 +98,7 @@ static void test_one_input(void **state)
         {"Round", {IN_RANGE("n 13", -9, 9)}, .map = nearest, .no_gradient = true},
         {"Sign", {IN("n 13")}, .map = sign, .no_gradient = true},
         {"Identity", {IN("n 13")}, .map = same},
+        {"SizePenalty", {IN("n 13")}, {MI_REAL("l1", 0.25f), MI_REAL("l2", 0.5f)}, .map = size_penalty},
         {"Clip", {IN("n 13")}, {MI_REAL("min", -0.5f), MI_REAL("max", 1.0f)}, .map = clipped},
         {"Clip", {IN("n 13")}, {MI_REAL("min", 0.25f)}, .map = clipped_below},
         {"Clip", {IN("n 13")}, {MI_REAL("min", 1.0f), MI_REAL("max", -0.5f)}, .map = clipped_across},

@@ -36,9 +36,9 @@ const struct mi_initializer_row mi_initializer_identity = {
 
 /* ---- Orthogonal: Saxe et al. 2014 ----
  *
- * Q of the decomposition A = Q R of a normal matrix (m, n), m >= n, with a positive diagonal of R, without A: the k-th reflection of
- * Householder's decomposition depends on A only through m - k numbers, which are normal and independent of all before, so they are
- * drawn as such (Stewart 1980, "The efficient generation of random orthogonal matrices"). Q's columns are those of H_0 H_1 ...
+ * Q of the decomposition A = Q R of a normal matrix (m, n), m >= n, with a positive diagonal of R, without A: the k-th reflection
+ * of Householder's decomposition depends on A only through m - k numbers, which are normal and independent of all before, so they
+ * are drawn as such (Stewart 1980, "The efficient generation of random orthogonal matrices"). Q's columns are those of H_0 H_1 ...
  * H_(n-1), H_k x = x - scale_k v_k (v_k . x), times the signs that the diagonal would have. */
 
 /* So many columns of Q are made side by side: a reflection is read once for all of them. */

@@ -2,6 +2,8 @@
 #include "nn/layer.h"
 #include "nn/penalty.h"
 
+#include <math.h>
+
 static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
     (void)count;
@@ -9,7 +11,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
     const mica_regularizer regularizer = {.type = "l1_l2", .l1 = desc->l1, .l2 = desc->l2};
     struct mi_error error = {0};
     mi_value *y = mi_op1(layer->graph, "Identity", x[0]);
-    bool any = desc->l1 < 0 || desc->l1 > 0 || desc->l2 < 0 || desc->l2 > 0;
+    bool any = fpclassify(desc->l1) != FP_ZERO || fpclassify(desc->l2) != FP_ZERO;
     if (y && any && mi_penalty_add(layer->model, &error, y, &regularizer, true) != MICA_OK)
         return mi_layer_fail(layer, error.status, "%s", error.text);
     return y;

@@ -1,0 +1,116 @@
+/* What errors say of initializers, regularizers and constraints, and that descriptions keep them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "nn/layer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A device that is never used: building a model computes nothing. */
+static int setup(void **state)
+{
+    mica_device *device = mi_new(1, sizeof *device);
+    if (device)
+        device->context = (cl_context)(void *)device; /* not NULL: it is open */
+    *state = device;
+    return !device;
+}
+
+static int teardown(void **state)
+{
+    free(*state);
+    return 0;
+}
+
+/* A dense layer of 3 units on 4 inputs, or another layer on images, with these keys. */
+#define DENSE(keys) "{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"name\": \"d\", \"units\": 3, " keys "}]}"
+#define CONV(keys)                                                                                                               \
+    "{\"input_shape\": [2, 8, 8], \"layers\": [{\"type\": \"conv2d\", \"name\": \"c\", \"filters\": 3, \"kernel_size\": 3, " keys "}]}"
+
+static void errors(void **state)
+{
+    static const struct {
+        const char *json, *error;
+    } cases[] = {
+        {DENSE("\"kernel_regulariser\": \"l2\""), "there is no key \"kernel_regulariser\"; did you mean \"kernel_regularizer\"?"},
+        {DENSE("\"kernel_regularizer\": \"L2\""), "there is no type \"L2\"; did you mean \"l2\"?"},
+        {DENSE("\"kernel_regularizer\": 0.01"), "layers[0].kernel_regularizer: must be a text or an object"},
+        {DENSE("\"kernel_regularizer\": {\"l2\": 0.01}"), "layers[0].kernel_regularizer: \"type\" is missing"},
+        {DENSE("\"kernel_regularizer\": {\"type\": \"l2\", \"l1\": 0.01}"), "there is no key \"l1\"; there are \"type\", \"l2\""},
+        {DENSE("\"kernel_regularizer\": {\"type\": \"l2\", \"l2\": -1}"), "kernel_regularizer.l2: must be at least 0, not -1"},
+        {DENSE("\"kernel_regularizer\": {\"type\": \"orthogonal\", \"mode\": \"row\"}"), "\"row\"; did you mean \"rows\"?"},
+        {DENSE("\"bias_regularizer\": \"orthogonal\""),
+         "layers[0]: dense \"d\": bias: regularizer orthogonal takes a weight of 2 dimensions, not of 1"},
+        {CONV("\"kernel_regularizer\": \"orthogonal\""),
+         "layers[0]: conv2d \"c\": weight: regularizer orthogonal takes a weight of 2 dimensions, not of 4"},
+        {DENSE("\"activity_regularizer\": \"l3\""), "there is no type \"l3\""},
+        {DENSE("\"activity_regularizer\": \"orthogonal\""), "dense \"d\": activity_regularizer: regularizer orthogonal takes a weight"},
+        {DENSE("\"activity_regulariser\": \"l1\""), "did you mean \"activity_regularizer\"?"},
+        {DENSE("\"kernel_constraint\": \"maxnorm\""), "there is no type \"maxnorm\"; did you mean \"max_norm\"?"},
+        {DENSE("\"kernel_constraint\": {\"type\": \"non_neg\", \"axis\": 0}"), "there is no key \"axis\""},
+        {DENSE("\"kernel_constraint\": {\"type\": \"max_norm\", \"axis\": 2}"),
+         "layers[0]: dense \"d\": weight: constraint max_norm: axis 2 is none of 2"},
+        {DENSE("\"kernel_constraint\": {\"type\": \"max_norm\", \"axis\": [0, -2]}"), "axis -2 is given twice"},
+        {DENSE("\"kernel_constraint\": {\"type\": \"max_norm\", \"axis\": \"all\"}"), "kernel_constraint.axis: must be a whole number, not the text"},
+        {DENSE("\"kernel_constraint\": {\"type\": \"max_norm\", \"max_value\": -2}"), "max_value: must be at least 0, not -2"},
+        {DENSE("\"kernel_constraint\": {\"type\": \"min_max_norm\", \"min_value\": 2}"),
+         "dense \"d\": weight: constraint min_max_norm: norms from 2 to 1 are none"},
+        {DENSE("\"kernel_constraint\": {\"type\": \"min_max_norm\", \"rate\": 2}"), "rate: must lie between 0 and 1, not 2"},
+        {DENSE("\"bias_initializer\": \"orthogonal\""),
+         "dense \"d\": bias: initializer orthogonal makes tensors of two and more, not 1 dimensions"},
+        {CONV("\"kernel_initializer\": \"identity\""),
+         "conv2d \"c\": weight: initializer identity makes matrices of two, not 4 dimensions"},
+        {DENSE("\"kernel_initializer\": {\"type\": \"variance_scaling\", \"mode\": \"fan\"}"), "there is no mode \"fan\""},
+        {DENSE("\"kernel_initializer\": {\"type\": \"variance_scaling\", \"scale\": 0}"), "scale: must not be 0"},
+        {DENSE("\"kernel_initializer\": {\"type\": \"he_normal\", \"gain\": 2}"), "there is no key \"gain\""},
+    };
+    int wrong = 0;
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        mica_model *model = mica_model_create(*state, NULL);
+        mica_model_add_json(model, cases[i].json);
+        if (!strstr(mica_model_error(model), cases[i].error) && ++wrong)
+            print_error("%s: \"%s\", not \"%s\"\n", cases[i].json, mica_model_error(model), cases[i].error);
+        mica_model_destroy(model);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+/* A description gives the same model, whose description is the same. */
+static void describe(void **state)
+{
+    static const char *const json =
+        "{\"input_shape\":[2,8,8],\"layers\":[{\"type\":\"conv2d\",\"name\":\"c\",\"filters\":3,\"kernel_size\":[3,3],"
+        "\"kernel_initializer\":{\"type\":\"variance_scaling\",\"scale\":2,\"mode\":\"fan_out\"},"
+        "\"kernel_regularizer\":{\"type\":\"l1_l2\",\"l1\":0.5},"
+        "\"kernel_constraint\":{\"type\":\"max_norm\",\"max_value\":3,\"axis\":[0,-1]},"
+        "\"bias_constraint\":{\"type\":\"non_neg\"},\"activity_regularizer\":{\"type\":\"l2\"}}]}";
+    char *first = NULL, *second = NULL;
+    for (int i = 0; i < 2; i++) {
+        char whole[2048];
+        mica_model *model = mica_model_create(*state, NULL);
+        mi_format(whole, sizeof whole, "%s", first ? first : json);
+        if (mica_model_add_json(model, whole) != MICA_OK)
+            fail_msg("%s", mica_model_error(model));
+        cJSON *described = mi_model_describe(model);
+        *(first ? &second : &first) = cJSON_PrintUnformatted(described);
+        cJSON_Delete(described);
+        mica_model_destroy(model);
+    }
+    const char *keys = strstr(json, "\"kernel_initializer\"");
+    assert_non_null(strstr(first, "\"kernel_initializer\""));
+    assert_memory_equal(strstr(first, "\"kernel_initializer\""), keys, strlen(keys) - 2); /* up to what follows the list */
+    assert_string_equal(first, second);
+    cJSON_free(first);
+    cJSON_free(second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(errors), cmocka_unit_test(describe)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
