@@ -36,7 +36,8 @@ static mica_model *build(void)
     y = mica_dropout(mica_flatten(y, NULL), &(mica_dropout_desc){.rate = 0.25f});
     y = mica_op_add(mica_op_scale(mica_op_reduce_max(y, (const int64_t[]){-1}, 1, true), 2), y);
     y = mica_op_mul(y, mica_constant(model, NULL, MICA_SHAPE(32), inputs));
-    mica_output(model, NULL, mica_dense(y, &(mica_dense_desc){.units = CLASSES, .activation = "softmax"}));
+    mica_output(model, NULL, mica_dense(y, &(mica_dense_desc){
+        .units = CLASSES, .activation = "softmax", .kernel = {.regularizer = {"l2"}, .constraint = {"max_norm"}}}));
     return model;
 }
 

@@ -28,7 +28,8 @@ static const char description[] =
     "{\"type\": \"dense\", \"units\": 5, \"kernel_initializer\": {\"type\": \"random_normal\", \"stddev\": 0.1}},"
     "{\"type\": \"dense\", \"name\": \"side\", \"units\": 5, \"inputs\": [\"flat\"]},"
     "{\"type\": \"concatenate\", \"inputs\": [\"dense\", \"side\"]}, {\"type\": \"dropout\", \"rate\": 0.5},"
-    "{\"type\": \"dense\", \"units\": 3}]}";
+    "{\"type\": \"dense\", \"units\": 3, \"kernel_initializer\": \"orthogonal\", \"kernel_regularizer\": \"orthogonal\","
+    " \"bias_constraint\": \"non_neg\", \"activity_regularizer\": \"l1\"}]}";
 
 /* ---- What is tried; each returns its status ---- */
 

@@ -191,6 +191,47 @@ static void constrained_in_turn(void **state)
     mica_model_destroy(model);
 }
 
+/* A scaled loss: penalties and constraints act on what is left of it, with and without clipping. */
+static void scaled(void **state)
+{
+    static const mica_optimizer optimizers[] = {{"sgd", {{"learning_rate", 0.5}}},
+                                                {"sgd", {{"learning_rate", 0.5}, {"clipvalue", 100}}},
+                                                {"sgd", {{"learning_rate", 0.5}, {"gradient_accumulation_steps", 1}}}};
+    for (size_t i = 0; i < sizeof optimizers / sizeof *optimizers; i++) {
+        mica_model *model = mica_model_create(*state, NULL);
+        mica_node *x = mica_input(model, "x", MICA_SHAPE(1));
+        mica_node *y = mica_dense(x, &(mica_dense_desc){.name = "p", .units = 1, .no_bias = true, .kernel = {
+            ONES, .regularizer = {.type = "l1_l2", .l1 = 0.25f, .l2 = 0.5f}, .constraint = {.type = "min_max_norm", .max_value = 0.125f}}});
+        mica_plan *plan = compile(model, &(mica_plan_desc){.batch = 2, .loss = mica_op_scale(y, 0.25f), .optimizer = optimizers[i],
+                                                           .precision = MICA_FLOAT16});
+        assert_near(run(plan), 0.25 * 1.5 + 0.25 + 0.5);
+        assert_near(weight(model, "p.weight"), fmin(0.125, 1 - 0.5 * (0.25 * 1.5 + 0.25 + 1)));
+        assert_near(run(plan), (0.25 * 1.5 + 0.25) * 0.125 + 0.5 * 0.125 * 0.125);
+        mica_plan_destroy(plan);
+        mica_model_destroy(model);
+    }
+}
+
+/* Averages are of what the rule makes; a parameter that they overwrite is constrained after that. */
+static void averaged(void **state)
+{
+    mica_model *model = mica_model_create(*state, NULL);
+    mica_node *x = mica_input(model, "x", MICA_SHAPE(1));
+    mica_node *y = mica_dense(x, &(mica_dense_desc){.name = "p", .units = 1, .no_bias = true,
+                                                    .kernel = {ONES, .constraint = {.type = "non_neg"}}});
+    mica_plan *plan = compile(model, &(mica_plan_desc){
+        .batch = 2, .loss = y, .optimizer = {"sgd", {{"learning_rate", 1}, {"use_ema", 1}, {"ema_momentum", 0.5},
+                                                     {"ema_overwrite_frequency", 2}}}});
+    run(plan); /* 1 - 1.5, which is the first average, and 0 once it is constrained */
+    assert_near(weight(model, "p.weight"), 0);
+    run(plan); /* -1.5, the average with -0.5 is -1, which overwrites it */
+    assert_near(weight(model, "p.weight"), 0);
+    assert_int_equal(mica_model_take_averages(model), MICA_OK);
+    assert_near(weight(model, "p.weight"), -1);
+    mica_plan_destroy(plan);
+    mica_model_destroy(model);
+}
+
 /* Norms of PyTorch's weights: of a unit's row by default, of a column where `axis` names Keras's units. */
 static void axes(void **state)
 {
@@ -221,7 +262,8 @@ static void axes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(trained_alone), cmocka_unit_test(clipped), cmocka_unit_test(used_twice),
-                                       cmocka_unit_test(activities), cmocka_unit_test(told), cmocka_unit_test(axes),
+                                       cmocka_unit_test(activities), cmocka_unit_test(told), cmocka_unit_test(axes), cmocka_unit_test(scaled),
+                                       cmocka_unit_test(averaged),
                                        cmocka_unit_test(constrained_in_turn)};
     return cmocka_run_group_tests(tests, open_one, close_one);
 }

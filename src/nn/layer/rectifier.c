@@ -126,7 +126,8 @@ static mi_value *build_prelu(struct mi_layer *layer, mi_value *const *x, int cou
     struct mi_shape shape;
     if (!slope_shape(layer, x[0], &desc->shared_axes, &shape))
         return NULL;
-    struct mi_parameter weight = {.name = "weight", .rank = shape.rank, .desc = &desc->alpha, .otherwise = "zeros"};
+    struct mi_parameter weight = {.name = "weight", .rank = shape.rank, .desc = &desc->alpha, .inputs_first = true,
+                                  .otherwise = "zeros"};
     while (weight.rank > 1 && mi_dim_is(shape.dim[weight.rank - 1], 1))
         weight.rank--;
     for (int i = 0; i < weight.rank; i++)

@@ -175,6 +175,9 @@ const struct mi_op *mi_optimizer_op(struct mi_graph *graph, const struct mi_opti
     op->infer = mi_optimizer_unscales(o) ? infer_with_factor : base->infer;
     op->outputs = base->outputs + more;
     op->map = rule;
+    for (int i = 0; i < op->outputs; i++)
+        if (!rule->expr[i]) /* its text had no memory */
+            return NULL;
     return arena->failed ? NULL : op;
 }
 
