@@ -1,6 +1,6 @@
-/* A perceptron (Rosenblatt 1958): one unit with a step, which learns from its mistakes alone, w <- w + (t - y) x. The slope of a step
- * is 0 wherever there is one, so gradient descent would never move. Here it counts as 1 on the way back, and then a step of gradient
- * descent on (t - y)^2 / 2 is Rosenblatt's rule.
+/* A perceptron (Rosenblatt 1958): one unit with a step, which learns from its mistakes alone, w <- w + (t - y) x. The slope of a
+ * step is 0 wherever there is one, so gradient descent would never move. Here it counts as 1 on the way back, and then a step of
+ * gradient descent on (t - y)^2 / 2 is Rosenblatt's rule.
  * AND and OR are learned; no line divides what exclusive or tells apart, so it makes mistakes for ever.
  * Ends with 0 where it came so. Usage: perceptron */
 #include <mica/mica.h>

@@ -40,7 +40,8 @@ static mica_model *describe(mica_device *device, mica_shape image)
         mica_node *current = t ? mica_again(model, "second", &spikes, 1, NULL)
                                : mica_dense(spikes, &(mica_dense_desc){.name = "second", .units = UNITS});
         spikes = step(current, &second);
-        score = t ? mica_again(model, "score", &spikes, 1, NULL) : mica_dense(spikes, &(mica_dense_desc){.name = "score", .units = 10});
+        score = t ? mica_again(model, "score", &spikes, 1, NULL)
+                  : mica_dense(spikes, &(mica_dense_desc){.name = "score", .units = 10});
         scores = t ? mica_op_add(scores, score) : score;
         activity = t ? mica_op_add(activity, spikes) : spikes;
     }
