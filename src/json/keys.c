@@ -265,6 +265,42 @@ static mica_status read_padding(const struct reader *reader, const struct mi_key
     return MICA_OK;
 }
 
+/* A number for both sides of an axis, or a pair of them. */
+static mica_status read_side(const struct reader *reader, const struct mi_key *key, const cJSON *json, int64_t *pair)
+{
+    const struct mi_key row = {.ranged = true, .max = MOST_WHOLE};
+    double number = 0;
+    int count = 0;
+    if (cJSON_IsArray(json)) {
+        MI_TRY(mi_json_shape(reader->error, json, reader->place, key->name, 0, 2, pair, &count));
+        return count == 2 ? MICA_OK : wrong(reader, key->name, "must hold pairs: before and after an axis");
+    }
+    MI_TRY(read_number(reader, &row, key->name, json, true, MOST_WHOLE, &number));
+    pair[0] = pair[1] = (int64_t)number;
+    return MICA_OK;
+}
+
+static bool sides_are_zero(const struct mi_key *key, const int64_t *sides)
+{
+    bool zero = true;
+    for (int i = 0; i < 2 * key->spatial; i++)
+        zero = zero && sides[i] == 0;
+    return zero;
+}
+
+static mica_status read_sides(const struct reader *reader, const struct mi_key *key, const cJSON *json, int64_t *sides)
+{
+    char text[96];
+    int n = key->spatial, count = cJSON_GetArraySize(json);
+    bool list = cJSON_IsArray(json), pair = n == 1 && count == 2;
+    mi_format(text, sizeof text, "must be a number, or a list of %d, one or [before, after] for each axis", n);
+    if (list && !pair && count != n)
+        return wrong(reader, key->name, text);
+    for (int i = 0; i < n; i++)
+        MI_TRY(read_side(reader, key, list && !pair ? cJSON_GetArrayItem(json, i) : json, sides + 2 * i));
+    return key->not_zero && sides_are_zero(key, sides) ? wrong(reader, key->name, "must not be 0") : MICA_OK;
+}
+
 static mica_status read_text(const struct reader *reader, const struct mi_key *key, const cJSON *json, const char **text)
 {
     if (!cJSON_IsString(json))
@@ -348,6 +384,8 @@ static mica_status read_value(const struct reader *reader, const struct mi_key *
         return read_sizes(reader, key, json, field);
     case MI_KEY_PADDING:
         return read_padding(reader, key, json, field, (int64_t *)(void *)(desc + key->second));
+    case MI_KEY_SIDES:
+        return read_sides(reader, key, json, field);
     case MI_KEY_SHAPE: {
         mica_shape *shape = field;
         return mi_json_shape(reader->error, json, reader->place, key->name, key->ranged ? (int64_t)key->min : 1,
@@ -465,6 +503,20 @@ static cJSON *sizes_item(const struct mi_key *key, const int64_t *sizes)
     return whole_numbers(values, count);
 }
 
+static cJSON *sides_item(const struct mi_key *key, const int64_t *sides)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < key->spatial && list; i++) {
+        cJSON *pair = whole_numbers(sides + 2 * i, 2);
+        if (pair && cJSON_AddItemToArray(list, pair))
+            continue;
+        cJSON_Delete(pair);
+        cJSON_Delete(list);
+        list = NULL;
+    }
+    return list;
+}
+
 static double float_number(const struct mi_key *key, float value)
 {
     return value <= FLT_MIN && value > 0 && !key->plain ? 0 : mi_json_number(value);
@@ -517,6 +569,8 @@ static cJSON *value_item(const struct mi_key *key, const char *desc)
         if (strcmp(*(const char *const *)field, "explicit"))
             return cJSON_CreateString(*(const char *const *)field);
         return whole_numbers((const int64_t *)(const void *)(desc + key->second), 2 * key->spatial);
+    case MI_KEY_SIDES:
+        return sides_item(key, field);
     case MI_KEY_SHAPE:
     case MI_KEY_AXES:
         return whole_numbers(((const mica_shape *)field)->dim, ((const mica_shape *)field)->rank);
@@ -548,6 +602,8 @@ static bool is_default(const struct mi_key *key, const char *desc)
         return *(const int64_t *)field == 0;
     case MI_KEY_SEED:
         return *(const uint64_t *)field == 0;
+    case MI_KEY_SIDES:
+        return sides_are_zero(key, field);
     case MI_KEY_SHAPE:
     case MI_KEY_AXES:
         return ((const mica_shape *)field)->rank == 0;

@@ -87,6 +87,23 @@ static void layers(void **state)
     NOT_BUILT("target_shape has 1 to", mica_reshape(x, NULL, (mica_shape){.rank = INT32_MAX}));
     NOT_BUILT("dims", mica_permute(x, NULL, MICA_SHAPE(1, 1, 2)));
     NOT_BUILT("dims", mica_permute(x, NULL, (mica_shape){.rank = INT32_MAX}));
+    NOT_BUILT("needs (features)", mica_repeat_vector(x, NULL, 2));
+    NOT_BUILT("n must be at least 1, not 0", mica_repeat_vector(v, NULL, 0));
+    NOT_BUILT("n is 9223372036854775807", mica_repeat_vector(v, NULL, huge));
+    NOT_BUILT("needs (channels, length)", mica_zero_padding1d(x, NULL));
+    NOT_BUILT("padding must be at least 0, not -1", mica_zero_padding2d(x, &(mica_zero_padding_desc){.padding = {{1, -1}}}));
+    NOT_BUILT("needs (channels, depth, height, width)", mica_zero_padding3d(x, NULL));
+    NOT_BUILT("needs (channels, length)", mica_cropping1d(v, NULL));
+    NOT_BUILT("leaves nothing", mica_cropping2d(x, &(mica_cropping_desc){.cropping = {{3, 3}}}));
+    NOT_BUILT("cropping is 9223372036854775807", mica_cropping2d(x, &(mica_cropping_desc){.cropping = {{0, huge}}}));
+    NOT_BUILT("needs (channels, depth, height, width)", mica_cropping3d(x, NULL));
+    NOT_BUILT("only nearest is possible along one axis", mica_up_sampling1d(mica_reshape(v, NULL, MICA_SHAPE(2, 3)), &(mica_up_sampling_desc){
+        .interpolation = "bilinear"}));
+    NOT_BUILT("interpolation \"cubic\"; there are \"nearest\"", mica_up_sampling2d(x, &(mica_up_sampling_desc){
+        .interpolation = "cubic"}));
+    NOT_BUILT("size must be at least 1, not -2", mica_up_sampling2d(x, &(mica_up_sampling_desc){.size = {-2}}));
+    NOT_BUILT("size is 9223372036854775807", mica_up_sampling2d(x, &(mica_up_sampling_desc){.size = {huge}}));
+    NOT_BUILT("needs (channels, depth, height, width)", mica_up_sampling3d(x, NULL));
     NOT_BUILT("type is missing", mica_activation(x, NULL));
     NOT_BUILT("activation \"none\"", mica_activation(x, &(mica_activation_desc){.type = "none"}));
     NOT_BUILT("rate", mica_dropout(x, &(mica_dropout_desc){.rate = 1}));

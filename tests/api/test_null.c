@@ -203,6 +203,16 @@ static void null_layers(void **state)
     assert_null(mica_flatten(NULL, NULL));
     assert_null(mica_reshape(NULL, NULL, MICA_SHAPE(1)));
     assert_null(mica_permute(NULL, NULL, MICA_SHAPE(1)));
+    assert_null(mica_repeat_vector(NULL, NULL, 1));
+    assert_null(mica_zero_padding1d(NULL, NULL));
+    assert_null(mica_zero_padding2d(NULL, NULL));
+    assert_null(mica_zero_padding3d(NULL, NULL));
+    assert_null(mica_cropping1d(NULL, NULL));
+    assert_null(mica_cropping2d(NULL, NULL));
+    assert_null(mica_cropping3d(NULL, NULL));
+    assert_null(mica_up_sampling1d(NULL, NULL));
+    assert_null(mica_up_sampling2d(NULL, NULL));
+    assert_null(mica_up_sampling3d(NULL, NULL));
     assert_null(mica_activation(NULL, NULL));
     assert_null(mica_dropout(NULL, NULL));
     assert_null(mica_batch_normalization(NULL, NULL));

@@ -108,48 +108,12 @@ static void test_expand(void **state)
     OP_CHECK_ALL(state, cases);
 }
 
-static void reference_pad(const struct op_case *c, const struct tensor *in, struct tensor *out)
-{
-    int count;
-    const int64_t *pads = op_ints(c, "pads", &count);
-    int64_t at[MI_MAX_RANK] = {0}, from[MI_MAX_RANK], i = 0;
-    if (out->count == 0)
-        return;
-    do {
-        bool inside = true;
-        for (int d = 0; d < out->rank; d++) {
-            from[d] = at[d] - pads[d];
-            inside = inside && from[d] >= 0 && from[d] < in[0].dim[d];
-        }
-        out->data[i++] = inside ? in[0].data[tensor_offset(&in[0], from)] : op_float(c, "fill", 0);
-    } while (tensor_next(out, at));
-}
-
-static void test_pad(void **state)
-{
-    const struct op_case cases[] = {
-        {"Pad", {IN("n 3")}, {LIST("pads", 0, 1, 0, 2)}, .reference = reference_pad},
-        {"Pad",
-         {IN("n 3 4")},
-         {LIST("pads", 0, 1, 0, 0, 0, 2), MI_REAL("fill", 1.5f)},
-         .reference = reference_pad},
-        {"Pad",
-         {IN("n 3 45")},
-         {LIST("pads", 0, 2, 9, 0, 1, 17), MI_REAL("fill", 1.5f)},
-         .reference = reference_pad},
-        {"Pad", {IN("n 5")}, {LIST("pads", 1, -1, 1, -2)}, .reference = reference_pad},
-        {"Pad", {IN("n 3")}, {LIST("pads", 0, -1, 0, 2)}, .reference = reference_pad},
-    };
-    OP_CHECK_ALL(state, cases);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transpose),
         cmocka_unit_test(test_concat),
         cmocka_unit_test(test_expand),
-        cmocka_unit_test(test_pad),
     };
     return cmocka_run_group_tests_name("move", tests, op_devices_open, op_devices_close);
 }

@@ -157,6 +157,7 @@ static const char *const files[] = {
     "layers.safetensors",
     "activations.safetensors",
     "convolution.safetensors",
+    "shape.safetensors",
 };
 
 static void layers(void **state)

@@ -32,6 +32,16 @@
     X(flatten)                                                                                                                   \
     X(reshape_row)                                                                                                               \
     X(permute)                                                                                                                   \
+    X(repeat_vector)                                                                                                             \
+    X(zero_padding1d)                                                                                                            \
+    X(zero_padding2d)                                                                                                            \
+    X(zero_padding3d)                                                                                                            \
+    X(cropping1d)                                                                                                                \
+    X(cropping2d)                                                                                                                \
+    X(cropping3d)                                                                                                                \
+    X(up_sampling1d)                                                                                                             \
+    X(up_sampling2d)                                                                                                             \
+    X(up_sampling3d)                                                                                                             \
     X(activation_row)                                                                                                            \
     X(prelu)                                                                                                                     \
     X(threshold)                                                                                                                 \
