@@ -12,6 +12,7 @@
 #include <mica/layers/merging.h>
 #include <mica/layers/normalization.h>
 #include <mica/layers/pooling.h>
+#include <mica/layers/preprocessing.h>
 #include <mica/layers/regularization.h>
 #include <mica/layers/shape.h>
 

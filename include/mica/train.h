@@ -46,6 +46,13 @@ MICA_API mica_status mica_batches_begin(mica_batches *batches, uint64_t epoch);
 /* Feeds the next batch, of *n samples; 0: the epoch is over. Waits for the device only where it is two batches behind. */
 MICA_API mica_status mica_batches_next(mica_batches *batches, int64_t *n);
 
+/* ---- Layers that learn from data before the first step (layers/preprocessing.h) ---- */
+
+/* Each such layer learns its statistics from the training part, in the order of the network, from what the layers before it make of
+ * it. mica_fit does that for layers that have not learnt yet; this call for all of them, as Keras's adapt does. Plans see the new
+ * values; one that needs a layer that has not learnt does not compile. */
+MICA_API mica_status mica_model_adapt(mica_model *model, mica_data *data);
+
 /* ---- Training ---- */
 
 /* What is known after a batch or an epoch. */

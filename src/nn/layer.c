@@ -379,6 +379,23 @@ bool mi_layer_fault(struct mi_layer *layer, mi_value *count, const char *says)
     return mi_assign(layer->graph, fault, mi_op2(layer->graph, "Add", mi_variable(layer->graph, fault), count));
 }
 
+mi_value *mi_layer_float(struct mi_layer *layer, mi_value *x)
+{
+    return !x || x->type == MI_FLOAT ? x : MI_APPLY(layer->graph, "Cast", ((mi_value *[]){x}), MI_INT("to", MI_FLOAT));
+}
+
+mi_value *mi_layer_rows(struct mi_layer *layer, mi_value *x, int64_t rows, const char *says)
+{
+    struct mi_graph *graph = layer->graph;
+    mi_value *number = mi_layer_float(layer, x);
+    struct mi_node *node = mi_node_add(graph, "RowIndex", &number, 1, &MI_INT("rows", rows), 1);
+    if (!node)
+        return NULL;
+    mi_value *missed = MI_APPLY(graph, "ReduceSum", ((mi_value *[]){node->out[1]}), MI_INT("keepdims", 0));
+    const char *text = mi_arena_format(&graph->arena, "%s 0 to %lld", says, (long long)(rows - 1));
+    return mi_layer_fault(layer, missed, text) ? node->out[0] : NULL;
+}
+
 mi_value *mi_layer_reshape(struct mi_layer *layer, mi_value *x, const int64_t *dims, int rank)
 {
     int64_t target[MI_MAX_RANK] = {0}; /* 0: the batch, as it is */

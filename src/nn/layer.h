@@ -12,6 +12,8 @@
 
 #include <mica/layers.h>
 
+struct mi_adapting;
+
 /* A layer that is being built. */
 struct mi_layer {
     mica_model *model;
@@ -36,7 +38,26 @@ struct mi_layer_type {
     mi_value *(*build)(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
     /* Where automatic names begin otherwise than with the type; NULL: they do not. */
     const char *(*stem)(const void *desc);
+    /* Of a type that learns statistics of data before the first step: the one that is NaN until then, and what computes all of them.
+     * A layer to which they are given has no such statistic. */
+    const char *adapts;
+    mica_status (*adapt)(struct mi_adapting *adapting);
 };
+
+/* What a layer learns from: the values of its first input for all samples, some at a time. */
+struct mi_adapting {
+    mica_model *model;
+    const struct mi_layer_record *layer;
+    int64_t samples, elements;       /* of the data; of a sample */
+    /* The values of the next *n samples, (*n, elements), borrowed until the next call; 0: that was all, and the next call begins
+     * anew. */
+    mica_status (*next)(struct mi_adapting *adapting, const float **values, int64_t *n);
+};
+
+/* Writes LAYER.name; a value that is no finite number is an error. */
+mica_status mi_adapting_write(struct mi_adapting *adapting, const char *name, const float *values, size_t count);
+/* Whether a layer learns from data, and whether it has yet to. */
+mica_status mi_layer_learns(mica_model *model, const struct mi_layer_record *layer, bool *learns, bool *waits);
 
 extern const struct mi_layer_type *const mi_layer_types[]; /* NULL-terminated (table.c) */
 /* Whether this is a type's name, or one of its others. */
@@ -128,6 +149,10 @@ void mi_activation_names(const char **names, size_t limit);
 /* Adds `count` (a scalar) to a fault of the layer's: once it is above 0, whoever reads a result is told it and what the graph's
  * text `says`. false: the graph has the error. */
 bool mi_layer_fault(struct mi_layer *layer, mi_value *count, const char *says);
+/* Whole numbers from 0 to rows - 1 as int32. What is no such number becomes one near it, and is a fault: `says`, "0 to ROWS - 1". */
+mi_value *mi_layer_rows(struct mi_layer *layer, mi_value *x, int64_t rows, const char *says);
+/* x as float32. */
+mi_value *mi_layer_float(struct mi_layer *layer, mi_value *x);
 /* A reshape of each sample. */
 mi_value *mi_layer_reshape(struct mi_layer *layer, mi_value *x, const int64_t *dims, int rank);
 

@@ -127,6 +127,9 @@ void mi_model_drop_predictor(mica_model *model);
 /* Adds a vector of numbers that a plan reads, (count); copied (held.c). */
 mi_value *mi_held(struct mi_graph *graph, const float *values, size_t count);
 
+/* Refuses a plan of this part of the graph where a layer in it has yet to learn from data (adapt.c). */
+mica_status mi_adapted_check(mica_model *model, const struct mi_graph *graph);
+
 /* ---- JSON (json.c) ---- */
 
 /* {"layers": [...], "outputs": {...}} of the model as it stands; the caller deletes it. NULL: out of memory. */

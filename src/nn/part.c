@@ -146,3 +146,16 @@ mica_status mi_part_take(struct mi_graph *graph, const char *train)
     free(part.stack);
     return graph->error.status;
 }
+
+mica_status mi_part_needs(const struct mi_graph *graph, const mi_value *value, bool *needs)
+{
+    struct part part = {.reached = mi_new(graph->node_count, sizeof *part.reached),
+                        .stack = mi_new(graph->node_count + 1, sizeof *part.stack)};
+    bool made = part.reached && part.stack;
+    for (size_t i = 0; i < graph->output_count && made; i++)
+        reach(&part, part.reached, graph->outputs[i], true);
+    *needs = made && value && part.reached[value->node->id];
+    free(part.reached);
+    free(part.stack);
+    return made ? MICA_OK : MICA_OUT_OF_MEMORY;
+}

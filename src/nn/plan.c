@@ -197,7 +197,7 @@ static mica_status add_update(struct wanted *w)
                    w->desc->train ? "\" names" : "");
 }
 
-static mica_status build(struct wanted *w)
+static mica_status build(struct wanted *w, bool described)
 {
     struct mi_error error = {0};
     MI_TRY(check(w));
@@ -213,6 +213,8 @@ static mica_status build(struct wanted *w)
     if (w->desc->objective_count)
         MI_TRY(add_penalties(w, w->graph->outputs, w->graph->output_count));
     MI_TRY(mi_part_take(w->graph, w->desc->train));
+    if (!described)
+        MI_TRY(mi_adapted_check(w->model, w->graph));
     if (trains(w))
         MI_TRY(mi_pick_first(w->graph));
     MI_TRY(add_objectives(w));
@@ -225,7 +227,7 @@ mica_plan *mi_model_compile(mica_model *model, const mica_plan_desc *desc, bool 
     struct mi_store *store = NULL;
     mica_plan *plan = NULL;
     mi_device_begin(model->device);
-    mica_status status = build(&w);
+    mica_status status = build(&w, described);
     if (status != MICA_OK && w.graph)
         mi_error_report(&model->device->error, &w.graph->error);
     if (status == MICA_OK)

@@ -27,6 +27,7 @@
  *   AdagradUpdate(p, g, v; epsilon) -> p, v
  *   Index(x; axis)                     int32: the coordinate along an axis, in the shape of x
  *   RowIndex(x; rows) -> row, missed   int32: x where it is the number of a row, else one near it; 1 there
+ *   HashBin(x; bins, salt)             numbers of bins, as if drawn by lot (hash.c)
  *   DivideByCount(x; per_n, fixed)     x / (per_n * n + fixed), n the samples of the step
  *   SizePenalty(x; l1, l2)             l1 * |x| + l2 * x^2
  *   AdaptiveMaxPool(x; output_size), AdaptiveAveragePool   pools whose windows share the input out (as PyTorch) */
@@ -78,6 +79,7 @@
     X(Window) X(Unwindow) X(SelectInWindow) X(Unpool) X(SelectInPool) X(SelectInPools)                  \
     X(DivideByWindow)                                                                                   \
     X(AdaptiveMaxPool) X(AdaptiveAveragePool) X(Share) X(DivideByShare) X(SelectInShare)                \
+    X(HashBin)                                                                                          \
     X(SliceGrad) X(GatherGrad) X(RowIndex) X(WinogradWeight) X(RandomDrop)                              \
     X(FirstOfChannel) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)                                  \
     X(ScaleShift) X(MovingAverage) X(MovingVariance) X(ShiftedProduct) X(NormalizedSums)                \

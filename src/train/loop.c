@@ -341,6 +341,8 @@ static mica_status run(struct fit *fit, mica_model *model, mica_data *data)
     mica_status status = MICA_OK;
     MI_TRY(check(fit, model, data));
     MI_TRY(remember(fit));
+    if (fit->epochs > 0 || mica_data_count(data, MICA_TRAIN) > 0)
+        MI_TRY(mi_adapt(model, data, false));
     if (fit->epochs == 0)
         return MICA_OK;
     MI_TRY(compile(fit));

@@ -45,6 +45,9 @@ size_t mi_first_wrong(const mi_value *input, const double *numbers, size_t count
 mica_status mi_numbers_refuse(struct mi_error *error, const char *sample, const struct mi_preprocess *preprocess,
                               const mi_value *input, const double *numbers, size_t at, int64_t rows);
 
+/* Layers learn from the training part: those that have yet to; `again`: all that learn (adapt.c). */
+mica_status mi_adapt(mica_model *model, mica_data *data, bool again);
+
 /* The plan of a training step of a model without data: Adam, and the model's usual losses. */
 mica_plan *mi_training_plan(mica_model *model, int64_t batch, mica_type precision, bool described);
 

@@ -87,6 +87,18 @@ static void layers(void **state)
     NOT_BUILT("target_shape has 1 to", mica_reshape(x, NULL, (mica_shape){.rank = INT32_MAX}));
     NOT_BUILT("dims", mica_permute(x, NULL, MICA_SHAPE(1, 1, 2)));
     NOT_BUILT("dims", mica_permute(x, NULL, (mica_shape){.rank = INT32_MAX}));
+    NOT_BUILT("scale 0 must be", mica_rescaling(x, NULL));
+    NOT_BUILT("offset inf", mica_rescaling(x, &(mica_rescaling_desc){.scale = 1, .offset = INFINITY}));
+    NOT_BUILT("axis 9", mica_normalization(x, &(mica_normalization_desc){.axis = 9}));
+    NOT_BUILT("variance is missing", mica_normalization(x, &(mica_normalization_desc){.mean = (float[]){1}, .count = 1}));
+    NOT_BUILT("mean must be a number or a list of numbers", mica_normalization(x, &(mica_normalization_desc){
+        .mean = (float[]){NAN}, .variance = (float[]){1}, .count = 1}));
+    NOT_BUILT("takes bin_boundaries or num_bins", mica_discretization(x, NULL));
+    NOT_BUILT("num_bins is 9223372036854775807", mica_discretization(x, &(mica_discretization_desc){.num_bins = huge}));
+    NOT_BUILT("output_mode \"x\"", mica_discretization(x, &(mica_discretization_desc){.num_bins = 2, .output_mode = "x"}));
+    NOT_BUILT("num_tokens must be 1 to", mica_category_encoding(x, NULL));
+    NOT_BUILT("num_bins must be 1 to", mica_hashing(x, &(mica_hashing_desc){.num_bins = huge}));
+    NOT_BUILT("mask_value is nan", mica_masking(x, &(mica_masking_desc){.mask_value = NAN}));
     NOT_BUILT("needs (features)", mica_repeat_vector(x, NULL, 2));
     NOT_BUILT("n must be at least 1, not 0", mica_repeat_vector(v, NULL, 0));
     NOT_BUILT("n is 9223372036854775807", mica_repeat_vector(v, NULL, huge));
@@ -398,6 +410,7 @@ static void training(void **state)
     mica_history *history = NULL;
     mica_scores *result = NULL;
     (void)state;
+    REFUSED(&api, mica_model_adapt(api.model, NULL), INVALID, "takes data, which are NULL");
     REFUSED(&api, mica_fit(api.model, NULL, &(mica_fit_desc){.loss = loss}, NULL), INVALID, "the data are NULL");
     REFUSED(&api, mica_fit(api.model, api.data, NULL, &history), INVALID, "the description is NULL");
     REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){0}, &history), INVALID, "loss");

@@ -156,6 +156,7 @@ static void null_calls(void **state)
     assert_int_equal(mica_job_run(NULL, &history), INVALID);
     assert_null(history);
     history = (mica_history *)&n;
+    assert_int_equal(mica_model_adapt(NULL, api.data), INVALID);
     assert_int_equal(mica_fit(NULL, api.data, &(mica_fit_desc){.loss = "mse"}, &history), INVALID);
     assert_null(history);
     assert_int_equal(mica_evaluate(NULL, api.data, MICA_TRAIN, NULL, 0, &result), INVALID);
@@ -204,6 +205,12 @@ static void null_layers(void **state)
     assert_null(mica_reshape(NULL, NULL, MICA_SHAPE(1)));
     assert_null(mica_permute(NULL, NULL, MICA_SHAPE(1)));
     assert_null(mica_repeat_vector(NULL, NULL, 1));
+    assert_null(mica_rescaling(NULL, NULL));
+    assert_null(mica_normalization(NULL, NULL));
+    assert_null(mica_discretization(NULL, NULL));
+    assert_null(mica_category_encoding(NULL, NULL));
+    assert_null(mica_hashing(NULL, NULL));
+    assert_null(mica_masking(NULL, NULL));
     assert_null(mica_zero_padding1d(NULL, NULL));
     assert_null(mica_zero_padding2d(NULL, NULL));
     assert_null(mica_zero_padding3d(NULL, NULL));

@@ -196,6 +196,8 @@ static mica_shape shape_of_last(struct drawer *d)
 static bool add_layer(struct drawer *d, const struct mi_layer_type *type, uint64_t *refused)
 {
     struct mi_text text = {0};
+    if (type->adapt) /* here are no data that it could learn from */
+        return false;
     int number = d->network->count, inputs = type->max_inputs < 0 || type->min_inputs > 1 ? 2 + (int)below(d, 2) : chance(d, 20);
     mica_shape before = shape_of_last(d);
     mi_text_add(&text, "{\"type\": \"%s\", \"name\": \"l%d\"", type->type, number);

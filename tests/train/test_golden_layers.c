@@ -158,6 +158,7 @@ static const char *const files[] = {
     "activations.safetensors",
     "convolution.safetensors",
     "shape.safetensors",
+    "preprocessing.safetensors",
 };
 
 static void layers(void **state)

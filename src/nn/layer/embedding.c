@@ -17,20 +17,6 @@ static mi_value *whole(struct mi_layer *layer, mi_value *index)
     return index->type == MI_FLOAT ? MI_APPLY(layer->graph, "Cast", ((mi_value *[]){index}), MI_INT("to", MI_INT32)) : index;
 }
 
-/* What other layers compute may be no row's number: that is counted, and told when a result is read. */
-static mi_value *rows_of(struct mi_layer *layer, mi_value *index, int64_t rows)
-{
-    struct mi_graph *graph = layer->graph;
-    mi_value *number = index->type == MI_FLOAT ? index : MI_APPLY(graph, "Cast", ((mi_value *[]){index}), MI_INT("to", MI_FLOAT));
-    struct mi_node *node = mi_node_add(graph, "RowIndex", &number, 1, &MI_INT("rows", rows), 1);
-    if (!node)
-        return NULL;
-    mi_value *missed = MI_APPLY(graph, "ReduceSum", ((mi_value *[]){node->out[1]}), MI_INT("keepdims", 0));
-    const char *says = mi_arena_format(&graph->arena, "numbers that the layers before it computed are none of its rows 0 to %lld",
-                                       (long long)(rows - 1));
-    return mi_layer_fault(layer, missed, says) ? node->out[0] : NULL;
-}
-
 static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
     (void)count;
@@ -42,7 +28,8 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
         .name = "weight", .rank = 2, .dim = {desc->input_dim, desc->output_dim},
         .desc = &desc->embeddings, .inputs_first = true, .otherwise = "random_uniform",
         .fan_in = (double)desc->input_dim, .fan_out = (double)desc->output_dim});
-    mi_value *index = is_checked(x[0]) ? whole(layer, x[0]) : rows_of(layer, x[0], desc->input_dim);
+    static const char says[] = "numbers that the layers before it computed are none of its rows";
+    mi_value *index = is_checked(x[0]) ? whole(layer, x[0]) : mi_layer_rows(layer, x[0], desc->input_dim, says);
     return mi_apply(layer->graph, "Gather", (mi_value *const[]){weight, index}, 2,
                     (const struct mi_attribute[]){MI_INT("axis", 0), MI_INT("checked", 1)}, 2);
 }

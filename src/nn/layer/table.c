@@ -56,6 +56,12 @@
     X(maximum)                                                                                                                   \
     X(minimum)                                                                                                                   \
     X(concatenate)                                                                                                               \
+    X(rescaling)                                                                                                                 \
+    X(normalization)                                                                                                             \
+    X(discretization)                                                                                                            \
+    X(category_encoding)                                                                                                         \
+    X(hashing)                                                                                                                   \
+    X(masking)                                                                                                                   \
     X(map)                                                                                                                       \
     X(op)                                                                                                                        \
     X(variable)                                                                                                                  \
