@@ -38,8 +38,8 @@ struct mi_layer_type {
     mi_value *(*build)(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
     /* Where automatic names begin otherwise than with the type; NULL: they do not. */
     const char *(*stem)(const void *desc);
-    /* Of a type that learns statistics of data before the first step: the one that is NaN until then, and what computes all of them.
-     * A layer to which they are given has no such statistic. */
+    /* Of a type that learns statistics of data before the first step: the one that is NaN until then, and what computes all of
+     * them. A layer to which they are given has no such statistic. */
     const char *adapts;
     mica_status (*adapt)(struct mi_adapting *adapting);
 };
@@ -149,7 +149,7 @@ void mi_activation_names(const char **names, size_t limit);
 /* Adds `count` (a scalar) to a fault of the layer's: once it is above 0, whoever reads a result is told it and what the graph's
  * text `says`. false: the graph has the error. */
 bool mi_layer_fault(struct mi_layer *layer, mi_value *count, const char *says);
-/* Whole numbers from 0 to rows - 1 as int32. What is no such number becomes one near it, and is a fault: `says`, "0 to ROWS - 1". */
+/* Whole numbers from 0 to rows - 1 as int32. What is none becomes one near it, and is a fault: `says`, "0 to ROWS - 1". */
 mi_value *mi_layer_rows(struct mi_layer *layer, mi_value *x, int64_t rows, const char *says);
 /* x as float32. */
 mi_value *mi_layer_float(struct mi_layer *layer, mi_value *x);
