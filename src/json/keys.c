@@ -365,6 +365,33 @@ static mica_status read_axes(const struct reader *reader, const struct mi_key *k
     return MICA_OK;
 }
 
+static const struct mi_number *find_number(const struct mi_number *numbers, const char *name)
+{
+    for (; numbers && numbers->name; numbers++)
+        if (strcmp(numbers->name, name) == 0)
+            return numbers;
+    return NULL;
+}
+
+/* Adds a number to the settings that were read before it. */
+static mica_status read_setting(const struct reader *reader, const struct mi_key *key, const cJSON *json, mica_setting *list)
+{
+    const struct mi_number *number = find_number(key->numbers, json->string);
+    const struct mi_key any = {.name = number->name};
+    double value = cJSON_IsTrue(json);
+    size_t at = 0;
+    if (number->flag && !cJSON_IsBool(json))
+        return wrong(reader, number->name, "must be true or false");
+    if (!number->flag)
+        MI_TRY(read_number(reader, &any, number->name, json, number->whole, (double)FLT_MAX, &value));
+    while (at < key->second && list[at].key)
+        at++;
+    if (at == key->second)
+        return wrong(reader, number->name, "there is no room for so many keys");
+    list[at] = (mica_setting){number->name, value};
+    return MICA_OK;
+}
+
 static mica_status read_value(const struct reader *reader, const struct mi_key *key, const cJSON *json, char *desc)
 {
     void *field = desc + key->offset;
@@ -395,6 +422,8 @@ static mica_status read_value(const struct reader *reader, const struct mi_key *
         return read_axes(reader, key, json, field);
     case MI_KEY_OBJECT:
         return read_object(reader, key, json, field);
+    case MI_KEY_NUMBERS:
+        return read_setting(reader, key, json, field);
     case MI_KEY_JSON:
         *(const cJSON **)field = json;
         return MICA_OK;
@@ -405,7 +434,7 @@ static mica_status read_value(const struct reader *reader, const struct mi_key *
 static const struct mi_key *find_key(const struct mi_key *keys, const char *name)
 {
     for (; keys->name; keys++)
-        if (strcmp(keys->name, name) == 0)
+        if (keys->type == MI_KEY_NUMBERS ? find_number(keys->numbers, name) != NULL : strcmp(keys->name, name) == 0)
             return keys;
     return NULL;
 }
@@ -439,9 +468,13 @@ static mica_status unknown_key(const struct reader *reader, const struct mi_key 
 {
     const char *candidates[MOST_CANDIDATES + 1] = {0};
     size_t count = 0;
-    for (; keys->name && count < MOST_CANDIDATES; keys++)
-        if (has_key(keys->only, type))
+    for (; keys->name && count < MOST_CANDIDATES; keys++) {
+        const struct mi_number *number = keys->type == MI_KEY_NUMBERS ? keys->numbers : NULL;
+        for (; number && number->name && count < MOST_CANDIDATES; number++)
+            candidates[count++] = number->name;
+        if (keys->type != MI_KEY_NUMBERS && has_key(keys->only, type))
             candidates[count++] = keys->name;
+    }
     for (; also && *also && count < MOST_CANDIDATES; also++)
         candidates[count++] = *also;
     return mi_keys_unknown(reader->error, reader->place, "key", name, candidates);
@@ -576,6 +609,8 @@ static cJSON *value_item(const struct mi_key *key, const char *desc)
         return whole_numbers(((const mica_shape *)field)->dim, ((const mica_shape *)field)->rank);
     case MI_KEY_OBJECT:
         return object_item(key, field);
+    case MI_KEY_NUMBERS:
+        return NULL; /* it has no name of its own */
     case MI_KEY_JSON:
         return cJSON_Duplicate(*(const cJSON *const *)field, true);
     }
@@ -609,16 +644,39 @@ static bool is_default(const struct mi_key *key, const char *desc)
         return ((const mica_shape *)field)->rank == 0;
     case MI_KEY_OBJECT: /* by its first key, which says what it is */
         return is_default(&key->keys[0], field);
+    case MI_KEY_NUMBERS:
+        return ((const mica_setting *)field)->key == NULL;
     case MI_KEY_JSON:
         return *(const cJSON *const *)field == NULL;
     }
     return true;
 }
 
+/* Of settings by one name the last counts. */
+static bool write_settings(const struct mi_key *key, const mica_setting *list, cJSON *object)
+{
+    for (const struct mi_number *number = key->numbers; number && number->name; number++) {
+        const mica_setting *last = NULL;
+        for (size_t i = 0; i < key->second && list[i].key; i++)
+            if (strcmp(list[i].key, number->name) == 0)
+                last = &list[i];
+        if (last && !add(object, number->name, number->flag ? cJSON_CreateBool(last->value > 0) : cJSON_CreateNumber(last->value)))
+            return false;
+    }
+    return true;
+}
+
+static bool write_key(const struct mi_key *key, const char *desc, cJSON *object)
+{
+    if (key->type == MI_KEY_NUMBERS)
+        return write_settings(key, (const mica_setting *)(const void *)(desc + key->offset), object);
+    return key->alias || (!key->required && is_default(key, desc)) || add(object, key->name, value_item(key, desc));
+}
+
 bool mi_keys_write(const struct mi_key *keys, const void *desc, cJSON *object)
 {
     for (const struct mi_key *key = keys; key->name; key++)
-        if (!key->alias && (key->required || !is_default(key, desc)) && !add(object, key->name, value_item(key, desc)))
+        if (!write_key(key, desc, object))
             return false;
     return true;
 }

@@ -26,7 +26,17 @@ enum mi_key_type {
     MI_KEY_SHAPE,       /* mica_shape */
     MI_KEY_AXES,        /* mica_shape: numbers of axes, one or a list, also from the end */
     MI_KEY_OBJECT,      /* a struct with `keys` of its own; a text stands for an object of which it is the first key */
+    MI_KEY_NUMBERS,     /* mica_setting[second]: of `numbers` those that are given, each under its own name */
     MI_KEY_JSON         /* const cJSON *: read by someone else */
+};
+
+/* A number by its name, one of a table that ends with one without a name. A flag is true or false, 1 or 0. */
+struct mi_number {
+    const char *name;
+    float otherwise;              /* where it is not given; NaN: it must be */
+    float least, most;            /* of a flag 0 and 1 */
+    bool whole, flag;
+    bool above, below;            /* least, most itself is no value */
 };
 
 struct mi_key {
@@ -43,6 +53,7 @@ struct mi_key {
     const char *const *choices;     /* NULL-terminated */
     const char *only;               /* of an object whose first key says its type: the types that have this key, "a b" */
     const struct mi_key *keys;      /* of an object; ends with a row without name */
+    const struct mi_number *numbers; /* at most `second` of them; their ranges are checked by who resolves them */
 };
 
 /* A row: MI_KEY(mica_dense_desc, "units", MI_KEY_LONG, units); MI_KEY_WITH adds more fields. */

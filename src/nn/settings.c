@@ -21,15 +21,16 @@ static mica_status fail_range(struct mi_error *error, const char *place, const s
 {
     char range[80];
     bool endless = key->most >= 1e30f && value < 1e30;
+    const char *dot = *place ? "." : "";
     if (key->flag)
-        return mi_fail(error, MICA_FORMAT, "%s.%s: must be true or false", place, key->name);
+        return mi_fail(error, MICA_FORMAT, "%s%s%s: must be true or false", place, dot, key->name);
     if (!key->above && !key->below && !endless)
         mi_format(range, sizeof range, "from %g to %g", (double)key->least, (double)key->most);
     else
         mi_format(range, sizeof range, endless ? "%s %g" : "%s %g and %s %g", key->above ? "above" : "at least",
                   (double)key->least, key->below ? "below" : "at most", (double)key->most);
-    return mi_fail(error, MICA_FORMAT, "%s.%s: must be %s%s, not %g", place, key->name, key->whole ? "a whole number " : "", range,
-                   value);
+    return mi_fail(error, MICA_FORMAT, "%s%s%s: must be %s%s, not %g", place, dot, key->name, key->whole ? "a whole number " : "",
+                   range, value);
 }
 
 static mica_status take(struct mi_error *error, const char *place, const struct mi_number *keys, const mica_setting *setting,
@@ -55,7 +56,7 @@ mica_status mi_settings_resolve(struct mi_error *error, const char *place, const
         MI_TRY(take(error, place, keys, &given[i], values));
     for (int i = 0; keys[i].name; i++)
         if (isnan(values[i]))
-            return mi_fail(error, MICA_FORMAT, "%s: the key \"%s\" is missing", place, keys[i].name);
+            return mi_fail(error, MICA_FORMAT, "%s%sthe key \"%s\" is missing", place, *place ? ": " : "", keys[i].name);
     return MICA_OK;
 }
 

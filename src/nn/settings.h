@@ -6,17 +6,8 @@
 
 #include <mica/optimizer.h>
 
-/* A key of a row. A flag is true or false, 1 or 0. */
-struct mi_number {
-    const char *name;
-    float otherwise;              /* where it is not given; NaN: it must be */
-    float least, most;            /* of a flag 0 and 1 */
-    bool whole, flag;
-    bool above, below;            /* least, most itself is no value */
-};
-
 /* Fills in the values of `keys`, which end with one without a name, from settings up to the first without a key. Errors name
- * place and key, and the nearest that there is. */
+ * place and key, and the nearest that there is; an empty place is left out. */
 mica_status mi_settings_resolve(struct mi_error *error, const char *place, const struct mi_number *keys,
                                 const mica_setting *given, int most, float *values);
 
