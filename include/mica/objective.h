@@ -16,6 +16,7 @@ extern "C" {
 
 #define MICA_MOST_METRICS 16
 #define MICA_MOST_METRIC_SETTINGS 4
+#define MICA_MOST_LOSS_SETTINGS 4
 
 /* A metric by name, and what is not as by default (docs/jobs.md lists them). */
 typedef struct mica_metric {
@@ -28,6 +29,7 @@ typedef struct mica_metric {
 typedef struct mica_objective {
     const char *output;           /* NULL: the model's only one */
     const char *loss;             /* a name of losses.h, or its short form: "mse" */
+    mica_setting setting[MICA_MOST_LOSS_SETTINGS]; /* of the loss, as mica_loss_desc has them */
     int from_logits;              /* of crossentropies, as mica_loss_desc has it */
     float weight;                 /* of this loss among several; 0: 1 */
     bool classes;                 /* targets are numbers of classes (N), int32; otherwise values of the output's shape */

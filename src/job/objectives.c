@@ -12,38 +12,39 @@
 #include <math.h>
 #include <string.h>
 
-struct loss_keys {
-    const char *type;
-    int from_logits;
-    float weight;
-};
-
-static const struct mi_key loss_keys[] = {
-    MI_KEY_WITH(struct loss_keys, "type", MI_KEY_TEXT, type, .required = true, .choices = mi_loss_names),
-    MI_KEY(struct loss_keys, "from_logits", MI_KEY_TRISTATE, from_logits),
-    MI_KEY_WITH(struct loss_keys, "weight", MI_KEY_FLOAT, weight, MI_KEY_AT_LEAST(0)),
-    {0},
-};
-
 /* ---- Losses ---- */
 
-static mica_status read_loss(mica_job *job, struct mi_error *error, const cJSON *item, const char *place, mica_objective *out)
+/* An object's keys: those of all losses, and the numbers of its own. */
+static mica_status read_keys(struct mi_error *error, const cJSON *item, const char *place, const struct mi_loss_row *row,
+                             mica_objective *out)
 {
-    struct loss_keys keys = {.weight = 1};
-    if (cJSON_IsString(item)) {
-        if (!mi_loss_find(item->valuestring))
-            return mi_keys_unknown(error, place, "type", item->valuestring, mi_loss_names);
-        keys.type = item->valuestring;
-    } else if (!cJSON_IsObject(item))
-        return mi_fail(error, MICA_FORMAT, "%s: must be a name, or an object with a \"type\"", place);
-    else
-        MI_TRY(mi_keys_read(error, item, place, loss_keys, NULL, &keys));
-    if (keys.weight <= 0)
+    const struct mi_key keys[] = {
+        MI_KEY_WITH(mica_objective, "type", MI_KEY_TEXT, loss, .required = true, .choices = mi_loss_names),
+        MI_KEY(mica_objective, "from_logits", MI_KEY_TRISTATE, from_logits),
+        MI_KEY_WITH(mica_objective, "weight", MI_KEY_FLOAT, weight, MI_KEY_AT_LEAST(0)),
+        MI_KEY_WITH(mica_objective, "setting", MI_KEY_NUMBERS, setting, .numbers = row ? row->keys : mi_no_numbers,
+                    .second = MICA_MOST_LOSS_SETTINGS),
+        {0},
+    };
+    float ignored[MICA_MOST_LOSS_SETTINGS];
+    MI_TRY(mi_keys_read(error, item, place, keys, NULL, out));
+    if (out->weight <= 0)
         return mi_fail(error, MICA_FORMAT, "%s.weight: must be more than 0; without a loss an output is not trained", place);
-    (void)job;
-    out->loss = mi_loss_find(keys.type)->layer.type;
-    out->from_logits = keys.from_logits;
-    out->weight = keys.weight;
+    return mi_settings_resolve(error, place, row->keys, out->setting, MICA_MOST_LOSS_SETTINGS, ignored);
+}
+
+static mica_status read_loss(struct mi_error *error, const cJSON *item, const char *place, mica_objective *out)
+{
+    const cJSON *type = cJSON_IsObject(item) ? cJSON_GetObjectItemCaseSensitive(item, "type") : item;
+    const struct mi_loss_row *row = cJSON_IsString(type) ? mi_loss_find(type->valuestring) : NULL;
+    if (!cJSON_IsString(item) && !cJSON_IsObject(item))
+        return mi_fail(error, MICA_FORMAT, "%s: must be a name, or an object with a \"type\"", place);
+    if (cJSON_IsString(type) && !row)
+        return mi_keys_unknown(error, place, "type", type->valuestring, mi_loss_names);
+    out->weight = 1;
+    if (cJSON_IsObject(item))
+        MI_TRY(read_keys(error, item, place, row, out));
+    out->loss = row->layer.type;
     return MICA_OK;
 }
 
@@ -61,13 +62,13 @@ static mica_status read_losses(mica_job *job, struct mi_error *error, const cJSO
     if (!count)
         return mi_fail(error, MICA_FORMAT, "loss: the key \"type\" is missing");
     if (one)
-        return read_loss(job, error, loss, "loss", &job->objectives[0]);
+        return read_loss(error, loss, "loss", &job->objectives[0]);
     cJSON_ArrayForEach(item, loss) {
         const char *place = mi_arena_format(&job->arena, "loss.%s", mi_show(item->string).text);
         if (!place)
             return mi_out_of_memory(error);
         job->objectives[i].output = item->string;
-        MI_TRY(read_loss(job, error, item, place, &job->objectives[i++]));
+        MI_TRY(read_loss(error, item, place, &job->objectives[i++]));
     }
     return MICA_OK;
 }

@@ -64,24 +64,57 @@ struct unwrapping {
     struct mi_graph *graph;
     const char *activation;
     int64_t elements;        /* of a sample of the whole value */
-    mi_value **done;         /* by the value that they stand for */
+    struct unwrapped {
+        mi_value *value;
+        int axis;
+    } *done;                 /* by the value that they stand for */
 };
 
-/* A softmax must be over all of the sample: of several, beside each other, the loss is another. */
-static bool is_activation(const struct unwrapping *u, const struct mi_node *node)
+/* A softmax must be over all of the sample, or along the axis of the classes: of others the loss is another. */
+static bool is_activation(const struct unwrapping *u, const struct mi_node *node, int classes)
 {
     if (!is_op(node, u->activation))
         return false;
     int64_t axis = mi_attribute_int(node, "axis", -1);
-    return !is_op(node, "Softmax") || (axis > 0 && mi_dim_is(node->in[0]->shape.dim[axis], u->elements));
+    return !is_op(node, "Softmax") || (axis > 0 && (axis == classes || mi_dim_is(node->in[0]->shape.dim[axis], u->elements)));
 }
 
-static mi_value *unwrap(const struct unwrapping *u, const mi_value *value)
+/* The axis of a shape that has so many places, and as many elements before it within a sample; 0: none. */
+static int find_axis(const struct mi_shape *shape, int64_t before, struct mi_dim places)
+{
+    int64_t product = 1;
+    for (int i = 1; i < shape->rank; product *= shape->dim[i++].b)
+        if (product == before && mi_dim_equal(shape->dim[i], places))
+            return i;
+    return 0;
+}
+
+/* Where the axis of a node's result lies in its inputs; 0: nowhere. */
+static int axis_before(const struct mi_node *node, int axis)
+{
+    const struct mi_shape *in = &node->in[0]->shape, *out = &node->out[0]->shape;
+    static const char *const keeps_order[] = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", NULL};
+    int count = 0;
+    int64_t before = 1;
+    const int64_t *perm = is_op(node, "Transpose") ? mi_attribute_ints(node, "perm", &count) : NULL;
+    if (axis < 1 || axis >= out->rank)
+        return 0;
+    if (perm)
+        return (int)perm[axis];
+    for (int i = 1; i < axis; i++)
+        before *= out->dim[i].b;
+    if (is_one_of(node, keeps_order))
+        return find_axis(in, before, out->dim[axis]);
+    return in->rank == out->rank && mi_dim_equal(in->dim[axis], out->dim[axis]) ? axis : 0;
+}
+
+static mi_value *unwrap(const struct unwrapping *u, const mi_value *value, int axis)
 {
     const struct mi_node *node = value->node;
-    if (u->done[value->id])
-        return u->done[value->id];
-    if (is_activation(u, node))
+    struct unwrapped *done = &u->done[value->id];
+    if (done->value && done->axis == axis)
+        return done->value;
+    if (is_activation(u, node, axis))
         return node->in[0];
     bool ignored = is_op(node, "Dropout") && !u->graph->training;
     if (!ignored && (node->inputs < 1 || !mi_keeps_elements(node)))
@@ -92,20 +125,21 @@ static mi_value *unwrap(const struct unwrapping *u, const mi_value *value)
         return NULL;
     }
     for (int i = 0; i < node->inputs; i++)
-        if (!(in[i] = unwrap(u, node->in[i])))
+        if (!(in[i] = unwrap(u, node->in[i], axis_before(node, axis))))
             return NULL;
     struct mi_node *made = ignored ? NULL : mi_node_of(u->graph, node->op, in, node->inputs, node->attribute, node->attributes);
-    return u->done[value->id] = ignored ? in[0] : made ? made->out[0] : NULL;
+    *done = (struct unwrapped){ignored ? in[0] : made ? made->out[0] : NULL, axis};
+    return done->value;
 }
 
 mi_value *mi_logits_of(struct mi_graph *graph, mi_value *value, const char *activation)
 {
-    mi_value **done = mi_new(graph->value_count, sizeof *done);
+    struct unwrapped *done = mi_new(graph->value_count, sizeof *done);
     if (!done) {
         mi_out_of_memory(&graph->error);
         return NULL;
     }
-    mi_value *logits = unwrap(&(struct unwrapping){graph, activation, mi_shape_count(&value->shape, 1), done}, value);
+    mi_value *logits = unwrap(&(struct unwrapping){graph, activation, mi_shape_count(&value->shape, 1), done}, value, 1);
     free(done);
     return logits;
 }

@@ -41,7 +41,7 @@ static mica_status find_loss(struct mi_error *error, const mica_objective *given
     if (!output)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the model has no output", given->loss);
     MI_TRY(mi_model_check_samples(error, output));
-    return mi_loss_check(error, output, given->from_logits, &out->loss);
+    return mi_loss_resolve(error, out->loss.row, output, given->setting, given->from_logits, &out->loss);
 }
 
 static mica_status find_metrics(struct mi_error *error, const mica_objective *given, mi_value *output, struct mi_objective *out)
@@ -141,12 +141,12 @@ static mi_value *class_values(struct mi_graph *graph, mi_value *output, mi_value
 /* An input of classes says how many the output tells apart: one unit two. What labels mean hangs on that. */
 static mi_value *add_target(struct mi_graph *graph, const struct mi_objective *objective, const mi_value *output)
 {
-    const struct mi_shape rows = rows_only();
+    const struct mi_shape shape = objective->loss.row->task == MI_SPARSE ? mi_without_classes(&output->shape) : rows_only();
     const char *name = mi_target_name(graph, objective->output);
     if (!objective->classes)
         return mi_input(graph, name, MI_FLOAT, &output->shape);
-    mi_value *target = mi_input(graph, name, MI_INT32, &rows);
-    int64_t units = mi_shape_count(&output->shape, 1);
+    mi_value *target = mi_input(graph, name, MI_INT32, &shape);
+    int64_t units = output->shape.rank > 1 ? output->shape.dim[1].b : 1;
     if (target && mi_set_attribute(target->node, MI_INT(MI_CLASSES, units == 1 ? 2 : units)) != MICA_OK)
         return NULL;
     return target;
@@ -162,8 +162,8 @@ static mi_value *class_weights(struct mi_graph *graph, const struct mi_objective
         return NULL;
     if (objective->classes)
         return mi_op2(graph, "Gather", weights, target);
-    if (mi_shape_count(&output->shape, 1) == 1) { /* the value itself says how much of class 1 it is */
-        mi_value *flat = mi_op2(graph, "Reshape", target, mi_ints(graph, (int64_t[]){0}, 1));
+    if (mi_shape_count(&output->shape, 1) == 1) { /* the value itself says how much of class 1 it is; a sign of -1 nothing */
+        mi_value *flat = mi_op2(graph, "Reshape", mi_at_least(graph, target, 0), mi_ints(graph, (int64_t[]){0}, 1));
         float zero = objective->class_weight[0], one = objective->class_weight[1];
         return mi_op2(graph, "Add", mi_op2(graph, "Mul", flat, mi_scalar(graph, one - zero)), mi_scalar(graph, zero));
     }
@@ -200,12 +200,9 @@ mica_status mi_objective_add(struct mi_graph *graph, const struct mi_objective *
         return mi_fail(&graph->error, MICA_DATA, "loss %s: the targets are values, it needs class indices", row->layer.type);
     graph->scope = "loss";
     mi_value *target = nodes->target = add_target(graph, objective, output);
-    struct mi_loss taken = objective->loss;
-    if (row->task == MI_CATEGORICAL && objective->classes)
-        taken.row = mi_loss_find("sparse_categorical_crossentropy"); /* the same number, without the zeros */
-    else if (row->task != MI_SPARSE && objective->classes)
+    if (objective->classes && row->task != MI_SPARSE && !row->takes_numbers)
         target = class_values(graph, output, nodes->target);
-    mi_value *each = weighted(graph, objective, training, mi_loss_each(graph, &taken, output, target), nodes);
+    mi_value *each = weighted(graph, objective, training, mi_loss_each(graph, &objective->loss, output, target), nodes);
     nodes->sum = mi_apply(graph, "ReduceSum", &each, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
     nodes->mean = mi_apply(graph, "DivideByCount", &nodes->sum, 1,
                            (const struct mi_attribute[]){MI_INT("per_n", 1), MI_INT("fixed", 0)}, 2);

@@ -58,7 +58,8 @@ mica_status mi_training_balance(struct mi_error *error, struct mi_training *task
         const struct mi_field *field = mi_training_field(task->data, MICA_TARGET, name, graph->output_count == 1);
         const struct mi_loss_row *loss = mi_loss_find(objective->loss);
         int64_t units = mi_shape_count(&output->shape, 1);
-        bool classes = objective->classes || loss->task == MI_CATEGORICAL || (loss->task == MI_BINARY && units == 1);
+        bool two = units == 1 && (loss->task == MI_BINARY || loss->task == MI_SIGNS);
+        bool classes = objective->classes || loss->task == MI_CATEGORICAL || two;
         if (!classes || output->shape.rank != 2)
             return mi_fail(error, MICA_INVALID_ARGUMENT, "output \"%s\": its targets are no classes that could be balanced",
                            mi_show(name).text);

@@ -1,6 +1,7 @@
 /* Whether a model, data and objectives fit together. */
 #include "train/training.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +128,8 @@ static mica_status check_values(struct mi_error *error, const struct mi_loss_row
             continue;
         if (each > 1)
             mi_format(column, sizeof column, "label %zu", i % each);
-        return mi_fail(error, MICA_DATA, "%s: its %s is %g, loss %s takes labels from %g to %g",
+        return mi_fail(error, MICA_DATA, row->highest < FLT_MAX ? "%s: its %s is %g, loss %s takes labels from %g to %g"
+                                                                : "%s: its %s is %g, loss %s takes labels of at least %g",
                        mi_data_sample_text(data, (int64_t)(i / each)).text, column, value, row->layer.type,
                        (double)row->lowest, (double)row->highest);
     }
@@ -150,7 +152,7 @@ static mica_status check_classes(struct mi_error *error, const struct mi_loss_ro
                                  const mi_value *output, int64_t units)
 {
     int64_t room = units == 1 ? 2 : units;
-    if (row->task == MI_BINARY && units > 1)
+    if ((row->task == MI_BINARY || row->task == MI_SIGNS) && units > 1)
         return mi_fail(error, MICA_DATA, "loss %s: the labels are class indices, which take one output, not %lld; "
                        "sparse_categorical_crossentropy takes one a class", row->layer.type, (long long)units);
     if (units > 1 && output->shape.rank != 2)
@@ -180,8 +182,7 @@ static mica_status check_labels(struct mi_error *error, const struct mi_loss_row
 /* Answers are right or wrong where targets are classes, shares of them, or all 0 or 1. */
 static bool has_accuracy(const struct mi_objective *objective, const mica_data *data, const struct mi_field *field)
 {
-    return objective->classes || objective->loss.row->task == MI_CATEGORICAL || objective->loss.row->task == MI_BINARY ||
-           all_zero_or_one(data, field);
+    return objective->classes || objective->loss.row->task != MI_VALUES || all_zero_or_one(data, field);
 }
 
 /* Whether it was there. */

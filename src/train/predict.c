@@ -260,6 +260,7 @@ mica_status mica_predict_data(mica_model *model, mica_data *data, mica_part part
 struct scoring {
     bool softmax, sigmoid;   /* still to be applied */
     bool single;             /* one output: class 1 against class 0 */
+    float threshold;         /* above which the score of one output says class 1 */
     bool shares;             /* scores are probabilities: of class 0, 1 minus that of class 1 */
     int classes;
 };
@@ -268,7 +269,7 @@ static mica_status choose_scoring(mica_model *model, const char *output, size_t 
 {
     const struct mi_trained_output *answer = mi_model_trained(model, output);
     struct mi_objective objective;
-    *scoring = (struct scoring){.single = out == 1, .classes = out == 1 ? 2 : (int)out};
+    *scoring = (struct scoring){.single = out == 1, .threshold = 0.5f, .classes = out == 1 ? 2 : (int)out};
     if (out > MI_MOST_CLASSES)
         return mi_fail(&model->device->error, MICA_UNSUPPORTED, "the model has %zu outputs, classes are %d at most", out,
                        MI_MOST_CLASSES);
@@ -277,9 +278,10 @@ static mica_status choose_scoring(mica_model *model, const char *output, size_t 
     const mica_objective trained = {.output = answer->output, .loss = answer->loss, .from_logits = answer->from_logits};
     MI_TRY(mi_objective_resolve(&model->device->error, model->graph, &trained, &objective));
     const struct mi_loss loss = objective.loss;
-    scoring->shares = loss.row->task != MI_VALUES;
-    scoring->sigmoid = loss.row->task == MI_BINARY && loss.from_logits;
-    scoring->softmax = loss.row->task != MI_BINARY && loss.row->task != MI_VALUES && loss.from_logits;
+    scoring->threshold = loss.from_logits ? 0.5f : mi_loss_threshold(&loss);
+    scoring->shares = loss.row->activation != NULL;
+    scoring->sigmoid = loss.from_logits && !strcmp(loss.row->activation, "Sigmoid");
+    scoring->softmax = loss.from_logits && !strcmp(loss.row->activation, "Softmax");
     return MICA_OK;
 }
 
@@ -329,7 +331,7 @@ static void answer_row(char *const *names, const struct scoring *scoring, float 
         best(names, row, scoring->classes, k, answers);
         return;
     }
-    float other = 1 - row[0]; /* without a cross-entropy too: values that were fitted to 0 and 1 */
+    float other = 2 * scoring->threshold - row[0]; /* without a cross-entropy too: values that were fitted to 0 and 1 */
     best(names, (const float[]){other, row[0]}, 2, k, answers);
     if (!scoring->shares)
         for (int i = 0; i < k; i++)

@@ -5,7 +5,7 @@
 
 Files, each with the model as Mica's JSON in its metadata:
   LAYERS.safetensors   CASE/x, CASE/dy, CASE/y, CASE/dx, CASE/weight/NAME, CASE/gradient/NAME, CASE/after/NAME
-  losses.safetensors   CASE/x, CASE/labels, CASE/loss, CASE/dx
+  losses.safetensors   CASE/x, CASE/labels, CASE/loss, CASE/dx; contrastive.safetensors: losses that are layers alone
   train_*.safetensors  x, labels, losses (one a step), initial/NAME, final/NAME
 """
 import glob

@@ -83,7 +83,9 @@ static void test_values(void **state)
     check(false, "AdamW", optimizers, "; adam takes \"weight_decay\"");
     meant(false, "Adam", optimizers, "adam");
     check(false, "crossentropy", mi_loss_names, "; classes are learnt with sparse_categorical_crossentropy");
-    check(false, "mae", mi_loss_names, "; values are learnt with mean_squared_error");
+    meant(false, "L1Loss", mi_loss_names, "mean_absolute_error");
+    meant(false, "SmoothL1Loss", mi_loss_names, "huber");
+    meant(false, "KLDivLoss", mi_loss_names, "kl_divergence");
     meant(false, "NLLLoss", mi_loss_names, "sparse_categorical_crossentropy");
     meant(false, "BCEWithLogitsLoss", mi_loss_names, "binary_crossentropy");
     meant(false, "mean_square_error", mi_loss_names, "mean_squared_error");

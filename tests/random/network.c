@@ -121,10 +121,27 @@ static void add_value(struct drawer *d, struct mi_text *out, const char *type, c
     }
 }
 
+/* Numbers that stand under names of their own. */
+static void add_numbers(struct drawer *d, struct mi_text *out, const struct mi_number *number)
+{
+    for (; number->name; number++) {
+        double low = (double)number->least, high = (double)number->most < low + 2 ? (double)number->most : low + 2;
+        double value = low + (high - low) * (double)(1 + below(d, 998)) / 1000;
+        if (!chance(d, 35))
+            continue;
+        if (number->flag)
+            mi_text_add(out, ", \"%s\": %s", number->name, value > 0.5 ? "true" : "false");
+        else
+            mi_text_add(out, ", \"%s\": %.6g", number->name, number->whole ? (double)(int64_t)value : value);
+    }
+}
+
 static void add_keys(struct drawer *d, struct mi_text *out, const struct mi_layer_type *type, const mica_shape *before)
 {
     for (const struct mi_key *key = type->keys; key && key->name; key++) {
-        if (key->alias || (!key->required && !chance(d, 35)))
+        if (key->type == MI_KEY_NUMBERS)
+            add_numbers(d, out, key->numbers);
+        if (key->type == MI_KEY_NUMBERS || key->alias || (!key->required && !chance(d, 35)))
             continue;
         mi_text_add(out, ", \"%s\": ", key->name);
         if (!key->required && chance(d, 3))

@@ -21,7 +21,7 @@ static mica_model *make_model(mica_device *device, const cJSON *described, bool 
     mica_model *model = mica_model_create(device, NULL);
     cJSON *json = cJSON_Duplicate(described, true);
     *training = cJSON_IsTrue(cJSON_GetObjectItem(json, "training"));
-    static const char *const extra[] = {"training", "loss", "from_logits"};
+    static const char *const extra[] = {"training", "loss"};
     for (size_t i = 0; i < MI_COUNT(extra); i++)
         cJSON_DeleteItemFromObject(json, extra[i]);
     mi_model_add_layers(model, json, "", NULL);
@@ -159,6 +159,7 @@ static const char *const files[] = {
     "convolution.safetensors",
     "shape.safetensors",
     "preprocessing.safetensors",
+    "contrastive.safetensors",
 };
 
 static void layers(void **state)
@@ -178,6 +179,18 @@ static void layers(void **state)
 
 /* ---- Losses ---- */
 
+/* A case's loss as a job has it: a name, or an object of keys. */
+static mica_objective objective_of(struct mi_error *error, const cJSON *loss, bool classes)
+{
+    static const char *const also[] = {"from_logits", NULL};
+    const cJSON *type = cJSON_IsObject(loss) ? cJSON_GetObjectItem(loss, "type") : loss;
+    const cJSON *logits = cJSON_GetObjectItem(loss, "from_logits");
+    mica_objective out = {.loss = type->valuestring, .classes = classes, .from_logits = logits ? cJSON_IsTrue(logits) ? 1 : -1 : 0};
+    if (cJSON_IsObject(loss))
+        assert_int_equal(mi_settings_read(error, loss, "loss", also, out.setting, MICA_MOST_LOSS_SETTINGS), MICA_OK);
+    return out;
+}
+
 static void check_loss(mica_device *device, const struct golden *golden, const char *name, const cJSON *described)
 {
     struct probe probe = {.device = device};
@@ -191,8 +204,9 @@ static void check_loss(mica_device *device, const struct golden *golden, const c
     void *labels = classes ? (void *)golden_integers(golden, name, "labels", &count)
                            : (void *)golden_floats(golden, name, "labels", &count);
     probe.model = make_model(device, described, &training);
-    const mica_objective given = {.loss = cJSON_GetObjectItem(described, "loss")->valuestring, .classes = classes};
-    assert_int_equal(mi_objective_resolve(&device->error, probe.model->graph, &given, &objective), MICA_OK);
+    const mica_objective given = objective_of(&device->error, cJSON_GetObjectItem(described, "loss"), classes);
+    if (mi_objective_resolve(&device->error, probe.model->graph, &given, &objective))
+        fail_msg("%s: %s", name, device->error.text);
     assert_int_equal(mi_model_graph(probe.model, true, &probe.graph), MICA_OK);
     if (mi_objective_add(probe.graph, &objective, true, &nodes))
         fail_msg("%s: %s", name, probe.graph->error.text);

@@ -147,6 +147,39 @@ static void probabilities(void **state)
     mica_data_destroy(data);
 }
 
+/* ---- Losses without probabilities: an output above 0 says yes ---- */
+
+/* Labels of -1, of 0 and of class 0 are the same. */
+static void signs(void **state)
+{
+    const float inputs[] = {2, -0.25f, 0.25f, -3}, below[] = {1, -1, -1, -1}, zero[] = {1, 0, 0, 0}, one = 1;
+    const int32_t classes[] = {1, 0, 0, 0};
+    for (int i = 0; i < 3; i++) {
+        const mica_objective goal = {.loss = "hinge", .metrics = {{"accuracy"}, {"precision"}}};
+        mica_scores *result = NULL;
+        mica_answer answers[4];
+        mica_data *data = mica_arrays_open(*state, &(mica_arrays_desc){
+            .samples = 4, .input_shape = MICA_SHAPE(1), .inputs = inputs, .values = i == 0 ? below : i == 1 ? zero : NULL,
+            .classes = i == 2 ? classes : NULL, .label_shape = {.rank = i != 2, .dim = {1}}});
+        mica_model *model = model_of(*state, "{\"input_shape\": [1], \"layers\": [{\"type\": \"dense\", \"units\": 1, "
+                                             "\"use_bias\": false, \"name\": \"d\"}]}");
+        mica_model_write(model, "d.weight", &one, 1);
+        mica_fit(model, data, &(mica_fit_desc){.objectives = &goal, .objective_count = 1, .epochs = 1,
+                                               .optimizer = {"sgd", {{"learning_rate", 0}}}}, NULL);
+        mica_evaluate(model, data, MICA_TRAIN, &goal, 1, &result);
+        golden_assert_fine(*state);
+        assert_true(fabs(mica_scores_get(result, "loss") - 0.5) < 1e-6);
+        assert_true(fabs(mica_scores_get(result, "accuracy") - 0.75) < 1e-6);
+        assert_true(fabs(mica_scores_get(result, "precision") - 0.5) < 1e-6);
+        assert_int_equal(mica_classify(model, inputs, 4, 1, answers), MICA_OK);
+        for (int k = 0; k < 4; k++)
+            assert_int_equal(answers[k].class_index, inputs[k] > 0);
+        mica_scores_destroy(result);
+        mica_model_destroy(model);
+        mica_data_destroy(data);
+    }
+}
+
 /* ---- Labels that a loss cannot learn, outputs without a loss ---- */
 
 static void assert_refused(mica_device *device, mica_status status, const char *text)
@@ -169,6 +202,9 @@ static void labels(void **state)
         {"binary_crossentropy", -1, "sample 2: its label 1 is -1, loss binary_crossentropy takes labels from 0 to 1"},
         {"categorical_crossentropy", 1.5f, "sample 2: its label 1 is 1.5, loss categorical_crossentropy takes labels from 0 to 1"},
         {"mean_squared_error", -300, NULL},
+        {"hinge", -1, NULL},
+        {"hinge", 3, "sample 2: its label 1 is 3, loss hinge takes labels from -1 to 1"},
+        {"poisson", -2, "sample 2: its label 1 is -2, loss poisson takes labels of at least 0"},
     };
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         const float inputs[3] = {1, 2, 3}, values[6] = {0, 1, 1, 0, 0, cases[i].label};
@@ -246,7 +282,7 @@ static void indices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rearranged), cmocka_unit_test(deduced),     cmocka_unit_test(probabilities),
+        cmocka_unit_test(rearranged), cmocka_unit_test(deduced),     cmocka_unit_test(probabilities), cmocka_unit_test(signs),
         cmocka_unit_test(labels),     cmocka_unit_test(two_outputs), cmocka_unit_test(indices),
     };
     return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);

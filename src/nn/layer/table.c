@@ -62,6 +62,8 @@
     X(category_encoding)                                                                                                         \
     X(hashing)                                                                                                                   \
     X(masking)                                                                                                                   \
+    X(triplet_margin)                                                                                                            \
+    X(info_nce)                                                                                                                  \
     X(map)                                                                                                                       \
     X(op)                                                                                                                        \
     X(variable)                                                                                                                  \

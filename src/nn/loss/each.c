@@ -3,26 +3,12 @@
 
 #include <string.h>
 
-mi_value *mi_mean_of_sample(struct mi_graph *graph, mi_value *each)
-{
-    int64_t axes[MI_MAX_RANK];
-    int rank = each ? each->shape.rank : 0;
-    for (int i = 1; i < rank; i++)
-        axes[i - 1] = i;
-    if (rank < 2)
-        return each;
-    return mi_apply(graph, "ReduceMean", (mi_value *const[]){each, mi_ints(graph, axes, rank - 1)}, 2,
-                    (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
-}
-
 /* ---- Checking ---- */
 
 static mica_status check_classes(struct mi_error *error, const mi_value *y, const char *name)
 {
-    int rank = y->shape.rank;
-    if (rank != 2)
-        return mi_fail(error, MICA_SHAPE, "loss %s: the output has %d dimensions per sample, needs one: the classes", name,
-                       rank - 1);
+    if (y->shape.rank < 2)
+        return mi_fail(error, MICA_SHAPE, "loss %s: the output has no dimension per sample, needs one: the classes", name);
     if (y->shape.dim[1].b < 2)
         return mi_fail(error, MICA_SHAPE, "loss %s: the output has %lld class, needs at least 2 (one unit with a sigmoid "
                        "goes with binary_crossentropy)", name, (long long)y->shape.dim[1].b);
@@ -31,23 +17,20 @@ static mica_status check_classes(struct mi_error *error, const mi_value *y, cons
 
 static mica_status check_output(struct mi_error *error, const mi_value *y, const struct mi_loss_row *row)
 {
-    const char *last = mi_ending(y)->op->name;
-    bool softmax = strcmp(last, "Softmax") == 0, sigmoid = strcmp(last, "Sigmoid") == 0;
-    bool classes = row->task == MI_CATEGORICAL || row->task == MI_SPARSE;
-    if (row->task == MI_BINARY && softmax)
+    const char *last = mi_ending(y)->op->name, *needed = row->activation ? row->activation : "";
+    if (strcmp(needed, "Sigmoid") == 0 && strcmp(last, "Softmax") == 0)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the last layer is a softmax; it needs a sigmoid or logits",
                        row->layer.type);
-    if (classes && sigmoid)
+    if (strcmp(needed, "Softmax") == 0 && strcmp(last, "Sigmoid") == 0)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the last layer is a sigmoid; it needs a softmax or logits",
                        row->layer.type);
-    return classes ? check_classes(error, y, row->layer.type) : MICA_OK;
+    return row->task == MI_CATEGORICAL || row->task == MI_SPARSE ? check_classes(error, y, row->layer.type) : MICA_OK;
 }
 
-mica_status mi_loss_check(struct mi_error *error, const mi_value *y, int from_logits, struct mi_loss *loss)
+static mica_status decide_logits(struct mi_error *error, const mi_value *y, int from_logits, struct mi_loss *loss)
 {
     const struct mi_loss_row *row = loss->row;
     bool shares = false;
-    MI_TRY(check_output(error, y, row));
     loss->from_logits = from_logits > 0;
     if (!row->activation)
         return from_logits <= 0 ? MICA_OK
@@ -55,12 +38,37 @@ mica_status mi_loss_check(struct mi_error *error, const mi_value *y, int from_lo
                                           row->layer.type);
     if (from_logits > 0 && strcmp(mi_ending(y)->op->name, row->activation) == 0)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "from_logits is true, but the last layer ends in a %s",
-                       row->task == MI_BINARY ? "sigmoid" : "softmax");
+                       strcmp(row->activation, "Sigmoid") == 0 ? "sigmoid" : "softmax");
     if (from_logits == 0) {
         MI_TRY(mi_gives_shares(error, y, &shares));
         loss->from_logits = !shares;
     }
     return MICA_OK;
+}
+
+mica_status mi_loss_resolve(struct mi_error *error, const struct mi_loss_row *row, const mi_value *y, const mica_setting *setting,
+                            int from_logits, struct mi_loss *loss)
+{
+    struct mi_error why = {0};
+    *loss = (struct mi_loss){.row = row};
+    if (mi_settings_resolve(&why, "", row->keys, setting, MICA_MOST_LOSS_SETTINGS, loss->value) != MICA_OK)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: %s", row->layer.type, why.text);
+    MI_TRY(check_output(error, y, row));
+    return decide_logits(error, y, from_logits, loss);
+}
+
+struct mi_shape mi_without_classes(const struct mi_shape *y)
+{
+    struct mi_shape out = {.rank = 0};
+    for (int i = 0; i < y->rank; i++)
+        if (i != 1)
+            out.dim[out.rank++] = y->dim[i];
+    return out;
+}
+
+float mi_loss_threshold(const struct mi_loss *loss)
+{
+    return loss->from_logits || loss->row->task == MI_SIGNS ? 0.0f : 0.5f;
 }
 
 /* ---- Adding ---- */
@@ -70,5 +78,7 @@ mi_value *mi_loss_each(struct mi_graph *graph, const struct mi_loss *loss, mi_va
     mi_value *logits = NULL;
     if (loss->row->activation && !loss->from_logits)
         logits = mi_logits_of(graph, y, loss->row->activation);
-    return loss->row->each(graph, logits ? logits : y, target, loss->from_logits || logits);
+    const struct mi_loss_use use = {.y = logits ? logits : y, .target = target, .from_logits = loss->from_logits || logits,
+                                    .value = loss->value};
+    return loss->row->each(graph, &use);
 }

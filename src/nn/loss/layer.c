@@ -3,13 +3,6 @@
 
 #include <string.h>
 
-const struct mi_key mi_loss_keys[] = {{0}};
-
-const struct mi_key mi_crossentropy_keys[] = {
-    MI_KEY(mica_loss_desc, "from_logits", MI_KEY_TRISTATE, from_logits),
-    {0},
-};
-
 /* Whether two shapes are the same but for axes of one place behind the batch. */
 static bool same_but_ones(const struct mi_shape *x, const struct mi_shape *y)
 {
@@ -36,9 +29,7 @@ static mi_value *cast(struct mi_graph *graph, mi_value *x, enum mi_type type)
 /* A target as the row takes it; NULL after an error. */
 static mi_value *fit_target(struct mi_layer *layer, enum mi_task task, const mi_value *y, mi_value *target)
 {
-    struct mi_shape wanted = y->shape;
-    if (task == MI_SPARSE)
-        wanted.rank = 1;
+    struct mi_shape wanted = task == MI_SPARSE ? mi_without_classes(&y->shape) : y->shape;
     if (task == MI_SPARSE && !mi_type_is_integer(target->type))
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "the target is %s, it must be whole numbers: an integer input",
                              mi_types[target->type].name);
@@ -65,12 +56,12 @@ mi_value *mi_loss_build(struct mi_layer *layer, mi_value *const *x, int count, c
 {
     (void)count;
     const mica_loss_desc *desc = given;
-    struct mi_loss loss = {.row = row_of(layer->type)};
+    struct mi_loss loss;
     struct mi_error error = {0};
     if (x[0]->type != MI_FLOAT || x[0]->shape.rank < 1 || !x[0]->shape.dim[0].a)
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "predictions are float32, for each sample, not %s of shape %s",
                              mi_types[x[0]->type].name, mi_shape_text(&layer->graph->arena, &x[0]->shape));
-    if (mi_loss_check(&error, x[0], desc->from_logits, &loss) != MICA_OK)
+    if (mi_loss_resolve(&error, row_of(layer->type), x[0], desc->setting, desc->from_logits, &loss) != MICA_OK)
         return mi_layer_fail(layer, error.status, "%s", error.text);
     mi_value *target = fit_target(layer, loss.row->task, x[0], x[1]);
     return target ? mi_loss_each(layer->graph, &loss, x[0], target) : NULL;

@@ -6,57 +6,107 @@
 #define MICA_SRC_NN_LOSS_H
 
 #include "nn/layer.h"
+#include "nn/settings.h"
 
 #include <mica/losses.h>
 
-/* What targets are: values of the predictions' shape, numbers from 0 to 1, the shares of classes, or the number of a class. */
-enum mi_task { MI_VALUES, MI_BINARY, MI_CATEGORICAL, MI_SPARSE };
+/* What targets are: values of the predictions' shape, signs (-1 or 1, and 0 is -1), numbers from 0 to 1, the shares of classes, or
+ * the number of a class. Classes lie along axis 1. */
+enum mi_task { MI_VALUES, MI_SIGNS, MI_BINARY, MI_CATEGORICAL, MI_SPARSE };
 
-struct mi_loss_row {
-    struct mi_layer_type layer;          /* MI_LOSS_LAYER */
-    const char *alias;                   /* Keras's short name; NULL: none */
-    enum mi_task task;
-    const char *activation;              /* the operator that makes its probabilities of logits; NULL: it takes any values */
-    float lowest, highest;               /* of targets that are values */
-    /* Adds one number a sample, (n): the mean of what its places lose. Targets are float32 of the predictions' shape; MI_SPARSE:
-     * int32 (n). */
-    mi_value *(*each)(struct mi_graph *graph, mi_value *y, mi_value *target, bool from_logits);
+/* What a loss is taken of. */
+struct mi_loss_use {
+    mi_value *y;                         /* predictions (n, ...) */
+    mi_value *target;                    /* float32 of their shape; numbers of classes: int32 without axis 1 */
+    bool from_logits;                    /* y goes through the row's activation yet */
+    const float *value;                  /* of the row's keys */
 };
 
-/* The layer of a loss: `keys` are mi_loss_keys, or mi_crossentropy_keys of those that know logits. */
-#define MI_LOSS_LAYER(name, keys_of)                                                                                             \
-    {.type = (name), .desc_size = sizeof(mica_loss_desc), .keys = (keys_of), .min_inputs = 2, .max_inputs = 2,                    \
-     .build = mi_loss_build}
-extern const struct mi_key mi_loss_keys[], mi_crossentropy_keys[];
+struct mi_loss_row {
+    struct mi_layer_type layer;
+    const char *alias;                   /* Keras's short name; NULL: none */
+    const struct mi_number *keys;        /* what its settings may be; ends with one without a name */
+    enum mi_task task;
+    const char *activation;              /* the operator that makes its probabilities of logits; NULL: it takes any values */
+    bool takes_numbers;                  /* of MI_CATEGORICAL: `each` takes numbers of classes as well, without rows of zeros */
+    float lowest, highest;               /* of targets that are values */
+    /* Adds one number a sample, (n): the mean of what its places lose; NULL after an error. */
+    mi_value *(*each)(struct mi_graph *graph, const struct mi_loss_use *use);
+};
+
+/* What a row begins with: its layer's name, and a table of its keys, which a layer's description, a job and a call in C share. */
+#define MI_LOSS(name, numbers_of) .layer = MI_LOSS_LAYER(name, numbers_of, 2, mi_loss_build), .keys = (numbers_of)
+/* The layer alone, of a loss that takes something else than predictions and targets. */
+#define MI_LOSS_LAYER(name, numbers_of, inputs, function)                                                                        \
+    {.type = (name), .desc_size = sizeof(mica_loss_desc), .min_inputs = (inputs), .max_inputs = (inputs), .build = (function),    \
+     .keys = (const struct mi_key[]){MI_KEY(mica_loss_desc, "from_logits", MI_KEY_TRISTATE, from_logits),                         \
+                                     MI_KEY_WITH(mica_loss_desc, "setting", MI_KEY_NUMBERS, setting, .numbers = (numbers_of),     \
+                                                 .second = MICA_MOST_LOSS_SETTINGS), {0}}}
 mi_value *mi_loss_build(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
+extern const struct mi_number mi_no_numbers[];               /* of a loss without keys */
 
 /* The losses, one a line. */
 #define MI_LOSSES(X)                                                                                                             \
     X(mean_squared_error)                                                                                                        \
     X(binary_crossentropy)                                                                                                       \
     X(categorical_crossentropy)                                                                                                  \
-    X(sparse_categorical_crossentropy)
+    X(sparse_categorical_crossentropy)                                                                                           \
+    X(mean_absolute_error)                                                                                                       \
+    X(mean_absolute_percentage_error)                                                                                            \
+    X(mean_squared_logarithmic_error)                                                                                            \
+    X(huber)                                                                                                                     \
+    X(log_cosh)                                                                                                                  \
+    X(poisson)                                                                                                                   \
+    X(cosine_similarity)                                                                                                         \
+    X(kl_divergence)                                                                                                             \
+    X(binary_focal_crossentropy)                                                                                                 \
+    X(categorical_focal_crossentropy)                                                                                            \
+    X(hinge)                                                                                                                     \
+    X(squared_hinge)                                                                                                             \
+    X(categorical_hinge)                                                                                                         \
+    X(dice)                                                                                                                      \
+    X(tversky)
 
 extern const struct mi_loss_row *const mi_loss_rows[];       /* NULL-terminated (table.c) */
 extern const char *const mi_loss_names[];                    /* the same with short names, for messages and keys */
 const struct mi_loss_row *mi_loss_find(const char *name);    /* NULL: none of that name */
 
-/* The mean of each sample's places: (n, ...) -> (n). */
-mi_value *mi_mean_of_sample(struct mi_graph *graph, mi_value *each);
-#define MI_LOSS_EPSILON 1e-7f /* Keras's: probabilities are clipped to [epsilon, 1 - epsilon] */
-
 /* A loss for one model, with from_logits decided: the output's values are not known to be probabilities. */
 struct mi_loss {
     const struct mi_loss_row *row;
     bool from_logits;
+    float value[MICA_MOST_LOSS_SETTINGS];                    /* of the row's keys */
 };
 
-/* Whether the loss takes such predictions; and whether these are logits: as `from_logits` says (1 yes, -1 no), else by what they
- * end in. The error begins with the loss. */
-mica_status mi_loss_check(struct mi_error *error, const mi_value *y, int from_logits, struct mi_loss *loss);
+/* A loss with all settings as by default. */
+struct mi_loss mi_loss_plain(const char *name, bool from_logits);
+/* Checks the settings, and whether the loss takes such predictions; and whether these are logits: as `from_logits` says (1 yes,
+ * -1 no), else by what they end in. The error begins with the loss. */
+mica_status mi_loss_resolve(struct mi_error *error, const struct mi_loss_row *row, const mi_value *y, const mica_setting *setting,
+                            int from_logits, struct mi_loss *loss);
 /* Adds one number a sample: of predictions that consist of a softmax or sigmoid the loss is taken of what went in, the same number
  * without the cancellation that probabilities near 0 and 1 suffer from. */
 mi_value *mi_loss_each(struct mi_graph *graph, const struct mi_loss *loss, mi_value *y, mi_value *target);
+/* The shape of targets that are numbers of classes: that of the predictions without axis 1. */
+struct mi_shape mi_without_classes(const struct mi_shape *y);
+/* What a prediction must exceed to say yes. */
+float mi_loss_threshold(const struct mi_loss *loss);
+
+/* ---- For rows ---- */
+
+#define MI_LOSS_EPSILON 1e-7f /* Keras's: probabilities are clipped to [epsilon, 1 - epsilon] */
+
+/* x + number, x * number and the larger of both, element by element. */
+mi_value *mi_plus(struct mi_graph *graph, mi_value *x, float number);
+mi_value *mi_times(struct mi_graph *graph, mi_value *x, float number);
+mi_value *mi_at_least(struct mi_graph *graph, mi_value *x, float number);
+/* The sum over an axis, which is left out, or kept with one place. */
+mi_value *mi_sum_axis(struct mi_graph *graph, mi_value *x, int axis, bool keep);
+/* x / |x| over the last axis; |x| is at least epsilon. */
+mi_value *mi_unit(struct mi_graph *graph, mi_value *x);
+/* The mean, the sum of each sample's places: (n, ...) -> (n). */
+mi_value *mi_mean_of_sample(struct mi_graph *graph, mi_value *each);
+mi_value *mi_sum_of_sample(struct mi_graph *graph, mi_value *each);
 
 /* ---- What a network ends in (ending.c) ---- */
 
@@ -65,8 +115,9 @@ const struct mi_node *mi_ending(const mi_value *value);
 /* Whether all elements of a value lie between 0 and 1, whatever goes in: those of a sigmoid, a softmax or a hard_sigmoid,
  * rearranged, joined, multiplied or pooled. */
 mica_status mi_gives_shares(struct mi_error *error, const mi_value *value, bool *shares);
-/* Adds what goes into the softmax or sigmoid ("Softmax", "Sigmoid") that a value consists of, rearranged as the value is. NULL:
- * it consists of something else, or memory ran out, as graph->error says. */
+/* Adds what goes into the softmax or sigmoid ("Softmax", "Sigmoid") that a value consists of, rearranged as the value is; a softmax
+ * is one over the whole sample, or over what became the value's axis 1. NULL: it consists of something else, or memory ran out, as
+ * graph->error says. */
 mi_value *mi_logits_of(struct mi_graph *graph, mi_value *value, const char *activation);
 
 #endif

@@ -4,8 +4,7 @@
 /* Both on the same side of the threshold. */
 static mi_value *on_one_side(struct mi_graph *graph, const struct mi_metric_use *use, mi_value *output, mi_value *targets)
 {
-    float threshold = use->loss->from_logits ? 0.0f : 0.5f;
-    mi_value *answer = mi_op2(graph, "Greater", output, mi_scalar(graph, threshold));
+    mi_value *answer = mi_op2(graph, "Greater", output, mi_scalar(graph, mi_loss_threshold(use->loss)));
     mi_value *truth = mi_op2(graph, "Greater", targets, mi_scalar(graph, 0.5f));
     return mi_op2(graph, "Equal", mi_metric_cast(graph, answer, MI_INT32), mi_metric_cast(graph, truth, MI_INT32));
 }

@@ -12,6 +12,9 @@ enum { THRESHOLDS = 200 };
 static mica_status check(struct mi_error *error, const struct mi_metric_use *use, const char *name)
 {
     MI_TRY(mi_metric_needs_classes(error, use, name));
+    if (mi_metric_units(use) <= 2 && use->loss->row->task == MI_SIGNS)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "metric %s: its thresholds go from 0 to 1, those of loss %s have no bounds",
+                       name, use->loss->row->layer.type);
     if (mi_metric_units(use) <= 2)
         return MICA_OK;
     return mi_fail(error, MICA_INVALID_ARGUMENT, "metric %s: it is of two classes, the output has %lld", name,

@@ -6,15 +6,17 @@
 static mica_status check(struct mi_error *error, const struct mi_metric_use *use)
 {
     MI_TRY(mi_metric_needs_classes(error, use, "perplexity"));
-    if (mi_metric_units(use) > 1)
+    if (mi_metric_units(use) < 2)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "metric perplexity: the output has one unit, it needs one a class");
+    if (use->loss->row->activation)
         return MICA_OK;
-    return mi_fail(error, MICA_INVALID_ARGUMENT, "metric perplexity: the output has one unit, it needs one a class");
+    return mi_fail(error, MICA_INVALID_ARGUMENT, "metric perplexity: with loss %s the output has no probabilities",
+                   use->loss->row->layer.type);
 }
 
 static mi_value *sum(struct mi_graph *graph, const struct mi_metric_use *use)
 {
-    struct mi_loss loss = *use->loss;
-    loss.row = mi_loss_find(use->classes ? "sparse_categorical_crossentropy" : "categorical_crossentropy");
+    const struct mi_loss loss = mi_loss_plain("categorical_crossentropy", use->loss->from_logits);
     return mi_metric_sum(graph, mi_loss_each(graph, &loss, use->output, use->target));
 }
 

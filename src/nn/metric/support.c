@@ -36,7 +36,9 @@ bool mi_metric_has_classes(const struct mi_metric_use *use)
     enum mi_task task = use->loss->row->task;
     if (use->output->shape.rank != 2)
         return false;
-    return use->classes || task == MI_SPARSE || task == (mi_metric_units(use) == 1 ? MI_BINARY : MI_CATEGORICAL);
+    if (mi_metric_units(use) == 1)
+        return use->classes || task == MI_BINARY || task == MI_SIGNS;
+    return use->classes || task == MI_SPARSE || task == MI_CATEGORICAL;
 }
 
 mica_status mi_metric_needs_classes(struct mi_error *error, const struct mi_metric_use *use, const char *metric)
@@ -87,7 +89,7 @@ mi_value *mi_metric_truth(struct mi_graph *graph, const struct mi_metric_use *us
 mi_value *mi_metric_answer(struct mi_graph *graph, const struct mi_metric_use *use)
 {
     if (mi_metric_units(use) == 1)
-        return two_shares(graph, above(graph, use->output, use->loss->from_logits ? 0 : 0.5f));
+        return two_shares(graph, above(graph, use->output, mi_loss_threshold(use->loss)));
     return hot_beside(graph, use->output, mi_metric_largest(graph, use->output));
 }
 

@@ -1,0 +1,94 @@
+/* Every loss as a layer: without inputs, with a target that does not fit, and with keys that it does not have. */
+#include "api.h"
+
+#include <stdbool.h>
+
+static struct api api;
+
+static int begin(void **state)
+{
+    (void)state;
+    api_begin(&api, mica_device_open(NULL));
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    api_end(&api);
+    return 0;
+}
+
+/* Ways of asking for a loss that no loss grants: x is a vector a sample, and so is t but for one way. */
+static const struct {
+    mica_loss_desc desc;
+    bool image;
+    const char *error;
+} ways[] = {
+    {.image = true, .error = "shape"},
+    {.desc.setting = {{"no_key", 1}}, .error = "there is no key \"no_key\""},
+    {.desc.name = "", .error = "a layer's name has"},
+};
+
+/* The call is made without inputs, and in each of these ways; it names x, t and desc. */
+#define REFUSES(call)                                                                                                   \
+    do {                                                                                                                \
+        mica_node *x = NULL, *t = NULL;                                                                                 \
+        const mica_loss_desc *desc = NULL;                                                                              \
+        assert_null(call);                                                                                              \
+        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {                                                       \
+            mica_model *model = mica_model_create(api.device, NULL);                                                    \
+            x = mica_input(model, NULL, MICA_SHAPE(6));                                                                 \
+            t = ways[i].image ? mica_input(model, "t", MICA_SHAPE(2, 6, 6)) : mica_input(model, "t", MICA_SHAPE(6));    \
+            desc = &ways[i].desc;                                                                                       \
+            assert_null(call);                                                                                          \
+            api_says(#call, mica_model_status(model), mica_model_error(model), mica_device_status(api.device),          \
+                     ways[i].error);                                                                                    \
+            mica_model_destroy(model);                                                                                  \
+            api_still_works(&api);                                                                                      \
+        }                                                                                                               \
+    } while (0)
+
+static void refused(void **state)
+{
+    (void)state;
+    REFUSES(mica_mean_squared_error(x, t, desc));
+    REFUSES(mica_mean_absolute_error(x, t, desc));
+    REFUSES(mica_mean_absolute_percentage_error(x, t, desc));
+    REFUSES(mica_mean_squared_logarithmic_error(x, t, desc));
+    REFUSES(mica_huber(x, t, desc));
+    REFUSES(mica_log_cosh(x, t, desc));
+    REFUSES(mica_poisson(x, t, desc));
+    REFUSES(mica_cosine_similarity(x, t, desc));
+    REFUSES(mica_binary_crossentropy(x, t, desc));
+    REFUSES(mica_binary_focal_crossentropy(x, t, desc));
+    REFUSES(mica_hinge(x, t, desc));
+    REFUSES(mica_squared_hinge(x, t, desc));
+    REFUSES(mica_dice(x, t, desc));
+    REFUSES(mica_tversky(x, t, desc));
+    REFUSES(mica_categorical_crossentropy(x, t, desc));
+    REFUSES(mica_categorical_focal_crossentropy(x, t, desc));
+    REFUSES(mica_kl_divergence(x, t, desc));
+    REFUSES(mica_categorical_hinge(x, t, desc));
+    REFUSES(mica_info_nce(x, t, desc));
+    REFUSES(mica_triplet_margin(x, x, t, desc));
+}
+
+/* Targets of any shape are refused that are no whole numbers. */
+static void numbers(void **state)
+{
+    mica_model *model = mica_model_create(api.device, NULL);
+    mica_node *x = mica_input(model, NULL, MICA_SHAPE(6));
+    (void)state;
+    assert_null(mica_sparse_categorical_crossentropy(NULL, NULL, NULL));
+    assert_null(mica_sparse_categorical_crossentropy(x, x, NULL));
+    api_says("sparse", mica_model_status(model), mica_model_error(model), mica_device_status(api.device), "whole numbers");
+    mica_model_destroy(model);
+    api_still_works(&api);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(refused), cmocka_unit_test(numbers)};
+    return cmocka_run_group_tests(tests, begin, end);
+}
