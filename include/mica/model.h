@@ -156,6 +156,7 @@ typedef struct mica_plan_desc {
     mica_optimizer optimizer;    /* its moments belong to the parameters: plans that train the same ones share them */
     const mica_optimizer_group *groups; /* (group_count) of the optimizer */
     int group_count;
+    const mica_schedule *schedule; /* of the optimizer's rate; NULL: it stays as it is */
     const char *train;           /* which variables may change, as patterns over their names: "generator.*, trunk.*"; NULL: all.
                                   * Layers of which none is named use their running statistics as in inference, and leave them */
     mica_type precision;         /* of training: in which type activations are kept for the backward pass, and activations and their
@@ -185,7 +186,8 @@ MICA_API mica_status mica_plan_run(mica_plan *plan, int64_t n);
 MICA_API mica_status mica_plan_write_elements(mica_plan *plan, const char *name, mica_type type, const void *elements,
                                               size_t count);
 MICA_API mica_status mica_plan_read_elements(mica_plan *plan, const char *name, mica_type type, void *elements, size_t count);
-/* Sets a number of the steps that follow: "learning_rate"; "steps", how many there were before, which Adam and dropout count. */
+/* Sets a number of the steps that follow: "learning_rate", instead of a schedule; "steps", how many there were before, which Adam,
+ * dropout and schedules count. */
 MICA_API mica_status mica_plan_set(mica_plan *plan, const char *key, double value);
 MICA_API mica_status mica_plan_read(mica_plan *plan, const char *name, float *values, size_t count);
 

@@ -63,6 +63,7 @@ typedef struct mica_progress {
     float loss, val_loss;        /* means over the samples of this epoch so far; val_loss is NaN where nothing was validated */
     const mica_scores *scores;   /* these and the metrics, each before its update; those of the validation part begin with "val_" */
     double seconds;              /* since the epoch began */
+    float learning_rate;         /* of the last step */
 } mica_progress;
 
 typedef struct mica_fit_desc {
@@ -77,6 +78,7 @@ typedef struct mica_fit_desc {
     mica_optimizer optimizer;
     const mica_optimizer_group *groups; /* (group_count) of the optimizer */
     int group_count;
+    const mica_schedule *schedule; /* of the optimizer's rate; NULL: it stays as it is */
     const char *train;           /* which variables may change, as mica_plan_desc has it */
     int64_t batch_size;          /* 0: 32; MICA_ALL_SAMPLES: batch gradient descent */
     int epochs;                  /* 0: 1; negative: none */

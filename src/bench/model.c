@@ -80,6 +80,7 @@ static mica_status compile_training(struct model_run *run)
     run->plan = objectives ? mi_model_compile(model, &(mica_plan_desc){.batch = run->batch, .objectives = objectives,
                                                                        .objective_count = count, .optimizer = fit->optimizer,
                                                                        .groups = fit->groups, .group_count = fit->group_count,
+                                                                       .schedule = fit->schedule,
                                                                        .train = fit->train, .precision = fit->precision},
                                               false, run->desc->common.engine, run->desc->common.variant)
                            : NULL;

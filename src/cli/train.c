@@ -35,17 +35,20 @@ static void print_number(const char *name, double value)
     fprintf(stderr, value < 1000 ? "  %s %.4f" : "  %s %.5g", name, value);
 }
 
-static void print_epoch(const mica_progress *now)
+static void print_epoch(const mica_progress *now, bool scheduled)
 {
     fprintf(stderr, "epoch %d/%d", now->epoch, now->epochs);
     for (int i = 0; i < mica_scores_count(now->scores); i++)
         if (!isnan(mica_scores_value(now->scores, i)))
             print_number(mica_scores_name(now->scores, i), mica_scores_value(now->scores, i));
+    if (scheduled)
+        fprintf(stderr, "  learning_rate %.4g", (double)now->learning_rate);
     fprintf(stderr, "  %.1f s\n", now->seconds);
 }
 
 struct watch {
     bool terminal;   /* standard error is one */
+    bool scheduled;  /* the learning rate changes */
     bool stepped;    /* there is something to save */
 };
 
@@ -64,7 +67,7 @@ static bool show(void *user, const mica_progress *now)
         fprintf(stderr, "\r[%.*s%.*s] ", done, "########################", BAR - done, "........................");
     }
     if (now->batch == now->batches)
-        print_epoch(now);
+        print_epoch(now, watch->scheduled);
     else if (watch->terminal)
         fprintf(stderr, "epoch %d/%d  loss %.5g    ", now->epoch, now->epochs, (double)now->loss);
     fflush(stderr);
@@ -95,6 +98,7 @@ static cJSON *epoch_json(const mica_progress *epoch)
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "epoch", epoch->epoch);
     cli_add_scores(json, epoch->scores);
+    cJSON_AddNumberToObject(json, "learning_rate", (double)epoch->learning_rate);
     cJSON_AddNumberToObject(json, "seconds", epoch->seconds);
     if (epoch->seconds > 0)
         cJSON_AddNumberToObject(json, "samples_per_second", (double)epoch->samples / epoch->seconds);
@@ -213,6 +217,7 @@ static int train(mica_job *job, mica_device *device, const char *out, bool as_js
     fit->on_batch = show;
     fit->stop = stop;
     fit->user = &watch;
+    watch.scheduled = fit->schedule != NULL;
     fit->log_interval = watch.terminal ? (int)(batches / BAR_STEPS + 1) : 0;
     cli_catch_signals();
     mica_status status = mica_job_run(job, &history);

@@ -119,7 +119,9 @@ static mica_status read_keys(mica_job *job, struct job_keys *keys)
     struct mi_optimizer resolved;
     if (keys->optimizer && mi_optimizer_read(&error, keys->optimizer, "optimizer", &job->fit.optimizer) != MICA_OK)
         return inside(job, error.status, error.text);
-    if (mi_optimizer_resolve(&error, "optimizer", &job->fit.optimizer, &resolved) != MICA_OK)
+    if (mi_optimizer_read_schedule(&error, &job->arena, keys->optimizer, "optimizer", &job->fit.schedule) != MICA_OK ||
+        mi_optimizer_resolve(&error, "optimizer", &job->fit.optimizer, &resolved) != MICA_OK ||
+        mi_optimizer_set_schedule(&error, "optimizer", job->fit.schedule, &resolved) != MICA_OK)
         return inside(job, error.status, error.text);
     const cJSON *groups = cJSON_GetObjectItemCaseSensitive(keys->optimizer, "groups");
     if (groups && (mi_optimizer_read_groups(&error, &job->arena, groups, "optimizer", &job->fit.groups,
@@ -262,6 +264,7 @@ static mica_status check_trained(mica_job *job)
     struct mi_optimizer optimizer;
     struct mi_error error = {0};
     mi_optimizer_resolve(&error, "optimizer", &job->fit.optimizer, &optimizer);
+    mi_optimizer_set_schedule(&error, "optimizer", job->fit.schedule, &optimizer);
     mi_optimizer_set_groups(&error, "optimizer", job->fit.groups, job->fit.group_count, &optimizer);
     if (error.status == MICA_OK)
         mi_optimizer_check_names(&error, job->model, &optimizer, job->fit.train);

@@ -111,6 +111,7 @@ static mica_status check(struct wanted *w)
     if (!trains(w))
         return MICA_OK;
     if (mi_optimizer_resolve(&error, "optimizer", &desc->optimizer, &w->optimizer) != MICA_OK ||
+        mi_optimizer_set_schedule(&error, "optimizer", desc->schedule, &w->optimizer) != MICA_OK ||
         mi_optimizer_set_groups(&error, "optimizer", desc->groups, desc->group_count, &w->optimizer) != MICA_OK)
         return mi_fail(&w->model->device->error, MICA_INVALID_ARGUMENT, "%s", error.text);
     return MICA_OK;
@@ -221,13 +222,50 @@ static mica_status build(struct wanted *w, bool described)
     return trains(w) ? add_update(w) : MICA_OK;
 }
 
+/* The rate of a run, which ends an update or adds to one. */
+struct rate {
+    struct mi_schedule schedule;
+    uint64_t runs;               /* to an update */
+};
+
+static float rate_of(const void *of, uint64_t runs)
+{
+    const struct rate *rate = of;
+    return (float)mi_schedule_rate(&rate->schedule, runs / rate->runs);
+}
+
+/* The schedule as the plan keeps it, in the memory of its graph. *out NULL: there is none. */
+static mica_status keep_schedule(struct wanted *w, const struct rate **out)
+{
+    const struct mi_schedule *given = &w->optimizer.schedule;
+    size_t count = given->row && given->row->lists ? (size_t)given->count : 0;
+    struct rate *rate = given->row ? mi_arena_new(&w->graph->arena, 1, sizeof *rate) : NULL;
+    double *lists = given->row ? mi_arena_new(&w->graph->arena, 2 * count + 1, sizeof *lists) : NULL;
+    *out = rate;
+    if (!given->row)
+        return MICA_OK;
+    if (!rate || !lists)
+        return mi_out_of_memory(&w->model->device->error);
+    *rate = (struct rate){*given, w->optimizer.accumulate < 2 ? 1 : (uint64_t)w->optimizer.accumulate};
+    if (!given->row->lists)
+        return MICA_OK;
+    rate->schedule.values = memcpy(lists, given->values, (count + 1) * sizeof *lists);
+    rate->schedule.boundaries = lists + count + 1;
+    if (count)
+        memcpy(lists + count + 1, given->boundaries, count * sizeof *lists);
+    return MICA_OK;
+}
+
 mica_plan *mi_model_compile(mica_model *model, const mica_plan_desc *desc, bool described, const char *engine, int variant)
 {
     struct wanted w = {.model = model, .desc = desc};
     struct mi_store *store = NULL;
     mica_plan *plan = NULL;
+    const struct rate *rate = NULL;
     mi_device_begin(model->device);
     mica_status status = build(&w, described);
+    if (status == MICA_OK)
+        status = keep_schedule(&w, &rate);
     if (status != MICA_OK && w.graph)
         mi_error_report(&model->device->error, &w.graph->error);
     if (status == MICA_OK)
@@ -241,7 +279,7 @@ mica_plan *mi_model_compile(mica_model *model, const mica_plan_desc *desc, bool 
         .device = model->device, .store = store, .graph = w.graph, .batch = desc->batch ? desc->batch : 1, .engine = engine,
         .variant = variant, .choices = &model->choices, .search = mi_tune, .described = described, .exact = model->exact,
         .counts_steps = trains(&w), .learning_rate = w.optimizer.learning_rate, .seed = model->seed, .metrics = w.metrics,
-        .metric_count = w.metric_count};
+        .metric_count = w.metric_count, .rate = rate ? rate_of : NULL, .rate_of = rate};
     mi_plan_create(&how, &plan);
     return plan;
 }

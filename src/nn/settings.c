@@ -33,6 +33,11 @@ static mica_status fail_range(struct mi_error *error, const char *place, const s
                    range, value);
 }
 
+mica_status mi_number_check(struct mi_error *error, const char *place, const struct mi_number *key, double value)
+{
+    return lies_within(key, value) ? MICA_OK : fail_range(error, place, key, value);
+}
+
 static mica_status take(struct mi_error *error, const char *place, const struct mi_number *keys, const mica_setting *setting,
                         float *values)
 {
@@ -42,7 +47,7 @@ static mica_status take(struct mi_error *error, const char *place, const struct 
         if (strcmp(keys[i].name, setting->key) != 0)
             continue;
         values[i] = (float)setting->value;
-        return lies_within(&keys[i], setting->value) ? MICA_OK : fail_range(error, place, &keys[i], setting->value);
+        return mi_number_check(error, place, &keys[i], setting->value);
     }
     return mi_keys_unknown(error, place, "key", setting->key, names);
 }

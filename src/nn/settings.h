@@ -6,6 +6,9 @@
 
 #include <mica/optimizer.h>
 
+/* Whether the key can have the value; an error names place and key. */
+mica_status mi_number_check(struct mi_error *error, const char *place, const struct mi_number *key, double value);
+
 /* Fills in the values of `keys`, which end with one without a name, from settings up to the first without a key. Errors name
  * place and key, and the nearest that there is; an empty place is left out. */
 mica_status mi_settings_resolve(struct mi_error *error, const char *place, const struct mi_number *keys,

@@ -25,6 +25,16 @@
  *   RmspropUpdate(p, g, v; rho, epsilon) -> p, v
  *   RmspropMomentumUpdate(p, g, v, b; rho, epsilon, momentum) -> p, v, b
  *   AdagradUpdate(p, g, v; epsilon) -> p, v
+ *   AmsgradUpdate, AmsgradwUpdate(p, g, m, v, w; beta_1, beta_2, epsilon) -> p, m, v, w
+ *   AdamwUpdate, AdamaxUpdate          as AdamUpdate
+ *   NadamUpdate(p, g, m, v, product; beta_1, beta_2, epsilon) -> p, m, v
+ *   NadamTerm(step) -> term            NadamProduct(step, terms; beta_1) -> product
+ *   LionUpdate(p, g, m; beta_1, beta_2) -> p, m
+ *   RmspropCenteredUpdate(p, g, v, a; rho, epsilon) -> p, v, a
+ *   RmspropCenteredMomentumUpdate(p, g, v, a, b; rho, epsilon, momentum) -> p, v, a, b
+ *   AdadeltaUpdate(p, g, v, d; rho, epsilon) -> p, v, d
+ *   FtrlUpdate(p, g, n, z; learning_rate_power, ...) -> p, n, z
+ *   UpdateCount(every)                 the number of the update that a run ends, from 1
  *   Index(x; axis)                     int32: the coordinate along an axis, in the shape of x
  *   RowIndex(x; rows) -> row, missed   int32: x where it is the number of a row, else one near it; 1 there
  *   HashBin(x; bins, salt)             numbers of bins, as if drawn by lot (hash.c)
@@ -88,7 +98,10 @@
     X(MaskLabel) X(CrossEntropyGrad) X(CategoricalGrad) X(ProbabilityGrad)                              \
     X(OneForZero) X(IsZero) X(ProductOfOthers) X(LossScale) X(UnscaleOrZero)                            \
     X(SgdUpdate) X(MomentumUpdate) X(NesterovUpdate) X(AdamUpdate) X(RmspropUpdate)                     \
-    X(RmspropMomentumUpdate) X(AdagradUpdate)
+    X(RmspropMomentumUpdate) X(AdagradUpdate)                                                           \
+    X(AmsgradUpdate) X(AdamwUpdate) X(AmsgradwUpdate) X(AdamaxUpdate) X(NadamUpdate) X(NadamTerm)       \
+    X(LionUpdate) X(RmspropCenteredUpdate) X(RmspropCenteredMomentumUpdate) X(AdadeltaUpdate)           \
+    X(NadamProduct) X(FtrlUpdate) X(UpdateCount)
 
 #define MI_DECLARE_OPERATOR(name) extern const struct mi_op mi_op_##name;
 #define MI_DECLARE_CALLERS(name, takes) MI_DECLARE_OPERATOR(name)

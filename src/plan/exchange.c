@@ -101,9 +101,10 @@ mica_status mica_plan_set(mica_plan *plan, const char *key, double value)
                               rate ? "learning rate" : "steps");
     if (!(value >= 0 && value <= (rate ? 1e30 : 9007199254740992.0)))
         return mi_plan_refuse(plan, MICA_INVALID_ARGUMENT, "%s is %g, it must be at least 0", key, value);
-    if (rate)
+    if (rate) {
         plan->next.learning_rate = (float)value;
-    else
+        plan->desc.rate = NULL;
+    } else
         plan->next.step = (uint64_t)value + 1;
     return MICA_OK;
 }

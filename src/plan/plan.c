@@ -82,6 +82,11 @@ const char *mi_plan_input_name(const struct mica_plan *plan, int input)
     return plan->graph->inputs[input]->name;
 }
 
+float mi_plan_learning_rate(const struct mica_plan *plan)
+{
+    return plan->next.learning_rate;
+}
+
 int64_t mi_plan_batch(const struct mica_plan *plan)
 {
     return plan->batch;

@@ -64,6 +64,8 @@ struct mi_plan_desc {
     bool exact;                  /* no engine that trades rounding for speed (Winograd) */
     bool counts_steps;           /* it trains: each run is the next step; otherwise each is the first */
     float learning_rate;         /* of its runs; mica_plan_set changes it */
+    float (*rate)(const void *of, uint64_t runs); /* instead: of the run behind so many; NULL: it stays */
+    const void *rate_of;         /* the graph's */
     uint64_t seed;
     const struct mi_plan_metric *metrics; /* (metric_count) the graph's */
     int metric_count;
@@ -76,6 +78,7 @@ mica_status mi_plan_create(const struct mi_plan_desc *desc, struct mica_plan **o
 int mi_plan_input(const struct mica_plan *plan, const char *name);  /* index, or -1; NULL: the only one */
 int mi_plan_inputs(const struct mica_plan *plan);                   /* how many there are */
 const char *mi_plan_input_name(const struct mica_plan *plan, int input);
+float mi_plan_learning_rate(const struct mica_plan *plan);          /* of the last run */
 int64_t mi_plan_batch(const struct mica_plan *plan);                /* the most samples of a step */
 mica_device *mi_plan_device(const struct mica_plan *plan);
 int mi_plan_output(const struct mica_plan *plan, const char *name);

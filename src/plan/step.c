@@ -133,6 +133,8 @@ mica_status mi_plan_run_samples(struct mica_plan *plan, int64_t n)
 {
     MI_TRY(mi_plan_check(plan, n));
     plan->next.n = (int32_t)n;
+    if (plan->desc.rate)
+        plan->next.learning_rate = plan->desc.rate(plan->desc.rate_of, plan->next.step - 1);
     MI_TRY(mi_plan_step(plan, &plan->next));
     plan->next.step += plan->desc.counts_steps && n > 0;
     return MICA_OK;

@@ -124,7 +124,8 @@ static mica_status check(struct fit *fit, mica_model *model, mica_data *data)
     mica_objective one;
     int count;
     MI_TRY(check_settings(fit));
-    if (mi_optimizer_resolve(&wrong, "optimizer", &desc->optimizer, &fit->optimizer) != MICA_OK)
+    if (mi_optimizer_resolve(&wrong, "optimizer", &desc->optimizer, &fit->optimizer) != MICA_OK ||
+        mi_optimizer_set_schedule(&wrong, "optimizer", desc->schedule, &fit->optimizer) != MICA_OK)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%s", wrong.text);
     if (desc->validation_split > 0)
         MI_TRY(mica_data_hold_out(data, desc->validation_split, desc->seed));
@@ -158,7 +159,7 @@ static mica_status compile_training(struct fit *fit)
         return fail(fit, MICA_INVALID_ARGUMENT, "a batch of all samples is too large");
     const mica_plan_desc how = {.batch = batch, .objectives = task->objectives, .objective_count = task->count,
                                 .optimizer = desc->optimizer, .groups = desc->groups, .group_count = desc->group_count,
-                                .train = desc->train, .precision = desc->precision};
+                                .schedule = desc->schedule, .train = desc->train, .precision = desc->precision};
     const mica_batches_desc order = {.part = MICA_TRAIN, .shuffle = !desc->no_shuffle, .seed = desc->seed};
     mica_plan *plan = fit->train.plan = mica_compile(task->model, &how);
     if (plan && mica_plan_status(plan) == MICA_OK)
@@ -239,6 +240,7 @@ static mica_status look(struct fit *fit)
     MI_TRY(mi_scores_read(fit->scores, error, fit->train.plan, ""));
     fit->now.loss = (float)mica_scores_get(fit->scores, "loss");
     fit->now.seconds = mi_seconds() - fit->epoch_began;
+    fit->now.learning_rate = mi_plan_learning_rate(fit->train.plan);
     return isfinite(fit->now.loss) ? check_scale(fit, false) : diverged(fit, "its loss", fit->now.loss);
 }
 

@@ -5,7 +5,8 @@
 
 /* Rows that only others are made of and that mean nothing alone. */
 static const char *const parts[] = {"Derivative",     "PickLabel",    "CheckLabel",    "CountLabel", "MaskLabel", "CrossEntropyGrad",
-                                    "SelectInWindow", "SelectInPool", "SelectInPools", "DivideByWindow"};
+                                    "SelectInWindow", "SelectInPool", "SelectInPools", "DivideByWindow",
+                                    "UpdateCount",    "NadamTerm",    "NadamProduct"};
 
 /* Attributes with the range they are drawn from; a row that needs none and has a default still gets some. */
 static const struct drawn {
@@ -24,7 +25,12 @@ static const struct drawn {
     {"NesterovUpdate", "momentum", 0, 1, false}, {"AdamUpdate", "beta_1", 0.5, 0.9375, false},
     {"AdamUpdate", "epsilon", 0.0625, 0.125, false}, {"RmspropUpdate", "rho", 0.5, 0.9375, false},
     {"RmspropUpdate", "epsilon", 0.0625, 0.125, false}, {"RmspropMomentumUpdate", "momentum", 0, 1, false},
-    {"RmspropMomentumUpdate", "epsilon", 0.0625, 0.125, false}, {"AdagradUpdate", "epsilon", 0.0625, 0.125, false}};
+    {"RmspropMomentumUpdate", "epsilon", 0.0625, 0.125, false}, {"AdagradUpdate", "epsilon", 0.0625, 0.125, false},
+    {"AmsgradUpdate", "epsilon", 0.0625, 0.125, false}, {"AdamwUpdate", "epsilon", 0.0625, 0.125, false},
+    {"AmsgradwUpdate", "epsilon", 0.0625, 0.125, false}, {"AdamaxUpdate", "epsilon", 0.0625, 0.125, false},
+    {"NadamUpdate", "epsilon", 0.0625, 0.125, false}, {"RmspropCenteredUpdate", "epsilon", 0.0625, 0.125, false},
+    {"RmspropCenteredMomentumUpdate", "epsilon", 0.0625, 0.125, false}, {"AdadeltaUpdate", "epsilon", 0.0625, 0.125, false},
+    {"FtrlUpdate", "beta", 0.5, 1, false}};
 
 /* Rows that want a positive first operand (or second) lest most of what they make is NaN. */
 static const char *const positive[] = {"Log", "Sqrt", "Pow", "InverseRoot", "LogProbability", "BinaryCrossEntropy",

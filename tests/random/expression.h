@@ -11,7 +11,7 @@ enum { MOST_NAMES = 64 };
 /* What names mean: slot i is name[i]. */
 struct names {
     int count;
-    char name[MOST_NAMES][24];
+    char name[MOST_NAMES][48];
     struct ball value[MOST_NAMES];
     /* Of a state that terms were added to: their magnitudes and number, for ball_sum. */
     double magnitude[MOST_NAMES], terms[MOST_NAMES];

@@ -24,12 +24,13 @@ static bool note_loss(void *user, const mica_progress *now)
     return true;
 }
 
-/* Texts stay the JSON's. */
-static mica_optimizer read_optimizer(const cJSON *json)
+/* Texts stay the JSON's, and the schedule is the arena's. */
+static mica_optimizer read_optimizer(const cJSON *json, struct mi_arena *arena, const mica_schedule **schedule)
 {
     mica_optimizer optimizer;
     struct mi_error error = {0};
-    if (mi_optimizer_read(&error, json, "optimizer", &optimizer) != MICA_OK)
+    if (mi_optimizer_read(&error, json, "optimizer", &optimizer) != MICA_OK ||
+        mi_optimizer_read_schedule(&error, arena, json, "optimizer", schedule) != MICA_OK)
         fail_msg("%s", error.text);
     return optimizer;
 }
@@ -91,13 +92,17 @@ static void check(mica_device *device, const char *name)
     mica_model_add_json(model, mi_safetensors_metadata(&golden.file, "model"));
     golden_assert_fine(device);
     golden_write(model, &golden, "initial");
-    cJSON *optimizer = golden_json(&golden, "optimizer");
+    cJSON *json = golden_json(&golden, "optimizer");
+    struct mi_arena arena = {0};
+    const mica_schedule *schedule;
+    const mica_optimizer optimizer = read_optimizer(json, &arena, &schedule);
     mica_fit(model, data, &(mica_fit_desc){
-        .loss = "sparse_categorical_crossentropy", .optimizer = read_optimizer(optimizer),
+        .loss = "sparse_categorical_crossentropy", .optimizer = optimizer, .schedule = schedule,
         .batch_size = strtol(mi_safetensors_metadata(&golden.file, "batch"), NULL, 10), .no_shuffle = true,
         .log_interval = 1, .on_batch = note_loss, .user = &losses}, NULL);
     golden_assert_fine(device);
-    cJSON_Delete(optimizer);
+    cJSON_Delete(json);
+    mi_arena_destroy(&arena);
     compare_losses(&golden, &losses);
     compare_weights(model, &golden);
     mica_model_destroy(model);
@@ -110,7 +115,11 @@ static void mlp(void **state)
     static const char *const files[] = {
         "train_mlp_sgd.safetensors", "train_mlp_momentum.safetensors", "train_mlp_nesterov.safetensors",
         "train_mlp_adam.safetensors", "train_mlp_adam_decay.safetensors", "train_mlp_rmsprop.safetensors",
-        "train_mlp_rmsprop_momentum.safetensors", "train_mlp_adagrad.safetensors"};
+        "train_mlp_rmsprop_momentum.safetensors", "train_mlp_adagrad.safetensors",
+        "train_mlp_adamw.safetensors", "train_mlp_adamw_amsgrad.safetensors", "train_mlp_amsgrad.safetensors",
+        "train_mlp_nadam.safetensors", "train_mlp_adamax.safetensors", "train_mlp_rmsprop_centered.safetensors",
+        "train_mlp_rmsprop_centered_momentum.safetensors", "train_mlp_adadelta.safetensors", "train_mlp_lion.safetensors",
+        "train_mlp_ftrl.safetensors", "train_mlp_cosine.safetensors", "train_mlp_one_cycle.safetensors"};
     for (size_t i = 0; i < MI_COUNT(files); i++)
         check(*state, files[i]);
 }

@@ -2,6 +2,7 @@
 #include "train/golden.h"
 
 #include "nn/model.h"
+#include "nn/optimizer/optimizer.h"
 
 #include <math.h>
 #include <string.h>
@@ -66,6 +67,12 @@ static const struct expected cases[] = {
      .value = {-0.1922992f, 0.3871812f, -0.3565054f, -0.0341209f}, .average = {-0.2819131f, 0.3659197f, -0.3234209f, 0.0166155f}},
     {.name = "adagrad", .optimizer = {"adagrad", {{"learning_rate", 0.05}, ROUNDS}},
      .value = {-0.1558660f, 0.1943491f, -0.4564466f, -0.1074870f}, .average = {-0.1551972f, 0.1924386f, -0.4601296f, -0.1130135f}},
+    {.name = "adamw", .optimizer = {"adamw", {{"learning_rate", 0.05}, {"weight_decay", 0.1}, ROUNDS}},
+     .value = {-0.1248388f, 0.3768802f, -0.4233111f, -0.1044543f}, .average = {-0.1875466f, 0.2658817f, -0.4120954f, -0.0736032f}},
+    {.name = "nadam", .optimizer = {"nadam", {{"learning_rate", 0.05}, ROUNDS}},
+     .value = {-0.1696948f, 0.3611777f, -0.4391559f, -0.0966734f}, .average = {-0.1976351f, 0.2667559f, -0.4161858f, -0.0718837f}},
+    {.name = "adadelta", .optimizer = {"adadelta", {{"learning_rate", 0.5}, {"epsilon", 1e-3}, ROUNDS}},
+     .value = {-0.1535272f, 0.2026757f, -0.4488586f, -0.0959155f}, .average = {-0.1560808f, 0.1950968f, -0.4551308f, -0.1055126f}},
     {.name = "clipvalue", .optimizer = {"sgd", {SGD, ROUNDS, {"clipvalue", 0.01}}}, .value = {-0.1576728f, 0.1953341f, -0.4539278f, -0.1082353f},
      .average = {-0.1552722f, 0.1923711f, -0.4605909f, -0.1149106f}},
     {.name = "clipnorm", .optimizer = {"sgd", {SGD, ROUNDS, {"clipnorm", 0.03}}}, .value = {-0.1571425f, 0.1954161f, -0.4528720f, -0.1021592f},
@@ -153,6 +160,39 @@ static void launches(void **state)
     mica_plan_destroy(plain);
     mica_plan_destroy(around);
     mica_model_destroy(model);
+}
+
+/* Launches of a step of dense layers, two parameters each. */
+static int launches_of(mica_device *device, const char *type, int layers)
+{
+    const mica_objective goal = {.loss = "mse"};
+    mica_model *model = mica_model_create(device, NULL);
+    mica_node *x = mica_input(model, NULL, MICA_SHAPE(3));
+    for (int i = 0; i < layers; i++)
+        x = mica_op_tanh(mica_dense(x, &(mica_dense_desc){.units = 3}));
+    mica_output(model, NULL, x);
+    mica_plan *plan = mi_model_compile(model, &(const mica_plan_desc){.batch = 2, .objectives = &goal, .objective_count = 1,
+                                                                      .optimizer = {.type = type}}, true, NULL, 0);
+    int launches = mica_plan_launches(plan);
+    if (mica_plan_status(plan) != MICA_OK)
+        fail_msg("%s: %s", type, mica_plan_error(plan));
+    mica_plan_destroy(plan);
+    mica_model_destroy(model);
+    return launches;
+}
+
+/* However many parameters there are, an optimizer makes a launch or so more than another. */
+static void launches_of_all(void **state)
+{
+    static const int layers[] = {5, 100};
+    for (size_t k = 0; k < MI_COUNT(layers); k++) {
+        int adam = launches_of(*state, "adam", layers[k]);
+        for (const struct mi_optimizer_row *const *row = mi_optimizer_rows; *row; row++) {
+            int launches = launches_of(*state, (*row)->name, layers[k]);
+            print_message("%s: %d launches with %d parameters, adam %d\n", (*row)->name, launches, 2 * layers[k], adam);
+            assert_true(launches <= adam + 4);
+        }
+    }
 }
 
 static void refused(void **state)
@@ -315,7 +355,7 @@ static void patterns_name_something(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(several_runs),    cmocka_unit_test(groups),         cmocka_unit_test(launches),
+        cmocka_unit_test(several_runs),    cmocka_unit_test(groups),         cmocka_unit_test(launches), cmocka_unit_test(launches_of_all),
         cmocka_unit_test(refused),         cmocka_unit_test(averages_of_one), cmocka_unit_test(averages_begin),
         cmocka_unit_test(turns_begin),     cmocka_unit_test(moments_lie_apart), cmocka_unit_test(patterns_name_something)};
     return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);

@@ -44,12 +44,17 @@ static const char *replace(struct mi_arena *arena, const char *text, const struc
 
 bool mi_optimizer_unscales(const struct mi_optimizer *o)
 {
-    return o->scales_loss && !mi_optimizer_clips(o);
+    return o->scales_loss && !mi_optimizer_needs_gradient(o);
 }
 
 bool mi_optimizer_clips(const struct mi_optimizer *o)
 {
     return o->clip_value > 0 || o->clip_norm > 0 || o->clip_global_norm > 0;
+}
+
+bool mi_optimizer_needs_gradient(const struct mi_optimizer *o)
+{
+    return mi_optimizer_clips(o) || o->row->ahead;
 }
 
 bool mi_optimizer_is_plain(const struct mi_optimizer *optimizer)
@@ -112,6 +117,16 @@ static const char *penalized(struct mi_arena *arena, const struct mi_optimizer *
     return mi_arena_format(arena, "(%s + ((%s > 0 ? l1_ : %s < 0 ? -l1_ : 0) + l2_ * %s))", gradient, p, p, p);
 }
 
+/* The names of a rule's inputs with others between its states, of which there are `states`, and what stands behind them. */
+static const char *between(struct mi_arena *arena, const char *list, int states, const char *others)
+{
+    const char *rest = list;
+    for (int i = 0; i < 2 + states && *rest; i++)
+        rest += strcspn(rest, " ") + (rest[strcspn(rest, " ")] == ' ');
+    int first = (int)(rest - list) - (*rest ? 1 : 0);
+    return mi_arena_format(arena, "%.*s%s%s%s", first, list, others, *rest ? " " : "", rest);
+}
+
 /* Fills in the rule: outputs of the base, then the sum, then the average. */
 static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const struct mi_op *base, bool sums,
                     struct mi_map_rule *rule)
@@ -130,10 +145,10 @@ static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const 
             text = mi_arena_format(arena, "(%s ? %s : %s)", over, average_of(arena, mi_arena_format(arena, "(%s)", text)), text);
         rule->expr[i] = text ? only_in_turn(arena, when, text, nth(arena, base->map->in, i ? i + 1 : 0)) : NULL;
     }
-    rule->in = base->map->in;
+    rule->in = between(arena, base->map->in, base->outputs - 1,
+                       sums ? o->use_ema > 0 ? " s_ e_" : " s_" : o->use_ema > 0 ? " e_" : "");
     rule->out = base->map->out;
     if (sums) {
-        rule->in = mi_arena_format(arena, "%s s_", rule->in);
         rule->out = mi_arena_format(arena, "%s s_new_", rule->out);
         rule->expr[outs++] = sum_of(arena, o, "s_", unscaled(o));
     }
@@ -141,21 +156,11 @@ static void rewrite(struct mi_arena *arena, const struct mi_optimizer *o, const 
         const char *average = average_of(arena, "p_new");
         if (over)
             average = mi_arena_format(arena, "(%s ? p_new : %s)", over, average);
-        rule->in = mi_arena_format(arena, "%s e_", rule->in);
         rule->out = mi_arena_format(arena, "%s e_new_", rule->out);
         rule->expr[outs++] = only_in_turn(arena, when, average, "e_");
     }
     if (mi_optimizer_unscales(o))
         rule->in = mi_arena_format(arena, "%s f_", rule->in);
-}
-
-/* The factor of all gradients is the last input, and has no shape of theirs. */
-static mica_status infer_with_factor(struct mi_node *node)
-{
-    node->inputs--;
-    mica_status status = mi_op_find(node->graph->ops, node->op->name)->infer(node);
-    node->inputs++;
-    return status;
 }
 
 const struct mi_op *mi_optimizer_op(struct mi_graph *graph, const struct mi_optimizer *o, bool sums)
@@ -172,7 +177,6 @@ const struct mi_op *mi_optimizer_op(struct mi_graph *graph, const struct mi_opti
     rewrite(arena, o, base, sums, rule);
     *op = *base;
     op->min_inputs = op->max_inputs = base->max_inputs + more + mi_optimizer_unscales(o);
-    op->infer = mi_optimizer_unscales(o) ? infer_with_factor : base->infer;
     op->outputs = base->outputs + more;
     op->map = rule;
     for (int i = 0; i < op->outputs; i++)

@@ -5,30 +5,33 @@
 #define MICA_SRC_OPTIMIZER_H
 
 #include "nn/model.h"
-
-#include <cjson/cJSON.h>
-#include <mica/optimizer.h>
+#include "nn/schedule/schedule.h"
 
 enum { MI_MOST_OPTIMIZER_KEYS = 8 };
 
 /* Which moments of a parameter are what: the rule's own are the first. */
 enum { MI_SUM = MI_MOST_MOMENTS - 2, MI_AVERAGE };
 
-/* A number from 0 to `most`, or below that; a flag is true or false. */
-struct mi_optimizer_key {
-    const char *name;
-    float otherwise, most;
-    bool below, flag;
+/* One parameter's update, while its nodes are added. */
+struct mi_updating {
+    mica_model *model;
+    struct mi_graph *graph;
+    const struct mi_optimizer *optimizer;
+    struct mi_variable *parameter;
+    mi_value *gradient;                  /* as the rule takes it: clipped, the mean of several, of the unscaled loss */
 };
 
 struct mi_optimizer_row {
     const char *name;
-    float learning_rate;                 /* where none is given */
-    struct mi_optimizer_key keys[MI_MOST_OPTIMIZER_KEYS + 1]; /* besides those that all have; ends with one without name */
+    float learning_rate, weight_decay;   /* where none is given */
+    struct mi_number keys[MI_MOST_OPTIMIZER_KEYS + 1]; /* besides those that all have; ends with one without name */
     /* The operator of the update for these values of the keys, which are its attributes of the same names. Its inputs are the
      * parameter, the gradient and the moments; it makes the new parameter and the new moments. */
     const char *(*update)(const float *value);
-    const char *first;                   /* the key whose value the moments begin with; NULL: zeros */
+    const char *first;                   /* the key whose value the first moment begins with; NULL: zeros, as the others */
+    /* Adds the nodes of what the rule needs besides, and fills in the operator's last input: one number, the same for all
+     * parameters. NULL: nothing. */
+    mica_status (*ahead)(const struct mi_updating *of, mi_value **more);
 };
 
 extern const struct mi_optimizer_row *const mi_optimizer_rows[]; /* NULL-terminated (table.c) */
@@ -40,6 +43,7 @@ struct mi_optimizer {
     float clip_value, clip_norm, clip_global_norm; /* 0: not */
     float accumulate;                              /* runs to an update; 0 and 1: each is one */
     float use_ema, ema_momentum, ema_overwrite;    /* the last: updates from one overwriting to the next; 0: none */
+    struct mi_schedule schedule;                   /* of the rate, where it has a row; learning_rate is its peak then */
     const mica_optimizer_group *groups;            /* (group_count) known to be right; borrowed */
     int group_count;
     bool penalizes;                                /* updates add l1_ * sign(p) + l2_ * p to the gradient (penalty.h) */
@@ -49,6 +53,14 @@ struct mi_optimizer {
 
 /* Reads a name, or an object with a "type", as jobs have it; texts stay the JSON's. `place` is the key that it stands under. */
 mica_status mi_optimizer_read(struct mi_error *error, const cJSON *json, const char *place, mica_optimizer *out);
+
+/* The schedule that stands under "learning_rate" of such an object, which mi_optimizer_read passes over; *out is the arena's. NULL:
+ * there is none. */
+mica_status mi_optimizer_read_schedule(struct mi_error *error, struct mi_arena *arena, const cJSON *json, const char *place,
+                                       const mica_schedule **out);
+/* schedule NULL: there is none. Before the groups are set. */
+mica_status mi_optimizer_set_schedule(struct mi_error *error, const char *place, const mica_schedule *schedule,
+                                      struct mi_optimizer *out);
 
 /* The list under "groups" of such an object, which mi_optimizer_read passes over. */
 mica_status mi_optimizer_read_groups(struct mi_error *error, struct mi_arena *arena, const cJSON *list, const char *place,
@@ -68,8 +80,10 @@ uint64_t mi_optimizer_kind(const struct mi_optimizer *optimizer);
 
 bool mi_optimizer_is_plain(const struct mi_optimizer *optimizer);
 bool mi_optimizer_clips(const struct mi_optimizer *optimizer);
+/* Whether something is made of the gradients before the updates: these are then as the rule takes them. */
+bool mi_optimizer_needs_gradient(const struct mi_optimizer *optimizer);
 /* Whether the update itself takes the scale of the loss from the gradients: then the factor is its last input, and the attribute
- * number_ says so. What is clipped has lost it before. */
+ * number_ says so. What something else is made of has lost it before. */
 bool mi_optimizer_unscales(const struct mi_optimizer *optimizer);
 /* The operator of an update with all that stands around it: after the rule's own inputs and outputs the sum of gradients, where
  * `sums` says that the update adds up, and the average. Attributes besides the rule's: rate_ of groups, ema_ of averages.
@@ -81,6 +95,11 @@ mi_value *mi_optimizer_sum(struct mi_graph *graph, const struct mi_optimizer *op
 /* `then` in a run that updates, else the parameter with the bits that it has. NULL: memory. */
 mi_value *mi_optimizer_in_turn(struct mi_graph *graph, const struct mi_optimizer *optimizer, mi_value *then, mi_value *parameter,
                                mi_value *gradient, mi_value *factor);
+
+/* ---- Ahead of the rule (ahead.c) ---- */
+
+/* The number of an update, from 1. NULL: memory. */
+mi_value *mi_optimizer_count(struct mi_graph *graph, const struct mi_optimizer *optimizer);
 
 /* The scale of the loss; what takes it from the gradients again, NaN in a step that is to be left out; and the gradients times
  * that, or 0 where they are `sums` of several runs (scale.c). NULL after an error. */

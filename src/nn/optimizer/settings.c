@@ -83,11 +83,16 @@ static bool is_key(const struct mi_optimizer_row *row, const char *key, bool *fl
     return false;
 }
 
+static bool is_schedule(const cJSON *item)
+{
+    return !strcmp(item->string, "learning_rate") && cJSON_IsObject(item);
+}
+
 static mica_status read_setting(struct mi_error *error, const cJSON *item, const char *place, mica_optimizer *out, size_t *count)
 {
     const struct mi_optimizer_row *row;
     bool flag = false;
-    if (!strcmp(item->string, "type") || !strcmp(item->string, "groups"))
+    if (!strcmp(item->string, "type") || !strcmp(item->string, "groups") || is_schedule(item))
         return MICA_OK;
     if (!cJSON_IsNumber(item) && !cJSON_IsBool(item)) {
         MI_TRY(find_row(error, place, out->type, &row));
@@ -120,6 +125,19 @@ mica_status mi_optimizer_read(struct mi_error *error, const cJSON *json, const c
     cJSON_ArrayForEach(item, json)
         MI_TRY(read_setting(error, item, place, out, &count));
     return MICA_OK;
+}
+
+mica_status mi_optimizer_read_schedule(struct mi_error *error, struct mi_arena *arena, const cJSON *json, const char *place,
+                                       const mica_schedule **out)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, "learning_rate");
+    mica_schedule *schedule = cJSON_IsObject(item) ? mi_arena_new(arena, 1, sizeof *schedule) : NULL;
+    char where[80];
+    *out = schedule;
+    if (!cJSON_IsObject(item))
+        return MICA_OK;
+    mi_format(where, sizeof where, "%s.learning_rate", place);
+    return schedule ? mi_schedule_read(error, arena, item, where, schedule) : mi_out_of_memory(error);
 }
 
 mica_status mi_optimizer_read_groups(struct mi_error *error, struct mi_arena *arena, const cJSON *list, const char *place,
@@ -187,11 +205,22 @@ static mica_status take(struct mi_error *error, const char *place, const mica_se
         }
     for (int i = 0; out->row->keys[i].name; i++)
         if (strcmp(out->row->keys[i].name, setting->key) == 0) {
-            const struct mi_optimizer_key *key = &out->row->keys[i];
             out->value[i] = (float)setting->value;
-            return in_range(error, place, setting, 0, key->flag ? 1 : key->most, key->below);
+            return mi_number_check(error, place, &out->row->keys[i], setting->value);
         }
     return unknown_key(error, place, out->row, setting->key);
+}
+
+mica_status mi_optimizer_set_schedule(struct mi_error *error, const char *place, const mica_schedule *schedule,
+                                      struct mi_optimizer *out)
+{
+    char where[80];
+    if (!schedule)
+        return MICA_OK;
+    mi_format(where, sizeof where, "%s.learning_rate", place);
+    MI_TRY(mi_schedule_resolve(error, where, schedule, out->learning_rate, &out->schedule));
+    out->learning_rate = (float)mi_schedule_peak(&out->schedule);
+    return MICA_OK;
 }
 
 mica_status mi_optimizer_set_groups(struct mi_error *error, const char *place, const mica_optimizer_group *groups, int count,
@@ -239,6 +268,7 @@ mica_status mi_optimizer_resolve(struct mi_error *error, const char *place, cons
     *out = (struct mi_optimizer){.ema_momentum = 0.99f};
     MI_TRY(find_row(error, place, given->type ? given->type : "rmsprop", &out->row));
     out->learning_rate = out->row->learning_rate;
+    out->weight_decay = out->row->weight_decay;
     for (int i = 0; out->row->keys[i].name; i++)
         out->value[i] = out->row->keys[i].otherwise;
     for (int i = 0; i < MICA_MOST_SETTINGS && given->setting[i].key; i++)

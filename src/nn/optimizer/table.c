@@ -4,8 +4,15 @@
 #define OPTIMIZERS(X)                                                                                                            \
     X(sgd)                                                                                                                       \
     X(adam)                                                                                                                      \
+    X(adamw)                                                                                                                     \
+    X(amsgrad)                                                                                                                   \
+    X(adamax)                                                                                                                    \
+    X(nadam)                                                                                                                     \
     X(rmsprop)                                                                                                                   \
-    X(adagrad)
+    X(adagrad)                                                                                                                   \
+    X(adadelta)                                                                                                                  \
+    X(lion)                                                                                                                      \
+    X(ftrl)
 
 #define DECLARE(name) extern const struct mi_optimizer_row mi_optimizer_##name;
 OPTIMIZERS(DECLARE)

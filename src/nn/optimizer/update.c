@@ -17,7 +17,7 @@ static float first_value(const struct mi_optimizer *optimizer, int slot)
     const struct mi_optimizer_row *row = optimizer->row;
     if (slot >= MI_SUM)
         return slot == MI_AVERAGE ? NAN : 0;
-    for (int i = 0; row->first && row->keys[i].name; i++)
+    for (int i = 0; slot == 0 && row->first && row->keys[i].name; i++)
         if (strcmp(row->keys[i].name, row->first) == 0)
             return optimizer->value[i];
     return 0;
@@ -177,28 +177,31 @@ static mica_status update(mica_model *model, struct mi_graph *graph, const struc
     bool unscales = mi_optimizer_unscales(optimizer);
     int moments = op->outputs - 1, own_of_rule = mi_op_find(graph->ops, mi_optimizer_update(optimizer))->outputs - 1;
     int average = optimizer->use_ema > 0 ? moments - 1 : moments;
-    mi_value *in[3 + MI_MOST_MOMENTS] = {mi_variable(graph, parameter), gradient};
+    mi_value *in[MI_MAX_INPUTS] = {mi_variable(graph, parameter), gradient};
     struct mi_variable *own[MI_MOST_MOMENTS] = {0};
     struct mi_attribute attribute[6 + MI_MOST_OPTIMIZER_KEYS];
-    int attributes = list_attributes(optimizer, parameter, attribute);
+    int attributes = list_attributes(optimizer, parameter, attribute), more = op->max_inputs - 2 - moments - unscales;
+    const struct mi_updating of = {model, graph, optimizer, parameter, gradient};
     for (int k = 0; k < moments; k++) {
         own[k] = moment(model, optimizer, parameter, k < own_of_rule ? k : k == average ? MI_AVERAGE : MI_SUM);
         if (!own[k])
             return mi_out_of_memory(&model->device->error);
         in[2 + k] = mi_variable(graph, own[k]);
     }
-    if (unscales) {
-        in[2 + moments] = factor;
+    graph->scope = parameter->name;
+    if (optimizer->row->ahead)
+        MI_TRY(optimizer->row->ahead(&of, &in[2 + moments]));
+    if (unscales)
+        in[2 + moments + more] = factor;
+    if (unscales || more)
         attribute[attributes++] = MI_INT("number_", 1);
-    }
     if (optimizer->penalizes) {
         float l1, l2;
         mi_penalty_slopes(model, parameter, &l1, &l2);
         attribute[attributes++] = MI_REAL("l1_", l1);
         attribute[attributes++] = MI_REAL("l2_", l2);
     }
-    graph->scope = parameter->name;
-    struct mi_node *node = mi_node_of(graph, op, in, 2 + moments + unscales, attribute, attributes);
+    struct mi_node *node = mi_node_of(graph, op, in, op->max_inputs, attribute, attributes);
     mi_value *value = node ? new_value(model, graph, optimizer, parameter, node, factor) : NULL;
     if (!value || !mi_assign(graph, parameter, value))
         return graph->error.status ? graph->error.status : mi_out_of_memory(&graph->error);
@@ -238,7 +241,7 @@ static mica_status list_trained(mica_model *model, struct mi_graph *graph, const
     return MICA_OK;
 }
 
-/* Norms are of the mean over the runs: it is computed in each, and the sum is kept by an assignment of its own. */
+/* Norms, say, are of the mean over the runs: it is computed in each, and the sum is kept by an assignment of its own. */
 static mica_status add_up(mica_model *model, struct mi_graph *graph, const struct mi_optimizer *optimizer, const struct trained *t)
 {
     for (int i = 0; i < t->count; i++) {
@@ -260,18 +263,18 @@ static mica_status add_updates(mica_model *model, struct mi_graph *graph, const 
                                const struct trained *t)
 {
     bool several = optimizer->accumulate > 1;
-    bool clips = mi_optimizer_clips(optimizer), any = false;
+    bool needs = mi_optimizer_needs_gradient(optimizer), any = false;
     mi_value *factor = NULL;
-    const struct mi_op *op = mi_optimizer_op(graph, optimizer, several && !clips);
+    const struct mi_op *op = mi_optimizer_op(graph, optimizer, several && !needs);
     if (!op)
         return mi_out_of_memory(&graph->error);
     for (int i = 0; i < t->count; i++)
         any = any || t->gradient[i];
     if (optimizer->scales_loss && any && !(factor = mi_loss_factor(model, graph, t->gradient, t->count)))
         return graph->error.status ? graph->error.status : mi_out_of_memory(&graph->error);
-    if (factor && clips)
+    if (factor && needs)
         mi_loss_unscale(graph, factor, several, t->gradient, t->count);
-    if (several && clips)
+    if (several && needs)
         MI_TRY(add_up(model, graph, optimizer, t));
     clip(graph, optimizer, t->gradient, t->count);
     for (int i = 0; i < t->count; i++)
