@@ -21,8 +21,8 @@ enum mi_key_type {
     MI_KEY_FLOAT,       /* float */
     MI_KEY_SIZES,       /* int64_t[spatial]: a number for every axis, or a list of one each; a 0 that is given becomes -1 */
     MI_KEY_PADDING,     /* const char *padding, and at `second` int64_t pads[2 * spatial] */
-    MI_KEY_SIDES,       /* int64_t[spatial][2], before and after each axis: a number for all, or a list of a number or a pair for each;
-                         * of one axis also its pair alone. not_zero: they are not all 0 */
+    MI_KEY_SIDES,       /* int64_t[spatial][2], before and after each axis: a number for all, or a list of a number or a pair for
+                         * each; of one axis also its pair alone. not_zero: they are not all 0 */
     MI_KEY_SHAPE,       /* mica_shape */
     MI_KEY_AXES,        /* mica_shape: numbers of axes, one or a list, also from the end */
     MI_KEY_OBJECT,      /* a struct with `keys` of its own; a text stands for an object of which it is the first key */
