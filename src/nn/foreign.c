@@ -82,7 +82,6 @@ static const struct row keys[] = {
 
 #define RECURRENT "Mica has no recurrent layers yet"
 #define ATTENTION "Mica has no attention yet"
-#define NORMALIZATION "Mica has no normalization but batch_normalization yet"
 #define CROSSENTROPIES "classes are learnt with sparse_categorical_crossentropy, one-hot rows with categorical_crossentropy, " \
     "yes or no with binary_crossentropy"
 
@@ -97,8 +96,10 @@ static const struct row values[] = {
     {"separable separableconv", "separable_conv2d", NULL},
     {"upsampling2d upsampling1d upsample pixelshuffle", NULL, "Mica has no layers that enlarge an image yet"},
     {"zeropadding2d zeropadding1d zeropad2d cropping2d", NULL, "convolutions and pools have a \"padding\" of their own"},
-    {"layernormalization layernorm groupnormalization groupnorm instancenorm1d instancenorm2d rmsnormalization rmsnorm "
-     "unitnormalization localresponsenorm", NULL, NORMALIZATION},
+    {"layernorm", "layer_normalization", NULL},
+    {"rmsnorm", "rms_normalization", NULL},
+    {"groupnorm", "group_normalization", NULL},
+    {"instancenorm instancenorm1d instancenorm2d instancenorm3d", "instance_normalization", NULL},
     {"normalization rescaling", NULL, "\"normalize\" of the data does that"},
     {"batchnorm batchnorm1d batchnorm2d batchnorm3d bn", "batch_normalization", NULL},
     {"linear fc fullyconnected affine lineal", "dense", NULL},

@@ -64,12 +64,22 @@ const struct mi_op mi_op_NormalizedSums = {
 MI_MAP_ROW(NormalizationGrad, 7, NULL, .in = "d x mean inverse factor mean_d mean_dx",
            .expr = {"factor * (d - mean_d - (x - mean) * inverse * mean_dx)"});
 
-/* x (N, C, ...) -> (1, C, 1...): the first element of each channel. */
+/* The first element along each of the attribute `axes`, which become ones. */
+static uint32_t mask_of(const struct mi_node *node)
+{
+    int count = 0;
+    const int64_t *axes = mi_attribute_ints(node, "axes", &count);
+    uint32_t mask = 0;
+    for (int i = 0; i < count; i++)
+        mask |= 1u << axes[i];
+    return mask;
+}
+
 static mica_status infer_first(struct mi_node *node)
 {
     struct mi_shape out = node->in[0]->shape;
     for (int i = 0; i < out.rank; i++)
-        if (i != 1)
+        if (mask_of(node) >> i & 1)
             out.dim[i] = mi_fixed(1);
     mi_infer_output(node, 0, node->in[0]->type, &out);
     return MICA_OK;
@@ -81,11 +91,11 @@ static int move_first(struct mi_arena *arena, const struct mi_node *node, const 
     (void)arena;
     *access = (struct mi_access){.value = node->in[0]};
     for (int i = 0; i < node->in[0]->shape.rank; i++)
-        access->index[i] = i == 1 ? index[1] : "0";
+        access->index[i] = mask_of(node) >> i & 1 ? "0" : index[i];
     return 1;
 }
 
-MI_MOVE_ROW(FirstOfChannel, 1, infer_first, NULL, move_first);
+MI_MOVE_ROW(FirstAlong, 1, infer_first, NULL, move_first);
 
 /* The mean, the variance, and the unbiased one, in one sweep. The elements are differences from one of them, k: with n elements
  * (k - mean)^2 is at most n times the variance, and about as large as it for most k, so the difference of the two terms loses
@@ -119,46 +129,58 @@ const struct mi_op mi_op_ReduceSumMean = {.name = "ReduceSumMean",
                                                                              .merge = "s0 += t0;",
                                                                              .finish = {"s0", "s0 / count"}}};
 
-/* A reduction over all axes but 1, kept as ones. */
-static struct mi_node *over_batch(struct mi_graph *graph, const char *op, mi_value *value)
+bool mi_moments(struct mi_graph *graph, mi_value *x, const int64_t *axes, int count, struct mi_moments *moments)
 {
-    int64_t axes[MI_MAX_RANK];
-    int count = 0;
-    if (!value)
-        return NULL;
-    for (int i = 0; i < value->shape.rank; i++)
-        if (i != 1)
-            axes[count++] = i;
-    mi_value *made = mi_reduce(graph, op, value, axes, count, true);
-    return made ? made->node : NULL;
+    if (!x)
+        return false;
+    moments->first = MI_APPLY(graph, "FirstAlong", ((mi_value *[]){x}), MI_INTS("axes", axes, count));
+    mi_value *made = mi_reduce(graph, "ReduceMoments", mi_op2(graph, "Sub", x, moments->first), axes, count, true);
+    moments->mean = made ? mi_op2(graph, "Add", made, moments->first) : NULL;
+    moments->variance = made ? made->node->out[1] : NULL;
+    moments->unbiased = made ? made->node->out[2] : NULL;
+    return moments->mean != NULL;
 }
 
-static mi_value *inverse_root(struct mi_node *node, mi_value *variance)
+mi_value *mi_inverse_root(struct mi_node *node, mi_value *variance)
 {
     return MI_APPLY(node->graph, "InverseRoot", ((mi_value *[]){variance}),
                     MI_REAL("epsilon", mi_attribute_float(node, "epsilon", 0)));
 }
 
-/* What the forward and the gradient both start from; the plan computes what is the same only once. */
+/* All axes but the channels'. */
+static int over_batch(const mi_value *x, int64_t axes[MI_MAX_RANK])
+{
+    int count = 0;
+    for (int i = 0; i < x->shape.rank; i++)
+        if (i != 1)
+            axes[count++] = i;
+    return count;
+}
+
+static struct mi_node *sum_over_batch(struct mi_graph *graph, mi_value *value)
+{
+    int64_t axes[MI_MAX_RANK];
+    mi_value *made = value ? mi_reduce(graph, "ReduceSumMean", value, axes, over_batch(value, axes), true) : NULL;
+    return made ? made->node : NULL;
+}
+
+/* What the forward and the gradient both start from; the plan computes what is the same only once. Of shape (1, C, 1...) or
+ * (C, 1...); factor: scale * inverse. */
 struct statistics {
-    mi_value *mean, *unbiased, *inverse, *first,
-        *factor; /* of shape (1, C, 1...) or (C, 1...); factor: scale * inverse */
+    struct mi_moments of;
+    mi_value *inverse, *factor;
 };
 
 static bool statistics(struct mi_node *node, struct statistics *s)
 {
     struct mi_graph *graph = node->graph;
     int rank = node->in[0]->shape.rank;
-    mi_value *variance = mi_channels(graph, node->in[4], rank);
-    s->mean = s->first = mi_channels(graph, node->in[3], rank);
-    if (mi_trains(node)) {
-        s->first = mi_op1(graph, "FirstOfChannel", node->in[0]);
-        struct mi_node *moments = over_batch(graph, "ReduceMoments", mi_op2(graph, "Sub", node->in[0], s->first));
-        s->mean = moments ? mi_op2(graph, "Add", moments->out[0], s->first) : NULL;
-        variance = moments ? moments->out[1] : NULL;
-        s->unbiased = moments ? moments->out[2] : NULL;
-    }
-    s->inverse = inverse_root(node, variance);
+    int64_t axes[MI_MAX_RANK];
+    if (!mi_trains(node))
+        s->of.mean = s->of.first = mi_channels(graph, node->in[3], rank);
+    else if (!mi_moments(graph, node->in[0], axes, over_batch(node->in[0], axes), &s->of))
+        return false;
+    s->inverse = mi_inverse_root(node, mi_trains(node) ? s->of.variance : mi_channels(graph, node->in[4], rank));
     s->factor = mi_op2(graph, "Mul", s->inverse, mi_channels(graph, node->in[1], rank));
     return s->factor != NULL;
 }
@@ -181,11 +203,11 @@ static mica_status lower_batch_normalization(struct mi_node *node, mi_value **ou
     struct statistics s = {0};
     if (!statistics(node, &s))
         return graph->error.status;
-    mi_value *in[] = {node->in[0], s.mean, s.factor,
+    mi_value *in[] = {node->in[0], s.of.mean, s.factor,
                       mi_channels(graph, node->in[2], node->in[0]->shape.rank)};
     out[0] = mi_apply(graph, "ScaleShift", in, 4, NULL, 0);
-    out[1] = mi_trains(node) ? moving(node, "MovingAverage", node->in[3], s.mean) : node->in[3];
-    out[2] = mi_trains(node) ? moving(node, "MovingVariance", node->in[4], s.unbiased) : node->in[4];
+    out[1] = mi_trains(node) ? moving(node, "MovingAverage", node->in[3], s.of.mean) : node->in[3];
+    out[2] = mi_trains(node) ? moving(node, "MovingVariance", node->in[4], s.of.unbiased) : node->in[4];
     return graph->error.status;
 }
 
@@ -197,17 +219,17 @@ static mica_status gradient_batch_normalization(struct mi_node *node, mi_value *
     struct statistics s = {0};
     if (!dy[0] || !statistics(node, &s))
         return graph->error.status;
-    mi_value *product_in[] = {dy[0], node->in[0], s.first};
+    mi_value *product_in[] = {dy[0], node->in[0], s.of.first};
     mi_value *product = mi_apply(graph, "ShiftedProduct", product_in, 3, NULL, 0);
-    struct mi_node *shifted = over_batch(graph, "ReduceSumMean", product); /* reads x, as the moments do: it joins them */
-    struct mi_node *sum_d = over_batch(graph, "ReduceSumMean", dy[0]);
+    struct mi_node *shifted = sum_over_batch(graph, product); /* reads x, as the moments do: it joins them */
+    struct mi_node *sum_d = sum_over_batch(graph, dy[0]);
     if (!sum_d || !shifted)
         return graph->error.status;
-    mi_value *sums[] = {sum_d->out[0], sum_d->out[1], shifted->out[0], shifted->out[1], s.mean, s.first, s.inverse};
+    mi_value *sums[] = {sum_d->out[0], sum_d->out[1], shifted->out[0], shifted->out[1], s.of.mean, s.of.first, s.inverse};
     mi_value *sum_dx = mi_apply(graph, "NormalizedSums", sums, 7, NULL, 0);
     if (!sum_dx)
         return graph->error.status;
-    mi_value *in[] = {dy[0], node->in[0], s.mean, s.inverse, s.factor, sum_d->out[1], sum_dx->node->out[1]};
+    mi_value *in[] = {dy[0], node->in[0], s.of.mean, s.inverse, s.factor, sum_d->out[1], sum_dx->node->out[1]};
     dx[0] = mi_trains(node) ? mi_apply(graph, "NormalizationGrad", in, 7, NULL, 0)
                             : mi_op2(graph, "Mul", s.factor, dy[0]);
     dx[1] = mi_reshape_to(graph, sum_dx, &node->in[1]->shape);

@@ -74,6 +74,9 @@
     X(Expand, "shape:ints") X(Pad, "pads:ints axes:ints constant_value:float mode:text")                \
     X(Gather, "axis:int") X(Dropout, "rate:float")                                                      \
     X(BatchNormalization, "epsilon:float momentum:float")                                               \
+    X(LayerNormalization, "axis:int axes:ints epsilon:float")                                           \
+    X(RMSNormalization, "axis:int axes:ints epsilon:float")                                             \
+    X(GroupNormalization, "num_groups:int epsilon:float") X(InstanceNormalization, "epsilon:float")     \
     X(SoftmaxCrossEntropyLoss, "reduction:text ignore_index:int")                                       \
     X(NegativeLogLikelihoodLoss, "reduction:text ignore_index:int")                                     \
     X(LogProbability, "epsilon:float") X(SquaredError, "") X(BinaryCrossEntropy, "epsilon:float")       \
@@ -91,9 +94,9 @@
     X(AdaptiveMaxPool) X(AdaptiveAveragePool) X(Share) X(DivideByShare) X(SelectInShare)                \
     X(HashBin)                                                                                          \
     X(SliceGrad) X(GatherGrad) X(RowIndex) X(WinogradWeight) X(RandomDrop)                              \
-    X(FirstOfChannel) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)                                  \
+    X(FirstAlong) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)                                  \
     X(ScaleShift) X(MovingAverage) X(MovingVariance) X(ShiftedProduct) X(NormalizedSums)                \
-    X(NormalizationGrad)                                                                                \
+    X(NormalizationGrad) X(Normalized) X(NormalizedGrad)                                                \
     X(PickLabel) X(CheckLabel) X(CountLabel)                                                            \
     X(MaskLabel) X(CrossEntropyGrad) X(CategoricalGrad) X(ProbabilityGrad)                              \
     X(OneForZero) X(IsZero) X(ProductOfOthers) X(LossScale) X(UnscaleOrZero)                            \
@@ -204,6 +207,17 @@ mi_value *mi_keepdims(struct mi_node *node, mi_value *dy);
 /* Gradients of the mean and of the extremum over the axes that the node's attributes name. */
 mica_status mi_gradient_mean(struct mi_node *node, mi_value *const *dy, mi_value **dx);
 mica_status mi_gradient_extremum(struct mi_node *node, mi_value *const *dy, mi_value **dx);
+
+/* ---- normalization.c ---- */
+
+/* Mean, variance and unbiased variance over axes, which are kept as ones, of one sweep; `first` is the element along them from
+ * which all differences are taken. */
+struct mi_moments {
+    mi_value *first, *mean, *variance, *unbiased;
+};
+bool mi_moments(struct mi_graph *graph, mi_value *x, const int64_t *axes, int count, struct mi_moments *moments);
+/* 1 / sqrt(variance + the node's epsilon) */
+mi_value *mi_inverse_root(struct mi_node *node, mi_value *variance);
 
 /* ---- reshape.c: the move of everything that keeps the row-major order of elements ---- */
 

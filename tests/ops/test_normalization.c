@@ -1,6 +1,7 @@
 #include "support/ops.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Inputs x, scale, bias, mean, var; outputs y, new mean, new var. */
 static void reference(const struct op_case *c, const struct tensor *in, struct tensor *out)
@@ -96,6 +97,125 @@ static void test_inference(void **state)
     OP_CHECK_ALL(state, cases);
 }
 
+/* ---- Of each sample ---- */
+
+/* Over the axes of `mask`, with a scale and a bias (NULL: none) that are broadcast; the mean counts unless it is RMSNormalization. */
+static void normalize(const struct op_case *c, const struct tensor *x, uint32_t mask, const struct tensor *scale,
+                      const struct tensor *bias, struct tensor *out)
+{
+    double epsilon = op_float(c, "epsilon", 1e-5);
+    bool centered = strcmp(c->op, "RMSNormalization") != 0;
+    int64_t at[MI_MAX_RANK] = {0}, i = 0;
+    if (!x->count)
+        return;
+    do {
+        double sum = 0, square = 0, count = 0;
+        int64_t of[MI_MAX_RANK] = {0}, k = 0;
+        for (int pass = 0; pass < 2; pass++, k = 0)
+            do {
+                bool same = true;
+                for (int d = 0; d < x->rank; d++)
+                    same = same && (mask >> d & 1 || of[d] == at[d]);
+                count += same && !pass;
+                sum += same && !pass && centered ? x->data[k] : 0;
+                square += same && pass ? pow(x->data[k] - sum / count, 2) : 0;
+                k++;
+            } while (tensor_next(x, of));
+        double y = (x->data[i] - sum / count) / sqrt(square / count + epsilon) * tensor_broadcast(scale, x->rank, at);
+        out->data[i++] = y + (bias ? tensor_broadcast(bias, x->rank, at) : 0);
+    } while (tensor_next(x, at));
+}
+
+static void reference_axes(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    int count = 0, rank = in[0].rank;
+    const int64_t *axes = op_ints(c, "axes", &count);
+    int64_t first = op_int(c, "axis", -1);
+    uint32_t mask = 0;
+    for (int64_t i = first < 0 ? first + rank : first; !axes && i < rank; i++)
+        mask |= 1u << i;
+    for (int i = 0; axes && i < count; i++)
+        mask |= 1u << (axes[i] < 0 ? axes[i] + rank : axes[i]);
+    normalize(c, &in[0], mask, &in[1], c->in[2].shape ? &in[2] : NULL, out);
+}
+
+/* Of channels in groups: x as (N, groups, C / groups, ...). */
+static void reference_channels(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    int64_t channels = in[0].dim[1], groups = op_int(c, "num_groups", channels);
+    struct tensor x = in[0], scale = in[1], bias = in[2];
+    x.rank = in[0].rank + 1;
+    x.dim[1] = groups;
+    x.dim[2] = channels / groups;
+    for (int i = 2; i < in[0].rank; i++)
+        x.dim[i + 1] = in[0].dim[i];
+    scale.rank = bias.rank = x.rank - 1;
+    for (int i = 0; i < scale.rank; i++)
+        scale.dim[i] = bias.dim[i] = i < 2 ? x.dim[i + 1] : 1;
+    normalize(c, &x, ((1u << x.rank) - 1) & ~3u, &scale, &bias, out);
+}
+
+#define LOOSE .tolerance = 5e-6, .gradient_tolerance = 5e-4
+#define ALONG(op, x, scale, ...) {op, {IN(x), IN(scale)}, {__VA_ARGS__}, .reference = reference_axes, LOOSE}
+#define LAYER(x, scale, bias, ...)                                                           \
+    {"LayerNormalization", {IN(x), IN(scale), IN(bias)}, {__VA_ARGS__}, .reference = reference_axes, LOOSE}
+
+static void test_layer(void **state)
+{
+    static const int64_t outer[] = {1, 3}, every[] = {-1, 1, 2};
+    const struct op_case cases[] = {
+        LAYER("n 127", "127", "127", MI_REAL("epsilon", 1e-3f)),
+        LAYER("n 5 7", "7", "7", {0}),
+        LAYER("n 5 7", "5 7", "5 7", MI_INT("axis", 1)),
+        LAYER("n 5 7", "", "7", MI_INT("axis", -2)),
+        LAYER("n 3 4 5", "3 1 5", "3 1 5", MI_INTS("axes", outer, 2)),
+        LAYER("n 3 4 5", "3 4 5", "3 1 1", MI_INTS("axes", every, 3)),
+        ALONG("LayerNormalization", "n 17", "17", {0}),
+        LAYER("4 6", "6", "1", MI_INT("axis", 0)),
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+static void test_rms(void **state)
+{
+    static const int64_t channels[] = {1};
+    const struct op_case cases[] = {
+        ALONG("RMSNormalization", "n 13", "13", {0}),
+        ALONG("RMSNormalization", "n 1", "1", MI_REAL("epsilon", 0.5f)),
+        ALONG("RMSNormalization", "n 5 7", "5 7", MI_INT("axis", 1)),
+        ALONG("RMSNormalization", "n 5 7", "", {0}),
+        ALONG("RMSNormalization", "n 3 4 5", "3 1 1", MI_INTS("axes", channels, 1)),
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+#define CHANNELS(op, x, c, ...) {op, {IN(x), IN(c), IN(c)}, {__VA_ARGS__}, .reference = reference_channels, LOOSE}
+
+static void test_channels(void **state)
+{
+    const struct op_case cases[] = {
+        CHANNELS("InstanceNormalization", "n 3 7", "3", {0}),
+        CHANNELS("InstanceNormalization", "n 2 5 3", "2", MI_REAL("epsilon", 1e-3f)),
+        CHANNELS("InstanceNormalization", "n 1 2 2 3", "1", {0}),
+        CHANNELS("GroupNormalization", "n 6 5 3", "6", MI_INT("num_groups", 2)),
+        CHANNELS("GroupNormalization", "n 6 5 3", "6", MI_INT("num_groups", 6)),
+        CHANNELS("GroupNormalization", "n 12", "12", MI_INT("num_groups", 3)),
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
+/* A mean far from zero costs the variance no digits. */
+static void test_samples_far_from_zero(void **state)
+{
+    const struct op_case cases[] = {
+        {"LayerNormalization", {IN_RANGE("n 31", 1000, 1001), IN("31"), IN("31")}, .reference = reference_axes,
+         .tolerance = 1e-3, .no_gradient = true},
+        {"GroupNormalization", {IN_RANGE("n 4 31", 1000, 1001), IN("4"), IN("4")}, {MI_INT("num_groups", 2)},
+         .reference = reference_channels, .tolerance = 1e-3, .no_gradient = true},
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +224,10 @@ int main(void)
         cmocka_unit_test(test_one_value),
         cmocka_unit_test(test_far_from_zero),
         cmocka_unit_test(test_inference),
+        cmocka_unit_test(test_layer),
+        cmocka_unit_test(test_rms),
+        cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_samples_far_from_zero),
     };
     return cmocka_run_group_tests_name("normalization", tests, op_devices_open, op_devices_close);
 }

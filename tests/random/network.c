@@ -111,6 +111,7 @@ static void add_value(struct drawer *d, struct mi_text *out, const char *type, c
         else
             add_list(d, out, 2 * key->spatial, 0, 2);
         break;
+    case MI_KEY_AXES: mi_text_add(out, "%s", chance(d, 50) ? "-1" : before->rank > 1 ? "[1, 2]" : "1"); break;
     case MI_KEY_SHAPE: add_shape(d, out, type, before); break;
     case MI_KEY_OBJECT: mi_text_add(out, "\"%s\"", key->keys[0].choices[below(d, 3)]); break;
     default: /* an embedding has a row for each number that is fed */

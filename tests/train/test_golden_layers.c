@@ -157,6 +157,7 @@ static const char *const files[] = {
     "layers.safetensors",
     "activations.safetensors",
     "convolution.safetensors",
+    "normalization.safetensors",
     "shape.safetensors",
     "preprocessing.safetensors",
     "contrastive.safetensors",

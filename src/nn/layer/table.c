@@ -48,6 +48,11 @@
     X(dropout)                                                                                                                   \
     X(activity_regularization)                                                                                                   \
     X(batch_normalization)                                                                                                       \
+    X(layer_normalization)                                                                                                       \
+    X(rms_normalization)                                                                                                         \
+    X(group_normalization)                                                                                                       \
+    X(instance_normalization)                                                                                                    \
+    X(unit_normalization)                                                                                                        \
     X(embedding)                                                                                                                 \
     X(join_add)                                                                                                                  \
     X(multiply)                                                                                                                  \

@@ -1,0 +1,78 @@
+/* Normalisations and noise with arguments that are wrong. */
+#include "api.h"
+
+#include <math.h>
+
+static struct api api;
+static mica_model *built;
+static mica_node *x, *v;
+
+static int begin(void **state)
+{
+    (void)state;
+    api_begin(&api, mica_device_open(NULL));
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    api_end(&api);
+    return 0;
+}
+
+static void start(void)
+{
+    mica_model_destroy(built);
+    built = mica_model_create(api.device, NULL);
+    x = mica_input(built, NULL, MICA_SHAPE(6, 5, 5));
+    v = mica_input(built, "v", MICA_SHAPE(4));
+}
+#define NOT_BUILT(part, call)                                                                                                   \
+    do {                                                                                                                        \
+        start();                                                                                                                \
+        assert_true((call) == NULL);                                                                                            \
+        api_says(#call, mica_model_status(built), mica_model_error(built), mica_model_status(built), part);                     \
+    } while (0)
+
+static void nothing(void **state)
+{
+    (void)state;
+    assert_null(mica_layer_normalization(NULL, NULL));
+    assert_null(mica_rms_normalization(NULL, NULL));
+    assert_null(mica_group_normalization(NULL, NULL));
+    assert_null(mica_instance_normalization(NULL, NULL));
+    assert_null(mica_unit_normalization(NULL, NULL));
+}
+
+static void normalizations(void **state)
+{
+    (void)state;
+    NOT_BUILT("axis 4", mica_layer_normalization(x, &(mica_layer_normalization_desc){.axis = MICA_SHAPE(4)}));
+    NOT_BUILT("axis 0", mica_layer_normalization(x, &(mica_layer_normalization_desc){.axis = MICA_SHAPE(0)}));
+    NOT_BUILT("1 to 8 axes", mica_layer_normalization(x, &(mica_layer_normalization_desc){.axis = {.rank = -1}}));
+    NOT_BUILT("1 to 8 axes", mica_rms_normalization(x, &(mica_rms_normalization_desc){.axis = {.rank = INT32_MAX}}));
+    NOT_BUILT("axis -9223372036854775808",
+              mica_unit_normalization(x, &(mica_unit_normalization_desc){.axis = MICA_SHAPE(INT64_MIN)}));
+    NOT_BUILT("given twice", mica_unit_normalization(x, &(mica_unit_normalization_desc){.axis = MICA_SHAPE(3, -1)}));
+    NOT_BUILT("epsilon", mica_layer_normalization(x, &(mica_layer_normalization_desc){.epsilon = -1}));
+    NOT_BUILT("epsilon", mica_rms_normalization(x, &(mica_rms_normalization_desc){.epsilon = NAN}));
+    NOT_BUILT("epsilon", mica_instance_normalization(x, &(mica_group_normalization_desc){.epsilon = -1e-3f}));
+    NOT_BUILT("initializer \"x\"",
+              mica_layer_normalization(x, &(mica_layer_normalization_desc){.beta.initializer = {.type = "x"}}));
+    NOT_BUILT("initializer \"x\"",
+              mica_batch_normalization(x, &(mica_batch_normalization_desc){.gamma.initializer = {.type = "x"}}));
+    NOT_BUILT("32 groups", mica_group_normalization(x, NULL));
+    NOT_BUILT("groups must be at least 1, not -2", mica_group_normalization(x, &(mica_group_normalization_desc){.groups = -2}));
+    NOT_BUILT("too large", mica_group_normalization(x, &(mica_group_normalization_desc){.groups = INT64_MAX}));
+    NOT_BUILT("several places", mica_instance_normalization(v, NULL));
+    mica_model_destroy(built);
+    built = NULL;
+    api_still_works(&api);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(nothing), cmocka_unit_test(normalizations)};
+    return cmocka_run_group_tests(tests, begin, end);
+}
