@@ -176,6 +176,8 @@ float mi_uniform(uint64_t seed, uint64_t stream, uint64_t index);
 /* Uniform in (0, 1) with 16 bits, by Philox 4x32-7: kernels' mica_chance. 64 numbers in a row come from 8 blocks: the low halves of
  * their first words, then the high ones, and so on. */
 float mi_chance(uint64_t seed, uint64_t stream, uint64_t index);
+/* A number of the standard normal distribution: what kernels' mica_normal (normal.cl) rounds. */
+double mi_normal(uint64_t seed, uint64_t stream, uint64_t index);
 /* Shuffles 0..count-1 (Fisher-Yates). */
 void mi_shuffle(uint64_t seed, uint64_t stream, int64_t *order, int64_t count);
 

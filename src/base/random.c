@@ -2,6 +2,8 @@
  * 1, 2, 3", SC 2011. Random123's own header makes the bits, here and (generated from the same constants) on the device. */
 #include "base/base.h"
 
+#include <math.h>
+
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
@@ -41,6 +43,15 @@ float mi_chance(uint64_t seed, uint64_t stream, uint64_t index)
     philox4x32_ctr_t r = block_of(7, seed, stream, index / 64 * 8 + index % 8);
     uint32_t part = r.v[index / 16 % 4] >> (index / 8 % 2 * 16) & 0xffff;
     return (float)part * (1.0f / 65536.0f) + 0.5f / 65536.0f;
+}
+
+double mi_normal(uint64_t seed, uint64_t stream, uint64_t index)
+{
+    philox4x32_ctr_t r = block_of(7, seed, stream, index / 32 * 8 + index % 8);
+    uint32_t size = r.v[index / 16 % 2 * 2], turn = r.v[index / 16 % 2 * 2 + 1];
+    double radius = sqrt(-2 * log(((double)(size >> 1) + 0.5) / 2147483648.0));
+    double angle = (turn / 1073741824.0 - 0.5) * 1.5707963267948966;
+    return radius * (index / 8 % 2 ? sin(angle) : cos(angle));
 }
 
 void mi_shuffle(uint64_t seed, uint64_t stream, int64_t *order, int64_t count)

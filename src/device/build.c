@@ -65,6 +65,7 @@ void mi_program_unit_begin(const mica_device *device, struct mi_program_unit *un
         {"operators.cl", device->quirks.calls_functions},
         {"common.cl", true},
         {"math.cl", device->is_cpu},
+        {"normal.cl", true},
     };
     unit->name = name;
     for (size_t i = 0; i < MI_COUNT(parts); i++) {

@@ -57,6 +57,29 @@ const char *mi_emit_attribute(struct mi_emitter *e, const struct mi_node *node, 
     return mi_emit_float(e, attribute->f);
 }
 
+const char *mi_emit_generator(struct mi_emitter *e, const struct mi_node *node, const char **stream)
+{
+    struct mi_map_view view;
+    bool normal = false;
+    mi_map_view(node, &view);
+    for (int o = 0; o < node->outputs; o++)
+        normal = normal || mi_expression_names(view.expr[o], "normal");
+    int64_t seed = mi_attribute_int(node, "seed", 0);
+    const char *from = seed ? mi_arena_format(e->arena, "%lluUL", (unsigned long long)seed) : "mica_s->seed";
+    *stream = mi_arena_format(e->arena, "%s, (mica_s->step << 32) + %lluUL", from, (unsigned long long)node->stable);
+    return normal ? "mica_normal" : "mica_chance";
+}
+
+static const char *random_text(struct mi_emitter *e, const struct mi_node *node, const struct mi_coordinate *at)
+{
+    const char *stream;
+    for (int i = 0; i < e->draws; i++)
+        if (e->draw[i].node == node)
+            return e->draw[i].text;
+    const char *generator = mi_emit_generator(e, node, &stream);
+    return mi_arena_format(e->arena, "%s(%s, (ulong)(%s))", generator, stream, mi_emit_linear(e, node->out[0], at));
+}
+
 static const char *builtin_text(struct mi_emitter *e, const struct mi_node *node, const char *word,
                                 const struct mi_coordinate *at)
 {
@@ -64,12 +87,8 @@ static const char *builtin_text(struct mi_emitter *e, const struct mi_node *node
         return word[2] - '0' < node->out[0]->shape.rank ? at[word[2] - '0'].at : "0";
     if (strcmp(word, "index") == 0)
         return mi_arena_format(e->arena, "(%s)", mi_emit_linear(e, node->out[0], at));
-    for (int i = 0; i < e->draws && strcmp(word, "uniform") == 0; i++)
-        if (e->draw[i].node == node)
-            return e->draw[i].text;
-    if (strcmp(word, "uniform") == 0)
-        return mi_arena_format(e->arena, "mica_chance(mica_s->seed, (mica_s->step << 32) + %lluUL, (ulong)(%s))",
-                               (unsigned long long)node->stable, mi_emit_linear(e, node->out[0], at));
+    if (strcmp(word, "uniform") == 0 || strcmp(word, "normal") == 0)
+        return random_text(e, node, at);
     if (strcmp(word, "learning_rate") == 0)
         return "mica_s->learning_rate";
     if (strcmp(word, "step") == 0)

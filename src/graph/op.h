@@ -20,7 +20,8 @@ enum mi_kind {
 
 /* Map. Expressions are OpenCL C over the names in `in` (one per input; NULL: "x", "a b", or "a b c" by number) and `out`
  * (NULL: "y"); a name of an attribute stands for its value. Also: `at0` ... `at7`, the element's coordinates (0 past its rank);
- * `index`, its row-major index; `uniform`, a random number in (0, 1), of 16 bits, of this node, step and index;
+ * `index`, its row-major index; `uniform`, a random number in (0, 1), of 16 bits, of this node, step and index; `normal`, one of
+ * the standard normal distribution; both of the node's attribute `seed` where it has one that is not 0, else of the step's;
  * `learning_rate`, `step` (counts from 1), `run`, the same as a whole number.
  * An expression of a later output may name earlier ones.
  * grad[i] is the derivative by input i times g, the gradient of y; it may name inputs and y, and what it names is kept

@@ -134,7 +134,7 @@ static bool map_names(const struct mi_node *node, const char *word)
 
 bool mi_map_draws(const struct mi_node *node)
 {
-    return map_names(node, "uniform");
+    return map_names(node, "uniform") || map_names(node, "normal");
 }
 
 bool mi_names_the_step(const struct mi_node *node)

@@ -41,10 +41,9 @@ void mi_nest_draw(struct mi_nest *s)
             mi_line(e, "const ulong i%s = %s;", name, mi_layout_place(e->arena, &plain, &s->kept, at));
             mi_line(e, "const int o%s = (int)(i%s %% 64);", name, name);
         }
-        const char *numbers = mi_emit_name(e, "u");
+        const char *numbers = mi_emit_name(e, "u"), *stream, *generator = mi_emit_generator(e, node, &stream);
         mi_line(e, "float %s[%d];", numbers, s->v + 128);
-        mi_line(e, "mica_chances(mica_s->seed, (mica_s->step << 32) + %lluUL, i%s / 64, (o%s + (int)%s + 63) / 64, %s);",
-                (unsigned long long)node->stable, name, name, s->places, numbers);
+        mi_line(e, "%ss(%s, i%s / 64, (o%s + (int)%s + 63) / 64, %s);", generator, stream, name, name, s->places, numbers);
         e->draw[e->draws++] = (struct mi_draw){node, mi_arena_format(e->arena, "%s[o%s + v]", numbers, name)};
     }
 }

@@ -10,7 +10,8 @@
  *   LogSigmoid, TanhShrink, SparsePlus, Squareplus, BoundedRelu, Threshold, Silu, Relu6: src/ops/activation.h
  *   Sparsemax(x; axis)                 the nearest point of the simplex: softmax.c
  *   StopGradient(x)                    x, and no gradient goes back through it
- *   Dropout(x; rate)                   training only: 0 with probability rate, else x / (1 - rate)
+ *   Dropout(x; rate, shared, seed)     training only: 0 with probability rate, else x / (1 - rate)
+ *   AlphaDropout(x; rate, shared, seed), GaussianDropout(x; rate, seed), GaussianNoise(x; stddev, seed)      random.c
  *   BatchNormalization(x, scale, bias, mean, var; epsilon, momentum) -> y, new mean, new var
  *                                      as ONNX, but the new variance is the unbiased one (as PyTorch)
  *   SoftmaxCrossEntropyLoss(scores, labels; reduction, ignore_index) -> loss, log probabilities
@@ -72,7 +73,9 @@
     X(Squeeze, "axes:ints") X(Unsqueeze, "axes:ints") X(Transpose, "perm:ints")                         \
     X(Slice, "starts:ints ends:ints axes:ints steps:ints") X(Concat, "axis:int")                        \
     X(Expand, "shape:ints") X(Pad, "pads:ints axes:ints constant_value:float mode:text")                \
-    X(Gather, "axis:int") X(Dropout, "rate:float")                                                      \
+    X(Gather, "axis:int") X(Dropout, "rate:float shared:ints seed:int")                                 \
+    X(AlphaDropout, "rate:float shared:ints seed:int")                                                  \
+    X(GaussianDropout, "rate:float seed:int") X(GaussianNoise, "stddev:float seed:int")                 \
     X(BatchNormalization, "epsilon:float momentum:float")                                               \
     X(LayerNormalization, "axis:int axes:ints epsilon:float")                                           \
     X(RMSNormalization, "axis:int axes:ints epsilon:float")                                             \
@@ -93,7 +96,8 @@
     X(DivideByWindow)                                                                                   \
     X(AdaptiveMaxPool) X(AdaptiveAveragePool) X(Share) X(DivideByShare) X(SelectInShare)                \
     X(HashBin)                                                                                          \
-    X(SliceGrad) X(GatherGrad) X(RowIndex) X(WinogradWeight) X(RandomDrop)                              \
+    X(SliceGrad) X(GatherGrad) X(RowIndex) X(WinogradWeight)                                            \
+    X(Drop) X(RandomDrop) X(RandomKeep) X(DropWhere) X(RandomScale) X(RandomShift)                      \
     X(FirstAlong) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)                                  \
     X(ScaleShift) X(MovingAverage) X(MovingVariance) X(ShiftedProduct) X(NormalizedSums)                \
     X(NormalizationGrad) X(Normalized) X(NormalizedGrad)                                                \

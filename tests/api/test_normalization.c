@@ -43,6 +43,12 @@ static void nothing(void **state)
     assert_null(mica_group_normalization(NULL, NULL));
     assert_null(mica_instance_normalization(NULL, NULL));
     assert_null(mica_unit_normalization(NULL, NULL));
+    assert_null(mica_spatial_dropout1d(NULL, NULL));
+    assert_null(mica_spatial_dropout2d(NULL, NULL));
+    assert_null(mica_spatial_dropout3d(NULL, NULL));
+    assert_null(mica_alpha_dropout(NULL, NULL));
+    assert_null(mica_gaussian_dropout(NULL, NULL));
+    assert_null(mica_gaussian_noise(NULL, NULL));
 }
 
 static void normalizations(void **state)
@@ -71,8 +77,24 @@ static void normalizations(void **state)
     api_still_works(&api);
 }
 
+static void noise(void **state)
+{
+    (void)state;
+    NOT_BUILT("rate", mica_spatial_dropout2d(x, &(mica_dropout_desc){.rate = 1}));
+    NOT_BUILT("rate", mica_alpha_dropout(x, &(mica_dropout_desc){.rate = NAN}));
+    NOT_BUILT("rate", mica_gaussian_dropout(x, &(mica_dropout_desc){.rate = -1}));
+    NOT_BUILT("(channels, length)", mica_spatial_dropout1d(x, NULL));
+    NOT_BUILT("(channels, depth, height, width)", mica_spatial_dropout3d(x, NULL));
+    NOT_BUILT("noise_shape", mica_dropout(x, &(mica_dropout_desc){.rate = 0.5f, .noise_shape = MICA_SHAPE(2, 5, 5)}));
+    NOT_BUILT("noise_shape has 1 to", mica_alpha_dropout(x, &(mica_dropout_desc){.rate = 0.5f, .noise_shape = {.rank = -1}}));
+    NOT_BUILT("stddev", mica_gaussian_noise(x, &(mica_gaussian_noise_desc){.stddev = INFINITY}));
+    mica_model_destroy(built);
+    built = NULL;
+    api_still_works(&api);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(nothing), cmocka_unit_test(normalizations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(nothing), cmocka_unit_test(normalizations), cmocka_unit_test(noise)};
     return cmocka_run_group_tests(tests, begin, end);
 }

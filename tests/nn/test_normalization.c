@@ -48,6 +48,18 @@ static void error_texts(void **state)
         {OF("[6, 2, 2]", "\"type\": \"group_normalization\", \"groups\": -2"), "layers[0].groups: must be at least -1, not -2"},
         {OF("[6, 2, 2]", "\"type\": \"group_normalization\", \"axis\": 1"), "there is no key \"axis\""},
         {OF("[6]", "\"type\": \"instance_normalization\""), "input has shape (6) per sample, needs channels with several places"},
+        {OF("[6]", "\"type\": \"gaussian_noise\""), "\"stddev\" is missing"},
+        {OF("[6]", "\"type\": \"gaussian_noise\", \"stddev\": -1"), "layers[0].stddev: must be at least 0"},
+        {OF("[6]", "\"type\": \"gaussian_dropout\", \"rate\": 1"), "rate must be at least 0 and below 1, not 1"},
+        {OF("[6]", "\"type\": \"alpha_dropout\", \"rate\": -0.1"), "rate must be at least 0 and below 1, not -0.1"},
+        {OF("[6]", "\"type\": \"spatial_dropout1d\", \"rate\": 0.5"), "input has shape (6) per sample, needs (channels, length)"},
+        {OF("[6, 2]", "\"type\": \"spatial_dropout2d\", \"rate\": 0.5"), "needs (channels, height, width)"},
+        {OF("[6, 2]", "\"type\": \"spatial_dropout3d\", \"rate\": 0.5"), "needs (channels, depth, height, width)"},
+        {OF("[6, 2]", "\"type\": \"dropout\", \"rate\": 0.5, \"noise_shape\": [2, 1]"),
+         "input has shape (6, 2) per sample, noise_shape is (2, 1): the same, or 1 where it is shared"},
+        {OF("[6, 2]", "\"type\": \"dropout\", \"rate\": 0.5, \"noise_shape\": [1]"), "noise_shape is (1)"},
+        {OF("[6, 2]", "\"type\": \"dropout\", \"rate\": 0.5, \"noise_shape\": 1"), "layers[0].noise_shape: must be a list"},
+        {OF("[6]", "\"type\": \"dropout2d\""), "did you mean \"spatial_dropout2d\"?"},
         {OF("[6]", "\"type\": \"batch_normalization\", \"beta_initializer\": \"nul\""), "there is no type \"nul\""},
     };
     (void)state;
@@ -109,7 +121,12 @@ static const char whole[] =
     "{\"type\": \"layer_normalization\", \"axis\": 2}, {\"type\": \"rms_normalization\", \"epsilon\": 0.01},"
     "{\"type\": \"group_normalization\", \"groups\": 2}, {\"type\": \"group_normalization\", \"groups\": -1},"
     "{\"type\": \"instance_normalization\", \"scale\": false, \"beta_initializer\": \"ones\"},"
-    "{\"type\": \"unit_normalization\", \"axis\": 1}, {\"type\": \"batch_normalization\", \"gamma_initializer\": \"zeros\"}]}";
+    "{\"type\": \"unit_normalization\", \"axis\": 1}, {\"type\": \"batch_normalization\", \"gamma_initializer\": \"zeros\"},"
+    "{\"type\": \"dropout\", \"rate\": 0.5, \"noise_shape\": [4, 1, 1], \"seed\": 3}, {\"type\": \"spatial_dropout2d\", \"rate\": 0.1},"
+    "{\"type\": \"alpha_dropout\", \"rate\": 0}, {\"type\": \"gaussian_dropout\", \"rate\": 0.1, \"seed\": 7},"
+    "{\"type\": \"gaussian_noise\", \"stddev\": 0.1}, {\"type\": \"reshape\", \"target_shape\": [4, 36]},"
+    "{\"type\": \"spatial_dropout1d\", \"rate\": 0.1}, {\"type\": \"reshape\", \"target_shape\": [4, 3, 3, 4]},"
+    "{\"type\": \"spatial_dropout3d\", \"rate\": 0.1}]}";
 
 static void round_trip(void **state)
 {

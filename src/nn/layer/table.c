@@ -47,6 +47,12 @@
     X(threshold)                                                                                                                 \
     X(dropout)                                                                                                                   \
     X(activity_regularization)                                                                                                   \
+    X(spatial_dropout1d)                                                                                                         \
+    X(spatial_dropout2d)                                                                                                         \
+    X(spatial_dropout3d)                                                                                                         \
+    X(alpha_dropout)                                                                                                             \
+    X(gaussian_dropout)                                                                                                          \
+    X(gaussian_noise)                                                                                                            \
     X(batch_normalization)                                                                                                       \
     X(layer_normalization)                                                                                                       \
     X(rms_normalization)                                                                                                         \
