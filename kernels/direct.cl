@@ -5,8 +5,15 @@
  * cache; between chunks an item's sums wait in local memory, and so do a tile's for the epilogue: its constants would take
  * registers from the tile. Where x is read but once, the pixels ASK_AHEAD places on are asked for: a tile reads in more places
  * than processors follow by themselves. Of the gradient of a strided convolution's data this is one phase: every PHASES_H-th row
- * and PHASES_W-th place of it, for which WINDOW_AT(kh, kw) names the places of the kernel that meet it. */
-const IDX r0 = (IDX)get_global_id(1)*ROWS, r1 = min(r0 + ROWS, (IDX)n*OH);
+ * and PHASES_W-th place of it, for which WINDOW_AT(kd, kh, kw) names the places of the kernel that meet it. A VOLUME has the rows
+ * of its OD planes, OH of each. */
+#define IMAGE_ROWS (OD*OH)
+#if VOLUME
+#define SET_ROW(row) const IDX od = (row)/OH*PHASES_D + PHASE_D, oh = (row)%OH*PHASES_H + PHASE_H;
+#else
+#define SET_ROW(row) const IDX oh = (row)*PHASES_H + PHASE_H;
+#endif
+const IDX r0 = (IDX)get_global_id(1)*ROWS, r1 = min(r0 + ROWS, (IDX)n*IMAGE_ROWS);
 const int ob0 = (int)get_global_id(0)*OB, pixels = r0 < r1 ? (int)(r1 - r0)*OW : 0;
 #if LINES
 /* For each row the lines of x that it reads, with zeros where x ends: so may x be what the user gave, plain. */
@@ -27,11 +34,18 @@ for (int row = 0; row < pixels/OW; row++)
 #define X_LINE(row, r) ((row)*(CB*KH*LINE) + LINE_W0)
 #define X_FROM(c) (lines + (c)*(KH*LINE))
 #define X_ROW LINE
+#define X_PLANE 0
 #define X_MEMORY __local
 #else
-#define X_LINE(row, r) ((r)/OH*XSN + ((r)%OH*SH + XH0)*XSH + XW0*XSW)
+#if VOLUME
+#define X_FIRST(r) (((r)%IMAGE_ROWS/OH*SD + XD0)*XSD)
+#else
+#define X_FIRST(r) 0
+#endif
+#define X_LINE(row, r) ((r)/IMAGE_ROWS*XSN + X_FIRST(r) + ((r)%OH*SH + XH0)*XSH + XW0*XSW)
 #define X_FROM(c) (X + (IDX)(X_BLOCK + (c))*XSC)
 #define X_ROW (DH*XSH)
+#define X_PLANE (DD*XSD)
 #define X_MEMORY __global
 #endif
 #define MOST_AHEAD 1024 /* lines of weights asked for before they are used: what the second cache has room for */
@@ -56,8 +70,8 @@ for (int first = 0; first < pixels; first += STRIP) {
         const int lines_ahead = (int)min((long)(c1 - c0)*WINDOW*(XB*OB*B)/16, (long)MOST_AHEAD);
         const int tiles = (last - first + TW - 1)/TW, lines_a_tile = (lines_ahead + tiles - 1)/tiles;
         int line_ahead = 0;
-        IDX img = (r0 + first/OW)/OH;
-        int h = (int)((r0 + first/OW)%OH), column = first%OW;
+        IDX img = (r0 + first/OW)/IMAGE_ROWS;
+        int h = (int)((r0 + first/OW)%IMAGE_ROWS), column = first%OW;
         for (int p = first; p < last; p += TW) {
             long at[TW]; /* 64 bits: an address is then one register and a displacement */
             #pragma unroll
@@ -68,7 +82,7 @@ for (int first = 0; first < pixels; first += STRIP) {
 #if ASKS
             /* What maps read beside the sums is asked for before these are computed. */
             if (c1 == CB) {
-                const IDX oh = h*PHASES_H + PHASE_H;
+                SET_ROW(h)
                 for (int kb = ob0; kb < min(ob0 + OB, BLOCKS); kb++)
                     for (int i = 0; i < min(TW, OW - column); i += 2) {
                         const int w_ = (column + i)*PHASES_W + PHASE_W;
@@ -90,49 +104,50 @@ for (int first = 0; first < pixels; first += STRIP) {
 #else
                     acc[o][t] = VLOAD(t*OB + o, before);
 #endif
-            for (int c = c0; c < c1; c++) {
-                X_MEMORY const float *xh = X_FROM(c);
-                for (int kh = 0; kh < KH; kh++, xh += X_ROW)
-                    UNROLL_KW
-                    for (int kw = 0; kw < KW; kw++) {
-                        X_MEMORY const float *xp = xh + kw*(DW*XSW);
+            for (int c = c0; c < c1; c++)
+                for (int kd = 0; kd < KD; kd++) {
+                    X_MEMORY const float *xh = X_FROM(c) + kd*X_PLANE;
+                    for (int kh = 0; kh < KH; kh++, xh += X_ROW)
+                        UNROLL_KW
+                        for (int kw = 0; kw < KW; kw++) {
+                            X_MEMORY const float *xp = xh + kw*(DW*XSW);
 #if ASK_AHEAD
-                        #pragma unroll
-                        for (int t = 0; t < TW; t += 2)
-                            MICA_PREFETCH(xp + at[t] + ASK_AHEAD*XB);
+                            #pragma unroll
+                            for (int t = 0; t < TW; t += 2)
+                                MICA_PREFETCH(xp + at[t] + ASK_AHEAD*XB);
 #endif
-                        __global const float *wp = W + ((long)(W_TILE + c)*WINDOW + WINDOW_AT(kh, kw))*(XB*OB*B);
-                        #pragma unroll
-                        for (int i = 0; i < XB; i++) {
-                            /* The fewer of pixels and filters are held, the others pass: accumulators must not spill. */
+                            __global const float *wp = W + ((long)(W_TILE + c)*WINDOW + WINDOW_AT(kd, kh, kw))*(XB*OB*B);
+                            #pragma unroll
+                            for (int i = 0; i < XB; i++) {
+                                /* The fewer of pixels and filters are held, the others pass: accumulators must not spill. */
 #if TW > OB
-                            VEC wv[OB];
-                            #pragma unroll
-                            for (int o = 0; o < OB; o++)
-                                wv[o] = VLOAD(i*OB + o, wp);
-                            #pragma unroll
-                            for (int t = 0; t < TW; t++) {
-                                const VEC xv = (VEC)(xp[at[t] + i]);
+                                VEC wv[OB];
                                 #pragma unroll
                                 for (int o = 0; o < OB; o++)
-                                    acc[o][t] = fma(xv, wv[o], acc[o][t]);
-                            }
+                                    wv[o] = VLOAD(i*OB + o, wp);
+                                #pragma unroll
+                                for (int t = 0; t < TW; t++) {
+                                    const VEC xv = (VEC)(xp[at[t] + i]);
+                                    #pragma unroll
+                                    for (int o = 0; o < OB; o++)
+                                        acc[o][t] = fma(xv, wv[o], acc[o][t]);
+                                }
 #else
-                            VEC xv[TW];
-                            #pragma unroll
-                            for (int t = 0; t < TW; t++)
-                                xv[t] = (VEC)(xp[at[t] + i]);
-                            #pragma unroll
-                            for (int o = 0; o < OB; o++) {
-                                const VEC wv = VLOAD(i*OB + o, wp);
+                                VEC xv[TW];
                                 #pragma unroll
                                 for (int t = 0; t < TW; t++)
-                                    acc[o][t] = fma(xv[t], wv, acc[o][t]);
-                            }
+                                    xv[t] = (VEC)(xp[at[t] + i]);
+                                #pragma unroll
+                                for (int o = 0; o < OB; o++) {
+                                    const VEC wv = VLOAD(i*OB + o, wp);
+                                    #pragma unroll
+                                    for (int t = 0; t < TW; t++)
+                                        acc[o][t] = fma(xv[t], wv, acc[o][t]);
+                                }
 #endif
+                            }
                         }
-                    }
-            }
+                }
             #pragma unroll
             for (int o = 0; o < OB; o++)
                 #pragma unroll
@@ -142,7 +157,7 @@ for (int first = 0; first < pixels; first += STRIP) {
                 continue;
             /* A tile is finished when it is computed, so that its stores go to memory while the next one is computed. */
             for (int t = 0; t < min(TW, last - p);) {
-                const IDX oh = h*PHASES_H + PHASE_H;
+                SET_ROW(h)
                 const int count = min(min(TW, last - p) - t, OW - column);
                 for (int o = 0; o < OB && ob0 + o < BLOCKS; o++) {
                     const int kb = ob0 + o;
@@ -164,15 +179,16 @@ for (int first = 0; first < pixels; first += STRIP) {
                 if (column == OW) {
                     column = 0;
                     h++;
-                    img += h == OH;
-                    h = h == OH ? 0 : h;
+                    img += h == IMAGE_ROWS;
+                    h = h == IMAGE_ROWS ? 0 : h;
                 }
             }
         }
     }
 }
 for (IDX r = r0; r < r1; r++) {
-    const IDX img = r/OH, oh = r%OH*PHASES_H + PHASE_H;
+    const IDX img = r/IMAGE_ROWS;
+    SET_ROW(r%IMAGE_ROWS)
     for (int kb = ob0; kb < min(ob0 + OB, BLOCKS); kb++) {
         MICA_HALO
     }

@@ -4,15 +4,23 @@
  * nearest cache while all taps meet it, and x in the second one, while all groups do. A line is FLAT rows of the image, where
  * they lie end to end. dy lies in blocks of B filters; x in planes or blocks with a halo, as kernels/direct.cl reads it:
  * neighbouring channels are XSI apart, neighbouring pixels XSW. */
-#define WINDOW (KH*KW)
+#define WINDOW (KD*KH*KW)
+#if VOLUME /* the lines of all planes */
+#define X_LINE(l) (((l)/OH*SD + XD0)*XSD + ((l)%OH*SH + XH0)*XSH)
+#define DY_LINE(l) ((l)/OH*DSD + (l)%OH*DSH)
+#else
+#define X_LINE(l) (((l)*(SH*FLAT) + XH0)*XSH)
+#define DY_LINE(l) ((l)*(DSH*FLAT))
+#endif
 #define TURNED (IC*WINDOW + B)
 #define SUMS (((IC*WINDOW + TAPS - 1)/TAPS)*TAPS) /* of one filter of a group, in whole tiles */
 const int g0 = (int)get_global_id(0)*GROUPS, g1 = min(g0 + GROUPS, FILTER_GROUPS), c0 = (int)get_global_id(1)*IC;
-const int taps = min(IC, CHANNELS - c0)*WINDOW, lines = OH/FLAT, line = OW*FLAT;
+const int taps = min(IC, CHANNELS - c0)*WINDOW, lines = OD*OH/FLAT, line = OW*FLAT;
 for (int tap = 0, block = c0/XB, i = c0%XB; tap < taps; block += i + 1 == XB, i = i + 1 == XB ? 0 : i + 1)
-    for (int kh = 0; kh < KH; kh++)
-        for (int kw = 0; kw < KW; kw++)
-            place[tap++] = block*XSC + i*XSI + kh*DH*XSH + kw*DW*XSW;
+    for (int kd = 0; kd < KD; kd++)
+        for (int kh = 0; kh < KH; kh++)
+            for (int kw = 0; kw < KW; kw++)
+                place[tap++] = block*XSC + i*XSI + kd*DD*XSD + kh*DH*XSH + kw*DW*XSW;
 for (int t = 0; t < TAPS; t++) /* what fills the last tile repeats the last tap */
     place[taps + t] = place[taps - 1];
 for (int img0 = 0; img0 < n; img0 += IMAGES) {
@@ -52,8 +60,8 @@ for (int img0 = 0; img0 < n; img0 += IMAGES) {
                             acc[o][t] = VLOAD(t*OB + o, tile);
                 for (int img = img0; img < img1; img++)
                     for (int l = line0; l < line1; l++) {
-                        __global const float *dp = DY + (IDX)img*DSN + (IDX)ob0*DSK + l*(DSH*FLAT);
-                        __global const float *xp = X + (IDX)img*XSN + (IDX)X_BLOCK*XSC + (l*(SH*FLAT) + XH0)*XSH + XW0*XSW;
+                        __global const float *dp = DY + (IDX)img*DSN + (IDX)ob0*DSK + DY_LINE(l);
+                        __global const float *xp = X + (IDX)img*XSN + (IDX)X_BLOCK*XSC + X_LINE(l) + XW0*XSW;
 #if ASK_AHEAD
                         __global const float *ask = of_x && more ? xp + ask_x : dp + ask_dy;
 #endif
@@ -126,7 +134,7 @@ for (int block = g0*OB; block < g1*OB; block++) {
     for (int i = 0; i < B && block*B + i < FILTERS; i++) {
         const int k_ = block*B + i;
         for (int q = 0; q < taps; q++) {
-            const int c_ = c0 + q/WINDOW, kh = q/KW%KH, kw = q%KW;
+            const int c_ = c0 + q/WINDOW, kd = q/(KH*KW)%KD, kh = q/KW%KH, kw = q%KW;
             const float sum_ = turned[i*TURNED + q];
             MICA_STORE
         }

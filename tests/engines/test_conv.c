@@ -12,7 +12,7 @@ enum { MOST = 3, RESULTS = 3 };
 
 struct shape {
     const char *x, *w;
-    int64_t pads[4], strides[2], dilations[2], group; /* zeros: 0, 1, 1, 1 */
+    int64_t pads[6], strides[3], dilations[3], group; /* zeros: 0, 1, 1, 1 */
     bool thorough;              /* with every variant, not only the choice and the engines */
     bool clblast;               /* also with CLBlast's engines, which compile for seconds on a CPU */
     int cuts;                   /* how many more of the direct engines' variants */
@@ -36,6 +36,10 @@ static const struct shape shapes[] = {
     {"n 3 9 11", "12 3 5 3", {2, 0, 1, 3}, {2, 2}, {0}, 0, false, false, 0},
     {"n 9 8 9", "16 9 3 3", {1, 0, 2, 1}, {3, 2}, {2, 2}, 0, false, false, 0},
     {"n 16 13", "13 16 3", {1, 1}, {0}, {0}, 0, false, false, 0},
+    {"n 16 4 5 7", "24 16 3 3 3", {1, 1, 1, 1, 1, 1}, {0}, {0}, 0, true, false, 1},      /* volumes */
+    {"n 3 5 6 7", "16 3 3 2 3", {1, 0, 2, 1, 1, 0}, {2, 1, 2}, {1, 2, 1}, 0, false, false, 0},
+    {"n 32 3 4 5", "48 16 2 2 1", {0}, {0}, {0}, 2, false, false, 0},
+    {"n 16 3 5 4", "13 16 1 1 1", {0}, {1, 2, 2}, {0}, 0, false, false, 0},
 };
 
 struct variant {
@@ -63,7 +67,7 @@ struct results {
 
 static void build(struct network *net, const struct shape *s)
 {
-    const int64_t ones[] = {1, 1};
+    const int64_t ones[] = {1, 1, 1};
     int spatial = network_shape(s->x).rank - 2;
     mi_value *x = network_input(net, "x", s->x, MI_FLOAT), *w = network_weight(net, "w", s->w, 1), *d[2] = {0};
     mi_value *in[] = {mi_op1(net->graph, "Identity", x), w};

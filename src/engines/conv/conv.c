@@ -52,9 +52,9 @@ struct mi_layout mi_conv_input_layout(const struct mi_conv *conv, int xb)
 {
     int rank = conv->spatial + 2;
     struct mi_layout x = xb > 1 ? mi_layout_blocked(rank, 1, xb) : mi_layout_plain(rank);
-    for (int i = 2 - conv->spatial; i < 2; i++) {
-        x.low[i + conv->spatial] = (int16_t)conv->low[i];
-        x.high[i + conv->spatial] = (int16_t)conv->high[i];
+    for (int d = 2; d < rank; d++) {
+        x.low[d] = (int16_t)conv->low[mi_conv_axis(conv, d)];
+        x.high[d] = (int16_t)conv->high[mi_conv_axis(conv, d)];
     }
     return x;
 }
@@ -79,14 +79,29 @@ void mi_conv_tile_halo(struct mi_conv *conv, int tile)
     }
 }
 
-void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, const struct mi_phase phase[2], int b,
+/* The planes of a volume; an image is one, and then what counts them is a number. */
+static void define_depth(const struct mi_conv *conv, const struct mi_phase *phase, int64_t low, int64_t stride,
+                         struct mi_text *text)
+{
+    void (*const define)(struct mi_text *, const char *, int64_t) = conv->spatial == 3 ? mi_define_size : mi_define;
+    mi_define(text, "VOLUME", conv->spatial == 3);
+    define(text, "OD", phase->out);
+    mi_define(text, "KD", phase->kernel);
+    mi_define(text, "SD", phase->stride);
+    mi_define(text, "DD", phase->dilation);
+    define(text, "XD0", phase->offset + low);
+    define(text, "XSD", stride);
+}
+
+void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, const struct mi_phase phase[MI_CONV_AXES], int b,
                           int xb, struct mi_text *text)
 {
     const struct mi_layout *x = &e->tensors[conv->x->value->id].layout;
     int64_t stride[MI_MAX_RANK] = {0};
-    bool two = conv->spatial == 2;
+    bool two = conv->spatial > 1, volume = conv->spatial == 3;
     int h = conv->spatial, w = conv->spatial + 1;
     mi_layout_strides(x, &conv->x->value->shape, stride);
+    define_depth(conv, &phase[MI_CONV_DEPTH], volume ? x->low[2] : 0, volume ? stride[2] : 0, text);
     mi_define(text, "B", b);
     mi_define(text, "XB", xb);
     mi_define_size(text, "FILTERS", conv->k);
@@ -131,7 +146,7 @@ struct mi_wishes mi_conv_wishes(const struct mi_problem *problem, const struct m
 
 void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int xb, struct mi_text *text)
 {
-    const struct mi_phase all[2] = {whole(conv, 0), whole(conv, 1)};
+    const struct mi_phase all[MI_CONV_AXES] = {whole(conv, 0), whole(conv, 1), whole(conv, 2)};
     mi_conv_define_phase(e, conv, all, b, xb, text);
 }
 
@@ -139,14 +154,15 @@ void mi_conv_define_gradient(struct mi_emitter *e, const struct mi_conv *conv, i
 {
     const struct mi_layout *dy = &e->tensors[conv->w->value->id].layout;
     int64_t stride[MI_MAX_RANK] = {0};
-    bool two = conv->spatial == 2;
+    bool two = conv->spatial > 1, volume = conv->spatial == 3;
     int h = conv->spatial, w = conv->spatial + 1;
     mi_layout_strides(dy, &conv->w->value->shape, stride);
-    int64_t row = two ? stride[h] : 0, low = two ? dy->low[h] : 0;
+    int64_t row = two ? stride[h] : 0, low = (two ? dy->low[h] * row : 0) + (volume ? dy->low[2] * stride[2] : 0);
     mi_define_size(text, "DSN", stride[0]);
     mi_define_size(text, "DSK", stride[1]);
     mi_define_size(text, "DSH", row);
+    mi_define_size(text, "DSD", volume ? stride[2] : 0);
     /* A halo of dy, where another engine asked for one, is stepped over. */
     mi_text_add(text, "#define DY (p%d + @%lld)\n", mi_emit_argument(e, conv->w->value, false),
-                (long long)(low * row + dy->low[w] * b));
+                (long long)(low + dy->low[w] * b));
 }

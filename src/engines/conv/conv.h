@@ -16,7 +16,7 @@ struct mi_layout mi_conv_input_layout(const struct mi_conv *conv, int xb);
 /* Defines what the kernels know of a convolution: sizes, strides, X and how it lies, vectors of `b` lanes. */
 void mi_conv_define(struct mi_emitter *e, const struct mi_conv *conv, int b, int xb, struct mi_text *text);
 /* The same for one phase of it. */
-void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, const struct mi_phase phase[2], int b,
+void mi_conv_define_phase(struct mi_emitter *e, const struct mi_conv *conv, const struct mi_phase phase[MI_CONV_AXES], int b,
                           int xb, struct mi_text *text);
 /* Of a weight gradient: dy in blocks of b filters, and how it lies. */
 void mi_conv_define_gradient(struct mi_emitter *e, const struct mi_conv *conv, int b, struct mi_text *text);
@@ -37,7 +37,7 @@ struct mi_wishes mi_conv_wishes(const struct mi_problem *problem, const struct m
 /* ---- store.c ---- */
 
 /* Two texts: one computes lane `v` of every output, result[o][v], from lane[v], the other stores it through the outputs'
- * accessors. The kernel's variables are img, kb (a block of b filters), v, oh and w_. */
+ * accessors. The kernel's variables are img, kb (a block of b filters), v, of a volume od, oh and w_. */
 void mi_conv_emit_stores(struct mi_emitter *e, const struct mi_conv *conv, int b, int indent, const char *with[2]);
 /* A text that asks for what the outputs' maps read for block kb at place (oh, w_), in whole tensors; "" where that is less than
  * two of them. */
@@ -53,10 +53,11 @@ const char *mi_conv_emit_halo(struct mi_emitter *e, const struct mi_conv *conv, 
  * axes. */
 const char *mi_conv_emit_border(struct mi_emitter *e, int indent);
 
-/* The text that stores a weight's gradient, sum_ of filter k_, channel c_ and place kh, kw, through the outputs' accessors. */
+/* The text that stores a weight's gradient, sum_ of filter k_, channel c_ and place kd (of a volume), kh, kw, through the
+ * outputs' accessors. */
 const char *mi_conv_emit_weight_store(struct mi_emitter *e, int indent);
 
-/* The coordinates of an element of image img. */
+/* The coordinates of an element of image img; of a volume in plane od. */
 void mi_conv_set_at(struct mi_coordinate *at, int spatial, struct mi_coordinate channel, const char *row,
                     const char *column);
 /* Whether an output lies in vectors of channels. */

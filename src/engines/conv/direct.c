@@ -36,7 +36,7 @@ static bool supports(const struct mi_problem *problem)
     const mica_device *device = problem->device;
     if (!device->is_cpu || device->vector_width < 4 || problem->c.out.value->type != MI_FLOAT || problem->plain_only)
         return false;
-    return mi_conv_match_phased(&problem->c, &conv) && conv.divisor[0] * conv.divisor[1] <= MOST_PHASES &&
+    return mi_conv_match_phased(&problem->c, &conv) && mi_conv_volume(conv.divisor) <= MOST_PHASES &&
            mi_conv_groups_fit(&conv, device->vector_width);
 }
 
@@ -47,7 +47,7 @@ static double cost(const struct mi_problem *problem)
     mi_conv_match_phased(&problem->c, &conv);
     /* Lanes that no filter fills cost as much as others; of a strided gradient's places only those that divide are met. */
     double lanes = (double)(mi_divide_up(conv.k, device->vector_width) * device->vector_width) / (double)conv.k;
-    double products = mi_problem_products(problem) * lanes / (double)(conv.divisor[0] * conv.divisor[1]);
+    double products = mi_problem_products(problem) * lanes / (double)mi_conv_volume(conv.divisor);
     return products / (1.15 * 4.8e9 * device->vector_width * device->info.compute_units);
 }
 
@@ -78,17 +78,24 @@ static int64_t least(int64_t x, int64_t y)
     return x < y ? x : y;
 }
 
+/* Rows of all planes of an image, of one phase at most. */
+static int64_t image_rows(const struct mi_conv *conv)
+{
+    return mi_divide_up(conv->out[MI_CONV_HEIGHT], conv->divisor[MI_CONV_HEIGHT]) *
+           mi_divide_up(conv->out[MI_CONV_DEPTH], conv->divisor[MI_CONV_DEPTH]);
+}
+
 /* The fewest rows an item may have: the grid has a limit. */
 static int64_t fewest_rows(const struct mi_problem *problem, const struct mi_conv *conv)
 {
-    return problem->batch * mi_divide_up(conv->out[0], conv->divisor[0]) / MOST_ITEMS + 1;
+    return problem->batch * image_rows(conv) / MOST_ITEMS + 1;
 }
 
 /* Rows whose lines are copied at a time; 0: x is read where it lies, and needs a halo. */
 static int64_t rows_of_lines(const struct mi_problem *problem, const struct mi_conv *conv)
 {
     int64_t most = least(LINES_BYTES, (int64_t)problem->device->info.local_memory_bytes / 2) / lines_bytes(conv);
-    bool copied = x_block(problem, conv) == 1 && conv->divisor[0] * conv->divisor[1] == 1;
+    bool copied = x_block(problem, conv) == 1 && mi_conv_volume(conv->divisor) == 1 && conv->spatial < 3;
     return copied && most >= fewest_rows(problem, conv) ? most : 0;
 }
 
@@ -99,7 +106,7 @@ static bool is_once(const struct tile *t)
 }
 
 /* Pixels whose sums wait in local memory at a time: an item's, unless its rows are very long; whole tiles. */
-static int64_t strip_of(const mica_device *device, const struct mi_phase phase[2], const struct tile *t)
+static int64_t strip_of(const mica_device *device, const struct mi_phase phase[MI_CONV_AXES], const struct tile *t)
 {
     int64_t bytes = least(SUMS_BYTES, (int64_t)device->info.local_memory_bytes / 4),
             pixel = (int64_t)sizeof(float) * t->ob * t->b;
@@ -148,8 +155,8 @@ static struct mi_variant variant_of(const struct mi_problem *problem, const stru
     const mica_device *device = problem->device;
     int b = device->vector_width, xb = x_block(problem, conv), ob = shape[0];
     int64_t groups = mi_divide_up(mi_divide_up(conv->k, b), ob), channels = mi_divide_up(conv->c, xb);
-    int64_t height = mi_divide_up(conv->out[0], conv->divisor[0]), width = mi_divide_up(conv->out[1], conv->divisor[1]);
-    int64_t bytes = conv->kernel[0] * conv->kernel[1] * xb * b * ob * (int64_t)sizeof(float);
+    int64_t height = image_rows(conv), width = mi_divide_up(conv->out[1], conv->divisor[1]);
+    int64_t bytes = mi_conv_volume(conv->kernel) * xb * b * ob * (int64_t)sizeof(float);
     int64_t most = bytes < WEIGHT_BYTES ? least(WEIGHT_BYTES / bytes, MOST_CHUNK) : 1;
     int64_t chunk = mi_divide_up(channels, mi_divide_up(channels, most));
     int64_t most_rows = rows_of_lines(problem, conv);
@@ -202,8 +209,8 @@ static void wishes(const struct mi_problem *problem, struct mi_wishes *wishes)
     int at = 0;
     w.order[at++] = (int8_t)conv.w_k;
     w.order[at++] = (int8_t)conv.w_c;
-    for (int i = 2 - conv.spatial; i < 2; i++)
-        w.order[at++] = (int8_t)conv.w_r[i];
+    for (int d = 2; d < rank; d++)
+        w.order[at++] = (int8_t)conv.w_r[mi_conv_axis(&conv, d)];
     w.block[conv.w_k] = (int16_t)(t.ob * t.b);
     w.block[conv.w_c] = (int16_t)t.xb;
     if (t.xb > 1)
@@ -230,14 +237,36 @@ static void define_lines(const struct mi_conv *conv, struct mi_text *defines)
 /* How far ahead pixels are asked for: where one tile has all filters, each pixel is read but once, and comes from afar. */
 static int pixels_ahead(const struct mi_conv *conv, const struct tile *t)
 {
-    bool once = t->blocks <= t->ob && conv->kernel[0] * conv->kernel[1] * conv->stride[0] * conv->stride[1] == 1;
+    bool once = t->blocks <= t->ob && mi_conv_volume(conv->kernel) * mi_conv_volume(conv->stride) == 1;
     return once && t->xb > 1 && conv->k <= FILTERS_TO_ASK ? PIXELS_AHEAD : 0;
 }
 
-static void define_tile(const mica_device *device, const struct mi_conv *conv, const struct tile *t,
-                        const struct mi_phase phase[2], struct mi_text *defines)
+/* Whether a phase has no place of the kernel: its results are 0. */
+static bool is_empty(const struct mi_phase phase[MI_CONV_AXES])
 {
-    bool empty = phase[0].kernel == 0 || phase[1].kernel == 0;
+    return phase[0].kernel == 0 || phase[1].kernel == 0 || phase[2].kernel == 0;
+}
+
+/* Which places of the output a phase has, and which of the kernel meet it. */
+static void define_places(const struct mi_conv *conv, const struct mi_phase phase[MI_CONV_AXES], struct mi_text *defines)
+{
+    static const char *const names[MI_CONV_AXES][2] = {{"PHASES_H", "PHASE_H"}, {"PHASES_W", "PHASE_W"}, {"PHASES_D", "PHASE_D"}};
+    static const char letters[MI_CONV_AXES] = {'H', 'W', 'D'};
+    mi_define(defines, "WINDOW", mi_conv_volume(conv->kernel));
+    mi_text_add(defines, "#define WINDOW_AT(kd, kh, kw) (PLACE_D(kd)*%lld + PLACE_H(kh)*%lld + PLACE_W(kw))\n",
+                (long long)(conv->kernel[MI_CONV_HEIGHT] * conv->kernel[MI_CONV_WIDTH]), (long long)conv->kernel[MI_CONV_WIDTH]);
+    for (int i = 0; i < MI_CONV_AXES; i++) {
+        mi_define(defines, names[i][0], conv->divisor[i]);
+        mi_define(defines, names[i][1], phase[i].phase);
+        mi_text_add(defines, "#define PLACE_%c(k) ((k)*%lld + %lld)\n", letters[i], (long long)phase[i].step,
+                    (long long)phase[i].first);
+    }
+}
+
+static void define_tile(const mica_device *device, const struct mi_conv *conv, const struct tile *t,
+                        const struct mi_phase phase[MI_CONV_AXES], struct mi_text *defines)
+{
+    bool empty = is_empty(phase);
     int64_t strip = strip_of(device, phase, t);
     mi_define(defines, "ONCE", empty || is_once(t));
     mi_define(defines, "ASK_AHEAD", pixels_ahead(conv, t));
@@ -247,20 +276,13 @@ static void define_tile(const mica_device *device, const struct mi_conv *conv, c
     mi_define_size(defines, "CHUNK", empty ? t->channels : t->chunk);
     mi_define_size(defines, "ROWS", t->rows);
     mi_define_size(defines, "STRIP", strip);
-    mi_define(defines, "PHASES_H", conv->divisor[0]);
-    mi_define(defines, "PHASES_W", conv->divisor[1]);
-    mi_define(defines, "PHASE_H", phase[0].phase);
-    mi_define(defines, "PHASE_W", phase[1].phase);
-    mi_define(defines, "WINDOW", conv->kernel[0] * conv->kernel[1]);
-    mi_text_add(defines, "#define WINDOW_AT(kh, kw) (((kh)*%lld + %lld)*%lld + (kw)*%lld + %lld)\n",
-                (long long)phase[0].step, (long long)phase[0].first, (long long)conv->kernel[1],
-                (long long)phase[1].step, (long long)phase[1].first);
+    define_places(conv, phase, defines);
     mi_text_add(defines, "#define UNROLL_KW %s\n", t->xb == 1 ? "_Pragma(\"unroll\")" : "");
 }
 
 /* The halo of a row is filled where its first place is computed. */
 static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *problem, const struct mi_conv *conv,
-                              const struct mi_phase phase[2], struct mi_codes *codes)
+                              const struct mi_phase phase[MI_CONV_AXES], struct mi_codes *codes)
 {
     struct mi_text defines = {0};
     struct tile t = read_tile(problem, conv);
@@ -270,7 +292,7 @@ static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *pro
     mi_conv_define_groups(conv, t.b, &defines);
     mi_define(&defines, "OUTS", e->kernel->outs);
     int64_t strip = strip_of(e->device, phase, &t);
-    bool once = phase[0].kernel == 0 || phase[1].kernel == 0 || is_once(&t);
+    bool once = is_empty(phase) || is_once(&t);
     mi_emit_local(e, "float", "sums", (once ? t.tw : strip + t.tw) * t.ob * t.b);
     if (!once)
         mi_emit_local(e, "float", "zeros", t.tw * t.ob * t.b);
@@ -287,7 +309,7 @@ static mica_status emit_phase(struct mi_emitter *e, const struct mi_problem *pro
         const char *last = mi_arena_format(e->arena, "oh == @%lld", (long long)conv->out[0] - 1);
         with[2] = mi_conv_emit_halo(e, conv, 2, &(struct mi_conv_rows){"oh", "oh + 1", "oh == 0", last});
     }
-    int64_t rows = problem->batch * phase[0].out;
+    int64_t rows = problem->batch * phase[MI_CONV_HEIGHT].out * phase[MI_CONV_DEPTH].out;
     struct mi_grid grid = {.dims = 2,
                            .global = {(size_t)mi_divide_up(t.blocks, t.ob), (size_t)mi_divide_up(rows, t.rows)},
                            .local = {1, 1}};
@@ -300,12 +322,14 @@ static mica_status emit(struct mi_emitter *e, const struct mi_problem *problem, 
 {
     struct mi_conv conv;
     mi_conv_match_phased(&problem->c, &conv);
-    for (int64_t h = 0; h < conv.divisor[0]; h++)
-        for (int64_t w = 0; w < conv.divisor[1]; w++) {
-            const struct mi_phase phase[2] = {mi_conv_phase(&conv, 0, h), mi_conv_phase(&conv, 1, w)};
-            if (phase[0].out && phase[1].out)
-                MI_TRY(emit_phase(e, problem, &conv, phase, codes));
-        }
+    int64_t of_height = conv.divisor[MI_CONV_HEIGHT], of_width = conv.divisor[MI_CONV_WIDTH];
+    for (int64_t i = 0; i < mi_conv_volume(conv.divisor); i++) {
+        const struct mi_phase phase[MI_CONV_AXES] = {mi_conv_phase(&conv, MI_CONV_HEIGHT, i / of_width % of_height),
+                                                     mi_conv_phase(&conv, MI_CONV_WIDTH, i % of_width),
+                                                     mi_conv_phase(&conv, MI_CONV_DEPTH, i / of_width / of_height)};
+        if (phase[0].out && phase[1].out && phase[2].out)
+            MI_TRY(emit_phase(e, problem, &conv, phase, codes));
+    }
     return e->error->status;
 }
 

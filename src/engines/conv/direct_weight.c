@@ -22,7 +22,7 @@ static bool supports(const struct mi_problem *problem)
     if (!device->is_cpu || device->vector_width < 4 || problem->c.out.value->type != MI_FLOAT || problem->plain_only)
         return false;
     return mi_conv_weight_match(&problem->c, &conv) && conv.k >= device->vector_width / 2 &&
-           mi_conv_groups_fit(&conv, device->vector_width) && conv.kernel[0] * conv.kernel[1] <= 121;
+           mi_conv_groups_fit(&conv, device->vector_width) && mi_conv_volume(conv.kernel) <= 121;
 }
 
 static double cost(const struct mi_problem *problem)
@@ -78,9 +78,9 @@ static int64_t local_bytes(const struct tile *t, int64_t window)
 /* What an item takes, in cycles: its products, what surrounds those of a tile in each chunk, and what it reads. */
 static double item_cycles(const struct mi_problem *problem, const struct mi_conv *conv, const struct tile *t)
 {
-    double places = (double)(problem->batch * conv->in[0] * conv->in[1]);
-    double pixels = (double)(problem->batch * conv->out[0] * conv->out[1]);
-    double tiles = (double)(t->groups * mi_divide_up(t->channels * conv->kernel[0] * conv->kernel[1], t->taps));
+    double places = (double)(problem->batch * mi_conv_volume(conv->in));
+    double pixels = (double)(problem->batch * mi_conv_volume(conv->out));
+    double tiles = (double)(t->groups * mi_divide_up(t->channels * mi_conv_volume(conv->kernel), t->taps));
     double products = 0.5 * t->ob * t->taps + CYCLES_OF_TILE / (double)t->pixels;
     double read = pixels * (double)(t->groups * t->ob * t->b) + places * (double)t->channels;
     return tiles * pixels * products + read / FLOATS_A_CYCLE;
@@ -92,7 +92,7 @@ static bool cut_items(const struct mi_problem *problem, const struct mi_conv *co
 {
     const mica_device *device = problem->device;
     int64_t local = (int64_t)device->info.local_memory_bytes / 8 * 7, most = local < MOST_LOCAL ? local : MOST_LOCAL;
-    int64_t window = conv->kernel[0] * conv->kernel[1], units = device->info.compute_units;
+    int64_t window = mi_conv_volume(conv->kernel), units = device->info.compute_units;
     struct tile t = *best;
     int64_t step = window == 1 && t.xb > 1 ? t.xb : 1;
     double least = -1;
@@ -160,9 +160,10 @@ static struct cut cut_of(const struct mi_emitter *e, const struct mi_conv *conv,
     for (int64_t rows = 2; rows <= most && rows * conv->out[1] <= t->pixels; rows++)
         if (conv->out[0] % rows == 0)
             cut.flat = rows;
-    cut.rows = at_most(t->pixels / (cut.flat * conv->out[1]), conv->out[0] / cut.flat);
-    if (cut.rows == conv->out[0] / cut.flat)
-        cut.images = t->pixels / (conv->out[0] * conv->out[1]);
+    int64_t lines = conv->out[MI_CONV_DEPTH] * conv->out[0] / cut.flat;
+    cut.rows = at_most(t->pixels / (cut.flat * conv->out[1]), lines);
+    if (cut.rows == lines)
+        cut.images = t->pixels / mi_conv_volume(conv->out);
     cut.images = cut.images < 1 ? 1 : cut.images;
     return cut;
 }
@@ -171,10 +172,10 @@ static void define_gradient(struct mi_emitter *e, const struct mi_conv *conv, co
                             struct mi_text *text)
 {
     struct cut cut = cut_of(e, conv, t);
-    int64_t window = conv->kernel[0] * conv->kernel[1];
+    int64_t window = mi_conv_volume(conv->kernel);
     mi_define(text, "OB", t->ob);
     mi_define(text, "TAPS", t->taps);
-    mi_define(text, "ASK_AHEAD", window == 1 && t->xb > 1);
+    mi_define(text, "ASK_AHEAD", window == 1 && t->xb > 1 && conv->spatial < 3);
     mi_define_size(text, "IC", t->channels);
     mi_define_size(text, "GROUPS", t->groups);
     mi_define_size(text, "FILTER_GROUPS", t->filter_groups);

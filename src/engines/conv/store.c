@@ -9,8 +9,10 @@ void mi_conv_set_at(struct mi_coordinate *at, int spatial, struct mi_coordinate 
 {
     at[0] = (struct mi_coordinate){.at = "img"};
     at[1] = channel;
-    if (spatial == 2)
-        at[2] = (struct mi_coordinate){.at = row};
+    if (spatial == 3)
+        at[2] = (struct mi_coordinate){.at = "od"};
+    if (spatial > 1)
+        at[spatial] = (struct mi_coordinate){.at = row};
     at[1 + spatial] = (struct mi_coordinate){.at = column};
 }
 
@@ -22,7 +24,7 @@ bool mi_conv_in_vectors(const struct mi_emitter *e, const mi_value *value)
 void mi_conv_store_vector(struct mi_emitter *e, mi_value *value, const char *row, const char *column,
                           const char *vector)
 {
-    struct mi_coordinate at[4];
+    struct mi_coordinate at[5];
     mi_conv_set_at(at, value->shape.rank - 2, (struct mi_coordinate){"kb*B", "kb", "0", e->device->vector_width}, row,
                    column);
     const char *place = mi_layout_place(e->arena, &e->tensors[value->id].layout, &value->shape, at);
@@ -40,14 +42,14 @@ static const char *lane_at(struct mi_emitter *e, const struct mi_conv *conv, int
         mi_line(e, "const int k_ = kb*B + v;");
     mi_conv_set_at(at, conv->spatial,
                    tail ? (struct mi_coordinate){.at = "k_"} : (struct mi_coordinate){"k_", "kb", "v", b}, "oh", "w_");
-    memcpy(place, at, 4 * sizeof *at);
+    memcpy(place, at, 5 * sizeof *at);
     place[1] = (struct mi_coordinate){tail ? "f_" : "k_", "kb", "v", b};
     return tail ? mi_arena_format(e->arena, "f_ < @%lld", (long long)conv->k) : NULL;
 }
 
 void mi_conv_emit_stores(struct mi_emitter *e, const struct mi_conv *conv, int b, int indent, const char *with[2])
 {
-    struct mi_coordinate at[4], place[4];
+    struct mi_coordinate at[5], place[5];
     size_t memos = e->memos;
     e->indent = indent;
     mi_bind(e, e->kernel->anchor->out[0], "lane[v]");
@@ -73,7 +75,7 @@ void mi_conv_emit_stores(struct mi_emitter *e, const struct mi_conv *conv, int b
 
 const char *mi_conv_emit_asks(struct mi_emitter *e, const struct mi_conv *conv, int b, int indent)
 {
-    struct mi_coordinate at[4];
+    struct mi_coordinate at[5];
     size_t memos = e->memos, bounds = e->bounds;
     e->indent = indent;
     mi_bind(e, e->kernel->anchor->out[0], mi_types[MI_FLOAT].zero);
@@ -93,7 +95,8 @@ const char *mi_conv_emit_asks(struct mi_emitter *e, const struct mi_conv *conv, 
 const char *mi_conv_emit_weight_store(struct mi_emitter *e, int indent)
 {
     int last = e->kernel->out[0]->shape.rank - 1;
-    struct mi_coordinate at[4] = {{.at = "k_"}, {.at = "c_"}, {.at = "kh"}};
+    struct mi_coordinate at[5] = {{.at = "k_"}, {.at = "c_"}, {.at = "kd"}};
+    at[last - 1] = last > 2 ? (struct mi_coordinate){.at = "kh"} : at[last - 1];
     at[last] = (struct mi_coordinate){.at = "kw"};
     mi_bind(e, e->kernel->anchor->out[0], "sum_");
     e->indent = indent;
@@ -110,7 +113,7 @@ static void fill_place(struct mi_emitter *e, mi_value *value)
     const struct mi_layout *layout = &e->tensors[value->id].layout;
     int b = e->device->vector_width;
     const char *fill = mi_arena_format(e->arena, "(float)%.9g", (double)layout->fill);
-    struct mi_coordinate at[4];
+    struct mi_coordinate at[5];
     if (mi_conv_in_vectors(e, value)) {
         mi_conv_store_vector(e, value, "h_", "w_", mi_arena_format(e->arena, "(VEC)(%s)", fill));
         return;
@@ -137,6 +140,32 @@ static void fill_places(struct mi_emitter *e, mi_value *value, const char *first
     mi_scope_close(e, rows);
 }
 
+/* Of a volume, what lies beside row `first` to `end` of plane od, and whole planes before the first and behind the last one. */
+static void fill_planes(struct mi_emitter *e, mi_value *value, const struct mi_conv_rows *rows)
+{
+    const struct mi_layout *layout = &e->tensors[value->id].layout;
+    const struct mi_dim *d = value->shape.dim;
+    bool any = false;
+    for (int i = 2; i < 5; i++)
+        any = any || layout->low[i] || layout->high[i];
+    if (!any)
+        return;
+    size_t planes = mi_scope_open(e, "for (IDX d_ = od ? od : -%d; d_ < (od == @%lld ? @%lld : od + 1); d_++) ", layout->low[2],
+                                  (long long)d[2].b - 1, (long long)d[2].b + layout->high[2]);
+    mi_line(e, "const bool own = d_ == od;");
+    mi_line(e, "const IDX od = d_, h_end = %s ? @%lld : %s;", rows->at_bottom, (long long)d[3].b + layout->high[3], rows->end);
+    size_t lines = mi_scope_open(e, "for (IDX h_ = %s ? -%d : %s; h_ < h_end; h_++) ", rows->at_top, layout->low[3], rows->first);
+    size_t columns = mi_scope_open(e, "for (IDX w_ = -%d; w_ < @%lld; w_++) ", layout->low[4],
+                                   (long long)d[4].b + layout->high[4]);
+    mi_line(e, "w_ = w_ == 0 && own && h_ >= 0 && h_ < @%lld ? @%lld : w_;", (long long)d[3].b, (long long)d[4].b);
+    size_t outside = mi_scope_open(e, "if (w_ < @%lld) ", (long long)d[4].b + layout->high[4]);
+    fill_place(e, value);
+    mi_scope_close(e, outside);
+    mi_scope_close(e, columns);
+    mi_scope_close(e, lines);
+    mi_scope_close(e, planes);
+}
+
 const char *mi_conv_emit_halo(struct mi_emitter *e, const struct mi_conv *conv, int indent,
                               const struct mi_conv_rows *rows)
 {
@@ -144,6 +173,10 @@ const char *mi_conv_emit_halo(struct mi_emitter *e, const struct mi_conv *conv, 
     for (int o = 0; o < e->kernel->outs; o++) {
         mi_value *value = e->kernel->out[o];
         const struct mi_layout *layout = &e->tensors[value->id].layout;
+        if (conv->spatial == 3) {
+            fill_planes(e, value, rows);
+            continue;
+        }
         int h = conv->spatial, w = conv->spatial + 1;
         int64_t top = h == 2 ? layout->low[h] : 0, bottom = h == 2 ? layout->high[h] : 0, height = conv->out[0];
         int64_t left = -layout->low[w], width = conv->out[1], right = width + layout->high[w];

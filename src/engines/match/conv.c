@@ -102,7 +102,7 @@ static bool shape_match(const struct mi_contraction *c, struct mi_conv *conv, st
     conv->w = has_window(&c->a) ? &c->b : &c->a;
     int rank = conv->x->value->shape.rank;
     conv->spatial = rank - 2;
-    if (!has_window(conv->x) || rank > 4 || conv->w->value->shape.rank != rank || c->out.value->shape.rank != rank ||
+    if (!has_window(conv->x) || rank > 5 || conv->w->value->shape.rank != rank || c->out.value->shape.rank != rank ||
         !is_single(&conv->x->index[0]) || !member_match(c, &conv->x->index[1], channel) ||
         !mi_conv_is_by_sample(c, conv->x->index[0].axis[0]))
         return false;
@@ -111,11 +111,11 @@ static bool shape_match(const struct mi_contraction *c, struct mi_conv *conv, st
     return members_match(c, conv->w, channel->group) && members_match(c, &c->out, channel->group);
 }
 
-/* Spatial axis i of two; with one spatial axis it is the second. `over` walks the image, `within` the kernel. */
-static bool spatial_match(const struct mi_contraction *c, struct mi_conv *conv, int i, const struct mi_operand *over,
+/* The axis of dimension d of x. `over` walks the image, `within` the kernel. */
+static bool spatial_match(const struct mi_contraction *c, struct mi_conv *conv, int d, const struct mi_operand *over,
                           bool over_out, struct window *w)
 {
-    int d = i + conv->spatial;
+    int i = mi_conv_axis(conv, d);
     if (!window_match(c, &conv->x->index[d], conv->x->value->shape.dim[d], over_out, w) ||
         over->index[d].axis[0] != w->over)
         return false;
@@ -133,8 +133,10 @@ static bool spatial_match(const struct mi_contraction *c, struct mi_conv *conv, 
 
 static void spatial_default(struct mi_conv *conv)
 {
-    conv->in[0] = conv->out[0] = conv->kernel[0] = conv->stride[0] = conv->dilation[0] = conv->divisor[0] = 1;
-    conv->w_r[0] = -1;
+    for (int i = 0; i < MI_CONV_AXES; i++) {
+        conv->in[i] = conv->out[i] = conv->kernel[i] = conv->stride[i] = conv->dilation[i] = conv->divisor[i] = 1;
+        conv->w_r[i] = -1;
+    }
 }
 
 bool mi_conv_match_phased(const struct mi_contraction *c, struct mi_conv *conv)
@@ -149,9 +151,12 @@ bool mi_conv_match_phased(const struct mi_contraction *c, struct mi_conv *conv)
         return false;
     conv->k = conv->groups * c->extent[filter.axis].b;
     spatial_default(conv);
-    for (int i = 2 - conv->spatial; i < 2; i++) {
+    for (int d = 2; d < conv->spatial + 2; d++) {
         struct window w;
-        if (!spatial_match(c, conv, i, &c->out, true, &w) || (conv->w_r[i] = dim_of_axis(c, conv->w, w.within)) < 0)
+        if (!spatial_match(c, conv, d, &c->out, true, &w))
+            return false;
+        int within = conv->w_r[mi_conv_axis(conv, d)] = dim_of_axis(c, conv->w, w.within);
+        if (within < 0)
             return false;
     }
     return true;
@@ -159,7 +164,7 @@ bool mi_conv_match_phased(const struct mi_contraction *c, struct mi_conv *conv)
 
 bool mi_conv_match(const struct mi_contraction *c, struct mi_conv *conv)
 {
-    return mi_conv_match_phased(c, conv) && conv->groups == 1 && conv->divisor[0] == 1 && conv->divisor[1] == 1;
+    return mi_conv_match_phased(c, conv) && conv->groups == 1 && mi_conv_volume(conv->divisor) == 1;
 }
 
 /* r*dilation + offset + phase is a multiple of the divisor for every step-th r. */
@@ -191,10 +196,9 @@ bool mi_conv_weight_match(const struct mi_contraction *c, struct mi_conv *conv)
         return false;
     conv->k = conv->groups * c->extent[filter.axis].b;
     spatial_default(conv);
-    for (int i = 2 - conv->spatial; i < 2; i++) {
+    for (int d = 2; d < conv->spatial + 2; d++) {
         struct window w;
-        if (!spatial_match(c, conv, i, conv->w, false, &w) || w.divisor != 1 ||
-            c->out.index[i + conv->spatial].axis[0] != w.within)
+        if (!spatial_match(c, conv, d, conv->w, false, &w) || w.divisor != 1 || c->out.index[d].axis[0] != w.within)
             return false;
     }
     return true;

@@ -67,8 +67,11 @@ static bool operands_match(const struct mi_contraction *c, struct mi_depthwise *
     conv->x = a ? &c->a : &c->b;
     conv->w = a ? &c->b : &c->a;
     conv->spatial = rank - 2;
-    conv->in[0] = conv->out[0] = conv->kernel[0] = conv->stride[0] = conv->dilation[0] = d->divisor[0] = 1;
-    conv->w_r[0] = -1;
+    for (int i = 0; i < MI_CONV_AXES; i += MI_CONV_DEPTH) {
+        conv->in[i] = conv->out[i] = conv->kernel[i] = conv->stride[i] = conv->dilation[i] = 1;
+        conv->w_r[i] = -1;
+    }
+    d->divisor[0] = 1;
     conv->w_r[1] = rank - 1;
     int channel = axis_of(c, &conv->x->index[1]);
     if (conv->x->index[rank - 1].terms != 2 || conv->x->value->type != MI_FLOAT || conv->w->value->type != MI_FLOAT ||
