@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times Mica beside the libraries that are installed here, and prints one table of ratios.
 
-    python3 tests/bench/compare.py [--rows gemm,conv,inference,training,epochs,start] [--only TEXT] [--quick]
+    python3 tests/bench/compare.py [--rows gemm,conv,inference,layers,training,epochs,start] [--only TEXT] [--quick]
 
 Each row is measured in pairs, Mica and the peer in turn, so that both see the same machine: the ratio is the median over the
 pairs of the peer's time divided by Mica's; above 1 Mica is the faster one. A peer with several ways (layouts, core types)
@@ -10,12 +10,14 @@ is tried in each of them first, and then runs in its best.
   gemm       matrix products, all transposes, against OpenBLAS (through NumPy) with the core type that suits it best
   conv       the convolutions of ResNet-50 and MobileNetV2, forward and both gradients, against PyTorch in its better layout
   inference  whole networks, against ONNX Runtime and PyTorch
+  layers     kinds of layers that those networks have not, in networks of one such layer, a pool and a dense one: inference and
+             training, against PyTorch
   training   whole steps with Adam, against PyTorch (in its better layout, fused Adam; --compile: torch.compile too), and the
              most memory at once: parameters, the optimizer's state, gradients, samples, activations and scratch on both sides
   epochs     MNIST with data loading, against a PyTorch loop over tensors in memory; needs --mnist FOLDER
   start      seconds to the first result with empty caches, and again (no peer)
 
-With --peer-device D the peer of the first four is Mica itself on another device, such as another OpenCL implementation for the
+With --peer-device D the peer of the first five is Mica itself on another device, such as another OpenCL implementation for the
 same processor (--device pocl --peer-device intel).
 
 Peers use as many threads as there are cores for this process, or --threads. What is not installed is said so and left out.
@@ -37,6 +39,17 @@ MODELS = os.path.join(ROOT, "examples", "models")
 SQUARES = (128, 256, 512, 1024, 2048)
 TRANSPOSES = ("nn", "nt", "tn", "tt")
 SMALL_NETS = {"mlp": (32, 128), "lenet": (32, 128)}
+# The input's shape, the batch, and the layer.
+LAYERS = {
+    "conv3d 16x16x32x32 32 3x3x3": ([16, 16, 32, 32], 2, {"type": "conv3d", "filters": 32, "kernel_size": 3, "padding": 1}),
+    "conv2d_transpose 64x28x28 32 4x4/2": ([64, 28, 28], 8, {"type": "conv2d_transpose", "filters": 32, "kernel_size": 4, "strides": 2,
+                                                             "padding": 1}),
+    "conv3d_transpose 32x8x16x16 16 2x2x2/2": ([32, 8, 16, 16], 2, {"type": "conv3d_transpose", "filters": 16, "kernel_size": 2,
+                                                                    "strides": 2}),
+    "depthwise_conv2d 64x56x56 3x3": ([64, 56, 56], 8, {"type": "depthwise_conv2d", "kernel_size": 3, "padding": 1}),
+    "separable_conv2d 64x56x56 128 3x3": ([64, 56, 56], 8, {"type": "separable_conv2d", "filters": 128, "kernel_size": 3,
+                                                            "padding": 1}),
+}
 LARGE_NETS = {"resnet18": (8,), "resnet50": (8,), "mobilenet_v2": (8,), "vgg16": (8,)}
 
 
@@ -177,6 +190,20 @@ def inference_rows(arguments):
             yield row("inference", f"{net} b{batch}", ["model", path, "--batch", str(batch)], ways)
 
 
+def layer_rows(arguments):
+    with open(os.path.join(MODELS, "lenet.json"), encoding="utf-8") as file:
+        job = json.load(file)
+    for number, (name, (shape, batch, layer)) in enumerate(LAYERS.items()):
+        rest = [{"type": "global_average_pooling", "name": "pool"}, {"type": "dense", "name": "scores", "units": 10}]
+        path = os.path.join(tempfile.gettempdir(), f"mica-compare-{number}.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({**job, "model": {"input_shape": shape, "layers": [{**layer, "name": "layer"}, *rest]}}, file)
+        for what in ("inference",) if arguments.quick else ("inference", "training"):
+            request = {"what": what, "path": path, "batch": batch}
+            ways = [("torch", f"PyTorch {layout}", {**request, "layout": layout}) for layout in ("plain", "channels-last")]
+            yield row("layers", f"{name} b{batch} {what}", ["model", path, "--batch", str(batch), "--mode", what], ways)
+
+
 def training_rows(arguments):
     for net in nets_of(arguments):
         path = os.path.join(MODELS, net + ".json")
@@ -211,7 +238,7 @@ def start_rows(arguments):
         yield row("start", net, ["model", os.path.join(MODELS, net + ".json"), "--start"], [])
 
 
-GROUPS = {"gemm": gemm_rows, "conv": conv_rows, "inference": inference_rows, "training": training_rows, "epochs": epoch_rows,
+GROUPS = {"gemm": gemm_rows, "conv": conv_rows, "inference": inference_rows, "layers": layer_rows, "training": training_rows, "epochs": epoch_rows,
           "start": start_rows}
 
 

@@ -92,6 +92,24 @@ def torch_net(torch, path):
                 self.steps.append((layer["type"], names, last))
 
         @staticmethod
+        def convolution(layer, shape):
+            """Its module, and the shape of what it makes of a sample."""
+            kind, axes, channels = layer["type"], len(shape) - 1, shape[0]
+            window = layer["kernel_size"], layer.get("strides", 1), layer.get("padding", 0)
+            conv, bias = getattr(nn, f"Conv{axes}d"), layer.get("use_bias", True)
+            if kind.endswith("_transpose"):
+                part = getattr(nn, f"ConvTranspose{axes}d")(channels, layer["filters"], *window, bias=bias)
+            elif kind.startswith("depthwise"):
+                part = conv(channels, channels, *window, groups=channels, bias=bias)
+            elif kind.startswith("separable"):
+                part = nn.Sequential(conv(channels, channels, *window, groups=channels, bias=False),
+                                     conv(channels, layer["filters"], 1, bias=bias))
+            else:
+                part = conv(channels, layer["filters"], *window, groups=layer.get("groups", 1), bias=bias)
+            with torch.no_grad():
+                return part, tuple(part(torch.zeros(1, *shape)).shape[1:])
+
+        @staticmethod
         def window(size, layer, kernel):
             pad, stride = layer.get("padding", 0), layer.get("strides", kernel if "pool_size" in layer else 1)
             return (size + 2 * pad - kernel) // stride + 1, pad, stride
@@ -99,11 +117,9 @@ def torch_net(torch, path):
         def make(self, layer, shapes):
             kind, shape = layer["type"], shapes[0]
             then = [activations[layer["activation"]](inplace=True)] if "activation" in layer else []
-            if kind == "conv2d":
-                side, pad, stride = self.window(shape[1], layer, layer["kernel_size"])
-                conv = nn.Conv2d(shape[0], layer["filters"], layer["kernel_size"], stride, pad, groups=layer.get("groups", 1),
-                                 bias=layer.get("use_bias", True))
-                return nn.Sequential(conv, *then), (layer["filters"], side, side)
+            if "conv" in kind:
+                part, out = self.convolution(layer, shape)
+                return nn.Sequential(part, *then), out
             if kind == "dense":
                 return nn.Sequential(nn.Linear(shape[0], layer["units"]), *then), (layer["units"],)
             if kind == "batch_normalization":
@@ -112,7 +128,7 @@ def torch_net(torch, path):
                 side, pad, stride = self.window(shape[1], layer, layer["pool_size"])
                 return nn.MaxPool2d(layer["pool_size"], stride, pad), (shape[0], side, side)
             if kind == "global_average_pooling":
-                return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), shape[:1]
+                return nn.Sequential(getattr(nn, f"AdaptiveAvgPool{len(shape) - 1}d")(1), nn.Flatten()), shape[:1]
             if kind == "flatten":
                 count = 1
                 for size in shape:
@@ -178,7 +194,8 @@ class Torch:
         net, shape, classes = torch_net(torch, path)
         x, y = torch.randn(batch, *shape), torch.randint(0, classes, (batch,))
         if layout == "channels-last":
-            net, x = net.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
+            last = torch.channels_last_3d if x.dim() == 5 else torch.channels_last
+            net, x = net.to(memory_format=last), x.contiguous(memory_format=last)
         net, x, y = net.to(self.device), x.to(self.device), y.to(self.device)
         return net, torch.compile(net) if compiled else net, x, y
 
