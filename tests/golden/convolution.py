@@ -34,11 +34,11 @@ def convolutions(layer):
     layer("conv3d_relu", (2, 4, 5, 2), [dict(text, activation="relu", padding="same")],
           lambda x, w, b: F.relu(F.conv3d(F.pad(x, same_pads(x, (3, 2, 1), (1, 1, 1), (1, 1, 1))), w, b)), volume, 1)
     layer("conv3d_strides", (2, 5, 7, 3), [dict(text, strides=[2, 3, 2], padding="same")],
-          lambda x, w, b: F.conv3d(F.pad(x, same_pads(x, (3, 2, 1), (2, 3, 2), (1, 1, 1))), w, b, (2, 3, 2)), volume, 2)
+          lambda x, w, b: F.conv3d(F.pad(x, same_pads(x, (3, 2, 1), (2, 3, 2), (1, 1, 1))), w, b, (2, 3, 2)), volume, 1)
     layer("conv3d_dilated", (2, 7, 5, 3), [dict(text, dilation_rate=[2, 3, 1], padding=[1, 0, 2])],
-          lambda x, w, b: F.conv3d(x, w, b, padding=(1, 0, 2), dilation=(2, 3, 1)), volume, 2)
+          lambda x, w, b: F.conv3d(x, w, b, padding=(1, 0, 2), dilation=(2, 3, 1)), volume, 1)
     layer("conv3d_groups", (4, 3, 3, 3), [{"type": "conv3d", "name": "c", "filters": 6, "kernel_size": 2, "groups": 2}],
-          lambda x, w, b: F.conv3d(x, w, b, groups=2), [("c.weight", (6, 2, 2, 2, 2)), ("c.bias", (6,))], 2)
+          lambda x, w, b: F.conv3d(x, w, b, groups=2), [("c.weight", (6, 2, 2, 2, 2)), ("c.bias", (6,))], 1)
     layer("conv3d_explicit", (1, 1, 2, 3), [dict(text, padding=[1, 0, 0, 1, 2, 1], use_bias=False)],
           lambda x, w: F.conv3d(F.pad(x, (0, 1, 0, 2, 1, 1)), w), [("c.weight", (3, 1, 3, 2, 1))], 2)
 
@@ -62,11 +62,11 @@ def transposed(layer):
         if beyond:
             text["output_padding"] = list(beyond)
         layer(name, shape, [text], keras_transposed(axes, kernel, stride, dilation, padding, beyond),
-              [("c.weight", (shape[0], 2, *kernel)), ("c.bias", (2,))], 2)
+              [("c.weight", (shape[0], 2, *kernel)), ("c.bias", (2,))], 2 if axes == 1 else 1)
     text = {"type": "conv2d_transpose", "name": "c", "filters": 4, "kernel_size": 3, "strides": 2}
     weights = [("c.weight", (4, 2, 3, 3)), ("c.bias", (4,))]
     layer("conv2d_transpose_explicit", (4, 3, 5), [dict(text, groups=2, padding=1, output_padding=1, activation="tanh")],
-          lambda x, w, b: torch.tanh(F.conv_transpose2d(x, w, b, 2, 1, 1, 2)), weights, 2)
+          lambda x, w, b: torch.tanh(F.conv_transpose2d(x, w, b, 2, 1, 1, 2)), weights, 1)
     layer("conv3d_transpose_explicit", (2, 2, 2, 3), [{"type": "conv3d_transpose", "name": "c", "filters": 2, "kernel_size": 3,
                                                        "strides": [2, 1, 2], "padding": [1, 0, 2], "use_bias": False}],
           lambda x, w: F.conv_transpose3d(x, w, None, (2, 1, 2), (1, 0, 2)), [("c.weight", (2, 2, 3, 3, 3))], 1)
@@ -116,7 +116,7 @@ def pools(layer):
                                 ("max", (F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d))]:
             layer(f"adaptive_{kind}_pooling{name}", (2, *sizes),
                   [{"type": f"adaptive_{kind}_pooling{len(sizes)}d", "output_size": list(out)}],
-                  lambda x, f=functions[len(sizes) - 1], out=out: f(x, out), batch=2)
+                  lambda x, f=functions[len(sizes) - 1], out=out: f(x, out), batch=2 if len(sizes) == 1 else 1)
 
 
 def make():
