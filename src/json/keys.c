@@ -229,6 +229,8 @@ static mica_status read_sizes(const struct reader *reader, const struct mi_key *
     }
     for (int i = 0; i < key->spatial; i++) {
         sizes[i] = count == 1 ? sizes[0] : sizes[i];
+        if (key->not_zero && sizes[i] == 0)
+            return wrong(reader, key->name, "must not be 0");
         sizes[i] = sizes[i] ? sizes[i] : -1;
     }
     return MICA_OK;

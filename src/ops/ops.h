@@ -63,6 +63,7 @@
     X(ArgMax, "axis:int keepdims:int select_last_index:int")                                            \
     X(Softmax, "axis:int") X(LogSoftmax, "axis:int")                                                    \
     X(PRelu, "") X(Sparsemax, "axis:int")                                                               \
+    X(Einsum, "equation:text")                                                                          \
     X(MatMul, "transA:int transB:int") X(Gemm, "alpha:float beta:float transA:int transB:int")          \
     X(Conv, MI_WINDOW_TAKES " group:int")                                                               \
     X(ConvTranspose, MI_WINDOW_TAKES " group:int output_padding:ints")                                  \

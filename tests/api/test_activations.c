@@ -1,4 +1,4 @@
-/* The functions of activations and of layers that join with arguments that do not fit, and with NULL. */
+/* The functions of activations, of layers that join and of equations with arguments that do not fit, and with NULL. */
 #include "api.h"
 
 #include <math.h>
@@ -67,6 +67,23 @@ static void joining(void **state)
     NOT_BUILT("another model", mica_minimum((mica_node *[]){x, api.input}, 2, NULL));
 }
 
+static void products(void **state)
+{
+    (void)state;
+    NOT_BUILT("axis 1 of (5) has 5 elements, axis 3 of (2, 6, 6) has 6", mica_dot(v, x, &(mica_dot_desc){.axes = {1, 3}}));
+    NOT_BUILT("axis 4", mica_dot(x, x, &(mica_dot_desc){.axes = {4}}));
+    NOT_BUILT("axis", mica_dot(x, x, &(mica_dot_desc){.axes = {1, INT64_MIN}}));
+    NOT_BUILT("input 1 of 2 is NULL", mica_dot(x, NULL, NULL));
+    NOT_BUILT("equation is missing", mica_einsum_dense(v, NULL));
+    NOT_BUILT("output_shape has 0 dimensions", mica_einsum_dense(v, &(mica_einsum_dense_desc){.equation = "ab,bc->ac"}));
+    NOT_BUILT("output_shape has -1", mica_einsum_dense(v, &(mica_einsum_dense_desc){
+        .equation = "ab,bc->ac", .output_shape = {.rank = -1}}));
+    NOT_BUILT("output_shape says -5 for c", mica_einsum_dense(v, &(mica_einsum_dense_desc){
+        .equation = "ab,bc->ac", .output_shape = MICA_SHAPE(-5)}));
+    NOT_BUILT("bias_axes \"\"", mica_einsum_dense(v, &(mica_einsum_dense_desc){
+        .equation = "ab,bc->ac", .output_shape = MICA_SHAPE(2), .bias_axes = ""}));
+}
+
 static void nothing(void **state)
 {
     (void)state;
@@ -88,6 +105,8 @@ static void nothing(void **state)
     assert_null(mica_glu(NULL, 0, NULL));
     assert_null(mica_prelu(NULL, NULL));
     assert_null(mica_subtract(NULL, NULL, NULL));
+    assert_null(mica_dot(NULL, NULL, NULL));
+    assert_null(mica_einsum_dense(NULL, NULL));
     assert_null(mica_average(NULL, 2, NULL));
     assert_null(mica_maximum(NULL, 2, NULL));
     assert_null(mica_minimum(NULL, 2, NULL));
@@ -113,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(activations),
         cmocka_unit_test(joining),
+        cmocka_unit_test(products),
         cmocka_unit_test(nothing),
         cmocka_unit_test(defaults),
     };

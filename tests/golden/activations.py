@@ -84,7 +84,8 @@ def activations(layer):
     layer("dense_glu", (5,), [{"type": "dense", "name": "d", "units": 6, "activation": "glu"}],
           lambda x, w, b: F.glu(F.linear(x, w, b), -1), dense)
     layer("conv2d_sparsemax", (2, 3, 4),
-          [{"type": "conv2d", "name": "c", "filters": 5, "kernel_size": 2, "activation": "sparsemax"}], lambda x, w, b: sparsemax(F.conv2d(x, w, b), 1), [("c.weight", (5, 2, 2, 2)), ("c.bias", (5,))])
+          [{"type": "conv2d", "name": "c", "filters": 5, "kernel_size": 2, "activation": "sparsemax"}],
+          lambda x, w, b: sparsemax(F.conv2d(x, w, b), 1), [("c.weight", (5, 2, 2, 2)), ("c.bias", (5,))])
 
 
 def joining(layer):
@@ -95,11 +96,53 @@ def joining(layer):
         layer(name, (5,), three[:count] + [{"type": name, "inputs": ["a", "b", "c"][:count]}],
               lambda x, *w, j=join: j([F.linear(x, w[i], w[i + 1]) for i in range(0, len(w), 2)]), weights[:2 * count])
     layer("subtract_broadcast", (3, 5),
-          [{"type": "dense", "name": "a", "units": 1}, {"type": "subtract", "inputs": ["input", "a"]}], lambda x, w, b: x - F.linear(x, w, b), [("a.weight", (1, 5)), ("a.bias", (1,))])
+          [{"type": "dense", "name": "a", "units": 1}, {"type": "subtract", "inputs": ["input", "a"]}],
+          lambda x, w, b: x - F.linear(x, w, b), [("a.weight", (1, 5)), ("a.bias", (1,))])
+
+
+def dot(a, b, axes, normalize=False):
+    """Keras's, of two tensors with a batch."""
+    if normalize:
+        a, b = (v / v.norm(dim=i, keepdim=True).clamp(min=1e-7) for v, i in zip((a, b), axes))
+    y = torch.stack([torch.tensordot(p, q, ([axes[0] - 1], [axes[1] - 1])) for p, q in zip(a, b)])
+    return y.reshape(len(a), 1) if y.dim() == 1 else y
+
+
+def products(layer):
+    weights = [("a.weight", (4, 5)), ("a.bias", (4,))]
+    dense = {"type": "dense", "name": "a", "units": 4}
+    for number, (keys, axes, normalize) in enumerate([({"axes": [1, 1]}, (1, 1), False), ({"axes": 1}, (1, 1), False),
+                                                      ({"axes": 1, "normalize": True}, (1, 1), True)]):
+        layer(f"dot_rows_{number}", (3, 5), [dense, dict(keys, type="dot", inputs=["input", "a"])],
+              lambda x, w, b, a=axes, n=normalize: dot(x, F.linear(x, w, b), a, n), weights)
+    square = [("a.weight", (5, 5)), ("a.bias", (5,))]
+    layer("dot_one", (5,), [dict(dense, units=5), {"type": "dot", "axes": -1, "inputs": ["input", "a"]}],
+          lambda x, w, b: dot(x, F.linear(x, w, b), (1, 1)), square)
+    layer("dot_crossed", (3, 5), [dict(dense, units=3), {"type": "dot", "axes": [1, 2], "inputs": ["input", "a"]}],
+          lambda x, w, b: dot(x, F.linear(x, w, b), (1, 2)), [("a.weight", (3, 5)), ("a.bias", (3,))])
+    layer("dot_last", (2, 3, 5), [dict(dense, units=5), {"type": "dot", "inputs": ["input", "a"]}],
+          lambda x, w, b: dot(x, F.linear(x, w, b), (3, 3)), square)
+    for number, (shape, equation, output, axes, kernel, bias, beside) in enumerate([
+            ((5,), "ab,bc->ac", [7], "c", (5, 7), (7,), (7,)),
+            ((3, 5), "abc,cd->abd", [-1, 4], "d", (5, 4), (4,), (4,)),
+            ((3, 5), "abc,cde->abde", [3, 2, 4], "de", (5, 2, 4), (2, 4), (2, 4)),
+            ((3, 2, 5), "btnh,nhd->btd", [0, 7], "d", (2, 5, 7), (7,), (7,)),
+            ((3, 5), "abc,bd->adc", [2, 5], "d", (3, 2), (2,), (2, 1)),
+            ((3, 5), "abc,cb->abc", [0, 0], None, (5, 3), None, None),
+            ((3, 5), "...x,xy->...y", [4], "y", (5, 4), (4,), (4,)),
+            ((5, 3, 2), "ab...,bc->ac...", [4], "c", (5, 4), (4,), (4, 1, 1))]):
+        keys = {"type": "einsum_dense", "name": "e", "equation": equation, "output_shape": output}
+        if axes:
+            layer(f"einsum_dense_{number}", shape, [dict(keys, bias_axes=axes, activation="tanh")],
+                  lambda x, w, b, e=equation, s=beside: torch.tanh(torch.einsum(e, x, w) + b.reshape(s)),
+                  [("e.weight", kernel), ("e.bias", bias)])
+        else:
+            layer(f"einsum_dense_{number}", shape, [keys], lambda x, w, e=equation: torch.einsum(e, x, w), [("e.weight", kernel)])
 
 
 def make():
     cases = Layers()
     activations(cases.add)
     joining(cases.add)
+    products(cases.add)
     cases.save("activations.safetensors")

@@ -80,6 +80,50 @@ static void joining(void **state)
     refused(mistakes, MI_COUNT(mistakes));
 }
 
+static void products(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {"[3, 4]", "{\"type\": \"dot\", \"inputs\": [\"input\", \"input\"], \"axes\": 0}",
+         "layers[0].axes: must not be 0"},
+        {"[3, 4]", "{\"type\": \"dot\", \"inputs\": [\"input\", \"input\"], \"axes\": [1, 0]}",
+         "layers[0].axes: must not be 0"},
+        {"[3, 4]", "{\"type\": \"dot\", \"inputs\": [\"input\", \"input\"], \"axes\": [1, 2]}",
+         "axis 1 of (3, 4) has 3 elements, axis 2 of (3, 4) has 4"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"output_shape\": [3]}",
+         "layers[0]: \"equation\" is missing"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\"}",
+         "layers[0]: \"output_shape\" is missing"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc\", \"output_shape\": [3]}",
+         "it has an input, a kernel and a result"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc,cd->ad\", \"output_shape\": [3]}",
+         "it has an input, a kernel and a result"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,b...c->a...c\", \"output_shape\": [3]}",
+         "the kernel's term has no \"...\""},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"...a,ab->b...\", \"output_shape\": [3]}",
+         "\"...\" stands at another place of the result"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bd->ac\", \"output_shape\": [3]}",
+         "the result has c, and no operand does"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"abc,cd->abd\", \"output_shape\": [-1, 3]}",
+         "input has shape (4) per sample, with the batch 2 axes, the equation names 3"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\", \"output_shape\": [2, 3]}",
+         "output_shape has 2 dimensions, the equation's result names 1 beside the batch"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\", \"output_shape\": [-1]}",
+         "the size of c is not known: neither the input nor output_shape says it"},
+        {"[3, 4]", "{\"type\": \"einsum_dense\", \"equation\": \"abc,cd->abd\", \"output_shape\": [2, 5]}",
+         "output_shape says 2 for b, the input 3"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ca\", \"output_shape\": [2]}",
+         "the equation must keep the input's first axis, the batch, as the first"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,abc->ac\", \"output_shape\": [2]}",
+         "the equation must keep the input's first axis"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\", \"output_shape\": [2], \"bias_axes\": \"d\"}",
+         "bias_axes \"d\" must name axes of the result"},
+        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\", \"output_shape\": [2], \"activation\": \"rleu\"}",
+         "there is no activation \"rleu\""},
+    };
+    (void)state;
+    refused(mistakes, MI_COUNT(mistakes));
+}
+
 /* A relu and others of default keys are the operator alone, which fuses and commutes as it always did. */
 static void plain_operators(void **state)
 {
@@ -134,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(activations),
         cmocka_unit_test(joining),
+        cmocka_unit_test(products),
         cmocka_unit_test(plain_operators),
         cmocka_unit_test(described),
     };

@@ -18,6 +18,19 @@ typedef struct mica_dense_desc {
 } mica_dense_desc;
 MICA_API mica_node *mica_dense(mica_node *x, const mica_dense_desc *desc);
 
+/* y = einsum(equation, x, weight) + bias, where the equation names the axes of x, of the weight and of y by letters: "abc,cd->abd"
+ * sums over c, "..." stands for the axes that no letter names: "...x,xy->...y". The first axis is the batch and stays so.
+ * weight has the sizes of its letters, bias those of bias_axes, in the order of y. */
+typedef struct mica_einsum_dense_desc {
+    const char *name;
+    const char *equation;         /* required */
+    mica_shape output_shape;      /* sizes of y's letters without the batch; -1 or 0 for what x says */
+    const char *activation;
+    const char *bias_axes;        /* letters of y, "d"; NULL: no bias */
+    mica_parameter_desc kernel, bias; /* initializers: glorot_uniform, zeros */
+} mica_einsum_dense_desc;
+MICA_API mica_node *mica_einsum_dense(mica_node *x, const mica_einsum_dense_desc *desc);
+
 /* y[n, t, :] = weight[x[n, t], :].  Integer x (N, T) -> (N, T, output_dim);  weight (input_dim, output_dim). */
 typedef struct mica_embedding_desc {
     const char *name;

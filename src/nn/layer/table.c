@@ -5,6 +5,7 @@
 #define LAYERS(X)                                                                                                                \
     X(input)                                                                                                                     \
     X(dense)                                                                                                                     \
+    X(einsum_dense)                                                                                                              \
     X(conv1d)                                                                                                                    \
     X(conv2d)                                                                                                                    \
     X(conv3d)                                                                                                                    \
@@ -66,6 +67,7 @@
     X(average)                                                                                                                   \
     X(maximum)                                                                                                                   \
     X(minimum)                                                                                                                   \
+    X(dot)                                                                                                                       \
     X(concatenate)                                                                                                               \
     X(rescaling)                                                                                                                 \
     X(normalization)                                                                                                             \
