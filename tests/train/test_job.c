@@ -363,9 +363,9 @@ static void bad_files(void **state)
         {"{\"model\": {\"layers\": [{\"type\": \"relu\"}, {\"type\": \"lstm\"}]}, \"loss\": \"mse\", "
          "\"data\": {\"format\": \"csv\", \"path\": \"absent.csv\"}}",
          "model.layers[1]: there is no layer type \"lstm\"; Mica has no recurrent layers yet"},
-        {"{\"model\": {\"layers\": [{\"type\": \"dense\", \"units\": 2, \"activation\": \"mish\"}]}, \"loss\": \"mse\", "
+        {"{\"model\": {\"layers\": [{\"type\": \"dense\", \"units\": 2, \"activation\": \"frobnicate\"}]}, \"loss\": \"mse\", "
          "\"data\": {\"format\": \"csv\", \"path\": \"absent.csv\"}}",
-         "model.layers[0]: there is no activation \"mish\"; there are \"linear\", "},
+         "model.layers[0]: there is no activation \"frobnicate\"; there are \"linear\", "},
         {"{\"model\": {\"layers\": []}, \"data\": {}, \"loss\": \"mse\", \"lr\": 0.1}",
          "there is no key \"lr\"; the optimizer has it: \"optimizer\": {"},
     };
