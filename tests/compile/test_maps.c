@@ -81,7 +81,8 @@ static int maps_add(struct mi_graph *graph, const struct sources *s, mi_value **
     int count = 0;
     for (const struct mi_op *const *op = mi_ops; *op; op++) {
         if ((*op)->kind != MI_MAP || (*op)->min_inputs > INPUTS || *op == &mi_op_derivative ||
-            *op == &mi_op_LossScale) /* is NaN unless its first input is 0 */
+            *op == &mi_op_LossScale || /* is NaN unless its first input is 0 */
+            *op == &mi_op_HashBin)     /* its numbers of 64 bits leave nothing of the others in a sum of floats */
             continue;
         struct given given = given_to(*op);
         struct mi_node *node = map_add(graph, *op, s, &given);
