@@ -39,7 +39,9 @@ static struct mi_node *map_add(struct mi_graph *graph, const struct mi_op *op, c
         MI_INT("inner", 1), MI_INT("size", 5), MI_INT("stride", 1), MI_INT("dilation", 1), MI_INT("kernel_size", 2),
         MI_INT("low", 1), MI_INT("high", 5), MI_INT("window", 4), MI_INT("b0", 0), MI_INT("b1", 0), MI_INT("b2", 0),
         MI_INT("s0", 1), MI_INT("s1", 1), MI_INT("s2", 1), MI_INT("k1", 2), MI_INT("k2", 2),
-        MI_INT("ignores", 1), MI_INT("ignored", 2), MI_INT("per_n", 1), MI_INT("fixed", 1)};
+        MI_INT("ignores", 1), MI_INT("ignored", 2), MI_INT("per_n", 1), MI_INT("fixed", 1),
+        MI_INT("n0", 4), MI_INT("m0", 3), MI_INT("n1", 5), MI_INT("m1", 2), MI_INT("n2", 1), MI_INT("m2", 1),
+        MI_REAL("dropped", -1), MI_REAL("stddev", 0.5f), MI_REAL("factor", 2), MI_REAL("shift", 0.5f)};
     for (int i = 0; i < op->min_inputs; i++) {
         mi_value *real = given->broadcasts && i % 2 ? s->z : s->x;
         in[i] = i >= given->others ? real : given->ints ? s->k : s->b;
@@ -75,14 +77,20 @@ static mi_value *as_float(struct mi_graph *graph, mi_value *value)
     return value->type == MI_FLOAT ? value : MI_APPLY(graph, "Cast", ((mi_value *[]){value}), MI_INT("to", MI_FLOAT));
 }
 
+/* Maps that say nothing of the tensors here: one is NaN unless its first input is 0, one makes numbers of 64 bits beside which
+ * nothing is left of the others in a sum of floats, one is of eight axes, and one divides whole numbers by what may be 0. */
+static bool is_left_out(const struct mi_op *op)
+{
+    return op == &mi_op_derivative || op == &mi_op_LossScale || op == &mi_op_HashBin || op == &mi_op_SelectInShare ||
+           op == &mi_op_UpdateCount;
+}
+
 /* Fills the list with every map's result and every derivative of one; how many. */
 static int maps_add(struct mi_graph *graph, const struct sources *s, mi_value **list)
 {
     int count = 0;
     for (const struct mi_op *const *op = mi_ops; *op; op++) {
-        if ((*op)->kind != MI_MAP || (*op)->min_inputs > INPUTS || *op == &mi_op_derivative ||
-            *op == &mi_op_LossScale || /* is NaN unless its first input is 0 */
-            *op == &mi_op_HashBin)     /* its numbers of 64 bits leave nothing of the others in a sum of floats */
+        if ((*op)->kind != MI_MAP || (*op)->min_inputs > INPUTS || is_left_out(*op))
             continue;
         struct given given = given_to(*op);
         struct mi_node *node = map_add(graph, *op, s, &given);
