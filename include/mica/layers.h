@@ -15,5 +15,6 @@
 #include <mica/layers/preprocessing.h>
 #include <mica/layers/regularization.h>
 #include <mica/layers/shape.h>
+#include <mica/layers/wrappers.h>
 
 #endif

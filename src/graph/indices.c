@@ -28,7 +28,7 @@ static void spread(const struct mi_graph *graph, int64_t *rows)
 {
     for (size_t i = graph->node_count; i-- > 0;) {
         const struct mi_node *node = graph->nodes[i];
-        if (node->op->kind == MI_INDEXED && mi_attribute_int(node, "checked", 0) && node->in[0]->node->op == &mi_op_variable)
+        if (node->op->kind == MI_INDEXED && mi_attribute_int(node, "checked", 0))
             lower(rows, node->in[1], node->in[0]->shape.dim[mi_attribute_int(node, "axis", 0)].b);
         else if (node->outputs == 1 && rows[node->out[0]->id] && node->inputs > 0 && keeps_indices(node))
             for (int k = 0; k < node->inputs; k++)

@@ -16,7 +16,7 @@ static mica_status penalize(mica_model *model, const struct mi_layer_record *rec
                             const mica_regularizer *given)
 {
     struct mi_error error = {0};
-    bool again = cJSON_GetObjectItemCaseSensitive(record->json, "layer") != NULL; /* what it uses has the key */
+    bool again = mi_layer_used(record) != NULL; /* what it uses has the key */
     if (mi_penalty_add(model, &error, value, given, true) != MICA_OK)
         return fail(model, record, error.status, error.text);
     if (!again && !mi_keys_write(mi_activity_keys, given, record->json))
@@ -48,7 +48,7 @@ mica_node *mica_activity_regularizer(mica_node *y, const mica_regularizer *regul
                       record ? "the regularizer's type is missing" : "the node is what no layer gives");
     else if (cJSON_GetObjectItemCaseSensitive(record->json, mi_activity_keys[0].name))
         fail(model, record, MICA_INVALID_ARGUMENT, "there is one already");
-    else if (cJSON_GetObjectItemCaseSensitive(record->json, "layer"))
+    else if (mi_layer_used(record))
         fail(model, record, MICA_INVALID_ARGUMENT, "a layer that is used again has that of its first use");
     else
         penalize(model, record, y, regularizer);

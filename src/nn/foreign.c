@@ -99,6 +99,8 @@ static const struct row values[] = {
     {"layernorm", "layer_normalization", NULL},
     {"rmsnorm", "rms_normalization", NULL},
     {"groupnorm", "group_normalization", NULL},
+    {"spectralnorm", "spectral_normalization", NULL},
+    {"weightnorm", "weight_normalization", NULL},
     {"instancenorm instancenorm1d instancenorm2d instancenorm3d", "instance_normalization", NULL},
     {"normalization rescaling", NULL, "\"normalize\" of the data does that"},
     {"batchnorm batchnorm1d batchnorm2d batchnorm3d bn", "batch_normalization", NULL},

@@ -65,9 +65,9 @@ static mi_value *layer_again(mica_model *model, size_t which, mica_node *const *
     struct mi_error error = {0};
     mica_regularizer activity;
     void *desc = NULL;
-    const cJSON *owner = cJSON_GetObjectItemCaseSensitive(record.json, "layer");
+    const char *owner = mi_layer_used(&record);
     if (owner) /* it is a use of another one itself */
-        return layer_again(model, *mi_names_find(&model->layer_names, owner->valuestring), x, count, name);
+        return layer_again(model, *mi_names_find(&model->layer_names, owner), x, count, name);
     struct mi_layer layer = {.model = model, .graph = model->graph, .type = record.type, .name = name, .again = record.name};
     mi_value *value = NULL;
     if (mi_layer_read(&error, record.json, record.name, &type, &desc, &activity) != MICA_OK)

@@ -192,6 +192,17 @@ mi_value *mi_layer_build(struct mi_layer *layer, mica_node *const *x, int count,
     return record(layer, x, count, desc, value) ? value : NULL;
 }
 
+mi_value *mi_layer_within(struct mi_layer *wrapper, const struct mi_layer_type *type, const void *desc,
+                          struct mi_wrapping *wrapping, mi_value *const *x, int count)
+{
+    struct mi_layer layer = *wrapper;
+    layer.type = type;
+    layer.wrapping = wrapping;
+    mi_value *value = inputs_fit(&layer, x, count) ? type->build(&layer, x, count, desc) : NULL;
+    mi_layer_results(wrapper, layer.results, layer.result_count);
+    return value;
+}
+
 mica_node *mi_layer_add_to(mica_model *model, const struct mi_layer_type *type, mica_node *const *x, int count,
                            const void *desc)
 {
@@ -336,7 +347,7 @@ static mi_value *attach(struct mi_layer *layer, const struct mi_parameter *param
     return error.status == MICA_OK ? value : mi_layer_fail(layer, error.status, "%s: %s", parameter->name, error.text);
 }
 
-mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *parameter)
+static mi_value *trained_parameter(struct mi_layer *layer, const struct mi_parameter *parameter)
 {
     const char *name = variable_name(layer, parameter->name);
     struct mi_shape shape = {.rank = parameter->rank};
@@ -355,6 +366,24 @@ mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *
         return mi_layer_fail(layer, error.status, "%s: %s", parameter->name, error.text);
     struct mi_variable *variable = add_variable(layer, name, MI_PARAMETER, parameter->type, &shape, &make);
     return attach(layer, parameter, mi_variable(layer->graph, variable));
+}
+
+mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *parameter)
+{
+    struct mi_wrapping *wrapping = strcmp(parameter->name, "weight") == 0 ? layer->wrapping : NULL;
+    if (!wrapping)
+        return trained_parameter(layer, parameter);
+    struct mi_parameter trained = *parameter;
+    trained.name = wrapping->trained;
+    wrapping->met = true;
+    mi_value *weight = trained_parameter(layer, &trained);
+    return weight ? wrapping->turn(layer, wrapping, weight) : NULL;
+}
+
+void mi_layer_first_values(struct mi_layer *layer, struct mi_variable *variable, const struct mi_initial *make)
+{
+    if (variable && !layer->again && !layer->model->loading)
+        variable->make = *make;
 }
 
 struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name, int64_t size, float value)

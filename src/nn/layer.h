@@ -13,6 +13,24 @@
 #include <mica/layers.h>
 
 struct mi_adapting;
+struct mi_layer;
+
+/* What a wrapper makes of the weight of the layer within it. */
+struct mi_wrapping {
+    const char *trained;             /* the name of the trained variable that the layer's "weight" is made of */
+    mi_value *(*turn)(struct mi_layer *layer, const struct mi_wrapping *wrapping, mi_value *weight);
+    const void *desc;                /* the wrapper's */
+    bool met;                        /* the layer has asked for its weight */
+};
+
+/* What the descriptor of a wrapper begins with. */
+struct mi_around {
+    const char *name;
+    const cJSON *layer;              /* the layer within, as it is recorded */
+    const struct mi_layer_type *type; /* its type, ... */
+    const void *within;              /* ... its descriptor, ... */
+    cJSON *written;                  /* ... and `layer`, to which its keys are written once it is built; NULL: they are there */
+};
 
 /* A layer that is being built. */
 struct mi_layer {
@@ -21,6 +39,7 @@ struct mi_layer {
     const struct mi_layer_type *type;
     const char *name;
     const char *again;               /* the layer whose variables it uses; NULL: it makes its own */
+    struct mi_wrapping *wrapping;    /* of a layer within a wrapper; else NULL */
     mi_value **results;              /* (result_count) where it has several; NULL: its output alone */
     int result_count;
 };
@@ -33,6 +52,7 @@ struct mi_layer_type {
     int min_inputs, max_inputs;      /* max -1: any number */
     int spatial;                     /* axes of space, of a row whose family is there for several numbers of them */
     const char *op;                  /* the operator, where rows of a family differ by it */
+    bool wraps;                      /* around another layer: the descriptor begins with a struct mi_around */
     bool takes_any;                  /* inputs of every shape; else they have a first axis, and no other grows with the batch */
     /* Adds variables and nodes; NULL after an error. */
     mi_value *(*build)(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
@@ -85,10 +105,24 @@ mica_node *mi_layer_add_to(mica_model *model, const struct mi_layer_type *type, 
 /* Adds the layer that *layer says: its name, its nodes, its record. */
 mi_value *mi_layer_build(struct mi_layer *layer, mica_node *const *x, int count, const void *desc);
 
+/* Adds the nodes and variables of a layer within a wrapper, whose name and inputs are the wrapper's. */
+mi_value *mi_layer_within(struct mi_layer *wrapper, const struct mi_layer_type *type, const void *desc,
+                          struct mi_wrapping *wrapping, mi_value *const *x, int count);
+
+/* A type by its name; NULL: there is none (read.c). */
+const struct mi_layer_type *mi_layer_type_named(const char *name);
+/* `PLACE: there is no layer type "NAME"; did you mean ...`. */
+mica_status mi_layer_type_unknown(struct mi_error *error, const char *place, const char *name);
 /* A layer's type, its descriptor, which the caller frees, and what its result is penalized by, from JSON. Texts stay the JSON's
  * (read.c). */
 mica_status mi_layer_read(struct mi_error *error, const cJSON *json, const char *place, const struct mi_layer_type **type,
                           void **desc, mica_regularizer *activity);
+
+/* The name of the layer that a record uses again; NULL: it is a layer of its own. Of a wrapper "layer" is an object. */
+static inline const char *mi_layer_used(const struct mi_layer_record *record)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(record->json, "layer"));
+}
 
 /* ---- Penalties on what a layer gives (activity.c) ---- */
 
@@ -134,9 +168,12 @@ struct mi_parameter {
     enum mi_type type;               /* float32 unless it is said */
     bool inputs_first;               /* its axes are in Keras's order, those of its units last; else PyTorch's, units first */
 };
+/* What the layer uses: the variable, or what a wrapper makes of it. */
 mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *parameter);
 /* LAYER.name, a vector that Assign changes. */
 struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name, int64_t size, float value);
+/* Another initializer of a variable than those that have names; NULL stays NULL. */
+void mi_layer_first_values(struct mi_layer *layer, struct mi_variable *variable, const struct mi_initial *make);
 
 /* A type by its name; NULL: float32. MI_TYPES after an error. */
 enum mi_type mi_layer_dtype(struct mi_layer *layer, const char *name);

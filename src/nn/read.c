@@ -1,15 +1,16 @@
 /* One layer from JSON: its type and its descriptor. */
 #include "nn/layer.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_NAMES = 256 };
+enum { MOST_NAMES = 256, MOST_PLACE = 256 };
 
-/* Keys that every layer has. */
+/* Keys that every layer has, the type first. */
 static const char *const common_keys[] = {"type", "name", "inputs", "activity_regularizer", NULL};
 
-static const struct mi_layer_type *find_type(const char *name)
+const struct mi_layer_type *mi_layer_type_named(const char *name)
 {
     const struct mi_layer_type *const *type = mi_layer_types;
     while (*type && !mi_layer_is_called(*type, name))
@@ -17,7 +18,7 @@ static const struct mi_layer_type *find_type(const char *name)
     return *type;
 }
 
-static mica_status unknown_type(struct mi_error *error, const char *place, const char *name)
+mica_status mi_layer_type_unknown(struct mi_error *error, const char *place, const char *name)
 {
     const char *names[MOST_NAMES] = {NULL};
     for (size_t i = 0; mi_layer_types[i] && i + 1 < MOST_NAMES; i++)
@@ -59,18 +60,72 @@ static mica_status read_activity(struct mi_error *error, const cJSON *json, cons
     return error->status;
 }
 
+/* Descriptors lie behind each other, the first in `size` bytes, so that one call frees them. */
+static size_t aligned(size_t size)
+{
+    return (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+}
+
+/* The descriptor of a type, with room for a further one behind it. */
+static mica_status read_one(struct mi_error *error, const struct mi_layer_type *type, const cJSON *json, const char *place,
+                            size_t room, void **desc)
+{
+    *desc = mi_new(1, aligned(type->desc_size) + room);
+    return *desc ? read_desc(error, type, json, place, *desc) : mi_out_of_memory(error);
+}
+
+static mica_status known_type(struct mi_error *error, const cJSON *json, const char *place, const struct mi_layer_type **type)
+{
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "type");
+    if (!cJSON_IsObject(json) || !cJSON_IsString(name))
+        return mi_fail(error, MICA_FORMAT, "%s: a layer is an object with a \"type\"", place);
+    *type = mi_layer_type_named(name->valuestring);
+    return *type ? MICA_OK : mi_layer_type_unknown(error, place, name->valuestring);
+}
+
+/* A layer within a wrapper has keys of its own alone; those of every layer are the wrapper's. */
+static mica_status read_within(struct mi_error *error, const struct mi_layer_type *type, const cJSON *json, const char *place,
+                               const struct mi_layer_type **row, void **within)
+{
+    const cJSON *layer = cJSON_GetObjectItemCaseSensitive(json, "layer");
+    char inner[MOST_PLACE];
+    mi_format(inner, sizeof inner, "%s.layer", place);
+    if (!layer)
+        return mi_fail(error, MICA_FORMAT, "%s: \"layer\", the layer that %s is around, is missing", place, type->type);
+    MI_TRY(known_type(error, layer, inner, row));
+    for (const char *const *key = common_keys + 1; *key; key++)
+        if (cJSON_GetObjectItemCaseSensitive(layer, *key))
+            return mi_fail(error, MICA_FORMAT, "%s.%s: it stands beside \"layer\", in %s", inner, *key, place);
+    if ((*row)->wraps)
+        return mi_fail(error, MICA_FORMAT, "%s: a wrapper has no %s within", inner, (*row)->type);
+    return read_one(error, *row, layer, inner, 0, within);
+}
+
+static mica_status read_wrapper(struct mi_error *error, const struct mi_layer_type *type, const cJSON *json, const char *place,
+                                void **desc)
+{
+    const struct mi_layer_type *row = NULL;
+    void *within = NULL;
+    mica_status status = read_within(error, type, json, place, &row, &within);
+    if (status == MICA_OK)
+        status = read_one(error, type, json, place, row->desc_size, desc);
+    if (status == MICA_OK) {
+        void *behind = (char *)*desc + aligned(type->desc_size);
+        struct mi_around *around = *desc;
+        memcpy(behind, within, row->desc_size);
+        around->type = row;
+        around->within = behind;
+    }
+    free(within);
+    return status;
+}
+
 mica_status mi_layer_read(struct mi_error *error, const cJSON *json, const char *place, const struct mi_layer_type **type,
                           void **desc, mica_regularizer *activity)
 {
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "type");
     *desc = NULL;
-    if (!cJSON_IsObject(json) || !cJSON_IsString(name))
-        return mi_fail(error, MICA_FORMAT, "%s: a layer is an object with a \"type\"", place);
-    *type = find_type(name->valuestring);
-    if (!*type)
-        return unknown_type(error, place, name->valuestring);
-    *desc = mi_new(1, (*type)->desc_size);
     *activity = (mica_regularizer){.type = NULL};
-    MI_TRY(*desc ? read_desc(error, *type, json, place, *desc) : mi_out_of_memory(error));
+    MI_TRY(known_type(error, json, place, type));
+    MI_TRY((*type)->wraps ? read_wrapper(error, *type, json, place, desc) : read_one(error, *type, json, place, 0, desc));
     return read_activity(error, json, place, activity);
 }

@@ -41,6 +41,7 @@
  *   HashBin(x; bins, salt)             numbers of bins, as if drawn by lot (hash.c)
  *   DivideByCount(x; per_n, fixed)     x / (per_n * n + fixed), n the samples of the step
  *   SizePenalty(x; l1, l2)             l1 * |x| + l2 * x^2
+ *   SpectralNorm(w, u, v; iterations, epsilon) -> sigma, u, v   the largest singular value (spectral.c)
  *   AdaptiveMaxPool(x; output_size), AdaptiveAveragePool   pools whose windows share the input out (as PyTorch) */
 #ifndef MICA_SRC_OPS_H
 #define MICA_SRC_OPS_H
@@ -96,7 +97,7 @@
     X(Window) X(Unwindow) X(SelectInWindow) X(Unpool) X(SelectInPool) X(SelectInPools)                  \
     X(DivideByWindow)                                                                                   \
     X(AdaptiveMaxPool) X(AdaptiveAveragePool) X(Share) X(DivideByShare) X(SelectInShare)                \
-    X(HashBin)                                                                                          \
+    X(HashBin) X(SpectralNorm)                                                                          \
     X(SliceGrad) X(GatherGrad) X(RowIndex) X(WinogradWeight)                                            \
     X(Drop) X(RandomDrop) X(RandomKeep) X(DropWhere) X(RandomScale) X(RandomShift)                      \
     X(FirstAlong) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)                                  \

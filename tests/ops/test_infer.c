@@ -176,6 +176,8 @@ static void test_errors(void **state)
          {IN("n 3"), IN("3"), IN("4"), IN("3"), IN("3")},
          {{0}},
          "BatchNormalization \"here\": input has 3 channels, bias has shape (4)"},
+        {"SpectralNorm", {IN("3 4 1"), IN("3"), IN("4")}, {{0}}, "SpectralNorm \"here\": w has rank 3, it must be a matrix"},
+        {"SpectralNorm", {IN("3 4"), IN("4"), IN("4")}, {{0}}, "SpectralNorm \"here\": w has shape (3, 4), u has shape (4)"},
         {"SoftmaxCrossEntropyLoss",
          {IN("n 3"), INTEGERS("n 3", 0, 2)},
          {{0}},

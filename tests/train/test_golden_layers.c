@@ -161,6 +161,7 @@ static const char *const files[] = {
     "shape.safetensors",
     "preprocessing.safetensors",
     "contrastive.safetensors",
+    "wrappers.safetensors",
 };
 
 static void layers(void **state)

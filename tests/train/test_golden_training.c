@@ -131,6 +131,11 @@ static void cnn(void **state)
     check(*state, "train_cnn_rmsprop.safetensors");
 }
 
+static void normalized(void **state)
+{
+    check(*state, "train_normalized_momentum.safetensors");
+}
+
 static void parameters(void **state)
 {
     static const char *const files[] = {
@@ -144,6 +149,6 @@ static void parameters(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mlp), cmocka_unit_test(cnn), cmocka_unit_test(parameters)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mlp), cmocka_unit_test(cnn), cmocka_unit_test(normalized), cmocka_unit_test(parameters)};
     return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);
 }

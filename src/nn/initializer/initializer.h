@@ -52,6 +52,20 @@ extern const char *const mi_variance_modes[], *const mi_variance_distributions[]
 mica_status mi_initializer_choose(struct mi_error *error, const struct mi_initializer_use *use, struct mi_initial *out);
 struct mi_initial mi_initial_constant(float value);
 
+/* First values that follow from those of another variable (derived.c). `of` is borrowed: how that one's are made, and its shape. A
+ * function of the application's that makes them is called once more for each of these. */
+struct mi_initial_source {
+    struct mi_initial make;
+    struct mi_shape shape;
+    int axis;
+};
+/* The norms over all axes of `of` but its `axis`. */
+struct mi_initial mi_initial_norms(struct mi_initial_source *of);
+/* A singular vector of the largest singular value of `of`, whose first axis (out) counts as rows and all others as columns: of axis
+ * 0 the left one, (out), of axis 1 the right one. It is near that: fifteen steps of the power method from a normal vector, the same
+ * for both with the same seed and stream. */
+struct mi_initial mi_initial_singular(struct mi_initial_source *of, uint64_t seed, uint64_t stream);
+
 /* ---- For rows ---- */
 
 /* A block of random numbers makes this many values. */

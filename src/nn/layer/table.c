@@ -60,6 +60,8 @@
     X(group_normalization)                                                                                                       \
     X(instance_normalization)                                                                                                    \
     X(unit_normalization)                                                                                                        \
+    X(spectral_normalization)                                                                                                    \
+    X(weight_normalization)                                                                                                      \
     X(embedding)                                                                                                                 \
     X(join_add)                                                                                                                  \
     X(multiply)                                                                                                                  \
