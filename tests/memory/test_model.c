@@ -36,8 +36,9 @@ static mica_model *build(void)
     y = mica_dropout(mica_flatten(y, NULL), &(mica_dropout_desc){.rate = 0.25f});
     y = mica_op_add(mica_op_scale(mica_op_reduce_max(y, (const int64_t[]){-1}, 1, true), 2), y);
     y = mica_op_mul(y, mica_constant(model, NULL, MICA_SHAPE(32), inputs));
-    mica_output(model, NULL, mica_dense(y, &(mica_dense_desc){
-        .units = CLASSES, .activation = "softmax", .kernel = {.regularizer = {"l2"}, .constraint = {"max_norm"}}}));
+    mica_output(model, NULL, mica_spectral_normalization(y, &(mica_spectral_normalization_desc){
+        .layer = "dense", .desc = &(mica_dense_desc){.units = CLASSES, .activation = "softmax",
+                                                     .kernel = {.regularizer = {"l2"}, .constraint = {"max_norm"}}}}));
     return model;
 }
 
@@ -87,12 +88,13 @@ static mica_status try_compile(void)
 static mica_status try_json(void)
 {
     static const char json[] =
-        "{\"input_shape\": [12], \"layers\": [{\"type\": \"dense\", \"units\": 4, \"activation\": \"tanh\"}, "
+        "{\"input_shape\": [12], \"layers\": [{\"type\": \"weight_normalization\", \"layer\": "
+        "{\"type\": \"dense\", \"units\": 4, \"activation\": \"tanh\"}}, "
         "{\"type\": \"dropout\", \"rate\": 0.5}, {\"type\": \"dense\", \"units\": 2, \"name\": \"last\"}]}";
     mica_model *model = mica_model_create(device, NULL);
     mica_status status = model ? mica_model_add_json(model, json) : MICA_OUT_OF_MEMORY;
     if (status == MICA_OK)
-        assert_int_equal(mica_model_parameter_count(model), 12 * 4 + 4 + 4 * 2 + 2);
+        assert_int_equal(mica_model_parameter_count(model), 12 * 4 + 4 + 4 + 4 * 2 + 2);
     return end(model, status);
 }
 

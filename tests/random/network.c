@@ -113,6 +113,7 @@ static void add_value(struct drawer *d, struct mi_text *out, const char *type, c
         break;
     case MI_KEY_AXES: mi_text_add(out, "%s", chance(d, 50) ? "-1" : before->rank > 1 ? "[1, 2]" : "1"); break;
     case MI_KEY_SHAPE: add_shape(d, out, type, before); break;
+    case MI_KEY_JSON: mi_text_add(out, "{\"type\": \"dense\", \"units\": %lld}", (long long)size(d)); break;
     case MI_KEY_OBJECT: mi_text_add(out, "\"%s\"", key->keys[0].choices[below(d, 3)]); break;
     default: /* an embedding has a row for each number that is fed */
         mi_text_add(out, "%lld", (long long)(strcmp(key->name, "groups") == 0      ? 1 + below(d, 3)
