@@ -212,10 +212,21 @@ static mica_shape shape_of_last(struct drawer *d)
     return shape;
 }
 
+/* Layers that learn from data, of which there are none here, and those whose expressions the reference does not know: normal
+ * numbers, and arithmetic of 64 bits. */
+static bool is_left_out(const struct mi_layer_type *type)
+{
+    static const char *const unknown[] = {"gaussian_dropout", "gaussian_noise", "hashing"};
+    bool left_out = type->adapt != NULL;
+    for (size_t i = 0; i < MI_COUNT(unknown); i++)
+        left_out = left_out || !strcmp(type->type, unknown[i]);
+    return left_out;
+}
+
 static bool add_layer(struct drawer *d, const struct mi_layer_type *type, uint64_t *refused)
 {
     struct mi_text text = {0};
-    if (type->adapt) /* here are no data that it could learn from */
+    if (is_left_out(type))
         return false;
     int number = d->network->count, inputs = type->max_inputs < 0 || type->min_inputs > 1 ? 2 + (int)below(d, 2) : chance(d, 20);
     mica_shape before = shape_of_last(d);
