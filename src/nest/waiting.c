@@ -44,6 +44,7 @@ void mi_nest_find_waiting(struct mi_nest *s)
     for (int i = 0; i < s->kernel->outs; i++) {
         mi_value *result = s->kernel->out[i];
         if (!mi_nest_is_full(s, result) || result->type != MI_FLOAT || result->node->op->kind != MI_MAP ||
+            s->e->tensors[result->id].over || /* what is there may still be read */
             !mi_layout_is_plain(&s->e->tensors[result->id].layout, result->shape.rank))
             continue;
         for (int m = 0; m < s->kernel->count; m++)

@@ -12,6 +12,10 @@ mica_status mi_emit_plan(struct mica_plan *plan);     /* source of every kernel 
 mica_status mi_place(struct mica_plan *plan);         /* memory */
 mica_status mi_build(struct mica_plan *plan);         /* programs and launches */
 
+/* Whether the kernel that computes an assignment's value may store it over the old one (over.c, for order): whether it reads
+ * that, if at all, at the place that it stores and not after it. */
+bool mi_may_be_over(const struct mica_plan *plan, const struct mi_assignment *assignment);
+
 /* Marks values that must be stored lest the expressions of their users grow too long (cut.c, for fuse). */
 mica_status mi_cut_expressions(struct mica_plan *plan, const struct mi_users *users, bool *needed);
 

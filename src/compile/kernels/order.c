@@ -9,23 +9,6 @@ struct edges {
     size_t count;
 };
 
-static bool reads(const struct mica_plan *plan, size_t kernel, const struct mi_variable *variable, bool *element_wise)
-{
-    const struct mi_kernel *k = &plan->kernels.list[kernel];
-    struct mi_source source[MI_MOST_SOURCES];
-    bool found = false;
-    *element_wise = true;
-    for (int m = 0; m < k->count; m++) {
-        int count = mi_sources(plan, k->nodes[m], source);
-        for (int i = 0; i < count; i++)
-            if (source[i].value->node->variable == variable) {
-                found = true;
-                *element_wise = *element_wise && source[i].direct && k->nodes[m]->op->kind == MI_MAP;
-            }
-    }
-    return found;
-}
-
 static void add_data(const struct mica_plan *plan, struct edges *edges)
 {
     struct mi_source source[MI_MOST_SOURCES];
@@ -265,15 +248,13 @@ static size_t take(struct mica_plan *plan, const struct waiting *waiting, struct
 static bool can_be_in_place(const struct mica_plan *plan, const struct mi_assignment *assignment)
 {
     const mi_value *value = assignment->value;
-    bool element_wise;
     int home = plan->home[value->node->id];
     if (home < 0 || value->name || value->type != assignment->variable->type)
         return false;
     for (size_t a = 0; a < plan->assignment_count; a++)
         if (&plan->assignments[a] < assignment && plan->assignments[a].value == value)
             return false;
-    return mi_layout_is_plain(&plan->tensors[value->id].layout, value->shape.rank) &&
-           (!reads(plan, (size_t)home, assignment->variable, &element_wise) || element_wise);
+    return mi_layout_is_plain(&plan->tensors[value->id].layout, value->shape.rank) && mi_may_be_over(plan, assignment);
 }
 
 static mica_status list_assignments(struct mica_plan *plan)
