@@ -39,6 +39,9 @@ typedef struct mica_optimizer_group {
  *     lion     beta_1 (0.9), beta_2 (0.99)
  *     ftrl     learning_rate_power (-0.5), initial_accumulator_value (0.1), l1_regularization_strength, l2_regularization_strength,
  *              l2_shrinkage_regularization_strength, beta (all 0)
+ *     lamb     beta_1 (0.9), beta_2 (0.999), epsilon (1e-7)
+ *     adafactor  beta_2_decay (-0.8), epsilon_1 (1e-30), epsilon_2 (1e-3), clip_threshold (1), relative_step (true): the rate is
+ *              at most 1 / sqrt(t)
  *
  * All have learning_rate (0.001; of sgd 0.01); all but adamw weight_decay (0): g <- g + weight_decay * p before the rule, as
  * PyTorch defines it; and before that, where they are given, clipvalue: g <- min(max(g, -clipvalue), clipvalue); clipnorm: each g

@@ -131,10 +131,11 @@ static void keep_outputs(struct wanted *w)
     graph->output_count = count;
 }
 
-/* Penalties of what the roots depend on. What is clipped is clipped with their derivatives; otherwise updates add them. */
+/* Penalties of what the roots depend on. What is clipped, or whose norm counts, has their derivatives in it; otherwise updates add
+ * them. */
 static mica_status add_penalties(struct wanted *w, mi_value *const *roots, size_t count)
 {
-    w->optimizer.penalizes = w->model->penalty_count && !mi_optimizer_clips(&w->optimizer);
+    w->optimizer.penalizes = w->model->penalty_count && !mi_optimizer_clips(&w->optimizer) && !w->optimizer.row->apart;
     return mi_penalties_add(w->model, w->graph, w->desc->train, roots, count, w->optimizer.penalizes, &w->penalties);
 }
 

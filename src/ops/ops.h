@@ -35,6 +35,8 @@
  *   RmspropCenteredMomentumUpdate(p, g, v, a, b; rho, epsilon, momentum) -> p, v, a, b
  *   AdadeltaUpdate(p, g, v, d; rho, epsilon) -> p, v, d
  *   FtrlUpdate(p, g, n, z; learning_rate_power, ...) -> p, n, z
+ *   LambUpdate(p, g, m, v, ratio; beta_1, beta_2, epsilon) -> p, m, v
+ *   AdafactorUpdate, AdafactorFixedUpdate(p, g, row, column, size, change; epsilon_2, clip_threshold) -> p
  *   UpdateCount(every)                 the number of the update that a run ends, from 1
  *   Index(x; axis)                     int32: the coordinate along an axis, in the shape of x
  *   RowIndex(x; rows) -> row, missed   int32: x where it is the number of a row, else one near it; 1 there
@@ -109,6 +111,8 @@
     X(SgdUpdate) X(MomentumUpdate) X(NesterovUpdate) X(AdamUpdate) X(RmspropUpdate)                     \
     X(RmspropMomentumUpdate) X(AdagradUpdate)                                                           \
     X(AmsgradUpdate) X(AdamwUpdate) X(AmsgradwUpdate) X(AdamaxUpdate) X(NadamUpdate) X(NadamTerm)       \
+    X(LambDirection) X(LambRatio) X(LambUpdate) X(AdafactorUpdate) X(AdafactorFixedUpdate)              \
+    X(AdafactorSquare) X(AdafactorLeft) X(AdafactorMean) X(KeepUntil) X(KeepOverNan)                    \
     X(LionUpdate) X(RmspropCenteredUpdate) X(RmspropCenteredMomentumUpdate) X(AdadeltaUpdate)           \
     X(NadamProduct) X(FtrlUpdate) X(UpdateCount)
 

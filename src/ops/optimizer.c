@@ -83,6 +83,14 @@ UPDATE(AdamaxUpdate, 4, 3, ADAM_KEYS, .in = "p g m u", .out = "p_new m_new u_new
        .expr = {"p - learning_rate / " CORRECTION("beta_1") " * " FIRST(DECAYED) " / (" DECAYING " + epsilon)", FIRST(DECAYED),
                 DECAYING});
 
+/* LAMB: Adam's direction, scaled by `ratio`: the norm of p by that of the direction, 1 where either is 0. */
+#define DIRECTION FIRST(DECAYED) " / " CORRECTION("beta_1") " / " ROOT(SECOND(DECAYED))
+UPDATE(LambDirection, 5, 1, ADAM_KEYS, .in = "p g m v step", .out = "direction", .expr = {DIRECTION});
+MI_MAP_ROW(LambRatio, 2, mi_infer_float_map, .in = "p_squares squares", .out = "ratio",
+           .expr = {"p_squares > 0 ? squares > 0 ? sqrt(p_squares) / sqrt(squares) : 1 : 1"});
+UPDATE(LambUpdate, 5, 3, ADAM_KEYS, .in = "p g m v ratio", .out = "p_new m_new v_new",
+       .expr = {"p - learning_rate * ratio * (" DIRECTION ")", FIRST(DECAYED), SECOND(DECAYED)});
+
 /* Nadam: the momentum of step t is mu(t) = beta_1 * (1 - 0.96^(t / 250) / 2), and `product` is mu(1) * ... * mu(step):
  * p -= learning_rate * (mu(step + 1) * m / (1 - product * mu(step + 1)) + (1 - mu(step)) * g / (1 - product)) / (sqrt(vhat) +
  * epsilon). -0.000163287978 is log(0.96) / 250. */
@@ -181,6 +189,28 @@ const struct mi_op mi_op_LossScale = {
 
 /* a gradient and a factor, which is NaN where there is no gradient to add */
 MI_MAP_ROW(UnscaleOrZero, 2, mi_infer_float_map, .expr = {"b == b ? a * b : 0"});
+
+/* Adafactor: the mean of squares is that of rows times that of columns, by the mean of both, and g is divided by its root: `row`
+ * and `column` are the factors, which broadcast. size is the root mean square of p, change that of what is left of g. The rate is
+ * at most 1 / sqrt(step), but in AdafactorFixedUpdate. */
+#define ADAFACTOR_KEYS LIST({"epsilon_1", "epsilon_2", "clip_threshold", "beta_2_decay"}, {1e-30f, 1e-3f, 1, -0.8f}, 4)
+#define LEFT "(" DECAYED " * row * column)"
+#define AT_MOST(most) "(learning_rate > " most " ? " most " : learning_rate)"
+#define ADAFACTOR(rate) "p - " rate " * (size > epsilon_2 ? size : epsilon_2) * " LEFT " / (change > clip_threshold ? change / "  \
+                        "clip_threshold : 1.0f)"
+UPDATE(AdafactorUpdate, 6, 1, ADAFACTOR_KEYS, .in = "p g row column size change", .out = "p_new",
+       .expr = {ADAFACTOR(AT_MOST("(1.0f / sqrt((float)step))"))});
+UPDATE(AdafactorFixedUpdate, 6, 1, ADAFACTOR_KEYS, .in = "p g row column size change", .out = "p_new",
+       .expr = {ADAFACTOR("learning_rate")});
+UPDATE(AdafactorSquare, 2, 1, ADAFACTOR_KEYS, .in = "p g", .out = "square", .expr = {DECAYED " * " DECAYED " + epsilon_1"});
+UPDATE(AdafactorLeft, 4, 1, ADAFACTOR_KEYS, .in = "p g row column", .out = "left", .expr = {LEFT});
+/* A running mean that forgets less and less: by step^beta_2_decay. */
+UPDATE(AdafactorMean, 3, 1, ADAFACTOR_KEYS, .in = "mean x step", .out = "mean_new",
+       .expr = {"mean + (x - mean) * exp(beta_2_decay * log(step))"});
+
+/* A state of a rule: it stays in runs that do not update, and in steps that are left out, whose values are NaN. */
+MI_MAP_ROW(KeepUntil, 3, mi_infer_float_map, .in = "old new every", .expr = {"run % (ulong)every == 0 ? new : old"});
+MI_MAP_ROW(KeepOverNan, 2, mi_infer_float_map, .in = "old new", .expr = {"new == new ? new : old"});
 
 /* Which update a run belongs to, or ends, from 1: `every` runs make one. */
 MI_MAP_ROW(UpdateCount, 1, mi_infer_float_map, .in = "every", .expr = {"(float)(run / (ulong)every)"});

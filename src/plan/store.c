@@ -103,13 +103,20 @@ static mica_status mirror(struct mi_store *store, struct arena *arena)
     return MICA_OK;
 }
 
+/* Whether a variable lies as its parameter does, in an arena that repeats that of the parameters. */
+static bool repeats(const struct mi_variable *variable)
+{
+    return variable->role == MI_GRADIENT ||
+           (variable->role == MI_MOMENT && mi_shape_equal(&variable->shape, &variable->shadows->shape));
+}
+
 static struct arena *arena_of(struct mi_store *store, const struct mi_variable *variable)
 {
     if (is_trained(variable))
         return &store->parameters;
     if (variable->role == MI_GRADIENT)
         return &store->gradients;
-    if (variable->role == MI_MOMENT)
+    if (repeats(variable))
         return &store->moments[variable->moment];
     return &store->others;
 }
@@ -121,8 +128,7 @@ struct walk {
 
 static bool is_of(const struct mi_variable *variable, const struct walk *walk)
 {
-    if (variable->block >= 0 || variable->role == MI_GRADIENT || variable->role == MI_MOMENT ||
-        is_trained(variable) != walk->trained)
+    if (variable->block >= 0 || repeats(variable) || is_trained(variable) != walk->trained)
         return false;
     return !walk->trained || (mi_is_small(variable) == walk->small && (variable->shape.rank < 2) == walk->vectors);
 }
@@ -168,7 +174,7 @@ static mica_status place_shadows(struct mi_store *store)
 {
     for (size_t i = 0; i < store->variables->count; i++) {
         struct mi_variable *variable = store->variables->list[i];
-        if (variable->block >= 0 || (variable->role != MI_GRADIENT && variable->role != MI_MOMENT))
+        if (variable->block >= 0 || !repeats(variable))
             continue;
         struct arena *arena = arena_of(store, variable);
         MI_TRY(mirror(store, arena));

@@ -78,11 +78,11 @@ static mi_value *as_float(struct mi_graph *graph, mi_value *value)
 }
 
 /* Maps that say nothing of the tensors here: one is NaN unless its first input is 0, one makes numbers of 64 bits beside which
- * nothing is left of the others in a sum of floats, one is of eight axes, and one divides whole numbers by what may be 0. */
+ * nothing is left of the others in a sum of floats, one is of eight axes, and two divide whole numbers by what may be 0. */
 static bool is_left_out(const struct mi_op *op)
 {
     return op == &mi_op_derivative || op == &mi_op_LossScale || op == &mi_op_HashBin || op == &mi_op_SelectInShare ||
-           op == &mi_op_UpdateCount;
+           op == &mi_op_UpdateCount || op == &mi_op_KeepUntil;
 }
 
 /* Fills the list with every map's result and every derivative of one; how many. */

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from common import save, single
+from training import Formula, lamb
 
 EPSILON = 1e-7
 
@@ -140,3 +141,7 @@ def make():
         make_projection(name)
     make_training("activity", {"fc1": {"activity_regularizer": {"type": "l1_l2", "l1": 0.02, "l2": 0.1}}},
                   lambda m: l1_l2(m.activity, 0.02, 0.1) / len(m.activity))
+    every = {"kernel_regularizer": PENALTIES["l2"][0]}
+    make_training("l2_lamb", {"conv": every, "fc1": every, "fc2": every},
+                  lambda m: sum(l1_l2(layer.weight, 0, 0.05) for layer in (m.conv, m.fc1, m.fc2)),
+                  optimizer=({"type": "lamb", "learning_rate": 0.01}, lambda p: Formula(p, lamb)))

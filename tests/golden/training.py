@@ -79,6 +79,27 @@ def ftrl(p, g, s, t, rate=0.1, power=-0.6, l1=0.001, l2=0.01, shrinkage=0.02, be
     return (s["z"].clamp(-l1, l1) - s["z"]) / (s["n"] ** -power / rate + 2 * (l2 + beta / (2 * rate)))
 
 
+def lamb(p, g, s, t, rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-7, decay=0.0):
+    g = g + decay * p
+    s["m"] = beta_1 * s.get("m", 0) + (1 - beta_1) * g
+    s["v"] = beta_2 * s.get("v", 0) + (1 - beta_2) * g * g
+    direction = s["m"] / (1 - beta_1 ** t) / ((s["v"] / (1 - beta_2 ** t)).sqrt() + epsilon)
+    return p - rate * (p.norm() / direction.norm() if p.norm() > 0 and direction.norm() > 0 else 1) * direction
+
+
+def adafactor(p, g, s, t, rate=0.1, decay=-0.8, epsilon_1=1e-30, epsilon_2=1e-3, threshold=1.0):
+    beta, square = 1 - t ** decay, g * g + epsilon_1
+    if p.dim() >= 2:  # Keras's last two axes, inputs and outputs, are PyTorch's first two, the other way round
+        s["r"] = beta * s.get("r", 0) + (1 - beta) * square.mean(1, keepdim=True)
+        s["c"] = beta * s.get("c", 0) + (1 - beta) * square.mean(0, keepdim=True)
+        v = s["r"] / s["r"].mean(0, keepdim=True) * s["c"]
+    else:
+        v = s["v"] = beta * s.get("v", 0) + (1 - beta) * square
+    u = g / v.sqrt()
+    alpha = max(epsilon_2, (p * p).mean().sqrt()) * min(rate, t ** -0.5)
+    return p - alpha * u / max(1, (u * u).mean().sqrt() / threshold)
+
+
 OPTIMIZERS = {
     "sgd": ({"type": "sgd", "learning_rate": 0.1}, lambda p: torch.optim.SGD(p, 0.1)),
     "momentum": ({"type": "sgd", "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.01},
@@ -108,6 +129,13 @@ OPTIMIZERS = {
                                   lambda p: Formula(p, rmsprop_centered)),
     "adadelta": ({"type": "adadelta", "learning_rate": 1, "rho": 0.9, "epsilon": 1e-4},
                  lambda p: torch.optim.Adadelta(p, 1, 0.9, eps=1e-4)),
+    "lamb": ({"type": "lamb", "learning_rate": 0.01}, lambda p: Formula(p, lamb)),
+    "lamb_decay": ({"type": "lamb", "learning_rate": 0.01, "weight_decay": 0.1},
+                   lambda p: Formula(p, lambda *a: lamb(*a, decay=0.1))),
+    "adafactor": ({"type": "adafactor", "learning_rate": 0.1}, lambda p: Formula(p, adafactor)),
+    "adafactor_clipped": ({"type": "adafactor", "learning_rate": 0.5, "clip_threshold": 0.5, "beta_2_decay": -0.6,
+                           "epsilon_2": 0.2},
+                          lambda p: Formula(p, lambda *a: adafactor(*a, rate=0.5, threshold=0.5, decay=-0.6, epsilon_2=0.2))),
     "lion": ({"type": "lion", "learning_rate": 0.002}, lambda p: Formula(p, lion)),
     "ftrl": ({"type": "ftrl", "learning_rate": 0.1, "learning_rate_power": -0.6, "initial_accumulator_value": 0.2,
               "l1_regularization_strength": 0.001, "l2_regularization_strength": 0.01,
@@ -158,5 +186,5 @@ def make_training(model_type, optimizer_name, batch=8, samples=77):  # ten steps
 def make():
     for name in [*OPTIMIZERS, *SCHEDULED]:
         make_training(Mlp, name)
-    for name in ("momentum", "adam", "rmsprop"):
+    for name in ("momentum", "adam", "rmsprop", "adafactor"):
         make_training(Cnn, name)

@@ -36,7 +36,7 @@ static void adam(const struct op_case *c, struct element *e)
         double product = e->s[2];
         e->p -= rate * (next * e->s[0] / (1 - product * next) + (1 - mu) * e->g / (1 - product)) / root;
     } else
-        e->p -= rate * (e->s[0] / (1 - pow(beta_1, STEP))) / root;
+        e->p -= rate * (strcmp(c->op, "LambUpdate") == 0 ? e->s[2] : 1) * (e->s[0] / (1 - pow(beta_1, STEP))) / root;
 }
 
 static void adamax(const struct op_case *c, struct element *e)
@@ -99,6 +99,7 @@ static const struct rule {
     void (*update)(const struct op_case *c, struct element *e);
 } rules[] = {{"Sgd", sgd},       {"Momentum", sgd},    {"Nesterov", sgd},      {"Adamax", adamax},
              {"Adam", adam},     {"Amsgrad", adam},    {"Nadam", adam},        {"Lion", lion},
+             {"Lamb", adam},
              {"Rmsprop", rmsprop}, {"Adagrad", adagrad}, {"Adadelta", adadelta}, {"Ftrl", ftrl}};
 
 static void reference(const struct op_case *c, const struct tensor *in, struct tensor *out)
@@ -121,6 +122,16 @@ static void reference(const struct op_case *c, const struct tensor *in, struct t
         out[0].data[i] = e.p;
         for (int k = 1; k < c->outputs; k++)
             out[k].data[i] = e.s[k - 1];
+    }
+}
+
+/* Of p, g, the factors of rows and columns, the size of p and that of the change. */
+static void adafactor(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    for (int64_t i = 0; i < out[0].count; i++) {
+        double left = (in[1].data[i] + OF("weight_decay", 0) * in[0].data[i]) * in[2].data[i / 5] * in[3].data[i % 5];
+        double size = fmax(in[4].data[0], OF("epsilon_2", 1e-3)), change = in[5].data[0] / OF("clip_threshold", 1);
+        out[0].data[i] = in[0].data[i] - rate * size * left / fmax(change, 1);
     }
 }
 
@@ -176,6 +187,7 @@ static void test_updates(void **state)
         UPDATE3("AmsgradUpdate", 4, IN("13 5"), POSITIVE("13 5"), POSITIVE("13 5"), DECAY, MI_REAL("beta_2", 0.5f)),
         UPDATE3("AmsgradwUpdate", 4, IN("13 5"), POSITIVE("13 5"), POSITIVE("13 5"), DECAY, MI_REAL("beta_2", 0.5f)),
         UPDATE3("NadamUpdate", 3, IN("13 5"), POSITIVE("13 5"), IN_RANGE("", 0.125, 0.5), DECAY),
+        UPDATE3("LambUpdate", 3, IN("13 5"), POSITIVE("13 5"), IN_RANGE("", 0.5, 2), DECAY),
         UPDATE("LionUpdate", 2, IN("13 5"), {0}, DECAY),
         UPDATE("RmspropCenteredUpdate", 3, IN_RANGE("13 5", 1, 2), IN("13 5"), DECAY, MI_REAL("epsilon", 0.125f)),
         UPDATE3("RmspropCenteredMomentumUpdate", 4, IN_RANGE("13 5", 1, 2), IN("13 5"), IN("13 5"), DECAY,
@@ -189,8 +201,21 @@ static void test_updates(void **state)
     OP_CHECK_ALL(state, cases);
 }
 
+static void test_adafactor(void **state)
+{
+#define ADAFACTOR(op, least, ...)                                                                                                \
+    {op, {IN("13 5"), IN("13 5"), POSITIVE("13 1"), POSITIVE("1 5"), POSITIVE(""), IN_RANGE("", least, (least) + 1)},             \
+     {__VA_ARGS__}, .reference = adafactor, .outputs = 1, .no_gradient = true, .tolerance = 4e-6}
+    const struct op_case cases[] = {
+        ADAFACTOR("AdafactorUpdate", 2, {0}), ADAFACTOR("AdafactorUpdate", 0.25, DECAY),
+        ADAFACTOR("AdafactorFixedUpdate", 2, MI_REAL("epsilon_2", 2)),
+        ADAFACTOR("AdafactorFixedUpdate", 1, DECAY, MI_REAL("clip_threshold", 0.5f)),
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_updates), cmocka_unit_test(test_momentums)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_updates), cmocka_unit_test(test_momentums), cmocka_unit_test(test_adafactor)};
     return cmocka_run_group_tests_name("optimizer", tests, op_devices_open, op_devices_close);
 }

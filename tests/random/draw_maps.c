@@ -6,7 +6,8 @@
 /* Rows that only others are made of and that mean nothing alone. */
 static const char *const parts[] = {"Derivative",     "PickLabel",    "CheckLabel",    "CountLabel", "MaskLabel", "CrossEntropyGrad",
                                     "SelectInWindow", "SelectInPool", "SelectInPools", "DivideByWindow",
-                                    "UpdateCount",    "NadamTerm",    "NadamProduct"};
+                                    "UpdateCount",    "NadamTerm",    "NadamProduct", "LambDirection", "AdafactorSquare",
+                                    "AdafactorLeft",  "AdafactorMean", "KeepUntil"};
 
 /* Attributes with the range they are drawn from; a row that needs none and has a default still gets some. */
 static const struct drawn {
@@ -30,7 +31,7 @@ static const struct drawn {
     {"AmsgradwUpdate", "epsilon", 0.0625, 0.125, false}, {"AdamaxUpdate", "epsilon", 0.0625, 0.125, false},
     {"NadamUpdate", "epsilon", 0.0625, 0.125, false}, {"RmspropCenteredUpdate", "epsilon", 0.0625, 0.125, false},
     {"RmspropCenteredMomentumUpdate", "epsilon", 0.0625, 0.125, false}, {"AdadeltaUpdate", "epsilon", 0.0625, 0.125, false},
-    {"FtrlUpdate", "beta", 0.5, 1, false}};
+    {"LambUpdate", "epsilon", 0.0625, 0.125, false}, {"FtrlUpdate", "beta", 0.5, 1, false}};
 
 /* Rows that want a positive first operand (or second) lest most of what they make is NaN. */
 static const char *const positive[] = {"Log", "Sqrt", "Pow", "InverseRoot", "LogProbability", "BinaryCrossEntropy",

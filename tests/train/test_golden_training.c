@@ -119,7 +119,9 @@ static void mlp(void **state)
         "train_mlp_adamw.safetensors", "train_mlp_adamw_amsgrad.safetensors", "train_mlp_amsgrad.safetensors",
         "train_mlp_nadam.safetensors", "train_mlp_adamax.safetensors", "train_mlp_rmsprop_centered.safetensors",
         "train_mlp_rmsprop_centered_momentum.safetensors", "train_mlp_adadelta.safetensors", "train_mlp_lion.safetensors",
-        "train_mlp_ftrl.safetensors", "train_mlp_cosine.safetensors", "train_mlp_one_cycle.safetensors"};
+        "train_mlp_ftrl.safetensors", "train_mlp_lamb.safetensors", "train_mlp_lamb_decay.safetensors",
+        "train_mlp_adafactor.safetensors", "train_mlp_adafactor_clipped.safetensors", "train_mlp_cosine.safetensors",
+        "train_mlp_one_cycle.safetensors"};
     for (size_t i = 0; i < MI_COUNT(files); i++)
         check(*state, files[i]);
 }
@@ -129,6 +131,7 @@ static void cnn(void **state)
     check(*state, "train_cnn_momentum.safetensors");
     check(*state, "train_cnn_adam.safetensors");
     check(*state, "train_cnn_rmsprop.safetensors");
+    check(*state, "train_cnn_adafactor.safetensors");
 }
 
 static void normalized(void **state)
@@ -142,7 +145,7 @@ static void parameters(void **state)
         "parameter_l1.safetensors", "parameter_l2.safetensors", "parameter_l1_l2.safetensors", "parameter_orthogonal.safetensors",
         "parameter_orthogonal_columns.safetensors", "parameter_activity.safetensors", "parameter_max_norm.safetensors",
         "parameter_max_norm_axis.safetensors", "parameter_non_neg.safetensors", "parameter_unit_norm.safetensors",
-        "parameter_min_max_norm.safetensors"};
+        "parameter_min_max_norm.safetensors", "parameter_l2_lamb.safetensors"};
     for (size_t i = 0; i < MI_COUNT(files); i++)
         check(*state, files[i]);
 }

@@ -1,10 +1,12 @@
 /* Which nodes are an optimizer's step. */
 #include "compile/rewrite/rewrite.h"
 
-/* The parameter's variable whose new value a map computes, if all it computes is assigned to variables. */
+/* Whether a map computes a parameter's new value, and all it computes is assigned to variables. One that reads values of the
+ * parameter's own besides, as its attribute apart_ says, is a map like any other. */
 static bool is_update(const struct mi_users *users, const struct mi_node *node)
 {
-    if (node->op->kind != MI_MAP || node->inputs < 2 || !node->in[0] || !node->in[0]->node->variable)
+    if (node->op->kind != MI_MAP || node->inputs < 2 || !node->in[0] || !node->in[0]->node->variable ||
+        mi_attribute_int(node, "apart_", 0))
         return false;
     const struct mi_variable *variable = node->in[0]->node->variable;
     size_t assigned = 0, used = 0;

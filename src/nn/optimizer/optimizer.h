@@ -18,7 +18,10 @@ struct mi_updating {
     struct mi_graph *graph;
     const struct mi_optimizer *optimizer;
     struct mi_variable *parameter;
-    mi_value *gradient;                  /* as the rule takes it: clipped, the mean of several, of the unscaled loss */
+    mi_value *const *in;                 /* of the operator: the parameter, the gradient (clipped, the mean of several, of the
+                                          * unscaled loss) and the moments */
+    const struct mi_attribute *attribute; /* (attributes) the operator's */
+    int attributes;
 };
 
 struct mi_optimizer_row {
@@ -29,9 +32,10 @@ struct mi_optimizer_row {
      * parameter, the gradient and the moments; it makes the new parameter and the new moments. */
     const char *(*update)(const float *value);
     const char *first;                   /* the key whose value the first moment begins with; NULL: zeros, as the others */
-    /* Adds the nodes of what the rule needs besides, and fills in the operator's last input: one number, the same for all
-     * parameters. NULL: nothing. */
+    /* Adds the nodes of what the rule needs besides, and fills in the operator's last inputs: one number, the same for all
+     * parameters, or, where that is `apart`, values of the parameter's own. NULL: nothing. */
     mica_status (*ahead)(const struct mi_updating *of, mi_value **more);
+    bool apart;                          /* each parameter's update is then a launch of its own */
 };
 
 extern const struct mi_optimizer_row *const mi_optimizer_rows[]; /* NULL-terminated (table.c) */
@@ -100,6 +104,11 @@ mi_value *mi_optimizer_in_turn(struct mi_graph *graph, const struct mi_optimizer
 
 /* The number of an update, from 1. NULL: memory. */
 mi_value *mi_optimizer_count(struct mi_graph *graph, const struct mi_optimizer *optimizer);
+/* The root of a value's mean square over all its elements. */
+mi_value *mi_optimizer_mean_square_root(struct mi_graph *graph, mi_value *value);
+/* A state of the rule's own, of any shape: its variable, and what it becomes in runs that update (moments.c). NULL: memory. */
+struct mi_variable *mi_optimizer_state(const struct mi_updating *of, int slot, const char *prefix, const struct mi_shape *shape);
+bool mi_optimizer_set_state(const struct mi_updating *of, struct mi_variable *state, mi_value *value);
 
 /* The scale of the loss; what takes it from the gradients again, NaN in a step that is to be left out; and the gradients times
  * that, or 0 where they are `sums` of several runs (scale.c). NULL after an error. */
@@ -121,6 +130,10 @@ mica_status mi_optimizer_add(mica_model *model, struct mi_graph *graph, mi_value
 /* Begins a training: the model's last one is gone on with where its optimizer was of the same kind, unless `restart`. Otherwise the
  * moments, which mi_optimizer_add has made, get their first values, and steps and epochs count from zero. */
 mica_status mi_optimizer_begin(mica_model *model, const struct mi_optimizer *optimizer, bool restart);
+
+/* A moment of a parameter, made when first needed; optimizers share them one after another. NULL: memory. */
+struct mi_variable *mi_optimizer_moment(mica_model *model, const struct mi_optimizer *optimizer, struct mi_variable *parameter,
+                                        int slot);
 
 /* Gives the moments of the parameters that `train` names their first values again. */
 mica_status mi_optimizer_reset(mica_model *model, const struct mi_optimizer *optimizer, const char *train);

@@ -12,7 +12,9 @@
     X(adagrad)                                                                                                                   \
     X(adadelta)                                                                                                                  \
     X(lion)                                                                                                                      \
-    X(ftrl)
+    X(ftrl)                                                                                                                      \
+    X(lamb)                                                                                                                      \
+    X(adafactor)
 
 #define DECLARE(name) extern const struct mi_optimizer_row mi_optimizer_##name;
 OPTIMIZERS(DECLARE)

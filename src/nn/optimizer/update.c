@@ -1,4 +1,4 @@
-/* Gradients, what clips them, and the updates of parameters with their moments. */
+/* Gradients, what clips them, and the updates of parameters. */
 #include "nn/constraint.h"
 #include "nn/optimizer/optimizer.h"
 #include "nn/penalty.h"
@@ -8,69 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- Moments ---- */
-
-/* What a moment begins with: an average that holds no value yet is NaN. */
-static float first_value(const struct mi_optimizer *optimizer, int slot)
-{
-    const struct mi_optimizer_row *row = optimizer->row;
-    if (slot >= MI_SUM)
-        return slot == MI_AVERAGE ? NAN : 0;
-    for (int i = 0; slot == 0 && row->first && row->keys[i].name; i++)
-        if (strcmp(row->keys[i].name, row->first) == 0)
-            return optimizer->value[i];
-    return 0;
-}
-
-/* A moment's first values, the caller's to free. */
-static float *first_values(const struct mi_optimizer *optimizer, const struct mi_variable *of, int slot)
-{
-    size_t count = mi_variable_count(of);
-    float *values = mi_new(count, sizeof *values), first = first_value(optimizer, slot);
-    for (size_t i = 0; values && i < count; i++)
-        values[i] = first;
-    return values;
-}
-
-/* A moment of a parameter, made when first needed; optimizers share them one after another. */
-static struct mi_variable *moment(mica_model *model, const struct mi_optimizer *optimizer, struct mi_variable *parameter, int slot)
-{
-    struct mi_text name = {0};
-    if (slot >= MI_SUM)
-        mi_text_add(&name, "%s/%s", slot == MI_AVERAGE ? "average" : "sum", parameter->name);
-    else
-        mi_text_add(&name, "moment%d/%s", slot + 1, parameter->name);
-    struct mi_variable *found = name.failed ? NULL : mi_variable_find(&model->variables, name.data);
-    if (!found && !name.failed) {
-        float *values = first_values(optimizer, parameter, slot);
-        if (values)
-            found = mi_variable_add(&model->variables, &model->device->error, name.data, MI_MOMENT, MI_FLOAT,
-                                    &parameter->shape, values);
-        if (found) {
-            found->shadows = parameter;
-            found->moment = slot;
-        }
-    }
-    mi_text_destroy(&name);
-    return found;
-}
-
-mica_status mi_optimizer_reset(mica_model *model, const struct mi_optimizer *optimizer, const char *train)
-{
-    mica_status status = MICA_OK;
-    for (size_t i = 0; i < model->variables.count && status == MICA_OK; i++) {
-        struct mi_variable *variable = model->variables.list[i];
-        if (variable->role != MI_MOMENT || !mi_name_matches(train, variable->shadows->name))
-            continue;
-        float *values = first_values(optimizer, variable, variable->moment);
-        if (!values)
-            return mi_out_of_memory(&model->device->error);
-        status = mi_store_write(model->store, variable, values);
-        free(values);
-    }
-    return status;
-}
 
 /* ---- Clipping ---- */
 
@@ -179,11 +116,11 @@ static mica_status update(mica_model *model, struct mi_graph *graph, const struc
     int average = optimizer->use_ema > 0 ? moments - 1 : moments;
     mi_value *in[MI_MAX_INPUTS] = {mi_variable(graph, parameter), gradient};
     struct mi_variable *own[MI_MOST_MOMENTS] = {0};
-    struct mi_attribute attribute[6 + MI_MOST_OPTIMIZER_KEYS];
+    struct mi_attribute attribute[7 + MI_MOST_OPTIMIZER_KEYS];
     int attributes = list_attributes(optimizer, parameter, attribute), more = op->max_inputs - 2 - moments - unscales;
-    const struct mi_updating of = {model, graph, optimizer, parameter, gradient};
+    const struct mi_updating of = {model, graph, optimizer, parameter, in, attribute, attributes};
     for (int k = 0; k < moments; k++) {
-        own[k] = moment(model, optimizer, parameter, k < own_of_rule ? k : k == average ? MI_AVERAGE : MI_SUM);
+        own[k] = mi_optimizer_moment(model, optimizer, parameter, k < own_of_rule ? k : k == average ? MI_AVERAGE : MI_SUM);
         if (!own[k])
             return mi_out_of_memory(&model->device->error);
         in[2 + k] = mi_variable(graph, own[k]);
@@ -193,7 +130,9 @@ static mica_status update(mica_model *model, struct mi_graph *graph, const struc
         MI_TRY(optimizer->row->ahead(&of, &in[2 + moments]));
     if (unscales)
         in[2 + moments + more] = factor;
-    if (unscales || more)
+    if (optimizer->row->apart)
+        attribute[attributes++] = MI_INT("apart_", 1);
+    else if (unscales || more)
         attribute[attributes++] = MI_INT("number_", 1);
     if (optimizer->penalizes) {
         float l1, l2;
@@ -247,7 +186,7 @@ static mica_status add_up(mica_model *model, struct mi_graph *graph, const struc
     for (int i = 0; i < t->count; i++) {
         if (!t->gradient[i])
             continue;
-        struct mi_variable *own = moment(model, optimizer, t->parameter[i], MI_SUM);
+        struct mi_variable *own = mi_optimizer_moment(model, optimizer, t->parameter[i], MI_SUM);
         if (!own)
             return mi_out_of_memory(&model->device->error);
         graph->scope = t->parameter[i]->name;
