@@ -15,7 +15,7 @@ static uint32_t axes_of(const struct op_case *c, int rank)
 }
 
 struct folded {
-    double sum, product, most, least, count;
+    double sum, product, most, least, count, squares;
 };
 
 static void fold(const struct op_case *c, const struct tensor *x, struct tensor *out, struct folded *folded)
@@ -23,7 +23,7 @@ static void fold(const struct op_case *c, const struct tensor *x, struct tensor 
     uint32_t mask = axes_of(c, x->rank);
     int64_t at[MI_MAX_RANK] = {0};
     for (int64_t i = 0; i < out->count; i++)
-        folded[i] = (struct folded){0, 1, -(double)INFINITY, (double)INFINITY, 0};
+        folded[i] = (struct folded){0, 1, -(double)INFINITY, (double)INFINITY, 0, 0};
     if (x->count == 0)
         return;
     do {
@@ -35,6 +35,7 @@ static void fold(const struct op_case *c, const struct tensor *x, struct tensor 
         double value = x->data[tensor_offset(x, at)];
         f->sum += value;
         f->product *= value;
+        f->squares += value * value;
         f->most = value > f->most || isnan(value) ? value : f->most;
         f->least = value < f->least || isnan(value) ? value : f->least;
         f->count++;
@@ -51,6 +52,7 @@ static void reference(const struct op_case *c, const struct tensor *in, struct t
         out->data[i] = strcmp(c->op, "ReduceSum") == 0    ? f->sum
                        : strcmp(c->op, "ReduceMean") == 0 ? f->sum / f->count
                        : strcmp(c->op, "ReduceProd") == 0 ? f->product
+                       : strcmp(c->op, "ReduceSquares") == 0 ? f->squares
                        : strcmp(c->op, "ReduceMax") == 0  ? f->most
                                                           : f->least;
     }
@@ -75,6 +77,8 @@ static void test_sum(void **state)
         REDUCE("ReduceSum", "n 0 3", AXES(1)),
         REDUCE("ReduceSum", "n 3", MI_INT("noop_with_empty_axes", 1)),
         {"ReduceSum", {INTEGERS("n 13", -9, 9)}, {AXES(1)}, .reference = reference},
+        {"ReduceSquares", {IN("13 7")}, {DROP}, .reference = reference, .no_gradient = true},
+        {"ReduceSquares", {IN("n 300")}, {AXES(1)}, .reference = reference, .no_gradient = true},
     };
     OP_CHECK_ALL(state, cases);
 }

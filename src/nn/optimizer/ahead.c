@@ -6,10 +6,17 @@ mi_value *mi_optimizer_count(struct mi_graph *graph, const struct mi_optimizer *
     return mi_op1(graph, "UpdateCount", mi_scalar(graph, o->accumulate < 2 ? 1 : o->accumulate));
 }
 
-mi_value *mi_optimizer_mean_square_root(struct mi_graph *graph, mi_value *value)
+mi_value *mi_optimizer_squares(struct mi_graph *graph, mi_value *x)
 {
-    mi_value *square = mi_op2(graph, "Mul", value, value);
-    return mi_op1(graph, "Sqrt", MI_APPLY(graph, "ReduceMean", ((mi_value *[]){square}), MI_INT("keepdims", 0)));
+    if (!x || x->shape.rank == 0) /* one number has no axis */
+        return mi_op2(graph, "Mul", x, x);
+    return MI_APPLY(graph, "ReduceSquares", ((mi_value *[]){x}), MI_INT("keepdims", 0));
+}
+
+mi_value *mi_optimizer_mean_square_root(struct mi_graph *graph, mi_value *x)
+{
+    float share = x ? 1 / (float)mi_shape_count(&x->shape, 0) : 0;
+    return mi_op1(graph, "Sqrt", mi_op2(graph, "Mul", mi_optimizer_squares(graph, x), mi_scalar(graph, share)));
 }
 
 bool mi_optimizer_set_state(const struct mi_updating *of, struct mi_variable *state, mi_value *value)

@@ -7,19 +7,13 @@ static const char *update(const float *value)
     return "LambUpdate";
 }
 
-static mi_value *squares(struct mi_graph *graph, mi_value *x)
-{
-    mi_value *square = mi_op2(graph, "Mul", x, x);
-    return MI_APPLY(graph, "ReduceSum", ((mi_value *[]){square}), MI_INT("keepdims", 0));
-}
-
 /* The ratio of the norms. */
 static mica_status ahead(const struct mi_updating *of, mi_value **more)
 {
     struct mi_graph *graph = of->graph;
     mi_value *in[] = {of->in[0], of->in[1], of->in[2], of->in[3], mi_optimizer_count(graph, of->optimizer)};
     mi_value *direction = mi_apply(graph, "LambDirection", in, 5, of->attribute, of->attributes);
-    *more = mi_op2(graph, "LambRatio", squares(graph, in[0]), squares(graph, direction));
+    *more = mi_op2(graph, "LambRatio", mi_optimizer_squares(graph, in[0]), mi_optimizer_squares(graph, direction));
     return graph->error.status;
 }
 

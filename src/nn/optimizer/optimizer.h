@@ -104,8 +104,9 @@ mi_value *mi_optimizer_in_turn(struct mi_graph *graph, const struct mi_optimizer
 
 /* The number of an update, from 1. NULL: memory. */
 mi_value *mi_optimizer_count(struct mi_graph *graph, const struct mi_optimizer *optimizer);
-/* The root of a value's mean square over all its elements. */
-mi_value *mi_optimizer_mean_square_root(struct mi_graph *graph, mi_value *value);
+/* The sum of the squares of all elements, and the root of their mean. */
+mi_value *mi_optimizer_squares(struct mi_graph *graph, mi_value *x);
+mi_value *mi_optimizer_mean_square_root(struct mi_graph *graph, mi_value *x);
 /* A state of the rule's own, of any shape: its variable, and what it becomes in runs that update (moments.c). NULL: memory. */
 struct mi_variable *mi_optimizer_state(const struct mi_updating *of, int slot, const char *prefix, const struct mi_shape *shape);
 bool mi_optimizer_set_state(const struct mi_updating *of, struct mi_variable *state, mi_value *value);

@@ -11,12 +11,6 @@
 
 /* ---- Clipping ---- */
 
-static mi_value *sum_of_squares(struct mi_graph *graph, mi_value *x)
-{
-    mi_value *square = mi_op2(graph, "Mul", x, x);
-    return mi_apply(graph, "ReduceSum", &square, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
-}
-
 /* What scales a gradient whose squares sum up to `squares` to a norm of at most `most`: most / max(norm, most). */
 static mi_value *scale_to(struct mi_graph *graph, mi_value *squares, float most)
 {
@@ -36,7 +30,7 @@ static void clip_norms(struct mi_graph *graph, float most, mi_value **gradient, 
 {
     for (int i = 0; i < count; i++)
         if (gradient[i])
-            gradient[i] = mi_op2(graph, "Mul", gradient[i], scale_to(graph, sum_of_squares(graph, gradient[i]), most));
+            gradient[i] = mi_op2(graph, "Mul", gradient[i], scale_to(graph, mi_optimizer_squares(graph, gradient[i]), most));
 }
 
 static void clip_global_norm(struct mi_graph *graph, float most, mi_value **gradient, int count)
@@ -44,7 +38,7 @@ static void clip_global_norm(struct mi_graph *graph, float most, mi_value **grad
     mi_value *squares = NULL;
     for (int i = count - 1; i >= 0; i--) /* in the order in which the backward pass makes them */
         if (gradient[i]) {
-            mi_value *own = sum_of_squares(graph, gradient[i]);
+            mi_value *own = mi_optimizer_squares(graph, gradient[i]);
             squares = squares ? mi_op2(graph, "Add", squares, own) : own;
         }
     mi_value *scale = squares ? scale_to(graph, squares, most) : NULL;
