@@ -3,11 +3,13 @@
 
 #include <string.h>
 
-/* Rows that only others are made of and that mean nothing alone. */
+/* Rows that only others are made of and that mean nothing alone, and those of which the reference knows no expression: normal
+ * numbers, and arithmetic of 64 bits. */
 static const char *const parts[] = {"Derivative",     "PickLabel",    "CheckLabel",    "CountLabel", "MaskLabel", "CrossEntropyGrad",
                                     "SelectInWindow", "SelectInPool", "SelectInPools", "DivideByWindow",
                                     "UpdateCount",    "NadamTerm",    "NadamProduct", "LambDirection", "AdafactorSquare",
-                                    "AdafactorLeft",  "AdafactorMean", "KeepUntil"};
+                                    "AdafactorLeft",  "AdafactorMean", "KeepUntil",      "SelectInShare", "DivideByShare", "HashBin",
+                                    "RandomScale",    "RandomShift"};
 
 /* Attributes with the range they are drawn from; a row that needs none and has a default still gets some. */
 static const struct drawn {
@@ -21,6 +23,8 @@ static const struct drawn {
     {"HardSigmoid", "beta", 0.25, 0.75, false}, {"DivideByCount", "per_n", 0, 2, true}, {"DivideByCount", "fixed", 1, 5, true},
     {"InverseRoot", "epsilon", 0.125, 0.5, false}, {"MovingAverage", "momentum", 0, 1, false},
     {"MovingVariance", "momentum", 0, 1, false}, {"MovingVariance", "per_n", 0, 1, true}, {"MovingVariance", "fixed", -2, 1, true}, {"RandomDrop", "rate", 0, 0.75, false},
+    {"RandomKeep", "rate", 0, 0.75, false}, {"DropWhere", "dropped", -1, 0, false}, {"DropWhere", "factor", 1, 2, false},
+    {"DropWhere", "shift", -0.5, 0.5, false},
     {"ProbabilityGrad", "epsilon", 0.0625, 0.125, false}, {"LogProbability", "epsilon", 0.0625, 0.125, false},
     {"BinaryCrossEntropy", "epsilon", 0.0625, 0.125, false}, {"MomentumUpdate", "momentum", 0, 1, false},
     {"NesterovUpdate", "momentum", 0, 1, false}, {"AdamUpdate", "beta_1", 0.5, 0.9375, false},
