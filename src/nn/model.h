@@ -7,6 +7,7 @@
 #include "plan/plan.h"
 
 #include <cjson/cJSON.h>
+#include <mica/objective.h>
 
 struct mi_layer_type;
 struct mi_penalty;
@@ -36,6 +37,7 @@ struct mi_layer_group {
 struct mi_trained_output {
     char *output;                     /* its name */
     char *loss;
+    mica_setting setting[MICA_MOST_LOSS_SETTINGS]; /* of the loss; keys are those of its row */
     int from_logits;                  /* as mica_objective has it, as the weight */
     float weight;
     char **class_names;               /* (class_count) */

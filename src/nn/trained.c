@@ -1,4 +1,5 @@
 /* What training leaves behind in a model, for those who make answers of its outputs. */
+#include "nn/loss/loss.h"
 #include "nn/model.h"
 
 #include <stdlib.h>
@@ -33,6 +34,16 @@ void mi_model_forget(mica_model *model)
     model->preprocess = NULL;
 }
 
+/* Keys of settings may be borrowed: those of the loss's row stay. */
+static void copy_settings(const mica_objective *from, struct mi_trained_output *to)
+{
+    const struct mi_number *keys = mi_loss_find(from->loss)->keys;
+    for (int i = 0; i < MICA_MOST_LOSS_SETTINGS && from->setting[i].key; i++)
+        for (int k = 0; keys[k].name; k++)
+            if (!strcmp(keys[k].name, from->setting[i].key))
+                to->setting[i] = (mica_setting){keys[k].name, from->setting[i].value};
+}
+
 static bool copy_answer(const mica_model *model, const mica_objective *from, struct mi_trained_output *to)
 {
     const char *output = from->output ? from->output : model->graph->outputs[0]->name;
@@ -40,6 +51,7 @@ static bool copy_answer(const mica_model *model, const mica_objective *from, str
     to->loss = mi_strdup(from->loss);
     to->from_logits = from->from_logits;
     to->weight = from->weight;
+    copy_settings(from, to);
     return to->output && to->loss;
 }
 

@@ -12,9 +12,12 @@ static const char *usual_loss(const mi_value *output)
 int mi_usual_objectives(const mica_model *model, mica_objective *out)
 {
     const struct mi_graph *graph = model->graph;
-    for (int i = 0; i < model->answer_count; i++)
-        out[i] = (mica_objective){.output = model->answers[i].output, .loss = model->answers[i].loss,
-                                  .from_logits = model->answers[i].from_logits, .weight = model->answers[i].weight};
+    for (int i = 0; i < model->answer_count; i++) {
+        const struct mi_trained_output *answer = &model->answers[i];
+        out[i] = (mica_objective){.output = answer->output, .loss = answer->loss, .from_logits = answer->from_logits,
+                                  .weight = answer->weight};
+        memcpy(out[i].setting, answer->setting, sizeof answer->setting);
+    }
     if (model->answer_count)
         return model->answer_count;
     for (size_t i = 0; i < graph->output_count; i++)

@@ -104,7 +104,8 @@ static void set_places(const struct interpreter *in, const struct mi_node *node,
 {
     uint64_t stream = ((uint64_t)in->step.step << 32) + node->stable;
     names->value[places->index] = ball_whole((double)i);
-    names->value[places->uniform] = ball_float((double)mi_chance(in->step.seed, stream, (uint64_t)i));
+    uint64_t own = (uint64_t)mi_attribute_int(node, "seed", 0);
+    names->value[places->uniform] = ball_float((double)mi_chance(own ? own : in->step.seed, stream, (uint64_t)i));
     for (int d = 0; d < node->out[0]->shape.rank; d++)
         names->value[places->at[d]] = ball_whole((double)at[d]);
 }

@@ -1,6 +1,7 @@
 /* Models in files: saved, loaded, cut short, lying; and weights by name. */
 #include "train/golden.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,36 @@ static void round_trip(void **state)
     train(*state, model); /* trains on */
     mica_model_destroy(model);
     free(bytes);
+}
+
+/* huber of 0 beside -3 to 3 is 0.5 * y^2 within delta and delta * (|y| - delta / 2) beyond. */
+static void keys_of_a_loss(void **state)
+{
+    const char *own = "test_model_file_loss.safetensors";
+    float y[7], zero[7] = {0};
+    double wanted = 0;
+    for (int i = 0; i < 7; i++) {
+        y[i] = (float)(i - 3);
+        wanted += (i == 3 ? 0 : 0.5 * (abs(i - 3) - 0.25)) / 7;
+    }
+    mica_data *data = mica_arrays_open(*state, &(mica_arrays_desc){
+        .samples = 7, .input_shape = MICA_SHAPE(1), .inputs = y, .label_shape = MICA_SHAPE(1), .values = zero});
+    mica_model *model = mica_model_create(*state, NULL);
+    const mica_parameter_desc one = {.initializer = {.type = "ones"}};
+    mica_output(model, NULL, mica_dense(mica_input(model, NULL, MICA_SHAPE(1)), &(mica_dense_desc){.units = 1, .kernel = one}));
+    const mica_objective huber = {.loss = "huber", .setting = {{"delta", 0.5}}};
+    mica_fit(model, data, &(mica_fit_desc){.objectives = &huber, .objective_count = 1, .epochs = 1,
+                                           .optimizer = {"sgd", {{"learning_rate", 0}}}}, NULL);
+    mica_model_save(model, own);
+    mica_model_destroy(model);
+    model = mica_model_load(*state, own);
+    mica_scores *scores = NULL;
+    mica_evaluate(model, data, MICA_TRAIN, NULL, 0, &scores);
+    golden_assert_fine(*state);
+    assert_true(fabs(mica_scores_get(scores, "loss") - wanted) < 1e-5);
+    mica_scores_destroy(scores);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
 }
 
 static void assert_refused(mica_device *device, const void *bytes, size_t size, const char *text)
@@ -221,7 +252,7 @@ static void inspects(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(cut_short), cmocka_unit_test(lies),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(keys_of_a_loss), cmocka_unit_test(cut_short), cmocka_unit_test(lies),
                                        cmocka_unit_test(weights), cmocka_unit_test(prefixes), cmocka_unit_test(inspects)};
     return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);
 }

@@ -1,7 +1,8 @@
 /* Models as .safetensors files: the variables under their names, and in the metadata, under "mica", a JSON object:
  *
  *   {"version": 2, "model": {"layers": [...], "outputs": {...}},
- *    "objectives": [{"output": NAME, "loss": NAME, "from_logits": true | false, "weight": number}, ...],
+ *    "objectives": [{"output": NAME, "loss": NAME, "from_logits": true | false, "weight": number,
+ *                    "settings": {KEY: number, ...}}, ...],
  *    "preprocess": [...], "choices": the engines that its plans ran with (src/compile/choose/choices.h)}
  *
  * so that any reader of safetensors opens it. Nothing in a file is believed before it is checked. */
@@ -10,6 +11,7 @@
 #include "formats/model/safetensors.h"
 #include "json/keys.h"
 #include "nn/objective.h"
+#include "nn/settings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +34,16 @@ static bool add_choices(const mica_model *model, cJSON *json)
     return good;
 }
 
+/* The keys of a loss that were given. */
+static bool add_settings(cJSON *item, const mica_setting *setting)
+{
+    cJSON *object = setting[0].key ? cJSON_AddObjectToObject(item, "settings") : NULL;
+    bool good = object || !setting[0].key;
+    for (int i = 0; i < MICA_MOST_LOSS_SETTINGS && setting[i].key && good; i++)
+        good = cJSON_AddNumberToObject(object, setting[i].key, setting[i].value) != NULL;
+    return good;
+}
+
 /* What each output was trained for. */
 static bool add_objectives(cJSON *json, const mica_model *model)
 {
@@ -45,7 +57,8 @@ static bool add_objectives(cJSON *json, const mica_model *model)
         }
         if (!cJSON_AddStringToObject(item, "output", answer->output) || !cJSON_AddStringToObject(item, "loss", answer->loss) ||
             (answer->from_logits && !cJSON_AddBoolToObject(item, "from_logits", answer->from_logits > 0)) ||
-            (answer->weight > 0 && !cJSON_AddNumberToObject(item, "weight", (double)answer->weight)))
+            (answer->weight > 0 && !cJSON_AddNumberToObject(item, "weight", (double)answer->weight)) ||
+            !add_settings(item, answer->setting))
             return false;
     }
     return list != NULL;
@@ -353,7 +366,10 @@ static mica_status take_objective(struct loading *l, const cJSON *json, mica_obj
     *out = (mica_objective){.output = output->valuestring, .loss = loss->valuestring,
                             .weight = weight ? (float)weight->valuedouble : 0,
                             .from_logits = !logits ? 0 : cJSON_IsTrue(logits) ? 1 : -1};
-    mica_status status = mi_objective_resolve(&why, l->model->graph, out, &resolved);
+    mica_status status = mi_settings_read(&why, cJSON_GetObjectItemCaseSensitive(json, "settings"), "settings", NULL, out->setting,
+                                          MICA_MOST_LOSS_SETTINGS);
+    if (status == MICA_OK)
+        status = mi_objective_resolve(&why, l->model->graph, out, &resolved);
     if (status == MICA_OK)
         return MICA_OK;
     return status == MICA_OUT_OF_MEMORY ? mi_out_of_memory(&l->error) : bad(l, "loss", why.text);
