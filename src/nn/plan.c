@@ -135,7 +135,8 @@ static void keep_outputs(struct wanted *w)
  * them. */
 static mica_status add_penalties(struct wanted *w, mi_value *const *roots, size_t count)
 {
-    w->optimizer.penalizes = w->model->penalty_count && !mi_optimizer_clips(&w->optimizer) && !w->optimizer.row->apart;
+    const struct mi_optimizer_row *row = w->optimizer.row; /* NULL: nothing is updated */
+    w->optimizer.penalizes = w->model->penalty_count && !(row && row->apart) && !mi_optimizer_clips(&w->optimizer);
     return mi_penalties_add(w->model, w->graph, w->desc->train, roots, count, w->optimizer.penalizes, &w->penalties);
 }
 

@@ -24,6 +24,8 @@ static mi_value *build_depthwise(struct mi_layer *layer, mi_value *const *x, int
     (void)count;
     const mica_depthwise_conv_desc *desc = given;
     int64_t multiplier = desc->depth_multiplier ? desc->depth_multiplier : 1, channels = x[0]->shape.dim[1].b;
+    if (!mi_layer_size(layer, "depth_multiplier", multiplier, 1))
+        return NULL;
     mi_value *y = depthwise(layer, x[0], "weight", &(struct mi_window_fields){MI_WINDOW_FIELDS(desc)}, multiplier,
                             &desc->depthwise, &(struct mi_conv_bias){desc->no_bias, channels * multiplier, &desc->bias});
     return mi_layer_activation(layer, y, desc->activation, 0, 1);
