@@ -74,6 +74,11 @@ static struct names *names_of(struct interpreter *in, const struct mi_node *node
     names_add(names, "MICA_NAN", ball_float((double)NAN));
     for (int i = 0; i < node->attributes; i++) {
         const struct mi_attribute *a = &node->attribute[i];
+        bool again = false; /* the first of a name counts */
+        for (int k = 0; k < i; k++)
+            again = again || !strcmp(node->attribute[k].name, a->name);
+        if (again)
+            continue;
         if (a->type == MI_ATTRIBUTE_INT)
             names_add(names, a->name, ball_whole((double)a->i));
         if (a->type == MI_ATTRIBUTE_FLOAT)
