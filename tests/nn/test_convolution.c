@@ -1,41 +1,10 @@
 /* Convolutions and poolings before any device computes: shapes, variables, JSON both ways, and what errors say. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "nn/fixture.h"
 #include "nn/layer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A device that is never used: building a model computes nothing. */
-struct fixture {
-    mica_device device;
-    mica_model *model;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = mi_new(1, sizeof *f);
-    if (!f)
-        return 1;
-    f->device.context = (cl_context)(void *)f; /* not NULL: it is open */
-    f->model = mica_model_create(&f->device, NULL);
-    *state = f;
-    return !f->model;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    mica_model_destroy(f->model);
-    free(f);
-    return 0;
-}
 
 /* A model of one layer, and what it gives of a sample: "(2, 3)", or an error. */
 struct one_layer {
@@ -45,7 +14,7 @@ struct one_layer {
 static void check(const struct one_layer *one)
 {
     void *state = NULL;
-    assert_int_equal(setup(&state), 0);
+    assert_int_equal(fixture_begin(&state), 0);
     struct fixture *f = state;
     char json[512], shape[64] = "(";
     snprintf(json, sizeof json, "{\"input_shape\": [%s], \"layers\": [{\"name\": \"a\", \"type\": %s}]}", one->shape, one->layer);
@@ -58,7 +27,7 @@ static void check(const struct one_layer *one)
     const char *got = mica_model_status(f->model) ? mica_model_error(f->model) : shape;
     if (mica_model_status(f->model) ? !strstr(got, one->expected) : strcmp(got, one->expected) != 0)
         fail_msg("%s of %s: \"%s\", not \"%s\"", one->layer, one->shape, got, one->expected);
-    teardown(&state);
+    fixture_end(&state);
 }
 
 #define CONV "\"filters\": 4, \"kernel_size\": "
@@ -204,8 +173,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_of),
         cmocka_unit_test(error_texts),
-        cmocka_unit_test_setup_teardown(variables, setup, teardown),
-        cmocka_unit_test_setup_teardown(round_trip, setup, teardown),
+        cmocka_unit_test_setup_teardown(variables, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(round_trip, fixture_begin, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

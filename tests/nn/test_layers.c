@@ -1,40 +1,9 @@
 /* Layers before any device computes: shapes, names, variables, JSON both ways, and what errors say. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "nn/fixture.h"
 #include "nn/layer.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* A device that is never used: building a model computes nothing. */
-struct fixture {
-    mica_device device;
-    mica_model *model;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = mi_new(1, sizeof *f);
-    if (!f)
-        return 1;
-    f->device.context = (cl_context)(void *)f; /* not NULL: it is open */
-    f->model = mica_model_create(&f->device, NULL);
-    *state = f;
-    return !f->model;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    mica_model_destroy(f->model);
-    free(f);
-    return 0;
-}
 
 static void assert_shape(const mica_node *node, mica_shape wanted)
 {
@@ -190,12 +159,12 @@ static void error_texts(void **state)
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         void *one = NULL;
         (void)state;
-        assert_int_equal(setup(&one), 0);
+        assert_int_equal(fixture_begin(&one), 0);
         struct fixture *f = one;
         f->device.info.memory_bytes = (uint64_t)1 << 30;
         assert_int_not_equal(mica_model_add_json(f->model, cases[i].json), MICA_OK);
         assert_error(f, cases[i].error);
-        teardown(&one);
+        fixture_end(&one);
     }
 }
 
@@ -289,15 +258,15 @@ static void round_trip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(shapes, setup, teardown),
-        cmocka_unit_test_setup_teardown(names_and_variables, setup, teardown),
-        cmocka_unit_test_setup_teardown(first_error_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(shapes, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(names_and_variables, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(first_error_stays, fixture_begin, fixture_end),
         cmocka_unit_test(error_texts),
-        cmocka_unit_test_setup_teardown(nodes_of_two_models, setup, teardown),
-        cmocka_unit_test_setup_teardown(describing_takes_no_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(layers_beside_each_other, setup, teardown),
-        cmocka_unit_test_setup_teardown(one_layer_too_large, setup, teardown),
-        cmocka_unit_test_setup_teardown(round_trip, setup, teardown),
+        cmocka_unit_test_setup_teardown(nodes_of_two_models, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(describing_takes_no_memory, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(layers_beside_each_other, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(one_layer_too_large, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(round_trip, fixture_begin, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

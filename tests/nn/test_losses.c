@@ -1,41 +1,11 @@
 /* Losses before any device computes: their keys in a layer's description and in C, and what errors say. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "nn/fixture.h"
 #include "nn/loss/loss.h"
 #include "nn/objective.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct fixture {
-    mica_device device; /* never used: building a model computes nothing */
-    mica_model *model;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = mi_new(1, sizeof *f);
-    if (!f)
-        return 1;
-    f->device.context = (cl_context)(void *)f; /* not NULL: it is open */
-    f->model = mica_model_create(&f->device, NULL);
-    *state = f;
-    return !f->model;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    mica_model_destroy(f->model);
-    free(f);
-    return 0;
-}
 
 static void has(const char *text, const char *part)
 {
@@ -77,11 +47,11 @@ static void layers_refuse(void **state)
     (void)state;
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         void *one = NULL;
-        assert_int_equal(setup(&one), 0);
+        assert_int_equal(fixture_begin(&one), 0);
         struct fixture *f = one;
         assert_int_not_equal(mica_model_add_json(f->model, cases[i].json), MICA_OK);
         has(mica_model_error(f->model), cases[i].error);
-        teardown(&one);
+        fixture_end(&one);
     }
 }
 
@@ -98,7 +68,7 @@ static void keys_stay(void **state)
     char *text = cJSON_PrintUnformatted(f->model->description);
     has(text, "\"from_logits\":true,\"gamma\":0,\"apply_class_balancing\":true,\"inputs\"");
     has(text, "{\"type\":\"huber\",\"name\":\"huber\",\"inputs\"");
-    assert_int_equal(setup(&other), 0);
+    assert_int_equal(fixture_begin(&other), 0);
     again = other;
     cJSON *json = cJSON_CreateObject();
     cJSON_AddItemToObject(json, "layers", cJSON_Duplicate(f->model->description, true));
@@ -106,7 +76,7 @@ static void keys_stay(void **state)
     assert_true(cJSON_Compare(f->model->description, again->model->description, true));
     cJSON_Delete(json);
     cJSON_free(text);
-    teardown(&other);
+    fixture_end(&other);
 }
 
 /* Whether what goes into the softmax is found, behind layers that move the probabilities: classes must come to lie on axis 1. */
@@ -136,7 +106,7 @@ static void logits_are_found(void **state)
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         void *one = NULL;
         char json[512];
-        assert_int_equal(setup(&one), 0);
+        assert_int_equal(fixture_begin(&one), 0);
         struct fixture *f = one;
         snprintf(json, sizeof json, "{\"input_shape\": [%s], \"layers\": [%s]}", cases[i].shape, cases[i].layers);
         if (mica_model_add_json(f->model, json) != MICA_OK)
@@ -145,7 +115,7 @@ static void logits_are_found(void **state)
         if ((logits != NULL) != cases[i].found)
             fail_msg("%s: the logits are %sfound", json, logits ? "" : "not ");
         assert_true(!logits || mi_shape_equal(&logits->shape, &y->shape));
-        teardown(&one);
+        fixture_end(&one);
     }
 }
 
@@ -193,8 +163,8 @@ static void objectives_refuse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layers_refuse), cmocka_unit_test_setup_teardown(keys_stay, setup, teardown), cmocka_unit_test(tables),
+        cmocka_unit_test(layers_refuse), cmocka_unit_test_setup_teardown(keys_stay, fixture_begin, fixture_end), cmocka_unit_test(tables),
         cmocka_unit_test(logits_are_found),
-        cmocka_unit_test_setup_teardown(objectives_refuse, setup, teardown)};
+        cmocka_unit_test_setup_teardown(objectives_refuse, fixture_begin, fixture_end)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
