@@ -121,7 +121,9 @@ static void fill_rows(mica_bench *bench, const mica_plan *plan, const double *se
         struct row *row = row_of(rows, count, kernel->update);
         row->shown.launches += launches_of(plan, (int)k);
         row->shown.ms += seconds[k] * 1000;
-        work_of_kernel(plan, (int)k, &row->flops, &row->bytes);
+        for (size_t j = 0; j < plan->kernels.count; j++)
+            if (j == k || (kernel->stage && plan->kernels.list[j].time == kernel->time)) /* all that its launches run */
+                work_of_kernel(plan, (int)j, &row->flops, &row->bytes);
         if (row->shown.name)
             continue;
         row->shown.name = kernel->update ? kernel->nodes[0]->op->name : kernel_name(bench, kernel);

@@ -59,6 +59,7 @@ struct mi_emitter {
     struct mi_local local[MI_MAX_LOCALS];
     int locals;
     bool wide;                       /* some tensor has 2^31 elements or more: 64-bit indices */
+    bool alike;                      /* one of many that differ in sizes: these do not shape the code, and a launch runs several */
     bool once;                       /* runs when a variable was written, not in each step: that kernels are shared matters more */
 
     /* Axes of a nest of maps that were joined: group g covers axes first[g]..first[g+1]-1. groups 0: not joined. */

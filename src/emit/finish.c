@@ -94,18 +94,35 @@ static void add_sizes(struct mi_text *out, const struct mi_code *code)
         mi_text_add(out, ",%s const %s dim%d", i % 10 ? "" : "\n   ", code->size[i] > INT32_MAX ? "long" : "int", i);
 }
 
+/* A launch for several kernels finds places and sizes in the row of a table, the places first. */
+static void add_row(struct mi_text *out, const struct mi_emitter *e, const struct mi_code *code)
+{
+    mi_text_add(out, "    __global const long *restrict row = table + get_global_id(1) * %d;\n", e->arguments + code->sizes);
+    for (int i = 0; i < e->arguments; i++)
+        mi_text_add(out, "    const ulong o%d = row[%d];\n", i, i);
+    for (int i = 0; i < code->sizes; i++)
+        mi_text_add(out, "    const int dim%d = row[%d];\n", i, e->arguments + i);
+}
+
 /* Local memory is an argument too: its size is then no part of the source. On POCL it must be, as the compiler would give the
  * function of an array in the kernel the address of all threads' one. */
 static void add_head(struct mi_text *out, const struct mi_emitter *e, const char *name, const struct mi_code *code)
 {
     mi_text_add(out, "__kernel void %s(__global const mica_step *restrict mica_s", name);
-    for (int i = 0; i < e->arguments; i++)
-        mi_text_add(out, ",\n    __global %s%s *restrict q%d, const ulong o%d", qualifier(&e->argument[i]),
-                    stored_type(&e->argument[i]), i, i);
-    add_sizes(out, code);
+    for (int i = 0; i < e->arguments; i++) {
+        mi_text_add(out, ",\n    __global %s%s *restrict q%d", qualifier(&e->argument[i]), stored_type(&e->argument[i]), i);
+        if (!e->alike)
+            mi_text_add(out, ", const ulong o%d", i);
+    }
+    if (e->alike)
+        mi_text_add(out, ",\n    __global const long *restrict table");
+    else
+        add_sizes(out, code);
     for (int i = 0; i < e->locals; i++)
         mi_text_add(out, ",\n    __local %s *restrict %s", e->local[i].type, e->local[i].name);
     mi_text_add(out, ")\n{\n    const int n = mica_s->n;\n    if (n == 0)\n        return;\n");
+    if (e->alike)
+        add_row(out, e, code);
 }
 
 static void add_kernel(struct mi_text *out, const struct mi_emitter *e, const char *name, const struct mi_code *code,
@@ -157,7 +174,7 @@ void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue
     struct mi_text out = {0}, body = {0};
     mi_text_add(&out, "#define IDX %s\n", e->wide ? "long" : "int");
     add_sized(&out, code, prologue, true);
-    add_sized(&body, code, mi_text_get(&e->text), e->once);
+    add_sized(&body, code, mi_text_get(&e->text), e->once || e->alike);
     for (int i = 0; i < e->locals; i++)
         code->local[code->locals++] = local_bytes(&e->local[i]);
     bool apart = e->device->quirks.copies_kernels && e->device->is_cpu;

@@ -42,6 +42,9 @@ struct mi_kernel {
     struct mi_choice choice;     /* of a contraction */
     bool update;                 /* an optimizer's step: runs flat over stretches of the parameter arena ... */
     bool together;               /* ... at the end, in one launch with its neighbours; otherwise as soon as it can */
+    int stage;                   /* work on small parameters alone, at the end of a step, behind that of lower stages: those of one
+                                  * stage wait for none of it, and the equal ones are one launch; 0: no such work */
+    int time;                    /* its place in the order, or that of the kernel in whose launch it runs */
 };
 
 /* Arguments are tensors and scratch memory. Of tensors a node reads at most MI_MOST_SOURCES: compile/kernels/cut.c sees to that. */
@@ -61,6 +64,12 @@ struct mi_grid {
     bool fixed;                  /* the kernel counts on its local sizes; otherwise a smaller group does too */
 };
 
+/* A kernel that a launch runs, by the code that was written for it. */
+struct mi_row {
+    int kernel;
+    const struct mi_code *code;
+};
+
 /* One step of a kernel: OpenCL source and its grid, or a call into a library such as CLBlast. */
 struct mi_code {
     const char *name;
@@ -73,6 +82,9 @@ struct mi_code {
     int locals;
     struct mi_grid grid;
     const struct mi_call *call;
+    struct mi_row *row;          /* of a launch for several kernels: the tensors' places and the sizes of each stand in a row of a
+                                  * table, and dimension 1 of the grid counts rows */
+    int rows;                    /* 0: places and sizes are arguments */
 };
 
 /* A library call: enqueues work on tensors whose places the plan fills in. */

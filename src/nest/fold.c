@@ -127,7 +127,7 @@ static void ask_ahead(struct mi_nest *s, int level)
     const struct mi_kernel *k = s->kernel;
     mi_value *seen[MI_MAX_RANK];
     int last = s->reductions - 1, axis = s->kept.rank - 1, count = 0;
-    if (!s->e->device->is_cpu || level != 2 || axis < 0 || !s->e->groups || last > 0 ||
+    if (!s->e->device->is_cpu || s->e->alike || level != 2 || axis < 0 || !s->e->groups || last > 0 ||
         mi_dim_at(s->reduced[last], s->e->batch) > MOST_AHEAD)
         return;
     const struct mi_coordinate own = s->at[axis];
@@ -155,7 +155,7 @@ static void fold_row(struct mi_nest *s, const struct fold *f)
     mi_line(e, "IDX c = 0;");
     for (int tail = 0; tail < 2; tail++) {
         size_t outer = 0, inner;
-        if (tail == 0 ? s->v == 1 : s->v > 1 && length.a == 0 && length.b % s->v == 0)
+        if (tail == 0 ? s->v == 1 : s->v > 1 && length.a == 0 && length.b % s->v == 0 && !e->alike)
             continue;
         size_t places = mi_nest_open_places(s);
         if (tail == 0) {

@@ -13,7 +13,7 @@ int mi_nest_level(const struct mi_nest *s, const struct mi_node *node)
 
 bool mi_nest_folds_few(const struct mi_nest *s)
 {
-    int64_t count = 1;
+    int64_t count = s->e->alike ? MOST_UNROLLED + 1 : 1;
     for (int i = 0; i < s->reductions && count <= MOST_UNROLLED; i++)
         count *= s->reduced[i].a ? MOST_UNROLLED + 1 : s->reduced[i].b;
     return count <= MOST_UNROLLED;

@@ -50,7 +50,7 @@ mica_status mi_emit_nest(struct mi_emitter *e, struct mi_codes *codes)
     if (e->device->is_cpu && s.physical[s.dims - 1].inner)
         e->along = mi_arena_format(e->arena, "k%d", s.physical[s.dims - 1].axis);
     /* A compiler proves of long indices alone that neighbours lie side by side; no index is computed for a number here. */
-    e->wide = e->wide || (e->device->is_cpu && s.by_rows && e->groups > 0);
+    e->wide = e->wide || (e->device->is_cpu && s.by_rows && (e->groups > 0 || e->alike));
     mi_nest_open_tiles(&s);
     mi_nest_draw(&s);
     mi_nest_fold_levels(&s);

@@ -41,7 +41,7 @@ static void find(struct mi_nest *s, mi_value *value, int depth)
 void mi_nest_find_periods(struct mi_nest *s)
 {
     const struct mi_kernel *k = s->kernel;
-    if (!s->e->device->is_cpu || k->anchor || s->e->groups || s->e->flat)
+    if (!s->e->device->is_cpu || k->anchor || s->e->groups || s->e->flat || s->e->alike)
         return;
     for (int m = 0; m < k->count; m++)
         for (int i = 0; i < k->nodes[m]->inputs; i++)

@@ -50,7 +50,7 @@ static const char *pieces_text(struct mi_nest *s, int d)
     int width = mi_nest_width_of(s, d);
     struct mi_dim counted = extent.a ? extent : mi_fixed(mi_nest_pieces(s, d));
     /* Elsewhere tiles are single places, and each divides by these. */
-    const char *text = s->e->device->is_cpu ? mi_dim_code(s->e->arena, counted) : mi_dim_text(s->e->arena, counted);
+    const char *text = s->e->device->is_cpu || s->e->alike ? mi_dim_code(s->e->arena, counted) : mi_dim_text(s->e->arena, counted);
     return extent.a == 0 || width == 1 ? text : mi_arena_format(s->e->arena, "((%s + %d)/%d)", text, width - 1, width);
 }
 
@@ -121,7 +121,7 @@ void mi_nest_open_tiles(struct mi_nest *s)
             mi_line(e, "const IDX m%d = c%d;", d, d);
     mi_line(e, "const IDX first = %s*%d;", mi_nest_tile(s, last), width);
     s->places = "1";
-    if (width > 1 && extent.a == 0 && extent.b % width == 0)
+    if (width > 1 && extent.a == 0 && extent.b % width == 0 && !e->alike)
         s->places = mi_arena_format(e->arena, "%d", width);
     else if (width > 1) {
         mi_line(e, "const int places = min((IDX)%d, (IDX)%s - first);", width, across);

@@ -121,9 +121,27 @@ static void choose_tail(struct mi_nest *s)
     s->tail = rows && last->b < SHORT_ROW * s->v && last->b % s->v > 0 && last->b % s->v <= MOST_APART;
 }
 
+/* For all sizes the same: rows where the last axis is reduced, in as many partial results as do not wait for one another. */
+static void choose_alike(struct mi_nest *s)
+{
+    const mica_device *device = s->e->device;
+    int64_t group = (int64_t)device->info.largest_work_group, width = device->is_cpu ? device->vector_width : 1;
+    s->by_rows = s->reductions > 0 && s->reduced_axis[s->reductions - 1] == s->space.rank - 1;
+    s->arrays = s->reductions > 0 && !s->by_rows;
+    s->lanes = s->by_rows && !device->is_cpu ? (int)power_below(group < 128 ? group : 128) : 1;
+    s->v = !device->is_cpu ? 1 : s->reductions > 0 ? 4 * (int)width : LONGEST;
+    s->streams = s->now = 1;
+    s->cross = -1;
+    s->shared = s->dims;
+}
+
 void mi_nest_choose_schedule(struct mi_nest *s)
 {
     const mica_device *device = s->e->device;
+    if (s->e->alike) {
+        choose_alike(s);
+        return;
+    }
     int64_t last = mi_dim_at(s->physical[s->dims - 1].extent, s->e->batch), count = 1;
     for (int i = 0; i < s->reductions; i++)
         count *= mi_dim_at(s->reduced[i], s->e->batch);

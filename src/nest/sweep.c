@@ -1,5 +1,5 @@
 /* Nests: what is stored behind the folds, once for each kept place or in a sweep over the full space. */
-#include "nest/inside.h"
+#include "nest/rule.h"
 
 static void store_kept(struct mi_nest *s)
 {
@@ -10,13 +10,40 @@ static void store_kept(struct mi_nest *s)
             mi_nest_store(s, s->kernel->out[i], s->real, false);
 }
 
+/* What is stored over a variable is held in one of the kernel: the sweep would compute it anew, of values that are no more. */
+static void hold_kept(struct mi_nest *s)
+{
+    struct mi_emitter *e = s->e;
+    for (int i = 0; i < s->kernel->outs; i++) {
+        mi_value *value = s->kernel->out[i];
+        struct mi_coordinate at[MI_MAX_RANK];
+        if (mi_nest_is_full(s, value) || !e->tensors[value->id].over || value->node->op->kind != MI_MAP)
+            continue;
+        const char *name = mi_emit_name(e, "h");
+        if (s->arrays)
+            mi_line(e, "%s %s[%d];", mi_types[value->type].c, name, mi_nest_array_size(s->v));
+        else
+            mi_line(e, "%s %s;", mi_types[value->type].c, name);
+        size_t places = mi_nest_open_places(s);
+        mi_nest_value_at(s, value, at);
+        mi_line(e, "%s = %s;", mi_nest_slot(s, name), mi_emit_value(e, value, at, NULL));
+        mi_scope_close(e, places);
+        mi_bind(e, value, mi_nest_slot(s, name));
+    }
+}
+
 void mi_nest_store_kept(struct mi_nest *s)
 {
-    bool any = false;
-    for (int i = 0; i < s->kernel->outs; i++)
-        any = any || !mi_nest_is_full(s, s->kernel->out[i]);
+    bool any = false, all = true;
+    for (int i = 0; i < s->kernel->outs; i++) {
+        bool full = mi_nest_is_full(s, s->kernel->out[i]);
+        any = any || !full;
+        all = all && !full;
+    }
     if (!any)
         return;
+    if (!all)
+        hold_kept(s);
     size_t lane = 0;
     if (s->lanes > 1)
         lane = mi_scope_open(s->e, "if (lane == 0) ");

@@ -94,7 +94,7 @@
 #define MI_INNER_OPERATORS(X)                                                                           \
     X(DivideByCount) X(SizePenalty)                                                                     \
     X(ReduceArgMax) X(ReduceArgMaxNear) X(ReduceArgMaxLast) X(ReduceMaxNumber) X(ReduceMaxFloat)        \
-    X(ReduceSquares)                                                                                    \
+    X(ReduceSquares) X(ReduceMeanSquare)                                                                \
     X(EqualShare)                                                                                       \
     X(ConvProduct) X(ConvDataGrad) X(ConvWeightGrad)                                                    \
     X(Window) X(Unwindow) X(SelectInWindow) X(Unpool) X(SelectInPool) X(SelectInPools)                  \

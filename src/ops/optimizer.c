@@ -191,16 +191,16 @@ const struct mi_op mi_op_LossScale = {
 MI_MAP_ROW(UnscaleOrZero, 2, mi_infer_float_map, .expr = {"b == b ? a * b : 0"});
 
 /* Adafactor: the mean of squares is that of rows times that of columns, by the mean of both, and g is divided by its root: `row`
- * and `column` are the factors, which broadcast. size is the root mean square of p, change that of what is left of g. The rate is
- * at most 1 / sqrt(step), but in AdafactorFixedUpdate. */
+ * and `column` are the factors of each, which broadcast, and `both` that of the mean. size is the root mean square of p, change
+ * that of what row and column leave of g. The rate is at most 1 / sqrt(step), but in AdafactorFixedUpdate. */
 #define ADAFACTOR_KEYS LIST({"epsilon_1", "epsilon_2", "clip_threshold", "beta_2_decay"}, {1e-30f, 1e-3f, 1, -0.8f}, 4)
 #define LEFT "(" DECAYED " * row * column)"
 #define AT_MOST(most) "(learning_rate > " most " ? " most " : learning_rate)"
-#define ADAFACTOR(rate) "p - " rate " * (size > epsilon_2 ? size : epsilon_2) * " LEFT " / (change > clip_threshold ? change / "  \
-                        "clip_threshold : 1.0f)"
-UPDATE(AdafactorUpdate, 6, 1, ADAFACTOR_KEYS, .in = "p g row column size change", .out = "p_new",
+#define CLIPPED "(change * both > clip_threshold ? change * both / clip_threshold : 1.0f)"
+#define ADAFACTOR(rate) "p - " rate " * (size > epsilon_2 ? size : epsilon_2) * " LEFT " * both / " CLIPPED
+UPDATE(AdafactorUpdate, 7, 1, ADAFACTOR_KEYS, .in = "p g row column size change both", .out = "p_new",
        .expr = {ADAFACTOR(AT_MOST("(1.0f / sqrt((float)step))"))});
-UPDATE(AdafactorFixedUpdate, 6, 1, ADAFACTOR_KEYS, .in = "p g row column size change", .out = "p_new",
+UPDATE(AdafactorFixedUpdate, 7, 1, ADAFACTOR_KEYS, .in = "p g row column size change both", .out = "p_new",
        .expr = {ADAFACTOR("learning_rate")});
 UPDATE(AdafactorSquare, 2, 1, ADAFACTOR_KEYS, .in = "p g", .out = "square", .expr = {DECAYED " * " DECAYED " + epsilon_1"});
 UPDATE(AdafactorLeft, 4, 1, ADAFACTOR_KEYS, .in = "p g row column", .out = "left", .expr = {LEFT});

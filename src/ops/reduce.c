@@ -142,9 +142,11 @@ MI_MAP_ROW(EqualShare, 2, NULL, .expr = {"a == b ? 1 : 0"});
 
 REDUCE(ReduceSum, infer_number_reduce, gradient_sum, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x;",
        .merge = "s0 += t0;", .finish = {"s0"});
-/* The sum of the squares, which are nowhere stored. */
+/* The sum and the mean of the squares, which are nowhere stored. */
 REDUCE(ReduceSquares, mi_infer_reduce, NULL, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x * x;", .merge = "s0 += t0;",
        .finish = {"s0"});
+REDUCE(ReduceMeanSquare, infer_float_reduce, NULL, .state = {"T"}, .init = "s0 = 0;", .step = "s0 += x * x;",
+       .merge = "s0 += t0;", .finish = {"s0 / count"});
 REDUCE(ReduceMean, infer_float_reduce, mi_gradient_mean, .state = {"T"}, .init = "s0 = 0;",
        .step = "s0 += x;", .merge = "s0 += t0;", .finish = {"s0 / count"});
 REDUCE(ReduceProd, infer_number_reduce, gradient_product, .state = {"T"}, .init = "s0 = 1;", .step = "s0 *= x;",

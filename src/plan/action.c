@@ -39,8 +39,10 @@ mica_status mi_action_place(struct mica_plan *plan, struct mi_action *action)
         MI_TRY(argument_place(plan, action->kernel, &action->code->argument[i], place));
         if (!action->code->source)
             continue;
-        cl_uint at = 1 + 2 * (cl_uint)i;
+        cl_uint at = 1 + (action->table.mem ? 1 : 2) * (cl_uint)i;
         MI_TRY(mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, at, sizeof place->mem, &place->mem)));
+        if (action->table.mem)
+            continue;
         cl_ulong offset = place->offset;
         MI_TRY(mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, at + 1, sizeof offset, &offset)));
     }

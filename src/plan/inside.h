@@ -26,6 +26,7 @@ struct mi_action {
     const struct mi_code *code;
     struct mi_launch launch;       /* of source */
     struct mi_place place[MI_MAX_ARGUMENTS]; /* of a call */
+    struct mi_buffer table;        /* places and sizes of a launch for several kernels */
 };
 
 /* Host memory that mica_plan_write copies through: two slots, so that it waits only for the write before the last. */
@@ -63,6 +64,7 @@ struct mica_plan {
     uint64_t derived_version;      /* of those variables, when they were last made */
     bool derived_made;
     bool *updates;                 /* by node id: an optimizer's step on a parameter */
+    bool *endings;                 /* by node id: small work on parameters alone, at the end of a step; NULL: nobody looked */
     struct mi_kernel_list kernels;
     int *order;                    /* kernels in the order they run */
     struct mi_codes *codes;        /* by kernel */
@@ -120,6 +122,13 @@ void mi_staging_destroy(mica_plan *plan);
 mica_status mi_action_place(mica_plan *plan, struct mi_action *action);
 /* Enqueues the launch, or calls the library, which has nothing to do for no samples. */
 mica_status mi_action_run(mica_plan *plan, struct mi_action *action, int64_t n);
+
+/* ---- rows.c: launches for several kernels ---- */
+
+/* Puts the rows whose tensors lie in the same memory as those of the first to the front; how many these are. */
+mica_status mi_rows_split(struct mica_plan *plan, struct mi_row *row, int count, int *first);
+/* Makes the table of rows whose tensors lie in the same memory. */
+mica_status mi_rows_write(struct mica_plan *plan, const struct mi_row *row, int count, struct mi_buffer *table);
 
 /* A walk over the actions of a step, in their order. */
 struct mi_walk {

@@ -11,9 +11,11 @@ void mica_plan_destroy(mica_plan *plan)
     mi_device_drain(plan->device);
     for (int i = 0; i < 2; i++)
         mi_event_release(plan->device, &plan->in_flight[i]);
-    for (size_t i = 0; i < plan->action_count; i++)
+    for (size_t i = 0; i < plan->action_count; i++) {
         if (plan->actions[i].code->source)
             mi_launch_destroy(plan->device, &plan->actions[i].launch);
+        mi_buffer_destroy(plan->device, &plan->actions[i].table);
+    }
     for (size_t b = 0; b < plan->block_count && plan->blocks; b++)
         mi_buffer_destroy(plan->device, &plan->blocks[b]);
     for (size_t v = 0; plan->own && v < plan->graph->value_count; v++)

@@ -40,6 +40,25 @@ static void waiting(struct network *net, struct mi_variable *state)
     mi_assign(graph, state, mi_op2(graph, "Add", mi_op2(graph, "Div", dear, sum(graph, dear, 1)), mi_variable(graph, state)));
 }
 
+/* The state's norm is folded before the new one is stored. */
+static void normed(struct network *net, struct mi_variable *state)
+{
+    struct mi_graph *graph = net->graph;
+    mi_value *old = mi_variable(graph, state), *change = network_weight(net, "x", "64 8", 1);
+    mi_value *norm = mi_op1(graph, "Sqrt", sum(graph, mi_op2(graph, "Mul", old, old), 1));
+    mi_assign(graph, state, mi_op2(graph, "Sub", old, mi_op2(graph, "Mul", change, norm)));
+}
+
+/* What the sums of columns are added to is read by the sweep besides. */
+static void kept_and_read(struct network *net, struct mi_variable *state)
+{
+    struct mi_graph *graph = net->graph;
+    mi_value *x = network_weight(net, "x", "64 8", 1), *old = mi_variable(graph, state);
+    mi_value *changed = mi_op2(graph, "Add", old, sum(graph, x, 0));
+    mi_assign(graph, state, changed);
+    mi_output(graph, "y", mi_op2(graph, "Mul", mi_op2(graph, "Sub", x, old), changed));
+}
+
 /* The new state is made of something else, and the old one is read beside it. */
 static void beside(struct network *net, struct mi_variable *state)
 {
@@ -96,6 +115,8 @@ static void check(mica_device *device, const char *name, void (*build)(struct ne
         check(*state, #name, name, shape);                                                                                       \
     }
 CASE(kept, "1 8")
+CASE(kept_and_read, "1 8")
+CASE(normed, "64 8")
 CASE(folded, "64 8")
 CASE(waiting, "64 8")
 CASE(beside, "64 8")
@@ -103,7 +124,9 @@ CASE(exchanged, "64 8")
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_kept), cmocka_unit_test(test_folded), cmocka_unit_test(test_waiting),
-                                       cmocka_unit_test(test_beside), cmocka_unit_test(test_exchanged)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_kept), cmocka_unit_test(test_kept_and_read),
+                                       cmocka_unit_test(test_normed), cmocka_unit_test(test_folded),
+                                       cmocka_unit_test(test_waiting), cmocka_unit_test(test_beside),
+                                       cmocka_unit_test(test_exchanged)};
     return cmocka_run_group_tests_name("over", tests, open_device, close_device);
 }

@@ -53,6 +53,7 @@ static void reference(const struct op_case *c, const struct tensor *in, struct t
                        : strcmp(c->op, "ReduceMean") == 0 ? f->sum / f->count
                        : strcmp(c->op, "ReduceProd") == 0 ? f->product
                        : strcmp(c->op, "ReduceSquares") == 0 ? f->squares
+                       : strcmp(c->op, "ReduceMeanSquare") == 0 ? f->squares / f->count
                        : strcmp(c->op, "ReduceMax") == 0  ? f->most
                                                           : f->least;
     }
@@ -79,6 +80,8 @@ static void test_sum(void **state)
         {"ReduceSum", {INTEGERS("n 13", -9, 9)}, {AXES(1)}, .reference = reference},
         {"ReduceSquares", {IN("13 7")}, {DROP}, .reference = reference, .no_gradient = true},
         {"ReduceSquares", {IN("n 300")}, {AXES(1)}, .reference = reference, .no_gradient = true},
+        {"ReduceMeanSquare", {IN("13 7")}, {DROP}, .reference = reference, .no_gradient = true},
+        {"ReduceMeanSquare", {IN("n 300")}, {AXES(1)}, .reference = reference, .no_gradient = true},
     };
     OP_CHECK_ALL(state, cases);
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A driver may allow this kernel smaller groups than the device in general. */
-static mica_status set_grid(struct mica_plan *plan, struct mi_action *action, size_t largest)
+static mica_status set_grid(struct mica_plan *plan, struct mi_action *action, const struct mi_row *row, int rows, size_t largest)
 {
     struct mi_grid grid = action->code->grid;
     size_t group = 1;
@@ -15,46 +15,65 @@ static mica_status set_grid(struct mica_plan *plan, struct mi_action *action, si
     if (group > largest)
         return mi_fail(&plan->error, MICA_UNSUPPORTED, "kernel %s: a work-group of %zu, the device allows %zu",
                        action->code->name, group, largest);
+    for (int r = 0; r < rows; r++) {
+        size_t own = row[r].code->grid.global[0];
+        grid.global[0] = own > grid.global[0] ? own : grid.global[0];
+        grid.global[1] = (size_t)rows;
+        grid.dims = 2;
+        grid.local[1] = 1;
+    }
     mi_launch_grid(&action->launch, grid.dims, grid.global, grid.local);
     return MICA_OK;
 }
 
-/* The sizes of its problem that the kernel has as arguments, after the step block and two for each tensor; then what it needs of
- * local memory. */
-static mica_status set_sizes(struct mica_plan *plan, struct mi_action *action)
+static mica_status set_argument(struct mica_plan *plan, struct mi_action *action, cl_uint at, size_t bytes, const void *value)
+{
+    return mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, at, bytes, value));
+}
+
+/* The sizes of its problem that the kernel has as arguments, from `at` on; how many arguments there are then. */
+static mica_status set_sizes(struct mica_plan *plan, struct mi_action *action, cl_uint *at)
 {
     const struct mi_code *code = action->code;
     for (int i = 0; i < code->sizes; i++) {
-        cl_uint at = 1 + 2 * (cl_uint)code->arguments + (cl_uint)i;
         cl_long wide = code->size[i];
         cl_int narrow = (cl_int)wide;
-        const void *value = wide > INT32_MAX ? (const void *)&wide : &narrow;
-        size_t bytes = wide > INT32_MAX ? sizeof wide : sizeof narrow;
-        MI_TRY(mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, at, bytes, value)));
-    }
-    for (int i = 0; i < code->locals; i++) {
-        cl_uint at = 1 + 2 * (cl_uint)code->arguments + (cl_uint)(code->sizes + i);
-        MI_TRY(mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, at, (size_t)code->local[i], NULL)));
+        bool fits = wide <= INT32_MAX;
+        MI_TRY(set_argument(plan, action, (*at)++, fits ? sizeof narrow : sizeof wide, fits ? (const void *)&narrow : &wide));
     }
     return MICA_OK;
 }
 
-static mica_status action_add(struct mica_plan *plan, int kernel, const struct mi_code *code,
+/* What stands behind the step block and the tensors: sizes, or a table, and what the kernel needs of local memory. */
+static mica_status set_others(struct mica_plan *plan, struct mi_action *action)
+{
+    const struct mi_code *code = action->code;
+    cl_mem table = action->table.mem;
+    cl_uint at = 1 + (table ? 1 : 2) * (cl_uint)code->arguments;
+    MI_TRY(set_argument(plan, action, 0, sizeof plan->step_block.mem, &plan->step_block.mem));
+    MI_TRY(table ? set_argument(plan, action, at++, sizeof table, &table) : set_sizes(plan, action, &at));
+    for (int i = 0; i < code->locals; i++)
+        MI_TRY(set_argument(plan, action, at++, (size_t)code->local[i], NULL));
+    return MICA_OK;
+}
+
+/* The launch or call of a code; of one for several kernels, with these rows. */
+static mica_status action_add(struct mica_plan *plan, int kernel, const struct mi_code *code, const struct mi_row *row, int rows,
                               const struct mi_wanted_kernel *built)
 {
     struct mi_action *action = &plan->actions[plan->action_count];
     size_t largest = 0;
     *action = (struct mi_action){.kernel = kernel, .code = code};
-    if (code->source) {
+    if (code->source)
         MI_TRY(mi_plan_from_device(plan, mi_launch_create(plan->device, built->program, built->kernel, &action->launch, &largest)));
+    plan->action_count++;
+    if (code->source) {
         action->launch.name = code->name;
-        plan->action_count++;
-        MI_TRY(set_grid(plan, action, largest));
-        MI_TRY(set_sizes(plan, action));
-        MI_TRY(mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, 0, sizeof plan->step_block.mem,
-                                               &plan->step_block.mem)));
-    } else
-        plan->action_count++;
+        if (rows)
+            MI_TRY(mi_rows_write(plan, row, rows, &action->table));
+        MI_TRY(set_grid(plan, action, row, rows, largest));
+        MI_TRY(set_others(plan, action));
+    }
     return mi_action_place(plan, action);
 }
 
@@ -93,14 +112,23 @@ static mica_status want(struct mica_plan *plan, int kernel, const struct mi_code
 
 static mica_status launch(struct mica_plan *plan, int kernel, const struct mi_code *code, struct mi_wanted_kernel *wanted)
 {
-    return action_add(plan, kernel, code, wanted);
+    int count = 0;
+    if (!code->rows)
+        return action_add(plan, kernel, code, NULL, 0, wanted);
+    for (int first = 0; first < code->rows; first += count) {
+        struct mi_row *row = code->row + first;
+        MI_TRY(mi_rows_split(plan, row, code->rows - first, &count));
+        MI_TRY(action_add(plan, row->kernel, row->code, row, count, wanted));
+    }
+    return MICA_OK;
 }
 
 mica_status mi_build(struct mica_plan *plan)
 {
     size_t most = 0, kernels = 0, launches = 0;
     for (size_t k = 0; k < plan->kernels.count; k++)
-        most += (size_t)plan->codes[k].count;
+        for (int c = 0; c < plan->codes[k].count; c++)
+            most += plan->codes[k].code[c].rows ? (size_t)plan->codes[k].code[c].rows : 1;
     plan->actions = mi_arena_new(&plan->arena, most, sizeof *plan->actions);
     struct mi_wanted_kernel *wanted = mi_arena_new(&plan->arena, most + 1, sizeof *wanted);
     if (!plan->actions || !wanted)

@@ -15,6 +15,7 @@ static void emitter_init(struct mica_plan *plan, int kernel, struct mi_emitter *
                              .home = plan->home,
                              .self = kernel,
                              .kernel = &plan->kernels.list[kernel],
+                             .alike = plan->kernels.list[kernel].stage > 0,
                              .once = plan->derived[kernel],
                              .batch = plan->batch};
 }

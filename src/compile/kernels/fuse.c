@@ -219,14 +219,29 @@ static bool fits(const struct fuse *f, int index, const struct mi_node *node, ui
     return shape_fits && may_join(f, index, node);
 }
 
+static bool is_ending(const struct fuse *f, const struct mi_node *node)
+{
+    return f->plan->endings && f->plan->endings[node->id];
+}
+
+/* Whether the node stays out of a kernel so that those of all parameters are equal (alike.c): work of the end of a step joins such
+ * work and the products that make gradients, but not the sums of other gradients, of which some share a kernel. */
+static bool stays_apart(const struct fuse *f, int index, const struct mi_node *node)
+{
+    const struct mi_kernel *kernel = &f->plan->kernels.list[index];
+    return is_ending(f, node) && !kernel->anchor && !is_ending(f, kernel->nodes[0]);
+}
+
 /* A kernel of reductions that are none of this one's business, but run over the same space: where that is small, a launch more
- * costs as much as the work. */
+ * costs as much as the work. At the end of a step those of other parameters stay apart: then they are equal, and one launch in any
+ * case (alike.c). */
 static int find_beside(const struct fuse *f, const struct mi_node *node, uint32_t axes)
 {
     const struct mi_kernel_list *kernels = &f->plan->kernels;
     int64_t count = mi_shape_count(&node->in[0]->shape, f->plan->batch);
+    const char *of = is_ending(f, node) ? node->name : NULL;
     for (int k = (int)kernels->count - 1; k >= 0 && count >= 0 && count <= MOST_BESIDE; k--)
-        if (kernels->list[k].axes && fits(f, k, node, axes))
+        if (kernels->list[k].axes && (!of || !strcmp(kernels->list[k].nodes[0]->name, of)) && fits(f, k, node, axes))
             return k;
     return -1;
 }
@@ -258,7 +273,7 @@ static int find_kernel(const struct fuse *f, const struct mi_node *node, uint32_
         return -1;
     for (int i = 0; i < count; i++) {
         int home = plan->home[source[i].value->node->id];
-        if (home > best && source[i].direct && fits(f, home, node, axes))
+        if (home > best && source[i].direct && !stays_apart(f, home, node) && fits(f, home, node, axes))
             best = home;
     }
     if (best >= 0 || node->op->kind != MI_REDUCE)

@@ -175,17 +175,23 @@ static double growth(const struct mica_plan *plan, const struct memory *memory, 
 
 /* ---- Taking kernels ---- */
 
+/* When a kernel is taken: as soon as it can; as work of the end of a step; or behind that, as an update that runs together. */
+static int turn_of(const struct mi_kernel *kernel)
+{
+    return kernel->together ? 2 : kernel->stage ? 1 : 0;
+}
+
 /* The next kernel: of those that wait for nothing the one that gives back the most memory; where none does, the first by rank.
- * Updates that run together come last of all, in one launch: they are only told apart by rank. */
+ * Those that run in launches of several, behind the others, are only told apart by rank. */
 static size_t best_ready(const struct mica_plan *plan, const struct memory *memory, const bool *taken, const int *waits)
 {
     size_t count = plan->kernels.count, best = count;
     double least = 0;
-    for (int together = 0; together < 2 && best == count; together++)
+    for (int turn = 0; turn < 3 && best == count; turn++)
         for (size_t k = 0; k < count; k++) {
-            if (taken[k] || waits[k] > 0 || plan->kernels.list[k].together != (together == 1))
+            if (taken[k] || waits[k] > 0 || turn_of(&plan->kernels.list[k]) != turn)
                 continue;
-            double bytes = together ? 0 : growth(plan, memory, k);
+            double bytes = turn ? 0 : growth(plan, memory, k);
             bytes = bytes < 0 ? bytes : 0;
             if (best == count || bytes < least || (bytes <= least && memory->rank[k] < memory->rank[best])) {
                 best = k;
@@ -244,6 +250,43 @@ static size_t take(struct mica_plan *plan, const struct waiting *waiting, struct
             waits[waiting->kernel[w]]--;
     }
 }
+
+/* ---- Stages of the work at the end ---- */
+
+/* Numbers the stages of kernels that stand in order: each is behind those that it waits for, and behind what other work there is
+ * between. */
+static void number_stages(struct mica_plan *plan, const struct edges *edges)
+{
+    int highest = 0, before = 0;
+    for (size_t at = 0; at < edges->count; at++) {
+        size_t k = (size_t)plan->order[at];
+        struct mi_kernel *kernel = &plan->kernels.list[k];
+        if (!kernel->stage) {
+            before = highest;
+            continue;
+        }
+        kernel->stage = before + 1;
+        for (size_t b = 0; b < edges->count; b++) {
+            int other = edges->before[k * edges->count + b] ? plan->kernels.list[b].stage : 0;
+            kernel->stage = other >= kernel->stage ? other + 1 : kernel->stage;
+        }
+        highest = kernel->stage > highest ? kernel->stage : highest;
+    }
+}
+
+/* Puts neighbours that are such work in the order of their stages; those of one stage stay as they stand. */
+static void sort_stages(struct mica_plan *plan)
+{
+    for (size_t at = 1; at < plan->kernels.count; at++) {
+        int k = plan->order[at], stage = plan->kernels.list[k].stage;
+        size_t to = at;
+        for (; to > 0 && stage && plan->kernels.list[plan->order[to - 1]].stage > stage; to--)
+            plan->order[to] = plan->order[to - 1];
+        plan->order[to] = k;
+    }
+}
+
+/* ---- Assignments ---- */
 
 static bool can_be_in_place(const struct mica_plan *plan, const struct mi_assignment *assignment)
 {
@@ -322,6 +365,8 @@ mica_status mi_order(struct mica_plan *plan)
         status = mi_out_of_memory(&plan->error);
     if (status == MICA_OK)
         status = list_assignments(plan);
+    for (size_t k = 0; k < count; k++)
+        plan->kernels.list[k].stage = mi_kernel_is_ending(plan, &plan->kernels.list[k]);
     for (int attempt = 0; status == MICA_OK && attempt < 2; attempt++) {
         status = put_in_order(plan, &edges, taken, &done);
         if (status != MICA_OK || done == count)
@@ -332,8 +377,11 @@ mica_status mi_order(struct mica_plan *plan)
             if (plan->assignments[a].in_place && !taken[plan->home[plan->assignments[a].value->node->id]])
                 plan->assignments[a].in_place = false;
     }
-    if (status == MICA_OK)
+    if (status == MICA_OK) {
+        number_stages(plan, &edges);
+        sort_stages(plan);
         mark_over(plan);
+    }
     free(edges.before);
     free(taken);
     return status;

@@ -67,20 +67,21 @@ static mica_status list_intervals(struct mica_plan *plan, struct interval *inter
     for (int at = 0; at < end; at++) {
         const struct mi_kernel *kernel = &plan->kernels.list[plan->order[at]];
         struct mi_source source[MI_MOST_SOURCES];
+        int time = kernel->time;
         for (int m = 0; m < kernel->count; m++) {
             int sources = mi_sources(plan, kernel->nodes[m], source);
             for (int i = 0; i < sources; i++) {
                 int which = of_value[source[i].value->id];
-                if (which >= 0 && interval[which].last < at)
-                    interval[which].last = at;
+                if (which >= 0 && interval[which].last < time)
+                    interval[which].last = time;
             }
         }
         for (int o = 0; o < kernel->outs; o++) {
             int which = of_value[mi_canonical(plan, kernel->out[o])->id];
             if (which < 0)
                 continue;
-            interval[which].first = at < interval[which].first ? at : interval[which].first;
-            interval[which].last = at > interval[which].last ? at : interval[which].last;
+            interval[which].first = time < interval[which].first ? time : interval[which].first;
+            interval[which].last = time > interval[which].last ? time : interval[which].last;
             if (plan->derived[plan->order[at]]) {
                 interval[which].first = 0;
                 interval[which].last = end;

@@ -27,8 +27,7 @@ static mi_value *mean_over(const struct mi_updating *of, int64_t axis, int slot,
     if (!state)
         return NULL;
     mi_value *in[] = {mi_variable(graph, state), square, mi_optimizer_count(graph, of->optimizer)};
-    mi_value *mean = apply(of, "AdafactorMean", in, 3);
-    return mi_optimizer_set_state(of, state, mean) ? mean : NULL;
+    return mi_optimizer_set_state(of, state, apply(of, "AdafactorMean", in, 3));
 }
 
 static mi_value *inverse_root(struct mi_graph *graph, mi_value *x)
@@ -36,21 +35,29 @@ static mi_value *inverse_root(struct mi_graph *graph, mi_value *x)
     return mi_op1(graph, "Reciprocal", mi_op1(graph, "Sqrt", x));
 }
 
-/* The factors of rows and columns, how large the parameter is, and how large what they leave of the gradient. */
+/* The root of the mean of rows, which is that of columns. It is folded over all places, as what else is: one kernel does it. */
+static mi_value *mean_of_both(const struct mi_updating *of, mi_value *rows)
+{
+    mi_value *all = rows ? mi_expand_to(of->graph, rows, &of->parameter->shape) : NULL;
+    return mi_op1(of->graph, "Sqrt", mi_optimizer_fold(of->graph, all, "ReduceMean", "ReduceMean"));
+}
+
+/* The factors of rows, columns and both, how large the parameter is, and how large what they leave of the gradient. */
 static mica_status ahead(const struct mi_updating *of, mi_value **more)
 {
     struct mi_graph *graph = of->graph;
     bool factored = of->parameter->shape.rank >= 2;
-    mi_value *rows = mean_over(of, factored ? 1 : -1, 0, "rows");
-    mi_value *columns = factored ? mean_over(of, 0, 1, "columns") : mi_scalar(graph, 1);
-    if (factored && rows)
+    mi_value *one = mi_scalar(graph, 1);
+    mi_value *rows = mean_over(of, factored ? 1 : -1, 0, "rows"), *columns = factored ? mean_over(of, 0, 1, "columns") : NULL;
+    if (of->parameter->shape.rank > 2) /* then there is a mean for each place of the other axes */
         rows = mi_op2(graph, "Div", rows, mi_reduce(graph, "ReduceMean", rows, (const int64_t[]){0}, 1, true));
     more[0] = inverse_root(graph, rows);
-    more[1] = factored ? inverse_root(graph, columns) : columns;
+    more[1] = factored ? inverse_root(graph, columns) : one;
     more[2] = mi_optimizer_mean_square_root(graph, of->in[0]);
     mi_value *in[] = {of->in[0], of->in[1], more[0], more[1]};
     more[3] = mi_optimizer_mean_square_root(graph, apply(of, "AdafactorLeft", in, 4));
-    return more[3] ? graph->error.status : graph->error.status ? graph->error.status : mi_out_of_memory(&graph->error);
+    more[4] = of->parameter->shape.rank == 2 ? mean_of_both(of, rows) : one;
+    return more[4] ? graph->error.status : graph->error.status ? graph->error.status : mi_out_of_memory(&graph->error);
 }
 
 const struct mi_optimizer_row mi_optimizer_adafactor = {

@@ -104,12 +104,15 @@ mi_value *mi_optimizer_in_turn(struct mi_graph *graph, const struct mi_optimizer
 
 /* The number of an update, from 1. NULL: memory. */
 mi_value *mi_optimizer_count(struct mi_graph *graph, const struct mi_optimizer *optimizer);
+/* All elements folded by the reduction `all`; those of a large tensor by rows, which `rows` folds: what has one result is one
+ * work-item's. */
+mi_value *mi_optimizer_fold(struct mi_graph *graph, mi_value *x, const char *all, const char *rows);
 /* The sum of the squares of all elements, and the root of their mean. */
 mi_value *mi_optimizer_squares(struct mi_graph *graph, mi_value *x);
 mi_value *mi_optimizer_mean_square_root(struct mi_graph *graph, mi_value *x);
 /* A state of the rule's own, of any shape: its variable, and what it becomes in runs that update (moments.c). NULL: memory. */
 struct mi_variable *mi_optimizer_state(const struct mi_updating *of, int slot, const char *prefix, const struct mi_shape *shape);
-bool mi_optimizer_set_state(const struct mi_updating *of, struct mi_variable *state, mi_value *value);
+mi_value *mi_optimizer_set_state(const struct mi_updating *of, struct mi_variable *state, mi_value *value);
 
 /* The scale of the loss; what takes it from the gradients again, NaN in a step that is to be left out; and the gradients times
  * that, or 0 where they are `sums` of several runs (scale.c). NULL after an error. */

@@ -9,6 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The parameters to train, their values in the graph and, once they are known, their gradients. */
+struct trained {
+    struct mi_variable **parameter;
+    mi_value **value, **gradient;
+    int count;
+};
+
+/* The trained parameter that has a gradient, before this one: in the order in which the backward pass makes them. Nodes that are
+ * added bear its name then. -1: there is no other. */
+static int next_gradient(struct mi_graph *graph, const struct trained *t, int i)
+{
+    do
+        i--;
+    while (i >= 0 && !t->gradient[i]);
+    if (i >= 0)
+        graph->scope = t->parameter[i]->name;
+    return i;
+}
+
 /* ---- Clipping ---- */
 
 /* What scales a gradient whose squares sum up to `squares` to a norm of at most `most`: most / max(norm, most). */
@@ -18,44 +37,41 @@ static mi_value *scale_to(struct mi_graph *graph, mi_value *squares, float most)
     return mi_op2(graph, "Div", bound, mi_op2(graph, "Max", mi_op1(graph, "Sqrt", squares), bound));
 }
 
-static void clip_values(struct mi_graph *graph, float most, mi_value **gradient, int count)
+static void clip_values(struct mi_graph *graph, float most, const struct trained *t)
 {
     const struct mi_attribute bounds[] = {MI_REAL("min", -most), MI_REAL("max", most)};
-    for (int i = 0; i < count; i++)
-        if (gradient[i])
-            gradient[i] = mi_apply(graph, "Clip", &gradient[i], 1, bounds, 2);
+    for (int i = next_gradient(graph, t, t->count); i >= 0; i = next_gradient(graph, t, i))
+        t->gradient[i] = mi_apply(graph, "Clip", &t->gradient[i], 1, bounds, 2);
 }
 
-static void clip_norms(struct mi_graph *graph, float most, mi_value **gradient, int count)
+static void clip_norms(struct mi_graph *graph, float most, const struct trained *t)
 {
-    for (int i = 0; i < count; i++)
-        if (gradient[i])
-            gradient[i] = mi_op2(graph, "Mul", gradient[i], scale_to(graph, mi_optimizer_squares(graph, gradient[i]), most));
+    for (int i = next_gradient(graph, t, t->count); i >= 0; i = next_gradient(graph, t, i)) {
+        mi_value *squares = mi_optimizer_squares(graph, t->gradient[i]);
+        t->gradient[i] = mi_op2(graph, "Mul", t->gradient[i], scale_to(graph, squares, most));
+    }
 }
 
-static void clip_global_norm(struct mi_graph *graph, float most, mi_value **gradient, int count)
+static void clip_global_norm(struct mi_graph *graph, float most, const struct trained *t)
 {
     mi_value *squares = NULL;
-    for (int i = count - 1; i >= 0; i--) /* in the order in which the backward pass makes them */
-        if (gradient[i]) {
-            mi_value *own = mi_optimizer_squares(graph, gradient[i]);
-            squares = squares ? mi_op2(graph, "Add", squares, own) : own;
-        }
+    for (int i = next_gradient(graph, t, t->count); i >= 0; i = next_gradient(graph, t, i)) {
+        mi_value *own = mi_optimizer_squares(graph, t->gradient[i]);
+        squares = squares ? mi_op2(graph, "Add", squares, own) : own;
+    }
     mi_value *scale = squares ? scale_to(graph, squares, most) : NULL;
-    for (int i = 0; i < count; i++)
-        if (gradient[i])
-            gradient[i] = mi_op2(graph, "Mul", gradient[i], scale);
+    for (int i = next_gradient(graph, t, t->count); i >= 0; i = next_gradient(graph, t, i))
+        t->gradient[i] = mi_op2(graph, "Mul", t->gradient[i], scale);
 }
 
-static void clip(struct mi_graph *graph, const struct mi_optimizer *optimizer, mi_value **gradient, int count)
+static void clip(struct mi_graph *graph, const struct mi_optimizer *optimizer, const struct trained *t)
 {
-    graph->scope = "clip";
     if (optimizer->clip_value > 0)
-        clip_values(graph, optimizer->clip_value, gradient, count);
+        clip_values(graph, optimizer->clip_value, t);
     if (optimizer->clip_norm > 0)
-        clip_norms(graph, optimizer->clip_norm, gradient, count);
+        clip_norms(graph, optimizer->clip_norm, t);
     if (optimizer->clip_global_norm > 0)
-        clip_global_norm(graph, optimizer->clip_global_norm, gradient, count);
+        clip_global_norm(graph, optimizer->clip_global_norm, t);
 }
 
 /* ---- Updates ---- */
@@ -150,13 +166,6 @@ static bool is_trained(const struct mi_graph *graph, const struct mi_variable *v
            mi_name_matches(train, variable->name);
 }
 
-/* The parameters to train, their values in the graph and, once they are known, their gradients. */
-struct trained {
-    struct mi_variable **parameter;
-    mi_value **value, **gradient;
-    int count;
-};
-
 static mica_status list_trained(mica_model *model, struct mi_graph *graph, const char *train, struct trained *t)
 {
     size_t total = model->variables.count;
@@ -209,7 +218,7 @@ static mica_status add_updates(mica_model *model, struct mi_graph *graph, const 
         mi_loss_unscale(graph, factor, several, t->gradient, t->count);
     if (several && needs)
         MI_TRY(add_up(model, graph, optimizer, t));
-    clip(graph, optimizer, t->gradient, t->count);
+    clip(graph, optimizer, t);
     for (int i = 0; i < t->count; i++)
         if (t->gradient[i])
             MI_TRY(update(model, graph, optimizer, op, t->parameter[i], t->gradient[i], factor));
