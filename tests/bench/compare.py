@@ -49,6 +49,9 @@ LAYERS = {
     "depthwise_conv2d 64x56x56 3x3": ([64, 56, 56], 8, {"type": "depthwise_conv2d", "kernel_size": 3, "padding": 1}),
     "separable_conv2d 64x56x56 128 3x3": ([64, 56, 56], 8, {"type": "separable_conv2d", "filters": 128, "kernel_size": 3,
                                                             "padding": 1}),
+    "batch_normalization 64x56x56": ([64, 56, 56], 8, {"type": "batch_normalization", "epsilon": 1e-3, "momentum": 0.99}),
+    "group_normalization 64x56x56 32": ([64, 56, 56], 8, {"type": "group_normalization", "groups": 32}),
+    "layer_normalization 256x768": ([256, 768], 8, {"type": "layer_normalization"}),
 }
 LARGE_NETS = {"resnet18": (8,), "resnet50": (8,), "mobilenet_v2": (8,), "vgg16": (8,)}
 
@@ -200,7 +203,8 @@ def layer_rows(arguments):
             json.dump({**job, "model": {"input_shape": shape, "layers": [{**layer, "name": "layer"}, *rest]}}, file)
         for what in ("inference",) if arguments.quick else ("inference", "training"):
             request = {"what": what, "path": path, "batch": batch}
-            ways = [("torch", f"PyTorch {layout}", {**request, "layout": layout}) for layout in ("plain", "channels-last")]
+            layouts = ("plain", "channels-last") if len(shape) > 2 else ("plain",) # which images have
+            ways = [("torch", f"PyTorch {layout}", {**request, "layout": layout}) for layout in layouts]
             yield row("layers", f"{name} b{batch} {what}", ["model", path, "--batch", str(batch), "--mode", what], ways)
 
 

@@ -124,6 +124,10 @@ def torch_net(torch, path):
                 return nn.Sequential(nn.Linear(shape[0], layer["units"]), *then), (layer["units"],)
             if kind == "batch_normalization":
                 return nn.BatchNorm2d(shape[0], layer["epsilon"], 1 - layer["momentum"]), shape
+            if kind == "group_normalization":
+                return nn.GroupNorm(layer["groups"], shape[0], layer.get("epsilon", 1e-3)), shape
+            if kind == "layer_normalization":
+                return nn.LayerNorm(shape[-1], layer.get("epsilon", 1e-3)), shape
             if kind == "max_pooling2d":
                 side, pad, stride = self.window(shape[1], layer, layer["pool_size"])
                 return nn.MaxPool2d(layer["pool_size"], stride, pad), (shape[0], side, side)

@@ -129,8 +129,9 @@ static void reference(const struct op_case *c, const struct tensor *in, struct t
 static void adafactor(const struct op_case *c, const struct tensor *in, struct tensor *out)
 {
     for (int64_t i = 0; i < out[0].count; i++) {
-        double left = (in[1].data[i] + OF("weight_decay", 0) * in[0].data[i]) * in[2].data[i / 5] * in[3].data[i % 5];
-        double size = fmax(in[4].data[0], OF("epsilon_2", 1e-3)), change = in[5].data[0] / OF("clip_threshold", 1);
+        double both = in[6].data[0], row = in[2].data[i / 5], column = in[3].data[i % 5];
+        double left = (in[1].data[i] + OF("weight_decay", 0) * in[0].data[i]) * row * column * both;
+        double size = fmax(in[4].data[0], OF("epsilon_2", 1e-3)), change = in[5].data[0] * both / OF("clip_threshold", 1);
         out[0].data[i] = in[0].data[i] - rate * size * left / fmax(change, 1);
     }
 }
@@ -204,7 +205,8 @@ static void test_updates(void **state)
 static void test_adafactor(void **state)
 {
 #define ADAFACTOR(op, least, ...)                                                                                                \
-    {op, {IN("13 5"), IN("13 5"), POSITIVE("13 1"), POSITIVE("1 5"), POSITIVE(""), IN_RANGE("", least, (least) + 1)},             \
+    {op, {IN("13 5"), IN("13 5"), POSITIVE("13 1"), POSITIVE("1 5"), POSITIVE(""), IN_RANGE("", least, (least) + 1),              \
+          IN_RANGE("", 0.5, 2)},                                                                                                 \
      {__VA_ARGS__}, .reference = adafactor, .outputs = 1, .no_gradient = true, .tolerance = 4e-6}
     const struct op_case cases[] = {
         ADAFACTOR("AdafactorUpdate", 2, {0}), ADAFACTOR("AdafactorUpdate", 0.25, DECAY),
