@@ -224,12 +224,16 @@ static bool is_ending(const struct fuse *f, const struct mi_node *node)
     return f->plan->endings && f->plan->endings[node->id];
 }
 
-/* Whether the node stays out of a kernel so that those of all parameters are equal (alike.c): work of the end of a step joins such
- * work and the products that make gradients, but not the sums of other gradients, of which some share a kernel. */
+/* Whether the node stays out of a kernel so that those of all parameters are equal (alike.c): work of the end of a step that reads
+ * variables joins such work and the products that make gradients, but not the sums of other gradients, of which some share a
+ * kernel. */
 static bool stays_apart(const struct fuse *f, int index, const struct mi_node *node)
 {
     const struct mi_kernel *kernel = &f->plan->kernels.list[index];
-    return is_ending(f, node) && !kernel->anchor && !is_ending(f, kernel->nodes[0]);
+    bool reads = false;
+    for (int i = 0; i < node->inputs; i++)
+        reads = reads || (node->in[i] && node->in[i]->node->op == &mi_op_variable);
+    return reads && is_ending(f, node) && !kernel->anchor && !is_ending(f, kernel->nodes[0]);
 }
 
 /* A kernel of reductions that are none of this one's business, but run over the same space: where that is small, a launch more
