@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_WHOLE 9007199254740992.0 /* 2^53: whole numbers up to here are exact in JSON */
-
 enum { MOST_CANDIDATES = 64 };
 
 struct reader {
@@ -30,139 +28,38 @@ mica_status mi_keys_unknown(struct mi_error *error, const char *place, const cha
                    mi_advise_term(strcmp(what, "key") == 0, word, candidates).text);
 }
 
-/* More brackets are open at `place` than the parser follows. Those in texts count, too: it only guesses. */
-static bool is_deep(const char *text, const char *place)
-{
-    int depth = 0;
-    for (; text < place; text++)
-        depth += (*text == '[' || *text == '{') - (*text == ']' || *text == '}');
-    return depth >= CJSON_NESTING_LIMIT;
-}
-
-/* The end of what stands before `at` and the blanks ahead of it. */
-static const char *behind_space(const char *text, const char *at)
-{
-    while (at > text && mi_is_space(at[-1]))
-        at--;
-    return at;
-}
-
-/* What is probably wrong where the parser gave up, which may be a character too late: *place is put right. NULL: who knows. */
-static const char *json_mistake(const char *text, const char **place, const char *end)
-{
-    static const struct {
-        const char *starts, *says;
-    } mistakes[] = {
-        {"'", "texts stand between double quotes"},  {"//", "JSON has no comments"},
-        {"/*", "JSON has no comments"},              {"#", "JSON has no comments"},
-        {"True", "true and false are in lower case"}, {"False", "true and false are in lower case"},
-        {"None", "nothing is written null"},
-    };
-    const char *at = *place, *before = behind_space(text, at);
-    const char *bracket = before > text && strchr("}]", before[-1]) ? behind_space(text, before - 1) : text;
-    if (bracket > text && bracket[-1] == ',') { /* the parser is past what closes an object */
-        *place = before - 1;
-        return "there is a comma too many";
-    }
-    if (at >= end || (at + 1 == end && *at != '}' && *at != ']'))
-        return "it ends too early";
-    if (is_deep(text, at))
-        return "it is nested too deeply";
-    if (before > text && before[-1] == ',' && strchr("}],", *at))
-        return "there is a comma too many";
-    if (*at == '"' && before > text && !strchr(",:{[", before[-1]))
-        return "a comma is missing before it";
-    for (int back = 0; back < 2 && at - back >= text; back++)
-        for (size_t i = 0; i < MI_COUNT(mistakes); i++) {
-            size_t length = strlen(mistakes[i].starts);
-            if (length > (size_t)(end - at + back) || memcmp(at - back, mistakes[i].starts, length) != 0)
-                continue;
-            *place = at - back;
-            return mistakes[i].says;
-        }
-    return NULL;
-}
-
-void mi_json_drop_nulls(cJSON *json)
-{
-    bool object = cJSON_IsObject(json);
-    for (cJSON *item = json ? json->child : NULL, *next; item; item = next) {
-        next = item->next;
-        if (object && cJSON_IsNull(item))
-            cJSON_Delete(cJSON_DetachItemViaPointer(json, item));
-        else
-            mi_json_drop_nulls(item);
-    }
-}
-
-mica_status mi_json_parse(struct mi_error *error, const char *place, const char *text, size_t size, cJSON **out)
-{
-    const char *at = text, *end = text + size, *line_start = text;
-    *out = mi_json_read(text, size, &at);
-    at = at ? at : text;
-    while (*out && at < end && mi_is_space(*at))
-        at++;
-    if (*out && (at == end || *at == 0)) {
-        mi_json_drop_nulls(*out);
-        return MICA_OK;
-    }
-    cJSON_Delete(*out);
-    *out = NULL;
-    while (at < end && mi_is_space(*at))
-        at++;
-    const char *mistake = json_mistake(text, &at, end);
-    int line = 1;
-    for (const char *c = text; c < at && c < end; c++)
-        if (*c == '\n') {
-            line++;
-            line_start = c + 1;
-        }
-    char near[32];
-    size_t length = (size_t)(end - at) < sizeof near ? (size_t)(end - at) : sizeof near - 1;
-    memcpy(near, at, length);
-    near[length] = 0;
-    return mi_fail(error, MICA_FORMAT, "%s: line %d, column %zu: this is not valid JSON: %s%s%s", place, line,
-                   (size_t)(at - line_start) + 1, mistake ? mistake : "\"", mistake ? "" : mi_show(near).text,
-                   mistake ? "" : "\"");
-}
-
-double mi_json_number(float value)
-{
-    char text[40];
-    for (int digits = 6; digits < 10; digits++) {
-        mi_format(text, sizeof text, "%.*g", digits, (double)value);
-        if ((float)mi_read_double(text, NULL) == value)
-            break;
-    }
-    return mi_read_double(text, NULL);
-}
-
 /* ---- Reading ---- */
 
-struct number_text {
-    char text[32];
-};
-
-/* A whole number with all its digits, as long as they are exact. */
-static struct number_text number_text(double number)
+static mica_status not_zero(const struct reader *reader, const struct mi_key *key, const char *name)
 {
-    struct number_text out;
-    bool whole = number == floor(number) && fabs(number) <= MOST_WHOLE;
-    mi_format(out.text, sizeof out.text, whole ? "%.0f" : "%g", number);
-    return out;
+    char text[80];
+    mi_format(text, sizeof text, "must not be 0: %s", key->not_zero);
+    return wrong(reader, name, text);
 }
 
 /* Why a number is not from `min` to `max`. */
 static mica_status out_of_range(const struct reader *reader, const char *name, double number, double min, double max)
 {
     char text[160];
-    if (min > -MOST_WHOLE && max < MOST_WHOLE)
-        mi_format(text, sizeof text, "must lie between %s and %s, not %s", number_text(min).text, number_text(max).text,
-                  number_text(number).text);
+    if (min > -MI_MOST_WHOLE && max < MI_MOST_WHOLE)
+        mi_format(text, sizeof text, "must lie between %s and %s, not %s", mi_show_number(min).text, mi_show_number(max).text,
+                  mi_show_number(number).text);
     else if (number < min)
-        mi_format(text, sizeof text, "must be at least %s, not %s", number_text(min).text, number_text(number).text);
+        mi_format(text, sizeof text, "must be at least %s, not %s", mi_show_number(min).text, mi_show_number(number).text);
     else
-        mi_format(text, sizeof text, "is %s, which is too large: at most %s", number_text(number).text, number_text(max).text);
+        mi_format(text, sizeof text, "is %s, which is too large: at most %s", mi_show_number(number).text,
+                  mi_show_number(max).text);
+    return wrong(reader, name, text);
+}
+
+/* Why a number is not at least `min` and below `max`: a number just below it may be the same float. */
+static mica_status not_below(const struct reader *reader, const struct mi_key *key, const char *name, double number)
+{
+    char text[160];
+    bool rounded = number >= key->min && number < key->max;
+    mi_format(text, sizeof text, rounded ? "must be at least %s and below %s, not %s, which is %g as a float"
+                                         : "must be at least %s and below %s, not %s",
+              mi_show_number(key->min).text, mi_show_number(key->max).text, mi_show_number(number).text, key->max);
     return wrong(reader, name, text);
 }
 
@@ -180,14 +77,16 @@ static mica_status read_number(const struct reader *reader, const struct mi_key 
         return wrong(reader, name, text);
     }
     *number = json->valuedouble;
-    double min = key->ranged ? key->min : -most, max = key->ranged && key->max < MOST_WHOLE ? key->max : most;
+    double min = key->ranged ? key->min : -most, max = key->ranged && key->max < MI_MOST_WHOLE ? key->max : most;
+    if (key->below && !(*number >= min && (double)(float)*number < max))
+        return not_below(reader, key, name, *number);
     if (!(*number >= min && *number <= max))
         return out_of_range(reader, name, *number, min, max);
     if (key->not_zero && fpclassify(*number) == FP_ZERO)
-        return wrong(reader, name, "must not be 0");
+        return not_zero(reader, key, name);
     if (!whole || *number == floor(*number))
         return MICA_OK;
-    mi_format(text, sizeof text, "must be a whole number, not %g", *number);
+    mi_format(text, sizeof text, "must be a whole number, not %s", mi_show_number(*number).text);
     return wrong(reader, name, text);
 }
 
@@ -195,7 +94,7 @@ mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char 
                           int limit, int64_t *dims, int *rank)
 {
     struct reader reader = {error, place};
-    struct mi_key row = {.ranged = true, .min = (double)min, .max = MOST_WHOLE};
+    struct mi_key row = {.ranged = true, .min = (double)min, .max = MI_MOST_WHOLE};
     char text[80];
     mi_format(text, sizeof text, "must be a list of at most %d whole numbers", limit);
     if (!cJSON_IsArray(json) || cJSON_GetArraySize(json) > limit)
@@ -204,7 +103,7 @@ mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char 
     int count = 0;
     cJSON_ArrayForEach(item, json) {
         double number = 0;
-        MI_TRY(read_number(&reader, &row, key, item, true, MOST_WHOLE, &number));
+        MI_TRY(read_number(&reader, &row, key, item, true, MI_MOST_WHOLE, &number));
         dims[count++] = (int64_t)number;
     }
     *rank = count;
@@ -215,22 +114,19 @@ mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char 
 static mica_status read_sizes(const struct reader *reader, const struct mi_key *key, const cJSON *json, int64_t *sizes)
 {
     double number = 0;
-    int count = 1;
+    int count = cJSON_GetArraySize(json);
+    bool list = cJSON_IsArray(json);
     char text[80];
     int64_t min = key->ranged ? (int64_t)key->min : INT64_MIN / 2048;
-    if (cJSON_IsArray(json)) {
-        MI_TRY(mi_json_shape(reader->error, json, reader->place, key->name, min, key->spatial, sizes, &count));
-        mi_format(text, sizeof text, "must be a number or a list of %d, one for each axis", key->spatial);
-        if (count != 1 && count != key->spatial)
-            return wrong(reader, key->name, text);
-    } else {
-        MI_TRY(read_number(reader, key, key->name, json, true, MOST_WHOLE, &number));
-        sizes[0] = (int64_t)number;
-    }
+    mi_format(text, sizeof text, "must be a number or a list of %d, one for each axis", key->spatial);
+    if (list && count != key->spatial)
+        return wrong(reader, key->name, text);
+    MI_TRY(list ? mi_json_shape(reader->error, json, reader->place, key->name, min, key->spatial, sizes, &count)
+                : read_number(reader, key, key->name, json, true, MI_MOST_WHOLE, &number));
     for (int i = 0; i < key->spatial; i++) {
-        sizes[i] = count == 1 ? sizes[0] : sizes[i];
+        sizes[i] = list ? sizes[i] : (int64_t)number;
         if (key->not_zero && sizes[i] == 0)
-            return wrong(reader, key->name, "must not be 0");
+            return not_zero(reader, key, key->name);
         sizes[i] = sizes[i] ? sizes[i] : -1;
     }
     return MICA_OK;
@@ -257,8 +153,8 @@ static mica_status read_padding(const struct reader *reader, const struct mi_key
             return wrong(reader, key->name, text);
     } else {
         double number;
-        struct mi_key row = {.ranged = true, .max = MOST_WHOLE};
-        MI_TRY(read_number(reader, &row, key->name, json, true, MOST_WHOLE, &number));
+        struct mi_key row = {.ranged = true, .max = MI_MOST_WHOLE};
+        MI_TRY(read_number(reader, &row, key->name, json, true, MI_MOST_WHOLE, &number));
         given[0] = (int64_t)number;
     }
     for (int i = 0; i < 2 * n; i++)
@@ -270,14 +166,14 @@ static mica_status read_padding(const struct reader *reader, const struct mi_key
 /* A number for both sides of an axis, or a pair of them. */
 static mica_status read_side(const struct reader *reader, const struct mi_key *key, const cJSON *json, int64_t *pair)
 {
-    const struct mi_key row = {.ranged = true, .max = MOST_WHOLE};
+    const struct mi_key row = {.ranged = true, .max = MI_MOST_WHOLE};
     double number = 0;
     int count = 0;
     if (cJSON_IsArray(json)) {
         MI_TRY(mi_json_shape(reader->error, json, reader->place, key->name, 0, 2, pair, &count));
         return count == 2 ? MICA_OK : wrong(reader, key->name, "must hold pairs: before and after an axis");
     }
-    MI_TRY(read_number(reader, &row, key->name, json, true, MOST_WHOLE, &number));
+    MI_TRY(read_number(reader, &row, key->name, json, true, MI_MOST_WHOLE, &number));
     pair[0] = pair[1] = (int64_t)number;
     return MICA_OK;
 }
@@ -300,7 +196,7 @@ static mica_status read_sides(const struct reader *reader, const struct mi_key *
         return wrong(reader, key->name, text);
     for (int i = 0; i < n; i++)
         MI_TRY(read_side(reader, key, list && !pair ? cJSON_GetArrayItem(json, i) : json, sides + 2 * i));
-    return key->not_zero && sides_are_zero(key, sides) ? wrong(reader, key->name, "must not be 0") : MICA_OK;
+    return key->not_zero && sides_are_zero(key, sides) ? not_zero(reader, key, key->name) : MICA_OK;
 }
 
 static mica_status read_text(const struct reader *reader, const struct mi_key *key, const cJSON *json, const char **text)
@@ -343,7 +239,7 @@ static mica_status read_flag(const struct reader *reader, const struct mi_key *k
 
 static mica_status read_numeric(const struct reader *reader, const struct mi_key *key, const cJSON *json, void *field)
 {
-    double number, most = key->type == MI_KEY_FLOAT ? (double)FLT_MAX : key->type == MI_KEY_INT ? INT32_MAX : MOST_WHOLE;
+    double number, most = key->type == MI_KEY_FLOAT ? (double)FLT_MAX : key->type == MI_KEY_INT ? INT32_MAX : MI_MOST_WHOLE;
     MI_TRY(read_number(reader, key, key->name, json, key->type != MI_KEY_FLOAT, most, &number));
     if (key->type == MI_KEY_LONG)
         *(int64_t *)field = (int64_t)number;
@@ -362,7 +258,7 @@ static mica_status read_axes(const struct reader *reader, const struct mi_key *k
     const struct mi_key row = {.ranged = true, .min = -MICA_MAX_RANK, .max = MICA_MAX_RANK};
     if (cJSON_IsArray(json))
         return mi_json_shape(reader->error, json, reader->place, key->name, -MICA_MAX_RANK, MICA_MAX_RANK, axes->dim, &axes->rank);
-    MI_TRY(read_number(reader, &row, key->name, json, true, MOST_WHOLE, &number));
+    MI_TRY(read_number(reader, &row, key->name, json, true, MI_MOST_WHOLE, &number));
     *axes = (mica_shape){.rank = 1, .dim = {(int64_t)number}};
     return MICA_OK;
 }
@@ -529,13 +425,13 @@ static cJSON *whole_numbers(const int64_t *values, int count)
 static cJSON *sizes_item(const struct mi_key *key, const int64_t *sizes)
 {
     int64_t values[MICA_MAX_RANK];
-    int count = 1;
+    bool same = true;
     for (int i = 0; i < key->spatial; i++) {
         int64_t size = sizes[i] ? sizes[i] : sizes[0];
         values[i] = size < 0 && key->ranged && key->min >= 0 ? 0 : size;
-        count = sizes[i] && sizes[i] != sizes[0] ? key->spatial : count;
+        same = same && values[i] == values[0];
     }
-    return whole_numbers(values, count);
+    return same ? cJSON_CreateNumber((double)values[0]) : whole_numbers(values, key->spatial);
 }
 
 static cJSON *sides_item(const struct mi_key *key, const int64_t *sides)

@@ -10,6 +10,8 @@
 
 #include <cjson/cJSON.h>
 
+#define MI_MOST_WHOLE 9007199254740992.0 /* 2^53: whole numbers up to here are exact in JSON */
+
 enum mi_key_type {
     MI_KEY_TEXT,        /* const char *; one of `choices` where there are any */
     MI_KEY_BOOL,        /* bool */
@@ -22,7 +24,7 @@ enum mi_key_type {
     MI_KEY_SIZES,       /* int64_t[spatial]: a number for every axis, or a list of one each; a 0 that is given becomes -1 */
     MI_KEY_PADDING,     /* const char *padding, and at `second` int64_t pads[2 * spatial] */
     MI_KEY_SIDES,       /* int64_t[spatial][2], before and after each axis: a number for all, or a list of a number or a pair for
-                         * each; of one axis also its pair alone. not_zero: they are not all 0 */
+                         * each; of one axis also its pair alone. not_zero: why they are not all 0 */
     MI_KEY_SHAPE,       /* mica_shape */
     MI_KEY_AXES,        /* mica_shape: numbers of axes, one or a list, also from the end */
     MI_KEY_OBJECT,      /* a struct with `keys` of its own; a text stands for an object of which it is the first key */
@@ -30,7 +32,7 @@ enum mi_key_type {
     MI_KEY_JSON         /* const cJSON *: read by someone else */
 };
 
-/* A number by its name, one of a table that ends with one without a name. A flag is true or false, 1 or 0. */
+/* A number by its name, one of a table that ends with one without a name. A flag is true or false, in C 1 or 0. */
 struct mi_number {
     const char *name;
     float otherwise;              /* where it is not given; NaN: it must be */
@@ -47,7 +49,8 @@ struct mi_key {
     bool plain;                     /* of a float: zero stays zero */
     bool alias;                     /* another name of a key in the same table: read, never written */
     bool ranged;                    /* min <= number <= max holds */
-    bool not_zero;                  /* 0, which in a descriptor means the default, is no value that can be given */
+    bool below;                     /* of a float: max itself is no value, nor what is rounded to it */
+    const char *not_zero;           /* why 0, which in a descriptor means the default, cannot be given; NULL: it can */
     double min, max;
     int spatial;
     const char *const *choices;     /* NULL-terminated */
@@ -60,8 +63,9 @@ struct mi_key {
 #define MI_KEY(struct_type, json, kind, field) {.name = (json), .type = (kind), .offset = offsetof(struct_type, field)}
 #define MI_KEY_WITH(struct_type, json, kind, field, ...)                                     \
     {.name = (json), .type = (kind), .offset = offsetof(struct_type, field), __VA_ARGS__}
-#define MI_KEY_AT_LEAST(low) .ranged = true, .min = (low), .max = 9007199254740992.0
+#define MI_KEY_AT_LEAST(low) .ranged = true, .min = (low), .max = MI_MOST_WHOLE
 #define MI_KEY_BETWEEN(low, high) .ranged = true, .min = (low), .max = (high)
+#define MI_KEY_BELOW(low, high) .ranged = true, .min = (low), .max = (high), .below = true
 
 /* Reads `object` into `desc`. `place` names the object in errors ("layers[3]"; "" at the top). `also` lists keys that the
  * caller reads itself (NULL: none). */
@@ -90,5 +94,11 @@ void mi_json_drop_nulls(cJSON *json);
 
 /* The double that prints shortest among those equal to the float: 0.1, not 0.10000000149. */
 double mi_json_number(float value);
+
+/* The shortest text that stands for this number alone: 0.99999999 is not 1. Whole numbers have all digits, huge ones six. */
+struct mi_number_text {
+    char text[32];
+};
+struct mi_number_text mi_show_number(double number);
 
 #endif

@@ -53,6 +53,8 @@ static const struct row keys[] = {
     {"dataformat", NULL, "images are channels first: channels, height, width"},
     {"p prob probability droprate dropoutrate", "rate", NULL},
     {"dropout recurrentdropout", NULL, "dropout is a layer of its own: {\"type\": \"dropout\", \"rate\": 0.5}"},
+    {"fromlogits", NULL, "it goes with losses of probabilities, such as the cross-entropies"},
+    {"axis dim", NULL, "it works on the channels, the first axis of a sample"},
     {"affine", NULL, "\"center\" and \"scale\" are its two keys"},
     {"numembeddings vocabsize vocabularysize", "input_dim", NULL},
     {"embeddingdim", "output_dim", NULL},

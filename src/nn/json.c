@@ -280,7 +280,7 @@ static mica_status check_list(struct mi_error *error, const cJSON *layers, const
     if (!cJSON_IsArray(layers) || cJSON_GetArraySize(layers) > MOST_LAYERS)
         return mi_fail(error, MICA_FORMAT, "%s must be a list of layers", list);
     if (!cJSON_GetArraySize(layers))
-        return mi_fail(error, MICA_FORMAT, "%s is empty: a network has at least one layer", list);
+        return mi_fail(error, MICA_FORMAT, "%s is empty: there is at least one layer in a list of them", list);
     if (depth > DEEPEST)
         return mi_fail(error, MICA_FORMAT, "%s are in more than %d groups", list, DEEPEST);
     return MICA_OK;

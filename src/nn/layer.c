@@ -28,6 +28,15 @@ const char *mi_layer_shape_text(struct mi_layer *layer, const mi_value *x)
     return mi_shape_text(&layer->graph->arena, &sample);
 }
 
+void mi_layer_no_axis(struct mi_layer *layer, const char *what, int64_t axis, int rank)
+{
+    const char *batch = axis ? "" : ", which is the batch";
+    char axes[32] = "axis 1 alone";
+    if (rank > 2)
+        mi_format(axes, sizeof axes, "axes 1 to %d", rank - 1);
+    mi_layer_fail(layer, MICA_SHAPE, "%s %lld%s; a sample of the input has %s", what, (long long)axis, batch, axes);
+}
+
 int mi_layer_axis(struct mi_layer *layer, const mi_value *x, int64_t axis)
 {
     int rank = x->shape.rank;
@@ -39,7 +48,7 @@ int mi_layer_axis(struct mi_layer *layer, const mi_value *x, int64_t axis)
         mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, needs at least one dimension",
                       mi_layer_shape_text(layer, x));
     else
-        mi_layer_fail(layer, MICA_SHAPE, "axis %lld, a sample of the input has axes 1 to %d", (long long)axis, rank - 1);
+        mi_layer_no_axis(layer, "axis", axis, rank);
     return 0;
 }
 

@@ -153,6 +153,8 @@ void mi_layer_results(struct mi_layer *layer, mi_value **results, int count);
 
 /* Whether least <= value <= MI_MOST_SIZE; otherwise an error says so of `what`. */
 bool mi_layer_size(struct mi_layer *layer, const char *what, int64_t value, int64_t least);
+/* Fails for an axis that a sample of an input of so many axes, with the batch, does not have: "axis 5; a sample ...". */
+void mi_layer_no_axis(struct mi_layer *layer, const char *what, int64_t axis, int rank);
 /* An axis of x as Keras counts it, 1 the first behind the batch and -1 the last, which 0 stands for too: from 1 on. 0: an error. */
 int mi_layer_axis(struct mi_layer *layer, const mi_value *x, int64_t axis);
 /* The shape of a value without its batch, as text: "(3, 28, 28)". */

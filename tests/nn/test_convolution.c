@@ -34,7 +34,7 @@ static void check(const struct one_layer *one)
 static const struct one_layer shapes[] = {
     {"3, 5, 7, 9", "\"conv3d\", " CONV "3", "(4, 3, 5, 7)"},
     {"3, 5, 7, 9", "\"conv3d\", " CONV "[3, 2, 1], \"strides\": [1, 2, 4], \"padding\": \"same\"", "(4, 5, 4, 3)"},
-    {"3, 5, 7, 9", "\"conv3d\", " CONV "[3], \"padding\": [1, 0, 2, 0, 1, 1]", "(4, 4, 6, 10)"},
+    {"3, 5, 7, 9", "\"conv3d\", " CONV "3, \"padding\": [1, 0, 2, 0, 1, 1]", "(4, 4, 6, 10)"},
     {"3, 7", "\"conv1d_transpose\", " CONV "3, \"strides\": 2", "(4, 15)"},
     {"3, 7", "\"conv1d_transpose\", " CONV "2, \"strides\": 5", "(4, 35)"},
     {"3, 7", "\"conv1d_transpose\", " CONV "2, \"strides\": 5, \"output_padding\": 0", "(4, 32)"},
@@ -63,10 +63,15 @@ static const struct one_layer errors[] = {
     {"3, 5, 7", "\"conv3d\", " CONV "3", "conv3d \"a\": input has shape (3, 5, 7) per sample, needs (channels, depth, height, width)"},
     {"16, 16, 16, 1", "\"conv3d\", " CONV "3", "volumes are channels first: (1, 16, 16, 16)"},
     {"3, 5, 7, 9", "\"conv3d\", " CONV "[3, 3]", "layers[0].kernel_size: must be a number or a list of 3, one for each axis"},
+    {"3, 5, 7", "\"conv2d\", " CONV "[3]", "layers[0].kernel_size: must be a number or a list of 2, one for each axis"},
+    {"3, 5, 7", "\"conv2d\", " CONV "3, \"strides\": [2]", "layers[0].strides: must be a number or a list of 2"},
+    {"3, 5, 7", "\"conv2d\", " CONV "3, \"dilation_rate\": []", "layers[0].dilation_rate: must be a number or a list of 2"},
+    {"3, 5, 7", "\"max_pooling2d\", \"pool_size\": [3]", "layers[0].pool_size: must be a number or a list of 2"},
+    {"3, 5, 7", "\"adaptive_max_pooling2d\", \"output_size\": [1, 2, 3]", "layers[0].output_size: must be a number or a list of 2"},
     {"3, 5, 7, 9", "\"conv3d\", " CONV "3, \"padding\": [1, 1]", "must be \"same\", \"valid\", a number, or a list of 3 or 6"},
     {"3, 5, 7, 9", "\"conv3d\", " CONV "[1, 6, 1], \"strides\": 2, \"dilation_rate\": 2", "a window of 11 does not fit into an input of 7"},
     {"3, 5, 7, 9", "\"conv3d\", " CONV "3, \"groups\": 2", "3 channels and 4 filters do not divide into 2 groups"},
-    {"3, 5", "\"conv1d\", " CONV "[3, 3]", "layers[0].kernel_size: must be a list of at most 1 whole numbers"},
+    {"3, 5", "\"conv1d\", " CONV "[3, 3]", "layers[0].kernel_size: must be a number or a list of 1, one for each axis"},
     {"3, 5, 7", "\"conv2d_transpose\", " CONV "3, \"strides\": 2, \"output_padding\": 2",
      "conv2d_transpose \"a\": output_padding of 2 must be smaller than the strides of 2"},
     {"3, 5, 7", "\"conv2d_transpose\", " CONV "3, \"output_padding\": -1", "layers[0].output_padding: must be at least 0, not -1"},
@@ -138,7 +143,7 @@ static void variables(void **state)
 static void round_trip(void **state)
 {
     static const char wanted[] =
-        "[{\"type\":\"conv2d_transpose\",\"name\":\"t\",\"filters\":2,\"kernel_size\":[3],\"strides\":[2,3],\"padding\":[0,1,2,3],"
+        "[{\"type\":\"conv2d_transpose\",\"name\":\"t\",\"filters\":2,\"kernel_size\":3,\"strides\":[2,3],\"padding\":[0,1,2,3],"
         "\"output_padding\":[1,0]},{\"type\":\"adaptive_max_pooling2d\",\"name\":\"p\",\"output_size\":[2,3]},"
         "{\"type\":\"global_max_pooling\",\"name\":\"g\",\"keepdims\":true}]";
     struct fixture *f = *state;

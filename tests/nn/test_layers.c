@@ -94,7 +94,7 @@ static void error_texts(void **state)
         {"[]", "must be a JSON object"},
         {"{\"layer\": []}", "there is no key \"layer\"; did you mean \"layers\"?"},
         {"{\"input_shape\": [4]}", "layers must be a list of layers"},
-        {"{\"input_shape\": [4], \"layers\": []}", "layers is empty: a network has at least one layer"},
+        {"{\"input_shape\": [4], \"layers\": []}", "layers is empty: there is at least one layer in a list of them"},
         {"{\"input_shape\": [0], \"layers\": []}", "input_shape: must be at least 1, not 0"},
         {"{\"input_shape\": [4.5], \"layers\": []}", "input_shape: must be a whole number, not 4.5"},
         {"{\"layers\": [{\"type\": \"dense\", \"units\": 3}]}", "layers[0]: there is no input: \"input_shape\" is missing"},
@@ -119,7 +119,7 @@ static void error_texts(void **state)
         {"{\"input_shape\": [1, 8, 8], \"layers\": [{\"type\": \"conv2d\", \"filters\": 2, \"kernel_size\": 3, "
          "\"padding\": \"sam\"}]}", "there is no padding \"sam\"; did you mean \"same\"?"},
         {"{\"input_shape\": [1, 8, 8], \"layers\": [{\"type\": \"conv2d\", \"filters\": 2, \"kernel_size\": [3, 3, 3]}]}",
-         "layers[0].kernel_size: must be a list of at most 2 whole numbers"},
+         "layers[0].kernel_size: must be a number or a list of 2, one for each axis"},
         {"{\"input_shape\": [1, 2, 8], \"layers\": [{\"type\": \"conv2d\", \"name\": \"c\", \"filters\": 2, "
          "\"kernel_size\": 3}]}", "layers[0]: conv2d \"c\": a window of 3 does not fit into an input of 2"},
         /* Too large is called so, with what would do. */
@@ -138,7 +138,7 @@ static void error_texts(void **state)
          "images are channels first"},
         {"{\"input_shape\": [4, 8, 8], \"layers\": [{\"type\": \"conv2d\", \"filters\": 3, \"kernel_size\": 3, "
          "\"groups\": 2}]}", "2 groups"},
-        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dropout\", \"rate\": 1.5}]}", "rate must be at least 0 and below 1"},
+        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dropout\", \"rate\": 1.5}]}", "rate: must be at least 0 and below 1"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"reshape\", \"target_shape\": [3]}]}", "4 elements"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"add\"}]}", "add joins layers: \"inputs\" is missing"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"name\": \"left\", \"units\": 2}, "
@@ -147,7 +147,7 @@ static void error_texts(void **state)
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"name\": \"left\", \"units\": 2}, "
          "{\"type\": \"add\", \"inputs\": [\"left\", \"input\"]}]}", "inputs of shapes (2) and (4)"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"concatenate\", \"inputs\": [\"input\", \"input\"], \"axis\": 0}]}",
-         "layers[0].axis: must not be 0"},
+         "layers[0].axis: must not be 0: that is the batch"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"add\", \"inputs\": [\"input\", 3]}]}", "inputs must hold layers' names"},
         {"{\"input_shape\": [4], \"layers\": [{\"type\": \"relu\"}], \"outputs\": {\"y\": \"rely\"}}",
          "outputs: there is no earlier layer \"rely\"; did you mean \"relu\"?"},

@@ -28,7 +28,7 @@ static void test_errors(void **state)
         {RESCALE "\"scale\": 0}", "scale 0 must be a finite number other than 0"},
         {RESCALE "\"scal\": 1}", "there is no key \"scal\"; did you mean \"scale\"?"},
         {NORMAL ", \"axis\": 0}", "layers[0].axis: must not be 0"},
-        {NORMAL ", \"axis\": 3}", "axis 3, a sample of the input has axes 1 to 2"},
+        {NORMAL ", \"axis\": 3}", "axis 3; a sample of the input has axes 1 to 2"},
         {NORMAL ", \"mean\": 1}", "given together or not at all: variance is missing"},
         {NORMAL ", \"mean\": [1, 2], \"variance\": 1}", "mean has 2 numbers, the axis has 3"},
         {NORMAL ", \"mean\": 1, \"variance\": -1}", "variance holds -1, it must be at least 0"},

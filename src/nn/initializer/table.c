@@ -16,12 +16,13 @@ const char *const mi_initializer_names[] = {MI_INITIALIZERS(NAME) NULL};
 #define MATRIX "orthogonal identity"
 const struct mi_key mi_initializer_keys[] = {
     MI_KEY_WITH(mica_initializer, "type", MI_KEY_TEXT, type, .required = true, .choices = mi_initializer_names),
-    MI_KEY_WITH(mica_initializer, "value", MI_KEY_FLOAT, value, .only = "constant"),
-    MI_KEY_WITH(mica_initializer, "mean", MI_KEY_FLOAT, mean, .only = NORMAL),
+    MI_KEY_WITH(mica_initializer, "value", MI_KEY_FLOAT, value, .only = "constant", .plain = true),
+    MI_KEY_WITH(mica_initializer, "mean", MI_KEY_FLOAT, mean, .only = NORMAL, .plain = true),
     MI_KEY_WITH(mica_initializer, "stddev", MI_KEY_FLOAT, stddev, .only = NORMAL, MI_KEY_AT_LEAST(0)),
     MI_KEY_WITH(mica_initializer, "minval", MI_KEY_FLOAT, minval, .only = "random_uniform"),
     MI_KEY_WITH(mica_initializer, "maxval", MI_KEY_FLOAT, maxval, .only = "random_uniform"),
-    MI_KEY_WITH(mica_initializer, "scale", MI_KEY_FLOAT, scale, .only = "variance_scaling", MI_KEY_AT_LEAST(0), .not_zero = true),
+    MI_KEY_WITH(mica_initializer, "scale", MI_KEY_FLOAT, scale, .only = "variance_scaling", MI_KEY_AT_LEAST(0),
+                .not_zero = "all values would be the same"),
     MI_KEY_WITH(mica_initializer, "mode", MI_KEY_TEXT, mode, .only = "variance_scaling", .choices = mi_variance_modes),
     MI_KEY_WITH(mica_initializer, "distribution", MI_KEY_TEXT, distribution, .only = "variance_scaling",
                 .choices = mi_variance_distributions),

@@ -7,7 +7,7 @@ struct along {
 };
 
 static const struct mi_key keys[] = {
-    MI_KEY_WITH(struct along, "axis", MI_KEY_INT, axis, .not_zero = true), /* it is the batch */
+    MI_KEY_WITH(struct along, "axis", MI_KEY_INT, axis, .not_zero = "that is the batch"),
     {0},
 };
 

@@ -56,7 +56,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
 }
 
 static const struct mi_key keys[] = {
-    MI_KEY_WITH(mica_dot_desc, "axes", MI_KEY_SIZES, axes, .spatial = 2, .not_zero = true), /* it is the batch */
+    MI_KEY_WITH(mica_dot_desc, "axes", MI_KEY_SIZES, axes, .spatial = 2, .not_zero = "that is the batch"),
     MI_KEY(mica_dot_desc, "normalize", MI_KEY_BOOL, normalize),
     {0},
 };

@@ -98,7 +98,7 @@ static mi_value *build_concatenate(struct mi_layer *layer, mi_value *const *x, i
 }
 
 static const struct mi_key concatenate_keys[] = {
-    MI_KEY_WITH(struct concatenate_desc, "axis", MI_KEY_INT, axis, .not_zero = true), /* it is the batch */
+    MI_KEY_WITH(struct concatenate_desc, "axis", MI_KEY_INT, axis, .not_zero = "that is the batch"),
     {0},
 };
 

@@ -95,8 +95,7 @@ static int axes_of(struct mi_layer *layer, const mi_value *x, const mica_shape *
     for (int i = 0; i < from->rank; i++) {
         int64_t axis = from->dim[i] < 0 ? from->dim[i] + rank : from->dim[i];
         if (axis < 1 || axis >= rank)
-            return mi_layer_fail(layer, MICA_SHAPE, "axis %lld, a sample of the input has axes 1 to %d", (long long)from->dim[i],
-                                 rank - 1), 0;
+            return mi_layer_no_axis(layer, "axis", from->dim[i], rank), 0;
         if (named[axis])
             return mi_layer_fail(layer, MICA_SHAPE, "axis %lld is given twice", (long long)axis), 0;
         named[axis] = true;
@@ -244,7 +243,8 @@ static mi_value *build_instance(struct mi_layer *layer, mi_value *const *x, int 
 }
 
 static const struct mi_key group_keys[] = {
-    MI_KEY_WITH(mica_group_normalization_desc, "groups", MI_KEY_LONG, groups, MI_KEY_AT_LEAST(-1), .not_zero = true),
+    MI_KEY_WITH(mica_group_normalization_desc, "groups", MI_KEY_LONG, groups, MI_KEY_AT_LEAST(-1),
+                .not_zero = "there is a group at least, and -1 is one for each channel"),
     EPSILON_KEY(mica_group_normalization_desc),
     AFFINE_KEYS(mica_group_normalization_desc),
     {0},

@@ -109,8 +109,7 @@ static bool slope_shape(struct mi_layer *layer, const mi_value *x, const mica_sh
     }
     for (int i = 0; i < shared->rank; i++) {
         if (shared->dim[i] < 1 || shared->dim[i] > shape->rank) {
-            mi_layer_fail(layer, MICA_SHAPE, "shared_axes names axis %lld, a sample of the input has axes 1 to %d",
-                          (long long)shared->dim[i], shape->rank);
+            mi_layer_no_axis(layer, "shared_axes names axis", shared->dim[i], shape->rank + 1);
             return false;
         }
         shape->dim[shared->dim[i] - 1] = mi_fixed(1);

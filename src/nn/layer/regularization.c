@@ -112,7 +112,7 @@ static mi_value *build_noise(struct mi_layer *layer, mi_value *const *x, int cou
 
 /* ---- Rows ---- */
 
-#define RATE_KEY MI_KEY_WITH(mica_dropout_desc, "rate", MI_KEY_FLOAT, rate, .required = true)
+#define RATE_KEY MI_KEY_WITH(mica_dropout_desc, "rate", MI_KEY_FLOAT, rate, .required = true, MI_KEY_BELOW(0, 1))
 #define SEED_KEY(desc) MI_KEY(desc, "seed", MI_KEY_SEED, seed)
 static const struct mi_key shaped_keys[] = {
     RATE_KEY,

@@ -85,8 +85,7 @@ static mi_value *build_normalization(struct mi_layer *layer, mi_value *const *x,
     struct mi_graph *graph = layer->graph;
     int rank = x[0]->shape.rank, axis = axis_of(desc->axis, rank);
     if (axis < 1 || axis >= rank)
-        return mi_layer_fail(layer, MICA_SHAPE, "axis %d, a sample of the input has axes 1 to %d", desc->axis ? desc->axis : -1,
-                             rank - 1);
+        return mi_layer_no_axis(layer, "axis", desc->axis ? desc->axis : -1, rank), NULL;
     if (!desc->mean != !desc->variance)
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "mean and variance are given together or not at all: %s is missing",
                              desc->mean ? "variance" : "mean");
@@ -152,7 +151,7 @@ static mica_status adapt_normalization(struct mi_adapting *adapting)
 }
 
 static const struct mi_key normalization_keys[] = {
-    MI_KEY_WITH(struct normalization_desc, "axis", MI_KEY_INT, axis, .not_zero = true), /* it is the batch */
+    MI_KEY_WITH(struct normalization_desc, "axis", MI_KEY_INT, axis, .not_zero = "that is the batch"),
     MI_KEY(struct normalization_desc, "mean", MI_KEY_JSON, mean),
     MI_KEY(struct normalization_desc, "variance", MI_KEY_JSON, variance),
     MI_KEY(struct normalization_desc, "invert", MI_KEY_BOOL, invert),

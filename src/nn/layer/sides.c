@@ -57,13 +57,13 @@ static mi_value *cropping(struct mi_layer *layer, mi_value *x, int spatial, cons
 
 /* ---- Rows: each of both for one, two and three axes ---- */
 
-#define SIDES(kind, field, axes, zero_is_default)                                                                                \
+#define SIDES(kind, field, axes, why_not_zero)                                                                                   \
     static mi_value *build_##kind##axes(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)                 \
     {                                                                                                                            \
         return (void)count, kind(layer, x[0], axes, desc);                                                                       \
     }                                                                                                                            \
     static const struct mi_key kind##axes##_keys[] = {                                                                           \
-        MI_KEY_WITH(mica_##kind##_desc, #field, MI_KEY_SIDES, field, .spatial = (axes), .not_zero = (zero_is_default)),          \
+        MI_KEY_WITH(mica_##kind##_desc, #field, MI_KEY_SIDES, field, .spatial = (axes), .not_zero = (why_not_zero)),              \
         {0},                                                                                                                     \
     };                                                                                                                           \
     const struct mi_layer_type mi_layer_##kind##axes##d = {                                                                      \
@@ -73,9 +73,9 @@ static mi_value *cropping(struct mi_layer *layer, mi_value *x, int spatial, cons
     {                                                                                                                            \
         return mi_layer_add(&mi_layer_##kind##axes##d, &x, 1, desc);                                                             \
     }
-SIDES(zero_padding, padding, 1, true)
-SIDES(zero_padding, padding, 2, true)
-SIDES(zero_padding, padding, 3, true)
-SIDES(cropping, cropping, 1, true)
-SIDES(cropping, cropping, 2, false)
-SIDES(cropping, cropping, 3, true)
+SIDES(zero_padding, padding, 1, "it would do nothing")
+SIDES(zero_padding, padding, 2, "it would do nothing")
+SIDES(zero_padding, padding, 3, "it would do nothing")
+SIDES(cropping, cropping, 1, "it would do nothing")
+SIDES(cropping, cropping, 2, NULL)
+SIDES(cropping, cropping, 3, "it would do nothing")
