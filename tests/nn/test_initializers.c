@@ -8,6 +8,7 @@
 
 #include "nn/layer.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -155,6 +156,25 @@ static double from_orthogonal(const float *q, int rows, int columns, double gain
     return worst;
 }
 
+/* Without a deviation all values are the mean: that nothing is drawn is told from a tiny deviation nowhere. */
+static void exact(void **state)
+{
+    (void)state;
+    const struct {
+        mica_initializer initializer;
+        float value;
+    } cases[] = {
+        {{.type = "truncated_normal", .stddev = FLT_MIN}, 0},
+        {{.type = "truncated_normal", .mean = 2, .stddev = FLT_MIN}, 2},
+        {{.type = "random_normal", .mean = FLT_MIN, .stddev = FLT_MIN}, 0},
+        {{.type = "random_uniform", .minval = FLT_MIN, .maxval = FLT_MIN}, 0},
+    };
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        struct moments m = draw(&cases[i].initializer, 30, 10);
+        assert_true(m.low >= (double)cases[i].value && m.high <= (double)cases[i].value);
+    }
+}
+
 static void orthogonal(void **state)
 {
     enum { MOST = 150 * 150 };
@@ -268,7 +288,7 @@ static void threads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(uniform), cmocka_unit_test(normal), cmocka_unit_test(truncated),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(uniform), cmocka_unit_test(normal), cmocka_unit_test(truncated), cmocka_unit_test(exact),
                                        cmocka_unit_test(places), cmocka_unit_test(constant), cmocka_unit_test(orthogonal),
                                        cmocka_unit_test(orthogonal_is_uniform), cmocka_unit_test(identity),
                                        cmocka_unit_test(function), cmocka_unit_test(seeds), cmocka_unit_test(threads)};

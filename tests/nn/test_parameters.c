@@ -66,7 +66,10 @@ static void errors(void **state)
         {CONV("\"kernel_initializer\": \"identity\""),
          "conv2d \"c\": weight: initializer identity makes matrices of two, not 4 dimensions"},
         {DENSE("\"kernel_initializer\": {\"type\": \"variance_scaling\", \"mode\": \"fan\"}"), "there is no mode \"fan\""},
-        {DENSE("\"kernel_initializer\": {\"type\": \"variance_scaling\", \"scale\": 0}"), "scale: must not be 0"},
+        {DENSE("\"kernel_initializer\": {\"type\": \"variance_scaling\", \"scale\": 0}"), "scale: must not be 0: all values would be the same"},
+        {DENSE("\"kernel_initializer\": {\"type\": \"random_uniform\", \"minval\": 1, \"maxval\": 0}"),
+         "dense \"d\": weight: initializer random_uniform: minval is 1, above maxval, which is 0"},
+        {DENSE("\"kernel_initializer\": {\"type\": \"random_uniform\", \"minval\": 0.5}"), "minval is 0.5, above maxval, which is 0"},
         {DENSE("\"kernel_initializer\": {\"type\": \"he_normal\", \"gain\": 2}"), "there is no key \"gain\""},
     };
     int wrong = 0;

@@ -1,6 +1,7 @@
 /* Values that are drawn one by one, and constants: each follows from the seed, the stream and its place alone. */
 #include "nn/initializer/initializer.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -103,6 +104,12 @@ bool mi_fill_blocks(const struct mi_initial *how, const struct mi_shape *shape, 
 
 /* ---- Rows ---- */
 
+/* What was given: a tiny number stands for 0. */
+static float given(float number)
+{
+    return fabsf(number) <= FLT_MIN ? 0 : number;
+}
+
 static mica_status set_constant(struct mi_error *error, const struct mi_initializer_row *row, const struct mi_initializer_use *use,
                                 struct mi_initial *out)
 {
@@ -115,20 +122,22 @@ static mica_status set_constant(struct mi_error *error, const struct mi_initiali
 static mica_status set_uniform(struct mi_error *error, const struct mi_initializer_row *row, const struct mi_initializer_use *use,
                                struct mi_initial *out)
 {
-    (void)error, (void)row;
     float low = use->given->minval, high = use->given->maxval;
     bool unset = fpclassify(low) == FP_ZERO && fpclassify(high) == FP_ZERO;
     out->draw = mi_draw_uniform;
-    out->low = unset ? -0.05f : low;
-    out->high = unset ? 0.05f : high;
-    return MICA_OK;
+    out->low = unset ? -0.05f : given(low);
+    out->high = unset ? 0.05f : given(high);
+    if (out->low <= out->high)
+        return MICA_OK;
+    return mi_fail(error, MICA_INVALID_ARGUMENT, "initializer %s: minval is %g, above maxval, which is %g", row->name,
+                   (double)out->low, (double)out->high);
 }
 
 static void set_normal(const struct mi_initializer_use *use, mi_draw *draw, struct mi_initial *out)
 {
-    out->draw = draw;
-    out->low = use->given->mean;
-    out->high = fpclassify(use->given->stddev) == FP_ZERO ? 0.05f : use->given->stddev;
+    out->low = given(use->given->mean);
+    out->high = fpclassify(use->given->stddev) == FP_ZERO ? 0.05f : given(use->given->stddev);
+    out->draw = out->high > 0 ? draw : mi_draw_constant;
 }
 
 static mica_status set_plain_normal(struct mi_error *error, const struct mi_initializer_row *row,
