@@ -49,6 +49,7 @@ static mica_status find_metrics(struct mi_error *error, const mica_objective *gi
     for (int i = 0; i < MICA_MOST_METRICS && given->metrics[i].type; i++) {
         struct mi_metric *metric = &out->metrics[out->metric_count];
         MI_TRY(mi_metric_resolve(error, "metrics", &given->metrics[i], metric));
+        MI_TRY(mi_metric_once(error, "metrics", given->metrics, i));
         const struct mi_metric_use use = {.loss = &out->loss, .output = output, .classes = given->classes, .value = metric->value};
         if (metric->row->check)
             MI_TRY(metric->row->check(error, &use));

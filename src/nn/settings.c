@@ -29,8 +29,11 @@ static mica_status fail_range(struct mi_error *error, const char *place, const s
     else
         mi_format(range, sizeof range, endless ? "%s %g" : "%s %g and %s %g", key->above ? "above" : "at least",
                   (double)key->least, key->below ? "below" : "at most", (double)key->most);
-    return mi_fail(error, MICA_FORMAT, "%s%s%s: must be %s%s, not %g", place, dot, key->name, key->whole ? "a whole number " : "",
-                   range, value);
+    bool rounded = key->below && value < (double)key->most && value >= (double)key->least;
+    return mi_fail(error, MICA_FORMAT, rounded ? "%s%s%s: must be %s%s, not %s, which is %g as a float"
+                                               : "%s%s%s: must be %s%s, not %s",
+                   place, dot, key->name, key->whole ? "a whole number " : "", range, mi_show_number(value).text,
+                   (double)key->most);
 }
 
 mica_status mi_number_check(struct mi_error *error, const char *place, const struct mi_number *key, double value)
@@ -65,8 +68,26 @@ mica_status mi_settings_resolve(struct mi_error *error, const char *place, const
     return MICA_OK;
 }
 
-mica_status mi_settings_read(struct mi_error *error, const cJSON *object, const char *place, const char *const *also,
-                             mica_setting *out, int most)
+mica_status mi_setting_read(struct mi_error *error, const cJSON *item, const char *place, const struct mi_number *key,
+                            mica_setting *out)
+{
+    bool flag = cJSON_IsBool(item), number = cJSON_IsNumber(item);
+    if (key ? !(key->flag ? flag : number) : !(flag || number))
+        return mi_fail(error, MICA_FORMAT, "%s.%s: must be %s", place, mi_show(item->string).text,
+                       key && key->flag ? "true or false" : "a number");
+    *out = (mica_setting){item->string, number ? item->valuedouble : cJSON_IsTrue(item)};
+    return MICA_OK;
+}
+
+const struct mi_number *mi_number_named(const struct mi_number *keys, const char *name)
+{
+    while (keys && keys->name && strcmp(keys->name, name))
+        keys++;
+    return keys && keys->name ? keys : NULL;
+}
+
+mica_status mi_settings_read(struct mi_error *error, const cJSON *object, const char *place, const struct mi_number *keys,
+                             const char *const *also, mica_setting *out, int most)
 {
     const cJSON *item;
     int count = 0;
@@ -76,11 +97,9 @@ mica_status mi_settings_read(struct mi_error *error, const cJSON *object, const 
             passed = passed || !strcmp(item->string, also[i]);
         if (passed)
             continue;
-        if (!cJSON_IsNumber(item) && !cJSON_IsBool(item))
-            return mi_fail(error, MICA_FORMAT, "%s.%s: must be a number", place, mi_show(item->string).text);
         if (count == most)
             return mi_fail(error, MICA_FORMAT, "%s: has more than %d keys", place, most);
-        out[count++] = (mica_setting){item->string, cJSON_IsNumber(item) ? item->valuedouble : cJSON_IsTrue(item)};
+        MI_TRY(mi_setting_read(error, item, place, mi_number_named(keys, item->string), &out[count++]));
     }
     return MICA_OK;
 }

@@ -14,8 +14,15 @@ mica_status mi_number_check(struct mi_error *error, const char *place, const str
 mica_status mi_settings_resolve(struct mi_error *error, const char *place, const struct mi_number *keys,
                                 const mica_setting *given, int most, float *values);
 
-/* The numbers of a job's object, up to `most`, without its "type" and the keys of `also` (NULL: none). Texts stay the JSON's. */
-mica_status mi_settings_read(struct mi_error *error, const cJSON *object, const char *place, const char *const *also,
-                             mica_setting *out, int most);
+/* The key of that name; NULL: none of `keys`, which may be NULL too. */
+const struct mi_number *mi_number_named(const struct mi_number *keys, const char *name);
+
+/* A number of a job, or true or false where its key is a flag. `key` NULL: either, and who resolves the settings knows better. */
+mica_status mi_setting_read(struct mi_error *error, const cJSON *item, const char *place, const struct mi_number *key,
+                            mica_setting *out);
+
+/* The same of a job's object, up to `most`, without its "type" and the keys of `also` (NULL: none). Texts stay the JSON's. */
+mica_status mi_settings_read(struct mi_error *error, const cJSON *object, const char *place, const struct mi_number *keys,
+                             const char *const *also, mica_setting *out, int most);
 
 #endif

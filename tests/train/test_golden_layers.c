@@ -189,7 +189,7 @@ static mica_objective objective_of(struct mi_error *error, const cJSON *loss, bo
     const cJSON *logits = cJSON_GetObjectItem(loss, "from_logits");
     mica_objective out = {.loss = type->valuestring, .classes = classes, .from_logits = logits ? cJSON_IsTrue(logits) ? 1 : -1 : 0};
     if (cJSON_IsObject(loss))
-        assert_int_equal(mi_settings_read(error, loss, "loss", also, out.setting, MICA_MOST_LOSS_SETTINGS), MICA_OK);
+        assert_int_equal(mi_settings_read(error, loss, "loss", NULL, also, out.setting, MICA_MOST_LOSS_SETTINGS), MICA_OK);
     return out;
 }
 

@@ -127,6 +127,7 @@ static void refused(void **state)
         {{.loss = "mse", .metrics = {{"cosine_similarity"}}}, 1, "one number has no direction"},
         {{.loss = "sparse_categorical_crossentropy", .classes = true, .metrics = {{"top_k_accuracy"}}}, 4, "the 5 best of 4"},
         {{.loss = "mse", .metrics = {{"mae", {{"k", 2}}}}}, 2, "metrics: there is no key \"k\""},
+        {{.loss = "mse", .metrics = {{"mae"}, {"mean_absolute_error"}}}, 2, "metrics: \"mean_absolute_error\" is given twice"},
         {{.loss = "sparse_categorical_crossentropy", .classes = true, .metrics = {{"top_k_accuracy", {{"k", 0.5}}}}}, 4,
          "metrics.k: must be a whole number from 1 to"}};
     for (size_t i = 0; i < MI_COUNT(cases); i++) {

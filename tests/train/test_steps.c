@@ -202,9 +202,9 @@ static void launches_of_all(void **state)
 static void refused(void **state)
 {
     static const struct { mica_optimizer optimizer; const char *says; } wrong[] = {
-        {{"sgd", {{"gradient_accumulation_steps", 2.5}}}, "optimizer.gradient_accumulation_steps: must be a whole number, not 2.5"},
-        {{"sgd", {{"gradient_accumulation_steps", -1}}}, "optimizer.gradient_accumulation_steps: must be from 1 to 1e+06, not -1"},
-        {{"sgd", {{"use_ema", 2}}}, "optimizer.use_ema: must be from 0 to 1, not 2"},
+        {{"sgd", {{"gradient_accumulation_steps", 2.5}}}, "optimizer.gradient_accumulation_steps: must be a whole number from 1 to 1e+06, not 2.5"},
+        {{"sgd", {{"gradient_accumulation_steps", -1}}}, "optimizer.gradient_accumulation_steps: must be a whole number from 1 to 1e+06, not -1"},
+        {{"sgd", {{"use_ema", 2}}}, "optimizer.use_ema: must be true or false"},
         {{"sgd", {{"ema_momentum", 1}}}, "optimizer.ema_momentum: must be at least 0 and below 1, not 1"},
         {{"sgd", {{"ema_momntum", 1}}}, "there is no key \"ema_momntum\"; did you mean \"ema_momentum\"?"}};
     const mica_objective goal = {.loss = "mse"};

@@ -366,8 +366,8 @@ static mica_status take_objective(struct loading *l, const cJSON *json, mica_obj
     *out = (mica_objective){.output = output->valuestring, .loss = loss->valuestring,
                             .weight = weight ? (float)weight->valuedouble : 0,
                             .from_logits = !logits ? 0 : cJSON_IsTrue(logits) ? 1 : -1};
-    mica_status status = mi_settings_read(&why, cJSON_GetObjectItemCaseSensitive(json, "settings"), "settings", NULL, out->setting,
-                                          MICA_MOST_LOSS_SETTINGS);
+    mica_status status = mi_settings_read(&why, cJSON_GetObjectItemCaseSensitive(json, "settings"), "settings", NULL, NULL,
+                                          out->setting, MICA_MOST_LOSS_SETTINGS);
     if (status == MICA_OK)
         status = mi_objective_resolve(&why, l->model->graph, out, &resolved);
     if (status == MICA_OK)

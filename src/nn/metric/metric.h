@@ -69,8 +69,11 @@ struct mi_metric {
 extern const struct mi_metric_row *const mi_metric_rows[];   /* NULL-terminated (table.c) */
 extern const char *const mi_metric_names[];                  /* for messages */
 
+const struct mi_metric_row *mi_metric_find(const char *name); /* NULL: none of that name */
 /* Finds the row and checks the settings. `place` begins errors where it is not empty: "metrics[1]". */
 mica_status mi_metric_resolve(struct mi_error *error, const char *place, const mica_metric *given, struct mi_metric *out);
+/* Whether metric i of a list of known ones is none of those before it: two would have one name, whatever their settings. */
+mica_status mi_metric_once(struct mi_error *error, const char *place, const mica_metric *list, int i);
 
 /* ---- For rows ---- */
 

@@ -12,7 +12,7 @@ const struct mi_metric_row *const mi_metric_rows[] = {MI_METRICS(LIST) NULL};
 #define NAME(name) #name,
 const char *const mi_metric_names[] = {MI_METRICS(NAME) NULL};
 
-static const struct mi_metric_row *find(const char *name)
+const struct mi_metric_row *mi_metric_find(const char *name)
 {
     for (const struct mi_metric_row *const *row = mi_metric_rows; *row; row++)
         if (strcmp((*row)->name, name) == 0 || ((*row)->alias && strcmp((*row)->alias, name) == 0))
@@ -22,8 +22,16 @@ static const struct mi_metric_row *find(const char *name)
 
 mica_status mi_metric_resolve(struct mi_error *error, const char *place, const mica_metric *given, struct mi_metric *out)
 {
-    *out = (struct mi_metric){.row = find(given->type)};
+    *out = (struct mi_metric){.row = mi_metric_find(given->type)};
     if (!out->row)
         return mi_keys_unknown(error, place, "metric", given->type, mi_metric_names);
     return mi_settings_resolve(error, place, out->row->keys, given->setting, MICA_MOST_METRIC_SETTINGS, out->value);
+}
+
+mica_status mi_metric_once(struct mi_error *error, const char *place, const mica_metric *list, int i)
+{
+    for (int k = 0; k < i; k++)
+        if (mi_metric_find(list[k].type) == mi_metric_find(list[i].type))
+            return mi_fail(error, MICA_FORMAT, "%s: \"%s\" is given twice", place, mi_metric_find(list[i].type)->name);
+    return MICA_OK;
 }

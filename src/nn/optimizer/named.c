@@ -2,6 +2,7 @@
 #include "nn/optimizer/optimizer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static mica_status check_patterns(struct mi_error *error, const mica_model *model, const char *place, const char *patterns,
                                   bool statistics)
@@ -17,7 +18,10 @@ static mica_status check_patterns(struct mi_error *error, const mica_model *mode
         if (variable->role == MI_PARAMETER || (statistics && variable->role == MI_STATISTIC))
             names[count++] = variable->name;
     }
-    if (mi_name_unmatched(patterns, names, pattern, sizeof pattern))
+    names[count] = NULL;
+    if (patterns && !patterns[strspn(patterns, ", ")])
+        status = mi_fail(error, MICA_INVALID_ARGUMENT, "%s: names no parameter%s", place, mi_list(names).text);
+    else if (mi_name_unmatched(patterns, names, pattern, sizeof pattern))
         status = mi_fail(error, MICA_INVALID_ARGUMENT, "%s: no parameter is called \"%s\"%s", place,
                          mi_show(pattern).text, mi_advise(pattern, names).text);
     free(names);

@@ -1,35 +1,36 @@
 /* An optimizer's settings: read from JSON, completed and checked. */
 #include "nn/optimizer/optimizer.h"
+#include "nn/settings.h"
 
-#include "json/keys.h"
-
-#include <math.h>
 #include <string.h>
 
 enum { MOST_NAMES = 32 };
 
 /* What every optimizer has. */
-static const float most_of_any = 1e30f;
-
 static const struct common {
-    const char *name;
+    struct mi_number key;
     size_t offset;
-    float least, most;         /* 0: of any */
-    bool below, whole;
     bool averages;             /* says something of the average that use_ema makes */
 } common[] = {
-    {.name = "learning_rate", .offset = offsetof(struct mi_optimizer, learning_rate)},
-    {.name = "weight_decay", .offset = offsetof(struct mi_optimizer, weight_decay)},
-    {.name = "clipvalue", .offset = offsetof(struct mi_optimizer, clip_value)},
-    {.name = "clipnorm", .offset = offsetof(struct mi_optimizer, clip_norm)},
-    {.name = "global_clipnorm", .offset = offsetof(struct mi_optimizer, clip_global_norm)},
-    {.name = "gradient_accumulation_steps", .offset = offsetof(struct mi_optimizer, accumulate), .least = 1, .most = 1e6f,
-     .whole = true},
-    {.name = "use_ema", .offset = offsetof(struct mi_optimizer, use_ema), .most = 1, .whole = true},
-    {.name = "ema_momentum", .offset = offsetof(struct mi_optimizer, ema_momentum), .most = 1, .below = true, .averages = true},
-    {.name = "ema_overwrite_frequency", .offset = offsetof(struct mi_optimizer, ema_overwrite), .most = 1e6f, .whole = true,
-     .averages = true},
+#define COMMON(field, ...) .offset = offsetof(struct mi_optimizer, field), .key = {__VA_ARGS__}
+    {COMMON(learning_rate, "learning_rate", .most = 1e30f)},
+    {COMMON(weight_decay, "weight_decay", .most = 1e30f)},
+    {COMMON(clip_value, "clipvalue", .most = 1e30f)},
+    {COMMON(clip_norm, "clipnorm", .most = 1e30f)},
+    {COMMON(clip_global_norm, "global_clipnorm", .most = 1e30f)},
+    {COMMON(accumulate, "gradient_accumulation_steps", .least = 1, .most = 1e6f, .whole = true)},
+    {COMMON(use_ema, "use_ema", .most = 1, .flag = true)},
+    {COMMON(ema_momentum, "ema_momentum", .most = 1, .below = true), .averages = true},
+    {COMMON(ema_overwrite, "ema_overwrite_frequency", .most = 1e6f, .whole = true), .averages = true},
 };
+
+static const struct common *find_common(const char *name)
+{
+    for (size_t i = 0; i < MI_COUNT(common); i++)
+        if (strcmp(common[i].key.name, name) == 0)
+            return &common[i];
+    return NULL;
+}
 
 /* ---- What there is ---- */
 
@@ -58,7 +59,7 @@ static mica_status unknown_key(struct mi_error *error, const char *place, const 
             if (*r != row && !strcmp((*r)->keys[i].name, key))
                 return mi_fail(error, MICA_FORMAT, "%s: %s has no \"%s\", which %s has", place, row->name, key, (*r)->name);
     for (size_t i = 0; i < MI_COUNT(common); i++)
-        names[count++] = common[i].name;
+        names[count++] = common[i].key.name;
     for (int i = 0; row->keys[i].name; i++)
         names[count++] = row->keys[i].name;
     names[count] = NULL;
@@ -67,48 +68,29 @@ static mica_status unknown_key(struct mi_error *error, const char *place, const 
 
 /* ---- JSON ---- */
 
-/* Whether the optimizer has the key, and whether it is true or false. */
-static bool is_key(const struct mi_optimizer_row *row, const char *key, bool *flag)
-{
-    for (size_t i = 0; i < MI_COUNT(common); i++)
-        if (!strcmp(common[i].name, key)) {
-            *flag = common[i].whole && common[i].most <= 1;
-            return true;
-        }
-    for (int i = 0; row->keys[i].name; i++)
-        if (!strcmp(row->keys[i].name, key)) {
-            *flag = row->keys[i].flag;
-            return true;
-        }
-    return false;
-}
-
 static bool is_schedule(const cJSON *item)
 {
     return !strcmp(item->string, "learning_rate") && cJSON_IsObject(item);
 }
 
-static mica_status read_setting(struct mi_error *error, const cJSON *item, const char *place, mica_optimizer *out, size_t *count)
+static mica_status read_setting(struct mi_error *error, const cJSON *item, const char *place, const struct mi_optimizer_row *row,
+                                mica_optimizer *out, size_t *count)
 {
-    const struct mi_optimizer_row *row;
-    bool flag = false;
+    const struct common *shared = find_common(item->string);
+    const struct mi_number *key = shared ? &shared->key : mi_number_named(row->keys, item->string);
     if (!strcmp(item->string, "type") || !strcmp(item->string, "groups") || is_schedule(item))
         return MICA_OK;
-    if (!cJSON_IsNumber(item) && !cJSON_IsBool(item)) {
-        MI_TRY(find_row(error, place, out->type, &row));
-        if (!is_key(row, item->string, &flag))
-            return unknown_key(error, place, row, item->string);
-        return mi_fail(error, MICA_FORMAT, "%s.%s: must be %s", place, item->string, flag ? "true or false" : "a number");
-    }
+    if (!key)
+        return unknown_key(error, place, row, item->string);
     if (*count == MICA_MOST_SETTINGS)
         return mi_fail(error, MICA_FORMAT, "%s: has more than %d keys", place, MICA_MOST_SETTINGS);
-    out->setting[(*count)++] = (mica_setting){item->string, cJSON_IsNumber(item) ? item->valuedouble : cJSON_IsTrue(item)};
-    return MICA_OK;
+    return mi_setting_read(error, item, place, key, &out->setting[(*count)++]);
 }
 
 mica_status mi_optimizer_read(struct mi_error *error, const cJSON *json, const char *place, mica_optimizer *out)
 {
     const cJSON *item, *type = cJSON_GetObjectItemCaseSensitive(json, "type");
+    const struct mi_optimizer_row *row;
     size_t count = 0;
     *out = (mica_optimizer){0};
     if (cJSON_IsString(json)) {
@@ -122,8 +104,9 @@ mica_status mi_optimizer_read(struct mi_error *error, const cJSON *json, const c
     if (!cJSON_IsString(type))
         return mi_fail(error, MICA_FORMAT, "%s.type: must be a text", place);
     out->type = type->valuestring;
+    MI_TRY(find_row(error, place, out->type, &row));
     cJSON_ArrayForEach(item, json)
-        MI_TRY(read_setting(error, item, place, out, &count));
+        MI_TRY(read_setting(error, item, place, row, out, &count));
     return MICA_OK;
 }
 
@@ -177,38 +160,18 @@ mica_status mi_optimizer_read_groups(struct mi_error *error, struct mi_arena *ar
 
 /* ---- Checking ---- */
 
-static mica_status in_range(struct mi_error *error, const char *place, const mica_setting *setting, float least, float most,
-                            bool below)
-{
-    if (setting->value >= (double)least && (below ? (float)setting->value < most : setting->value <= (double)most))
-        return MICA_OK;
-    if (below)
-        return mi_fail(error, MICA_FORMAT, "%s.%s: must be at least 0 and below %g, not %g", place, setting->key, (double)most,
-                       setting->value);
-    if (most < most_of_any)
-        return mi_fail(error, MICA_FORMAT, "%s.%s: must be from %g to %g, not %g", place, setting->key, (double)least,
-                       (double)most, setting->value);
-    return mi_fail(error, MICA_FORMAT, "%s.%s: must be at least 0%s, not %g", place, setting->key,
-                   setting->value > 0 ? " and at most 1e30" : "", setting->value);
-}
-
 static mica_status take(struct mi_error *error, const char *place, const mica_setting *setting, struct mi_optimizer *out)
 {
-    for (size_t i = 0; i < MI_COUNT(common); i++)
-        if (strcmp(common[i].name, setting->key) == 0) {
-            float value = (float)setting->value;
-            memcpy((char *)out + common[i].offset, &value, sizeof value);
-            if (common[i].whole && floor(setting->value) != setting->value)
-                return mi_fail(error, MICA_FORMAT, "%s.%s: must be a whole number, not %g", place, setting->key, setting->value);
-            return in_range(error, place, setting, common[i].least, common[i].most > 0 ? common[i].most : most_of_any,
-                            common[i].below);
-        }
-    for (int i = 0; out->row->keys[i].name; i++)
-        if (strcmp(out->row->keys[i].name, setting->key) == 0) {
-            out->value[i] = (float)setting->value;
-            return mi_number_check(error, place, &out->row->keys[i], setting->value);
-        }
-    return unknown_key(error, place, out->row, setting->key);
+    const struct common *shared = find_common(setting->key);
+    const struct mi_number *own = mi_number_named(out->row->keys, setting->key);
+    float value = (float)setting->value;
+    if (!shared && !own)
+        return unknown_key(error, place, out->row, setting->key);
+    if (shared)
+        memcpy((char *)out + shared->offset, &value, sizeof value);
+    else
+        out->value[own - out->row->keys] = value;
+    return mi_number_check(error, place, shared ? &shared->key : own, setting->value);
 }
 
 mica_status mi_optimizer_set_schedule(struct mi_error *error, const char *place, const mica_schedule *schedule,
@@ -242,7 +205,7 @@ mica_status mi_optimizer_set_groups(struct mi_error *error, const char *place, c
         for (int k = 0; k < MICA_MOST_GROUP_SETTINGS && group->setting[k].key; k++) {
             if (strcmp(group->setting[k].key, names[0]) && strcmp(group->setting[k].key, names[1]))
                 return mi_keys_unknown(error, where, "key", group->setting[k].key, names);
-            MI_TRY(in_range(error, where, &group->setting[k], 0, most_of_any, false));
+            MI_TRY(mi_number_check(error, where, &find_common(group->setting[k].key)->key, group->setting[k].value));
             if (!strcmp(group->setting[k].key, names[0]) && group->setting[k].value > 0 && out->learning_rate <= 0)
                 return mi_fail(error, MICA_FORMAT, "%s.learning_rate: goes with the optimizer's own, which is 0; "
                                "what \"train\" does not name stays as it is", where);
@@ -255,11 +218,12 @@ mica_status mi_optimizer_set_groups(struct mi_error *error, const char *place, c
 static mica_status check_averages(struct mi_error *error, const char *place, const mica_optimizer *given,
                                   const struct mi_optimizer *out)
 {
-    for (int k = 0; k < MICA_MOST_SETTINGS && given->setting[k].key && out->use_ema <= 0; k++)
-        for (size_t i = 0; i < MI_COUNT(common); i++)
-            if (common[i].averages && !strcmp(common[i].name, given->setting[k].key))
-                return mi_fail(error, MICA_FORMAT, "%s.%s: is of the average that \"use_ema\": true makes", place,
-                               given->setting[k].key);
+    for (int k = 0; k < MICA_MOST_SETTINGS && given->setting[k].key && out->use_ema <= 0; k++) {
+        const struct common *shared = find_common(given->setting[k].key);
+        if (shared && shared->averages)
+            return mi_fail(error, MICA_FORMAT, "%s.%s: is of the average that \"use_ema\": true makes", place,
+                           given->setting[k].key);
+    }
     return MICA_OK;
 }
 

@@ -9,6 +9,38 @@ enum { MOST_NAMES = 32 };
 /* What every schedule has. */
 static const struct mi_number common[] = {{"warmup_steps", 0, .most = 1e30f, .whole = true}, {"warmup_from", 0, .most = 1e30f}};
 
+/* ---- What there is ---- */
+
+static mica_status find_row(struct mi_error *error, const char *place, const char *type, const struct mi_schedule_row **row)
+{
+    const char *names[MOST_NAMES];
+    size_t count = 0;
+    for (const struct mi_schedule_row *const *r = mi_schedule_rows; *r; r++) {
+        *row = *r;
+        if (strcmp((*row)->name, type) == 0)
+            return MICA_OK;
+        if (count + 1 < MOST_NAMES)
+            names[count++] = (*r)->name;
+    }
+    names[count] = NULL;
+    return mi_keys_unknown(error, place, "type", type, names);
+}
+
+/* A schedule's own keys, then those of all, and a last one without a name. */
+struct all_keys {
+    struct mi_number list[MI_COUNT(common) + MI_MOST_SCHEDULE_KEYS + 1];
+    int own;
+};
+
+static struct all_keys keys_of(const struct mi_schedule_row *row)
+{
+    struct all_keys keys = {.own = 0};
+    for (; row->keys[keys.own].name; keys.own++)
+        keys.list[keys.own] = row->keys[keys.own];
+    memcpy(&keys.list[keys.own], common, sizeof common);
+    return keys;
+}
+
 /* ---- JSON ---- */
 
 static mica_status read_list(struct mi_error *error, struct mi_arena *arena, const cJSON *json, const char *place, const char *key,
@@ -37,6 +69,7 @@ mica_status mi_schedule_read(struct mi_error *error, struct mi_arena *arena, con
                              mica_schedule *out)
 {
     static const char *const lists[] = {"boundaries", "values", NULL};
+    const struct mi_schedule_row *row;
     const cJSON *type = cJSON_GetObjectItemCaseSensitive(json, "type");
     *out = (mica_schedule){0};
     if (!cJSON_IsObject(json))
@@ -48,25 +81,12 @@ mica_status mi_schedule_read(struct mi_error *error, struct mi_arena *arena, con
     out->type = type->valuestring;
     MI_TRY(read_list(error, arena, json, place, lists[0], &out->boundaries, &out->boundary_count));
     MI_TRY(read_list(error, arena, json, place, lists[1], &out->values, &out->value_count));
-    return mi_settings_read(error, json, place, lists, out->setting, MICA_MOST_SCHEDULE_SETTINGS);
+    MI_TRY(find_row(error, place, out->type, &row));
+    const struct all_keys keys = keys_of(row);
+    return mi_settings_read(error, json, place, keys.list, lists, out->setting, MICA_MOST_SCHEDULE_SETTINGS);
 }
 
 /* ---- Checking ---- */
-
-static mica_status find_row(struct mi_error *error, const char *place, const char *type, const struct mi_schedule_row **row)
-{
-    const char *names[MOST_NAMES];
-    size_t count = 0;
-    for (const struct mi_schedule_row *const *r = mi_schedule_rows; *r; r++) {
-        *row = *r;
-        if (strcmp((*r)->name, type) == 0)
-            return MICA_OK;
-        if (count + 1 < MOST_NAMES)
-            names[count++] = (*r)->name;
-    }
-    names[count] = NULL;
-    return mi_keys_unknown(error, place, "type", type, names);
-}
 
 /* One value more than there are boundaries, which rise. */
 static mica_status check_lists(struct mi_error *error, const char *place, const mica_schedule *given, struct mi_schedule *out)
@@ -98,15 +118,12 @@ static mica_status check_lists(struct mi_error *error, const char *place, const 
 mica_status mi_schedule_resolve(struct mi_error *error, const char *place, const mica_schedule *given, float otherwise,
                                 struct mi_schedule *out)
 {
-    struct mi_number keys[MI_COUNT(common) + MI_MOST_SCHEDULE_KEYS + 1] = {0};
-    float values[MI_COUNT(keys)];
-    int own = 0;
+    float values[MI_COUNT(common) + MI_MOST_SCHEDULE_KEYS + 1];
     *out = (struct mi_schedule){0};
     MI_TRY(find_row(error, place, given->type ? given->type : "constant", &out->row));
-    for (; out->row->keys[own].name; own++)
-        keys[own] = out->row->keys[own];
-    memcpy(&keys[own], common, sizeof common);
-    MI_TRY(mi_settings_resolve(error, place, keys, given->setting, MICA_MOST_SCHEDULE_SETTINGS, values));
+    const struct all_keys keys = keys_of(out->row);
+    const int own = keys.own;
+    MI_TRY(mi_settings_resolve(error, place, keys.list, given->setting, MICA_MOST_SCHEDULE_SETTINGS, values));
     memcpy(out->value, values, (size_t)own * sizeof *values);
     out->warmup_steps = values[own];
     out->warmup_from = values[own + 1];
