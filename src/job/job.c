@@ -18,8 +18,8 @@ enum { EPOCHS_ABSENT = INT_MIN };
 /* ---- Keys ---- */
 
 struct job_keys {
-    const cJSON *model, *data, *loss, *metrics, *class_weight, *optimizer, *batch_size;
-    int from_logits;
+    struct mi_job_losses losses;
+    const cJSON *data, *optimizer, *batch_size;
     const char *train, *precision;
     int epochs, log_every;
     float validation_split;
@@ -30,19 +30,19 @@ struct job_keys {
 static const char *const precisions[] = {"float32", "float16", "bfloat16", NULL};
 
 static const struct mi_key job_keys[] = {
-    MI_KEY_WITH(struct job_keys, "model", MI_KEY_JSON, model, .required = true),
+    MI_KEY_WITH(struct job_keys, "model", MI_KEY_JSON, losses.model, .required = true),
     MI_KEY_WITH(struct job_keys, "data", MI_KEY_JSON, data, .required = true),
-    MI_KEY_WITH(struct job_keys, "loss", MI_KEY_JSON, loss, .required = true),
-    MI_KEY(struct job_keys, "from_logits", MI_KEY_TRISTATE, from_logits),
-    MI_KEY(struct job_keys, "metrics", MI_KEY_JSON, metrics),
-    MI_KEY(struct job_keys, "class_weight", MI_KEY_JSON, class_weight),
+    MI_KEY_WITH(struct job_keys, "loss", MI_KEY_JSON, losses.loss, .required = true),
+    MI_KEY(struct job_keys, "from_logits", MI_KEY_TRISTATE, losses.from_logits),
+    MI_KEY(struct job_keys, "metrics", MI_KEY_JSON, losses.metrics),
+    MI_KEY(struct job_keys, "class_weight", MI_KEY_JSON, losses.class_weight),
     MI_KEY(struct job_keys, "train", MI_KEY_TEXT, train),
     MI_KEY_WITH(struct job_keys, "precision", MI_KEY_TEXT, precision, .choices = precisions),
     MI_KEY(struct job_keys, "optimizer", MI_KEY_JSON, optimizer),
     MI_KEY(struct job_keys, "batch_size", MI_KEY_JSON, batch_size),
     MI_KEY_WITH(struct job_keys, "epochs", MI_KEY_INT, epochs, MI_KEY_BETWEEN(0, 1000000000.0)),
     MI_KEY_WITH(struct job_keys, "log_every", MI_KEY_INT, log_every, MI_KEY_BETWEEN(1, 1000000000.0)),
-    MI_KEY_WITH(struct job_keys, "validation_split", MI_KEY_FLOAT, validation_split, MI_KEY_BETWEEN(0, 1)),
+    MI_KEY_WITH(struct job_keys, "validation_split", MI_KEY_FLOAT, validation_split, MI_KEY_BELOW(0, 1)),
     MI_KEY_WITH(struct job_keys, "seed", MI_KEY_SEED, seed, MI_KEY_AT_LEAST(0)),
     MI_KEY(struct job_keys, "shuffle", MI_KEY_NOT, no_shuffle),
     MI_KEY(struct job_keys, "exact", MI_KEY_BOOL, exact),
@@ -129,7 +129,7 @@ static mica_status read_keys(mica_job *job, struct job_keys *keys)
                    mi_optimizer_set_groups(&error, "optimizer", job->fit.groups, job->fit.group_count, &resolved) != MICA_OK))
         return inside(job, error.status, error.text);
     MI_TRY(read_batch_size(job, keys->batch_size));
-    if (mi_job_objectives(job, &error, keys->loss, keys->from_logits, keys->metrics, keys->class_weight) != MICA_OK)
+    if (mi_job_objectives(job, &error, &keys->losses) != MICA_OK)
         return inside(job, error.status, error.text);
     return MICA_OK;
 }
@@ -290,8 +290,10 @@ static mica_status check_prepare(mica_job *job, struct mi_error *error, const cJ
     const cJSON *item;
     if (!layers || cJSON_IsArray(layers))
         return layers ? mi_layers_check(error, job->device, layers, "data.layers") : MICA_OK;
-    if (!cJSON_IsObject(layers))
+    if (!cJSON_IsObject(layers) || cJSON_IsString(cJSON_GetObjectItemCaseSensitive(layers, "type")))
         return mi_fail(error, MICA_FORMAT, "data.layers must be a list of layers, or an object of such lists by names of inputs");
+    if (!cJSON_GetArraySize(layers))
+        return mi_fail(error, MICA_FORMAT, "data.layers is empty: it names at least one input, or is left out");
     cJSON_ArrayForEach(item, layers)
         MI_TRY(mi_layers_check(error, job->device, item,
                                mi_arena_format(&job->arena, "data.layers.%s", mi_show(item->string).text)));
@@ -375,10 +377,10 @@ static mica_status open_job(mica_job *job, const char *path, const char *const *
                        : mi_fail(&job->error, MICA_INVALID_ARGUMENT, "%s: setting %d of %d is NULL", path, i, count));
     mi_json_drop_nulls(job->json); /* of the settings */
     MI_TRY(read_keys(job, &keys));
-    MI_TRY(read_model(job, keys.model, keys.data, &model));
-    if (!job->model_only || !has_input(keys.model))
+    MI_TRY(read_model(job, keys.losses.model, keys.data, &model));
+    if (!job->model_only || !has_input(keys.losses.model))
         MI_TRY(open_data(job));
-    return open_model(job, keys.model, &model, keys.exact);
+    return open_model(job, keys.losses.model, &model, keys.exact);
 }
 
 static mica_job *job_new(mica_device *device, const char *path, const char *const *sets, int count, bool model_only)
@@ -460,6 +462,14 @@ const char *mica_job_note(const mica_job *job, int i)
     return job && i >= 0 && (size_t)i < job->note_count ? job->notes[i] : NULL;
 }
 
+/* What does not go together is the job's mistake. */
+static void add_place(const mica_job *job, struct mi_error *error)
+{
+    const struct mi_error why = *error;
+    *error = (struct mi_error){.status = MICA_OK};
+    mi_fail(error, why.status, "%s: %s", job->path, why.text);
+}
+
 mica_status mica_job_run(mica_job *job, mica_history **history)
 {
     if (history)
@@ -471,5 +481,9 @@ mica_status mica_job_run(mica_job *job, mica_history **history)
         return mi_error_report(&job->device->error, &job->error);
     if (job->model_only)
         return mi_fail(&job->device->error, MICA_INVALID_ARGUMENT, "%s: only the model was opened", job->path);
-    return mica_fit(job->model, job->data, &job->fit, history);
+    bool first = job->device->error.status == MICA_OK;
+    mica_status status = mica_fit(job->model, job->data, &job->fit, history);
+    if (first && (status == MICA_INVALID_ARGUMENT || status == MICA_DATA))
+        add_place(job, &job->device->error);
+    return status;
 }

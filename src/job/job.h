@@ -25,9 +25,14 @@ struct mica_job {
     size_t note_count, note_capacity;
 };
 
-/* Reads "loss", "metrics" and "class_weight" into the fit's description. from_logits: of a loss that does not say it itself. */
-mica_status mi_job_objectives(mica_job *job, struct mi_error *error, const cJSON *loss, int from_logits, const cJSON *metrics,
-                              const cJSON *class_weight);
+/* What a job says of its losses: the JSON of its keys. */
+struct mi_job_losses {
+    const cJSON *model;                /* whose outputs are named */
+    const cJSON *loss, *metrics, *class_weight;
+    int from_logits;                   /* of losses that do not say it themselves: 1 yes, -1 no, 0 not given */
+};
+/* Reads them into the fit's description. */
+mica_status mi_job_objectives(mica_job *job, struct mi_error *error, const struct mi_job_losses *keys);
 /* Looks the names of weighted classes up in the data. */
 mica_status mi_job_class_weights(mica_job *job);
 /* Whether the target of an output is a value, as its loss says (mi_regressions). */

@@ -12,20 +12,24 @@
 #include <math.h>
 #include <string.h>
 
+enum { MOST_OUTPUTS = 256 };
+
 /* ---- Losses ---- */
 
 /* An object's keys: those of all losses, and the numbers of its own. */
 static mica_status read_keys(struct mi_error *error, const cJSON *item, const char *place, const struct mi_loss_row *row,
                              mica_objective *out)
 {
-    const struct mi_key keys[] = {
+    struct mi_key keys[] = {
         MI_KEY_WITH(mica_objective, "type", MI_KEY_TEXT, loss, .required = true, .choices = mi_loss_names),
-        MI_KEY(mica_objective, "from_logits", MI_KEY_TRISTATE, from_logits),
         MI_KEY_WITH(mica_objective, "weight", MI_KEY_FLOAT, weight, MI_KEY_AT_LEAST(0)),
         MI_KEY_WITH(mica_objective, "setting", MI_KEY_NUMBERS, setting, .numbers = row ? row->keys : mi_no_numbers,
                     .second = MICA_MOST_LOSS_SETTINGS),
+        MI_KEY(mica_objective, "from_logits", MI_KEY_TRISTATE, from_logits),
         {0},
     };
+    if (row && !row->activation)
+        keys[MI_COUNT(keys) - 2] = (struct mi_key){0}; /* it takes any values */
     float ignored[MICA_MOST_LOSS_SETTINGS];
     MI_TRY(mi_keys_read(error, item, place, keys, NULL, out));
     if (out->weight <= 0)
@@ -48,7 +52,41 @@ static mica_status read_loss(struct mi_error *error, const cJSON *item, const ch
     return MICA_OK;
 }
 
-static mica_status read_losses(mica_job *job, struct mi_error *error, const cJSON *loss)
+/* The names of the model's outputs; those that a description without any has. At most `most`, and a NULL. */
+static void output_names(const cJSON *model, const char **names, size_t most)
+{
+    const cJSON *outputs = cJSON_GetObjectItemCaseSensitive(model, "outputs"), *item;
+    size_t count = 0;
+    cJSON_ArrayForEach(item, outputs)
+        if (item->string && count < most)
+            names[count++] = item->string;
+    if (!outputs)
+        names[count++] = "output";
+    names[count] = NULL;
+}
+
+/* An object without a "type" names outputs. One whose values are no losses was meant as a loss. */
+static mica_status check_outputs(struct mi_error *error, const cJSON *loss, const cJSON *model)
+{
+    const char *names[MOST_OUTPUTS + 1];
+    const cJSON *item;
+    output_names(model, names, MOST_OUTPUTS);
+    cJSON_ArrayForEach(item, loss) {
+        const char *const *name = names;
+        while (*name && strcmp(*name, item->string))
+            name++;
+        if (*name)
+            continue;
+        if (!cJSON_IsString(item) && !cJSON_IsObject(item))
+            return mi_fail(error, MICA_FORMAT, "loss: the key \"type\" is missing; without it, keys are outputs of the model, "
+                           "and \"%s\" is none", mi_show(item->string).text);
+        return mi_fail(error, MICA_FORMAT, "loss: the model has no output \"%s\"%s", mi_show(item->string).text,
+                       mi_advise(item->string, names).text);
+    }
+    return MICA_OK;
+}
+
+static mica_status read_losses(mica_job *job, struct mi_error *error, const cJSON *loss, const cJSON *model)
 {
     const cJSON *item;
     bool one = !cJSON_IsObject(loss) || cJSON_GetObjectItemCaseSensitive(loss, "type");
@@ -63,6 +101,7 @@ static mica_status read_losses(mica_job *job, struct mi_error *error, const cJSO
         return mi_fail(error, MICA_FORMAT, "loss: the key \"type\" is missing");
     if (one)
         return read_loss(error, loss, "loss", &job->objectives[0]);
+    MI_TRY(check_outputs(error, loss, model));
     cJSON_ArrayForEach(item, loss) {
         const char *place = mi_arena_format(&job->arena, "loss.%s", mi_show(item->string).text);
         if (!place)
@@ -118,8 +157,9 @@ static mica_status read_metric(struct mi_error *error, const cJSON *item, const 
     if (!cJSON_IsString(type))
         return mi_fail(error, MICA_FORMAT, "%s: must be a name, or an object with a \"type\"", place);
     *out = (mica_metric){.type = type->valuestring};
-    if (cJSON_IsObject(item))
-        MI_TRY(mi_settings_read(error, item, place, NULL, out->setting, MICA_MOST_METRIC_SETTINGS));
+    const struct mi_metric_row *row = mi_metric_find(out->type);
+    if (cJSON_IsObject(item) && row)
+        MI_TRY(mi_settings_read(error, item, place, row->keys, NULL, out->setting, MICA_MOST_METRIC_SETTINGS));
     return mi_metric_resolve(error, place, out, &resolved);
 }
 
@@ -135,7 +175,8 @@ static mica_status read_list(mica_job *job, struct mi_error *error, const cJSON 
         const char *place = mi_arena_format(&job->arena, "%s[%d]", key, i);
         if (!place)
             return mi_out_of_memory(error);
-        MI_TRY(read_metric(error, item, place, &out->metrics[i++]));
+        MI_TRY(read_metric(error, item, place, &out->metrics[i]));
+        MI_TRY(mi_metric_once(error, place, out->metrics, i++));
     }
     return MICA_OK;
 }
@@ -266,15 +307,29 @@ mica_status mi_job_class_weights(mica_job *job)
 
 /* ---- All together ---- */
 
-mica_status mi_job_objectives(mica_job *job, struct mi_error *error, const cJSON *loss, int from_logits, const cJSON *metrics,
-                              const cJSON *class_weight)
+/* What the job says of all its losses is of those whose outputs may be scores. */
+static mica_status take_from_logits(mica_job *job, struct mi_error *error, int from_logits)
 {
-    MI_TRY(read_losses(job, error, loss));
+    bool taken = false;
     for (int i = 0; i < job->fit.objective_count && from_logits; i++) {
-        if (job->objectives[i].from_logits && job->objectives[i].from_logits != from_logits)
+        mica_objective *objective = &job->objectives[i];
+        if (!mi_loss_find(objective->loss)->activation)
+            continue;
+        if (objective->from_logits && objective->from_logits != from_logits)
             return mi_fail(error, MICA_FORMAT, "from_logits is given twice, and differs");
-        job->objectives[i].from_logits = from_logits;
+        objective->from_logits = from_logits;
+        taken = true;
     }
-    MI_TRY(read_metrics(job, error, metrics));
-    return read_class_weight(job, error, class_weight);
+    if (from_logits && !taken)
+        return mi_fail(error, MICA_FORMAT, "from_logits: goes with cross-entropies, not with %s",
+                       mi_loss_find(job->objectives[0].loss)->layer.type);
+    return MICA_OK;
+}
+
+mica_status mi_job_objectives(mica_job *job, struct mi_error *error, const struct mi_job_losses *keys)
+{
+    MI_TRY(read_losses(job, error, keys->loss, keys->model));
+    MI_TRY(take_from_logits(job, error, keys->from_logits));
+    MI_TRY(read_metrics(job, error, keys->metrics));
+    return read_class_weight(job, error, keys->class_weight);
 }

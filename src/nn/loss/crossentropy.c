@@ -12,7 +12,7 @@ static mi_value *binary(struct mi_graph *graph, const struct mi_loss_use *use)
 }
 
 const struct mi_loss_row mi_loss_binary_crossentropy = {
-    MI_LOSS("binary_crossentropy", keys), .task = MI_BINARY, .activation = "Sigmoid", .highest = 1, .each = binary};
+    MI_LOSS_OF_SCORES("binary_crossentropy", keys, "Sigmoid"), .task = MI_BINARY, .highest = 1, .each = binary};
 
 /* ---- Of numbers of classes ---- */
 
@@ -59,7 +59,7 @@ static mi_value *sparse(struct mi_graph *graph, const struct mi_loss_use *use)
 }
 
 const struct mi_loss_row mi_loss_sparse_categorical_crossentropy = {
-    MI_LOSS("sparse_categorical_crossentropy", sparse_keys), .task = MI_SPARSE, .activation = "Softmax", .each = sparse};
+    MI_LOSS_OF_SCORES("sparse_categorical_crossentropy", sparse_keys, "Softmax"), .task = MI_SPARSE, .each = sparse};
 
 /* ---- Of shares of classes ---- */
 
@@ -75,7 +75,7 @@ static mi_value *categorical(struct mi_graph *graph, const struct mi_loss_use *u
 }
 
 const struct mi_loss_row mi_loss_categorical_crossentropy = {
-    MI_LOSS("categorical_crossentropy", keys), .task = MI_CATEGORICAL, .activation = "Softmax", .takes_numbers = true, .highest = 1,
+    MI_LOSS_OF_SCORES("categorical_crossentropy", keys, "Softmax"), .task = MI_CATEGORICAL, .takes_numbers = true, .highest = 1,
     .each = categorical};
 
 /* sum over the classes of t log(t / p), both clipped to [epsilon, 1] */
@@ -90,4 +90,4 @@ static mi_value *divergence(struct mi_graph *graph, const struct mi_loss_use *us
 }
 
 const struct mi_loss_row mi_loss_kl_divergence = {
-    MI_LOSS("kl_divergence", mi_no_numbers), .task = MI_CATEGORICAL, .activation = "Softmax", .highest = 1, .each = divergence};
+    MI_LOSS_OF_SCORES("kl_divergence", mi_no_numbers, "Softmax"), .task = MI_CATEGORICAL, .highest = 1, .each = divergence};

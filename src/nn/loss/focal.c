@@ -46,7 +46,7 @@ static mi_value *binary(struct mi_graph *graph, const struct mi_loss_use *use)
 }
 
 const struct mi_loss_row mi_loss_binary_focal_crossentropy = {
-    MI_LOSS("binary_focal_crossentropy", binary_keys), .task = MI_BINARY, .activation = "Sigmoid", .highest = 1, .each = binary};
+    MI_LOSS_OF_SCORES("binary_focal_crossentropy", binary_keys, "Sigmoid"), .task = MI_BINARY, .highest = 1, .each = binary};
 
 /* -sum over the classes of alpha (1 - p)^gamma t log p */
 static mi_value *categorical(struct mi_graph *graph, const struct mi_loss_use *use)
@@ -59,5 +59,5 @@ static mi_value *categorical(struct mi_graph *graph, const struct mi_loss_use *u
 }
 
 const struct mi_loss_row mi_loss_categorical_focal_crossentropy = {
-    MI_LOSS("categorical_focal_crossentropy", categorical_keys), .task = MI_CATEGORICAL, .activation = "Softmax", .highest = 1,
+    MI_LOSS_OF_SCORES("categorical_focal_crossentropy", categorical_keys, "Softmax"), .task = MI_CATEGORICAL, .highest = 1,
     .each = categorical};

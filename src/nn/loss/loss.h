@@ -36,12 +36,18 @@ struct mi_loss_row {
 
 /* What a row begins with: its layer's name, and a table of its keys, which a layer's description, a job and a call in C share. */
 #define MI_LOSS(name, numbers_of) .layer = MI_LOSS_LAYER(name, numbers_of, 2, mi_loss_build), .keys = (numbers_of)
+/* The same of a loss whose predictions are probabilities, or scores that the operator makes these of: it has "from_logits". */
+#define MI_LOSS_OF_SCORES(name, numbers_of, operator)                                                                            \
+    .layer = MI_LOSS_TYPE(name, 2, mi_loss_build, MI_KEY(mica_loss_desc, "from_logits", MI_KEY_TRISTATE, from_logits),           \
+                          MI_LOSS_NUMBERS(numbers_of)),                                                                          \
+    .keys = (numbers_of), .activation = (operator)
 /* The layer alone, of a loss that takes something else than predictions and targets. */
-#define MI_LOSS_LAYER(name, numbers_of, inputs, function)                                                                        \
+#define MI_LOSS_LAYER(name, numbers_of, inputs, function) MI_LOSS_TYPE(name, inputs, function, MI_LOSS_NUMBERS(numbers_of))
+#define MI_LOSS_TYPE(name, inputs, function, ...)                                                                                \
     {.type = (name), .desc_size = sizeof(mica_loss_desc), .min_inputs = (inputs), .max_inputs = (inputs), .build = (function),    \
-     .keys = (const struct mi_key[]){MI_KEY(mica_loss_desc, "from_logits", MI_KEY_TRISTATE, from_logits),                         \
-                                     MI_KEY_WITH(mica_loss_desc, "setting", MI_KEY_NUMBERS, setting, .numbers = (numbers_of),     \
-                                                 .second = MICA_MOST_LOSS_SETTINGS), {0}}}
+     .keys = (const struct mi_key[]){__VA_ARGS__, {0}}}
+#define MI_LOSS_NUMBERS(numbers_of)                                                                                              \
+    MI_KEY_WITH(mica_loss_desc, "setting", MI_KEY_NUMBERS, setting, .numbers = (numbers_of), .second = MICA_MOST_LOSS_SETTINGS)
 mi_value *mi_loss_build(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
 extern const struct mi_number mi_no_numbers[];               /* of a loss without keys */
 
