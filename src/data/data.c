@@ -231,8 +231,11 @@ mica_status mi_data_finish(mica_data *data, const struct mi_finish *finish)
 {
     if (data->samples < 1)
         return mi_fail(&data->error, MICA_DATA, "%s: there are no samples", finish->place);
-    for (int i = 0; i < data->field_count; i++)
-        MI_TRY(finish_field(data, data->fields[i], finish));
+    for (int i = 0; i < data->field_count; i++) {
+        struct mi_finish own = *finish;
+        own.place = finish->places ? finish->places[i] : finish->place;
+        MI_TRY(finish_field(data, data->fields[i], &own));
+    }
     if (data->fill)
         return MICA_OK;
     MI_TRY(make_order(data));

@@ -204,6 +204,7 @@ mica_status mi_field_make(mica_data *data, struct mi_field *field, size_t bytes)
 /* What mi_data_finish needs beyond what the reader of a format filled in. */
 struct mi_finish {
     const char *place;         /* begins error texts: the path */
+    const char *const *places; /* of each field, where they come from several files; NULL: all from `place` */
     mica_split split;
     mica_shape sample_shape;   /* of the only input; rank 0: as it is */
     const struct mi_prepared *fitted; /* NULL: fit */

@@ -160,6 +160,22 @@ static void test_files(void **state)
                    "p.npy has labels, the test part has none");
 }
 
+/* What does not fit a model is said of the file that holds it. */
+static void test_file_names(void **state)
+{
+    (void)state;
+    static const float a[4] = {1, 2, 3, 4}, price[2] = {5, 6};
+    static const char text[] = "{\"format\": \"npy\", \"train\": {\"inputs\": {\"a\": \"a.npy\"}, \"targets\": {\"price\": \"p.npy\"}}}";
+    unsigned char file[256];
+    scratch_write("a.npy", file, npy(file, "<f4", "(2, 2)", a, sizeof a));
+    scratch_write("p.npy", file, npy(file, "<f4", "(2,)", price, sizeof price));
+    mica_data *data = open_spec(text, NULL);
+    const struct mi_prepared *model = prepared_of(data);
+    scratch_write("p.npy", file, npy(file, "<f4", "(2, 2)", a, sizeof a));
+    assert_refused(open_spec(text, model), MICA_SHAPE, "/p.npy: a sample has shape [2] (2 elements), not [1] (1 elements)");
+    mica_data_destroy(data);
+}
+
 /* ---- Archives ---- */
 
 static void put(unsigned char **at, unsigned long value, int bytes)
@@ -298,7 +314,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_columns),  cmocka_unit_test(test_places), cmocka_unit_test(test_missing),
-                                       cmocka_unit_test(test_files),    cmocka_unit_test(test_archives),
+                                       cmocka_unit_test(test_files),    cmocka_unit_test(test_file_names),
+                                       cmocka_unit_test(test_archives),
                                        cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
 }

@@ -152,22 +152,31 @@ static mica_status take_source(struct opening *o, struct source *source)
     return mi_take_values(o->data, field, &o->budget, source->file, 3, fitted_of(o, source));
 }
 
+static mica_status finish(struct opening *o)
+{
+    const char **places = mi_new((size_t)o->count, sizeof *places);
+    if (!places)
+        return mi_out_of_memory(&o->data->error);
+    for (int i = 0; i < o->count; i++)
+        places[i] = o->sources[i].first->path;
+    mica_status status = mi_data_finish(o->data, &(struct mi_finish){.place = places[0], .places = places, .split = o->desc->split,
+                                                                     .sample_shape = o->desc->sample_shape, .fitted = o->fitted});
+    free(places);
+    return status;
+}
+
 static mica_status open_files(struct opening *o)
 {
-    const char *place = NULL;
     o->budget = mi_budget_of(&o->desc->limits);
     for (int i = 0; i < o->count; i++)
         MI_TRY(open_source(o, &o->sources[i]));
-    place = o->sources[0].first->path;
     for (int part = 0; part < 3; part++) {
         o->data->count[part] = o->sources[0].file[part].path ? o->sources[0].file[part].array.dim[0] : 0;
         o->data->samples += o->data->count[part];
     }
     for (int i = 0; i < o->count; i++)
         MI_TRY(take_source(o, &o->sources[i]));
-    return mi_data_finish(o->data, &(struct mi_finish){
-        .place = place, .split = o->desc->split,
-        .sample_shape = o->desc->sample_shape, .fitted = o->fitted});
+    return finish(o);
 }
 
 /* ---- The data set ---- */
