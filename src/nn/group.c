@@ -70,7 +70,7 @@ static mi_value *layer_again(mica_model *model, size_t which, mica_node *const *
         return layer_again(model, *mi_names_find(&model->layer_names, owner), x, count, name);
     struct mi_layer layer = {.model = model, .graph = model->graph, .type = record.type, .name = name, .again = record.name};
     mi_value *value = NULL;
-    if (mi_layer_read(&error, record.json, record.name, &type, &desc, &activity) != MICA_OK)
+    if (mi_layer_read(&error, model->device, record.json, record.name, &type, &desc, &activity) != MICA_OK)
         mi_model_fail(model, error.status, "%s", error.text);
     else
         value = mi_layer_build(&layer, x, count, desc);

@@ -104,7 +104,7 @@ static mica_status add_typed(mica_model *model, const cJSON *json, const char *p
     void *desc = NULL;
     struct mi_error error = {0};
     mica_regularizer activity;
-    mica_status status = mi_layer_read(&error, json, place, &type, &desc, &activity);
+    mica_status status = mi_layer_read(&error, model->device, json, place, &type, &desc, &activity);
     if (status != MICA_OK)
         fail_placed(model, &error);
     else
@@ -286,7 +286,7 @@ static mica_status check_list(struct mi_error *error, const cJSON *layers, const
     return MICA_OK;
 }
 
-static mica_status check_one(struct mi_error *error, const cJSON *layer, const char *place)
+static mica_status check_one(struct mi_error *error, const mica_device *device, const cJSON *layer, const char *place)
 {
     const struct mi_layer_type *type;
     struct again_keys again = {0};
@@ -294,7 +294,7 @@ static mica_status check_one(struct mi_error *error, const cJSON *layer, const c
     void *desc = NULL;
     if (is_instead(layer, "layer"))
         return mi_keys_read(error, layer, place, again_keys, input_keys, &again);
-    mica_status status = mi_layer_read(error, layer, place, &type, &desc, &activity);
+    mica_status status = mi_layer_read(error, device, layer, place, &type, &desc, &activity);
     free(desc);
     return status;
 }
@@ -312,7 +312,7 @@ static mica_status check_layers(struct mi_error *error, const mica_device *devic
         if (own_layer(device, layer))
             continue; /* only the application knows its keys */
         if (!is_instead(layer, "layers")) {
-            MI_TRY(check_one(error, layer, place));
+            MI_TRY(check_one(error, device, layer, place));
             continue;
         }
         MI_TRY(mi_keys_read(error, layer, place, group_keys, input_keys, &group));

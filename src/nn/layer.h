@@ -111,12 +111,13 @@ mi_value *mi_layer_within(struct mi_layer *wrapper, const struct mi_layer_type *
 
 /* A type by its name; NULL: there is none (read.c). */
 const struct mi_layer_type *mi_layer_type_named(const char *name);
-/* `PLACE: there is no layer type "NAME"; did you mean ...`. */
-mica_status mi_layer_type_unknown(struct mi_error *error, const char *place, const char *name);
+/* `PLACE: there is no layer type "NAME"; did you mean ...`, or which there are: first those that the application registered with
+ * the device (NULL: none). */
+mica_status mi_layer_type_unknown(struct mi_error *error, const mica_device *device, const char *place, const char *name);
 /* A layer's type, its descriptor, which the caller frees, and what its result is penalized by, from JSON. Texts stay the JSON's
  * (read.c). */
-mica_status mi_layer_read(struct mi_error *error, const cJSON *json, const char *place, const struct mi_layer_type **type,
-                          void **desc, mica_regularizer *activity);
+mica_status mi_layer_read(struct mi_error *error, const mica_device *device, const cJSON *json, const char *place,
+                          const struct mi_layer_type **type, void **desc, mica_regularizer *activity);
 
 /* The name of the layer that a record uses again; NULL: it is a layer of its own. Of a wrapper "layer" is an object. */
 static inline const char *mi_layer_used(const struct mi_layer_record *record)

@@ -43,6 +43,14 @@ const struct mi_own_layer *mi_own_find(const mica_device *device, const char *ty
     return own;
 }
 
+size_t mi_own_names(const mica_device *device, const char **names, size_t most)
+{
+    size_t count = 0;
+    for (const struct mi_own_layer *own = device ? device->own_layers.data : NULL; own && count < most; own = own->next)
+        names[count++] = own->type;
+    return count;
+}
+
 static bool is_known(const char *type)
 {
     for (const struct mi_layer_type *const *row = mi_layer_types; *row; row++)

@@ -10,6 +10,8 @@ struct mi_own_layer;
 
 /* The application's layer of that name; NULL: none. */
 const struct mi_own_layer *mi_own_find(const mica_device *device, const char *type);
+/* Adds the names of the application's layers, at most `most`, to a list; how many there are then. device NULL: none. */
+size_t mi_own_names(const mica_device *device, const char **names, size_t most);
 /* Adds its layers as a group, made of x: the keys of the JSON are what the application asks for. A key that it does not ask for is
  * an error, with the place before it. */
 mica_status mi_own_add(mica_model *model, const struct mi_own_layer *own, const cJSON *json, const char *place,

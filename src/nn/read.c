@@ -1,5 +1,6 @@
 /* One layer from JSON: its type and its descriptor. */
 #include "nn/layer.h"
+#include "nn/own.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -18,11 +19,12 @@ const struct mi_layer_type *mi_layer_type_named(const char *name)
     return *type;
 }
 
-mica_status mi_layer_type_unknown(struct mi_error *error, const char *place, const char *name)
+mica_status mi_layer_type_unknown(struct mi_error *error, const mica_device *device, const char *place, const char *name)
 {
     const char *names[MOST_NAMES] = {NULL};
-    for (size_t i = 0; mi_layer_types[i] && i + 1 < MOST_NAMES; i++)
-        names[i] = mi_layer_types[i]->type;
+    size_t count = mi_own_names(device, names, MOST_NAMES / 4);
+    for (size_t i = 0; mi_layer_types[i] && count + 1 < MOST_NAMES; i++)
+        names[count++] = mi_layer_types[i]->type;
     return mi_keys_unknown(error, place, "layer type", name, names);
 }
 
@@ -74,13 +76,14 @@ static mica_status read_one(struct mi_error *error, const struct mi_layer_type *
     return *desc ? read_desc(error, type, json, place, *desc) : mi_out_of_memory(error);
 }
 
-static mica_status known_type(struct mi_error *error, const cJSON *json, const char *place, const struct mi_layer_type **type)
+static mica_status known_type(struct mi_error *error, const mica_device *device, const cJSON *json, const char *place,
+                              const struct mi_layer_type **type)
 {
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "type");
     if (!cJSON_IsObject(json) || !cJSON_IsString(name))
         return mi_fail(error, MICA_FORMAT, "%s: a layer is an object with a \"type\"", place);
     *type = mi_layer_type_named(name->valuestring);
-    return *type ? MICA_OK : mi_layer_type_unknown(error, place, name->valuestring);
+    return *type ? MICA_OK : mi_layer_type_unknown(error, device, place, name->valuestring);
 }
 
 /* A layer within a wrapper has keys of its own alone; those of every layer are the wrapper's. */
@@ -92,7 +95,7 @@ static mica_status read_within(struct mi_error *error, const struct mi_layer_typ
     mi_format(inner, sizeof inner, "%s.layer", place);
     if (!layer)
         return mi_fail(error, MICA_FORMAT, "%s: \"layer\", the layer that %s is around, is missing", place, type->type);
-    MI_TRY(known_type(error, layer, inner, row));
+    MI_TRY(known_type(error, NULL, layer, inner, row)); /* the application's own are no layers within */
     for (const char *const *key = common_keys + 1; *key; key++)
         if (cJSON_GetObjectItemCaseSensitive(layer, *key))
             return mi_fail(error, MICA_FORMAT, "%s.%s: it stands beside \"layer\", in %s", inner, *key, place);
@@ -120,12 +123,12 @@ static mica_status read_wrapper(struct mi_error *error, const struct mi_layer_ty
     return status;
 }
 
-mica_status mi_layer_read(struct mi_error *error, const cJSON *json, const char *place, const struct mi_layer_type **type,
-                          void **desc, mica_regularizer *activity)
+mica_status mi_layer_read(struct mi_error *error, const mica_device *device, const cJSON *json, const char *place,
+                          const struct mi_layer_type **type, void **desc, mica_regularizer *activity)
 {
     *desc = NULL;
     *activity = (mica_regularizer){.type = NULL};
-    MI_TRY(known_type(error, json, place, type));
+    MI_TRY(known_type(error, device, json, place, type));
     MI_TRY((*type)->wraps ? read_wrapper(error, *type, json, place, desc) : read_one(error, *type, json, place, 0, desc));
     return read_activity(error, json, place, activity);
 }

@@ -11,7 +11,7 @@ static const struct mi_layer_type *type_of(mica_model *model, const struct mi_la
     if (type)
         return type;
     if (layer)
-        mi_layer_type_unknown(&error, wrapper->type, layer);
+        mi_layer_type_unknown(&error, NULL, wrapper->type, layer);
     else
         mi_fail(&error, MICA_INVALID_ARGUMENT, "%s: layer, the type of the layer within, is NULL", wrapper->type);
     mi_model_fail(model, MICA_INVALID_ARGUMENT, "%s", error.text);

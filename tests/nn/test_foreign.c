@@ -114,12 +114,58 @@ static void test_keys(void **state)
     check(true, "frobnicate", of_pool, "; there are \"pool_size\", \"strides\", \"padding\", ");
 }
 
+#define WORDS(...) (const char *const[]){__VA_ARGS__, NULL}
+
+/* A word of another library, beside keys or names that Mica has: the one that is meant, or what is said of it. */
+static void test_others(void **state)
+{
+    (void)state;
+    const struct {
+        bool key;
+        const char *word, *const *words, *meant, *says;
+    } cases[] = {
+        {true, "num_groups", WORDS("groups", "epsilon"), "groups", NULL},
+        {true, "max_lr", WORDS("max_learning_rate", "total_steps"), "max_learning_rate", NULL},
+        {true, "alpha", WORDS("learning_rate", "rho", "momentum"), "rho", NULL},
+        {true, "value", WORDS("threshold", "default_value"), "default_value", NULL},
+        {true, "value", WORDS("type", "max_value", "axis"), "max_value", NULL},
+        {true, "dim", WORDS("axis", "type"), "axis", NULL},
+        {true, "dim", WORDS("axes", "normalize"), "axes", NULL},
+        {true, "axis", WORDS("momentum", "epsilon"), NULL, "; it has no axis to choose"},
+        {true, "normalized_shape", WORDS("axis", "epsilon"), NULL, "; \"axis\" says over which axes it works"},
+        {true, "rate", WORDS("stddev", "seed"), "stddev", NULL},
+        {true, "max_tokens", WORDS("num_tokens", "output_mode"), "num_tokens", NULL},
+        {true, "out_features", WORDS("type", "name", "inputs"), NULL, "; the layer that has units is \"dense\""},
+        {true, "scale_factor", WORDS("size", "interpolation"), "size", NULL},
+        {true, "perm", WORDS("dims", "type"), "dims", NULL},
+        {true, "slope", WORDS("negative_slope", "alpha"), "negative_slope", NULL},
+        {true, "negative_slope", WORDS("alpha", "type"), "alpha", NULL},
+        {true, "std", WORDS("mean", "stddev"), "stddev", NULL},
+        {true, "lambda", WORDS("type", "l2"), "l2", NULL},
+        {true, "T_max", WORDS("initial_learning_rate", "decay_steps"), "decay_steps", NULL},
+        {true, "gamma", WORDS("initial_learning_rate", "decay_rate"), "decay_rate", NULL},
+        {true, "lr_scheduler", WORDS("learning_rate", "momentum"), NULL, "; a rate that changes is an object: \"learning_rate\""},
+        {true, "from_logits", WORDS("type", "delta"), NULL, "; it goes with losses of probabilities"},
+        {false, "StepLR", WORDS("constant", "step_decay"), "step_decay", NULL},
+        {false, "optim.lr_scheduler.MultiStepLR", WORDS("step_decay", "piecewise_constant_decay"), "piecewise_constant_decay", NULL},
+        {false, "cosine", WORDS("cosine_decay", "one_cycle"), "cosine_decay", NULL},
+        {false, "cosine", WORDS("huber", "cosine_similarity"), "cosine_similarity", NULL},
+        {false, "TimeDistributed", types, NULL, "; \"dense\" and the activations take each step of a sequence by itself"},
+    };
+    for (size_t i = 0; i < MI_COUNT(cases); i++)
+        if (cases[i].meant)
+            meant(cases[i].key, cases[i].word, cases[i].words, cases[i].meant);
+        else
+            check(cases[i].key, cases[i].word, cases[i].words, cases[i].says);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layers),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_others),
     };
     return cmocka_run_group_tests(tests, list_types, NULL);
 }

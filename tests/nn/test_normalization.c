@@ -46,7 +46,7 @@ static void error_texts(void **state)
         {OF("[6, 2, 2]", "\"type\": \"group_normalization\""), "input has 6 channels, which 32 groups do not divide"},
         {OF("[6, 2, 2]", "\"type\": \"group_normalization\", \"groups\": 0"), "layers[0].groups: must not be 0: there is a group at least"},
         {OF("[6, 2, 2]", "\"type\": \"group_normalization\", \"groups\": -2"), "layers[0].groups: must be at least -1, not -2"},
-        {OF("[6, 2, 2]", "\"type\": \"group_normalization\", \"axis\": 1"), "there is no key \"axis\"; it works on the channels, the first axis of a sample"},
+        {OF("[6, 2, 2]", "\"type\": \"group_normalization\", \"axis\": 1"), "there is no key \"axis\"; it has no axis to choose: channels are the first"},
         {OF("[6]", "\"type\": \"instance_normalization\""), "input has shape (6) per sample, needs channels with several places"},
         {OF("[6]", "\"type\": \"gaussian_noise\""), "\"stddev\" is missing"},
         {OF("[6]", "\"type\": \"gaussian_noise\", \"stddev\": -1"), "layers[0].stddev: must be at least 0"},

@@ -335,6 +335,8 @@ static void test_own(void **state)
         {"{\"input_shape\": [3], \"layers\": [{\"type\": \"residual\", \"hidden\": 0}]}", "units must be at least 1"},
         {"{\"input_shape\": [3], \"layers\": [{\"type\": \"residual\", \"hidden\": 3, \"inputs\": [\"input\", \"input\"]}]}",
          "layers[0]: residual gave no node of 2 inputs"},
+        {"{\"input_shape\": [3], \"layers\": [{\"type\": \"resdual\"}]}", "no layer type \"resdual\"; did you mean \"residual\"?"},
+        {"{\"input_shape\": [3], \"layers\": [{\"type\": \"unheard\"}]}", "no layer type \"unheard\"; there are \"residual\", \"input\""},
     };
     mica_device *device = *state;
     int calls = 0;
