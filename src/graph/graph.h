@@ -251,7 +251,7 @@ static inline size_t mi_users_count(const struct mi_users *users, const mi_value
 /* ---- Indices (indices.c) ---- */
 
 /* How many rows there are for the values of each of the graph's inputs, where these are numbers of rows of a table: all its
- * elements go, at most rearranged, to an indexed operator that is `checked`.
+ * elements go, at most rearranged, to an indexed operator that is `checked`, or are compared with the number of `rows`.
  * rows[i] is that of inputs[i]; 0: they are no indices. */
 mica_status mi_index_rows(struct mi_error *error, const struct mi_graph *graph, int64_t *rows);
 /* Which of `count` values is the first that is no whole number from 0 to rows - 1; `count`: none. */

@@ -315,7 +315,8 @@ mica_status mi_store_faults(struct mi_store *store, struct mi_error *error)
         if (count <= 0)
             continue;
         MI_TRY(mi_store_zero(store, fault));
-        return mi_fail(error, MICA_DATA, "\"%s\": %.0f %s", fault->name, (double)count, fault->says);
+        return mi_fail(error, MICA_DATA, count > 1 ? "\"%s\": %s (%.0f times)" : "\"%s\": %s", fault->name, fault->says,
+                       (double)count);
     }
     return MICA_OK;
 }

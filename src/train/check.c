@@ -50,7 +50,7 @@ mica_status mi_numbers_refuse(struct mi_error *error, const char *sample, const 
         return mi_fail(error, MICA_DATA, "%s: %s is %.17g, and the input \"%s\" is %s", sample,
                        mi_preprocess_input_text(preprocess, at).text, numbers[at], mi_show(input->name).text,
                        mi_types[input->type].name);
-    return mi_fail(error, MICA_DATA, "%s: %s is %.10g, the embedding has rows 0 to %lld", sample,
+    return mi_fail(error, MICA_DATA, "%s: %s is %.10g, the network takes whole numbers from 0 to %lld there", sample,
                    mi_preprocess_input_text(preprocess, at).text, numbers[at], (long long)(rows - 1));
 }
 
@@ -179,6 +179,18 @@ static mica_status check_labels(struct mi_error *error, const struct mi_loss_row
     return check_values(error, row, data, field);
 }
 
+/* What comes from a layer without activation has no bounds, and such a loss none either. */
+static mica_status check_ending(struct mi_error *error, const struct mi_loss_row *row, const mi_value *output)
+{
+    static const char *const boundless[] = {"Gemm", "MatMul", "Einsum", "Conv", "ConvTranspose"};
+    const char *last = mi_ending(output)->op->name;
+    for (size_t i = 0; i < MI_COUNT(boundless) && row->outputs; i++)
+        if (!strcmp(boundless[i], last))
+            return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the last layer has no activation; its outputs must be %s",
+                           row->layer.type, row->outputs);
+    return MICA_OK;
+}
+
 /* Answers are right or wrong where targets are classes, shares of them, or all 0 or 1. */
 static bool has_accuracy(const struct mi_objective *objective, const mica_data *data, const struct mi_field *field)
 {
@@ -240,6 +252,7 @@ static mica_status check_target(struct mi_error *error, mica_data *data, const s
     given->classes = objective.classes = !field->preprocess.shape.rank;
     given->sample_weight = mi_training_field(data, MICA_WEIGHT, objective.output, only) != NULL;
     MI_TRY(check_labels(error, objective.loss.row, data, field, output));
+    MI_TRY(check_ending(error, objective.loss.row, output));
     bool all = given->metrics[0].type && !strcmp(given->metrics[0].type, MI_ALL_METRICS);
     if (all)
         take_all_metrics(graph, given);

@@ -206,10 +206,17 @@ static mica_status compile(struct fit *fit)
 
 /* ---- Epochs ---- */
 
+/* Outputs that a loss does not take diverge at any rate, so it says which it takes. */
 static mica_status diverged(const struct fit *fit, const char *what, float value)
 {
-    return mi_fail(&fit->task.model->device->error, MICA_DIVERGED, "epoch %d: the training diverged, %s is %g: a smaller learning "
-                   "rate may help", fit->now.epoch, what, (double)value);
+    char takes[120] = "";
+    for (int i = fit->task.count; i-- > 0;) {
+        const struct mi_loss_row *row = mi_loss_find(fit->task.objectives[i].loss);
+        if (row->outputs)
+            mi_format(takes, sizeof takes, "%s takes %s; if they are, ", row->layer.type, row->outputs);
+    }
+    return mi_fail(&fit->task.model->device->error, MICA_DIVERGED, "epoch %d: the training diverged, %s is %g: %sa smaller learning "
+                   "rate may help", fit->now.epoch, what, (double)value, takes);
 }
 
 /* In float16 a step whose gradients are no finite numbers is left out: whether that was so with every one of this fit, or with so

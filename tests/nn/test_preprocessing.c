@@ -160,11 +160,31 @@ static void test_tokens(void **state)
     assert_int_equal(mica_plan_run(plan, 2), MICA_OK);
     assert_int_equal(mica_plan_read(plan, NULL, out, 6), MICA_OK);
     assert_memory_equal(out, ((const float[]){1, 0, 1, 0, 2, 0}), sizeof out);
-    assert_int_equal(mica_plan_write(plan, NULL, (const float[]){0, 3, -1, NAN}, 4), MICA_OK);
-    assert_int_equal(mica_plan_run(plan, 2), MICA_OK);
-    assert_int_equal(mica_plan_read(plan, NULL, out, 6), MICA_DATA);
-    assert_non_null(strstr(mica_device_error(device), "\"c\": 3 numbers are none of its tokens 0 to 2"));
+    assert_int_equal(mica_plan_write(plan, NULL, (const float[]){0, 2, 1, 1.5f}, 4), MICA_DATA);
+    assert_non_null(strstr(mica_device_error(device), "sample 1: value 1 is 1.5, the network takes whole numbers from 0 to 2 there"));
     mica_device_clear_error(device);
+    mica_plan_destroy(plan);
+    mica_model_destroy(model);
+}
+
+/* Numbers that layers compute are looked at on the device, which counts them. */
+static void test_computed_tokens(void **state)
+{
+    mica_device *device = *state;
+    mica_model *model = make_model(device, "{\"type\": \"map\", \"expression\": \"x + 1\"}, "
+                                           "{\"type\": \"category_encoding\", \"name\": \"c\", \"num_tokens\": 3}");
+    mica_plan *plan = mica_compile(model, &(mica_plan_desc){.batch = 2});
+    static const struct { float x[4]; const char *says; } cases[] = {
+        {{0, 2, -1, 1}, "\"c\": a number that the layers before it computed is none of its tokens 0 to 2"},
+        {{0, 2, -2, NAN}, "is none of its tokens 0 to 2 (3 times)"}};
+    float out[6];
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        assert_int_equal(mica_plan_write(plan, NULL, cases[i].x, 4), MICA_OK);
+        assert_int_equal(mica_plan_run(plan, 2), MICA_OK);
+        assert_int_equal(mica_plan_read(plan, NULL, out, 6), MICA_DATA);
+        assert_non_null(strstr(mica_device_error(device), cases[i].says));
+        mica_device_clear_error(device);
+    }
     mica_plan_destroy(plan);
     mica_model_destroy(model);
 }
@@ -205,7 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_errors), cmocka_unit_test(test_waits), cmocka_unit_test(test_fit),
-        cmocka_unit_test(test_tokens), cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_tokens), cmocka_unit_test(test_computed_tokens), cmocka_unit_test(test_nan),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

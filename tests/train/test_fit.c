@@ -341,6 +341,23 @@ static void diverges(void **state)
     mica_data_destroy(data);
 }
 
+/* Outputs below 0 have no logarithm, at whatever rate. */
+static void says_what_a_loss_takes(void **state)
+{
+    struct points points;
+    make_points(&points);
+    for (int i = 0; i < SAMPLES; i++)
+        points.values[i] = 1;
+    mica_data *data = open_points(*state, &points, false);
+    mica_model *model = make_model(*state, 1, "tanh");
+    assert_int_equal(mica_fit(model, data, &(mica_fit_desc){.loss = "poisson"}, NULL), MICA_DIVERGED);
+    assert_non_null(strstr(mica_device_error(*state), "its loss is nan: poisson takes numbers above 0, such as of a softplus; if they "
+                           "are, a smaller learning rate may help"));
+    mica_device_clear_error(*state);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
 /* ---- Prediction ---- */
 
 static void predicts(void **state)
@@ -441,7 +458,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses),   cmocka_unit_test(callbacks),  cmocka_unit_test(steps_only_run), cmocka_unit_test(repeats),
-        cmocka_unit_test(goes_on),  cmocka_unit_test(restarts),   cmocka_unit_test(stops),          cmocka_unit_test(diverges),
+        cmocka_unit_test(goes_on),  cmocka_unit_test(restarts),   cmocka_unit_test(stops),          cmocka_unit_test(diverges), cmocka_unit_test(says_what_a_loss_takes),
         cmocka_unit_test(predicts), cmocka_unit_test(classifies), cmocka_unit_test(mismatches),
     };
     return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);

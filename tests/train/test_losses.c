@@ -205,6 +205,9 @@ static void labels(void **state)
         {"hinge", -1, NULL},
         {"hinge", 3, "sample 2: its label 1 is 3, loss hinge takes labels from -1 to 1"},
         {"poisson", -2, "sample 2: its label 1 is -2, loss poisson takes labels of at least 0"},
+        {"poisson", 2, "loss poisson: the last layer has no activation; its outputs must be numbers above 0, such as of a softplus"},
+        {"dice", 1, "loss dice: the last layer has no activation; its outputs must be numbers from 0 to 1, such as of a sigmoid"},
+        {"tversky", 1, "loss tversky: the last layer has no activation"},
     };
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         const float inputs[3] = {1, 2, 3}, values[6] = {0, 1, 1, 0, 0, cases[i].label};
@@ -264,7 +267,7 @@ static void indices(void **state)
     assert_int_equal(mica_plan_write(plan, NULL, inputs, N * EACH), MICA_OK);
     for (size_t i = 0; i < MI_COUNT(bad); i++) {
         inputs[290 * EACH + 4] = bad[i]; /* beyond the first batch of a prediction */
-        snprintf(text, sizeof text, "sample 290: input 4 %s the embedding has rows 0 to 4", shown[i]);
+        snprintf(text, sizeof text, "sample 290: input 4 %s the network takes whole numbers from 0 to 4 there", shown[i]);
         mica_data *data = mica_arrays_open(*state, &desc);
         assert_refused(*state, mica_fit(model, data, &(mica_fit_desc){.loss = "mse"}, NULL), text);
         assert_refused(*state, mica_evaluate(model, data, MICA_TRAIN, NULL, 0, &result), text);

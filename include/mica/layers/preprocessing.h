@@ -43,8 +43,8 @@ typedef struct mica_discretization_desc {
 } mica_discretization_desc;
 MICA_API mica_node *mica_discretization(mica_node *x, const mica_discretization_desc *desc);
 
-/* Whole numbers from 0 to num_tokens - 1 as above, "one_hot", "multi_hot" or "count". Another number is counted, and told as an
- * error with the next result. */
+/* Whole numbers from 0 to num_tokens - 1 as above, "one_hot", "multi_hot" or "count". Another number is an
+ * error: of an input at once, with its sample; computed by layers it is told with the next result. */
 typedef struct mica_category_encoding_desc {
     const char *name;
     int64_t num_tokens;           /* required */

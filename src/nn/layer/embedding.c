@@ -28,7 +28,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
         .name = "weight", .rank = 2, .dim = {desc->input_dim, desc->output_dim},
         .desc = &desc->embeddings, .inputs_first = true, .otherwise = "random_uniform",
         .fan_in = (double)desc->input_dim, .fan_out = (double)desc->output_dim});
-    static const char says[] = "numbers that the layers before it computed are none of its rows";
+    static const char says[] = "a number that the layers before it computed is none of its rows";
     mi_value *index = is_checked(x[0]) ? whole(layer, x[0]) : mi_layer_rows(layer, x[0], desc->input_dim, says);
     return mi_apply(layer->graph, "Gather", (mi_value *const[]){weight, index}, 2,
                     (const struct mi_attribute[]){MI_INT("axis", 0), MI_INT("checked", 1)}, 2);

@@ -88,4 +88,5 @@ static mi_value *poisson(struct mi_graph *graph, const struct mi_loss_use *use)
     return mi_mean_of_sample(graph, mi_op2(graph, "Sub", use->y, mi_op2(graph, "Mul", use->target, logs)));
 }
 
-const struct mi_loss_row mi_loss_poisson = {MI_LOSS("poisson", mi_no_numbers), NOT_NEGATIVE, .each = poisson};
+const struct mi_loss_row mi_loss_poisson = {
+    MI_LOSS("poisson", mi_no_numbers), NOT_NEGATIVE, .outputs = "numbers above 0, such as of a softplus", .each = poisson};

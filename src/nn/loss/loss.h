@@ -30,6 +30,7 @@ struct mi_loss_row {
     const char *activation;              /* the operator that makes its probabilities of logits; NULL: it takes any values */
     bool takes_numbers;                  /* of MI_CATEGORICAL: `each` takes numbers of classes as well, without rows of zeros */
     float lowest, highest;               /* of targets that are values */
+    const char *outputs;                 /* what predictions are: "numbers above 0, such as of a softplus"; NULL: any */
     /* Adds one number a sample, (n): the mean of what its places lose; NULL after an error. */
     mi_value *(*each)(struct mi_graph *graph, const struct mi_loss_use *use);
 };

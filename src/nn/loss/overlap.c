@@ -1,6 +1,7 @@
 /* How far two areas overlap, as of segmentations: y and t are numbers from 0 to 1, sums are over all of a sample's places. */
 #include "nn/loss/loss.h"
 
+#define OF_SHARES .task = MI_BINARY, .highest = 1, .outputs = "numbers from 0 to 1, such as of a sigmoid"
 #define SMOOTH {.name = "smooth", .otherwise = 0, .least = 0, .most = 1e30f}
 enum { SMOOTH_AT };
 static const struct mi_number dice_keys[] = {[SMOOTH_AT] = SMOOTH, {0}};
@@ -21,7 +22,7 @@ static mi_value *dice(struct mi_graph *graph, const struct mi_loss_use *use)
     return rest(graph, use, mi_times(graph, both, 2), whole);
 }
 
-const struct mi_loss_row mi_loss_dice = {MI_LOSS("dice", dice_keys), .task = MI_BINARY, .highest = 1, .each = dice};
+const struct mi_loss_row mi_loss_dice = {MI_LOSS("dice", dice_keys), OF_SHARES, .each = dice};
 
 enum { ALPHA = SMOOTH_AT + 1, BETA };
 static const struct mi_number tversky_keys[] = {[SMOOTH_AT] = SMOOTH,
@@ -38,4 +39,4 @@ static mi_value *tversky(struct mi_graph *graph, const struct mi_loss_use *use)
     return rest(graph, use, share, mi_op2(graph, "Add", share, apart));
 }
 
-const struct mi_loss_row mi_loss_tversky = {MI_LOSS("tversky", tversky_keys), .task = MI_BINARY, .highest = 1, .each = tversky};
+const struct mi_loss_row mi_loss_tversky = {MI_LOSS("tversky", tversky_keys), OF_SHARES, .each = tversky};
