@@ -57,15 +57,22 @@ static void print_outputs(const cJSON *outputs)
         putchar('\n');
 }
 
+/* A layer's type, or whose parameters it uses again: "dense", "dense_1, again". */
+static void format_type(const cJSON *layer, char *out, size_t size)
+{
+    const char *again = text_of(layer, "layer");
+    snprintf(out, size, "%.100s%s", *again ? cli_show(again).text : text_of(layer, "type"), *again ? ", again" : "");
+}
+
 static void print_layers(const cJSON *json)
 {
     const cJSON *layer;
-    char shape[128];
+    char shape[128], type[128];
     printf("%-24s %-24s %-20s %12s\n", "layer", "type", "output", "parameters");
     cJSON_ArrayForEach(layer, cJSON_GetObjectItem(json, "layers")) {
         format_shape(cJSON_GetObjectItem(layer, "output_shape"), shape, sizeof shape);
-        printf("%-24s %-24s %-20s %12.0f\n", cli_show(text_of(layer, "name")).text, text_of(layer, "type"), shape,
-               number_of(layer, "parameters"));
+        format_type(layer, type, sizeof type);
+        printf("%-24s %-24s %-20s %12.0f\n", cli_show(text_of(layer, "name")).text, type, shape, number_of(layer, "parameters"));
     }
     print_outputs(cJSON_GetObjectItem(json, "outputs"));
     printf("%.0f parameters, %.0f operators, %.0f launches a step, %.0f peak bytes\n", number_of(json, "parameters"),

@@ -227,10 +227,11 @@ mi_value *mi_output(struct mi_graph *graph, const char *name, mi_value *value)
             mi_fail(&graph->error, MICA_INVALID_ARGUMENT, "two outputs have the name \"%s\"", name);
             return NULL;
         }
-    /* An output of its own name, so that one tensor may be several outputs, or an input too. */
+    /* An output of its own name, so that one tensor may be several outputs, or an input too. Its node is the layer's. */
     mi_value *output = mi_op1(graph, "Identity", value);
     if (!output)
         return NULL;
+    output->node->name = value->node->name;
     output->name = mi_arena_strdup(&graph->arena, name);
     if (!output->name || !list_push(&graph->outputs, &graph->output_count, &graph->output_capacity, output)) {
         mi_out_of_memory(&graph->error);

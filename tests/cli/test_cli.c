@@ -274,6 +274,13 @@ static void inspection(void **state)
     assert_true(number(json, "parameters") > 114 && number(json, "parameters") < 116);
     cJSON_Delete(json);
     assert_fails("inspect cli_shape.json", 1, "cli_shape.json: No such file or directory");
+    /* A layer that is used again has no type of its own. */
+    write_text("cli_again.json", "{\"model\": {\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 4, \"name\": \"one\"}, "
+               "{\"layer\": \"one\", \"name\": \"two\"}]}, \"data\": {\"format\": \"csv\", \"path\": \"cli.csv\"}, \"loss\": \"mse\"}");
+    run = mica("inspect cli_again.json");
+    assert_non_null(strstr(run.out, "two                      one, again               4  "));
+    run_free(&run);
+    remove("cli_again.json");
     /* Outputs by their names, and the plan of a training in the precision that the job asks for. */
 #define NAMED(precision)                                                                                                         \
     "{\"model\": {\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 64, \"name\": \"trunk\"}, {\"type\": \"dense\", "     \

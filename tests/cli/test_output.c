@@ -131,6 +131,9 @@ static void too_large(void **state)
                "{\"format\": \"csv\", \"path\": \"none.csv\"}, \"loss\": \"sparse_categorical_crossentropy\"}");
     assert_fails("inspect large.json", 1, "\"conv2d\"");
     assert_fails("inspect large.json", 1, "the device allocates at most");
+    write_text("large.json", "{\"model\": {\"input_shape\": [4], \"layers\": [{\"type\": \"repeat_vector\", \"n\": 1000000000, "
+               "\"name\": \"many\"}]}, \"data\": {\"format\": \"csv\", \"path\": \"none.csv\"}, \"loss\": \"mse\"}");
+    assert_fails("inspect large.json", 1, "\"many\" (");
     setenv("MICA_TUNING", old, 1);
     remove("large.json");
 }
