@@ -84,10 +84,13 @@ static void note_classes(const struct mi_preprocess *p, struct mi_text *line)
 void mi_note_field(const struct mi_preprocess *p, struct mi_text *line)
 {
     static const char *const roles[] = {"inputs", "label", "weights"};
-    if (!p->column_count && !p->classes)
+    bool array = !p->column_count && p->shape.rank > 0;
+    if (!p->column_count && !p->classes && !array)
         return;
-    mi_text_add(line, "%s%s%s%s", line->data ? "; " : "", p->column_count ? roles[p->role] : "labels", mi_field_text(p).text,
-                p->column_count ? ": " : "");
+    mi_text_add(line, "%s%s%s%s", line->data ? "; " : "", p->column_count || array ? roles[p->role] : "labels",
+                mi_field_text(p).text, p->column_count || array ? ": " : "");
+    if (array)
+        mi_text_add(line, "shape %s", mi_sample_text(&p->shape).text);
     note_columns(p, line);
     if (p->classes)
         note_classes(p, line);

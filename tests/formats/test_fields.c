@@ -151,6 +151,8 @@ static void test_files(void **state)
     assert_good(data);
     assert_int_equal(mica_data_count(data, MICA_TEST), 2);
     assert_int_equal(mica_data_field_count(data), 3);
+    assert_string_equal(mica_data_note(data, 0), "inputs \"a\": shape [2]");
+    assert_string_equal(mica_data_note(data, 1), "label \"price\": shape [1], a value; labels \"kind\"; classes are the outputs 0 to 1");
     assert_near(value_of(data, MICA_INPUT, "a", 3, 1), 4);
     assert_near(value_of(data, MICA_TARGET, "price", 2, 0), 5);
     assert_near(value_of(data, MICA_TARGET, "kind", 2, 0), 1);

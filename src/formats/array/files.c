@@ -162,7 +162,9 @@ static mica_status finish(struct opening *o)
     mica_status status = mi_data_finish(o->data, &(struct mi_finish){.place = places[0], .places = places, .split = o->desc->split,
                                                                      .sample_shape = o->desc->sample_shape, .fitted = o->fitted});
     free(places);
-    return status;
+    if (status == MICA_OK)
+        status = mi_data_note_fields(o->data, true);
+    return status == MICA_OK ? mi_data_note_fields(o->data, false) : status;
 }
 
 static mica_status open_files(struct opening *o)
