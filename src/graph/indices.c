@@ -1,5 +1,5 @@
-/* Which inputs are numbers of rows: an embedding's, which says so by an attribute `checked`, and those that are compared with `rows`.
- * An index in data that the host holds is checked there, where its sample has a name. */
+/* Which inputs are numbers of rows: an embedding's, which says so by an attribute `checked`, and those that are compared with
+ * `rows`. An index in data that the host holds is checked there, where its sample has a name. */
 #include "graph/op.h"
 
 #include <math.h>

@@ -10,8 +10,8 @@ static mica_status check_indices(mica_plan *plan, int input, enum mi_type type, 
     size_t at = rows ? mi_first_no_row(type, elements, count, rows) : count;
     if (at == count)
         return MICA_OK;
-    return mi_plan_refuse(plan, MICA_DATA, "input \"%s\", sample %zu: value %zu is %g, the network takes whole numbers from 0 to %lld there",
-                          plan->graph->inputs[input]->name, at / each, at % each, mi_element(type, elements, at),
+    return mi_plan_refuse(plan, MICA_DATA, "input \"%s\", sample %zu: value %zu is %g, the network takes whole numbers from 0 to "
+                          "%lld there", plan->graph->inputs[input]->name, at / each, at % each, mi_element(type, elements, at),
                           (long long)(rows - 1));
 }
 

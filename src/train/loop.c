@@ -215,8 +215,8 @@ static mica_status diverged(const struct fit *fit, const char *what, float value
         if (row->outputs)
             mi_format(takes, sizeof takes, "%s takes %s; if they are, ", row->layer.type, row->outputs);
     }
-    return mi_fail(&fit->task.model->device->error, MICA_DIVERGED, "epoch %d: the training diverged, %s is %g: %sa smaller learning "
-                   "rate may help", fit->now.epoch, what, (double)value, takes);
+    return mi_fail(&fit->task.model->device->error, MICA_DIVERGED, "epoch %d: the training diverged, %s is %g: %sa smaller "
+                   "learning rate may help", fit->now.epoch, what, (double)value, takes);
 }
 
 /* In float16 a step whose gradients are no finite numbers is left out: whether that was so with every one of this fit, or with so

@@ -205,7 +205,8 @@ static mi_value *build_category_encoding(struct mi_layer *layer, mi_value *const
     if (desc->num_tokens < 1 || desc->num_tokens > MOST_BINS)
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "num_tokens must be 1 to %d, not %lld", MOST_BINS,
                              (long long)desc->num_tokens);
-    mi_value *row = mi_layer_rows(layer, x[0], desc->num_tokens, "a number that the layers before it computed is none of its tokens");
+    static const char says[] = "a number that the layers before it computed is none of its tokens";
+    mi_value *row = mi_layer_rows(layer, x[0], desc->num_tokens, says);
     return encoded(layer, mi_layer_float(layer, row), desc->num_tokens, desc->output_mode ? desc->output_mode : "multi_hot",
                    encodings);
 }
