@@ -12,8 +12,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_OUTPUTS = 256 };
-
 /* ---- Losses ---- */
 
 /* An object's keys: those of all losses, and the numbers of its own. */
@@ -52,36 +50,39 @@ static mica_status read_loss(struct mi_error *error, const cJSON *item, const ch
     return MICA_OK;
 }
 
-/* The names of the model's outputs; those that a description without any has. At most `most`, and a NULL. */
-static void output_names(const cJSON *model, const char **names, size_t most)
+/* Whether the model has an output of that name; one without "outputs" has "output". Of outputs that are no object something else is
+ * said. */
+static bool has_output(const cJSON *outputs, const char *name)
 {
-    const cJSON *outputs = cJSON_GetObjectItemCaseSensitive(model, "outputs"), *item;
+    if (!outputs)
+        return !strcmp(name, "output");
+    return !cJSON_IsObject(outputs) || cJSON_GetObjectItemCaseSensitive(outputs, name);
+}
+
+static mica_status no_output(struct mi_error *error, const cJSON *outputs, const char *name)
+{
+    static const char *const type[] = {"type", NULL};
+    const char *names[33] = {"output"};
+    const cJSON *item;
     size_t count = 0;
     cJSON_ArrayForEach(item, outputs)
-        if (item->string && count < most)
+        if (count + 1 < MI_COUNT(names))
             names[count++] = item->string;
-    if (!outputs)
-        names[count++] = "output";
-    names[count] = NULL;
+    return mi_fail(error, MICA_FORMAT, "loss: the model has no output \"%s\"%s", mi_show(name).text,
+                   mi_advise(name, mi_nearest(name, type) ? type : names).text);
 }
 
 /* An object without a "type" names outputs. One whose values are no losses was meant as a loss. */
-static mica_status check_outputs(struct mi_error *error, const cJSON *loss, const cJSON *model)
+static mica_status check_outputs(struct mi_error *error, const cJSON *loss, const cJSON *outputs)
 {
-    const char *names[MOST_OUTPUTS + 1];
     const cJSON *item;
-    output_names(model, names, MOST_OUTPUTS);
     cJSON_ArrayForEach(item, loss) {
-        const char *const *name = names;
-        while (*name && strcmp(*name, item->string))
-            name++;
-        if (*name)
+        if (has_output(outputs, item->string))
             continue;
-        if (!cJSON_IsString(item) && !cJSON_IsObject(item))
-            return mi_fail(error, MICA_FORMAT, "loss: the key \"type\" is missing; without it, keys are outputs of the model, "
-                           "and \"%s\" is none", mi_show(item->string).text);
-        return mi_fail(error, MICA_FORMAT, "loss: the model has no output \"%s\"%s", mi_show(item->string).text,
-                       mi_advise(item->string, names).text);
+        if (cJSON_IsString(item) || cJSON_IsObject(item))
+            return no_output(error, outputs, item->string);
+        return mi_fail(error, MICA_FORMAT, "loss: the key \"type\" is missing; without it, keys are outputs of the model, and "
+                       "\"%s\" is none", mi_show(item->string).text);
     }
     return MICA_OK;
 }
@@ -101,7 +102,7 @@ static mica_status read_losses(mica_job *job, struct mi_error *error, const cJSO
         return mi_fail(error, MICA_FORMAT, "loss: the key \"type\" is missing");
     if (one)
         return read_loss(error, loss, "loss", &job->objectives[0]);
-    MI_TRY(check_outputs(error, loss, model));
+    MI_TRY(check_outputs(error, loss, cJSON_GetObjectItemCaseSensitive(model, "outputs")));
     cJSON_ArrayForEach(item, loss) {
         const char *place = mi_arena_format(&job->arena, "loss.%s", mi_show(item->string).text);
         if (!place)

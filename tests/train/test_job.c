@@ -292,6 +292,7 @@ static void mistakes(void **state)
         {"loss={\"type\": \"huber\", \"delta\": \"small\"}", "loss.delta: must be a number, not the text \"small\""},
         {"loss={\"output\": {\"type\": \"mse\", \"delta\": 1}}", "loss.output: there is no key \"delta\""},
         {"loss={\"otput\": \"mse\"}", "test_job.json: loss: the model has no output \"otput\"; did you mean \"output\"?"},
+        {"loss={\"typ\": \"mse\"}", "loss: the model has no output \"typ\"; did you mean \"type\"?"},
         {"loss={\"delta\": 1}", "loss: the key \"type\" is missing; without it, keys are outputs of the model, and \"delta\" is none"},
         {"loss={\"type\": \"mse\", \"from_logits\": true}", "loss: there is no key \"from_logits\"; it goes with losses of prob"},
         {"loss={\"type\": \"triplet_margin\"}", "loss: there is no type \"triplet_margin\""},
