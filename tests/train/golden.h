@@ -29,6 +29,9 @@ int32_t *golden_integers(const struct golden *golden, const char *prefix, const 
 const struct mi_safetensor *golden_find(const struct golden *golden, const char *prefix, const char *name);
 cJSON *golden_json(const struct golden *golden, const char *key); /* of the metadata */
 
+/* How far an element may be off, of its tensor's largest magnitude: float32's rounding, and what sums of some hundred terms make of it. */
+#define GOLDEN_TOLERANCE 1e-5
+
 /* Fails where an element is off by more than `tolerance` times the largest magnitude. */
 void golden_compare(const char *what, const float *got, const float *wanted, size_t count, double tolerance);
 

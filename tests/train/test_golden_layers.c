@@ -75,6 +75,32 @@ static void feed(struct probe *probe, const char *name, const void *elements, in
     assert_int_equal(mi_event_wait(probe->device, &done), MICA_OK);
 }
 
+static void probe_close(struct probe *probe)
+{
+    mica_plan_destroy(probe->plan);
+    mica_model_destroy(probe->model);
+}
+
+/* ---- What is compared ---- */
+
+/* Tensors that float32 does not hold to GOLDEN_TOLERANCE, whoever computes them. */
+static const struct exception {
+    const char *layer, *tensor;
+    double tolerance;
+} exceptions[] = {
+    /* Two values that are normalised are close to 1 and -1 whatever they were: the gradient is what epsilon leaves of two terms that
+     * are 80 times as large and cancel. PyTorch in float32 is 3e-5 off. */
+    {"group_normalization_flat", "dx", 1e-4},
+};
+
+static double tolerance_of(const char *layer, const char *tensor)
+{
+    for (size_t i = 0; i < MI_COUNT(exceptions); i++)
+        if (!strcmp(exceptions[i].layer, layer) && !strcmp(exceptions[i].tensor, tensor))
+            return exceptions[i].tolerance;
+    return GOLDEN_TOLERANCE;
+}
+
 static void compare_output(struct probe *probe, const char *what, const char *output, const struct golden *golden,
                            const char *prefix, const char *tensor, int64_t n)
 {
@@ -88,15 +114,9 @@ static void compare_output(struct probe *probe, const char *what, const char *ou
     assert_int_equal(mi_shape_count(&shape, n), count);
     assert_int_equal(mi_plan_fetch(probe->plan, index, got, n), MICA_OK);
     snprintf(label, sizeof label, "%s: %s", what, tensor);
-    golden_compare(label, got, wanted, count, 1e-4);
+    golden_compare(label, got, wanted, count, tolerance_of(what, tensor));
     free(wanted);
     free(got);
-}
-
-static void probe_close(struct probe *probe)
-{
-    mica_plan_destroy(probe->plan);
-    mica_model_destroy(probe->model);
 }
 
 /* ---- Layers ---- */
@@ -117,7 +137,7 @@ static void compare_layer(struct probe *probe, const struct golden *golden, cons
         float *wanted = golden_floats(golden, name, key, &count), *got = wanted ? mi_new(count, sizeof *got) : NULL;
         if (wanted) {
             assert_int_equal(mica_model_read(probe->model, variable, got, count), MICA_OK);
-            golden_compare(key, got, wanted, count, 1e-4);
+            golden_compare(key, got, wanted, count, GOLDEN_TOLERANCE);
         }
         free(wanted);
         free(got);

@@ -63,7 +63,7 @@ static void compare_losses(const struct golden *golden, const struct losses *los
         int64_t seen = losses->samples[i] - (i ? losses->samples[i - 1] : 0);
         got[i] = (float)((losses->mean[i] * (double)losses->samples[i] - before) / (double)seen);
     }
-    golden_compare("losses", got, wanted, count, 1e-4);
+    golden_compare("losses", got, wanted, count, GOLDEN_TOLERANCE);
     free(wanted);
 }
 
@@ -75,7 +75,7 @@ static void compare_weights(mica_model *model, const struct golden *golden)
         float *wanted = golden_floats(golden, "final", name, &count), *got = mi_new(count, sizeof *got);
         assert_non_null(wanted);
         assert_int_equal(mica_model_read(model, name, got, count), MICA_OK);
-        golden_compare(name, got, wanted, count, 1e-4);
+        golden_compare(name, got, wanted, count, GOLDEN_TOLERANCE);
         free(wanted);
         free(got);
     }
