@@ -1,175 +1,134 @@
 /* What a beginner writes of activations, of layers that join and of equations, and what is said of it; and that a plain relu is the
  * plain operator. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "nn/fixture.h"
 #include "nn/layer.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-/* A device that is never used: building a model computes nothing. */
-static mica_model *model_of(mica_device *device, const char *shape, const char *layers)
-{
-    char text[1024];
-    mi_format(text, sizeof text, "{\"input_shape\": %s, \"layers\": [%s]}", shape, layers);
-    device->context = (cl_context)(void *)device; /* not NULL: it is open */
-    mica_model *model = mica_model_create(device, NULL);
-    mica_model_add_json(model, text);
-    return model;
-}
-
-struct mistake {
-    const char *shape, *layers, *says;
-};
-
-static void refused(const struct mistake *mistakes, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        mica_device device = {0};
-        mica_model *model = model_of(&device, mistakes[i].shape, mistakes[i].layers);
-        if (!strstr(mica_model_error(model), mistakes[i].says))
-            fail_msg("%s: \"%s\", not \"%s\"", mistakes[i].layers, mica_model_error(model), mistakes[i].says);
-        assert_int_not_equal(mica_model_status(model), MICA_OK);
-        mica_model_destroy(model);
-    }
-}
 
 static void activations(void **state)
 {
     static const struct mistake mistakes[] = {
-        {"[4]", "{\"type\": \"relu\", \"max_val\": 6}", "layers[0]: there is no key \"max_val\"; did you mean \"max_value\"?"},
-        {"[4]", "{\"type\": \"relu\", \"max_value\": -1}", "layers[0].max_value: must be at least 0, not -1"},
-        {"[4]", "{\"type\": \"relu\", \"negative_slope\": -0.1}", "layers[0].negative_slope: must be at least 0, not -0.1"},
-        {"[4]", "{\"type\": \"leaky_relu\", \"slope\": 0.1}", "layers[0]: there is no key \"slope\""},
-        {"[4]", "{\"type\": \"tanh\", \"alpha\": 1}", "layers[0]: there is no key \"alpha\""},
-        {"[4]", "{\"type\": \"activation\", \"activation\": \"tanh\", \"alpha\": 1}", "tanh takes no alpha"},
-        {"[4]", "{\"type\": \"activation\", \"activation\": \"prelu\"}", "layers[0]: there is no activation \"prelu\""},
-        {"[4]", "{\"type\": \"threshold\"}", "layers[0]: \"threshold\" is missing"},
-        {"[4]", "{\"type\": \"hard_tanh\", \"min_value\": 2}", "min_value 2 must be below max_value 1"},
-        {"[4]", "{\"type\": \"gelu\", \"approximate\": \"tanh\"}", "layers[0].approximate: must be true or false"},
-        {"[3, 4]", "{\"type\": \"softmax\", \"axis\": 3}", "softmax \"softmax\": axis 3; a sample of the input has axes 1 to 2"},
-        {"[3, 4]", "{\"type\": \"softmax\", \"axis\": 0}", "layers[0].axis: must not be 0: that is the batch"},
-        {"[]", "{\"type\": \"softmax\"}", "softmax \"softmax\": input has shape () per sample, needs at least one dimension"},
-        {"[3]", "{\"type\": \"glu\"}", "glu \"glu\": axis 1 has 3 elements, glu needs two halves of them"},
-        {"[3]", "{\"type\": \"dense\", \"units\": 5, \"activation\": \"glu\"}",
+        {OF("[4]", "\"type\": \"relu\", \"max_val\": 6"), "layers[0]: there is no key \"max_val\"; did you mean \"max_value\"?"},
+        {OF("[4]", "\"type\": \"relu\", \"max_value\": -1"), "layers[0].max_value: must be at least 0, not -1"},
+        {OF("[4]", "\"type\": \"relu\", \"negative_slope\": -0.1"), "layers[0].negative_slope: must be at least 0, not -0.1"},
+        {OF("[4]", "\"type\": \"leaky_relu\", \"slope\": 0.1"), "layers[0]: there is no key \"slope\""},
+        {OF("[4]", "\"type\": \"tanh\", \"alpha\": 1"), "layers[0]: there is no key \"alpha\""},
+        {OF("[4]", "\"type\": \"activation\", \"activation\": \"tanh\", \"alpha\": 1"), "tanh takes no alpha"},
+        {OF("[4]", "\"type\": \"activation\", \"activation\": \"prelu\""), "layers[0]: there is no activation \"prelu\""},
+        {OF("[4]", "\"type\": \"threshold\""), "layers[0]: \"threshold\" is missing"},
+        {OF("[4]", "\"type\": \"hard_tanh\", \"min_value\": 2"), "min_value 2 must be below max_value 1"},
+        {OF("[4]", "\"type\": \"gelu\", \"approximate\": \"tanh\""), "layers[0].approximate: must be true or false"},
+        {OF("[3, 4]", "\"type\": \"softmax\", \"axis\": 3"), "softmax \"softmax\": axis 3; a sample of the input has axes 1 to 2"},
+        {OF("[3, 4]", "\"type\": \"softmax\", \"axis\": 0"), "layers[0].axis: must not be 0: that is the batch"},
+        {OF("[]", "\"type\": \"softmax\""), "softmax \"softmax\": input has shape () per sample, needs at least one dimension"},
+        {OF("[3]", "\"type\": \"glu\""), "glu \"glu\": axis 1 has 3 elements, glu needs two halves of them"},
+        {OF("[3]", "\"type\": \"dense\", \"units\": 5, \"activation\": \"glu\""),
          "dense \"dense\": axis 1 has 5 elements, glu needs"},
-        {"[3, 4]", "{\"type\": \"prelu\", \"shared_axes\": [3]}",
+        {OF("[3, 4]", "\"type\": \"prelu\", \"shared_axes\": [3]"),
          "prelu \"prelu\": shared_axes names axis 3; a sample of the input has axes 1 to 2"},
-        {"[3]", "{\"type\": \"prelu\", \"shared_axes\": [1, 1]}", "shared_axes names 2 axes, the input has shape (3) per sample"},
-        {"[3, 4]", "{\"type\": \"prelu\", \"shared_axes\": [0]}", "layers[0].shared_axes: must be at least 1, not 0"},
+        {OF("[3]", "\"type\": \"prelu\", \"shared_axes\": [1, 1]"), "shared_axes names 2 axes, the input has shape (3) per sample"},
+        {OF("[3, 4]", "\"type\": \"prelu\", \"shared_axes\": [0]"), "layers[0].shared_axes: must be at least 1, not 0"},
     };
     (void)state;
-    refused(mistakes, MI_COUNT(mistakes));
+    fixture_refuses(mistakes, MI_COUNT(mistakes));
 }
 
 static void joining(void **state)
 {
     static const struct mistake mistakes[] = {
-        {"[4]", "{\"type\": \"subtract\"}", "layers[0]: subtract joins layers: \"inputs\" is missing"},
-        {"[4]", "{\"type\": \"subtract\", \"inputs\": [\"input\", \"input\", \"input\"]}", "subtract: takes 2 inputs, not 3"},
-        {"[4]", "{\"type\": \"average\", \"inputs\": [\"input\"]}", "average: takes at least 2 inputs, not 1"},
-        {"[4]", "{\"type\": \"dense\", \"units\": 3}, {\"type\": \"maximum\", \"inputs\": [\"input\", \"dense\"]}",
+        {OF("[4]", "\"type\": \"subtract\""), "layers[0]: subtract joins layers: \"inputs\" is missing"},
+        {OF("[4]", "\"type\": \"subtract\", \"inputs\": [\"input\", \"input\", \"input\"]"), "subtract: takes 2 inputs, not 3"},
+        {OF("[4]", "\"type\": \"average\", \"inputs\": [\"input\"]"), "average: takes at least 2 inputs, not 1"},
+        {OF("[4]", "\"type\": \"dense\", \"units\": 3}, {\"type\": \"maximum\", \"inputs\": [\"input\", \"dense\"]"),
          "maximum \"maximum\": inputs of shapes (4) and (3) per sample do not fit together"},
     };
     (void)state;
-    refused(mistakes, MI_COUNT(mistakes));
+    fixture_refuses(mistakes, MI_COUNT(mistakes));
 }
 
 static void products(void **state)
 {
     static const struct mistake mistakes[] = {
-        {"[3, 4]", "{\"type\": \"dot\", \"inputs\": [\"input\", \"input\"], \"axes\": 0}",
-         "layers[0].axes: must not be 0"},
-        {"[3, 4]", "{\"type\": \"dot\", \"inputs\": [\"input\", \"input\"], \"axes\": [1, 0]}",
-         "layers[0].axes: must not be 0"},
-        {"[3, 4]", "{\"type\": \"dot\", \"inputs\": [\"input\", \"input\"], \"axes\": [1, 2]}",
+        {OF("[3, 4]", "\"type\": \"dot\", \"inputs\": [\"input\", \"input\"], \"axes\": 0"), "layers[0].axes: must not be 0"},
+        {OF("[3, 4]", "\"type\": \"dot\", \"inputs\": [\"input\", \"input\"], \"axes\": [1, 0]"), "layers[0].axes: must not be 0"},
+        {OF("[3, 4]", "\"type\": \"dot\", \"inputs\": [\"input\", \"input\"], \"axes\": [1, 2]"),
          "axis 1 of (3, 4) has 3 elements, axis 2 of (3, 4) has 4"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"output_shape\": [3]}",
-         "layers[0]: \"equation\" is missing"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\"}",
-         "layers[0]: \"output_shape\" is missing"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc\", \"output_shape\": [3]}",
+        {OF("[4]", "\"type\": \"einsum_dense\", \"output_shape\": [3]"), "layers[0]: \"equation\" is missing"},
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\""), "layers[0]: \"output_shape\" is missing"},
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"ab,bc\", \"output_shape\": [3]"),
          "it has an input, a kernel and a result"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc,cd->ad\", \"output_shape\": [3]}",
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"ab,bc,cd->ad\", \"output_shape\": [3]"),
          "it has an input, a kernel and a result"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,b...c->a...c\", \"output_shape\": [3]}",
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"ab,b...c->a...c\", \"output_shape\": [3]"),
          "the kernel's term has no \"...\""},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"...a,ab->b...\", \"output_shape\": [3]}",
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"...a,ab->b...\", \"output_shape\": [3]"),
          "\"...\" stands at another place of the result"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bd->ac\", \"output_shape\": [3]}",
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"ab,bd->ac\", \"output_shape\": [3]"),
          "the result has c, and no operand does"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"abc,cd->abd\", \"output_shape\": [-1, 3]}",
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"abc,cd->abd\", \"output_shape\": [-1, 3]"),
          "input has shape (4) per sample, with the batch 2 axes, the equation names 3"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\", \"output_shape\": [2, 3]}",
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\", \"output_shape\": [2, 3]"),
          "output_shape has 2 dimensions, the equation's result names 1 beside the batch"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\", \"output_shape\": [-1]}",
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\", \"output_shape\": [-1]"),
          "the size of c is not known: neither the input nor output_shape says it"},
-        {"[3, 4]", "{\"type\": \"einsum_dense\", \"equation\": \"abc,cd->abd\", \"output_shape\": [2, 5]}",
+        {OF("[3, 4]", "\"type\": \"einsum_dense\", \"equation\": \"abc,cd->abd\", \"output_shape\": [2, 5]"),
          "output_shape says 2 for b, the input 3"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ca\", \"output_shape\": [2]}",
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ca\", \"output_shape\": [2]"),
          "the equation must keep the input's first axis, the batch, as the first"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,abc->ac\", \"output_shape\": [2]}",
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"ab,abc->ac\", \"output_shape\": [2]"),
          "the equation must keep the input's first axis"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\", \"output_shape\": [2], \"bias_axes\": \"d\"}",
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\", \"output_shape\": [2], \"bias_axes\": \"d\""),
          "bias_axes \"d\" must name axes of the result"},
-        {"[4]", "{\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\", \"output_shape\": [2], \"activation\": \"rleu\"}",
+        {OF("[4]", "\"type\": \"einsum_dense\", \"equation\": \"ab,bc->ac\", \"output_shape\": [2], \"activation\": \"rleu\""),
          "there is no activation \"rleu\""},
     };
     (void)state;
-    refused(mistakes, MI_COUNT(mistakes));
+    fixture_refuses(mistakes, MI_COUNT(mistakes));
 }
 
 /* A relu and others of default keys are the operator alone, which fuses and commutes as it always did. */
 static void plain_operators(void **state)
 {
     static const struct {
-        const char *layer, *op;
+        const char *json, *op;
     } cases[] = {
-        {"{\"type\": \"relu\"}", "Relu"},
-        {"{\"type\": \"relu\", \"negative_slope\": 0, \"threshold\": 0}", "Relu"},
-        {"{\"type\": \"activation\", \"activation\": \"relu\"}", "Relu"},
-        {"{\"type\": \"dense\", \"units\": 3, \"activation\": \"relu\"}", "Relu"},
-        {"{\"type\": \"relu\", \"negative_slope\": 0.5}", "LeakyRelu"},
-        {"{\"type\": \"relu\", \"max_value\": 0}", "BoundedRelu"},
-        {"{\"type\": \"swish\"}", "Silu"},
-        {"{\"type\": \"dense\", \"units\": 3, \"activation\": \"hard_swish\"}", "HardSwish"},
+        {OF("[4]", "\"type\": \"relu\""), "Relu"},
+        {OF("[4]", "\"type\": \"relu\", \"negative_slope\": 0, \"threshold\": 0"), "Relu"},
+        {OF("[4]", "\"type\": \"activation\", \"activation\": \"relu\""), "Relu"},
+        {OF("[4]", "\"type\": \"dense\", \"units\": 3, \"activation\": \"relu\""), "Relu"},
+        {OF("[4]", "\"type\": \"relu\", \"negative_slope\": 0.5"), "LeakyRelu"},
+        {OF("[4]", "\"type\": \"relu\", \"max_value\": 0"), "BoundedRelu"},
+        {OF("[4]", "\"type\": \"swish\""), "Silu"},
+        {OF("[4]", "\"type\": \"dense\", \"units\": 3, \"activation\": \"hard_swish\""), "HardSwish"},
     };
     (void)state;
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
-        mica_device device = {0};
-        mica_model *model = model_of(&device, "[4]", cases[i].layer);
-        assert_string_equal(mica_model_error(model), "");
-        assert_string_equal(model->layers[model->layer_count - 1].value->node->op->name, cases[i].op);
-        mica_model_destroy(model);
+        struct fixture *f = fixture_open(cases[i].json);
+        assert_string_equal(f->model->layers[f->model->layer_count - 1].value->node->op->name, cases[i].op);
+        fixture_close(f);
     }
 }
 
 /* What a layer's description says is the same again when it is read. */
 static void described(void **state)
 {
-    static const char *const layers[] = {
-        "{\"type\":\"relu\",\"name\":\"a\",\"max_value\":2,\"negative_slope\":0.25,\"threshold\":-1}",
-        "{\"type\":\"leaky_relu\",\"name\":\"a\",\"negative_slope\":0.25}",
-        "{\"type\":\"hard_silu\",\"name\":\"a\"}",
-        "{\"type\":\"threshold\",\"name\":\"a\",\"threshold\":0,\"default_value\":-1}",
-        "{\"type\":\"gelu\",\"name\":\"a\",\"approximate\":true}",
-        "{\"type\":\"glu\",\"name\":\"a\",\"axis\":-1}",
-        "{\"type\":\"prelu\",\"name\":\"a\",\"shared_axes\":[1],\"alpha_initializer\":{\"type\":\"constant\",\"value\":0.25}}",
+#define SAME(layer) {OF("[4]", layer), "{" layer "}"}
+    static const struct {
+        const char *json, *layer;
+    } cases[] = {
+        SAME("\"type\":\"relu\",\"name\":\"a\",\"max_value\":2,\"negative_slope\":0.25,\"threshold\":-1"),
+        SAME("\"type\":\"leaky_relu\",\"name\":\"a\",\"negative_slope\":0.25"),
+        SAME("\"type\":\"hard_silu\",\"name\":\"a\""),
+        SAME("\"type\":\"threshold\",\"name\":\"a\",\"threshold\":0,\"default_value\":-1"),
+        SAME("\"type\":\"gelu\",\"name\":\"a\",\"approximate\":true"),
+        SAME("\"type\":\"glu\",\"name\":\"a\",\"axis\":-1"),
+        SAME("\"type\":\"prelu\",\"name\":\"a\",\"shared_axes\":[1],\"alpha_initializer\":{\"type\":\"constant\",\"value\":0.25}"),
     };
     (void)state;
-    for (size_t i = 0; i < MI_COUNT(layers); i++) {
-        mica_device device = {0};
-        mica_model *model = model_of(&device, "[4]", layers[i]);
-        assert_string_equal(mica_model_error(model), "");
-        char *text = cJSON_PrintUnformatted(model->layers[model->layer_count - 1].json);
-        assert_string_equal(text, layers[i]);
+    for (size_t i = 0; i < MI_COUNT(cases); i++) {
+        struct fixture *f = fixture_open(cases[i].json);
+        char *text = cJSON_PrintUnformatted(f->model->layers[f->model->layer_count - 1].json);
+        assert_string_equal(text, cases[i].layer);
         cJSON_free(text);
-        mica_model_destroy(model);
+        fixture_close(f);
     }
 }
 

@@ -3,8 +3,6 @@
 #include "nn/loss/loss.h"
 #include "nn/objective.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void has(const char *text, const char *part)
@@ -13,13 +11,11 @@ static void has(const char *text, const char *part)
         fail_msg("\"%s\", not \"%s\"", text, part);
 }
 
-#define PAIR(loss) "{\"input_shape\": [4], \"layers\": [{\"type\": \"relu\", \"name\": \"y\"}, {" loss ", \"inputs\": [\"y\", \"input\"]}]}"
+#define PAIR(loss) OF("[4]", "\"type\": \"relu\", \"name\": \"y\"}, {" loss ", \"inputs\": [\"y\", \"input\"]")
 
 static void layers_refuse(void **state)
 {
-    static const struct {
-        const char *json, *error;
-    } cases[] = {
+    static const struct mistake mistakes[] = {
         {PAIR("\"type\": \"hubert\""), "there is no layer type \"hubert\"; did you mean \"huber\"?"},
         {PAIR("\"type\": \"huber\", \"dleta\": 1"), "layers[1]: there is no key \"dleta\"; did you mean \"delta\"?"},
         {PAIR("\"type\": \"huber\", \"delta\": \"one\""), "layers[1].delta: must be a number, not the text \"one\""},
@@ -32,34 +28,25 @@ static void layers_refuse(void **state)
         {PAIR("\"type\": \"sparse_categorical_crossentropy\", \"ignore_class\": 0.5"),
          "layers[1].ignore_class: must be a whole number, not 0.5"},
         {PAIR("\"type\": \"sparse_categorical_crossentropy\""), "the target is float32, it must be whole numbers"},
-        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"hinge\"}]}", "layers[0]: hinge joins layers: \"inputs\" is missing"},
-        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"triplet_margin\", \"inputs\": [\"input\", \"input\"]}]}",
-         "triplet_margin: takes 3 inputs, not 2"},
-        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"triplet_margin\", \"p\": 0.5, \"inputs\": [\"input\", \"input\", \"input\"]}]}",
+        {OF("[4]", "\"type\": \"hinge\""), "layers[0]: hinge joins layers: \"inputs\" is missing"},
+        {OF("[4]", "\"type\": \"triplet_margin\", \"inputs\": [\"input\", \"input\"]"), "triplet_margin: takes 3 inputs, not 2"},
+        {OF("[4]", "\"type\": \"triplet_margin\", \"p\": 0.5, \"inputs\": [\"input\", \"input\", \"input\"]"),
          "triplet_margin \"triplet_margin\": p: must be at least 1, not 0.5"},
-        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 3}, {\"type\": \"info_nce\", \"inputs\": [\"dense\", "
-         "\"input\"]}]}", "info_nce \"info_nce\": input 1 has shape (n, 4), input 0 (n, 3)"},
-        {"{\"input_shape\": [4, 2], \"layers\": [{\"type\": \"info_nce\", \"inputs\": [\"input\", \"input\"]}]}",
+        {OF("[4]", "\"type\": \"dense\", \"units\": 3}, {\"type\": \"info_nce\", \"inputs\": [\"dense\", \"input\"]"),
+         "info_nce \"info_nce\": input 1 has shape (n, 4), input 0 (n, 3)"},
+        {OF("[4, 2]", "\"type\": \"info_nce\", \"inputs\": [\"input\", \"input\"]"),
          "input 0 is float32 of shape (n, 4, 2), needs a vector of float32 a sample"},
-        {"{\"input_shape\": [4], \"layers\": [{\"type\": \"info_nce\", \"temperature\": 0, \"inputs\": [\"input\", \"input\"]}]}",
+        {OF("[4]", "\"type\": \"info_nce\", \"temperature\": 0, \"inputs\": [\"input\", \"input\"]"),
          "temperature: must be above 0, not 0"},
     };
     (void)state;
-    for (size_t i = 0; i < MI_COUNT(cases); i++) {
-        void *one = NULL;
-        assert_int_equal(fixture_begin(&one), 0);
-        struct fixture *f = one;
-        assert_int_not_equal(mica_model_add_json(f->model, cases[i].json), MICA_OK);
-        has(mica_model_error(f->model), cases[i].error);
-        fixture_end(&one);
-    }
+    fixture_refuses(mistakes, MI_COUNT(mistakes));
 }
 
 /* A description keeps every key that was given, however it was given, and nothing else. */
 static void keys_stay(void **state)
 {
-    struct fixture *f = *state, *again;
-    void *other = NULL;
+    struct fixture *f = *state;
     mica_node *x = mica_input(f->model, NULL, MICA_SHAPE(4)), *t = mica_input(f->model, "t", MICA_SHAPE(4));
     mica_node *loss = mica_binary_focal_crossentropy(x, t, &(mica_loss_desc){
         .from_logits = 1, .setting = {{"gamma", 1}, {"apply_class_balancing", 1}, {"gamma", 0}}});
@@ -68,54 +55,41 @@ static void keys_stay(void **state)
     char *text = cJSON_PrintUnformatted(f->model->description);
     has(text, "\"from_logits\":true,\"gamma\":0,\"apply_class_balancing\":true,\"inputs\"");
     has(text, "{\"type\":\"huber\",\"name\":\"huber\",\"inputs\"");
-    assert_int_equal(fixture_begin(&other), 0);
-    again = other;
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddItemToObject(json, "layers", cJSON_Duplicate(f->model->description, true));
-    assert_int_equal(mi_model_add_layers(again->model, json, "", NULL), MICA_OK);
-    assert_true(cJSON_Compare(f->model->description, again->model->description, true));
-    cJSON_Delete(json);
+    fixture_round_trip(f);
     cJSON_free(text);
-    fixture_end(&other);
 }
 
 /* Whether what goes into the softmax is found, behind layers that move the probabilities: classes must come to lie on axis 1. */
 static void logits_are_found(void **state)
 {
-#define SOFTMAX(axis) "{\"type\": \"op\", \"op\": \"Softmax\", \"attributes\": {\"axis\": " axis "}}"
-#define RESHAPE(shape) ", {\"type\": \"reshape\", \"target_shape\": [" shape "]}"
-#define PERMUTE(dims) ", {\"type\": \"permute\", \"dims\": [" dims "]}"
+#define SOFTMAX(axis) "\"type\": \"op\", \"op\": \"Softmax\", \"attributes\": {\"axis\": " axis "}"
+#define RESHAPE(shape) "}, {\"type\": \"reshape\", \"target_shape\": [" shape "]"
+#define PERMUTE(dims) "}, {\"type\": \"permute\", \"dims\": [" dims "]"
     static const struct {
-        const char *shape, *layers;
+        const char *json;
         bool found;
     } cases[] = {
-        {"4", SOFTMAX("1"), true},
-        {"4, 1", SOFTMAX("1") ", {\"type\": \"flatten\"}", true},
-        {"4", SOFTMAX("1") RESHAPE("2, 2"), true}, /* the whole sample: the loss says what classes are */
-        {"4, 2, 3", SOFTMAX("1"), true},
-        {"4, 2, 3", SOFTMAX("3"), false},
-        {"4, 2, 3", SOFTMAX("1") RESHAPE("4, 6"), true},
-        {"4, 2, 3", SOFTMAX("1") RESHAPE("2, 2, 6"), false},
-        {"4, 2, 3", SOFTMAX("1") RESHAPE("8, 3"), false},
-        {"3, 4", SOFTMAX("2") PERMUTE("2, 1"), true},
-        {"3, 4", SOFTMAX("1") PERMUTE("2, 1"), false},
-        {"2, 3, 4", SOFTMAX("-1") RESHAPE("6, 4") PERMUTE("2, 1") RESHAPE("4, 3, 2"), true},
-        {"4, 2, 3", SOFTMAX("1") PERMUTE("2, 1, 3"), false},
+        {OF("[4]", SOFTMAX("1")), true},
+        {OF("[4, 1]", SOFTMAX("1") "}, {\"type\": \"flatten\""), true},
+        {OF("[4]", SOFTMAX("1") RESHAPE("2, 2")), true}, /* the whole sample: the loss says what classes are */
+        {OF("[4, 2, 3]", SOFTMAX("1")), true},
+        {OF("[4, 2, 3]", SOFTMAX("3")), false},
+        {OF("[4, 2, 3]", SOFTMAX("1") RESHAPE("4, 6")), true},
+        {OF("[4, 2, 3]", SOFTMAX("1") RESHAPE("2, 2, 6")), false},
+        {OF("[4, 2, 3]", SOFTMAX("1") RESHAPE("8, 3")), false},
+        {OF("[3, 4]", SOFTMAX("2") PERMUTE("2, 1")), true},
+        {OF("[3, 4]", SOFTMAX("1") PERMUTE("2, 1")), false},
+        {OF("[2, 3, 4]", SOFTMAX("-1") RESHAPE("6, 4") PERMUTE("2, 1") RESHAPE("4, 3, 2")), true},
+        {OF("[4, 2, 3]", SOFTMAX("1") PERMUTE("2, 1, 3")), false},
     };
     (void)state;
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
-        void *one = NULL;
-        char json[512];
-        assert_int_equal(fixture_begin(&one), 0);
-        struct fixture *f = one;
-        snprintf(json, sizeof json, "{\"input_shape\": [%s], \"layers\": [%s]}", cases[i].shape, cases[i].layers);
-        if (mica_model_add_json(f->model, json) != MICA_OK)
-            fail_msg("%s", mica_model_error(f->model));
+        struct fixture *f = fixture_open(cases[i].json);
         mi_value *y = mi_model_output(f->model->graph, NULL), *logits = mi_logits_of(f->model->graph, y, "Softmax");
         if ((logits != NULL) != cases[i].found)
-            fail_msg("%s: the logits are %sfound", json, logits ? "" : "not ");
+            fail_msg("%s: the logits are %sfound", cases[i].json, logits ? "" : "not ");
         assert_true(!logits || mi_shape_equal(&logits->shape, &y->shape));
-        fixture_end(&one);
+        fixture_close(f);
     }
 }
 

@@ -1,36 +1,14 @@
 /* Normalisations and noise before any device computes: shapes, variables, JSON both ways, and what errors say. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "nn/fixture.h"
 #include "nn/layer.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-static mica_device device;
-
-static mica_model *begin(void)
-{
-    device = (mica_device){.context = (cl_context)(void *)&device}; /* not NULL: it is open */
-    mica_model *model = mica_model_create(&device, NULL);
-    assert_non_null(model);
-    return model;
-}
 
 /* ---- Errors ---- */
 
-#define OF(shape, layer) "{\"input_shape\": " shape ", \"layers\": [{" layer "}]}"
-
 static void error_texts(void **state)
 {
-    static const struct {
-        const char *json, *error;
-    } cases[] = {
+    static const struct mistake mistakes[] = {
         {OF("[4]", "\"type\": \"layer_normalization\", \"axis\": 2"),
          "layers[0]: layer_normalization \"layer_normalization\": axis 2; a sample of the input has axis 1 alone"},
         {OF("[4]", "\"type\": \"layer_normalization\", \"axis\": 0"), "axis 0, which is the batch; a sample of the input has axis 1 alone"},
@@ -67,32 +45,16 @@ static void error_texts(void **state)
         {OF("[6]", "\"type\": \"batch_normalization\", \"beta_initializer\": \"nul\""), "there is no type \"nul\""},
     };
     (void)state;
-    for (size_t i = 0; i < MI_COUNT(cases); i++) {
-        mica_model *model = begin();
-        assert_int_not_equal(mica_model_add_json(model, cases[i].json), MICA_OK);
-        if (!strstr(mica_model_error(model), cases[i].error))
-            fail_msg("error is \"%s\", not \"%s\"", mica_model_error(model), cases[i].error);
-        mica_model_destroy(model);
-    }
+    fixture_refuses(mistakes, MI_COUNT(mistakes));
 }
 
 /* ---- Variables ---- */
 
-static void has_variable(mica_model *model, const char *name, const char *shape)
-{
-    struct mi_arena arena = {0};
-    struct mi_variable *found = mi_variable_find(&model->variables, name);
-    assert_non_null(found);
-    assert_string_equal(mi_shape_text(&arena, &found->shape), shape);
-    mi_arena_destroy(&arena);
-}
-
 /* Parameters have the shape of the normalised axes, in their order. */
 static void variables(void **state)
 {
-    (void)state;
-    mica_model *model = begin();
-    mica_node *x = mica_input(model, NULL, MICA_SHAPE(64, 3, 5));
+    struct fixture *f = *state;
+    mica_node *x = mica_input(f->model, NULL, MICA_SHAPE(64, 3, 5));
     x = mica_layer_normalization(x, NULL);
     x = mica_layer_normalization(x, &(mica_layer_normalization_desc){.axis = MICA_SHAPE(-1, 1), .no_center = true});
     x = mica_rms_normalization(x, &(mica_rms_normalization_desc){.axis = MICA_SHAPE(2, 3)});
@@ -102,18 +64,17 @@ static void variables(void **state)
     x = mica_batch_normalization(x, &(mica_batch_normalization_desc){.gamma.initializer = {.type = "zeros"}});
     assert_non_null(x);
     assert_int_equal(mica_node_shape(x).rank, 3);
-    has_variable(model, "layer_normalization.weight", "(5)");
-    has_variable(model, "layer_normalization.bias", "(5)");
-    has_variable(model, "layer_normalization_1.weight", "(64, 5)");
-    assert_null(mi_variable_find(&model->variables, "layer_normalization_1.bias"));
-    has_variable(model, "rms_normalization.weight", "(3, 5)");
-    has_variable(model, "group_normalization.weight", "(64)");
-    has_variable(model, "instance_normalization.bias", "(64)");
-    assert_null(mi_variable_find(&model->variables, "instance_normalization.weight"));
-    struct mi_variable *gamma = mi_variable_find(&model->variables, "batch_normalization.weight");
+    fixture_has_variable(f, "layer_normalization.weight", MICA_SHAPE(5));
+    fixture_has_variable(f, "layer_normalization.bias", MICA_SHAPE(5));
+    fixture_has_variable(f, "layer_normalization_1.weight", MICA_SHAPE(64, 5));
+    assert_null(mi_variable_find(&f->model->variables, "layer_normalization_1.bias"));
+    fixture_has_variable(f, "rms_normalization.weight", MICA_SHAPE(3, 5));
+    fixture_has_variable(f, "group_normalization.weight", MICA_SHAPE(64));
+    fixture_has_variable(f, "instance_normalization.bias", MICA_SHAPE(64));
+    assert_null(mi_variable_find(&f->model->variables, "instance_normalization.weight"));
+    struct mi_variable *gamma = mi_variable_find(&f->model->variables, "batch_normalization.weight");
     assert_true(gamma && mi_variable_make(gamma));
     assert_true(fabsf(*(const float *)gamma->initial) < 1e-30f);
-    mica_model_destroy(model);
 }
 
 /* ---- A description read again describes the same ---- */
@@ -135,28 +96,16 @@ static const char whole[] =
 static void round_trip(void **state)
 {
     (void)state;
-    mica_model *model = begin(), *again = mica_model_create(&device, NULL);
-    if (mica_model_add_json(model, whole) != MICA_OK)
-        fail_msg("%s", mica_model_error(model));
-    cJSON *once = mi_model_describe(model);
-    char *text = cJSON_PrintUnformatted(once);
-    if (mica_model_add_json(again, text) != MICA_OK)
-        fail_msg("%s in %s", mica_model_error(again), text);
-    cJSON *twice = mi_model_describe(again);
-    assert_true(cJSON_Compare(once, twice, true));
-    assert_int_equal(mica_model_variable_count(again), mica_model_variable_count(model));
-    cJSON_Delete(once);
-    cJSON_Delete(twice);
-    cJSON_free(text);
-    mica_model_destroy(model);
-    mica_model_destroy(again);
+    struct fixture *f = fixture_open(whole);
+    fixture_round_trip(f);
+    fixture_close(f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_texts),
-        cmocka_unit_test(variables),
+        cmocka_unit_test_setup_teardown(variables, fixture_begin, fixture_end),
         cmocka_unit_test(round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* Operators as layers: values and gradients against references in double, C and JSON, files, shapes, and what errors say. */
-#include "nn/model.h"
+#include "nn/fixture.h"
 #include "support/device.h"
 
 #include <mica/mica.h>
@@ -542,52 +542,44 @@ static void test_results(void **state)
 
 static void test_errors(void **state)
 {
-    static const struct {
-        const char *layer, *says;
-    } rows[] = {
-        {"\"op\": \"ReduceSun\"", "layers[0]: there is no op \"ReduceSun\"; did you mean \"ReduceSum\"?"},
-        {"\"op\": \"GatherGrad\"", "layers[0]: there is no op \"GatherGrad\""},
-        {"\"op\": \"WinogradWeight\"", "layers[0]: there is no op \"WinogradWeight\""},
-        {"\"op\": \"AdamUpdate\"", "layers[0]: there is no op \"AdamUpdate\""},
-        {"\"op\": \"Variable\"", "layers[0]: there is no op \"Variable\""},
-        {"\"attributes\": {}", "layers[0]: \"op\" is missing"},
-        {"\"op\": \"Exp\", \"axes\": [1]", "layers[0]: there is no key \"axes\""},
-        {"\"op\": \"Exp\", \"attributes\": [1]", "layers[0]: op \"Exp\": attributes must be an object: names and values"},
-        {"\"op\": \"Exp\", \"attributes\": {\"axis\": 1}", "layers[0]: op \"Exp\": Exp has no attribute \"axis\""},
-        {"\"op\": \"ReduceSum\", \"name\": \"r\", \"attributes\": {\"axis\": 1}",
+#define OP(keys) OF("[4]", "\"type\": \"op\", " keys)
+    static const struct mistake mistakes[] = {
+        {OP("\"op\": \"ReduceSun\""), "layers[0]: there is no op \"ReduceSun\"; did you mean \"ReduceSum\"?"},
+        {OP("\"op\": \"GatherGrad\""), "layers[0]: there is no op \"GatherGrad\""},
+        {OP("\"op\": \"WinogradWeight\""), "layers[0]: there is no op \"WinogradWeight\""},
+        {OP("\"op\": \"AdamUpdate\""), "layers[0]: there is no op \"AdamUpdate\""},
+        {OP("\"op\": \"Variable\""), "layers[0]: there is no op \"Variable\""},
+        {OP("\"attributes\": {}"), "layers[0]: \"op\" is missing"},
+        {OP("\"op\": \"Exp\", \"axes\": [1]"), "layers[0]: there is no key \"axes\""},
+        {OP("\"op\": \"Exp\", \"attributes\": [1]"), "layers[0]: op \"Exp\": attributes must be an object: names and values"},
+        {OP("\"op\": \"Exp\", \"attributes\": {\"axis\": 1}"), "layers[0]: op \"Exp\": Exp has no attribute \"axis\""},
+        {OP("\"op\": \"ReduceSum\", \"name\": \"r\", \"attributes\": {\"axis\": 1}"),
          "layers[0]: op \"r\": ReduceSum has no attribute \"axis\"; did you mean \"axes\"?"},
-        {"\"op\": \"Slice\", \"attributes\": {\"from\": [1]}",
+        {OP("\"op\": \"Slice\", \"attributes\": {\"from\": [1]}"),
          "Slice has no attribute \"from\"; there are \"starts\", \"ends\", \"axes\", \"steps\""},
-        {"\"op\": \"Softmax\", \"attributes\": {\"axis\": 1.5}", "attribute axis of Softmax must be a whole number"},
-        {"\"op\": \"Softmax\", \"attributes\": {\"axis\": \"x\"}", "attribute axis of Softmax must be a whole number"},
-        {"\"op\": \"Softmax\", \"attributes\": {\"axis\": 1e18}", "attribute axis of Softmax must be a whole number"},
-        {"\"op\": \"Elu\", \"attributes\": {\"alpha\": \"1\"}", "attribute alpha of Elu must be a number"},
-        {"\"op\": \"Elu\", \"attributes\": {\"alpha\": 1e39}", "attribute alpha of Elu must be a number"},
-        {"\"op\": \"Elu\", \"attributes\": {\"alpha\": 1, \"alpha\": 2}", "attribute alpha is given twice"},
-        {"\"op\": \"Cast\", \"attributes\": {\"to\": 1}", "attribute to of Cast must be a text"},
-        {"\"op\": \"Cast\", \"attributes\": {\"to\": \"float23\"}", "there is no type \"float23\"; did you mean \"float32\"?"},
-        {"\"op\": \"Cast\"", "Cast \"Cast\": attribute to is missing; there are \"float32\""},
-        {"\"op\": \"Transpose\", \"attributes\": {\"perm\": [0, \"1\"]}", "perm of Transpose must be a list of at most 64 whole numbers"},
-        {"\"op\": \"ReduceSum\", \"attributes\": {\"axes\": [5]}", "layers[0]: ReduceSum \"ReduceSum\": axis 5, input has rank 2"},
-        {"\"op\": \"Exp\", \"output\": 1", "layers[0]: op \"Exp\": output 1: Exp has outputs 0 to 0"},
-        {"\"op\": \"Exp\", \"output\": 7", "layers[0].output: must lie between 0 and 5, not 7"},
-        {"\"op\": \"Add\"", "layers[0]: op \"Add\": Add takes 2 inputs, not 1"},
-        {"\"op\": \"Clip\", \"inputs\": [\"input\", \"input\"]", "min (input 1) must be a constant of float32"},
-        {"\"op\": \"Exp\", \"inputs\": []", "layers[0]: op: takes at least 1 input, not 0"},
-        {"\"op\": \"Expand\", \"attributes\": {\"shape\": [4294967296, 4294967296, 1, 1]}",
+        {OP("\"op\": \"Softmax\", \"attributes\": {\"axis\": 1.5}"), "attribute axis of Softmax must be a whole number"},
+        {OP("\"op\": \"Softmax\", \"attributes\": {\"axis\": \"x\"}"), "attribute axis of Softmax must be a whole number"},
+        {OP("\"op\": \"Softmax\", \"attributes\": {\"axis\": 1e18}"), "attribute axis of Softmax must be a whole number"},
+        {OP("\"op\": \"Elu\", \"attributes\": {\"alpha\": \"1\"}"), "attribute alpha of Elu must be a number"},
+        {OP("\"op\": \"Elu\", \"attributes\": {\"alpha\": 1e39}"), "attribute alpha of Elu must be a number"},
+        {OP("\"op\": \"Elu\", \"attributes\": {\"alpha\": 1, \"alpha\": 2}"), "attribute alpha is given twice"},
+        {OP("\"op\": \"Cast\", \"attributes\": {\"to\": 1}"), "attribute to of Cast must be a text"},
+        {OP("\"op\": \"Cast\", \"attributes\": {\"to\": \"float23\"}"), "there is no type \"float23\"; did you mean \"float32\"?"},
+        {OP("\"op\": \"Cast\""), "Cast \"Cast\": attribute to is missing; there are \"float32\""},
+        {OP("\"op\": \"Transpose\", \"attributes\": {\"perm\": [0, \"1\"]}"),
+         "perm of Transpose must be a list of at most 64 whole numbers"},
+        {OP("\"op\": \"ReduceSum\", \"attributes\": {\"axes\": [5]}"),
+         "layers[0]: ReduceSum \"ReduceSum\": axis 5, input has rank 2"},
+        {OP("\"op\": \"Exp\", \"output\": 1"), "layers[0]: op \"Exp\": output 1: Exp has outputs 0 to 0"},
+        {OP("\"op\": \"Exp\", \"output\": 7"), "layers[0].output: must lie between 0 and 5, not 7"},
+        {OP("\"op\": \"Add\""), "layers[0]: op \"Add\": Add takes 2 inputs, not 1"},
+        {OP("\"op\": \"Clip\", \"inputs\": [\"input\", \"input\"]"), "min (input 1) must be a constant of float32"},
+        {OP("\"op\": \"Exp\", \"inputs\": []"), "layers[0]: op: takes at least 1 input, not 0"},
+        {OP("\"op\": \"Expand\", \"attributes\": {\"shape\": [4294967296, 4294967296, 1, 1]}"),
          "layers[0]: op \"Expand\": the result of Expand has shape (4294967296, 4294967296, n, 4), which is too large"},
     };
     (void)state;
-    for (size_t i = 0; i < MI_COUNT(rows); i++) {
-        char json[512];
-        mica_model *model = mica_model_create(device, NULL);
-        snprintf(json, sizeof json, "{\"input_shape\": [4], \"layers\": [{\"type\": \"op\", %s}]}", rows[i].layer);
-        assert_int_not_equal(mica_model_add_json(model, json), MICA_OK);
-        if (!strstr(mica_model_error(model), rows[i].says) || strchr(mica_model_error(model), '\n'))
-            fail_msg("%s: \"%s\", not \"%s\"", rows[i].layer, mica_model_error(model), rows[i].says);
-        mica_model_destroy(model);
-        mica_device_clear_error(device);
-    }
+    fixture_refuses(mistakes, MI_COUNT(mistakes));
 }
 
 int main(void)

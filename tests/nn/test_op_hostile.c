@@ -1,14 +1,8 @@
 /* Any operator with anything: random inputs of every rank and type, and random attributes, give a node or one error. What comes out
  * can be described, is the same again from its description, and runs. `--calls N` for each operator, `--seed S`, `--only OPERATOR`. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "nn/fixture.h"
 
 #include "device/device.h"
-#include "nn/model.h"
 #include "ops/ops.h"
 
 #include <mica/mica.h>
@@ -231,20 +225,17 @@ static void check_description(const struct call *call, mica_device *device)
     cJSON_Delete(json);
 }
 
-/* A device that is never used: building a model computes nothing. */
-static void calls_of(const struct mi_caller_op *of)
+static void calls_of(mica_device *device, const struct mi_caller_op *of)
 {
-    mica_device device = {0};
     int good = 0;
-    device.context = (cl_context)(void *)&device;
     for (int i = 0; i < calls; i++) {
         struct call call;
-        make_call(&call, &device, of, (uint64_t)i);
+        make_call(&call, device, of, (uint64_t)i);
         check_result(&call);
         if (call.node && good++ % 8 == 0)
-            check_description(&call, &device);
+            check_description(&call, device);
         mica_model_destroy(call.model);
-        device.error = (struct mi_error){0};
+        device->error = (struct mi_error){0};
     }
     if (good == 0)
         fail_msg("%s: none of %d calls was good", of->op->name, calls);
@@ -252,10 +243,10 @@ static void calls_of(const struct mi_caller_op *of)
 
 static void test_calls(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     for (const struct mi_caller_op *of = mi_caller_ops; of->op; of++)
         if (!only || strcmp(only, of->op->name) == 0)
-            calls_of(of);
+            calls_of(&f->device, of);
 }
 
 /* ---- Running ---- */
@@ -331,7 +322,8 @@ static void test_runs(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calls), cmocka_unit_test(test_runs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_calls, fixture_begin, fixture_end),
+                                       cmocka_unit_test(test_runs)};
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--calls") == 0)
             calls = atoi(argv[i + 1]);

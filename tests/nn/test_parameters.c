@@ -1,31 +1,8 @@
 /* What errors say of initializers, regularizers and constraints, and that descriptions keep them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "nn/fixture.h"
 #include "nn/layer.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* A device that is never used: building a model computes nothing. */
-static int setup(void **state)
-{
-    mica_device *device = mi_new(1, sizeof *device);
-    if (device)
-        device->context = (cl_context)(void *)device; /* not NULL: it is open */
-    *state = device;
-    return !device;
-}
-
-static int teardown(void **state)
-{
-    free(*state);
-    return 0;
-}
 
 /* A dense layer of 3 units on 4 inputs, or another layer on images, with these keys. */
 #define DENSE(keys) "{\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"name\": \"d\", \"units\": 3, " keys "}]}"
@@ -34,9 +11,7 @@ static int teardown(void **state)
 
 static void errors(void **state)
 {
-    static const struct {
-        const char *json, *error;
-    } cases[] = {
+    static const struct mistake mistakes[] = {
         {DENSE("\"kernel_regulariser\": \"l2\""), "there is no key \"kernel_regulariser\"; did you mean \"kernel_regularizer\"?"},
         {DENSE("\"kernel_regularizer\": \"L2\""), "there is no type \"L2\"; did you mean \"l2\"?"},
         {DENSE("\"kernel_regularizer\": 0.01"), "layers[0].kernel_regularizer: must be a text or an object"},
@@ -72,15 +47,8 @@ static void errors(void **state)
         {DENSE("\"kernel_initializer\": {\"type\": \"random_uniform\", \"minval\": 0.5}"), "minval is 0.5, above maxval, which is 0"},
         {DENSE("\"kernel_initializer\": {\"type\": \"he_normal\", \"gain\": 2}"), "there is no key \"gain\""},
     };
-    int wrong = 0;
-    for (size_t i = 0; i < MI_COUNT(cases); i++) {
-        mica_model *model = mica_model_create(*state, NULL);
-        mica_model_add_json(model, cases[i].json);
-        if (!strstr(mica_model_error(model), cases[i].error) && ++wrong)
-            print_error("%s: \"%s\", not \"%s\"\n", cases[i].json, mica_model_error(model), cases[i].error);
-        mica_model_destroy(model);
-    }
-    assert_int_equal(wrong, 0);
+    (void)state;
+    fixture_refuses(mistakes, MI_COUNT(mistakes));
 }
 
 /* A description gives the same model, whose description is the same. */
@@ -92,28 +60,21 @@ static void describe(void **state)
         "\"kernel_regularizer\":{\"type\":\"l1_l2\",\"l1\":0.5},"
         "\"kernel_constraint\":{\"type\":\"max_norm\",\"max_value\":3,\"axis\":[0,-1]},"
         "\"bias_constraint\":{\"type\":\"non_neg\"},\"activity_regularizer\":{\"type\":\"l2\"}}]}";
-    char *first = NULL, *second = NULL;
-    for (int i = 0; i < 2; i++) {
-        char whole[2048];
-        mica_model *model = mica_model_create(*state, NULL);
-        mi_format(whole, sizeof whole, "%s", first ? first : json);
-        if (mica_model_add_json(model, whole) != MICA_OK)
-            fail_msg("%s", mica_model_error(model));
-        cJSON *described = mi_model_describe(model);
-        *(first ? &second : &first) = cJSON_PrintUnformatted(described);
-        cJSON_Delete(described);
-        mica_model_destroy(model);
-    }
-    const char *keys = strstr(json, "\"kernel_initializer\"");
-    assert_non_null(strstr(first, "\"kernel_initializer\""));
-    assert_memory_equal(strstr(first, "\"kernel_initializer\""), keys, strlen(keys) - 2); /* up to what follows the list */
-    assert_string_equal(first, second);
-    cJSON_free(first);
-    cJSON_free(second);
+    (void)state;
+    struct fixture *f = fixture_open(json);
+    cJSON *described = mi_model_describe(f->model);
+    char *text = cJSON_PrintUnformatted(described);
+    const char *keys = strstr(json, "\"kernel_initializer\""), *got = strstr(text, "\"kernel_initializer\"");
+    assert_non_null(got);
+    assert_memory_equal(got, keys, strlen(keys) - 2); /* up to what follows the list */
+    fixture_round_trip(f);
+    cJSON_free(text);
+    cJSON_Delete(described);
+    fixture_close(f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(errors), cmocka_unit_test(describe)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
