@@ -17,27 +17,42 @@ mica_model *api_model(mica_device *device, mica_node **input, mica_node **hidden
     return model;
 }
 
-void api_begin(struct api *api, mica_device *device)
+void api_begin(struct api *one, mica_device *device)
 {
-    *api = (struct api){.device = device};
+    *one = (struct api){.device = device};
     for (int i = 0; i < API_SAMPLES * API_IN; i++)
-        api->inputs[i] = sinf((float)i);
+        one->inputs[i] = sinf((float)i);
     for (int i = 0; i < API_SAMPLES; i++)
-        api->classes[i] = i % 2;
-    api->model = api_model(device, &api->input, &api->hidden);
-    api->plan = mica_compile(api->model, &(mica_plan_desc){.batch = API_BATCH});
-    api->data = mica_arrays_open(device, &(mica_arrays_desc){.samples = API_SAMPLES, .input_shape = MICA_SHAPE(API_IN),
-                                                             .inputs = api->inputs, .classes = api->classes});
+        one->classes[i] = i % 2;
+    one->model = api_model(device, &one->input, &one->hidden);
+    one->plan = mica_compile(one->model, &(mica_plan_desc){.batch = API_BATCH});
+    one->data = mica_arrays_open(device, &(mica_arrays_desc){.samples = API_SAMPLES, .input_shape = MICA_SHAPE(API_IN),
+                                                             .inputs = one->inputs, .classes = one->classes});
     if (mica_device_status(device) != MICA_OK)
         fail_msg("%s", mica_device_error(device));
 }
 
-void api_end(struct api *api)
+void api_end(struct api *one)
 {
-    mica_data_destroy(api->data);
-    mica_plan_destroy(api->plan);
-    mica_model_destroy(api->model);
-    mica_device_destroy(api->device);
+    mica_data_destroy(one->data);
+    mica_plan_destroy(one->plan);
+    mica_model_destroy(one->model);
+    mica_device_destroy(one->device);
+}
+
+struct api api;
+
+int api_open(void **state)
+{
+    api_begin(&api, mica_device_open(NULL));
+    *state = &api;
+    return 0;
+}
+
+int api_close(void **state)
+{
+    api_end(*state);
+    return 0;
 }
 
 const char *api_path(const char *name)
@@ -55,13 +70,13 @@ void api_write(const char *name, const char *text)
     fclose(file);
 }
 
-void api_still_works(struct api *api)
+void api_still_works(struct api *one)
 {
     float answer[API_OUT] = {NAN, NAN};
-    mica_device_clear_error(api->device);
-    if (mica_plan_write(api->plan, NULL, api->inputs, API_IN) || mica_plan_run(api->plan, 1) ||
-        mica_plan_read(api->plan, NULL, answer, API_OUT))
-        fail_msg("the plan does not run any more: %s", mica_plan_error(api->plan));
+    mica_device_clear_error(one->device);
+    if (mica_plan_write(one->plan, NULL, one->inputs, API_IN) || mica_plan_run(one->plan, 1) ||
+        mica_plan_read(one->plan, NULL, answer, API_OUT))
+        fail_msg("the plan does not run any more: %s", mica_plan_error(one->plan));
     for (int i = 0; i < API_OUT; i++)
         assert_true(isfinite(answer[i]));
 }
@@ -76,10 +91,19 @@ void api_says(const char *call, mica_status status, const char *text, mica_statu
         fail_msg("%s: \"%s\" is not in \"%s\"", call, part, text);
 }
 
-void api_refused(struct api *api, const char *call, mica_status status, mica_status expected, const char *part)
+void api_refused(struct api *one, const char *call, mica_status status, mica_status expected, const char *part)
 {
-    if (status != mica_device_status(api->device))
-        fail_msg("%s: gave %d, the device has %d", call, (int)status, (int)mica_device_status(api->device));
-    api_says(call, status, mica_device_error(api->device), expected, part);
-    api_still_works(api);
+    if (status != mica_device_status(one->device))
+        fail_msg("%s: gave %d, the device has %d", call, (int)status, (int)mica_device_status(one->device));
+    api_says(call, status, mica_device_error(one->device), expected, part);
+    api_still_works(one);
+}
+
+void api_not_built(const char *call, mica_model *built, const char *part)
+{
+    mica_status status = mica_model_status(built);
+    assert_int_not_equal(status, MICA_OK);
+    api_says(call, mica_device_status(api.device), mica_model_error(built), status, part);
+    assert_null(mica_input(built, "after", MICA_SHAPE(1)));
+    assert_int_not_equal(mica_model_save(built, api_path("none")), MICA_OK);
 }

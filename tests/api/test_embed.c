@@ -43,9 +43,9 @@ static cl_mem buffer_of(const struct application *app, size_t bytes)
 }
 
 /* What the model says by itself: mica_predict, on the same device. */
-static void expected_of(struct api *api, const float *inputs, int64_t n, float *outputs)
+static void expected_of(struct api *one, const float *inputs, int64_t n, float *outputs)
 {
-    assert_int_equal(mica_predict(api->model, inputs, n, outputs, (size_t)n * API_OUT), MICA_OK);
+    assert_int_equal(mica_predict(one->model, inputs, n, outputs, (size_t)n * API_OUT), MICA_OK);
 }
 
 static void assert_same(const float *got, const float *expected, size_t count)
@@ -60,82 +60,82 @@ static void buffers_and_events(void **state)
 {
     const struct application *app = *state;
     enum { OFFSET = 8 };
-    struct api api;
+    struct api one;
     float got[API_BATCH * API_OUT], expected[API_BATCH * API_OUT];
-    api_begin(&api, mica_cl_device_adopt(app->context, app->id, app->queue, NULL));
+    api_begin(&one, mica_cl_device_adopt(app->context, app->id, app->queue, NULL));
     cl_mem in = buffer_of(app, (OFFSET + API_BATCH * API_IN) * sizeof(float)), out = buffer_of(app, sizeof got);
     clRetainMemObject(in), clRetainMemObject(out); /* ours, for reading and writing below */
-    assert_int_equal(mica_cl_bind(api.plan, "input", in, OFFSET * sizeof(float)), MICA_OK);
-    assert_int_equal(mica_cl_bind(api.plan, "output", out, 0), MICA_OK);
+    assert_int_equal(mica_cl_bind(one.plan, "input", in, OFFSET * sizeof(float)), MICA_OK);
+    assert_int_equal(mica_cl_bind(one.plan, "output", out, 0), MICA_OK);
     clReleaseMemObject(in), clReleaseMemObject(out);
     for (int64_t n = 1; n <= API_BATCH; n++) {
         cl_event written, done = NULL;
-        const float *inputs = api.inputs + n * API_IN;
-        expected_of(&api, inputs, n, expected);
+        const float *inputs = one.inputs + n * API_IN;
+        expected_of(&one, inputs, n, expected);
         assert_int_equal(clEnqueueWriteBuffer(app->queue, in, CL_FALSE, OFFSET * sizeof(float), (size_t)n * API_IN * sizeof(float),
                                               inputs, 0, NULL, &written), CL_SUCCESS);
-        assert_int_equal(mica_cl_run(api.plan, n, 1, &written, &done), MICA_OK);
+        assert_int_equal(mica_cl_run(one.plan, n, 1, &written, &done), MICA_OK);
         clEnqueueReadBuffer(app->queue, out, CL_TRUE, 0, (size_t)n * API_OUT * sizeof(float), got, 1, &done, NULL);
         assert_same(got, expected, (size_t)n * API_OUT);
         clReleaseEvent(written), clReleaseEvent(done);
     }
     /* Mica's own calls see what is bound. */
-    assert_int_equal(mica_plan_write(api.plan, NULL, api.inputs, API_IN), MICA_OK);
-    assert_int_equal(mica_cl_run(api.plan, 1, 0, NULL, NULL), MICA_OK);
-    assert_int_equal(mica_plan_read(api.plan, NULL, got, API_OUT), MICA_OK);
-    expected_of(&api, api.inputs, 1, expected);
+    assert_int_equal(mica_plan_write(one.plan, NULL, one.inputs, API_IN), MICA_OK);
+    assert_int_equal(mica_cl_run(one.plan, 1, 0, NULL, NULL), MICA_OK);
+    assert_int_equal(mica_plan_read(one.plan, NULL, got, API_OUT), MICA_OK);
+    expected_of(&one, one.inputs, 1, expected);
     assert_same(got, expected, API_OUT);
     clReleaseMemObject(in), clReleaseMemObject(out); /* the plan has its own references */
-    assert_int_equal(mica_plan_run(api.plan, 2), MICA_OK);
-    api_end(&api);
+    assert_int_equal(mica_plan_run(one.plan, 2), MICA_OK);
+    api_end(&one);
 }
 
 /* One buffer after another; a refused one leaves the last. */
 static void bound_again(void **state)
 {
     const struct application *app = *state;
-    struct api api;
+    struct api one;
     float got[2][API_OUT], expected[API_OUT];
     cl_mem out[2], narrow = buffer_of(app, 4);
-    api_begin(&api, mica_cl_device_adopt(app->context, app->id, NULL, NULL));
-    expected_of(&api, api.inputs, 1, expected);
-    assert_int_equal(mica_plan_write(api.plan, NULL, api.inputs, API_IN), MICA_OK);
+    api_begin(&one, mica_cl_device_adopt(app->context, app->id, NULL, NULL));
+    expected_of(&one, one.inputs, 1, expected);
+    assert_int_equal(mica_plan_write(one.plan, NULL, one.inputs, API_IN), MICA_OK);
     for (int i = 0; i < 2; i++) {
         out[i] = buffer_of(app, API_BATCH * API_OUT * sizeof(float));
-        assert_int_equal(mica_cl_bind(api.plan, "output", out[i], 0), MICA_OK);
-        assert_int_equal(mica_cl_bind(api.plan, "output", narrow, 0), MICA_INVALID_ARGUMENT);
-        assert_int_equal(mica_cl_run(api.plan, 1, 0, NULL, NULL), MICA_OK);
-        assert_int_equal(clFinish(mica_cl_queue(api.device)), CL_SUCCESS);
+        assert_int_equal(mica_cl_bind(one.plan, "output", out[i], 0), MICA_OK);
+        assert_int_equal(mica_cl_bind(one.plan, "output", narrow, 0), MICA_INVALID_ARGUMENT);
+        assert_int_equal(mica_cl_run(one.plan, 1, 0, NULL, NULL), MICA_OK);
+        assert_int_equal(clFinish(mica_cl_queue(one.device)), CL_SUCCESS);
         clEnqueueReadBuffer(app->queue, out[i], CL_TRUE, 0, sizeof got[i], got[i], 0, NULL, NULL);
         assert_same(got[i], expected, API_OUT);
     }
     for (int i = 0; i < 2; i++)
         clReleaseMemObject(out[i]);
     clReleaseMemObject(narrow);
-    api_end(&api);
+    api_end(&one);
 }
 
 /* Two devices of Mica's in one context of the application, one of its own beside them; each trains, none disturbs another. */
 static void devices_side_by_side(void **state)
 {
     const struct application *app = *state;
-    struct api api[3];
+    struct api each[3];
     float outputs[3][API_SAMPLES * API_OUT];
     const mica_fit_desc fit = {.loss = "sparse_categorical_crossentropy", .epochs = 3, .optimizer = {.type = "adam"}, .seed = 3};
-    api_begin(&api[0], mica_cl_device_adopt(app->context, app->id, app->queue, NULL));
-    api_begin(&api[1], mica_cl_device_adopt(app->context, app->id, NULL, NULL));
-    api_begin(&api[2], mica_device_open(NULL));
+    api_begin(&each[0], mica_cl_device_adopt(app->context, app->id, app->queue, NULL));
+    api_begin(&each[1], mica_cl_device_adopt(app->context, app->id, NULL, NULL));
+    api_begin(&each[2], mica_device_open(NULL));
     for (int i = 0; i < 3; i++)
-        assert_int_equal(mica_fit(api[i].model, api[i].data, &fit, NULL), MICA_OK);
-    mica_device_clear_error(api[1].device);
-    assert_int_equal(mica_plan_run(api[1].plan, -1), MICA_INVALID_ARGUMENT); /* the other devices hear nothing of it */
-    assert_int_equal(mica_device_status(api[0].device), MICA_OK);
-    assert_int_equal(mica_device_status(api[2].device), MICA_OK);
+        assert_int_equal(mica_fit(each[i].model, each[i].data, &fit, NULL), MICA_OK);
+    mica_device_clear_error(each[1].device);
+    assert_int_equal(mica_plan_run(each[1].plan, -1), MICA_INVALID_ARGUMENT); /* the other devices hear nothing of it */
+    assert_int_equal(mica_device_status(each[0].device), MICA_OK);
+    assert_int_equal(mica_device_status(each[2].device), MICA_OK);
     for (int i = 0; i < 3; i++)
-        expected_of(&api[i], api[i].inputs, API_SAMPLES, outputs[i]);
+        expected_of(&each[i], each[i].inputs, API_SAMPLES, outputs[i]);
     assert_same(outputs[1], outputs[0], API_SAMPLES * API_OUT);
     for (int i = 0; i < 3; i++) /* in any order */
-        api_end(&api[(i + 1) % 3]);
+        api_end(&each[(i + 1) % 3]);
 }
 
 /* Nodes, data and plans of one device given to another are refused, or are memory of the host. */
@@ -161,29 +161,29 @@ static void mixed_up(void **state)
 /* Plans share their model's parameters as they are; a saved and loaded model answers the same on another device. */
 static void plans_of_one_model(void **state)
 {
-    struct api api;
+    struct api one;
     float first[API_OUT], second[API_OUT], expected[API_OUT], bias[API_OUT] = {5, -7};
     (void)state;
-    api_begin(&api, mica_device_open(NULL));
-    mica_plan *other = mica_compile(api.model, NULL);
-    assert_int_equal(mica_model_write(api.model, "dense_1.bias", bias, API_OUT), MICA_OK);
-    mica_plan *const plans[] = {api.plan, other};
+    api_begin(&one, mica_device_open(NULL));
+    mica_plan *other = mica_compile(one.model, NULL);
+    assert_int_equal(mica_model_write(one.model, "dense_1.bias", bias, API_OUT), MICA_OK);
+    mica_plan *const plans[] = {one.plan, other};
     float *const results[] = {first, second};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(mica_plan_write(plans[i], "input", api.inputs, API_IN), MICA_OK);
+        assert_int_equal(mica_plan_write(plans[i], "input", one.inputs, API_IN), MICA_OK);
         assert_int_equal(mica_plan_run(plans[i], 1), MICA_OK);
         assert_int_equal(mica_plan_read(plans[i], "output", results[i], API_OUT), MICA_OK);
     }
     assert_same(first, second, API_OUT);
     mica_plan_destroy(other);
-    assert_int_equal(mica_model_save(api.model, api_path("embed.safetensors")), MICA_OK);
+    assert_int_equal(mica_model_save(one.model, api_path("embed.safetensors")), MICA_OK);
     mica_device *device = mica_device_open(NULL);
     mica_model *loaded = mica_model_load(device, api_path("embed.safetensors"));
-    assert_int_equal(mica_predict(loaded, api.inputs, 1, expected, API_OUT), MICA_OK);
+    assert_int_equal(mica_predict(loaded, one.inputs, 1, expected, API_OUT), MICA_OK);
     assert_same(first, expected, API_OUT);
     mica_model_destroy(loaded);
     mica_device_destroy(device);
-    api_end(&api);
+    api_end(&one);
 }
 
 /* What an application may do in the wrong order, as far as it is defined: a failed device's children, nothing at all. */

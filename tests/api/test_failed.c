@@ -4,22 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct api api;
-
-static int begin(void **state)
-{
-    (void)state;
-    api_begin(&api, mica_device_open(NULL));
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    api_end(&api);
-    return 0;
-}
-
 /* Every call on a model that takes none as it should be. */
 static void all_refuse(mica_model *model, mica_data *data, mica_status expected)
 {
@@ -245,5 +229,5 @@ int main(void)
         cmocka_unit_test(plan_over_budget),         cmocka_unit_test(first_error_stays),
         cmocka_unit_test(cancelled),                cmocka_unit_test(inspected_first),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, api_open, api_close);
 }

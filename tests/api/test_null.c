@@ -8,22 +8,6 @@
 
 #define INVALID MICA_INVALID_ARGUMENT
 
-static struct api api;
-
-static int begin(void **state)
-{
-    (void)state;
-    api_begin(&api, mica_device_open(NULL));
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    api_end(&api);
-    return 0;
-}
-
 /* ---- No object: a status where there is one, else nothing ---- */
 
 /* An object that is NULL has the status of its kind, as those have that could not be made. */
@@ -271,5 +255,5 @@ int main(void)
         cmocka_unit_test(null_objects), cmocka_unit_test(null_asked), cmocka_unit_test(null_calls), cmocka_unit_test(null_layers),
         cmocka_unit_test(null_operators),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, api_open, api_close);
 }

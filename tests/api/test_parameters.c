@@ -3,32 +3,7 @@
 
 #include <math.h>
 
-static struct api api;
-
-static int begin(void **state)
-{
-    (void)state;
-    api_begin(&api, mica_device_open(NULL));
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    api_end(&api);
-    return 0;
-}
-
-#define NOT_BUILT(part, ...)                                                                                           \
-    do {                                                                                                               \
-        mica_model *built = mica_model_create(api.device, NULL);                                                       \
-        mica_node *x = mica_input(built, "v", MICA_SHAPE(6));                                                          \
-        assert_non_null(x);                                                                                            \
-        assert_null((__VA_ARGS__));                                                                                    \
-        api_says(#__VA_ARGS__, mica_model_status(built), mica_model_error(built), MICA_INVALID_ARGUMENT, part);        \
-        mica_model_destroy(built);                                                                                     \
-        api_still_works(&api);                                                                                         \
-    } while (0)
+#define NODES(built) mica_node *x = mica_input(built, "v", MICA_SHAPE(6))
 #define KERNEL(...) mica_dense(x, &(mica_dense_desc){.units = 2, .kernel = {__VA_ARGS__}})
 
 static void parameters(void **state)
@@ -70,5 +45,5 @@ static void activities(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(parameters), cmocka_unit_test(activities)};
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, api_open, api_close);
 }
