@@ -130,8 +130,8 @@ MICA_API mica_status mica_model_load_weights(mica_model *model, const char *path
  * *json is the caller's: mica_free. */
 typedef struct mica_inspect_desc {
     bool with_plan;
-    bool training;  /* the plan of a training step (Adam, the model's usual loss) instead of inference ... */
-    mica_type precision; /* ... and its precision, as mica_plan_desc has it */
+    bool training;  /* the plan of a training step instead of inference: ... */
+    const struct mica_fit_desc *fit; /* ... of such a fit (train.h); NULL: with Adam and the model's usual loss */
     int64_t batch;  /* 0: 1 */
 } mica_inspect_desc;
 MICA_API mica_status mica_model_inspect(mica_model *model, const mica_inspect_desc *desc, char **json);

@@ -66,25 +66,10 @@ static mica_status compile_training(struct model_run *run)
 {
     mica_model *model = mica_job_model(run->job);
     const mica_fit_desc *fit = mica_job_fit(run->job);
-    struct mi_arena arena = {0};
+    const mica_bench_desc *common = &run->desc->common;
     struct mi_optimizer optimizer;
-    mica_objective one;
-    int count;
-    const mica_objective *given = mi_fit_objectives(fit, &one, &count);
-    mica_objective *objectives = mi_arena_new(&arena, (size_t)count, sizeof *objectives);
-    for (int i = 0; objectives && i < count; i++) {
-        const struct mi_loss_row *loss = given[i].loss ? mi_loss_find(given[i].loss) : NULL;
-        objectives[i] = given[i];
-        objectives[i].classes = loss && loss->task == MI_SPARSE;
-    }
-    run->plan = objectives ? mi_model_compile(model, &(mica_plan_desc){.batch = run->batch, .objectives = objectives,
-                                                                       .objective_count = count, .optimizer = fit->optimizer,
-                                                                       .groups = fit->groups, .group_count = fit->group_count,
-                                                                       .schedule = fit->schedule,
-                                                                       .train = fit->train, .precision = fit->precision},
-                                              false, run->desc->common.engine, run->desc->common.variant)
-                           : NULL;
-    mi_arena_destroy(&arena);
+    run->plan = mi_fit_plan(model, fit, &(const struct mi_fit_plan_desc){.batch = run->batch, .engine = common->engine,
+                                                                         .variant = common->variant});
     if (!run->plan)
         return mi_out_of_memory(&run->bench->error);
     mica_status status = mica_plan_status(run->plan);

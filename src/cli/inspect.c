@@ -13,7 +13,7 @@ const struct cli_command cli_inspect = {
     "  MODEL       a saved model, or a job file (.json), whose network has its initial weights then\n"
     "  --variables also the parameters and statistics, by their names in files\n"
     "  --plan      also the graph, and every kernel with its source, layouts and engine\n"
-    "  --training  the plan of a training step (Adam) instead of prediction\n"
+    "  --training  the plan of a training step instead of prediction: the job's, or one of Adam\n"
     "  --batch     samples in a step (1)\n",
     run};
 
@@ -196,8 +196,7 @@ static int run(int argc, char **argv)
     char *text = NULL;
     mica_inspect_desc desc = {.with_plan = true, .training = training, .batch = n};
     code = cli_open_model(device, path, &opened);
-    if (training && mica_job_fit(opened.job))
-        desc.precision = mica_job_fit(opened.job)->precision;
+    desc.fit = mica_job_fit(opened.job); /* NULL: a saved model */
     if (code == CLI_OK && mica_model_inspect(opened.model, &desc, &text) != MICA_OK)
         code = cli_device_failed(device);
     if (code == CLI_OK)

@@ -181,8 +181,10 @@ static mica_status describe_plan(mica_model *model, const mica_inspect_desc *des
 {
     struct mi_text described = {0};
     int64_t batch = desc->batch ? desc->batch : 1;
-    mica_plan *plan = desc->training ? mi_training_plan(model, batch, desc->precision, true)
-                                     : mi_model_compile(model, &(mica_plan_desc){.batch = batch}, true, NULL, 0);
+    const struct mi_fit_plan_desc how = {.batch = batch, .described = true};
+    mica_plan *plan = !desc->training ? mi_model_compile(model, &(mica_plan_desc){.batch = batch}, true, NULL, 0)
+                      : desc->fit     ? mi_fit_plan(model, desc->fit, &how)
+                                      : mi_training_plan(model, &how);
     mica_status status = plan ? mica_plan_status(plan) : mi_out_of_memory(&model->device->error);
     if (status == MICA_OK)
         status = mi_plan_describe(plan, true, &described);

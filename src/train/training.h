@@ -48,8 +48,16 @@ mica_status mi_numbers_refuse(struct mi_error *error, const char *sample, const 
 /* Layers learn from the training part: those that have yet to; `again`: all that learn (adapt.c). */
 mica_status mi_adapt(mica_model *model, mica_data *data, bool again);
 
-/* The plan of a training step of a model without data: Adam, and the model's usual losses. */
-mica_plan *mi_training_plan(mica_model *model, int64_t batch, mica_type precision, bool described);
+/* How a training step without data is compiled (usual.c): described, engine and variant as mi_model_compile has them. */
+struct mi_fit_plan_desc {
+    int64_t batch;
+    bool described;
+    const char *engine;
+    int variant;
+};
+/* The plan of a step of a fit; of one with Adam and the model's usual losses. NULL: memory. */
+mica_plan *mi_fit_plan(mica_model *model, const mica_fit_desc *fit, const struct mi_fit_plan_desc *how);
+mica_plan *mi_training_plan(mica_model *model, const struct mi_fit_plan_desc *how);
 
 /* Runs a plan over an epoch of batches, and appends what it measures. */
 mica_status mi_measure(mica_plan *plan, mica_batches *batches, const char *prefix, struct mi_error *error, mica_scores *scores);

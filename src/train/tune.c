@@ -8,7 +8,7 @@ static mica_status compile_plan(mica_model *model, const mica_tune_desc *desc)
 {
     int64_t batch = desc && desc->batch ? desc->batch : 1;
     bool training = desc && desc->training;
-    mica_plan *plan = training ? mi_training_plan(model, batch, MICA_FLOAT32, false)
+    mica_plan *plan = training ? mi_training_plan(model, &(const struct mi_fit_plan_desc){.batch = batch})
                                : mica_compile(model, &(mica_plan_desc){.batch = batch});
     mica_status status = plan ? mica_plan_status(plan) : mi_out_of_memory(&model->device->error);
     mica_plan_destroy(plan);

@@ -25,24 +25,37 @@ int mi_usual_objectives(const mica_model *model, mica_objective *out)
     return (int)graph->output_count;
 }
 
-mica_plan *mi_training_plan(mica_model *model, int64_t batch, mica_type precision, bool described)
+mica_plan *mi_fit_plan(mica_model *model, const mica_fit_desc *fit, const struct mi_fit_plan_desc *how)
 {
     struct mi_arena arena = {0};
-    size_t room = model->graph->output_count + 1;
-    mica_objective *objectives = mi_arena_new(&arena, room, sizeof *objectives);
-    mica_plan *plan = NULL;
-    if (objectives) {
-        int count = mi_usual_objectives(model, objectives);
-        for (int i = 0; i < count; i++) {
-            const struct mi_loss_row *loss = mi_loss_find(objectives[i].loss);
-            objectives[i].classes = loss->task == MI_SPARSE;
-            if (objectives[i].classes)
-                objectives[i].metrics[0].type = "accuracy";
-        }
-        plan = mi_model_compile(model, &(mica_plan_desc){.batch = batch, .objectives = objectives, .objective_count = count,
-                                                         .precision = precision, .optimizer = {.type = "adam"}}, described,
-                                NULL, 0);
+    mica_objective one;
+    int count;
+    const mica_objective *given = mi_fit_objectives(fit, &one, &count);
+    mica_objective *objectives = mi_arena_new(&arena, (size_t)count, sizeof *objectives);
+    for (int i = 0; objectives && i < count; i++) {
+        const struct mi_loss_row *loss = given[i].loss ? mi_loss_find(given[i].loss) : NULL;
+        objectives[i] = given[i];
+        objectives[i].classes = loss && loss->task == MI_SPARSE;
     }
+    const mica_plan_desc desc = {.batch = how->batch, .objectives = objectives, .objective_count = count,
+                                 .optimizer = fit->optimizer, .groups = fit->groups, .group_count = fit->group_count,
+                                 .schedule = fit->schedule, .train = fit->train, .precision = fit->precision};
+    mica_plan *plan = objectives ? mi_model_compile(model, &desc, how->described, how->engine, how->variant) : NULL;
+    mi_arena_destroy(&arena);
+    return plan;
+}
+
+mica_plan *mi_training_plan(mica_model *model, const struct mi_fit_plan_desc *how)
+{
+    struct mi_arena arena = {0};
+    size_t room = model->graph->output_count + (size_t)model->answer_count;
+    mica_objective *objectives = mi_arena_new(&arena, room, sizeof *objectives);
+    int count = objectives ? mi_usual_objectives(model, objectives) : 0;
+    for (int i = 0; i < count; i++)
+        if (mi_loss_find(objectives[i].loss)->task == MI_SPARSE)
+            objectives[i].metrics[0].type = "accuracy";
+    const mica_fit_desc fit = {.objectives = objectives, .objective_count = count, .optimizer = {.type = "adam"}};
+    mica_plan *plan = objectives ? mi_fit_plan(model, &fit, how) : NULL;
     mi_arena_destroy(&arena);
     return plan;
 }

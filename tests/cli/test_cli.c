@@ -281,11 +281,11 @@ static void inspection(void **state)
     assert_non_null(strstr(run.out, "two                      one, again               4  "));
     run_free(&run);
     remove("cli_again.json");
-    /* Outputs by their names, and the plan of a training in the precision that the job asks for. */
+    /* Outputs by their names, and the plan of a training with the optimizer and in the precision that the job asks for. */
 #define NAMED(precision)                                                                                                         \
     "{\"model\": {\"input_shape\": [4], \"layers\": [{\"type\": \"dense\", \"units\": 64, \"name\": \"trunk\"}, {\"type\": \"dense\", "     \
     "\"units\": 3}], \"outputs\": {\"kind\": \"dense\"}}, \"data\": {\"format\": \"csv\", \"path\": \"cli.csv\", \"label\": \"kind\"}, "          \
-    "\"loss\": \"sparse_categorical_crossentropy\", \"precision\": \"" precision "\"}"
+    "\"loss\": \"sparse_categorical_crossentropy\", \"precision\": \"" precision "\", \"optimizer\": \"lion\"}"
     double launches[2];
     for (int i = 0; i < 2; i++) {
         write_text("cli_named.json", i ? NAMED("float16") : NAMED("float32"));
@@ -296,6 +296,9 @@ static void inspection(void **state)
         cJSON_Delete(json);
     }
     assert_true(launches[1] > launches[0]); /* the scale of the loss */
+    run = mica("inspect cli_named.json --training --plan");
+    assert_non_null(strstr(run.out, "LionUpdate"));
+    run_free(&run);
     run = mica("inspect cli_named.json");
     assert_non_null(strstr(run.out, "outputs: kind (3)\n"));
     run_free(&run);
