@@ -201,8 +201,12 @@ static mica_status read_sides(const struct reader *reader, const struct mi_key *
 
 static mica_status read_text(const struct reader *reader, const struct mi_key *key, const cJSON *json, const char **text)
 {
-    if (!cJSON_IsString(json))
-        return wrong(reader, key->name, "must be a text");
+    static const char *const none[] = {NULL};
+    char must[sizeof "must be a text" + sizeof(struct mi_advice)];
+    if (!cJSON_IsString(json)) {
+        mi_format(must, sizeof must, "must be a text%s", mi_list(key->choices ? key->choices : none).text);
+        return wrong(reader, key->name, must);
+    }
     *text = json->valuestring;
     if (!key->choices)
         return MICA_OK;

@@ -79,6 +79,7 @@ static const struct row keys[] = {
     {"p prob probability droprate dropoutrate", "rate", NULL},
     {"dropout recurrentdropout", NULL, "dropout is a layer of its own: {\"type\": \"dropout\", \"rate\": 0.5}"},
     {"rate std sigma", "stddev", NULL},
+    {"std stddev sigma", "rate", NULL},
     {"dim", "axis", NULL},
     {"dim axis", "axes", NULL},
     {"axis dim", NULL, "it has no axis to choose: channels are the first of a sample, and \"dense\" works on the last"},

@@ -243,6 +243,7 @@ static void mistakes(void **state)
         {"optimizer={\"type\": \"sgd\", \"groups\": [{\"variables\": \"d.*\"}]}", "optimizer.groups[0]: sets nothing"},
         {"optimizer.ema_momentum=0.9", "optimizer.ema_momentum: is of the average that \"use_ema\": true makes"},
         {"optimizer.gradient_accumulation_steps=0", "must be a whole number from 1 to 1e+06, not 0"},
+        {"precision=16", "precision: must be a text; there are \"float32\", \"float16\", \"bfloat16\""},
         {"precision=float8", "there is no precision \"float8\""},
         {"mixed_precision=float16", "there is no key \"mixed_precision\"; did you mean \"precision\"?"},
         {"data.layers=3", "data.layers must be a list of layers, or an object"},
