@@ -21,9 +21,10 @@ static bool read_option(struct asked *asked, const char *name, const char *value
 
 bool asked_read(struct asked *asked, uint64_t usual, int count, char **arguments)
 {
-    const char *small = getenv("MICA_TEST_SMALL");
+    const char *small = getenv("MICA_TEST_SMALL"), *more = getenv("MICA_TEST_TIMES");
+    uint64_t times = more ? strtoull(more, NULL, 10) : 0; /* 0: nothing that is a number */
     *asked = (struct asked){.seed = 1, .small = small && strcmp(small, "0") != 0};
-    asked->count = asked->small ? usual / 10 : usual;
+    asked->count = (asked->small ? usual / 10 : usual) * (times ? times : 1);
     for (int i = 1; i < count; i++) {
         if (strcmp(arguments[i], "--all") == 0)
             asked->all = true;

@@ -11,7 +11,7 @@ struct asked {
     bool all, apart, small;
 };
 
-/* `count` without arguments; fewer with MICA_TEST_SMALL. False: it was not understood, which has been said. */
+/* `usual` without arguments; fewer with MICA_TEST_SMALL, MICA_TEST_TIMES as many. False: it was not understood, which has been said. */
 bool asked_read(struct asked *asked, uint64_t usual, int count, char **arguments);
 /* Whether number i is still wanted. */
 bool asked_goes_on(const struct asked *asked, uint64_t i, double begin);

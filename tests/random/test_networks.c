@@ -318,7 +318,7 @@ int main(int count, char **arguments)
 {
     static struct asked asked;
     const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_networks, &asked)};
-    if (!asked_read(&asked, 60, count, arguments))
+    if (!asked_read(&asked, 32, count, arguments))
         return 2;
     return cmocka_run_group_tests_name("networks", tests, NULL, NULL);
 }

@@ -70,7 +70,7 @@ int main(int count, char **arguments)
 {
     static struct asked asked;
     const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_graphs, &asked)};
-    if (!asked_read(&asked, 150, count, arguments))
+    if (!asked_read(&asked, 80, count, arguments))
         return 2;
     return cmocka_run_group_tests_name("operators", tests, NULL, NULL);
 }
