@@ -155,7 +155,7 @@ UPDATE(AdadeltaUpdate, 4, 3, LIST({"rho", "epsilon"}, {0.95f, 1e-7f}, 2), .in = 
 
 /* FTRL: n sums g^2 up and z what p follows from, with s(n) = n^-learning_rate_power / learning_rate and c = z cut to
  * [-l1, l1]: z += g + 2 * l2_shrinkage * p - (s(n_new) - s(n)) * p;  p = (c - z) / (s(n_new) + 2 * l2 + beta / learning_rate) */
-#define POWER(n) "(pow(" n ", -(learning_rate_power)) / learning_rate)"
+#define POWER(n) "((learning_rate_power == -0.5f ? sqrt(" n ") : pow(" n ", -(learning_rate_power))) / learning_rate)"
 #define LINEAR "(z + " DECAYED " + 2.0f * l2_shrinkage_regularization_strength * p - (" POWER(SUM) " - " POWER("n") ") * p)"
 #define CUT "(" LINEAR " > l1_regularization_strength ? l1_regularization_strength : " LINEAR                                   \
             " < -l1_regularization_strength ? -l1_regularization_strength : " LINEAR ")"

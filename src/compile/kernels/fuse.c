@@ -115,6 +115,17 @@ static bool is_filled(const struct mica_plan *plan, const struct mi_node *node)
     return false;
 }
 
+/* Functions of the step, which a nest calls once, would be called for each number of a product. */
+static bool calls_functions_of_step(const struct mi_node *node)
+{
+    bool reads = mi_names_the_step(node) && !mi_map_draws(node);
+    for (int i = 0; i < node->inputs; i++) {
+        const mi_value *in = node->in[i];
+        reads = reads || (in && in->shape.rank == 0 && mi_names_the_step(in->node));
+    }
+    return reads && mi_map_calls_functions(node);
+}
+
 static bool map_fits(const struct mica_plan *plan, const struct mi_kernel *kernel, const struct mi_node *node)
 {
     const struct mi_shape *shape = &node->out[0]->shape;
@@ -122,7 +133,7 @@ static bool map_fits(const struct mica_plan *plan, const struct mi_kernel *kerne
         return false;
     if (kernel->anchor) /* an epilogue: exactly the result's shape, where the engine lets it */
         return kernel->choice.engine && kernel->choice.engine->epilogue &&
-               mi_shape_equal(shape, &kernel->anchor->out[0]->shape);
+               mi_shape_equal(shape, &kernel->anchor->out[0]->shape) && !calls_functions_of_step(node);
     struct mi_shape kept = kept_shape(kernel);
     bool lines_up = mi_shape_equal(shape, &kernel->space) || mi_shape_equal(shape, &kept);
     if (!lines_up && is_filled(plan, node))
@@ -231,9 +242,9 @@ static bool stays_apart(const struct fuse *f, int index, const struct mi_node *n
 {
     const struct mi_kernel *kernel = &f->plan->kernels.list[index];
     bool reads = false;
-    for (int i = 0; i < node->inputs; i++)
+    for (int i = 0; i < node->inputs && node->op->kind == MI_MAP && is_ending(f, node); i++)
         reads = reads || (node->in[i] && node->in[i]->node->op == &mi_op_variable);
-    return reads && is_ending(f, node) && !kernel->anchor && !is_ending(f, kernel->nodes[0]);
+    return reads && !kernel->anchor && !is_ending(f, kernel->nodes[0]);
 }
 
 /* A kernel of reductions that are none of this one's business, but run over the same space: where that is small, a launch more
