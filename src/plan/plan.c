@@ -47,15 +47,19 @@ int mica_plan_launches(const mica_plan *plan)
 
 uint64_t mica_plan_peak_bytes(const mica_plan *plan)
 {
-    bool trains = false;
+    bool updates = false, moves = false;
     if (!plan || !plan->store)
         return 0;
     uint64_t bytes = plan->activation_bytes;
     for (size_t k = 0; k < plan->kernels.count; k++)
-        trains = trains || plan->kernels.list[k].update;
+        updates = updates || plan->kernels.list[k].update;
+    for (size_t a = 0; a < plan->assignment_count; a++)
+        moves = moves || plan->assignments[a].variable->role == MI_MOMENT;
     bytes += mi_store_bytes(plan->store, MI_PARAMETER) + mi_store_bytes(plan->store, MI_STATISTIC);
-    if (trains)
-        bytes += mi_store_gradient_bytes(plan->store) + mi_store_bytes(plan->store, MI_MOMENT);
+    if (updates)
+        bytes += mi_store_gradient_bytes(plan->store);
+    if (updates || moves)
+        bytes += mi_store_bytes(plan->store, MI_MOMENT);
     return bytes;
 }
 

@@ -56,6 +56,10 @@ static size_t train(mica_device *device, const mica_optimizer *optimizer, float 
         assert_int_equal(mica_model_read(model, variable->name, values + count, own), MICA_OK);
         count += own;
     }
+    for (size_t a = 0; a < plan->assignment_count; a++) /* a copy for each parameter would cost as much as a launch */
+        assert_true(plan->assignments[a].in_place || plan->assignments[a].variable->role != MI_PARAMETER);
+    if (mica_plan_peak_bytes(plan) < 2 * count * sizeof(float)) /* the parameters, and a state of an optimizer */
+        fail_msg("%s: the moments are not counted", optimizer->type);
     *several = 0;
     for (size_t i = 0; i < plan->action_count; i++)
         *several += plan->actions[i].table.mem && plan->actions[i].launch.global[1] > 1;

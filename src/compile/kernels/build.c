@@ -15,12 +15,14 @@ static mica_status set_grid(struct mica_plan *plan, struct mi_action *action, co
     if (group > largest)
         return mi_fail(&plan->error, MICA_UNSUPPORTED, "kernel %s: a work-group of %zu, the device allows %zu",
                        action->code->name, group, largest);
+    if (rows) {
+        grid.dims = 2;
+        grid.global[1] = (size_t)rows;
+        grid.local[1] = 1;
+    }
     for (int r = 0; r < rows; r++) {
         size_t own = row[r].code->grid.global[0];
         grid.global[0] = own > grid.global[0] ? own : grid.global[0];
-        grid.global[1] = (size_t)rows;
-        grid.dims = 2;
-        grid.local[1] = 1;
     }
     mi_launch_grid(&action->launch, grid.dims, grid.global, grid.local);
     return MICA_OK;
@@ -31,7 +33,7 @@ static mica_status set_argument(struct mica_plan *plan, struct mi_action *action
     return mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, at, bytes, value));
 }
 
-/* The sizes of its problem that the kernel has as arguments, from `at` on; how many arguments there are then. */
+/* The sizes of its problem that the kernel has as arguments, from *at on, which is behind them then. */
 static mica_status set_sizes(struct mica_plan *plan, struct mi_action *action, cl_uint *at)
 {
     const struct mi_code *code = action->code;

@@ -35,7 +35,7 @@ struct mi_optimizer_row {
     /* Adds the nodes of what the rule needs besides, and fills in the operator's last inputs: one number, the same for all
      * parameters, or, where that is `apart`, values of the parameter's own. NULL: nothing. */
     mica_status (*ahead)(const struct mi_updating *of, mi_value **more);
-    bool apart;                          /* each parameter's update is then a launch of its own */
+    bool apart;                          /* the update is then a map like any other (updates.c), and no stretch of an arena's */
 };
 
 extern const struct mi_optimizer_row *const mi_optimizer_rows[]; /* NULL-terminated (table.c) */
