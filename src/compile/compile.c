@@ -66,9 +66,9 @@ static mica_status run_first(struct mica_plan *plan)
 {
     plan->slot[0] = (struct mi_step){0};
     MI_TRY(mi_buffer_write(plan->device, &plan->step_block, 0, &plan->slot[0], sizeof plan->slot[0], NULL));
-    MI_TRY(mi_actions_walk(plan, &(struct mi_walk){.derived = true, .visit = warm_kernel}));
+    MI_TRY(mi_actions_walk(plan, &(struct mi_walk){.derived = true, .once = true, .visit = warm_kernel}));
     MI_TRY(mi_device_marker(plan->device, 0, NULL, &plan->in_flight[plan->steps++ % 2]));
-    return mi_actions_walk(plan, &(struct mi_walk){.derived = true, .visit = warm_call});
+    return mi_actions_walk(plan, &(struct mi_walk){.derived = true, .once = true, .visit = warm_call});
 }
 
 /* A step of no samples runs every kernel, and changes nothing: POCL compiles when a kernel is first enqueued. In the count of
@@ -96,6 +96,7 @@ static const struct pass {
     {.rewrite = mi_forget, .unless = APART},
     {.rewrite = mi_narrow},
     {.rewrite = mi_inline, .unless = APART},
+    {.rewrite = mi_ring},
     {.decide = reserve_variables},
     {.decide = mi_choose_engines},
     {.decide = mi_find_endings, .unless = APART},
@@ -142,6 +143,7 @@ static mica_status compile(struct mica_plan *plan)
     plan->index_rows = mi_arena_new(&plan->arena, plan->graph->input_count, sizeof *plan->index_rows);
     if (!plan->index_rows)
         return mi_out_of_memory(&plan->error);
+    plan->graph->open = MI_ANY_REPEAT;
     MI_TRY(check_types(plan));
     MI_TRY(mi_index_rows(&plan->error, plan->graph, plan->index_rows));
     return run_passes(plan);

@@ -94,6 +94,13 @@ static void add_sizes(struct mi_text *out, const struct mi_code *code)
         mi_text_add(out, ",%s const %s dim%d", i % 10 ? "" : "\n   ", code->size[i] > INT32_MAX ? "long" : "int", i);
 }
 
+/* What runs in a repeat is told which turn it is. */
+static void add_turn(struct mi_text *out, const struct mi_emitter *e)
+{
+    if (e->kernel->repeat)
+        mi_text_add(out, ", const int turn");
+}
+
 /* A launch for several kernels finds places and sizes in the row of a table, the places first. */
 static void add_row(struct mi_text *out, const struct mi_emitter *e, const struct mi_code *code)
 {
@@ -118,6 +125,7 @@ static void add_head(struct mi_text *out, const struct mi_emitter *e, const char
         mi_text_add(out, ",\n    __global const long *restrict table");
     else
         add_sizes(out, code);
+    add_turn(out, e);
     for (int i = 0; i < e->locals; i++)
         mi_text_add(out, ",\n    __local %s *restrict %s", e->local[i].type, e->local[i].name);
     mi_text_add(out, ")\n{\n    const int n = mica_s->n;\n    if (n == 0)\n        return;\n");
@@ -149,6 +157,7 @@ static void add_function_and_kernel(struct mi_text *out, const struct mi_emitter
     for (int i = 0; i < e->locals; i++)
         mi_text_add(out, ",\n    __local %s *restrict %s", e->local[i].type, e->local[i].name);
     add_sizes(out, code);
+    add_turn(out, e);
     mi_text_add(out, ",\n    const size_t mica_id0, const size_t mica_id1, const size_t mica_id2, const size_t mica_size0)\n"
                      "{\n%s}\n#undef get_global_id\n#undef get_global_size\n", body);
     add_head(out, e, name, code);
@@ -159,6 +168,8 @@ static void add_function_and_kernel(struct mi_text *out, const struct mi_emitter
         mi_text_add(out, ", %s", e->local[i].name);
     for (int i = 0; i < code->sizes; i++)
         mi_text_add(out, ", dim%d", i);
+    if (e->kernel->repeat)
+        mi_text_add(out, ", turn");
     mi_text_add(out, ",\n        get_global_id(0), get_global_id(1), get_global_id(2), get_global_size(0));\n}\n");
 }
 

@@ -14,10 +14,19 @@ struct mi_variant {
     int32_t number[MI_VARIANT_NUMBERS];
 };
 
+/* Where a value lies within another one, along whose first axis there are parts: from part `shift` on, or from one that moves by
+ * one from turn to turn, round and round. */
+struct mi_part {
+    mi_value *of;                /* NULL: it is no part */
+    int64_t shift;
+    bool turns;
+};
+
 /* How a value lies in memory; one for each value of the plan's graph, by its id. */
 struct mi_tensor {
     bool stored;                 /* in memory; otherwise computed where it is used */
     mi_value *same_as;           /* shares the memory of another stored value; NULL: its own */
+    struct mi_part part;         /* lies within another stored value */
     mi_value *over;              /* the variable's value that it is written over, element by element; NULL: none */
     struct mi_layout layout;
 };
@@ -44,6 +53,7 @@ struct mi_kernel {
     bool together;               /* ... at the end, in one launch with its neighbours; otherwise as soon as it can */
     int stage;                   /* work on small parameters alone, at the end of a step, behind that of lower stages: those of one
                                   * stage wait for none of it, and the equal ones are one launch; 0: no such work */
+    int repeat;                  /* which of the graph's repeats runs it; 0: it runs once */
     int time;                    /* its place in the order, or that of the kernel in whose launch it runs */
 };
 

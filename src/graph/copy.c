@@ -77,6 +77,11 @@ static bool copy_into(struct mi_graph *to, const struct mi_graph *from)
         }
     }
     to->node_count = from->node_count;
+    if (!mi_grow(&to->repeats, &to->repeat_capacity, from->repeat_count, sizeof *to->repeats))
+        return false;
+    if (from->repeat_count)
+        memcpy(to->repeats, from->repeats, from->repeat_count * sizeof *to->repeats);
+    to->repeat_count = from->repeat_count;
     return mi_graph_list_variables(to) &&
            list_copy(to, &to->inputs, &to->input_count, &to->input_capacity, from->inputs, from->input_count) &&
            list_copy(to, &to->outputs, &to->output_count, &to->output_capacity, from->outputs, from->output_count);
@@ -91,6 +96,7 @@ struct mi_graph *mi_graph_copy(const struct mi_graph *graph, struct mi_error *er
         copy->training = graph->training;
         copy->precision = graph->precision;
         copy->next_stable = graph->next_stable;
+        copy->open = MI_ANY_REPEAT;
         if (copy_into(copy, graph) && !copy->arena.failed)
             return copy;
     }

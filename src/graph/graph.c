@@ -25,6 +25,7 @@ void mi_graph_destroy(struct mi_graph *graph)
     free(graph->inputs);
     free(graph->outputs);
     free(graph->of_variable);
+    free(graph->repeats);
     mi_arena_destroy(&graph->arena);
     free(graph);
 }
@@ -142,6 +143,23 @@ static bool inputs_fit(struct mi_graph *graph, const struct mi_op *op, mi_value 
     return true;
 }
 
+/* A node runs in every turn of a repeat if one of its inputs does; what comes after all turns runs once. */
+static mica_status find_repeat(struct mi_node *node)
+{
+    struct mi_graph *graph = node->graph;
+    for (int i = 0; i < node->inputs && node->op != &mi_op_repeat; i++) {
+        int repeat = node->in[i] ? node->in[i]->node->repeat : 0;
+        if (!repeat)
+            continue;
+        if (graph->open != MI_ANY_REPEAT && graph->open != repeat)
+            return mi_fail(&graph->error, MICA_INVALID_ARGUMENT,
+                           "%s \"%s\": takes \"%s\", which is made anew in every turn of a repeat, outside of it", node->op->name,
+                           node->name, node->in[i]->node->name);
+        node->repeat = repeat;
+    }
+    return MICA_OK;
+}
+
 static struct mi_node *node_make(struct mi_graph *graph, const struct mi_op *op, mi_value *const *inputs, int input_count,
                                  const struct mi_attribute *attributes, int attribute_count)
 {
@@ -150,7 +168,9 @@ static struct mi_node *node_make(struct mi_graph *graph, const struct mi_op *op,
     struct mi_node *node = node_new(graph, op, inputs, input_count, attributes, attribute_count);
     if (!node)
         return NULL;
-    mica_status status = op->kind == MI_SOURCE ? MICA_OK : op->infer ? op->infer(node) : infer_default(node);
+    mica_status status = find_repeat(node);
+    if (status == MICA_OK && op->kind != MI_SOURCE)
+        status = op->infer ? op->infer(node) : infer_default(node);
     if (graph->arena.failed)
         status = mi_out_of_memory(&graph->error);
     return status == MICA_OK ? node : NULL;
@@ -294,6 +314,11 @@ bool mi_assign(struct mi_graph *graph, struct mi_variable *variable, mi_value *v
     if (!mi_shape_equal(&value->shape, &variable->shape)) {
         mi_fail(&graph->error, MICA_SHAPE, "variable \"%s\": shape %s, assigned value has %s", variable->name,
                 mi_shape_text(&graph->arena, &variable->shape), mi_shape_text(&graph->arena, &value->shape));
+        return false;
+    }
+    if (value->node->repeat) {
+        mi_fail(&graph->error, MICA_UNSUPPORTED, "variable \"%s\" changes in a turn of a repeat, where nothing but what is carried can",
+                variable->name);
         return false;
     }
     struct mi_node *before = mi_of_variable(graph, variable).assigned;

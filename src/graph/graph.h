@@ -152,7 +152,18 @@ struct mi_node {
     bool backward;               /* differentiation added it */
     bool still;                  /* also in training it reads its running statistics, and leaves them */
     enum mi_again again;
+    int repeat;                  /* which of the graph's repeats runs it; 0: it runs once */
+    int ends;                    /* of Repeat: which one ends here */
 };
+
+/* A part of the graph that runs some turns in a row (repeat.c). */
+struct mi_repeat {
+    int64_t turns;
+    bool backwards;              /* from the last turn to the first */
+    int carries;                 /* how many values go from each turn to the next */
+};
+
+enum { MI_ANY_REPEAT = -1 };
 
 /* What a graph has of a variable. */
 struct mi_of_variable {
@@ -178,6 +189,9 @@ struct mi_graph {
     size_t input_count, input_capacity, output_count, output_capacity;
     struct mi_of_variable *of_variable; /* by the variable's index; beyond the end: nothing */
     size_t of_variable_capacity;
+    struct mi_repeat *repeats;   /* by number; the first, 0, is what runs once */
+    size_t repeat_count, repeat_capacity;
+    int open;                    /* the repeat whose nodes may be added to; MI_ANY_REPEAT where passes do so */
 };
 
 struct mi_graph *mi_graph_create(const struct mi_op *const *ops, struct mi_variables *variables);
@@ -232,6 +246,24 @@ const int64_t *mi_constant_ints(const mi_value *value, int *count);
 bool mi_constant_float(const mi_value *value, float *out); /* of rank 0 or one element */
 /* Whether a value is a variable that no step of its graph changes, or maps and moves of such. */
 bool mi_stays_the_same(const mi_value *value);
+
+/* ---- Repeats (repeat.c) ---- */
+
+/* Begins a repeat of so many turns; false: there is an error. Nodes that are made of a carried value or of what is taken at the turn
+ * run in every turn, all others once. */
+bool mi_repeat_begin(struct mi_graph *graph, int64_t turns, bool backwards);
+/* A value that goes from turn to turn: `first` in the one that runs first, later what the last one made of it. */
+mi_value *mi_carry(struct mi_graph *graph, mi_value *first);
+/* x at the turn's place along an axis, which falls away. */
+mi_value *mi_at_turn(struct mi_graph *graph, mi_value *x, int axis);
+/* Ends it: next[i] is what becomes of the i-th carried value. Gives the node that mi_last and mi_stack take. */
+struct mi_node *mi_repeat_end(struct mi_graph *graph, mi_value *const *next, int count);
+/* What the i-th carried value is after all turns. */
+mi_value *mi_last(struct mi_node *repeat, int i);
+/* A value of the repeat in all turns, in the order of their numbers: of shape (turns, ...). */
+mi_value *mi_stack(struct mi_node *repeat, mi_value *value);
+/* Which carried value it is that the node carries. */
+int mi_carry_number(const struct mi_node *carry);
 
 /* ---- Users (users.c) ---- */
 

@@ -1,9 +1,23 @@
 /* Actions, the launches and calls of a step: where their tensors lie, and the one walk over them. */
 #include "plan/inside.h"
 
-mica_status mi_place_of(struct mica_plan *plan, const mi_value *from, struct mi_place *place)
+/* Where a part begins in the value that it lies within, in elements. */
+static uint64_t part_offset(const struct mi_part *part, int64_t n, int64_t turn)
+{
+    const struct mi_shape *shape = &part->of->shape;
+    int64_t parts = shape->dim[0].b, which = (part->shift + (part->turns ? turn : 0)) % parts;
+    return (uint64_t)(which * (mi_shape_count(shape, n) / parts));
+}
+
+mica_status mi_place_of(struct mica_plan *plan, const mi_value *from, int64_t n, int64_t turn, struct mi_place *place)
 {
     mi_value *value = mi_canonical(plan, plan->graph->values[from->id]);
+    const struct mi_part *part = &plan->tensors[value->id].part;
+    if (part->of) {
+        MI_TRY(mi_place_of(plan, part->of, n, turn, place));
+        place->offset += part_offset(part, n, turn);
+        return MICA_OK;
+    }
     const struct mi_home *home = &plan->homes[value->id];
     if (plan->bound && plan->bound[value->id].buffer.mem) {
         place->mem = plan->bound[value->id].buffer.mem;
@@ -20,37 +34,59 @@ mica_status mi_place_of(struct mica_plan *plan, const mi_value *from, struct mi_
     return MICA_OK;
 }
 
-static mica_status argument_place(struct mica_plan *plan, int kernel, const struct mi_argument *argument,
-                                  struct mi_place *place)
+static mica_status argument_place(struct mica_plan *plan, const struct mi_action *action, const struct mi_argument *argument,
+                                  int64_t n, struct mi_place *place)
 {
     if (argument->value)
-        return mi_place_of(plan, argument->value, place);
-    const struct mi_home *home = &plan->scratch[kernel][argument->scratch];
+        return mi_place_of(plan, argument->value, n, action->turn, place);
+    const struct mi_home *home = &plan->scratch[action->kernel][argument->scratch];
     place->mem = plan->blocks[home->block].mem;
     place->offset = home->offset / sizeof(float);
     return MICA_OK;
+}
+
+static mica_status set_offset(struct mica_plan *plan, struct mi_action *action, int argument)
+{
+    cl_ulong offset = action->place[argument].offset;
+    return mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, 2 + 2 * (cl_uint)argument, sizeof offset, &offset));
 }
 
 /* Sets the places of an action's tensors: at first, and again when an application binds a buffer of its own. */
 mica_status mi_action_place(struct mica_plan *plan, struct mi_action *action)
 {
     for (int i = 0; i < action->code->arguments; i++) {
+        const struct mi_argument *argument = &action->code->argument[i];
         struct mi_place *place = &action->place[i];
-        MI_TRY(argument_place(plan, action->kernel, &action->code->argument[i], place));
+        MI_TRY(argument_place(plan, action, argument, 0, place));
+        action->moves = action->moves || (argument->value && plan->tensors[mi_canonical(plan, argument->value)->id].part.of);
         if (!action->code->source)
             continue;
         cl_uint at = 1 + (action->table.mem ? 1 : 2) * (cl_uint)i;
         MI_TRY(mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, at, sizeof place->mem, &place->mem)));
-        if (action->table.mem)
-            continue;
-        cl_ulong offset = place->offset;
-        MI_TRY(mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, at + 1, sizeof offset, &offset)));
+        if (!action->table.mem)
+            MI_TRY(set_offset(plan, action, i));
     }
     return MICA_OK;
 }
 
+/* Sets what depends on the turn and on n. */
+static mica_status move(struct mica_plan *plan, struct mi_action *action, int64_t n)
+{
+    for (int i = 0; i < action->code->arguments && action->moves; i++) {
+        uint64_t before = action->place[i].offset;
+        MI_TRY(argument_place(plan, action, &action->code->argument[i], n, &action->place[i]));
+        if (action->code->source && action->place[i].offset != before)
+            MI_TRY(set_offset(plan, action, i));
+    }
+    cl_int turn = (cl_int)action->turn;
+    if (!action->turn_at)
+        return MICA_OK;
+    return mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, action->turn_at, sizeof turn, &turn));
+}
+
 mica_status mi_action_run(mica_plan *plan, struct mi_action *action, int64_t n)
 {
+    MI_TRY(move(plan, action, n));
     if (action->code->source)
         return mi_launch_run(plan->device, &action->launch);
     return n > 0 ? action->code->call->run(plan->device, action->code->call, action->place, n) : MICA_OK;
@@ -62,18 +98,43 @@ static bool is_visited(const mica_plan *plan, const struct mi_walk *walk, const 
     return (walk->derived || !plan->derived[action->kernel]) && (!walk->contractions || contraction);
 }
 
-mica_status mi_actions_walk(mica_plan *plan, const struct mi_walk *walk)
+static int repeat_of(const mica_plan *plan, size_t action)
 {
-    for (size_t i = 0; i < plan->action_count; i++)
+    return plan->kernels.list[plan->actions[action].kernel].repeat;
+}
+
+/* The actions from `first` up to `end`, which one repeat runs, or that run once, at a turn. */
+static mica_status walk_turn(mica_plan *plan, const struct mi_walk *walk, size_t first, size_t end, int64_t turn)
+{
+    for (size_t i = first; i < end; i++) {
+        plan->actions[i].turn = turn;
         if (is_visited(plan, walk, &plan->actions[i]))
             MI_TRY(walk->visit(plan, &plan->actions[i], walk->data));
+    }
+    return MICA_OK;
+}
+
+mica_status mi_actions_walk(mica_plan *plan, const struct mi_walk *walk)
+{
+    size_t end = 0;
+    for (size_t first = 0; first < plan->action_count; first = end) {
+        int repeat = repeat_of(plan, first);
+        while (end < plan->action_count && repeat_of(plan, end) == repeat)
+            end++;
+        const struct mi_repeat *r = repeat ? &plan->graph->repeats[repeat] : &(struct mi_repeat){.turns = 1};
+        int64_t turns = walk->once ? 1 : r->turns;
+        for (int64_t t = 0; t < turns; t++)
+            MI_TRY(walk_turn(plan, walk, first, end, r->backwards ? turns - 1 - t : t));
+    }
     return MICA_OK;
 }
 
 int mi_actions_count(const mica_plan *plan, const struct mi_walk *walk)
 {
-    int count = 0;
-    for (size_t i = 0; i < plan->action_count; i++)
-        count += is_visited(plan, walk, &plan->actions[i]);
-    return count;
+    int64_t count = 0;
+    for (size_t i = 0; i < plan->action_count; i++) {
+        int64_t turns = repeat_of(plan, i) && !walk->once ? plan->graph->repeats[repeat_of(plan, i)].turns : 1;
+        count += is_visited(plan, walk, &plan->actions[i]) ? turns : 0;
+    }
+    return (int)(count < INT32_MAX ? count : INT32_MAX);
 }

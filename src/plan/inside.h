@@ -26,6 +26,9 @@ struct mi_action {
     const struct mi_code *code;
     struct mi_launch launch;       /* of source */
     struct mi_place place[MI_MAX_ARGUMENTS]; /* of a call */
+    int64_t turn;                  /* of the repeat that runs it */
+    unsigned turn_at;              /* which argument of the launch that is; 0: none */
+    bool moves;                    /* a tensor's place depends on the turn, or on n */
     struct mi_buffer table;        /* places and sizes of a launch for several kernels */
 };
 
@@ -134,6 +137,7 @@ mica_status mi_rows_write(struct mica_plan *plan, const struct mi_row *row, int 
 struct mi_walk {
     bool derived;                  /* also those that only copy variables: they run where a variable has changed */
     bool contractions;             /* only those of kernels that an engine wrote */
+    bool once;                     /* what a repeat runs in one turn alone */
     mica_status (*visit)(mica_plan *plan, struct mi_action *action, void *data); /* the first failure ends the walk */
     void *data;
 };
@@ -162,9 +166,13 @@ uint64_t mi_store_gradient_bytes(const struct mi_store *store);
 
 /* ---- values.c ---- */
 
-/* The place of a stored value (action.c). */
-mica_status mi_place_of(struct mica_plan *plan, const mi_value *value, struct mi_place *place);
+/* The place of a stored value in a step of n samples, and at a turn of its repeat (action.c). */
+mica_status mi_place_of(struct mica_plan *plan, const mi_value *value, int64_t n, int64_t turn, struct mi_place *place);
 mi_value *mi_canonical(const struct mica_plan *plan, mi_value *value);
+/* The value whose memory it is that this one lies in. */
+mi_value *mi_owner(const struct mica_plan *plan, mi_value *value);
+/* Whether a kernel must have run before the value is there; of what a repeat leaves, all of its kernels. */
+bool mi_is_made_by(const struct mica_plan *plan, const mi_value *value, int kernel);
 #define MI_UNCOUNTED_BYTES (UINT64_MAX / 4) /* of a tensor whose size overflows */
 uint64_t mi_value_bytes(const struct mica_plan *plan, const mi_value *value);
 /* Whether who computes this node in passing reads its inputs at the places of its output. */

@@ -14,7 +14,7 @@ mica_status mi_plan_check(struct mica_plan *plan, int64_t n)
 static mica_status place_buffer(struct mica_plan *plan, const mi_value *value, struct mi_buffer *buffer, uint64_t *offset)
 {
     struct mi_place place;
-    MI_TRY(mi_place_of(plan, value, &place));
+    MI_TRY(mi_place_of(plan, value, 0, 0, &place)); /* inputs and outputs are no parts */
     buffer->mem = place.mem;
     *offset = place.offset * mi_types[value->type].bytes;
     buffer->bytes = *offset + (uint64_t)mi_shape_count(&value->shape, plan->batch) * mi_types[value->type].bytes;
@@ -88,14 +88,14 @@ static mica_status run_actions(struct mica_plan *plan, int64_t n)
 }
 
 /* Assignments that could not be made in place. */
-static mica_status copy_assignments(struct mica_plan *plan)
+static mica_status copy_assignments(struct mica_plan *plan, int64_t n)
 {
     for (size_t a = 0; a < plan->assignment_count; a++) {
         const struct mi_assignment *assignment = &plan->assignments[a];
         struct mi_place from, to;
         if (assignment->in_place)
             continue;
-        MI_TRY(mi_place_of(plan, assignment->value, &from));
+        MI_TRY(mi_place_of(plan, assignment->value, n, 0, &from));
         MI_TRY(mi_store_place_of(plan->store, assignment->variable, false, &to));
         uint64_t each = mi_types[assignment->variable->type].bytes, bytes = mi_variable_bytes(assignment->variable);
         struct mi_buffer source = {from.mem, from.offset * each + bytes}, target = {to.mem, to.offset * each + bytes};
@@ -113,7 +113,7 @@ static mica_status enqueue_step(struct mica_plan *plan, const struct mi_step *st
     MI_TRY(mi_buffer_write(plan->device, &plan->step_block, 0, &plan->slot[slot], sizeof *step, NULL));
     MI_TRY(run_actions(plan, step->n));
     if (step->n > 0) {
-        MI_TRY(copy_assignments(plan));
+        MI_TRY(copy_assignments(plan, step->n));
         for (size_t a = 0; a < plan->assignment_count; a++)
             plan->assignments[a].variable->version++;
     }

@@ -8,6 +8,20 @@ mi_value *mi_canonical(const struct mica_plan *plan, mi_value *value)
     return value;
 }
 
+mi_value *mi_owner(const struct mica_plan *plan, mi_value *value)
+{
+    value = mi_canonical(plan, value);
+    return plan->tensors[value->id].part.of ? plan->tensors[value->id].part.of : value;
+}
+
+bool mi_is_made_by(const struct mica_plan *plan, const mi_value *value, int kernel)
+{
+    const struct mi_node *node = value->node;
+    if (node->op == &mi_op_part)
+        node = node->in[1]->node;
+    return node->op == &mi_op_repeat ? plan->kernels.list[kernel].repeat == node->ends : plan->home[node->id] == kernel;
+}
+
 uint64_t mi_value_bytes(const struct mica_plan *plan, const mi_value *value)
 {
     int64_t count = mi_layout_count(&plan->tensors[value->id].layout, &value->shape, plan->batch);
@@ -26,6 +40,10 @@ static void sources_of(const struct mica_plan *plan, mi_value *value, bool direc
     const struct mi_node *node = value->node;
     if (plan->tensors[value->id].same_as) {
         sources_of(plan, plan->tensors[value->id].same_as, direct && mi_is_squeeze(node), out, count);
+        return;
+    }
+    if (plan->tensors[value->id].part.of && node->op->kind == MI_MOVE) {
+        sources_of(plan, node->in[0], false, out, count);
         return;
     }
     bool virtual_node = plan->home[node->id] < 0 && node->op->kind != MI_SOURCE && !plan->tensors[value->id].stored;
@@ -52,6 +70,26 @@ int mi_sources(const struct mica_plan *plan, const struct mi_node *node, struct 
     return count;
 }
 
+static void set_part(struct mica_plan *plan, const mi_value *value, mi_value *of)
+{
+    struct mi_tensor *tensor = &plan->tensors[value->id];
+    tensor->part = (struct mi_part){of, mi_attribute_int(value->node, "shift", 0), mi_attribute_int(value->node, "turns", 0) != 0};
+    tensor->stored = true;
+}
+
+/* What lies within a ring: parts, and what is put there, before the first turn or in each. */
+static void set_parts(struct mica_plan *plan, const struct mi_node *node)
+{
+    if (node->op == &mi_op_part) {
+        set_part(plan, node->out[0], node->in[0]);
+        if (node->in[1]->node->op == &mi_op_put)
+            set_part(plan, node->in[1], node->in[0]);
+    }
+    for (int i = 0; i < node->inputs / 2 && node->op == &mi_op_repeat; i++)
+        if (node->in[i])
+            set_part(plan, node->in[i], node->in[node->inputs / 2 + i]);
+}
+
 mica_status mi_start_tensors(struct mica_plan *plan)
 {
     const struct mi_graph *graph = plan->graph;
@@ -68,10 +106,12 @@ mica_status mi_start_tensors(struct mica_plan *plan)
     for (size_t v = 0; v < graph->value_count; v++) {
         const struct mi_op *op = graph->values[v]->node->op;
         plan->tensors[v].layout = mi_layout_plain(graph->values[v]->shape.rank);
-        plan->tensors[v].stored = op == &mi_op_input || op == &mi_op_variable;
+        plan->tensors[v].stored = op == &mi_op_input || op == &mi_op_variable || op == &mi_op_ring;
         if (mi_shape_count(&graph->values[v]->shape, plan->batch) < 0)
             return mi_fail(&plan->error, MICA_SHAPE, "%s \"%s\": a batch of %lld makes it too large", op->name,
                            graph->values[v]->node->name, (long long)plan->batch);
     }
+    for (size_t i = 0; i < graph->node_count; i++)
+        set_parts(plan, graph->nodes[i]);
     return MICA_OK;
 }

@@ -52,7 +52,7 @@ static bool is_free(const struct wishes *w, const mi_value *value)
         bool uses = false;
         for (int k = 0; k < user->inputs; k++)
             uses = uses || user->in[k] == value;
-        if (uses && (user->op == &mi_op_assign || user->op->kind == MI_OWN || (i < w->nodes && w->updates[i])))
+        if (uses && (mi_takes_memory(user) || user->op->kind == MI_OWN || (i < w->nodes && w->updates[i])))
             return false;
     }
     return true;

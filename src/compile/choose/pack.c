@@ -57,7 +57,8 @@ void mi_pack_operands(const struct mica_plan *plan, const struct mi_users *users
     if (!choice->engine->packs || plan->desc.no_fusion || operand[0] == operand[1])
         return;
     for (int i = 0; i < 2; i++)
-        asked |= (uint32_t)can(users, operand[i], 0, 0) << i;
+        if (operand[i]->node->repeat == problem->c.out.value->node->repeat) /* what runs once is not packed in every turn */
+            asked |= (uint32_t)can(users, operand[i], 0, 0) << i;
     uint32_t packed = asked ? choice->engine->packs(problem, asked, &choice->variant) : 0;
     for (int i = 0; i < 2; i++)
         if (packed >> i & 1)

@@ -14,7 +14,7 @@ static bool may_stay(const struct mica_plan *plan, const struct mi_kernel *kerne
             if (plan->assignments[a].value == kernel->out[o])
                 return false;
     }
-    return (!kernel->anchor || kernel->anchor->op->kind == MI_OWN) && !kernel->update && !kernel->stage;
+    return (!kernel->anchor || kernel->anchor->op->kind == MI_OWN) && !kernel->update && !kernel->stage && !kernel->repeat;
 }
 
 static bool is_derived(const struct mica_plan *plan, const struct mi_kernel *kernel)

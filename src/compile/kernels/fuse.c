@@ -55,6 +55,26 @@ static void add_before(struct fuse *f, int earlier, int kernel)
     }
 }
 
+/* The kernel runs after those that make the value. */
+static void add_makers(struct fuse *f, const mi_value *value, int kernel)
+{
+    if (value->node->op != &mi_op_part)
+        add_before(f, f->plan->home[value->node->id], kernel);
+    for (size_t k = 0; k < f->plan->kernels.count && value->node->op == &mi_op_part; k++)
+        if (mi_is_made_by(f->plan, value, (int)k))
+            add_before(f, (int)k, kernel);
+}
+
+/* Whether what makes the value runs after the kernel. */
+static bool is_made_after(const struct fuse *f, const mi_value *value, int kernel)
+{
+    int home = f->plan->home[value->node->id];
+    bool after = home >= 0 && is_before(f, kernel, home);
+    for (size_t k = 0; k < f->plan->kernels.count && value->node->op == &mi_op_part; k++)
+        after = after || (mi_is_made_by(f->plan, value, (int)k) && is_before(f, kernel, (int)k));
+    return after;
+}
+
 static mica_status kernel_new(struct fuse *f, struct mi_node *node, int *index)
 {
     struct mi_kernel_list *list = &f->plan->kernels;
@@ -62,7 +82,7 @@ static mica_status kernel_new(struct fuse *f, struct mi_node *node, int *index)
         return mi_out_of_memory(&f->plan->error);
     *index = (int)list->count++;
     struct mi_kernel *kernel = &list->list[*index];
-    *kernel = (struct mi_kernel){0};
+    *kernel = (struct mi_kernel){.repeat = node->repeat};
     if (node->op->kind == MI_CONTRACT || node->op->kind == MI_OWN)
         kernel->anchor = node;
     kernel->space = node->op->kind == MI_REDUCE ? node->in[0]->shape : node->out[0]->shape;
@@ -87,7 +107,7 @@ static mica_status kernel_join(struct fuse *f, int index, struct mi_node *node)
     kernel->nodes[kernel->count++] = node;
     int count = mi_sources(plan, node, source);
     for (int i = 0; i < count; i++)
-        add_before(f, plan->home[source[i].value->node->id], index);
+        add_makers(f, source[i].value, index);
     plan->home[node->id] = index;
     return MICA_OK;
 }
@@ -212,12 +232,12 @@ static bool may_join(const struct fuse *f, int index, const struct mi_node *node
     const struct mi_kernel *kernel = &f->plan->kernels.list[index];
     struct mi_source source[MI_MOST_SOURCES];
     int count = mi_sources(f->plan, node, source);
-    if (kernel->count >= MOST_MEMBERS || !has_few_tensors(f, kernel, index, node))
+    if (kernel->repeat != node->repeat || kernel->count >= MOST_MEMBERS || !has_few_tensors(f, kernel, index, node))
         return false;
     for (int i = 0; i < count; i++) {
         const struct mi_node *maker = source[i].value->node;
         int home = f->plan->home[maker->id];
-        if (home == index ? !source[i].direct || makes_total(kernel, maker) : home >= 0 && is_before(f, index, home))
+        if (home == index ? !source[i].direct || makes_total(kernel, maker) : is_made_after(f, source[i].value, index))
             return false;
     }
     return true;
@@ -404,6 +424,23 @@ static bool alias(struct fuse *f, struct mi_node *node)
 
 /* Joins the kernel that computes one contraction ahead of another, or begins it: with the first, which the second replaces as
  * the anchor. */
+/* The part at the turn of a tensor that lies part behind part. */
+static bool alias_turn(struct fuse *f, const struct mi_node *node)
+{
+    struct mica_plan *plan = f->plan;
+    mi_value *in = mi_canonical(plan, node->in[0]);
+    struct mi_tensor *tensor = &plan->tensors[in->id], *out = &plan->tensors[node->out[0]->id];
+    bool stored = plan->home[in->node->id] >= 0 || tensor->stored;
+    if (node->op != &mi_op_turn || mi_attribute_int(node, "axis", 0) != 0 || plan->desc.no_fusion || !stored ||
+        in->node->op == &mi_op_constant || tensor->part.turns || !mi_shape_equal(&in->shape, &node->in[0]->shape) ||
+        !mi_layout_is_plain(&tensor->layout, in->shape.rank) || !mi_layout_is_plain(&out->layout, node->out[0]->shape.rank))
+        return false;
+    out->part = (struct mi_part){tensor->part.of ? tensor->part.of : in, tensor->part.shift, true};
+    out->stored = tensor->stored = true;
+    f->needed[in->id] = true;
+    return true;
+}
+
 static mica_status visit_inside(struct fuse *f, struct mi_node *node)
 {
     struct mica_plan *plan = f->plan;
@@ -438,7 +475,7 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
         bool renames = mi_is_squeeze(node) && node->in[0]->node->op->kind == MI_SOURCE;
         if (!f->needed[node->out[0]->id] && !plan->desc.no_fusion && !renames)
             return MICA_OK;
-        if (alias(f, node) || (!f->needed[node->out[0]->id] && !plan->desc.no_fusion))
+        if (alias(f, node) || alias_turn(f, node) || (!f->needed[node->out[0]->id] && !plan->desc.no_fusion))
             return MICA_OK;
     }
     if (only_moved(f, node) || is_inline(f, node) || reads_nothing(f, node))
@@ -534,7 +571,7 @@ static bool reads_memory(const struct mica_plan *plan, const struct mi_node *nod
     if (in->node->again == MI_AGAIN_PACKED)
         return false;
     bool inside = plan->inside[node->id] && plan->inside[in->node->id] == plan->inside[node->id];
-    return node->op->kind == MI_OWN || node->op == &mi_op_assign || plan->updates[node->id] ||
+    return node->op->kind == MI_OWN || mi_takes_memory(node) || plan->updates[node->id] ||
            (engine && engine->memory && !inside);
 }
 

@@ -14,7 +14,7 @@ static bool is_pinned(const struct mica_plan *plan, const mi_value *value)
     for (size_t i = 0; i < plan->graph->node_count; i++) {
         const struct mi_node *user = plan->graph->nodes[i];
         const struct mi_engine *engine = plan->choices[i].engine;
-        bool counts = user->op == &mi_op_assign || plan->updates[i] || (engine && engine->memory);
+        bool counts = mi_takes_memory(user) || plan->updates[i] || (engine && engine->memory);
         for (int k = 0; k < user->inputs && counts; k++)
             if (user->in[k] == value)
                 return true;

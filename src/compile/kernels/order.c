@@ -19,8 +19,36 @@ static void add_data(const struct mica_plan *plan, struct edges *edges)
                 int home = plan->home[source[i].value->node->id];
                 if (home >= 0 && (size_t)home != k)
                     edges->before[k * edges->count + (size_t)home] = 1;
+                for (size_t b = 0; b < edges->count && source[i].value->node->op == &mi_op_part; b++)
+                    if (b != k && mi_is_made_by(plan, source[i].value, (int)b))
+                        edges->before[k * edges->count + b] = 1;
             }
         }
+}
+
+/* A repeat runs as one: what one of its kernels waits for is there before the first turn, and who waits for one waits for all. */
+static void join_repeat(const struct mica_plan *plan, int repeat, struct edges *edges)
+{
+    size_t count = edges->count;
+    for (size_t other = 0; other < count; other++) {
+        bool before = false, behind = false;
+        for (size_t k = 0; k < count; k++)
+            if (plan->kernels.list[k].repeat == repeat && plan->kernels.list[other].repeat != repeat) {
+                before = before || edges->before[k * count + other];
+                behind = behind || edges->before[other * count + k];
+            }
+        for (size_t k = 0; k < count; k++)
+            if (plan->kernels.list[k].repeat == repeat) {
+                edges->before[k * count + other] |= before;
+                edges->before[other * count + k] |= behind;
+            }
+    }
+}
+
+static void join_repeats(const struct mica_plan *plan, struct edges *edges)
+{
+    for (size_t r = 1; r < plan->graph->repeat_count; r++)
+        join_repeat(plan, (int)r, edges);
 }
 
 /* Who reads a variable runs before whoever writes it in place. `writer` is by the variable's index, -1: nobody. */
@@ -84,7 +112,7 @@ static mica_status memory_add_reads(struct mica_plan *plan, struct memory *memor
         if (!mi_grow(&memory->read, &memory->capacity, memory->reads + MI_MOST_SOURCES, sizeof *memory->read))
             return mi_out_of_memory(&plan->error);
         for (int i = 0; i < count; i++) {
-            int id = mi_canonical(plan, source[i].value)->id;
+            int id = mi_owner(plan, source[i].value)->id;
             size_t known = from;
             while (known < memory->reads && memory->read[known] != id)
                 known++;
@@ -110,7 +138,7 @@ static mica_status memory_list(struct mica_plan *plan, struct memory *memory)
         return mi_out_of_memory(&plan->error);
     for (size_t v = 0; v < values; v++) {
         mi_value *value = plan->graph->values[v];
-        bool shared = plan->home[value->node->id] >= 0 && plan->tensors[v].stored && !plan->tensors[v].same_as && !value->name;
+        bool shared = plan->home[value->node->id] >= 0 && plan->tensors[v].stored && !plan->tensors[v].same_as && !plan->tensors[v].part.of && !value->name;
         memory->bytes[v] = shared ? mi_value_bytes(plan, value) : 0;
         memory->for_updates[v] = true;
     }
@@ -163,7 +191,7 @@ static double growth(const struct mica_plan *plan, const struct memory *memory, 
     const struct mi_kernel *k = &plan->kernels.list[kernel];
     double bytes = 0;
     for (int o = 0; o < k->outs; o++) {
-        int id = mi_canonical(plan, k->out[o])->id;
+        int id = mi_owner(plan, k->out[o])->id;
         if (memory->readers[id] > 0 && !memory->for_updates[id])
             bytes += (double)memory->bytes[id];
     }
@@ -181,15 +209,22 @@ static int turn_of(const struct mi_kernel *kernel)
     return kernel->together ? 2 : kernel->stage ? 1 : 0;
 }
 
+/* Whether the kernel may follow: where some of a repeat's have been taken, the rest of these come first. */
+static bool may_follow(const struct mica_plan *plan, size_t kernel, int repeat, int left)
+{
+    return !left || plan->kernels.list[kernel].repeat == repeat;
+}
+
 /* The next kernel: of those that wait for nothing the one that gives back the most memory; where none does, the first by rank.
  * Those that run in launches of several, behind the others, are only told apart by rank. */
-static size_t best_ready(const struct mica_plan *plan, const struct memory *memory, const bool *taken, const int *waits)
+static size_t best_ready(const struct mica_plan *plan, const struct memory *memory, const bool *taken, const int *waits, int repeat,
+                         int left)
 {
     size_t count = plan->kernels.count, best = count;
     double least = 0;
     for (int turn = 0; turn < 3 && best == count; turn++)
         for (size_t k = 0; k < count; k++) {
-            if (taken[k] || waits[k] > 0 || turn_of(&plan->kernels.list[k]) != turn)
+            if (taken[k] || waits[k] > 0 || turn_of(&plan->kernels.list[k]) != turn || !may_follow(plan, k, repeat, left))
                 continue;
             double bytes = turn ? 0 : growth(plan, memory, k);
             bytes = bytes < 0 ? bytes : 0;
@@ -232,17 +267,29 @@ static bool list_waiting(const struct edges *edges, int *waits, struct waiting *
     return true;
 }
 
+/* How many kernels a repeat has; of what runs once each is alone. */
+static int kernels_of(const struct mica_plan *plan, int repeat)
+{
+    int count = 0;
+    for (size_t k = 0; k < plan->kernels.count; k++)
+        count += plan->kernels.list[k].repeat == repeat;
+    return repeat ? count : 1;
+}
+
 /* Puts kernels in order until none is ready. Returns how many could be taken. */
 static size_t take(struct mica_plan *plan, const struct waiting *waiting, struct memory *memory, bool *taken, int *waits)
 {
     size_t done = 0, count = plan->kernels.count;
+    int repeat = 0, left = 0;
     for (size_t k = 0; k < count; k++)
         taken[k] = false;
     for (;;) {
-        size_t k = best_ready(plan, memory, taken, waits);
+        size_t k = best_ready(plan, memory, taken, waits, repeat, left);
         if (k == count)
             return done;
         taken[k] = true;
+        left = left ? left - 1 : kernels_of(plan, plan->kernels.list[k].repeat) - 1;
+        repeat = plan->kernels.list[k].repeat;
         plan->order[done++] = (int)k;
         for (int i = memory->first[k]; i < memory->first[k + 1]; i++)
             memory->readers[memory->read[i]]--;
@@ -340,6 +387,7 @@ static mica_status put_in_order(struct mica_plan *plan, struct edges *edges, boo
     if (status == MICA_OK) {
         add_data(plan, edges);
         add_hazards(plan, writer, edges);
+        join_repeats(plan, edges);
         set_ranks(plan, edges, &memory);
         if (list_waiting(edges, waits, &waiting))
             *done = take(plan, &waiting, &memory, taken, waits);

@@ -47,6 +47,37 @@ static void place_variables(struct mica_plan *plan)
 
 /* ---- Lifetimes ---- */
 
+/* Whether a tensor lies in memory of its own, that the steps' values share. */
+static bool has_memory(const struct mica_plan *plan, size_t v)
+{
+    const struct mi_tensor *tensor = &plan->tensors[v];
+    return tensor->stored && !tensor->same_as && !tensor->part.of && !plan->homes[v].variable &&
+           plan->graph->values[v]->node->op != &mi_op_constant;
+}
+
+/* When the repeat that runs a kernel begins and ends; what runs once does so at its own time. */
+static void find_span(const struct mica_plan *plan, const struct mi_kernel *kernel, int span[2])
+{
+    span[0] = span[1] = kernel->time;
+    for (size_t k = 0; k < plan->kernels.count && kernel->repeat; k++) {
+        const struct mi_kernel *other = &plan->kernels.list[k];
+        if (other->repeat != kernel->repeat)
+            continue;
+        span[0] = other->time < span[0] ? other->time : span[0];
+        span[1] = other->time > span[1] ? other->time : span[1];
+    }
+}
+
+/* A kernel uses a value: at its own time where its repeat makes the value anew in every turn, else as long as the repeat runs. */
+static void use(const struct mica_plan *plan, const struct mi_kernel *kernel, const mi_value *owner, struct interval *interval)
+{
+    int span[2] = {kernel->time, kernel->time};
+    if (kernel->repeat && owner->node->repeat != kernel->repeat)
+        find_span(plan, kernel, span);
+    interval->first = span[0] < interval->first ? span[0] : interval->first;
+    interval->last = span[1] > interval->last ? span[1] : interval->last;
+}
+
 static mica_status list_intervals(struct mica_plan *plan, struct interval *interval, size_t *count)
 {
     int end = (int)plan->kernels.count;
@@ -55,9 +86,8 @@ static mica_status list_intervals(struct mica_plan *plan, struct interval *inter
         return mi_out_of_memory(&plan->error);
     for (size_t v = 0; v < plan->graph->value_count; v++) {
         mi_value *value = plan->graph->values[v];
-        bool own = plan->tensors[v].stored && !plan->tensors[v].same_as && !plan->homes[v].variable;
         of_value[v] = -1;
-        if (!own || value->node->op == &mi_op_constant)
+        if (!has_memory(plan, v))
             continue;
         of_value[v] = (int)*count;
         bool outside = value->node->op == &mi_op_input || value->name;
@@ -67,21 +97,20 @@ static mica_status list_intervals(struct mica_plan *plan, struct interval *inter
     for (int at = 0; at < end; at++) {
         const struct mi_kernel *kernel = &plan->kernels.list[plan->order[at]];
         struct mi_source source[MI_MOST_SOURCES];
-        int time = kernel->time;
         for (int m = 0; m < kernel->count; m++) {
             int sources = mi_sources(plan, kernel->nodes[m], source);
             for (int i = 0; i < sources; i++) {
-                int which = of_value[source[i].value->id];
-                if (which >= 0 && interval[which].last < time)
-                    interval[which].last = time;
+                const mi_value *owner = mi_owner(plan, source[i].value);
+                if (of_value[owner->id] >= 0)
+                    use(plan, kernel, owner, &interval[of_value[owner->id]]);
             }
         }
         for (int o = 0; o < kernel->outs; o++) {
-            int which = of_value[mi_canonical(plan, kernel->out[o])->id];
+            const mi_value *owner = mi_owner(plan, kernel->out[o]);
+            int which = of_value[owner->id];
             if (which < 0)
                 continue;
-            interval[which].first = time < interval[which].first ? time : interval[which].first;
-            interval[which].last = time > interval[which].last ? time : interval[which].last;
+            use(plan, kernel, owner, &interval[which]);
             if (plan->derived[plan->order[at]]) {
                 interval[which].first = 0;
                 interval[which].last = end;
@@ -89,7 +118,7 @@ static mica_status list_intervals(struct mica_plan *plan, struct interval *inter
         }
     }
     for (size_t a = 0; a < plan->assignment_count; a++) {
-        int which = plan->assignments[a].in_place ? -1 : of_value[plan->assignments[a].value->id];
+        int which = plan->assignments[a].in_place ? -1 : of_value[mi_owner(plan, plan->assignments[a].value)->id];
         if (which >= 0)
             interval[which].last = end;
     }
@@ -218,8 +247,7 @@ static mica_status allocate(struct mica_plan *plan)
     if (!plan->own)
         return mi_out_of_memory(&plan->error);
     for (size_t v = 0; v < plan->graph->value_count; v++) {
-        bool own = plan->tensors[v].stored && !plan->tensors[v].same_as && !plan->homes[v].variable;
-        if (!own || plan->graph->values[v]->node->op == &mi_op_constant)
+        if (!has_memory(plan, v))
             continue;
         uint64_t bytes = mi_value_bytes(plan, plan->graph->values[v]);
         if (mi_buffer_create(plan->device, bytes ? bytes : 4, &plan->own[v]) != MICA_OK)

@@ -29,7 +29,7 @@ static bool is_of_samples(const mi_value *value)
     for (int i = 0; i < value->shape.rank; i++)
         grows = grows || value->shape.dim[i].a;
     return grows && value->shape.rank > 1 && value->type == MI_FLOAT && !value->name && kind != MI_SOURCE && kind != MI_REDUCE &&
-           value->node->again == MI_AGAIN_NOT;
+           value->node->again == MI_AGAIN_NOT && !value->node->repeat;
 }
 
 /* What a node makes that is worth a place in memory: no view, such as the windows of a pool. */

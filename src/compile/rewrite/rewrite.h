@@ -12,6 +12,7 @@ mica_status mi_separate(struct mi_graph *graph, int64_t batch);  /* each update 
 mica_status mi_forget(struct mi_graph *graph, int64_t batch);    /* what is cheap to compute again is not kept for the gradients */
 mica_status mi_narrow(struct mi_graph *graph, int64_t batch);    /* what is kept and what products read is rounded to 16 bits */
 mica_status mi_inline(struct mi_graph *graph, int64_t batch);    /* what reductions fold is computed in them */
+mica_status mi_ring(struct mi_graph *graph, int64_t batch);      /* what goes from turn to turn has a place in memory */
 
 /* Puts the live nodes in topological order, each value replaced by what its number has in `replacement`, if anything. */
 mica_status mi_graph_rebuild(struct mi_graph *graph, mi_value *const *replacement);

@@ -129,7 +129,8 @@ static bool same_constant(const struct mi_node *x, const struct mi_node *y)
 
 static bool same_node(const struct mi_node *x, const struct mi_node *y)
 {
-    if (x->op != y->op || x->inputs != y->inputs || x->of != y->of || x->wrt != y->wrt || x->variable != y->variable)
+    if (x->op != y->op || x->inputs != y->inputs || x->of != y->of || x->wrt != y->wrt || x->variable != y->variable ||
+        x->repeat != y->repeat || x->ends != y->ends)
         return false;
     if (x->op == &mi_op_constant)
         return same_constant(x, y);
