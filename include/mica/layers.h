@@ -13,6 +13,7 @@
 #include <mica/layers/normalization.h>
 #include <mica/layers/pooling.h>
 #include <mica/layers/preprocessing.h>
+#include <mica/layers/recurrent.h>
 #include <mica/layers/regularization.h>
 #include <mica/layers/shape.h>
 #include <mica/layers/wrappers.h>

@@ -319,7 +319,8 @@ static struct mi_variable *add_variable(struct mi_layer *layer, const char *name
 /* LAYER.name; of a layer that is used again the variable is there. */
 static const char *variable_name(struct mi_layer *layer, const char *name)
 {
-    return mi_arena_format(&layer->graph->arena, "%s.%s", layer->again ? layer->again : layer->name, name);
+    const char *of = layer->again ? layer->again : layer->name;
+    return mi_arena_format(&layer->graph->arena, "%s.%s%s", of, name, layer->suffix ? layer->suffix : "");
 }
 
 /* The variable of a layer that is used again: none, where its inputs are such that it would have another. */

@@ -13,6 +13,7 @@
 #include <mica/layers.h>
 
 struct mi_adapting;
+struct mi_cell;
 struct mi_layer;
 
 /* What a wrapper makes of the weight of the layer within it. */
@@ -39,6 +40,7 @@ struct mi_layer {
     const struct mi_layer_type *type;
     const char *name;
     const char *again;               /* the layer whose variables it uses; NULL: it makes its own */
+    const char *suffix;              /* of its parameters' names; NULL: none */
     struct mi_wrapping *wrapping;    /* of a layer within a wrapper; else NULL */
     mi_value **results;              /* (result_count) where it has several; NULL: its output alone */
     int result_count;
@@ -52,6 +54,7 @@ struct mi_layer_type {
     int min_inputs, max_inputs;      /* max -1: any number */
     int spatial;                     /* axes of space, of a row whose family is there for several numbers of them */
     const char *op;                  /* the operator, where rows of a family differ by it */
+    const struct mi_cell *cell;      /* of a recurrent layer; else NULL */
     bool wraps;                      /* around another layer: the descriptor begins with a struct mi_around */
     bool takes_any;                  /* inputs of every shape; else they have a first axis, and no other grows with the batch */
     /* Adds variables and nodes; NULL after an error. */

@@ -182,6 +182,7 @@ static const char *const files[] = {
     "preprocessing.safetensors",
     "contrastive.safetensors",
     "wrappers.safetensors",
+    "recurrent.safetensors",
 };
 
 static void layers(void **state)

@@ -46,6 +46,10 @@
     X(activation_row)                                                                                                            \
     X(prelu)                                                                                                                     \
     X(threshold)                                                                                                                 \
+    X(simple_rnn)                                                                                                                \
+    X(lstm)                                                                                                                      \
+    X(gru)                                                                                                                       \
+    X(bidirectional)                                                                                                             \
     X(dropout)                                                                                                                   \
     X(activity_regularization)                                                                                                   \
     X(spatial_dropout1d)                                                                                                         \

@@ -9,6 +9,12 @@ struct mi_wrapper_desc {
     int power_iterations, axis;
 };
 
+struct mi_bidirectional_desc {
+    struct mi_around around;
+    const char *merge_mode;
+};
+
+extern const struct mi_layer_type mi_layer_bidirectional;
 extern const struct mi_layer_type mi_layer_spectral_normalization, mi_layer_weight_normalization;
 
 #endif

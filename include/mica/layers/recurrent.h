@@ -1,0 +1,61 @@
+/* Recurrent layers: a cell that reads a sequence step by step and carries a state from each step to the next.
+ *
+ * x (N, T, features) -> (N, units), the state h behind the last step, or with return_sequences (N, T, units), h behind each. Further
+ * inputs are the states that the first step begins with, (N, units) each; without them these are zeros. With return_state the layer's
+ * further results, "NAME:1" and "NAME:2", are the last states.
+ *
+ * Parameters have PyTorch's names, layouts and order of gates: weight_ih_l0 (gates * units, features), weight_hh_l0 (gates * units,
+ * units), bias_ih_l0 and bias_hh_l0 (gates * units). Below W x stands for a gate's rows of weight_ih_l0 times x with bias_ih_l0, and
+ * U h for those of weight_hh_l0 times h with bias_hh_l0. The products of x of all steps are one product. */
+#ifndef MICA_LAYERS_RECURRENT_H
+#define MICA_LAYERS_RECURRENT_H
+
+#include <mica/layers/parameter.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mica_recurrent_desc {
+    const char *name;
+    int64_t units;                /* required */
+    const char *activation;       /* NULL: tanh */
+    const char *recurrent_activation; /* of gates; NULL: sigmoid */
+    bool no_bias;
+    mica_parameter_desc kernel, recurrent, bias; /* initializers: glorot_uniform, orthogonal, zeros */
+    bool no_unit_forget_bias;     /* lstm: the bias of the forget gate begins with zeros too; otherwise with ones, where the bias
+                                   * has no initializer of its own */
+    bool reset_before;            /* gru: Keras's reset_after is false */
+    float dropout, recurrent_dropout; /* the chance that an element of x, or of h before its product, is 0: in all steps of a
+                                   * sequence alike, during training */
+    uint64_t seed;                /* of these; 0: the plan's */
+    bool return_sequences, return_state;
+    bool go_backwards;            /* the last step first, and so are the results */
+} mica_recurrent_desc;
+
+/* h' = activation(W x + U h).  Elman 1990. */
+MICA_API mica_node *mica_simple_rnn(mica_node *const *x, int count, const mica_recurrent_desc *desc);
+
+/* Gates in the order i, f, g, o: i = r(W x + U h), f and o likewise, g = a(W x + U h), with r the recurrent activation and a the
+ * activation; c' = f c + i g, h' = o a(c').  States: h, c.  Hochreiter and Schmidhuber 1997; Gers et al. 2000. */
+MICA_API mica_node *mica_lstm(mica_node *const *x, int count, const mica_recurrent_desc *desc);
+
+/* Gates in the order r, z, n: r = r(W x + U h), z likewise, n = a(W x + r (U h)), with reset_before n = a(W x + U (r h));
+ * h' = (1 - z) n + z h.  Cho et al. 2014. */
+MICA_API mica_node *mica_gru(mica_node *const *x, int count, const mica_recurrent_desc *desc);
+
+/* A recurrent layer twice, from the first step to the last and back, each with parameters of its own: those of the second have names
+ * that end in _reverse.  Schuster and Paliwal 1997. Both results stand at the steps that they belong to. States at the beginning,
+ * and last ones, are those of the first way, then those of the second. */
+typedef struct mica_bidirectional_desc {
+    const char *name;
+    const char *layer;            /* required: "lstm", "gru" or "simple_rnn" */
+    const void *desc;             /* its mica_recurrent_desc */
+    const char *merge_mode;       /* NULL: "concat", features side by side; "sum", "mul", "ave", element by element */
+} mica_bidirectional_desc;
+MICA_API mica_node *mica_bidirectional(mica_node *const *x, int count, const mica_bidirectional_desc *desc);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
