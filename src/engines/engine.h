@@ -20,7 +20,7 @@ struct mi_problem {
     int64_t batch;
     bool plain_only; /* blocked layouts are switched off */
     bool exact;      /* only engines that round as the plain sum of products does */
-    bool constant;   /* operand b is the same in every step: what is prepared of it costs nothing */
+    bool constant;   /* operand b is the same in every step, or in every turn of a repeat: what is prepared of it costs nothing */
     const struct mi_ahead *ahead; /* to be computed too, in the same kernel; NULL: nothing */
     struct mi_variant
         variant; /* one of the engine's variants for this problem; in supports, cost and variants: not set */

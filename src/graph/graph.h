@@ -246,6 +246,9 @@ const int64_t *mi_constant_ints(const mi_value *value, int *count);
 bool mi_constant_float(const mi_value *value, float *out); /* of rank 0 or one element */
 /* Whether a value is a variable that no step of its graph changes, or maps and moves of such. */
 bool mi_stays_the_same(const mi_value *value);
+/* Whether what is prepared of a value costs next to nothing beside a node that reads it: it stays the same, or the node runs in every
+ * turn of a repeat, and the value is made before. */
+bool mi_is_prepared(const struct mi_node *reader, const mi_value *value);
 
 /* ---- Repeats (repeat.c) ---- */
 

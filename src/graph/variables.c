@@ -71,6 +71,12 @@ bool mi_stays_the_same(const mi_value *value)
     return value->node->op != &mi_op_constant && is_unchanged(value, 0);
 }
 
+bool mi_is_prepared(const struct mi_node *reader, const mi_value *value)
+{
+    bool before = reader->repeat && value->node->repeat != reader->repeat && value->node->op != &mi_op_constant;
+    return before || mi_stays_the_same(value);
+}
+
 size_t mi_variable_count(const struct mi_variable *variable)
 {
     return (size_t)mi_shape_count(&variable->shape, 0);

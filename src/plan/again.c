@@ -67,7 +67,7 @@ static mica_status time_action(mica_plan *plan, struct mi_action *action, void *
 
 static mica_status profile_step(struct mica_plan *plan, struct profile *profile)
 {
-    mica_status status = mi_actions_walk(plan, &(struct mi_walk){.visit = time_action, .data = profile});
+    mica_status status = mi_actions_walk(plan, &(struct mi_walk){.once = true, .visit = time_action, .data = profile});
     mica_status finished = mi_device_finish(plan->device);
     status = status == MICA_OK ? finished : status;
     for (size_t i = 0; i < plan->action_count; i++) {
@@ -94,7 +94,9 @@ static mica_status profile_kernels(struct mica_plan *plan, int64_t n, cl_event *
         for (int s = 0; s < PROFILE_STEPS; s++)
             row[s] = seconds[(size_t)s * count + i];
         qsort(row, PROFILE_STEPS, sizeof *row, by_value);
-        by_kernel[plan->actions[i].kernel] += row[PROFILE_STEPS / 2];
+        const struct mi_kernel *kernel = &plan->kernels.list[plan->actions[i].kernel];
+        double turns = kernel->repeat ? (double)plan->graph->repeats[kernel->repeat].turns : 1;
+        by_kernel[plan->actions[i].kernel] += turns * row[PROFILE_STEPS / 2];
     }
     return MICA_OK;
 }

@@ -36,7 +36,7 @@ mica_status mi_read_problem(const struct mica_plan *plan, const struct mi_node *
                                    .plain_only = plan->desc.no_blocked,
                                    .exact = plan->desc.exact};
     MI_TRY(node->op->contract(node, &problem->c));
-    problem->constant = mi_stays_the_same(problem->c.b.value);
+    problem->constant = mi_is_prepared(node, problem->c.b.value);
     return MICA_OK;
 }
 

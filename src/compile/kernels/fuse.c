@@ -297,6 +297,19 @@ static int find_reader(const struct fuse *f, const mi_value *value, const struct
     return best;
 }
 
+/* In every turn of a repeat a launch more costs as much as small work: a map joins another nest of maps over the same space. */
+static int find_mate(const struct fuse *f, const struct mi_node *node)
+{
+    const struct mi_kernel_list *kernels = &f->plan->kernels;
+    int64_t count = mi_shape_count(&node->out[0]->shape, f->plan->batch);
+    for (int k = (int)kernels->count - 1; k >= 0 && node->repeat && count >= 0 && count <= MOST_BESIDE; k--) {
+        const struct mi_kernel *kernel = &kernels->list[k];
+        if (!kernel->anchor && !kernel->axes && mi_shape_equal(&kernel->space, &node->out[0]->shape) && fits(f, k, node, 0))
+            return k;
+    }
+    return -1;
+}
+
 /* The kernel that makes one of the node's inputs, or, for a reduction, one that reads the same input or the same space; -1: none
  * fits. */
 static int find_kernel(const struct fuse *f, const struct mi_node *node, uint32_t axes)
@@ -312,7 +325,7 @@ static int find_kernel(const struct fuse *f, const struct mi_node *node, uint32_
             best = home;
     }
     if (best >= 0 || node->op->kind != MI_REDUCE)
-        return best;
+        return best >= 0 ? best : find_mate(f, node);
     for (int i = -1; i < count; i++)
         best = find_reader(f, i < 0 ? node->in[0] : source[i].value, node, axes, best, 0);
     return best >= 0 ? best : find_beside(f, node, axes);

@@ -37,7 +37,7 @@ void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *pro
                           .units = device->info.compute_units > 0 ? (int)device->info.compute_units : 1,
                           .local_bytes = device->info.local_memory_bytes};
     g->constant_b = !problem->plain_only && product->a != product->b && product->b->shape.rank == 2 &&
-                    mi_stays_the_same(product->b);
+                    mi_is_prepared(problem->node, product->b);
 }
 
 static void exchange_axes(struct mi_product *p)
