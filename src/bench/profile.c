@@ -35,20 +35,32 @@ static int values_read(const mica_plan *plan, int kernel, const mi_value **list)
     return count;
 }
 
+/* Whether each turn of the repeat that runs the kernel reads a part of the value alone. */
+static bool is_read_by_turns(const mica_plan *plan, const struct mi_kernel *kernel, const mi_value *value)
+{
+    for (size_t i = 0; i < plan->graph->node_count && kernel->repeat; i++) {
+        const struct mi_node *node = plan->graph->nodes[i];
+        if (node->op == &mi_op_turn && node->repeat == kernel->repeat && mi_canonical(plan, node->in[0]) == value)
+            return true;
+    }
+    return false;
+}
+
 static void work_of_kernel(const mica_plan *plan, int kernel, double *flops, double *bytes)
 {
     const struct mi_kernel *k = &plan->kernels.list[kernel];
+    double turns = (double)mi_turns_of(plan, k);
     const mi_value *read[MOST_READ];
     struct mi_contraction c;
     int count = values_read(plan, kernel, read);
     for (int i = 0; i < count; i++)
-        *bytes += value_bytes(plan, read[i]);
+        *bytes += value_bytes(plan, read[i]) * (is_read_by_turns(plan, k, read[i]) ? 1 : turns);
     for (int o = 0; o < k->outs; o++)
-        *bytes += value_bytes(plan, k->out[o]);
+        *bytes += value_bytes(plan, k->out[o]) * turns;
     if (k->choice.engine && k->anchor->op->contract(k->anchor, &c) == MICA_OK)
-        *flops += mi_bench_flops(&c, plan->batch);
+        *flops += mi_bench_flops(&c, plan->batch) * turns;
     if (k->ahead && k->ahead->op->contract(k->ahead, &c) == MICA_OK)
-        *flops += mi_bench_flops(&c, plan->batch);
+        *flops += mi_bench_flops(&c, plan->batch) * turns;
 }
 
 void mi_bench_work_of(const mica_plan *plan, double *flops, double *bytes)

@@ -98,9 +98,9 @@ static bool is_visited(const mica_plan *plan, const struct mi_walk *walk, const 
     return (walk->derived || !plan->derived[action->kernel]) && (!walk->contractions || contraction);
 }
 
-static int repeat_of(const mica_plan *plan, size_t action)
+static const struct mi_kernel *kernel_of(const mica_plan *plan, size_t action)
 {
-    return plan->kernels.list[plan->actions[action].kernel].repeat;
+    return &plan->kernels.list[plan->actions[action].kernel];
 }
 
 /* The actions from `first` up to `end`, which one repeat runs, or that run once, at a turn. */
@@ -118,13 +118,13 @@ mica_status mi_actions_walk(mica_plan *plan, const struct mi_walk *walk)
 {
     size_t end = 0;
     for (size_t first = 0; first < plan->action_count; first = end) {
-        int repeat = repeat_of(plan, first);
-        while (end < plan->action_count && repeat_of(plan, end) == repeat)
+        int repeat = kernel_of(plan, first)->repeat;
+        while (end < plan->action_count && kernel_of(plan, end)->repeat == repeat)
             end++;
-        const struct mi_repeat *r = repeat ? &plan->graph->repeats[repeat] : &(struct mi_repeat){.turns = 1};
-        int64_t turns = walk->once ? 1 : r->turns;
+        int64_t turns = walk->once ? 1 : mi_turns_of(plan, kernel_of(plan, first));
+        bool backwards = repeat && plan->graph->repeats[repeat].backwards;
         for (int64_t t = 0; t < turns; t++)
-            MI_TRY(walk_turn(plan, walk, first, end, r->backwards ? turns - 1 - t : t));
+            MI_TRY(walk_turn(plan, walk, first, end, backwards ? turns - 1 - t : t));
     }
     return MICA_OK;
 }
@@ -133,7 +133,7 @@ int mi_actions_count(const mica_plan *plan, const struct mi_walk *walk)
 {
     int64_t count = 0;
     for (size_t i = 0; i < plan->action_count; i++) {
-        int64_t turns = repeat_of(plan, i) && !walk->once ? plan->graph->repeats[repeat_of(plan, i)].turns : 1;
+        int64_t turns = walk->once ? 1 : mi_turns_of(plan, kernel_of(plan, i));
         count += is_visited(plan, walk, &plan->actions[i]) ? turns : 0;
     }
     return (int)(count < INT32_MAX ? count : INT32_MAX);

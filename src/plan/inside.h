@@ -100,6 +100,12 @@ static inline mica_status mi_plan_from_device(struct mica_plan *plan, mica_statu
     return status == MICA_OK ? status : mi_error_report(&plan->error, &plan->device->error);
 }
 
+/* How often a step runs a kernel. */
+static inline int64_t mi_turns_of(const struct mica_plan *plan, const struct mi_kernel *kernel)
+{
+    return kernel->repeat ? plan->graph->repeats[kernel->repeat].turns : 1;
+}
+
 /* ---- plan.c ---- */
 
 /* A public call on a plan ends: what went wrong is told to the device. */
