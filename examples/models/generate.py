@@ -22,6 +22,7 @@ CIFAR10 = {
     "test": {"inputs": "test-images.npy", "labels": "test-labels.npy"},
     "normalize": {"mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]},
 }
+SEQUENCES = {"format": "npy", "train": {"inputs": "sequences.npy", "labels": "labels.npy"}}
 IMAGES = {
     "format": "npy",
     "train": {"inputs": "images.npy", "labels": "labels.npy"},
@@ -208,9 +209,18 @@ def vgg16():
     return net
 
 
+def lstm():
+    net = Net([64, 64])
+    net.add("lstm", "lstm1", units=256, return_sequences=True)
+    net.add("lstm", "lstm2", units=256)
+    net.add("dense", "fc", units=64)
+    return net
+
+
 NETS = {
     "mlp": (mlp, MNIST, 128),
     "lenet": (lenet, MNIST, 128),
+    "lstm": (lstm, SEQUENCES, 32),
     "resnet20": (resnet20, CIFAR10, 128),
     "resnet18": (lambda: resnet(basic_block, (2, 2, 2, 2)), IMAGES, 8),
     "resnet50": (lambda: resnet(bottleneck, (3, 4, 6, 3)), IMAGES, 8),

@@ -191,8 +191,8 @@ static mi_value **gradient_in(const struct walk *w, const struct mi_node *end, c
     return value->node->repeat == end->ends ? &w->gradient[value->id] : &w->in_turn[value->id];
 }
 
-/* Gives the repeat's results their gradients, in the turn that runs back; *count of them are carried from there on, and `carried` is
- * the number of each. */
+/* Gives the repeat's results their gradients, in the turn that runs back; *count of them are carried from there on, and `carried`
+ * is the number of each. */
 static void begin_back(struct walk *w, const struct mi_node *end, int *carried, int *count)
 {
     struct mi_graph *graph = w->graph;

@@ -147,7 +147,7 @@ static bool inputs_fit(struct mi_graph *graph, const struct mi_op *op, mi_value 
 static mica_status find_repeat(struct mi_node *node)
 {
     struct mi_graph *graph = node->graph;
-    for (int i = 0; i < node->inputs && node->op != &mi_op_repeat; i++) {
+    for (int i = 0; i < node->inputs; i++) {
         int repeat = node->in[i] ? node->in[i]->node->repeat : 0;
         if (!repeat)
             continue;
@@ -317,7 +317,7 @@ bool mi_assign(struct mi_graph *graph, struct mi_variable *variable, mi_value *v
         return false;
     }
     if (value->node->repeat) {
-        mi_fail(&graph->error, MICA_UNSUPPORTED, "variable \"%s\" changes in a turn of a repeat, where nothing but what is carried can",
+        mi_fail(&graph->error, MICA_UNSUPPORTED, "variable \"%s\" changes in a turn of a repeat: only what is carried can",
                 variable->name);
         return false;
     }

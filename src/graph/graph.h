@@ -246,14 +246,14 @@ const int64_t *mi_constant_ints(const mi_value *value, int *count);
 bool mi_constant_float(const mi_value *value, float *out); /* of rank 0 or one element */
 /* Whether a value is a variable that no step of its graph changes, or maps and moves of such. */
 bool mi_stays_the_same(const mi_value *value);
-/* Whether what is prepared of a value costs next to nothing beside a node that reads it: it stays the same, or the node runs in every
- * turn of a repeat, and the value is made before. */
+/* Whether what is prepared of a value costs next to nothing beside a node that reads it: it stays the same, or the node runs in
+ * every turn of a repeat, and the value is made before. */
 bool mi_is_prepared(const struct mi_node *reader, const mi_value *value);
 
 /* ---- Repeats (repeat.c) ---- */
 
-/* Begins a repeat of so many turns; false: there is an error. Nodes that are made of a carried value or of what is taken at the turn
- * run in every turn, all others once. */
+/* Begins a repeat of so many turns; false: there is an error. Nodes that are made of a carried value or of what is taken at the
+ * turn run in every turn, all others once. */
 bool mi_repeat_begin(struct mi_graph *graph, int64_t turns, bool backwards);
 /* A value that goes from turn to turn: `first` in the one that runs first, later what the last one made of it. */
 mi_value *mi_carry(struct mi_graph *graph, mi_value *first);

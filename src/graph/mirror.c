@@ -55,8 +55,8 @@ mica_status mi_mirror(struct mi_node *end, mi_value **mirror)
 
 /* ---- Sums over turns ---- */
 
-/* A value of the repeat that `end` ends in all its turns, along a first axis: a tensor that was taken apart by turns, or what is kept
- * of it. */
+/* A value of the repeat that `end` ends in all its turns, along a first axis: a tensor that was taken apart by turns, or what is
+ * kept of it. */
 static mi_value *in_all_turns(struct mi_node *end, mi_value *value)
 {
     const struct mi_node *node = value->node;
@@ -100,7 +100,8 @@ static mi_value *sum_reduction(struct mi_node *end, const struct mi_node *node)
     for (int i = 0; i < node->in[0]->shape.rank; i++)
         if (mask >> i & 1)
             axes[count++] = i + 1;
-    mi_value *sum = MI_APPLY(end->graph, "ReduceSum", ((mi_value *[]){in_all_turns(end, node->in[0])}), MI_INTS("axes", axes, count),
+    mi_value *all = in_all_turns(end, node->in[0]);
+    mi_value *sum = MI_APPLY(end->graph, "ReduceSum", ((mi_value *[]){all}), MI_INTS("axes", axes, count),
                              MI_INT("keepdims", keepdims));
     return sum && keepdims ? MI_APPLY(end->graph, "Squeeze", ((mi_value *[]){sum}), MI_INTS("axes", ((int64_t[]){0}), 1)) : sum;
 }

@@ -156,8 +156,9 @@ bool mi_map_calls_functions(const struct mi_node *node); /* exp, say: dear besid
 
 /* The rows that the graph itself needs: sources and Derivative (a map whose rule is another row's grad). */
 extern const struct mi_op mi_op_input, mi_op_constant, mi_op_variable, mi_op_assign, mi_op_derivative;
-/* Those of repeats (repeat.c): what is carried, a tensor's part at the turn, the end; what is carried after all turns, what a value
- * was in each; and, once repeats have memory (compile/rewrite/ring.c), tensors of parts, one of these, and what is stored in one. */
+/* Those of repeats (repeat.c): what is carried, a tensor's part at the turn, the end; what is carried after all turns, what a
+ * value was in each; and, once repeats have memory (compile/rewrite/ring.c), tensors of parts, one of these, and what is stored
+ * in one. */
 extern const struct mi_op mi_op_carry, mi_op_turn, mi_op_repeat, mi_op_last, mi_op_stack, mi_op_ring, mi_op_part, mi_op_put;
 
 /* Whether a node that computes nothing takes its inputs from memory. */

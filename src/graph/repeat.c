@@ -88,10 +88,11 @@ static struct mi_node *inner_node(struct mi_graph *graph, const struct mi_op *op
 
 mi_value *mi_carry(struct mi_graph *graph, mi_value *first)
 {
-    struct mi_node *node = graph->open > 0 ? inner_node(graph, &mi_op_carry, first, "carry", graph->repeats[graph->open].carries) : NULL;
+    struct mi_repeat *repeat = graph->open > 0 ? &graph->repeats[graph->open] : NULL;
+    struct mi_node *node = repeat ? inner_node(graph, &mi_op_carry, first, "carry", repeat->carries) : NULL;
     if (!node)
         return NULL;
-    graph->repeats[graph->open].carries++;
+    repeat->carries++;
     node->out[0]->type = first->type;
     node->out[0]->shape = first->shape;
     return node->out[0];

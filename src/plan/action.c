@@ -48,7 +48,8 @@ static mica_status argument_place(struct mica_plan *plan, const struct mi_action
 static mica_status set_offset(struct mica_plan *plan, struct mi_action *action, int argument)
 {
     cl_ulong offset = action->place[argument].offset;
-    return mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, 2 + 2 * (cl_uint)argument, sizeof offset, &offset));
+    cl_uint at = 2 + 2 * (cl_uint)argument;
+    return mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, at, sizeof offset, &offset));
 }
 
 /* Sets the places of an action's tensors: at first, and again when an application binds a buffer of its own. */

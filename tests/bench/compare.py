@@ -53,6 +53,7 @@ LAYERS = {
     "group_normalization 64x56x56 32": ([64, 56, 56], 8, {"type": "group_normalization", "groups": 32}),
     "layer_normalization 256x768": ([256, 768], 8, {"type": "layer_normalization"}),
 }
+SEQUENCE_NETS = {"lstm": (32, 128)}
 LARGE_NETS = {"resnet18": (8,), "resnet50": (8,), "mobilenet_v2": (8,), "vgg16": (8,)}
 
 
@@ -180,7 +181,12 @@ def conv_rows(arguments):
 
 
 def nets_of(arguments):
-    return ["mlp", "lenet", "mobilenet_v2"] if arguments.quick else [*SMALL_NETS, *LARGE_NETS]
+    return ["mlp", "lenet", "mobilenet_v2", "lstm"] if arguments.quick else [*SMALL_NETS, *SEQUENCE_NETS, *LARGE_NETS]
+
+
+def layouts_of(net):
+    """Those that images have."""
+    return ("plain",) if net in SEQUENCE_NETS else ("plain", "channels-last")
 
 
 def inference_rows(arguments):
@@ -189,7 +195,7 @@ def inference_rows(arguments):
         for batch in (1, 8):
             request = {"what": "inference", "path": path, "batch": batch}
             ways = [("onnxruntime", "ONNX Runtime", request)] if arguments.torch_device == "cpu" else []
-            ways += [("torch", f"PyTorch {layout}", {**request, "layout": layout}) for layout in ("plain", "channels-last")]
+            ways += [("torch", f"PyTorch {layout}", {**request, "layout": layout}) for layout in layouts_of(net)]
             yield row("inference", f"{net} b{batch}", ["model", path, "--batch", str(batch)], ways)
 
 
@@ -211,11 +217,11 @@ def layer_rows(arguments):
 def training_rows(arguments):
     for net in nets_of(arguments):
         path = os.path.join(MODELS, net + ".json")
-        for batch in {**SMALL_NETS, **LARGE_NETS}[net]:
+        for batch in {**SMALL_NETS, **SEQUENCE_NETS, **LARGE_NETS}[net]:
             request = {"what": "training", "path": path, "batch": batch}
-            ways = [("torch", f"PyTorch {layout}", {**request, "layout": layout}) for layout in ("plain", "channels-last")]
+            ways = [("torch", f"PyTorch {layout}", {**request, "layout": layout}) for layout in layouts_of(net)]
             if arguments.compile:
-                ways.append(("torch", "PyTorch compiled", {**request, "layout": "channels-last", "compiled": True}))
+                ways.append(("torch", "PyTorch compiled", {**request, "layout": layouts_of(net)[-1], "compiled": True}))
             yield row("training", f"{net} b{batch}", ["model", path, "--batch", str(batch), "--mode", "training"], ways)
 
 

@@ -79,6 +79,16 @@ def torch_net(torch, path):
         model = json.load(file)["model"]
     activations = {"relu": nn.ReLU, "relu6": nn.ReLU6}
 
+    class Recurrent(nn.Module):
+        def __init__(self, layer, features):
+            super().__init__()
+            kinds = {"lstm": nn.LSTM, "gru": nn.GRU, "simple_rnn": nn.RNN}
+            self.cell, self.all = kinds[layer["type"]](features, layer["units"], batch_first=True), layer.get("return_sequences")
+
+        def forward(self, x):
+            y = self.cell(x)[0]
+            return y if self.all else y[:, -1]
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -122,6 +132,8 @@ def torch_net(torch, path):
                 return nn.Sequential(part, *then), out
             if kind == "dense":
                 return nn.Sequential(nn.Linear(shape[0], layer["units"]), *then), (layer["units"],)
+            if kind in ("lstm", "gru", "simple_rnn"):
+                return Recurrent(layer, shape[1]), (*shape[:1], layer["units"]) if layer.get("return_sequences") else (layer["units"],)
             if kind == "batch_normalization":
                 return nn.BatchNorm2d(shape[0], layer["epsilon"], 1 - layer["momentum"]), shape
             if kind == "group_normalization":

@@ -1,12 +1,12 @@
 /* Recurrent layers: a cell that reads a sequence step by step and carries a state from each step to the next.
  *
- * x (N, T, features) -> (N, units), the state h behind the last step, or with return_sequences (N, T, units), h behind each. Further
- * inputs are the states that the first step begins with, (N, units) each; without them these are zeros. With return_state the layer's
- * further results, "NAME:1" and "NAME:2", are the last states.
+ * x (N, T, features) -> (N, units), the state h behind the last step, or with return_sequences (N, T, units), h behind each.
+ * Further inputs are the states that the first step begins with, (N, units) each; without them these are zeros. With return_state
+ * the layer's further results, "NAME:1" and "NAME:2", are the last states.
  *
- * Parameters have PyTorch's names, layouts and order of gates: weight_ih_l0 (gates * units, features), weight_hh_l0 (gates * units,
- * units), bias_ih_l0 and bias_hh_l0 (gates * units). Below W x stands for a gate's rows of weight_ih_l0 times x with bias_ih_l0, and
- * U h for those of weight_hh_l0 times h with bias_hh_l0. The products of x of all steps are one product. */
+ * Parameters have PyTorch's names, layouts and order of gates: weight_ih_l0 (gates * units, features), weight_hh_l0 (gates *
+ * units, units), bias_ih_l0 and bias_hh_l0 (gates * units). Below W x stands for a gate's rows of weight_ih_l0 times x with
+ * bias_ih_l0, and U h for those of weight_hh_l0 times h with bias_hh_l0. The products of x of all steps are one product. */
 #ifndef MICA_LAYERS_RECURRENT_H
 #define MICA_LAYERS_RECURRENT_H
 
@@ -44,9 +44,9 @@ MICA_API mica_node *mica_lstm(mica_node *const *x, int count, const mica_recurre
  * h' = (1 - z) n + z h.  Cho et al. 2014. */
 MICA_API mica_node *mica_gru(mica_node *const *x, int count, const mica_recurrent_desc *desc);
 
-/* A recurrent layer twice, from the first step to the last and back, each with parameters of its own: those of the second have names
- * that end in _reverse.  Schuster and Paliwal 1997. Both results stand at the steps that they belong to. States at the beginning,
- * and last ones, are those of the first way, then those of the second. */
+/* A recurrent layer twice, from the first step to the last and back, each with parameters of its own: those of the second have
+ * names that end in _reverse.  Schuster and Paliwal 1997. Both results stand at the steps that they belong to. States at the
+ * beginning, and last ones, are those of the first way, then those of the second. */
 typedef struct mica_bidirectional_desc {
     const char *name;
     const char *layer;            /* required: "lstm", "gru" or "simple_rnn" */

@@ -80,7 +80,8 @@ mica_status mi_find_endings(struct mica_plan *plan)
 /* Whether it is of no application's: neither an input nor an output, whose memory may be theirs. */
 static bool is_own(const struct mica_plan *plan, const mi_value *value)
 {
-    return value->node->op != &mi_op_input && !plan->tensors[value->id].part.of && (plan->home[value->node->id] < 0 || !value->name);
+    bool moves = value->node->op == &mi_op_input || plan->tensors[value->id].part.of;
+    return !moves && (plan->home[value->node->id] < 0 || !value->name);
 }
 
 bool mi_kernel_is_ending(const struct mica_plan *plan, const struct mi_kernel *kernel)

@@ -138,7 +138,9 @@ static mica_status memory_list(struct mica_plan *plan, struct memory *memory)
         return mi_out_of_memory(&plan->error);
     for (size_t v = 0; v < values; v++) {
         mi_value *value = plan->graph->values[v];
-        bool shared = plan->home[value->node->id] >= 0 && plan->tensors[v].stored && !plan->tensors[v].same_as && !plan->tensors[v].part.of && !value->name;
+        const struct mi_tensor *tensor = &plan->tensors[v];
+        bool own = tensor->stored && !tensor->same_as && !tensor->part.of;
+        bool shared = plan->home[value->node->id] >= 0 && own && !value->name;
         memory->bytes[v] = shared ? mi_value_bytes(plan, value) : 0;
         memory->for_updates[v] = true;
     }

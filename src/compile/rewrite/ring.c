@@ -1,8 +1,8 @@
 /* What goes from turn to turn in a repeat, and what a value was in each, has a place in memory: a tensor of parts.
  *
- * A carried value is read from one part and stored in the next, round and round; of two parts one is always free. Where the value of
- * each turn is wanted afterwards there are as many parts as turns, and one for the first value, so that nothing is ever copied. In the
- * example of graph/repeat.c that becomes
+ * A carried value is read from one part and stored in the next, round and round; of two parts one is always free. Where the value
+ * of each turn is wanted afterwards there are as many parts as turns, and one for the first value, so that nothing is ever
+ * copied. In the example of graph/repeat.c that becomes
  *
  *     ring = Ring()                             (6, n, 4)
  *     first = Put(zeros)                        part 0 of it

@@ -52,7 +52,8 @@ static bool add_biases(struct mi_layer *layer, const struct mi_cell *cell, const
 static mi_value *dropped(struct mi_layer *layer, mi_value *x, float rate, const mica_recurrent_desc *desc, int shared_axis)
 {
     const int64_t shared = shared_axis;
-    const struct mi_attribute attributes[] = {MI_REAL("rate", rate), MI_INT("seed", (int64_t)desc->seed), MI_INTS("shared", &shared, 1)};
+    const struct mi_attribute attributes[] = {MI_REAL("rate", rate), MI_INT("seed", (int64_t)desc->seed),
+                                              MI_INTS("shared", &shared, 1)};
     return rate > 0 ? mi_apply(layer->graph, "Dropout", &x, 1, attributes, shared_axis ? 3 : 2) : x;
 }
 
@@ -69,8 +70,8 @@ static mi_value *input_products(struct mi_layer *layer, const struct mi_cell *ce
     struct mi_graph *graph = layer->graph;
     int64_t steps = x->shape.dim[1].b, features = x->shape.dim[2].b, rows = cell->gates * desc->units;
     mi_value *weight = parameter(layer, "weight_ih_l0", rows, features, &desc->kernel, "glorot_uniform");
-    mi_value *in[] = {mi_op2(graph, "Reshape", dropped(layer, x, desc->dropout, desc, 1), mi_ints(graph, (int64_t[]){-1, features}, 2)),
-                      weight, bias};
+    mi_value *kept = dropped(layer, x, desc->dropout, desc, 1);
+    mi_value *in[] = {mi_op2(graph, "Reshape", kept, mi_ints(graph, (int64_t[]){-1, features}, 2)), weight, bias};
     mi_value *product = mi_apply(graph, "Gemm", in, bias ? 3 : 2, (const struct mi_attribute[]){MI_INT("transB", 1)}, 1);
     return mi_op2(graph, "Reshape", product, mi_ints(graph, (int64_t[]){-1, steps, rows}, 3));
 }
@@ -141,7 +142,8 @@ bool mi_recurrent_fits(struct mi_layer *layer, const mica_recurrent_desc *desc, 
         !rate_fits(layer, "recurrent_dropout", desc->recurrent_dropout))
         return false;
     if (shape->rank != 3 || shape->dim[1].b < 1 || shape->dim[2].b < 1) {
-        mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, needs (steps, features)", mi_layer_shape_text(layer, x[0]));
+        mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, needs (steps, features)",
+                      mi_layer_shape_text(layer, x[0]));
         return false;
     }
     if (count != 1 && count != 1 + states) {
