@@ -126,9 +126,10 @@ static cJSON *layer_json(const struct mi_layer *layer, mi_value *const *x, int c
     return NULL;
 }
 
-static bool record(const struct mi_layer *layer, mi_value *const *x, int count, const void *desc, mi_value *value)
+static bool record(struct mi_layer *layer, mi_value *const *x, int count, const void *desc, mi_value *value)
 {
     mica_model *model = layer->model;
+    mi_value *mask = mi_layer_mask_of_result(layer, x, count, value);
     cJSON *json = layer_json(layer, x, count, desc);
     mi_value **in = mi_arena_new(&model->graph->arena, (size_t)count, sizeof *in);
     int results = layer->results ? layer->result_count : 1;
@@ -145,7 +146,7 @@ static bool record(const struct mi_layer *layer, mi_value *const *x, int count, 
         all[i] = layer->results ? layer->results[i] : value;
     model->layers[model->layer_count++] = (struct mi_layer_record){
         .name = layer->name, .type = layer->type, .in = in, .value = value, .results = all, .inputs = count,
-        .result_count = results, .json = json};
+        .result_count = results, .mask = mask, .json = json};
     model->before = value;
     return true;
 }
@@ -209,6 +210,7 @@ mi_value *mi_layer_within(struct mi_layer *wrapper, const struct mi_layer_type *
     layer.wrapping = wrapping;
     mi_value *value = inputs_fit(&layer, x, count) ? type->build(&layer, x, count, desc) : NULL;
     mi_layer_results(wrapper, layer.results, layer.result_count);
+    wrapper->mask = layer.mask;
     return value;
 }
 

@@ -44,6 +44,7 @@ struct mi_layer {
     struct mi_wrapping *wrapping;    /* of a layer within a wrapper; else NULL */
     mi_value **results;              /* (result_count) where it has several; NULL: its output alone */
     int result_count;
+    mi_value *mask;                  /* of the output, where the layer makes one; else NULL */
 };
 
 struct mi_layer_type {
@@ -56,6 +57,7 @@ struct mi_layer_type {
     const char *op;                  /* the operator, where rows of a family differ by it */
     const struct mi_cell *cell;      /* of a recurrent layer; else NULL */
     bool wraps;                      /* around another layer: the descriptor begins with a struct mi_around */
+    bool keeps_steps;                /* step t of the result is made of step t of the inputs: their mask is the result's */
     bool takes_any;                  /* inputs of every shape; else they have a first axis, and no other grows with the batch */
     /* Adds variables and nodes; NULL after an error. */
     mi_value *(*build)(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
@@ -133,6 +135,13 @@ static inline const char *mi_layer_used(const struct mi_layer_record *record)
 /* Penalizes what the last layer gives, which is `value`; a type that is NULL does not. */
 mica_status mi_activity_add(mica_model *model, mi_value *value, const mica_regularizer *given);
 extern const struct mi_key mi_activity_keys[]; /* "activity_regularizer" of a mica_regularizer */
+
+/* ---- Masks (masks.c) ---- */
+
+/* Which steps of a layer's input are real, (N, T) of bools; NULL: all. */
+mi_value *mi_layer_mask(const struct mi_layer *layer, const mi_value *x);
+/* The mask of what the layer has made of its inputs: its own, or theirs where it keeps their steps. */
+mi_value *mi_layer_mask_of_result(struct mi_layer *layer, mi_value *const *x, int count, const mi_value *y);
 
 /* ---- Groups (group.c) ---- */
 

@@ -20,6 +20,7 @@ struct mi_layer_record {
     mi_value **in, *value;            /* its inputs and its output */
     mi_value **results;               /* all that it gives, of which the output is one; "NAME:1" is the second */
     int inputs, result_count;
+    mi_value *mask;                   /* which steps of the output are real (masks.c); NULL: all */
     cJSON *json;                      /* its description; the model's */
 };
 

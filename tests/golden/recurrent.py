@@ -32,6 +32,22 @@ def steps(x, states, cell, backwards=False, sequences=True):
     return torch.stack(out, 1) if sequences else out[-1]
 
 
+def masked(x, real, states, cell, backwards=False, sequences=True):
+    """The same, where padded steps leave the states as they are."""
+    t = iter(reversed(range(x.shape[1])) if backwards else range(x.shape[1]))
+
+    def held(a, before):
+        keep = real[:, next(t)].unsqueeze(1)
+        return [torch.where(keep, new, old) for new, old in zip(cell(a, before), before)]
+    return steps(x, states, held, backwards, sequences)
+
+
+def gru_cell(x, states, w, u, b, c):
+    (ar, az, an), (hr, hz, hn) = (x @ w.T + b).chunk(3, 1), (states[0] @ u.T + c).chunk(3, 1)
+    z, n = torch.sigmoid(az + hz), torch.tanh(an + torch.sigmoid(ar + hr) * hn)
+    return [(1 - z) * n + z * states[0]]
+
+
 def gru_before(x, states, w, u, b, c):
     a, h, n = x @ w.T + b, states[0], UNITS
     r = torch.sigmoid(a[:, :n] + h @ u[:n].T + c[:n])
@@ -98,4 +114,26 @@ def make():
     more = [("s.weight_ih_l0", (12, 4)), ("s.weight_hh_l0", (12, 4)), ("s.bias_ih_l0", (12,)), ("s.bias_hh_l0", (12,)),
             ("d.weight", (2, 4)), ("d.bias", (2,))]
     cases.add("stacked", (T, IN), stacked, deep, weights(4) + more)
+    real = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0, 1, 0, 1, 0], [0, 0, 0, 0, 0]], dtype=torch.bool)
+    masking = {"type": "masking"}
+    for kind, cell, gates, states in (("lstm", lstm_cell, 4, 2), ("gru", gru_cell, 3, 1)):
+        for sequences in (False, True):
+            row = {"type": kind, "name": "r", "units": UNITS, "return_sequences": sequences}
+            cases.add(kind + "_masked" + "_sequences" * sequences, (T, IN), [masking, row],
+                      lambda x, *w, cell=cell, states=states, sequences=sequences:
+                          masked(x, real, [torch.zeros(5, UNITS)] * states, lambda a, s: cell(a, s, *w), sequences=sequences),
+                      weights(gates), batch=5, real=real)
+    both = {"type": "bidirectional", "name": "r", "layer": {"type": "gru", "units": UNITS}}
+    upper = [masking, {"type": "dense", "name": "d", "units": IN, "activation": "tanh"}, {"type": "dropout", "rate": 0.5}, both]
+
+    def both_ways(x, w, b, *others):
+        y, first = torch.tanh(torch.nn.functional.linear(x, w, b)), [torch.zeros(5, UNITS)]
+        return torch.cat([masked(y, real, first, lambda a, s: gru_cell(a, s, *others[:4]), sequences=False),
+                          masked(y, real, first, lambda a, s: gru_cell(a, s, *others[4:]), True, False)], 1)
+    cases.add("bidirectional_masked", (T, IN), upper, both_ways,
+              [("d.weight", (IN, IN)), ("d.bias", (IN,))] + weights(3, suffixes=("", "_reverse")), batch=5, real=real)
+    ids = {"type": "embedding", "name": "e", "input_dim": 7, "output_dim": IN, "mask_zero": True}
+    cases.add("embedding_masked", (T,), [ids, {"type": "lstm", "name": "r", "units": UNITS}],
+              lambda x, e, *w: masked(e[x], x != 0, [torch.zeros(5, UNITS)] * 2, lambda a, s: lstm_cell(a, s, *w), sequences=False),
+              [("e.weight", (7, IN))] + weights(4), batch=5, integer=7, real=real)
     cases.save("recurrent.safetensors")

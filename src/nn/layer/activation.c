@@ -89,7 +89,7 @@ static const struct mi_key keys[] = {
 
 const struct mi_layer_type mi_layer_activation_row = {
     .type = "activation", .desc_size = sizeof(mica_activation_desc), .keys = keys, .min_inputs = 1, .max_inputs = 1,
-    .build = build, .stem = stem};
+    .keeps_steps = true, .build = build, .stem = stem};
 
 mica_node *mica_activation(mica_node *x, const mica_activation_desc *desc)
 {

@@ -18,6 +18,6 @@ MI_ACTIVATION_LAYERS(MI_DECLARE_ACTIVATION_LAYER)
 /* The row of an activation `id` with a function build_ID; other_names: NULL-terminated, or NULL. */
 #define MI_ACTIVATION_ROW(id, other_names, descriptor, table)                                                                    \
     const struct mi_layer_type mi_layer_##id = {.type = #id, .aliases = (other_names), .desc_size = sizeof(descriptor),          \
-        .keys = (table), .min_inputs = 1, .max_inputs = 1, .build = build_##id}
+        .keys = (table), .min_inputs = 1, .max_inputs = 1, .keeps_steps = true, .build = build_##id}
 
 #endif

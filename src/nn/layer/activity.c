@@ -25,7 +25,7 @@ static const struct mi_key keys[] = {
 
 const struct mi_layer_type mi_layer_activity_regularization = {
     .type = "activity_regularization", .desc_size = sizeof(mica_activity_regularization_desc), .keys = keys, .min_inputs = 1,
-    .max_inputs = 1, .build = build};
+    .max_inputs = 1, .keeps_steps = true, .build = build};
 
 mica_node *mica_activity_regularization(mica_node *x, const mica_activity_regularization_desc *desc)
 {

@@ -64,6 +64,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
         way[i] = within->return_sequences ? mi_recurrent_sequence(layer, run[i].all, within->go_backwards) : run[i].last[0];
     }
     layer->suffix = NULL;
+    mi_recurrent_mask(layer, within, x[0]);
     mi_value *y = merged(layer, way[0], way[1], mode);
     if (desc->around.written && y && !mi_keys_write(desc->around.type->keys, within, desc->around.written))
         return mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");

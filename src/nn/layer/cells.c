@@ -88,6 +88,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
     if (!mi_recurrent_fits(layer, desc, x, count, cell->states) ||
         !mi_recurrent_run(layer, cell, desc, x[0], count > 1 ? x + 1 : NULL, desc->go_backwards, &run))
         return NULL;
+    mi_recurrent_mask(layer, desc, x[0]);
     mi_value *y = desc->return_sequences ? mi_recurrent_sequence(layer, run.all, desc->go_backwards) : run.last[0];
     if (!desc->return_state)
         return y;

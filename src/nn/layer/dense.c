@@ -49,7 +49,8 @@ static const struct mi_key keys[] = {
 };
 
 const struct mi_layer_type mi_layer_dense = {
-    .type = "dense", .desc_size = sizeof(mica_dense_desc), .keys = keys, .min_inputs = 1, .max_inputs = 1, .build = build};
+    .type = "dense", .desc_size = sizeof(mica_dense_desc), .keys = keys, .min_inputs = 1, .max_inputs = 1,
+    .keeps_steps = true, .build = build};
 
 mica_node *mica_dense(mica_node *x, const mica_dense_desc *desc)
 {

@@ -17,6 +17,13 @@ static mi_value *whole(struct mi_layer *layer, mi_value *index)
     return index->type == MI_FLOAT ? MI_APPLY(layer->graph, "Cast", ((mi_value *[]){index}), MI_INT("to", MI_INT32)) : index;
 }
 
+/* Number 0 is padding. */
+static mi_value *real_steps(struct mi_layer *layer, mi_value *index)
+{
+    mi_value *padding = mi_op2(layer->graph, "Equal", mi_layer_float(layer, index), mi_scalar(layer->graph, 0));
+    return mi_op1(layer->graph, "Not", padding);
+}
+
 static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
     (void)count;
@@ -29,6 +36,8 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
         .desc = &desc->embeddings, .inputs_first = true, .otherwise = "random_uniform",
         .fan_in = (double)desc->input_dim, .fan_out = (double)desc->output_dim});
     static const char says[] = "a number that the layers before it computed is none of its rows";
+    if (desc->mask_zero && x[0]->shape.rank == 2)
+        layer->mask = real_steps(layer, x[0]);
     mi_value *index = is_checked(x[0]) ? whole(layer, x[0]) : mi_layer_rows(layer, x[0], desc->input_dim, says);
     return mi_apply(layer->graph, "Gather", (mi_value *const[]){weight, index}, 2,
                     (const struct mi_attribute[]){MI_INT("axis", 0), MI_INT("checked", 1)}, 2);
@@ -37,6 +46,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
 static const struct mi_key keys[] = {
     MI_KEY_WITH(mica_embedding_desc, "input_dim", MI_KEY_LONG, input_dim, .required = true, MI_KEY_AT_LEAST(1)),
     MI_KEY_WITH(mica_embedding_desc, "output_dim", MI_KEY_LONG, output_dim, .required = true, MI_KEY_AT_LEAST(1)),
+    MI_KEY(mica_embedding_desc, "mask_zero", MI_KEY_BOOL, mask_zero),
     MI_PARAMETER_KEYS(mica_embedding_desc, embeddings),
     {0},
 };

@@ -56,7 +56,7 @@ static const struct mi_key keys[] = {
 
 const struct mi_layer_type mi_layer_map = {
     .type = "map", .desc_size = sizeof(struct map_desc), .keys = keys, .min_inputs = 1, .max_inputs = MI_MOST_CUSTOM_INPUTS,
-    .build = build};
+    .keeps_steps = true, .build = build};
 
 mica_node *mica_map(mica_node *const *x, int count, const mica_map_desc *desc)
 {

@@ -19,6 +19,8 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
     mi_value *other = mi_op1(graph, "Not", mi_op2(graph, "Equal", values, mi_scalar(graph, desc->mask_value)));
     other = MI_APPLY(graph, "Cast", ((mi_value *[]){other}), MI_INT("to", MI_FLOAT));
     mi_value *kept = mi_op2(graph, "Greater", mi_reduce(graph, "ReduceMax", other, &last, 1, true), mi_scalar(graph, 0));
+    if (last == 2)
+        layer->mask = mi_layer_reshape(layer, kept, &x[0]->shape.dim[1].b, 1);
     return mi_apply(graph, "Where", (mi_value *const[]){kept, values, mi_scalar(graph, 0)}, 3, NULL, 0);
 }
 

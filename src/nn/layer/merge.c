@@ -27,7 +27,7 @@ static mi_value *fold(struct mi_layer *layer, const char *op, mi_value *const *x
     JOIN(id, name, least, most)
 #define JOIN(id, name, least, most)                                                                                              \
     const struct mi_layer_type mi_layer_##id = {.type = (name), .desc_size = sizeof(struct mi_named), .keys = no_keys,           \
-        .min_inputs = (least), .max_inputs = (most), .build = build_##id};
+        .min_inputs = (least), .max_inputs = (most), .keeps_steps = true, .build = build_##id};
 
 FOLD(join_add, "add", "Add", 2, -1)
 FOLD(multiply, "multiply", "Mul", 2, -1)
@@ -104,7 +104,7 @@ static const struct mi_key concatenate_keys[] = {
 
 const struct mi_layer_type mi_layer_concatenate = {
     .type = "concatenate", .desc_size = sizeof(struct concatenate_desc), .keys = concatenate_keys, .min_inputs = 1,
-    .max_inputs = -1, .build = build_concatenate};
+    .max_inputs = -1, .keeps_steps = true, .build = build_concatenate};
 
 mica_node *mica_concatenate(mica_node *const *x, int count, int axis, const char *name)
 {

@@ -148,7 +148,7 @@ static const struct mi_key layer_keys[] = {
 
 const struct mi_layer_type mi_layer_layer_normalization = {
     .type = "layer_normalization", .desc_size = sizeof(mica_layer_normalization_desc), .keys = layer_keys, .min_inputs = 1,
-    .max_inputs = 1, .build = build_layer};
+    .max_inputs = 1, .keeps_steps = true, .build = build_layer};
 
 mica_node *mica_layer_normalization(mica_node *x, const mica_layer_normalization_desc *desc)
 {
@@ -173,7 +173,7 @@ static const struct mi_key rms_keys[] = {AXIS_KEY(mica_rms_normalization_desc), 
 
 const struct mi_layer_type mi_layer_rms_normalization = {
     .type = "rms_normalization", .desc_size = sizeof(mica_rms_normalization_desc), .keys = rms_keys, .min_inputs = 1,
-    .max_inputs = 1, .build = build_rms};
+    .max_inputs = 1, .keeps_steps = true, .build = build_rms};
 
 mica_node *mica_rms_normalization(mica_node *x, const mica_rms_normalization_desc *desc)
 {
@@ -199,7 +199,7 @@ static const struct mi_key unit_keys[] = {AXIS_KEY(mica_unit_normalization_desc)
 
 const struct mi_layer_type mi_layer_unit_normalization = {
     .type = "unit_normalization", .desc_size = sizeof(mica_unit_normalization_desc), .keys = unit_keys, .min_inputs = 1,
-    .max_inputs = 1, .build = build_unit};
+    .max_inputs = 1, .keeps_steps = true, .build = build_unit};
 
 mica_node *mica_unit_normalization(mica_node *x, const mica_unit_normalization_desc *desc)
 {

@@ -76,6 +76,33 @@ static mi_value *input_products(struct mi_layer *layer, const struct mi_cell *ce
     return mi_op2(graph, "Reshape", product, mi_ints(graph, (int64_t[]){-1, steps, rows}, 3));
 }
 
+/* The last step first. */
+static mi_value *reversed_steps(struct mi_layer *layer, mi_value *x)
+{
+    const int64_t axis = 1, start = -1, end = INT64_MIN + 1, step = -1;
+    return MI_APPLY(layer->graph, "Slice", ((mi_value *[]){x}), MI_INTS("starts", &start, 1), MI_INTS("ends", &end, 1),
+                    MI_INTS("axes", &axis, 1), MI_INTS("steps", &step, 1));
+}
+
+/* Where the step is padding, the states stay as they are. */
+static void hold(struct mi_layer *layer, mi_value *mask, mi_value *const *now, mi_value **next, int states)
+{
+    struct mi_graph *graph = layer->graph;
+    const int64_t axis = 1;
+    if (!mask)
+        return;
+    mi_value *real = MI_APPLY(graph, "Unsqueeze", ((mi_value *[]){mi_at_turn(graph, mask, 1)}), MI_INTS("axes", &axis, 1));
+    for (int i = 0; i < states; i++)
+        next[i] = mi_apply(graph, "Where", (mi_value *const[]){real, next[i], now[i]}, 3, NULL, 0);
+}
+
+void mi_recurrent_mask(struct mi_layer *layer, const mica_recurrent_desc *desc, const mi_value *x)
+{
+    mi_value *mask = mi_layer_mask(layer, x);
+    if (mask && desc->return_sequences)
+        layer->mask = desc->go_backwards ? reversed_steps(layer, mask) : mask;
+}
+
 bool mi_recurrent_run(struct mi_layer *layer, const struct mi_cell *cell, const mica_recurrent_desc *desc, mi_value *x,
                       mi_value *const *first, bool backwards, struct mi_run *run)
 {
@@ -97,6 +124,7 @@ bool mi_recurrent_run(struct mi_layer *layer, const struct mi_cell *cell, const 
     for (int i = 0; i < cell->states; i++)
         now[i] = mi_carry(graph, now[i]);
     cell->turn(&turn, mi_at_turn(graph, products, 1), now, next);
+    hold(layer, mi_layer_mask(layer, x), now, next, cell->states);
     struct mi_node *end = mi_repeat_end(graph, next, cell->states);
     for (int i = 0; i < cell->states; i++)
         run->last[i] = mi_last(end, i);
@@ -106,13 +134,8 @@ bool mi_recurrent_run(struct mi_layer *layer, const struct mi_cell *cell, const 
 
 mi_value *mi_recurrent_sequence(struct mi_layer *layer, mi_value *all, bool reversed)
 {
-    struct mi_graph *graph = layer->graph;
-    const int64_t axis = 1, start = -1, end = INT64_MIN + 1, step = -1;
-    mi_value *y = MI_APPLY(graph, "Transpose", ((mi_value *[]){all}), MI_INTS("perm", ((int64_t[]){1, 0, 2}), 3));
-    if (!reversed)
-        return y;
-    return MI_APPLY(graph, "Slice", ((mi_value *[]){y}), MI_INTS("starts", &start, 1), MI_INTS("ends", &end, 1),
-                    MI_INTS("axes", &axis, 1), MI_INTS("steps", &step, 1));
+    mi_value *y = MI_APPLY(layer->graph, "Transpose", ((mi_value *[]){all}), MI_INTS("perm", ((int64_t[]){1, 0, 2}), 3));
+    return reversed ? reversed_steps(layer, y) : y;
 }
 
 /* ---- Checks ---- */

@@ -28,6 +28,9 @@ struct mi_run {
     mi_value *last[MI_MOST_STATES];
 };
 
+/* The mask of what the layer returns: that of its sequence, where it returns one of the same order. */
+void mi_recurrent_mask(struct mi_layer *layer, const mica_recurrent_desc *desc, const mi_value *x);
+
 /* Whether the inputs are a sequence and, if any, the states of so many cells. */
 bool mi_recurrent_fits(struct mi_layer *layer, const mica_recurrent_desc *desc, mi_value *const *x, int count, int states);
 /* Runs a cell; first (states) or NULL: zeros. The layer's suffix is part of the parameters' names. */

@@ -130,7 +130,7 @@ static const struct mi_key noise_keys[] = {
 /* The row of a layer, and the function that adds one. */
 #define LAYER(id, descriptor, its_keys, builds)                                                                                  \
     const struct mi_layer_type mi_layer_##id = {.type = #id, .desc_size = sizeof(descriptor), .keys = (its_keys), .min_inputs = 1, \
-                                                .max_inputs = 1, .build = (builds)};                                             \
+                                                .max_inputs = 1, .keeps_steps = true, .build = (builds)};                        \
     mica_node *mica_##id(mica_node *x, const descriptor *desc)                                                                   \
     {                                                                                                                            \
         return mi_layer_add(&mi_layer_##id, &x, 1, desc);                                                                        \
