@@ -1,5 +1,5 @@
-/* Masks: which steps of a sequence are real. A mask is a value (N, T) of bools beside a layer's result (N, T, ...); a layer makes one,
- * hands it on, uses it up, or ends it. */
+/* Masks: which steps of a sequence are real. A mask is a value (N, T) of bools beside a layer's result (N, T, ...); a layer makes
+ * one, hands it on, uses it up, or ends it. */
 #include "nn/layer.h"
 
 mi_value *mi_layer_mask(const struct mi_layer *layer, const mi_value *x)
