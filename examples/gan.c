@@ -1,7 +1,9 @@
-/* Trains a generative adversarial network (Goodfellow et al. 2014) on MNIST: a generator that draws digits from noise, and a
- * discriminator that tells them from real ones, each by a step of its own over one model. Every epoch leaves a picture of 100 drawn
- * digits, gan_EPOCH.png. With a classifier, such as the mnist example saves, it says how many of 1,000 drawn digits that is
- * at least 0.9 sure of, and how many of each it sees: after 8 epochs 69.6 % with one of 98.9 %, and of each digit 7.7 % or more.
+/* Trains a generative adversarial network (Goodfellow et al. 2014) on MNIST: a generator that draws from noise the digit that it is
+ * asked for, and a discriminator that tells drawn digits from real ones and reads them (Odena et al. 2017, arXiv:1610.09585), each
+ * by a step of its own over one model. Every epoch leaves a picture of 100 drawn digits, gan_EPOCH.png, with a column for each.
+ * With a classifier, such as the mnist example saves, it says how many of 1,000 drawn digits, asked for at random, that is at least
+ * 0.9 sure of, and how many of each it sees: after 8 epochs 99.6 % with one of 98.9 %, and of each digit 8.1 % or more; after 2
+ * epochs 94.1 %.
  * Usage: gan FOLDER [EPOCHS [CLASSIFIER]] */
 #include <mica/mica.h>
 
@@ -10,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 64, NOISE = 64, SIDE = 28, PIXELS = SIDE * SIDE, ROW = 10, SAMPLES = 1000 };
+enum { BATCH = 64, NOISE = 64, DIGITS = 10, SIDE = 28, PIXELS = SIDE * SIDE, ROW = 10, SAMPLES = 1000 };
 
 /* ---- The network ---- */
 
@@ -24,8 +26,7 @@ static mica_node *shuffle(mica_node *x, int64_t channels, int64_t side)
 
 static mica_node *normalize(mica_node *x)
 {
-    x = mica_batch_normalization(x, &(mica_batch_normalization_desc){.momentum = 0.8f});
-    return mica_activation(x, &(mica_activation_desc){.type = "relu"});
+    return mica_activation(mica_batch_normalization(x, NULL), &(mica_activation_desc){.type = "relu"});
 }
 
 static mica_node *conv(mica_node *x, int64_t filters, int64_t size, int64_t stride, const char *activation)
@@ -34,25 +35,35 @@ static mica_node *conv(mica_node *x, int64_t filters, int64_t size, int64_t stri
                                             .activation = activation});
 }
 
-/* Noise becomes an image, whose pixels are from 0 to 1. */
-static mica_node *generator(mica_model *model, mica_node *noise)
+/* Noise and a digit, which is a row of one 1, become an image, whose pixels are from 0 to 1. */
+static mica_node *generator(mica_model *model, mica_node *noise, mica_node *digit)
 {
-    mica_group_begin(model, "generator", &noise, 1);
-    mica_node *x = mica_dense(noise, &(mica_dense_desc){.units = 64 * 7 * 7});
-    x = normalize(mica_reshape(x, NULL, MICA_SHAPE(64, 7, 7)));
-    x = normalize(shuffle(conv(x, 4 * 32, 3, 1, NULL), 32, 7));
-    x = normalize(shuffle(conv(x, 4 * 16, 3, 1, NULL), 16, 14));
+    mica_node *inputs[] = {noise, digit};
+    mica_group_begin(model, "generator", inputs, 2);
+    mica_node *x = mica_dense(mica_concatenate(inputs, 2, -1, NULL), &(mica_dense_desc){.units = 32 * 7 * 7});
+    x = normalize(mica_reshape(x, NULL, MICA_SHAPE(32, 7, 7)));
+    x = normalize(shuffle(conv(x, 4 * 16, 3, 1, NULL), 16, 7));
+    x = normalize(shuffle(conv(x, 4 * 8, 3, 1, NULL), 8, 14));
     return mica_group_end(model, conv(x, 1, 3, 1, "sigmoid"));
 }
 
-/* An image becomes one number: above 0 it is taken for real. */
+/* An image becomes a number that is above 0 where it is taken for real, and ten scores of digits. */
 static mica_node *discriminator(mica_model *model, mica_node *image)
 {
     mica_group_begin(model, "discriminator", &image, 1);
-    mica_node *x = conv(image, 48, 5, 2, "leaky_relu");
-    x = conv(x, 96, 5, 2, "leaky_relu");
-    x = mica_dropout(x, &(mica_dropout_desc){.rate = 0.3f});
-    return mica_group_end(model, mica_dense(mica_flatten(x, NULL), &(mica_dense_desc){.units = 1}));
+    mica_node *x = conv(conv(image, 32, 4, 2, "leaky_relu"), 64, 4, 2, "leaky_relu");
+    return mica_group_end(model, mica_dense(mica_flatten(x, NULL), &(mica_dense_desc){.units = 1 + DIGITS}));
+}
+
+/* Losses of what the discriminator says: whether it takes images for real as `truth` has it, and whether it reads the digit. */
+static mica_node *taken(mica_node *said, mica_node *truth)
+{
+    return mica_binary_crossentropy(mica_op_slice(said, 1, 0, 1), truth, &(mica_loss_desc){.from_logits = 1});
+}
+
+static mica_node *read_as(mica_node *said, mica_node *digit)
+{
+    return mica_categorical_crossentropy(mica_op_slice(said, 1, 1, 1 + DIGITS), digit, &(mica_loss_desc){.from_logits = 1});
 }
 
 struct gan {
@@ -63,19 +74,22 @@ struct gan {
 
 static void create(struct gan *gan, mica_device *device)
 {
-    const mica_loss_desc logits = {.from_logits = 1};
-    const mica_optimizer adam = {"adam", {{"learning_rate", 2e-4}, {"beta_1", 0.5}}};
+    const mica_optimizer judging = {"adam", {{"learning_rate", 5e-4}, {"beta_1", 0.5}}};
+    const mica_optimizer drawing = {"adam", {{"learning_rate", 1e-3}, {"beta_1", 0.5}, {"use_ema", 1}}};
     mica_model *model = mica_model_create(device, &(mica_model_desc){.seed = 1});
     mica_node *noise = mica_input(model, "noise", MICA_SHAPE(NOISE)), *real = mica_input(model, "real", MICA_SHAPE(1, SIDE, SIDE));
+    mica_node *asked = mica_input(model, "asked", MICA_SHAPE(DIGITS)), *label = mica_input(model, "label", MICA_SHAPE(DIGITS));
     mica_node *yes = mica_input(model, "yes", MICA_SHAPE(1)), *no = mica_input(model, "no", MICA_SHAPE(1));
-    mica_node *fake = generator(model, noise);
+    mica_node *fake = generator(model, noise, asked);
     mica_node *of_real = discriminator(model, real), *of_fake = mica_again(model, "discriminator", &fake, 1, NULL);
-    mica_node *told[] = {mica_binary_crossentropy(of_real, yes, &logits), mica_binary_crossentropy(of_fake, no, &logits)};
-    mica_node *deceived = mica_binary_crossentropy(of_fake, yes, &logits);
+    /* Reading is learnt from real digits alone: drawn ones are not yet what was asked for. */
+    mica_node *told[] = {taken(of_real, yes), read_as(of_real, label), taken(of_fake, no)};
+    mica_node *deceived[] = {taken(of_fake, yes), read_as(of_fake, asked)};
     *gan = (struct gan){.device = device, .model = model};
-    gan->judge = mica_compile(model, &(mica_plan_desc){.batch = BATCH, .loss = mica_add(told, 2, NULL), .optimizer = adam,
+    gan->judge = mica_compile(model, &(mica_plan_desc){.batch = BATCH, .loss = mica_add(told, 3, NULL), .optimizer = judging,
                                                        .train = "discriminator.*"});
-    gan->draw = mica_compile(model, &(mica_plan_desc){.batch = BATCH, .loss = deceived, .optimizer = adam, .train = "generator.*"});
+    gan->draw = mica_compile(model, &(mica_plan_desc){.batch = BATCH, .loss = mica_add(deceived, 2, NULL), .optimizer = drawing,
+                                                      .train = "generator.*"});
     gan->show = mica_compile(model, &(mica_plan_desc){.batch = ROW * ROW, .outputs = &fake, .output_count = 1});
 }
 
@@ -104,31 +118,57 @@ static void fill_noise(float *values, size_t count)
         values[i] = (float)(sqrt(-2 * log(1 - uniform())) * cos(6.283185307179586 * uniform()));
 }
 
-/* ---- Training ---- */
+/* A digit as a row of one 1. */
+static void put_digit(float *row, int digit)
+{
+    for (int i = 0; i < DIGITS; i++)
+        row[i] = i == digit;
+}
 
-static void fill_images(const mica_data *data, float *values)
+static void fill_digits(float *rows, int count)
+{
+    for (int i = 0; i < count; i++)
+        put_digit(rows + i * DIGITS, (int)(uniform() * DIGITS));
+}
+
+static void fill_images(const mica_data *data, float *images, float *labels)
 {
     int64_t count = mica_data_count(data, MICA_TRAIN);
-    for (int i = 0; i < BATCH; i++)
-        mica_data_sample(data, MICA_TRAIN, (int64_t)(uniform() * (double)count), values + i * PIXELS, NULL);
+    for (int i = 0; i < BATCH; i++) {
+        int32_t digit = -1;
+        mica_data_sample(data, MICA_TRAIN, (int64_t)(uniform() * (double)count), images + i * PIXELS, &digit);
+        put_digit(labels + i * DIGITS, digit);
+    }
+}
+
+/* ---- Training ---- */
+
+/* Runs any of the plans with new noise for these digits. */
+static void run(mica_plan *plan, const float *digits, int count)
+{
+    static float noise[ROW * ROW * NOISE];
+    fill_noise(noise, (size_t)count * NOISE);
+    mica_plan_write(plan, "noise", noise, (size_t)count * NOISE);
+    mica_plan_write(plan, "asked", digits, (size_t)count * DIGITS);
+    mica_plan_run(plan, count);
 }
 
 static mica_status train_epoch(struct gan *gan, const mica_data *data, int64_t steps, float losses[2])
 {
-    static float noise[BATCH * NOISE], images[BATCH * PIXELS];
+    static float images[BATCH * PIXELS], labels[BATCH * DIGITS], digits[BATCH * DIGITS];
     mica_plan *plans[2] = {gan->judge, gan->draw};
     for (int64_t step = 0; step < steps && mica_device_status(gan->device) == MICA_OK; step++) {
-        fill_images(data, images);
-        fill_noise(noise, BATCH * NOISE);
+        fill_images(data, images, labels);
         mica_plan_write(gan->judge, "real", images, BATCH * PIXELS);
-        mica_plan_write(gan->judge, "noise", noise, BATCH * NOISE);
-        mica_plan_run(gan->judge, BATCH);
-        fill_noise(noise, BATCH * NOISE);
-        mica_plan_write(gan->draw, "noise", noise, BATCH * NOISE);
-        mica_plan_run(gan->draw, BATCH);
+        mica_plan_write(gan->judge, "label", labels, BATCH * DIGITS);
+        for (int i = 0; i < 2; i++) {
+            fill_digits(digits, BATCH);
+            run(plans[i], digits, BATCH);
+        }
     }
     for (int i = 0; i < 2; i++)
         mica_plan_read(plans[i], "loss", &losses[i], 1);
+    mica_model_take_averages(gan->model); /* with the averages of its weights the generator draws better; it goes on from there */
     return mica_device_status(gan->device);
 }
 
@@ -147,13 +187,10 @@ static void write_targets(struct gan *gan)
 
 /* ---- Pictures ---- */
 
-/* 100 images. */
-static mica_status draw(struct gan *gan, float *images)
+/* 100 images of as many digits. */
+static mica_status draw(struct gan *gan, const float *digits, float *images)
 {
-    float noise[ROW * ROW * NOISE];
-    fill_noise(noise, ROW * ROW * NOISE);
-    mica_plan_write(gan->show, "noise", noise, ROW * ROW * NOISE);
-    mica_plan_run(gan->show, ROW * ROW);
+    run(gan->show, digits, ROW * ROW);
     return mica_plan_read(gan->show, NULL, images, ROW * ROW * PIXELS);
 }
 
@@ -222,23 +259,25 @@ static void write_png(const char *path, const float *images)
 
 static mica_status classify(struct gan *gan, const char *path)
 {
-    static float images[ROW * ROW * PIXELS];
-    int sure = 0, seen[10] = {0};
+    static float images[ROW * ROW * PIXELS], digits[ROW * ROW * DIGITS];
+    int sure = 0, right = 0, seen[DIGITS] = {0};
     mica_model *classifier = mica_model_load(gan->device, path);
     for (int part = 0; part < SAMPLES / (ROW * ROW) && mica_device_status(gan->device) == MICA_OK; part++) {
         mica_answer answers[ROW * ROW];
-        draw(gan, images);
+        fill_digits(digits, ROW * ROW);
+        draw(gan, digits, images);
         for (int i = 0; i < ROW * ROW * PIXELS; i++)
             images[i] *= 255; /* raw pixels, as its files have them */
         if (mica_classify(classifier, images, ROW * ROW, 1, answers) != MICA_OK)
             break;
         for (int i = 0; i < ROW * ROW; i++) {
             sure += answers[i].score >= 0.9f;
-            seen[answers[i].class_index % 10]++;
+            right += digits[i * DIGITS + answers[i].class_index % DIGITS] > 0;
+            seen[answers[i].class_index % DIGITS]++;
         }
     }
-    printf("the classifier is sure of %.1f %%; digits:", 100.0 * sure / SAMPLES);
-    for (int digit = 0; digit < 10; digit++)
+    printf("the classifier is sure of %.1f %%, reads %.1f %% as asked; digits:", 100.0 * sure / SAMPLES, 100.0 * right / SAMPLES);
+    for (int digit = 0; digit < DIGITS; digit++)
         printf(" %.1f", 100.0 * seen[digit] / SAMPLES);
     printf(" %%\n");
     mica_model_destroy(classifier);
@@ -256,24 +295,27 @@ static mica_data *open_images(mica_device *device, const char *folder)
 
 int main(int argc, char **argv)
 {
-    static float images[ROW * ROW * PIXELS];
+    static float images[ROW * ROW * PIXELS], digits[ROW * ROW * DIGITS];
     struct gan gan = {0};
     mica_device *device = mica_device_open(NULL);
     mica_data *data = open_images(device, argc > 1 ? argv[1] : ".");
-    int epochs = argc > 2 ? atoi(argv[2]) : 20;
+    int epochs = argc > 2 ? atoi(argv[2]) : 8;
+    for (int i = 0; i < ROW * ROW; i++)
+        put_digit(digits + i * DIGITS, i % ROW);
     create(&gan, device);
     write_targets(&gan);
     for (int epoch = 1; epoch <= epochs && mica_device_status(device) == MICA_OK; epoch++) {
         char path[32];
         float losses[2] = {0};
-        if (train_epoch(&gan, data, mica_data_count(data, MICA_TRAIN) / BATCH, losses) != MICA_OK || draw(&gan, images) != MICA_OK)
+        if (train_epoch(&gan, data, mica_data_count(data, MICA_TRAIN) / BATCH, losses) != MICA_OK ||
+            draw(&gan, digits, images) != MICA_OK)
             break;
         snprintf(path, sizeof path, "gan_%d.png", epoch);
         write_png(path, images);
         printf("epoch %d of %d: discriminator %.3f, generator %.3f, %s\n", epoch, epochs, losses[0], losses[1], path);
-        fflush(stdout);
         if (argc > 3)
             classify(&gan, argv[3]);
+        fflush(stdout);
     }
     int failed = mica_device_status(device);
     if (failed)
