@@ -57,6 +57,14 @@ mica_node *mica_weight_normalization(mica_node *x, const mica_weight_normalizati
     return wrap(&mi_layer_weight_normalization, &x, 1, desc->layer, desc->desc, &wrapper.around);
 }
 
+mica_node *mica_time_distributed(mica_node *x, const mica_time_distributed_desc *desc)
+{
+    static const mica_time_distributed_desc none = {.name = NULL};
+    desc = desc ? desc : &none;
+    struct mi_wrapper_desc wrapper = {.around.name = desc->name};
+    return wrap(&mi_layer_time_distributed, &x, 1, desc->layer, desc->desc, &wrapper.around);
+}
+
 mica_node *mica_bidirectional(mica_node *const *x, int count, const mica_bidirectional_desc *desc)
 {
     static const mica_bidirectional_desc none = {.name = NULL};

@@ -114,6 +114,18 @@ def make():
     more = [("s.weight_ih_l0", (12, 4)), ("s.weight_hh_l0", (12, 4)), ("s.bias_ih_l0", (12,)), ("s.bias_hh_l0", (12,)),
             ("d.weight", (2, 4)), ("d.bias", (2,))]
     cases.add("stacked", (T, IN), stacked, deep, weights(4) + more)
+    films = {"type": "time_distributed", "name": "t", "layer": {"type": "conv2d", "filters": 4, "kernel_size": 3, "activation": "tanh"}}
+    pooled = {"type": "time_distributed", "name": "p", "layer": {"type": "global_average_pooling"}}
+
+    def film(x, w, b, *others):
+        y = torch.tanh(torch.nn.functional.conv2d(x.flatten(0, 1), w, b)).mean((2, 3)).unflatten(0, (-1, T))
+        return steps(y, [torch.zeros(len(x), UNITS)], lambda a, s: gru_cell(a, s, *others), sequences=False)
+    cases.add("time_distributed", (T, 2, 6, 7), [films, pooled, {"type": "gru", "name": "r", "units": UNITS}], film,
+              [("t.weight", (4, 2, 3, 3)), ("t.bias", (4,)), ("r.weight_ih_l0", (12, 4))] + weights(3)[1:])
+    cases.add("time_distributed_flatten", (T, 2, 3), [{"type": "time_distributed", "layer": {"type": "flatten"}},
+                                                      {"type": "gru", "name": "r", "units": UNITS}],
+              lambda x, *w: steps(x.flatten(2), [torch.zeros(len(x), UNITS)], lambda a, s: gru_cell(a, s, *w), sequences=False),
+              [("r.weight_ih_l0", (12, 6))] + weights(3)[1:])
     real = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0, 1, 0, 1, 0], [0, 0, 0, 0, 0]], dtype=torch.bool)
     masking = {"type": "masking"}
     for kind, cell, gates, states in (("lstm", lstm_cell, 4, 2), ("gru", gru_cell, 3, 1)):

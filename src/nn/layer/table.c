@@ -50,6 +50,7 @@
     X(lstm)                                                                                                                      \
     X(gru)                                                                                                                       \
     X(bidirectional)                                                                                                             \
+    X(time_distributed)                                                                                                          \
     X(dropout)                                                                                                                   \
     X(activity_regularization)                                                                                                   \
     X(spatial_dropout1d)                                                                                                         \

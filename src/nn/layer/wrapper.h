@@ -14,7 +14,7 @@ struct mi_bidirectional_desc {
     const char *merge_mode;
 };
 
-extern const struct mi_layer_type mi_layer_bidirectional;
+extern const struct mi_layer_type mi_layer_bidirectional, mi_layer_time_distributed;
 extern const struct mi_layer_type mi_layer_spectral_normalization, mi_layer_weight_normalization;
 
 #endif
