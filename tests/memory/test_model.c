@@ -24,6 +24,20 @@ static char model_path[64], out_path[64], said[1024]; /* the last: what the devi
 
 /* ---- What is tried; each returns its status ---- */
 
+static mica_model *build_recurrent(void)
+{
+    mica_model *model = mica_model_create(device, &(mica_model_desc){.seed = 1});
+    if (!model)
+        return NULL;
+    mica_node *y = mica_reshape(mica_input(model, NULL, MICA_SHAPE(2, 4, 4)), NULL, MICA_SHAPE(4, 8));
+    y = mica_masking(y, NULL);
+    y = mica_bidirectional(&y, 1, &(mica_bidirectional_desc){
+        .layer = "gru", .desc = &(mica_recurrent_desc){.units = 3, .return_sequences = true}});
+    y = mica_lstm(&y, 1, &(mica_recurrent_desc){.units = 5, .go_backwards = true});
+    mica_output(model, NULL, mica_dense(y, &(mica_dense_desc){.units = CLASSES, .activation = "softmax"}));
+    return model;
+}
+
 static mica_model *build(void)
 {
     mica_model *model = mica_model_create(device, &(mica_model_desc){.seed = 1});
@@ -63,11 +77,10 @@ static void check_probabilities(const float *y, int64_t n)
     }
 }
 
-static mica_status try_compile(void)
+static mica_status compile(mica_model *model)
 {
     float y[2 * CLASSES] = {0};
     mica_plan *plan = NULL;
-    mica_model *model = build();
     mica_status status = model ? mica_model_status(model) : MICA_OUT_OF_MEMORY;
     if (status == MICA_OK) {
         plan = mica_compile(model, &(mica_plan_desc){.batch = 4});
@@ -83,6 +96,16 @@ static mica_status try_compile(void)
         check_probabilities(y, 2);
     mica_plan_destroy(plan);
     return end(model, status);
+}
+
+static mica_status try_compile(void)
+{
+    return compile(build());
+}
+
+static mica_status try_compile_recurrent(void)
+{
+    return compile(build_recurrent());
 }
 
 static mica_status try_json(void)
@@ -204,7 +227,7 @@ struct family {
 };
 
 static const struct family families[] = {
-    {"compile", try_compile, false}, {"json", try_json, true}, {"save", try_save, false},
+    {"compile", try_compile, false}, {"compile a recurrent network", try_compile_recurrent, false}, {"json", try_json, true}, {"save", try_save, false},
     {"load", try_load, true},        {"weights", try_weights, true}, {"fit", try_fit, true},
     {"evaluate", try_evaluate, true}, {"inspect", try_inspect, false}, {"open", try_open, false},
 };

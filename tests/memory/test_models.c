@@ -26,7 +26,9 @@ static const char description[] =
     "{\"type\": \"conv2d\", \"filters\": 4, \"kernel_size\": 3, \"padding\": \"same\", \"activation\": \"leaky_relu\"},"
     "{\"type\": \"batch_normalization\"}, {\"type\": \"max_pooling2d\"}, {\"type\": \"flatten\", \"name\": \"flat\"},"
     "{\"type\": \"dense\", \"units\": 5, \"kernel_initializer\": {\"type\": \"random_normal\", \"stddev\": 0.1}},"
-    "{\"type\": \"dense\", \"name\": \"side\", \"units\": 5, \"inputs\": [\"flat\"]},"
+    "{\"type\": \"reshape\", \"target_shape\": [4, 16], \"inputs\": [\"flat\"]}, {\"type\": \"masking\"},"
+    "{\"type\": \"bidirectional\", \"layer\": {\"type\": \"gru\", \"units\": 3, \"return_sequences\": true}},"
+    "{\"type\": \"lstm\", \"name\": \"side\", \"units\": 5},"
     "{\"type\": \"concatenate\", \"inputs\": [\"dense\", \"side\"]}, {\"type\": \"dropout\", \"rate\": 0.5},"
     "{\"type\": \"dense\", \"units\": 3, \"kernel_initializer\": \"orthogonal\", \"kernel_regularizer\": \"orthogonal\","
     " \"bias_constraint\": \"non_neg\", \"activity_regularizer\": \"l1\"}]}";
