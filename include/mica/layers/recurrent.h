@@ -59,8 +59,8 @@ typedef struct mica_bidirectional_desc {
 } mica_bidirectional_desc;
 MICA_API mica_node *mica_bidirectional(mica_node *const *x, int count, const mica_bidirectional_desc *desc);
 
-/* A layer that takes each step of x (N, T, ...) as a sample of its own: conv2d over the images of a film. dense and what acts element by
- * element do so by themselves. */
+/* A layer that takes each step of x (N, T, ...) as a sample of its own: conv2d over the images of a film. dense and what acts
+ * element by element do so by themselves. */
 typedef struct mica_time_distributed_desc {
     const char *name;
     const char *layer;            /* required: "conv2d" */
