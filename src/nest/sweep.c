@@ -10,10 +10,12 @@ static void store_kept(struct mi_nest *s)
             mi_nest_store(s, s->kernel->out[i], s->real, false);
 }
 
-/* What is stored over a variable is held in one of the kernel: the sweep would compute it anew, of values that are no more. */
+/* What is stored over a variable is held in one of the kernel: the sweep would compute it anew, of values that are no more. Of
+ * lanes each holds it, so all have read the variable before one of them stores. */
 static void hold_kept(struct mi_nest *s)
 {
     struct mi_emitter *e = s->e;
+    bool any = false;
     for (int i = 0; i < s->kernel->outs; i++) {
         mi_value *value = s->kernel->out[i];
         struct mi_coordinate at[MI_MAX_RANK];
@@ -29,7 +31,10 @@ static void hold_kept(struct mi_nest *s)
         mi_line(e, "%s = %s;", mi_nest_slot(s, name), mi_emit_value(e, value, at, NULL));
         mi_scope_close(e, places);
         mi_bind(e, value, mi_nest_slot(s, name));
+        any = true;
     }
+    if (any && s->lanes > 1)
+        mi_line(e, "barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);");
 }
 
 void mi_nest_store_kept(struct mi_nest *s)
