@@ -232,28 +232,89 @@ static void averaged(void **state)
     mica_model_destroy(model);
 }
 
-/* Norms of PyTorch's weights: of a unit's row by default, of a column where `axis` names Keras's units. */
+static mica_node *constrained_dense(mica_model *model, mica_shape axis)
+{
+    return mica_dense(mica_input(model, "x", MICA_SHAPE(2)), &(mica_dense_desc){
+        .name = "p", .units = 2, .no_bias = true, .kernel.constraint = {.type = "unit_norm", .axis = axis}});
+}
+
+static mica_node *constrained_einsum(mica_model *model, mica_shape axis)
+{
+    return mica_einsum_dense(mica_input(model, "x", MICA_SHAPE(2)), &(mica_einsum_dense_desc){
+        .name = "p", .equation = "ab,bc->ac", .output_shape = MICA_SHAPE(2),
+        .kernel.constraint = {.type = "unit_norm", .axis = axis}});
+}
+
+static mica_node *constrained_bias(mica_model *model, mica_shape axis)
+{
+    return mica_einsum_dense(mica_input(model, "x", MICA_SHAPE(2)), &(mica_einsum_dense_desc){
+        .name = "p", .equation = "ab,bcd->acd", .output_shape = MICA_SHAPE(2, 2), .bias_axes = "cd",
+        .bias = {ONES, .constraint = {.type = "unit_norm", .axis = axis}}});
+}
+
+static mica_node *constrained_gamma(mica_model *model, mica_shape axis)
+{
+    mica_node *x = mica_repeat_vector(mica_input(model, "x", MICA_SHAPE(2)), NULL, 2);
+    return mica_layer_normalization(x, &(mica_layer_normalization_desc){
+        .name = "p", .axis = MICA_SHAPE(1, 2), .gamma.constraint = {.type = "unit_norm", .axis = axis}});
+}
+
+/* Norms of a unit's weights by default: of rows where weights are PyTorch's (units, inputs), of columns where they are Keras's, of
+ * which `axis` names the axes of both. */
 static void axes(void **state)
 {
-    const float before[4] = {3, 4, 6, 8}, x[2] = {0, 0};
+    static const double rows[4] = {0.6, 0.8, 0.6, 0.8}, columns[4] = {0.4472136, 0.4472136, 0.8944272, 0.8944272},
+                        all[4] = {0.2683282, 0.3577709, 0.5366563, 0.7155418};
     const struct {
+        mica_node *(*make)(mica_model *model, mica_shape axis);
+        const char *name;
         mica_shape axis;
-        double wanted[4];
-    } cases[] = {{{0}, {0.6, 0.8, 0.6, 0.8}}, {{1, {0}}, {0.6, 0.8, 0.6, 0.8}},
-                 {{1, {1}}, {0.4472136, 0.4472136, 0.8944272, 0.8944272}},
-                 {{2, {0, 1}}, {0.2683282, 0.3577709, 0.5366563, 0.7155418}}};
+        const double *wanted;
+    } cases[] = {{constrained_dense, "p.weight", {0}, rows}, {constrained_dense, "p.weight", {1, {0}}, rows},
+                 {constrained_dense, "p.weight", {1, {1}}, columns}, {constrained_dense, "p.weight", {2, {0, 1}}, all},
+                 {constrained_einsum, "p.weight", {0}, columns}, {constrained_einsum, "p.weight", {1, {0}}, columns},
+                 {constrained_einsum, "p.weight", {1, {1}}, rows}, {constrained_einsum, "p.weight", {2, {0, 1}}, all},
+                 {constrained_bias, "p.bias", {0}, columns}, {constrained_bias, "p.bias", {1, {-1}}, rows},
+                 {constrained_gamma, "p.weight", {0}, columns}, {constrained_gamma, "p.weight", {1, {1}}, rows}};
+    const float before[4] = {3, 4, 6, 8}, x[2] = {0, 0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         float now[4];
         mica_model *model = mica_model_create(*state, NULL);
-        mica_node *y = mica_dense(mica_input(model, "x", MICA_SHAPE(2)), &(mica_dense_desc){
-            .name = "p", .units = 2, .no_bias = true, .kernel.constraint = {.type = "unit_norm", .axis = cases[i].axis}});
+        mica_node *y = cases[i].make(model, cases[i].axis);
+        assert_int_equal(mica_model_write(model, cases[i].name, before, 4), MICA_OK);
+        mica_plan *plan = compile(model, &(mica_plan_desc){.batch = 1, .loss = mica_op_scale(y, 0), .optimizer = sgd});
+        assert_int_equal(mica_plan_write(plan, "x", x, 2), MICA_OK);
+        assert_int_equal(mica_plan_run(plan, 1), MICA_OK);
+        assert_int_equal(mica_model_read(model, cases[i].name, now, 4), MICA_OK);
+        for (int k = 0; k < 4; k++)
+            assert_near((double)now[k], cases[i].wanted[k]);
+        mica_plan_destroy(plan);
+        mica_model_destroy(model);
+    }
+}
+
+/* The rows of Keras's kernel are those of a weight by an equation, and the columns of a dense layer's. */
+static void orthogonal(void **state)
+{
+    static const char *const modes[] = {"rows", "columns"};
+    static const double cosines[] = {12 / (3 * 6.4031242), 20 / (5 * 5.0)};
+    const float before[4] = {3, 0, 4, 5}, x[2] = {0, 0};
+    for (int i = 0; i < 4; i++) {
+        float loss = 0;
+        const mica_parameter_desc kernel = {.regularizer = {.type = "orthogonal", .factor = 1, .mode = modes[i % 2]}};
+        mica_model *model = mica_model_create(*state, NULL);
+        mica_node *input = mica_input(model, "x", MICA_SHAPE(2)), *y;
+        if (i < 2)
+            y = mica_einsum_dense(input, &(mica_einsum_dense_desc){.name = "p", .equation = "ab,bc->ac", .kernel = kernel,
+                                                                   .output_shape = MICA_SHAPE(2)});
+        else
+            y = mica_dense(input, &(mica_dense_desc){.name = "p", .units = 2, .no_bias = true, .kernel = kernel});
         assert_int_equal(mica_model_write(model, "p.weight", before, 4), MICA_OK);
         mica_plan *plan = compile(model, &(mica_plan_desc){.batch = 1, .loss = y, .optimizer = sgd});
         assert_int_equal(mica_plan_write(plan, "x", x, 2), MICA_OK);
         assert_int_equal(mica_plan_run(plan, 1), MICA_OK);
-        assert_int_equal(mica_model_read(model, "p.weight", now, 4), MICA_OK);
-        for (int k = 0; k < 4; k++)
-            assert_near((double)now[k], cases[i].wanted[k]);
+        assert_int_equal(mica_plan_read(plan, "loss", &loss, 1), MICA_OK);
+        assert_near((double)loss, cosines[i < 2 ? i : 3 - i]);
         mica_plan_destroy(plan);
         mica_model_destroy(model);
     }
@@ -262,7 +323,8 @@ static void axes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(trained_alone), cmocka_unit_test(clipped), cmocka_unit_test(used_twice),
-                                       cmocka_unit_test(activities), cmocka_unit_test(told), cmocka_unit_test(axes), cmocka_unit_test(scaled),
+                                       cmocka_unit_test(activities), cmocka_unit_test(told), cmocka_unit_test(axes),
+                                       cmocka_unit_test(orthogonal), cmocka_unit_test(scaled),
                                        cmocka_unit_test(averaged),
                                        cmocka_unit_test(constrained_in_turn)};
     return cmocka_run_group_tests(tests, open_one, close_one);

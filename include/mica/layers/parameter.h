@@ -60,7 +60,7 @@ typedef struct mica_constraint {
     float rate;                   /* 0: 1 */
     /* Axes of Keras's kernel (window..., inputs, units), of which Mica's weight is (units, inputs, window...), counted from 0, or
      * from the end below it. Rank 0: all axes but that of the units, so that the norm is that of a unit's or a filter's weights; of
-     * an embedding, a variable and a vector axis 0. */
+     * einsum_dense, a normalisation, an embedding, a variable and a vector, which are stored as Keras has them, axis 0. */
     mica_shape axis;
 } mica_constraint;
 

@@ -96,7 +96,8 @@ static void set_fans(struct mi_parameter *parameter)
 static mi_value *add_kernel(struct mi_layer *layer, const struct mi_term *term, const int64_t size[128],
                             const mica_parameter_desc *desc)
 {
-    struct mi_parameter kernel = {.name = "weight", .rank = term->count, .desc = desc, .otherwise = "glorot_uniform"};
+    struct mi_parameter kernel = {.name = "weight", .rank = term->count, .desc = desc, .inputs_first = true,
+                                  .otherwise = "glorot_uniform"};
     for (int i = 0; i < term->count; i++) {
         kernel.dim[i] = size[(int)term->letter[i]];
         if (kernel.dim[i] < 1)
@@ -111,7 +112,7 @@ static mi_value *add_kernel(struct mi_layer *layer, const struct mi_term *term, 
 static mi_value *add_bias(struct mi_layer *layer, mi_value *y, const struct mi_term *out, int dots,
                           const mica_einsum_dense_desc *desc)
 {
-    struct mi_parameter bias = {.name = "bias", .desc = &desc->bias, .otherwise = "zeros"};
+    struct mi_parameter bias = {.name = "bias", .desc = &desc->bias, .inputs_first = true, .otherwise = "zeros"};
     int64_t beside[MI_MAX_RANK];
     for (int i = 0; i < y->shape.rank; i++)
         beside[i] = 1;

@@ -18,7 +18,8 @@ static bool epsilon_of(struct mi_layer *layer, float *epsilon, float given, floa
 static mi_value *parameter(struct mi_layer *layer, const char *name, int rank, const int64_t *dims, const mica_parameter_desc *desc)
 {
     struct mi_parameter made = {
-        .name = name, .rank = rank, .desc = desc, .otherwise = strcmp(name, "weight") == 0 ? "ones" : "zeros"};
+        .name = name, .rank = rank, .desc = desc, .inputs_first = true,
+        .otherwise = strcmp(name, "weight") == 0 ? "ones" : "zeros"};
     memcpy(made.dim, dims, (size_t)rank * sizeof *dims);
     return mi_layer_parameter(layer, &made);
 }
