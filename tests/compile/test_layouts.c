@@ -147,19 +147,25 @@ static mi_value *between(mi_value *x, int which)
     }
 }
 
-/* The variables after a step of a network in whose blocks channels are left over; the caller's to free. */
+/* A network in whose blocks channels are left over. */
+static void build_between(struct network *net, mica_device *device, const char *shape, int which)
+{
+    network_begin(net, device);
+    net->graph->training = true;
+    mi_value *y = network_conv(net, network_input(net, "x", shape, MI_FLOAT), "first", CHANNELS + 1, 1);
+    y = network_conv(net, between(y, which), "second", CHANNELS + 1, 3);
+    y = MI_APPLY(net->graph, "Flatten", ((mi_value *[]){y}), MI_INT("axis", 1));
+    network_train(net, network_cross_entropy(net, network_dense(net, y, "classes", 4)), "SgdUpdate");
+}
+
+/* The variables after a step; the caller's to free. */
 static float *trained_between(mica_device *device, const char *shape, size_t pixels, int which, const struct mi_plan_desc *how,
                               size_t *count)
 {
     struct network net;
     float *x = random_floats(BATCH * pixels, 3);
     int32_t *labels = random_classes(BATCH, 4, 4);
-    network_begin(&net, device);
-    net.graph->training = true;
-    mi_value *y = network_conv(&net, network_input(&net, "x", shape, MI_FLOAT), "first", CHANNELS + 1, 1);
-    y = network_conv(&net, between(y, which), "second", CHANNELS + 1, 3);
-    y = MI_APPLY(net.graph, "Flatten", ((mi_value *[]){y}), MI_INT("axis", 1));
-    network_train(&net, network_cross_entropy(&net, network_dense(&net, y, "classes", 4)), "SgdUpdate");
+    build_between(&net, device, shape, which);
     network_compile(&net, BATCH, how);
     network_feed(&net, "x", x, BATCH);
     network_feed(&net, "labels", labels, BATCH);
@@ -171,27 +177,54 @@ static float *trained_between(mica_device *device, const char *shape, size_t pix
     return state;
 }
 
+static const struct mi_plan_desc ways[] = {{.exact = true}, {.no_blocked = true, .engine = "nest"}};
+
+static void compare_ways(mica_device *device, const char *shape, size_t pixels, int which)
+{
+    char what[64];
+    size_t count;
+    float *blocks = trained_between(device, shape, pixels, which, &ways[0], &count);
+    float *plain = trained_between(device, shape, pixels, which, &ways[1], &count);
+    snprintf(what, sizeof what, "number %d of images %s", which, shape);
+    assert_near(what, blocks, plain, count, 1e-5);
+    free(blocks);
+    free(plain);
+}
+
+/* A column has no two places side by side; what reduces both axes has one place left of a row as of a column. */
+static bool says_more(size_t image, int which)
+{
+    bool reduces_both = which == 2 || which == 3 || which == 6;
+    return !(which == 7 && image == 2) && !(reduces_both && (image == 1 || image == 2));
+}
+
 /* The debug mode poisons what nobody stored: what is left over of the last block must be stored all the same. */
 static void test_left_over(void **state)
 {
     static const struct { const char *shape; size_t pixels; } images[] = {{"n 3 4 5", 60}, {"n 3 1 6", 18}, {"n 3 6 1", 18},
                                                                            {"n 3 1 2", 6}};
     mica_device *debug = mica_device_open(&(mica_device_desc){.debug = true});
+    struct mi_compiling told = gather_from(debug);
+    struct gathering gathering = {0};
     (void)state;
-    for (size_t i = 0; i < MI_COUNT(images); i++)
-        for (int which = 0; which < 8; which++) {
-            char what[64];
-            size_t count;
-            if (which == 7 && i == 2) /* no two places side by side */
-                continue;
-            const struct mi_plan_desc ways[] = {{.exact = true}, {.no_blocked = true, .engine = "nest"}};
-            float *blocks = trained_between(debug, images[i].shape, images[i].pixels, which, &ways[0], &count);
-            float *plain = trained_between(debug, images[i].shape, images[i].pixels, which, &ways[1], &count);
-            snprintf(what, sizeof what, "number %d of images %s", which, images[i].shape);
-            assert_near(what, blocks, plain, count, 1e-5);
-            free(blocks);
-            free(plain);
-        }
+    for (int gathers = 1; gathers >= 0; gathers--) {
+        for (size_t i = 0; i < MI_COUNT(images); i++)
+            for (int which = 0; which < 8; which++) {
+                if (!says_more(i, which))
+                    continue;
+                for (size_t w = 0; w < MI_COUNT(ways) && gathers; w++) {
+                    struct network net;
+                    build_between(&net, debug, images[i].shape, which);
+                    network_gather(&net, BATCH, &ways[w], &gathering);
+                    network_end(&net);
+                }
+                if (!gathers)
+                    compare_ways(debug, images[i].shape, images[i].pixels, which);
+            }
+        if (gathers)
+            gather_build(&gathering, debug, told);
+    }
+    gather_end(&gathering);
     mica_device_destroy(debug);
 }
 

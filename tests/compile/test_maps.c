@@ -12,10 +12,12 @@ enum { BATCH = 3, INPUTS = 8, MOST_MAPS = 256, TOGETHER = 8, MOST_OUTPUTS = 64 }
 
 #define LIST(name, ...) MI_INTS(name, ((int64_t[]){__VA_ARGS__}), (int)MI_COUNT(((int64_t[]){__VA_ARGS__})))
 
-/* What the maps' results go through: one operator, and its attributes. */
+/* What the maps' results go through: one operator, and its attributes. Of two whose kernels are loops of one kind, each has every
+ * second sum of maps. */
 struct follower {
     const char *name, *op;
     struct mi_attribute attribute[4];
+    enum { ALL, EVEN, ODD } has;
 };
 
 /* ---- The maps ---- */
@@ -128,6 +130,8 @@ static int build(struct network *net, const struct follower *f)
     int sums = 0, count = maps_add(net->graph, &s, list);
     for (int i = 0; i < count; i++) {
         char name[16];
+        if (f->has != ALL && f->has != (i / TOGETHER % 2 ? ODD : EVEN))
+            continue;
         mi_value *wide = mi_op2(net->graph, "Add", list[i], mi_op2(net->graph, "Mul", s.x, mi_scalar(net->graph, 0)));
         mi_value *followed = follow(net, f, wide, s.x, weight);
         sum = sum ? mi_op2(net->graph, "Add", sum, followed) : followed;
@@ -177,15 +181,15 @@ static int run(mica_device *device, const struct follower *f, bool no_fusion, fl
 static void test_before_others(void **state)
 {
     const struct follower followers[] = {
-        {"max pool", "MaxPool", {LIST("kernel_shape", 2, 2), LIST("strides", 2, 2)}},
-        {"overlapping max pool", "MaxPool", {LIST("kernel_shape", 3, 3), LIST("pads", 1, 1, 1, 1)}},
-        {"global average pool", "GlobalAveragePool", {{0}}},
-        {"pad", "Pad", {LIST("pads", 0, 0, 1, 0, 0, 0, 0, 2), MI_REAL("fill", 0.5f)}},
-        {"slice", "Slice", {LIST("starts", 1, 4), LIST("ends", 4, -9), LIST("axes", 2, 3), LIST("steps", 2, -1)}},
-        {"softmax", "Softmax", {MI_INT("axis", 1)}},
-        {"largest", "ReduceMax", {LIST("axes", 2, 3)}},
-        {"convolution", "Conv", {LIST("pads", 1, 1, 1, 1)}},
-        {"join", "Concat", {MI_INT("axis", 3)}},
+        {"max pool", "MaxPool", {LIST("kernel_shape", 2, 2), LIST("strides", 2, 2)}, EVEN},
+        {"overlapping max pool", "MaxPool", {LIST("kernel_shape", 3, 3), LIST("pads", 1, 1, 1, 1)}, ODD},
+        {"global average pool", "GlobalAveragePool", {{0}}, EVEN},
+        {"pad", "Pad", {LIST("pads", 0, 0, 1, 0, 0, 0, 0, 2), MI_REAL("fill", 0.5f)}, EVEN},
+        {"slice", "Slice", {LIST("starts", 1, 4), LIST("ends", 4, -9), LIST("axes", 2, 3), LIST("steps", 2, -1)}, ODD},
+        {"softmax", "Softmax", {MI_INT("axis", 1)}, ALL},
+        {"largest", "ReduceMax", {LIST("axes", 2, 3)}, ODD},
+        {"convolution", "Conv", {LIST("pads", 1, 1, 1, 1)}, ALL},
+        {"join", "Concat", {MI_INT("axis", 3)}, ALL},
     };
     for (size_t i = 0; i < MI_COUNT(followers); i++) {
         float *fused[MOST_OUTPUTS], *apart[MOST_OUTPUTS];

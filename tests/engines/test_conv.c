@@ -16,30 +16,31 @@ struct shape {
     bool thorough;              /* with every variant, not only the choice and the engines */
     bool clblast;               /* also with CLBlast's engines, which compile for seconds on a CPU */
     int cuts;                   /* how many more of the direct engines' variants */
+    bool small;                 /* also where small sizes are asked for: one shape of each kind */
 };
 
 static const struct shape shapes[] = {
-    {"n 3 5 7", "16 3 3 3", {1, 1, 1, 1}, {0}, {0}, 0, true, true, 0},
-    {"n 16 13 13", "13 16 5 5", {2, 2, 2, 2}, {2, 2}, {0}, 0, false, true, 0},
-    {"n 24 5 7", "16 24 1 1", {0}, {0}, {0}, 0, false, false, 0},
-    {"n 40 15 14", "96 40 1 1", {0}, {0}, {0}, 0, false, false, 1}, /* rows in lines, several lines a chunk or an image */
-    {"n 13 5 7", "24 13 3 3", {0, 1, 2, 0}, {1, 2}, {0}, 0, false, true, 0},
-    {"n 16 6 7", "16 16 3 3", {2, 2, 2, 2}, {0}, {2, 2}, 0, false, false, 0},
-    {"n 16 5 7", "24 8 3 3", {1, 1, 1, 1}, {0}, {0}, 2, false, false, 0},
-    {"n 32 6 5", "48 16 3 3", {1, 1, 1, 1}, {0}, {0}, 2, false, false, 3}, /* groups of whole vectors */
-    {"n 48 7 6", "24 16 3 3", {1, 0, 1, 1}, {2, 2}, {0}, 3, false, false, 0},
-    {"n 24 5 7", "24 1 3 3", {1, 1, 1, 1}, {2, 1}, {0}, 24, false, false, 0},
-    {"n 1 1 1", "1 1 1 1", {0}, {0}, {0}, 0, false, false, 0},
-    {"n 72 5 6", "48 72 3 3", {1, 1, 1, 1}, {0}, {0}, 0, false, false, 3}, /* several chunks of channels, a last group */
-    {"n 8 13 14", "32 8 3 3", {1, 1, 1, 1}, {0}, {0}, 0, false, false, 0}, /* several chunks of rows */
-    {"n 16 6 7", "12 16 1 1", {0}, {2, 2}, {0}, 0, false, false, 0},       /* phases of the gradient without a tap */
-    {"n 3 9 11", "12 3 5 3", {2, 0, 1, 3}, {2, 2}, {0}, 0, false, false, 0},
-    {"n 9 8 9", "16 9 3 3", {1, 0, 2, 1}, {3, 2}, {2, 2}, 0, false, false, 0},
-    {"n 16 13", "13 16 3", {1, 1}, {0}, {0}, 0, false, false, 0},
-    {"n 16 4 5 7", "24 16 3 3 3", {1, 1, 1, 1, 1, 1}, {0}, {0}, 0, true, false, 1},      /* volumes */
-    {"n 3 5 6 7", "16 3 3 2 3", {1, 0, 2, 1, 1, 0}, {2, 1, 2}, {1, 2, 1}, 0, false, false, 0},
-    {"n 32 3 4 5", "48 16 2 2 1", {0}, {0}, {0}, 2, false, false, 0},
-    {"n 16 3 5 4", "13 16 1 1 1", {0}, {1, 2, 2}, {0}, 0, false, false, 0},
+    {"n 3 5 7", "16 3 3 3", {1, 1, 1, 1}, {0}, {0}, 0, true, true, 0, true},
+    {"n 16 13 13", "13 16 5 5", {2, 2, 2, 2}, {2, 2}, {0}, 0, false, true, 0, true},
+    {"n 24 5 7", "16 24 1 1", {0}, {0}, {0}, 0, false, false, 0, false},
+    {"n 40 15 14", "96 40 1 1", {0}, {0}, {0}, 0, false, false, 1, true}, /* rows in lines, several lines a chunk or an image */
+    {"n 13 5 7", "24 13 3 3", {0, 1, 2, 0}, {1, 2}, {0}, 0, false, true, 0, false},
+    {"n 16 6 7", "16 16 3 3", {2, 2, 2, 2}, {0}, {2, 2}, 0, false, false, 0, false},
+    {"n 16 5 7", "24 8 3 3", {1, 1, 1, 1}, {0}, {0}, 2, false, false, 0, false},
+    {"n 32 6 5", "48 16 3 3", {1, 1, 1, 1}, {0}, {0}, 2, false, false, 3, true}, /* groups of whole vectors */
+    {"n 48 7 6", "24 16 3 3", {1, 0, 1, 1}, {2, 2}, {0}, 3, false, false, 0, false},
+    {"n 24 5 7", "24 1 3 3", {1, 1, 1, 1}, {2, 1}, {0}, 24, false, false, 0, true},
+    {"n 1 1 1", "1 1 1 1", {0}, {0}, {0}, 0, false, false, 0, false},
+    {"n 72 5 6", "48 72 3 3", {1, 1, 1, 1}, {0}, {0}, 0, false, false, 3, true}, /* several chunks of channels, a last group */
+    {"n 8 13 14", "32 8 3 3", {1, 1, 1, 1}, {0}, {0}, 0, false, false, 0, false}, /* several chunks of rows */
+    {"n 16 6 7", "12 16 1 1", {0}, {2, 2}, {0}, 0, false, false, 0, false},       /* phases of the gradient without a tap */
+    {"n 3 9 11", "12 3 5 3", {2, 0, 1, 3}, {2, 2}, {0}, 0, false, false, 0, false},
+    {"n 9 8 9", "16 9 3 3", {1, 0, 2, 1}, {3, 2}, {2, 2}, 0, false, false, 0, false},
+    {"n 16 13", "13 16 3", {1, 1}, {0}, {0}, 0, false, false, 0, true},
+    {"n 16 4 5 7", "24 16 3 3 3", {1, 1, 1, 1, 1, 1}, {0}, {0}, 0, true, false, 1, true},      /* volumes */
+    {"n 3 5 6 7", "16 3 3 2 3", {1, 0, 2, 1, 1, 0}, {2, 1, 2}, {1, 2, 1}, 0, false, false, 0, false},
+    {"n 32 3 4 5", "48 16 2 2 1", {0}, {0}, {0}, 2, false, false, 0, false},
+    {"n 16 3 5 4", "13 16 1 1 1", {0}, {1, 2, 2}, {0}, 0, false, false, 0, false},
 };
 
 struct variant {
@@ -109,20 +110,33 @@ static void check(const struct shape *s, const char *variant, const struct resul
     }
 }
 
-/* All samples, then fewer; each twice, to the same bits. */
-static void try_variant(mica_device *device, const struct shape *s, const struct variant *variant, struct results expected[2])
+/* What a test goes through: once to say what its kernels are, once to run them. */
+struct trial {
+    mica_device *device[3];
+    struct gathering gathering, narrow;
+    bool gathers;
+    struct results expected[2]; /* of a shape: of all samples, and of fewer */
+};
+
+enum { PLAIN, DEBUG, NARROW }; /* the last for CLBlast */
+
+static void forget_expected(struct trial *trial)
 {
-    struct network net;
+    forget(&trial->expected[0]);
+    forget(&trial->expected[1]);
+    memset(trial->expected, 0, sizeof trial->expected);
+}
+
+/* All samples, then fewer; each twice, to the same bits. */
+static void run_variant(struct network *net, const struct shape *s, const struct variant *variant, struct results expected[2])
+{
     bool first = expected[0].value[0] == NULL;
     struct mi_shape shape = network_shape(s->x);
     float *x = random_floats((size_t)mi_shape_count(&shape, MOST), 5);
-    network_begin(&net, device);
-    build(&net, s);
-    network_compile_sized(&net, MOST, &variant->how, !variant->only_built);
-    for (int k = 0; k < 2 && !variant->only_built; k++) {
+    for (int k = 0; k < 2; k++) {
         struct results got, again;
-        run(&net, x, k ? 1 : MOST, &got);
-        run(&net, x, k ? 1 : MOST, &again);
+        run(net, x, k ? 1 : MOST, &got);
+        run(net, x, k ? 1 : MOST, &again);
         for (int r = 0; r < RESULTS; r++)
             assert_memory_equal(got.value[r], again.value[r], got.count[r] * sizeof(float));
         forget(&again);
@@ -133,18 +147,31 @@ static void try_variant(mica_device *device, const struct shape *s, const struct
         check(s, variant->name, &got, &expected[k]);
         forget(&got);
     }
-    network_end(&net);
     free(x);
 }
 
+static void try_variant(struct trial *trial, int device, const struct shape *s, const struct variant *variant)
+{
+    struct network net;
+    network_begin(&net, trial->device[device]);
+    build(&net, s);
+    if (trial->gathers) {
+        network_gather(&net, MOST, &variant->how, device == NARROW ? &trial->narrow : &trial->gathering);
+    } else {
+        network_compile_sized(&net, MOST, &variant->how, !variant->only_built);
+        if (!variant->only_built)
+            run_variant(&net, s, variant, trial->expected);
+    }
+    network_end(&net);
+}
+
 /* The direct engines' other ways to cut their work. */
-static void try_cuts(mica_device *device, const struct shape *s, struct results expected[2])
+static void try_cuts(struct trial *trial, const struct shape *s)
 {
     const char *const engines[] = {"direct", "direct_weight"};
     for (size_t i = 0; i < MI_COUNT(engines); i++)
         for (int cut = 1; cut <= s->cuts; cut++)
-            try_variant(device, s, &(struct variant){.name = engines[i], .how = {.engine = engines[i], .variant = cut}},
-                        expected);
+            try_variant(trial, PLAIN, s, &(struct variant){.name = engines[i], .how = {.engine = engines[i], .variant = cut}});
 }
 
 static bool is_of_clblast(const struct mi_engine *engine)
@@ -169,36 +196,59 @@ static bool fits_anywhere(mica_device *device, const struct shape *s, const stru
     return fits;
 }
 
+static void try_shape(struct trial *trial, const struct shape *s)
+{
+    for (size_t v = 0; v < MI_COUNT(variants); v++)
+        if (s->thorough || !variants[v].thorough)
+            try_variant(trial, variants[v].debug ? DEBUG : PLAIN, s, &variants[v]);
+    for (const struct mi_engine *const *engine = mi_engines; *engine; engine++)
+        if (*engine != &mi_engine_nest && (s->clblast || !is_of_clblast(*engine)) &&
+            fits_anywhere(trial->device[PLAIN], s, *engine)) {
+            if (!trial->gathers)
+                print_message("    with %s\n", (*engine)->name);
+            try_variant(trial, is_of_clblast(*engine) ? NARROW : PLAIN, s,
+                        &(struct variant){.name = (*engine)->name, .how = {.engine = (*engine)->name}});
+        }
+    try_cuts(trial, s);
+    forget_expected(trial);
+}
+
+static void all_shapes(struct trial *trial)
+{
+    for (size_t i = 0; i < MI_COUNT(shapes); i++) {
+        if (!shapes[i].small && tests_are_small())
+            continue;
+        if (!trial->gathers)
+            print_message("  %s by %s\n", shapes[i].x, shapes[i].w);
+        try_shape(trial, &shapes[i]);
+    }
+}
+
+/* Twice: what is compiled the first time is built together before the second. */
 static void test_shapes(void **state)
 {
-    mica_device *plain = *state, *debug = mica_device_open(&(mica_device_desc){.debug = true});
-    mica_device *narrow = open_for_clblast();
-    assert_int_equal(mica_device_status(debug), MICA_OK);
-    for (size_t i = 0; i < MI_COUNT(shapes); i++) {
-        print_message("  %s by %s\n", shapes[i].x, shapes[i].w);
-        struct results expected[2] = {0};
-        for (size_t v = 0; v < MI_COUNT(variants); v++)
-            if (shapes[i].thorough || !variants[v].thorough)
-                try_variant(variants[v].debug ? debug : plain, &shapes[i], &variants[v], expected);
-        for (const struct mi_engine *const *engine = mi_engines; *engine; engine++)
-            if (*engine != &mi_engine_nest && (shapes[i].clblast || !is_of_clblast(*engine)) &&
-                fits_anywhere(plain, &shapes[i], *engine)) {
-                print_message("    with %s\n", (*engine)->name);
-                try_variant(is_of_clblast(*engine) ? narrow : plain, &shapes[i],
-                            &(struct variant){.name = (*engine)->name, .how = {.engine = (*engine)->name}}, expected);
-            }
-        try_cuts(plain, &shapes[i], expected);
-        forget(&expected[0]);
-        forget(&expected[1]);
-    }
-    mica_device_destroy(debug);
-    mica_device_destroy(narrow);
+    struct trial trial = {.device = {*state, mica_device_open(&(mica_device_desc){.debug = true}), open_for_clblast()}};
+    struct mi_compiling told[MI_COUNT(trial.device)];
+    assert_int_equal(mica_device_status(trial.device[DEBUG]), MICA_OK);
+    for (size_t d = 0; d < MI_COUNT(told); d++)
+        told[d] = gather_from(trial.device[d]);
+    trial.gathers = true;
+    all_shapes(&trial);
+    for (size_t d = 0; d < MI_COUNT(told); d++)
+        gather_build(d == NARROW ? &trial.narrow : &trial.gathering, trial.device[d], told[d]);
+    gather_end(&trial.gathering);
+    gather_end(&trial.narrow);
+    trial.gathers = false;
+    all_shapes(&trial);
+    mica_device_destroy(trial.device[DEBUG]);
+    mica_device_destroy(trial.device[NARROW]);
 }
 
 /* Engines on devices of every width and size: each with the first of some shapes that it fits, beside plain loops on this one. */
 static void test_sizes(void **state)
 {
     static const int tried[] = {11, 1, 9}; /* plain, with strides, channel by channel */
+    struct trial trial = {.device = {*state}};
     mica_device *devices[DEVICE_SIZES];
     unsigned done[DEVICE_SIZES] = {0};
     bool runs[DEVICE_SIZES];
@@ -207,19 +257,19 @@ static void test_sizes(void **state)
             skip();
     for (size_t i = 0; i < MI_COUNT(tried); i++) {
         const struct shape *s = &shapes[tried[i]];
-        struct results expected[2] = {0};
-        try_variant(*state, s, &variants[0], expected);
+        trial.device[PLAIN] = *state;
+        try_variant(&trial, PLAIN, s, &variants[0]);
         for (int d = 0; d < DEVICE_SIZES; d++)
-            for (int e = 0; mi_engines[e]; e++)
+            for (int e = 0; mi_engines[e] && is_tried(&device_sizes[d], *state); e++)
                 if (!is_of_clblast(mi_engines[e]) && !(done[d] >> e & 1) && fits_anywhere(devices[d], s, mi_engines[e])) {
                     char text[64];
                     done[d] |= 1u << e;
                     snprintf(text, sizeof text, "%s, %d lanes", mi_engines[e]->name, devices[d]->vector_width);
-                    try_variant(devices[d], s, &(struct variant){.name = text, .how = {.engine = mi_engines[e]->name},
-                                                                 .only_built = !runs[d]}, expected);
+                    trial.device[PLAIN] = devices[d];
+                    try_variant(&trial, PLAIN, s, &(struct variant){.name = text, .how = {.engine = mi_engines[e]->name},
+                                                                    .only_built = !runs[d]});
                 }
-        forget(&expected[0]);
-        forget(&expected[1]);
+        forget_expected(&trial);
     }
     for (int d = 0; d < DEVICE_SIZES; d++)
         mica_device_destroy(devices[d]);

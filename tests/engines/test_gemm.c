@@ -120,17 +120,27 @@ static void try_step(struct network *net, const struct shape *s, int64_t n, cons
 }
 
 /* All samples, then fewer, then all again: what was packed once must still be right. */
-static void try_variant(mica_device *device, const struct shape *s, int variant, bool runs)
+static void run_variant(struct network *net, const struct shape *s, const struct mi_plan_desc *how, bool runs)
 {
     static const int64_t samples[] = {MOST, 5, MOST};
-    struct network net;
     char what[128];
+    snprintf(what, sizeof what, "%s by %s, %d lanes, cut %d", s->a, s->b, net->device->vector_width, how->variant);
+    network_compile_sized(net, MOST, how, runs);
+    for (size_t i = 0; i < MI_COUNT(samples) && runs; i++)
+        try_step(net, s, samples[i], what);
+}
+
+/* Or remembers its kernels. */
+static void try_variant(mica_device *device, const struct shape *s, int variant, bool runs, struct gathering *gathering)
+{
+    const struct mi_plan_desc how = {.engine = "gemm", .variant = variant};
+    struct network net;
     network_begin(&net, device);
     build(&net, s);
-    snprintf(what, sizeof what, "%s by %s, %d lanes, cut %d", s->a, s->b, device->vector_width, variant);
-    network_compile_sized(&net, MOST, &(struct mi_plan_desc){.engine = "gemm", .variant = variant}, runs);
-    for (size_t i = 0; i < MI_COUNT(samples) && runs; i++)
-        try_step(&net, s, samples[i], what);
+    if (gathering)
+        network_gather(&net, MOST, &how, gathering);
+    else
+        run_variant(&net, s, &how, runs);
     network_end(&net);
 }
 
@@ -160,7 +170,7 @@ static unsigned kinds_of(const mica_device *device, const struct shape *s, const
 }
 
 /* The first `always` cuts of a shape, and the first of any kind that those before did not have. */
-static void try_shape(mica_device *device, const struct shape *s, int always, unsigned *all, bool runs)
+static void try_shape(mica_device *device, const struct shape *s, int always, unsigned *all, bool runs, struct gathering *gathering)
 {
     struct mi_variant list[MI_MOST_VARIANTS];
     int count = list_variants(device, s, list);
@@ -170,30 +180,44 @@ static void try_shape(mica_device *device, const struct shape *s, int always, un
         if (v >= always && (*all | kinds) == *all)
             continue;
         *all |= kinds;
-        try_variant(device, s, v, runs);
+        try_variant(device, s, v, runs, gathering);
     }
+}
+
+/* All shapes, whose kernels are built together first. */
+static void try_shapes(mica_device *device, int always, unsigned *all, bool runs)
+{
+    struct gathering gathering = {0};
+    struct mi_compiling told = gather_from(device);
+    unsigned before = *all;
+    for (size_t s = 0; s < MI_COUNT(shapes); s++)
+        try_shape(device, &shapes[s], always, all, runs, &gathering);
+    gather_build(&gathering, device, told);
+    gather_end(&gathering);
+    *all = before;
+    for (size_t s = 0; s < MI_COUNT(shapes); s++)
+        try_shape(device, &shapes[s], always, all, runs, NULL);
 }
 
 /* The best guess of each shape, and each kind of cut that this device has. */
 static void test_cuts(void **state)
 {
     unsigned all = 0;
-    for (size_t i = 0; i < MI_COUNT(shapes); i++)
-        try_shape(*state, &shapes[i], 1, &all, true);
+    try_shapes(*state, 1, &all, true);
 }
 
 /* Devices of each width, small and large ones together, have every kind of cut. */
 static void test_sizes(void **state)
 {
-    (void)state;
     unsigned all = 0;
     for (int i = 0; i < DEVICE_SIZES; i++) {
         bool runs;
+        if (!is_tried(&device_sizes[i], *state))
+            continue;
         mica_device *device = open_sized(&device_sizes[i], &runs);
         if (!device)
             skip();
-        for (size_t s = 0; s < MI_COUNT(shapes); s++)
-            try_shape(device, &shapes[s], 0, &all, runs);
+        try_shapes(device, 0, &all, runs);
         mica_device_destroy(device);
         if (i + 1 < DEVICE_SIZES && device_sizes[i + 1].lanes == device_sizes[i].lanes)
             continue;

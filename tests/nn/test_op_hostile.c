@@ -1,6 +1,7 @@
 /* Any operator with anything: random inputs of every rank and type, and random attributes, give a node or one error. What comes out
  * can be described, is the same again from its description, and runs. `--calls N` for each operator, `--seed S`, `--only OPERATOR`. */
 #include "nn/fixture.h"
+#include "support/gather.h"
 
 #include "device/device.h"
 #include "ops/ops.h"
@@ -285,7 +286,19 @@ static void check_steps(const struct call *call, mica_plan *plan, const char *ou
     }
 }
 
-static bool runs(const struct mi_caller_op *of, mica_device *device, uint64_t number)
+/* Runs the plan, or remembers its kernels. */
+static void finish(const struct call *call, mica_plan *plan, const char *output, const struct mi_shape *shape,
+                   struct gathering *gathering)
+{
+    if (gathering)
+        gather_plan(gathering, plan);
+    else
+        check_steps(call, plan, output, shape);
+    mica_plan_destroy(plan);
+    mica_device_clear_error(call->model->device);
+}
+
+static bool runs(const struct mi_caller_op *of, mica_device *device, uint64_t number, struct gathering *gathering)
 {
     struct call call;
     make_call(&call, device, of, number);
@@ -296,25 +309,32 @@ static bool runs(const struct mi_caller_op *of, mica_device *device, uint64_t nu
         mica_node *out = node->type == MI_FLOAT ? call.node : mica_op_cast(call.node, "float32");
         mica_node *loss = node->shape.rank ? mica_op_reduce_mean(out, NULL, 0, false) : out;
         mica_plan *plan = mica_compile(call.model, &(mica_plan_desc){.batch = BATCH, .outputs = &out, .output_count = 1});
-        check_steps(&call, plan, mi_model_layer_of(call.model, out), &out->shape);
-        mica_plan_destroy(plan);
-        mica_device_clear_error(device);
+        finish(&call, plan, mi_model_layer_of(call.model, out), &out->shape, gathering);
         plan = mica_compile(call.model, &(mica_plan_desc){.batch = BATCH, .loss = loss, .optimizer = {.type = "sgd"}});
-        check_steps(&call, plan, "loss", &(struct mi_shape){0});
-        mica_plan_destroy(plan);
+        finish(&call, plan, "loss", &(struct mi_shape){0}, gathering);
     }
     mica_model_destroy(call.model);
     mica_device_clear_error(device);
     return good;
 }
 
+static void run_all(mica_device *device, struct gathering *gathering)
+{
+    for (const struct mi_caller_op *of = mi_caller_ops; of->op; of++)
+        for (int i = 0, good = 0; i < calls && good < plans && (!only || strcmp(only, of->op->name) == 0); i++)
+            good += runs(of, device, (uint64_t)i, gathering);
+}
+
 static void test_runs(void **state)
 {
     mica_device *device = mica_device_open(NULL);
+    struct gathering gathering = {0};
+    struct mi_compiling told = gather_from(device);
     (void)state;
-    for (const struct mi_caller_op *of = mi_caller_ops; of->op; of++)
-        for (int i = 0, good = 0; i < calls && good < plans && (!only || strcmp(only, of->op->name) == 0); i++)
-            good += runs(of, device, (uint64_t)i);
+    run_all(device, &gathering);
+    gather_build(&gathering, device, told);
+    gather_end(&gathering);
+    run_all(device, NULL);
     assert_true(only || !plans || ran > 100);
     mica_device_destroy(device);
     print_message("%d plans ran\n", ran);

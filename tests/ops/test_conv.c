@@ -15,7 +15,7 @@
 /* At small sizes only the first cases: a device that asks for them compiles a kernel of these for seconds, or simulates it. */
 static void check(void **state, const struct op_case *cases, size_t small, size_t count)
 {
-    op_check_all(state, cases, op_tests_are_small() ? small : count);
+    op_check_all(state, cases, tests_are_small() ? small : count);
 }
 
 static void test_images(void **state)
@@ -45,7 +45,7 @@ static void test_engines(void **state)
     };
     for (size_t i = 0; i < MI_COUNT(cases); i++)
         cases[i].engines = true;
-    if (op_tests_are_small())
+    if (tests_are_small())
         cases[0].in[0].shape = "n 16 5 5";
     check(state, cases, 1, MI_COUNT(cases));
 }
@@ -79,7 +79,7 @@ static void test_bias(void **state)
          {IN("n 3 6 6"), IN("5 3 3 3"), IN("5")},
          {PADS(1, 1, 1, 1)},
          .reference = reference_conv,
-         .engines = !op_tests_are_small()},
+         .engines = !tests_are_small()},
         {"Conv", {IN("n 3 13"), IN("5 3 3"), IN("5")}, .reference = reference_conv},
         /* More places of the kernel than of x: in its gradient every load asks whether there is something, within a loop over samples. */
         {"Conv", {IN("n 6 2"), IN("2 6 4")}, {PADS(1, 2)}, .reference = reference_conv},
@@ -154,7 +154,7 @@ static void reference_joined(const struct op_case *c, const struct tensor *in, s
 #define JOINED(x, z, w, ...)                                                                                           \
     {                                                                                                                  \
         "Conv", {IN(x), IN(z), IN(w)}, {__VA_ARGS__}, .build = joined, .reference = reference_joined, .batch = 3,      \
-                                                      .tolerance = 5e-6, .engines = !op_tests_are_small()              \
+                                                      .tolerance = 5e-6, .engines = !tests_are_small()              \
     }
 
 /* How many images there are is twice n, one more than n, or no matter of n. */

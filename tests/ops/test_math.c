@@ -65,8 +65,7 @@ static double distance(float got, double exact)
 static void test_errors(void **state)
 {
     struct network net;
-    const char *small = getenv("MICA_TEST_SMALL");
-    const int every = small && strcmp(small, "0") != 0 ? 64 : 1, sweep = SWEEP / every,
+    const int every = tests_are_small() ? 64 : 1, sweep = SWEEP / every,
               count = sweep + (int)MI_COUNT(ends);
     float *x = malloc((size_t)count * sizeof *x);
     assert_non_null(x);

@@ -36,15 +36,26 @@ static void crashed(int number)
     raise(number);
 }
 
+static bool draw_next(void *context, uint64_t i, struct recipe *recipe)
+{
+    const struct asked *asked = context;
+    if (i >= asked->count)
+        return false;
+    recipe_draw(recipe, asked->seed + i, asked->small);
+    return true;
+}
+
 static void test_graphs(void **state)
 {
-    const struct asked *asked = *state;
+    struct asked *asked = *state;
     double begin = mi_seconds();
     uint64_t failed = 0;
     trial = (struct trial){.all = asked->all, .apart = asked->apart};
     signal(SIGSEGV, crashed);
     if (!trial.apart)
         devices_open(&trial);
+    if (!(asked->seconds > 0))
+        kernels_build(&trial, draw_next, asked);
     for (uint64_t i = 0; asked_goes_on(asked, i, begin); i++) {
         struct recipe recipe;
         struct verdict verdict = {""};

@@ -163,7 +163,10 @@ static void run_variant(struct run *run, const struct references *list)
                                       .no_blocked = run->variant->no_blocked,
                                       .exact = run->variant->exact};
     built.graph = NULL;
-    if (mi_plan_create(&desc, &run->plan) != MICA_OK) {
+    mi_plan_create(&desc, &run->plan);
+    if (run->trial->gathering) {
+        gather_plan(&run->trial->gathering[run->variant->gpu], run->plan);
+    } else if (mica_plan_status(run->plan) != MICA_OK) {
         verdict_add(run->verdict, "%s: cannot be compiled: %s", run->variant->name, mica_plan_error(run->plan));
     } else if (plan_uses_winograd(run->plan)) {
         struct references rounder;
@@ -206,22 +209,64 @@ static void run_engines(struct trial *trial, const struct recipe *recipe, const 
     }
 }
 
-static void run_all(struct trial *trial, const struct recipe *recipe, struct verdict *verdict)
+/* The first way and another one, or all. */
+static void run_ways(struct trial *trial, const struct recipe *recipe, bool contracts, const struct references *list,
+                     struct verdict *verdict)
 {
-    struct references list;
     int other = 1 + (int)(recipe->seed % (uint64_t)(variant_count() - 1));
-    references_create(recipe, false, &list, verdict);
-    if (!verdict->text[0])
-        check_reference(trial, recipe, verdict);
-    bool contracts = list.count > 0 && has_contraction(list.of[0].graph), engine = contracts && recipe->seed % 2;
+    bool engine = contracts && recipe->seed % 2;
     for (int v = 0; v < variant_count() && !verdict->text[0]; v++) {
         struct run run = {.trial = trial, .recipe = recipe, .variant = &variants[v], .verdict = verdict};
         if (trial->all || v == 0 || (v == other && !engine))
-            run_variant(&run, &list);
+            run_variant(&run, list);
     }
     if (!verdict->text[0] && (engine || (contracts && trial->all)))
-        run_engines(trial, recipe, &list, verdict);
+        run_engines(trial, recipe, list, verdict);
+}
+
+static void run_all(struct trial *trial, const struct recipe *recipe, struct verdict *verdict)
+{
+    struct references list;
+    references_create(recipe, false, &list, verdict);
+    if (!verdict->text[0])
+        check_reference(trial, recipe, verdict);
+    if (!verdict->text[0])
+        run_ways(trial, recipe, list.count > 0 && has_contraction(list.of[0].graph), &list, verdict);
     references_destroy(&list);
+}
+
+static void gather_recipe(struct trial *trial, const struct recipe *recipe)
+{
+    struct verdict verdict = {""};
+    struct built built;
+    trial->now = recipe;
+    if (recipe_build(recipe, true, &built))
+        run_ways(trial, recipe, has_contraction(built.graph), NULL, &verdict);
+    built_destroy(&built);
+    trial->now = NULL;
+}
+
+void kernels_build(struct trial *trial, bool (*next)(void *context, uint64_t i, struct recipe *recipe), void *context)
+{
+    mica_device *const devices[] = {trial->plain, trial->debug, trial->gpu};
+    struct mi_compiling told[MI_COUNT(devices)];
+    struct gathering gathering[2] = {{0}};
+    struct recipe recipe;
+    if (trial->apart)
+        return;
+    trial->gathering = gathering;
+    for (size_t d = 0; d < MI_COUNT(devices); d++)
+        told[d] = gather_from(devices[d]);
+    for (uint64_t i = 0; next(context, i, &recipe); i++) {
+        if (recipe.count > 0)
+            gather_recipe(trial, &recipe);
+        recipe_destroy(&recipe);
+    }
+    for (size_t d = 0; d < MI_COUNT(devices); d++)
+        gather_build(&gathering[devices[d] == trial->gpu], devices[d], told[d]);
+    gather_end(&gathering[0]);
+    gather_end(&gathering[1]);
+    trial->gathering = NULL;
 }
 
 /* The child's verdict comes through a pipe. */

@@ -1,5 +1,14 @@
 #include "support/device.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+bool tests_are_small(void)
+{
+    const char *small = getenv("MICA_TEST_SMALL");
+    return small && strcmp(small, "0") != 0;
+}
+
 int open_device(void **state)
 {
     mica_device *device = mica_device_open(NULL);
@@ -45,6 +54,11 @@ mica_device *open_sized(const struct device_size *size, bool *runs)
     device->info.compute_units = size->units;
     device->info.local_memory_bytes = size->local_bytes;
     return device;
+}
+
+bool is_tried(const struct device_size *size, const mica_device *beside)
+{
+    return !tests_are_small() || size->lanes == beside->vector_width;
 }
 
 mica_device *open_for_clblast(void)

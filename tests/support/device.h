@@ -11,6 +11,9 @@
 
 #include "device/device.h"
 
+/* MICA_TEST_SMALL. */
+bool tests_are_small(void);
+
 /* Setup and teardown of a group. A machine without a device fails with the reason. */
 int open_device(void **state);
 int close_device(void **state);
@@ -30,6 +33,9 @@ extern const struct device_size device_sizes[DEVICE_SIZES];
  * in several registers or in a part of one. Where the device has less local memory than that, *runs is false: kernels are written
  * and built, and compiling a plan then ends with MICA_CANCELLED, before the first launch. */
 mica_device *open_sized(const struct device_size *size, bool *runs);
+
+/* At small sizes only devices as wide as this one are tried: the others are where sizes are not small. */
+bool is_tried(const struct device_size *size, const mica_device *beside);
 
 /* Opens a device for what CLBlast computes: its kernels for CPUs are written out by lanes, and those for 16 compile for minutes,
  * those for 4 for a second. Other devices are as they are. */

@@ -62,6 +62,12 @@ void network_compile(struct network *net, int64_t batch, const struct mi_plan_de
     network_compile_sized(net, batch, how, true);
 }
 
+void network_gather(struct network *net, int64_t batch, const struct mi_plan_desc *how, struct gathering *gathering)
+{
+    network_try(net, batch, how);
+    gather_plan(gathering, net->plan);
+}
+
 void network_end(struct network *net)
 {
     mica_plan_destroy(net->plan);

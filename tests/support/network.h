@@ -3,6 +3,7 @@
 #define MICA_TEST_NETWORK_H
 
 #include "support/device.h"
+#include "support/gather.h"
 
 #include "plan/plan.h"
 #include "ops/ops.h"
@@ -23,6 +24,8 @@ void network_compile(struct network *net, int64_t batch, const struct mi_plan_de
 /* The same on a device of open_sized. */
 void network_compile_sized(struct network *net, int64_t batch, const struct mi_plan_desc *how, bool runs);
 mica_status network_try(struct network *net, int64_t batch, const struct mi_plan_desc *how);
+/* Remembers the plan's kernels instead: compiles it on a device of gather_from. */
+void network_gather(struct network *net, int64_t batch, const struct mi_plan_desc *how, struct gathering *gathering);
 void network_end(struct network *net); /* the device's error is forgotten too */
 
 /* "n 3 (2n) 7" is written "n 3 7": sizes and "n". */

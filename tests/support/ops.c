@@ -13,6 +13,7 @@ enum { RUNS = 4, OUTPUTS = MI_MAX_OUTPUTS, PROBES = 16 };
 
 struct devices {
     mica_device *plain, *debug, *clblast;
+    struct gathering gathering, clblasts; /* the kernels of the first two, and of the last */
 };
 
 /* One way to run a case. */
@@ -37,17 +38,11 @@ struct run {
     mica_device *device;        /* of the variant at hand */
     int64_t batch;
     int inputs, outputs;
-    bool differentiable;
+    bool batched, differentiable;
     struct expectation expected[RUNS];
     int expectations;
     char name[256];
 };
-
-bool op_tests_are_small(void)
-{
-    const char *small = getenv("MICA_TEST_SMALL");
-    return small && strcmp(small, "0") != 0;
-}
 
 /* ---- Devices ---- */
 
@@ -450,62 +445,91 @@ static struct record run_once(const struct run *run, struct mica_plan *plan, con
     return all;
 }
 
-static void run_variant(struct run *run, const struct variant *variant)
-{
-    struct mi_variables variables = {0};
+/* A case's plan, and what belongs to it. */
+struct planned {
+    struct mi_variables variables;
     struct mi_store *store;
     struct mica_plan *plan;
+};
+
+static mica_device *device_of(const struct devices *devices, const struct variant *variant)
+{
+    return variant->debug ? devices->debug : variant->clblast ? devices->clblast : devices->plain;
+}
+
+static void planned_begin(struct planned *planned, struct run *run, const struct variant *variant)
+{
     mi_value *y[OUTPUTS];
-    const struct devices *devices = run->devices;
-    mica_device *device = run->device = variant->debug     ? devices->debug
-                                        : variant->clblast ? devices->clblast
-                                                           : devices->plain;
+    mica_device *device = run->device = device_of(run->devices, variant);
+    *planned = (struct planned){0};
     snprintf(run->name, sizeof run->name, "%s(%s%s%s), %s", run->c->op, run->c->in[0].shape,
              run->c->in[1].shape ? "; " : "", run->c->in[1].shape ? run->c->in[1].shape : "", variant->name);
     mica_device_clear_error(device); /* of a test that failed before */
-    struct mi_graph *graph = build_graph(run, &variables, y);
-    assert_int_equal(mi_store_create(device, &variables, &store), MICA_OK);
+    struct mi_graph *graph = build_graph(run, &planned->variables, y);
+    assert_int_equal(mi_store_create(device, &planned->variables, &planned->store), MICA_OK);
     mi_plan_create(&(struct mi_plan_desc){.device = device,
-                                          .store = store,
+                                          .store = planned->store,
                                           .graph = graph,
                                           .batch = run->batch,
                                           .engine = variant->engine,
                                           .no_fusion = variant->no_fusion,
                                           .no_blocked = variant->no_blocked},
-                   &plan);
-    if (mica_plan_status(plan) != MICA_OK)
-        fail_msg("%s: %s", run->name, mica_plan_error(plan));
+                   &planned->plan);
+}
+
+static void planned_end(struct planned *planned)
+{
+    mica_plan_destroy(planned->plan);
+    mi_store_destroy(planned->store);
+    mi_variables_destroy(&planned->variables);
+}
+
+static void run_variant(struct run *run, const struct variant *variant)
+{
+    struct planned planned;
+    planned_begin(&planned, run, variant);
+    if (mica_plan_status(planned.plan) != MICA_OK)
+        fail_msg("%s: %s", run->name, mica_plan_error(planned.plan));
     for (int r = 0; r < run->expectations; r++) {
-        struct record first = run_once(run, plan, &run->expected[r]), second = run_once(run, plan, &run->expected[r]);
+        struct record first = run_once(run, planned.plan, &run->expected[r]), second = run_once(run, planned.plan, &run->expected[r]);
         assert_int_equal(first.size, second.size);
         if (first.size && memcmp(first.bytes, second.bytes, first.size) != 0)
             fail_msg("%s: two runs differ", run->name);
         free(first.bytes);
         free(second.bytes);
     }
-    mica_plan_destroy(plan);
-    mi_store_destroy(store);
-    mi_variables_destroy(&variables);
+    planned_end(&planned);
+}
+
+/* What every run needs to know of its case. */
+static struct run *run_create(const struct op_case *c, struct devices *devices)
+{
+    struct run *run = mi_new(1, sizeof *run);
+    assert_non_null(run);
+    run->c = c;
+    run->devices = devices;
+    run->outputs = c->outputs ? c->outputs : 1;
+    while (run->inputs < OP_INPUTS && c->in[run->inputs].shape)
+        run->inputs++;
+    bool batched = false;
+    for (int i = 0; i < run->inputs; i++) {
+        struct mi_shape shape = network_shape(c->in[i].shape);
+        batched = batched || has_batch(&shape);
+    }
+    int64_t batch = c->batch ? c->batch : 13;
+    run->batched = batched;
+    run->batch = !batched ? 1 : tests_are_small() && batch > 3 ? 3 : batch;
+    return run;
 }
 
 static void expect_all(struct run *run)
 {
     struct mi_variables variables = {0};
     mi_value *y[OUTPUTS];
-    bool batched = false;
+    const int64_t sizes[RUNS] = {run->batch, run->batch / 2, 1, 0};
     snprintf(run->name, sizeof run->name, "%s(%s)", run->c->op, run->c->in[0].shape);
-    for (int i = 0; i < run->inputs; i++) {
-        struct mi_shape shape = network_shape(run->c->in[i].shape);
-        batched = batched || has_batch(&shape);
-    }
     struct mi_graph *graph = build_graph(run, &variables, y);
-    int64_t batch = run->c->batch ? run->c->batch : 13, sizes[RUNS] = {0};
-    run->batch = !batched ? 1 : op_tests_are_small() && batch > 3 ? 3 : batch;
-    sizes[0] = run->batch;
-    sizes[1] = run->batch / 2;
-    sizes[2] = 1;
-    sizes[3] = 0;
-    for (int r = 0; r < (batched ? RUNS : 1); r++)
+    for (int r = 0; r < (run->batched ? RUNS : 1); r++)
         expect(run, &run->expected[run->expectations++], sizes[r], y);
     mi_graph_destroy(graph);
     mi_variables_destroy(&variables);
@@ -516,34 +540,62 @@ static bool is_of_clblast(const struct mi_engine *engine)
     return engine == &mi_engine_clblast || engine == &mi_engine_im2col || engine == &mi_engine_col2im;
 }
 
-void op_check(void **state, const struct op_case *c)
+/* Calls `each` for every way to run a case. */
+static void for_each_variant(struct run *run, void (*each)(struct run *run, const struct variant *variant))
 {
     static const struct variant variants[] = {{.name = "fused"},
                                               {.name = "apart", .no_fusion = true},
                                               {.name = "plain layouts", .no_blocked = true},
                                               {.name = "debug", .debug = true}};
-    struct run *run = mi_new(1, sizeof *run);
-    assert_non_null(run);
-    run->c = c;
-    run->devices = *state;
-    run->outputs = c->outputs ? c->outputs : 1;
-    while (run->inputs < OP_INPUTS && c->in[run->inputs].shape)
-        run->inputs++;
-    expect_all(run);
+    const struct op_case *c = run->c;
     for (size_t v = 0; v < MI_COUNT(variants); v++)
         if ((!variants[v].no_blocked || c->engines) && (!variants[v].no_fusion || c->apart) &&
-            (!variants[v].debug || !op_tests_are_small()))
-            run_variant(run, &variants[v]);
+            (!variants[v].debug || !tests_are_small()))
+            each(run, &variants[v]);
     for (const struct mi_engine *const *engine = mi_engines; c->engines && *engine; engine++)
         if (c->clblast || !is_of_clblast(*engine))
-            run_variant(run, &(struct variant){
-                                 .name = (*engine)->name, .engine = (*engine)->name, .clblast = is_of_clblast(*engine)});
-    forget(run);
-    free(run);
+            each(run, &(struct variant){
+                          .name = (*engine)->name, .engine = (*engine)->name, .clblast = is_of_clblast(*engine)});
+}
+
+static void gather_variant(struct run *run, const struct variant *variant)
+{
+    struct planned planned;
+    planned_begin(&planned, run, variant);
+    gather_plan(variant->clblast ? &run->devices->clblasts : &run->devices->gathering, planned.plan);
+    planned_end(&planned);
+}
+
+/* Builds the kernels of all cases. */
+static void gather_all(struct devices *devices, const struct op_case *cases, size_t count)
+{
+    struct mi_compiling plain = gather_from(devices->plain), debug = gather_from(devices->debug);
+    struct mi_compiling clblast = gather_from(devices->clblast);
+    for (size_t i = 0; i < count; i++) {
+        struct run *run = run_create(&cases[i], devices);
+        for_each_variant(run, gather_variant);
+        free(run);
+    }
+    gather_build(&devices->gathering, devices->plain, plain);
+    gather_build(tests_are_small() ? &(struct gathering){0} : &devices->gathering, devices->debug, debug);
+    gather_build(&devices->clblasts, devices->clblast, clblast);
+    gather_end(&devices->gathering);
+    gather_end(&devices->clblasts);
+}
+
+void op_check(void **state, const struct op_case *c)
+{
+    op_check_all(state, c, 1);
 }
 
 void op_check_all(void **state, const struct op_case *cases, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        op_check(state, &cases[i]);
+    gather_all(*state, cases, count);
+    for (size_t i = 0; i < count; i++) {
+        struct run *run = run_create(&cases[i], *state);
+        expect_all(run);
+        for_each_variant(run, run_variant);
+        forget(run);
+        free(run);
+    }
 }

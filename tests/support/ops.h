@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "device/device.h"
+#include "support/device.h"
 #include "graph/op.h"
 #include "ops/ops.h"
 
@@ -87,8 +87,6 @@ void op_check_all(void **state, const struct op_case *cases, size_t count);
 /* The same for maps: several in one kernel. Their results lead with n and have few shapes. */
 void op_check_together(void **state, const struct op_case *cases, size_t count);
 #define OP_CHECK_TOGETHER(state, cases) op_check_together(state, cases, MI_COUNT(cases))
-
-bool op_tests_are_small(void);
 
 /* The operator of a case. NULL: the graph has an error. */
 mi_value *op_apply(struct mi_graph *graph, mi_value *const *in, int inputs, const struct op_case *c);

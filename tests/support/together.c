@@ -77,20 +77,33 @@ static bool add(struct op_case *all, const struct op_case *c, int *values)
     return true;
 }
 
+/* The cases from the first on that fit side by side; how many. */
+static size_t put_together(struct op_case *all, struct op_parts *parts, const struct op_case *cases, size_t count)
+{
+    const char *sizes = cases[0].in[0].shape;
+    int values = 2;
+    size_t taken = 0;
+    *parts = (struct op_parts){0};
+    *all = (struct op_case){.op = cases[0].op, .build = build, .reference = reference, .parts = parts};
+    for (int k = 0; k < OP_INPUTS && cases[0].in[k].shape; k++)
+        if (strlen(cases[0].in[k].shape) > strlen(sizes))
+            sizes = cases[0].in[k].shape;
+    while (taken < count && add(all, &cases[taken], &values))
+        taken++;
+    all->in[parts->inputs] =
+        (struct op_input){.shape = sizes, .high = 1e-60, .no_gradient = true}; /* zeros, as float32 has them */
+    return taken;
+}
+
 void op_check_together(void **state, const struct op_case *cases, size_t count)
 {
-    for (size_t i = 0; i < count;) {
-        struct op_parts parts = {0};
-        struct op_case all = {.op = cases[i].op, .build = build, .reference = reference, .parts = &parts};
-        const char *sizes = cases[i].in[0].shape;
-        int values = 2;
-        for (int k = 0; k < OP_INPUTS && cases[i].in[k].shape; k++)
-            if (strlen(cases[i].in[k].shape) > strlen(sizes))
-                sizes = cases[i].in[k].shape;
-        while (i < count && add(&all, &cases[i], &values))
-            i++;
-        all.in[parts.inputs] =
-            (struct op_input){.shape = sizes, .high = 1e-60, .no_gradient = true}; /* zeros, as float32 has them */
-        op_check(state, &all);
-    }
+    struct op_case *all = mi_new(count, sizeof *all);
+    struct op_parts *parts = mi_new(count, sizeof *parts);
+    size_t groups = 0;
+    assert_true(all && parts);
+    for (size_t i = 0; i < count; groups++)
+        i += put_together(&all[groups], &parts[groups], cases + i, count - i);
+    op_check_all(state, all, groups);
+    free(all);
+    free(parts);
 }

@@ -1,5 +1,6 @@
 /* Layers and losses against PyTorch: values, gradients by inputs and weights, and what a step leaves in the statistics. */
 #include "nn/objective.h"
+#include "support/gather.h"
 #include "train/golden.h"
 
 #include <stdio.h>
@@ -13,6 +14,7 @@ struct probe {
     mica_model *model;
     struct mi_graph *graph;
     mi_value *loss;              /* what is differentiated */
+    const char *target;          /* of a loss: the input of labels; the plan's */
     mica_plan *plan;
 };
 
@@ -63,7 +65,6 @@ static void build_plan(struct probe *probe, int64_t batch)
     assert_int_equal(mi_model_store(probe->model, &store), MICA_OK);
     mi_plan_create(&(struct mi_plan_desc){.device = probe->device, .store = store, .graph = probe->graph, .batch = batch},
                    &probe->plan);
-    golden_assert_fine(probe->device);
 }
 
 static void feed(struct probe *probe, const char *name, const void *elements, int64_t n)
@@ -144,30 +145,31 @@ static void compare_layer(struct probe *probe, const struct golden *golden, cons
     }
 }
 
-static void check_layer(mica_device *device, const struct golden *golden, const char *name, const cJSON *described)
+static void open_layer(struct probe *probe, const struct golden *golden, const char *name, const cJSON *described)
 {
-    struct probe probe = {.device = device};
     bool training = false;
     char prefix[128];
-    size_t count = 0;
-    const struct mi_safetensor *x = golden_find(golden, name, "x");
-    int64_t n = x->dim[0];
-    float *inputs = golden_floats(golden, name, "x", &count), *dy = golden_floats(golden, name, "dy", &count);
-    probe.model = make_model(device, described, &training);
+    probe->model = make_model(probe->device, described, &training);
     snprintf(prefix, sizeof prefix, "%s/weight", name);
-    golden_write(probe.model, golden, prefix);
-    assert_int_equal(mi_model_graph(probe.model, training, &probe.graph), MICA_OK);
-    mi_value *y = mi_model_output(probe.graph, NULL);
-    mi_value *weighed = mi_op2(probe.graph, "Mul", y, mi_input(probe.graph, "dy", MI_FLOAT, &y->shape));
-    probe.loss = mi_apply(probe.graph, "ReduceSum", &weighed, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
-    add_gradients(&probe, golden_find(golden, name, "dx") != NULL);
-    build_plan(&probe, n + 2); /* a partial batch */
-    feed(&probe, "input", inputs, n);
-    feed(&probe, "dy", dy, n);
-    assert_int_equal(mi_plan_step(probe.plan, &(struct mi_step){.n = (int32_t)n, .step = 1}), MICA_OK);
-    compare_layer(&probe, golden, name, n);
-    golden_assert_fine(device);
-    probe_close(&probe);
+    golden_write(probe->model, golden, prefix);
+    assert_int_equal(mi_model_graph(probe->model, training, &probe->graph), MICA_OK);
+    mi_value *y = mi_model_output(probe->graph, NULL);
+    mi_value *weighed = mi_op2(probe->graph, "Mul", y, mi_input(probe->graph, "dy", MI_FLOAT, &y->shape));
+    probe->loss = mi_apply(probe->graph, "ReduceSum", &weighed, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
+    add_gradients(probe, golden_find(golden, name, "dx") != NULL);
+    build_plan(probe, golden_find(golden, name, "x")->dim[0] + 2); /* a partial batch */
+}
+
+static void check_layer(struct probe *probe, const struct golden *golden, const char *name)
+{
+    size_t count = 0;
+    int64_t n = golden_find(golden, name, "x")->dim[0];
+    float *inputs = golden_floats(golden, name, "x", &count), *dy = golden_floats(golden, name, "dy", &count);
+    feed(probe, "input", inputs, n);
+    feed(probe, "dy", dy, n);
+    assert_int_equal(mi_plan_step(probe->plan, &(struct mi_step){.n = (int32_t)n, .step = 1}), MICA_OK);
+    compare_layer(probe, golden, name, n);
+    golden_assert_fine(probe->device);
     free(inputs);
     free(dy);
 }
@@ -185,19 +187,42 @@ static const char *const files[] = {
     "recurrent.safetensors",
 };
 
-static void layers(void **state)
+/* The cases of a file: first their kernels, which are built together. */
+static void each_case(mica_device *device, const char *file,
+                      void (*open)(struct probe *probe, const struct golden *golden, const char *name, const cJSON *described),
+                      void (*check)(struct probe *probe, const struct golden *golden, const char *name))
 {
-    for (size_t k = 0; k < MI_COUNT(files); k++) {
-        struct golden golden = {0};
-        golden_open(&golden, files[k]);
+    struct golden golden = {0};
+    struct gathering gathering = {0};
+    struct mi_compiling told = gather_from(device);
+    golden_open(&golden, file);
+    for (int gathers = 1; gathers >= 0; gathers--) {
         for (size_t i = 0; i < golden.file.metadata_count; i++) {
+            const char *name = golden.file.metadata[i].key;
+            struct probe probe = {.device = device};
             cJSON *json = cJSON_Parse(golden.file.metadata[i].value);
-            print_message("%s\n", golden.file.metadata[i].key);
-            check_layer(*state, &golden, golden.file.metadata[i].key, json);
+            open(&probe, &golden, name, json);
+            if (gathers) {
+                gather_plan(&gathering, probe.plan);
+            } else {
+                print_message("%s\n", name);
+                golden_assert_fine(device);
+                check(&probe, &golden, name);
+            }
+            probe_close(&probe);
             cJSON_Delete(json);
         }
-        golden_close(&golden);
+        if (gathers)
+            gather_build(&gathering, device, told);
     }
+    gather_end(&gathering);
+    golden_close(&golden);
+}
+
+static void layers(void **state)
+{
+    for (size_t k = 0; k < MI_COUNT(files); k++)
+        each_case(*state, files[k], open_layer, check_layer);
 }
 
 /* ---- Losses ---- */
@@ -214,50 +239,50 @@ static mica_objective objective_of(struct mi_error *error, const cJSON *loss, bo
     return out;
 }
 
-static void check_loss(mica_device *device, const struct golden *golden, const char *name, const cJSON *described)
+static bool has_classes(const struct golden *golden, const char *name)
 {
-    struct probe probe = {.device = device};
+    return golden_find(golden, name, "labels")->type == MI_INT32;
+}
+
+static void open_loss(struct probe *probe, const struct golden *golden, const char *name, const cJSON *described)
+{
     struct mi_objective objective;
     struct mi_objective_nodes nodes = {0};
     bool training = false;
+    probe->model = make_model(probe->device, described, &training);
+    const mica_objective given =
+        objective_of(&probe->device->error, cJSON_GetObjectItem(described, "loss"), has_classes(golden, name));
+    if (mi_objective_resolve(&probe->device->error, probe->model->graph, &given, &objective))
+        fail_msg("%s: %s", name, probe->device->error.text);
+    assert_int_equal(mi_model_graph(probe->model, true, &probe->graph), MICA_OK);
+    if (mi_objective_add(probe->graph, &objective, true, &nodes))
+        fail_msg("%s: %s", name, probe->graph->error.text);
+    probe->loss = nodes.mean;
+    probe->target = nodes.target->name;
+    mi_output(probe->graph, "loss", nodes.mean);
+    add_gradients(probe, true);
+    build_plan(probe, golden_find(golden, name, "x")->dim[0] + 1);
+}
+
+static void check_loss(struct probe *probe, const struct golden *golden, const char *name)
+{
     size_t count = 0;
     int64_t n = golden_find(golden, name, "x")->dim[0];
-    bool classes = golden_find(golden, name, "labels")->type == MI_INT32;
     float *inputs = golden_floats(golden, name, "x", &count);
-    void *labels = classes ? (void *)golden_integers(golden, name, "labels", &count)
-                           : (void *)golden_floats(golden, name, "labels", &count);
-    probe.model = make_model(device, described, &training);
-    const mica_objective given = objective_of(&device->error, cJSON_GetObjectItem(described, "loss"), classes);
-    if (mi_objective_resolve(&device->error, probe.model->graph, &given, &objective))
-        fail_msg("%s: %s", name, device->error.text);
-    assert_int_equal(mi_model_graph(probe.model, true, &probe.graph), MICA_OK);
-    if (mi_objective_add(probe.graph, &objective, true, &nodes))
-        fail_msg("%s: %s", name, probe.graph->error.text);
-    probe.loss = nodes.mean;
-    mi_output(probe.graph, "loss", nodes.mean);
-    add_gradients(&probe, true);
-    build_plan(&probe, n + 1);
-    feed(&probe, "input", inputs, n);
-    feed(&probe, nodes.target->name, labels, n);
-    assert_int_equal(mi_plan_step(probe.plan, &(struct mi_step){.n = (int32_t)n, .step = 1}), MICA_OK);
-    compare_output(&probe, name, "loss", golden, name, "loss", n);
-    compare_output(&probe, name, "gradient/input", golden, name, "dx", n);
-    probe_close(&probe);
+    void *labels = has_classes(golden, name) ? (void *)golden_integers(golden, name, "labels", &count)
+                                             : (void *)golden_floats(golden, name, "labels", &count);
+    feed(probe, "input", inputs, n);
+    feed(probe, probe->target, labels, n);
+    assert_int_equal(mi_plan_step(probe->plan, &(struct mi_step){.n = (int32_t)n, .step = 1}), MICA_OK);
+    compare_output(probe, name, "loss", golden, name, "loss", n);
+    compare_output(probe, name, "gradient/input", golden, name, "dx", n);
     free(inputs);
     free(labels);
 }
 
 static void losses(void **state)
 {
-    struct golden golden = {0};
-    golden_open(&golden, "losses.safetensors");
-    for (size_t i = 0; i < golden.file.metadata_count; i++) {
-        cJSON *json = cJSON_Parse(golden.file.metadata[i].value);
-        print_message("%s\n", golden.file.metadata[i].key);
-        check_loss(*state, &golden, golden.file.metadata[i].key, json);
-        cJSON_Delete(json);
-    }
-    golden_close(&golden);
+    each_case(*state, "losses.safetensors", open_loss, check_loss);
 }
 
 int main(void)
