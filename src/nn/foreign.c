@@ -13,6 +13,11 @@ struct row {
 #define SCHEDULES "a rate that changes is an object: \"learning_rate\": {\"type\": \"cosine_decay\", \"decay_steps\": 1000}"
 #define CALLBACKS "a job has no callbacks: it trains all of its \"epochs\" and saves the last"
 #define INPUTS "Mica finds the number of inputs by itself: leave it out"
+#define NO_SUCH "there is nothing like it here: leave it out"
+#define HAVE_IT "the recurrent layers have it: \"lstm\", \"gru\" and \"simple_rnn\""
+#define STATES "states to begin with are inputs behind the sequence: \"inputs\": [\"x\", \"h\", \"c\"]; without them they are zeros"
+#define STACK "a layer is one: list several, all but the last with \"return_sequences\": true"
+#define BOTH_WAYS "that is a layer around it: {\"type\": \"bidirectional\", \"layer\": {\"type\": \"lstm\", \"units\": 8}}"
 #define PARTS "\"split\" divides the data, as in [0.8, 0.1, 0.1]: training, validation, test"
 
 /* Of rows with one word the first whose own is valid counts, or that says something. */
@@ -47,7 +52,7 @@ static const struct row keys[] = {
     {"classweight", NULL, "the job has it, beside \"loss\""},
     {"sampleweight sampleweights", "sample_weight", "\"data\" has \"sample_weight\": the field that holds the weights"},
     {"verbose stepsperepoch workers numworkers dampening maximize foreach fused capturable differentiable", NULL,
-     "there is nothing like it here: leave it out"},
+     NO_SUCH},
     {"batch minibatch", "batch_size", NULL},
     {"nepochs numepochs maxepochs iterations maxiter", "epochs", NULL},
     {"optim solver", "optimizer", NULL},
@@ -63,7 +68,7 @@ static const struct row keys[] = {
     {"outfeatures hidden hiddensize neurons nodes outputsize", "units", NULL},
     {"outputdim", "units", NULL},
     {"units outchannels channels", "filters", NULL},
-    {"units outfeatures", NULL, "the layer that has units is \"dense\""},
+    {"units outfeatures", NULL, "the layers that have units are \"dense\" and the recurrent ones"},
     {"infeatures inchannels inputsize inputchannels numfeatures numchannels inputdim", NULL, INPUTS},
     {"kernel kernelshape filtersize windowsize kernelsize poolsize", "kernel_size", NULL},
     {"kernel window kernelsize windowsize size", "pool_size", NULL},
@@ -77,6 +82,7 @@ static const struct row keys[] = {
     {"act activationfn nonlinearity", "activation", NULL},
     {"dataformat", NULL, "images are channels first: channels, height, width"},
     {"p prob probability droprate dropoutrate", "rate", NULL},
+    {"rate p prob probability droprate dropoutrate inputdropout", "dropout", NULL},
     {"dropout recurrentdropout", NULL, "dropout is a layer of its own: {\"type\": \"dropout\", \"rate\": 0.5}"},
     {"rate std sigma", "stddev", NULL},
     {"std stddev sigma", "rate", NULL},
@@ -104,7 +110,29 @@ static const struct row keys[] = {
     {"inputshape batchinputshape batchshape", NULL, "the model has it: \"input_shape\" stands beside \"layers\""},
     {"trainable", NULL, "every layer is trained"},
     {"dtype datatype", NULL, "an \"input\" layer and a \"variable\" have a dtype; layers compute in float32"},
-    {"returnsequences returnstate stateful", NULL, "Mica has no recurrent layers yet"},
+    /* Recurrent layers. */
+    {"returnsequences returnsequence returnseq returnseqs sequences", "return_sequences", HAVE_IT},
+    {"returnstate returnstates", "return_state", HAVE_IT},
+    {"gobackwards gobackward backwards backward reverse reversed", "go_backwards", HAVE_IT},
+    {"recurrentactivation inneractivation gateactivation", "recurrent_activation",
+     "\"lstm\" and \"gru\" have gates, and so they have it"},
+    {"recurrentinit innerinit recurrentinitializer", "recurrent_initializer", NULL},
+    {"unitforgetbias forgetbias forgetbiasinit", "unit_forget_bias", "\"lstm\" has it"},
+    {"resetafter", NULL, "\"gru\" has it"},
+    {"unroll implementation usecudnn", NULL, NO_SUCH},
+    {"stateful", NULL, "no state outlives a batch; " STATES},
+    {"initialstate initialstates state states hx h0 c0", NULL, STATES},
+    {"batchfirst timemajor", NULL, "the batch comes first, then the steps: leave it out"},
+    {"maskzero paddingidx padtoken padidx", "mask_zero", "an \"embedding\" has it: steps of number 0 are padding"},
+    {"maskvalue paddingvalue padvalue", "mask_value", "a \"masking\" layer before has it"},
+    {"mask zerooutputformask supportsmasking", NULL, "a \"masking\" layer before says which steps are padding"},
+    {"timesteps inputlength seqlen sequencelength", NULL, "the input says how many steps there are: leave it out"},
+    {"numlayers nlayers", NULL, STACK},
+    {"bidirectional", NULL, BOTH_WAYS},
+    {"mergemode merge", "merge_mode", "\"bidirectional\" has it"},
+    {"backwardlayer", NULL, "both ways have the keys of \"layer\", and parameters of their own"},
+    {"projsize", NULL, "h has as many elements as there are units; a \"dense\" layer behind it makes fewer"},
+    {"cell celltype rnntype", NULL, "the cell is the layer's type: \"lstm\", \"gru\" or \"simple_rnn\""},
     /* Initializers, regularizers and constraints. */
     {"weightinitializer kernelinit weightinit init initializer", "kernel_initializer", NULL},
     {"biasinit", "bias_initializer", NULL},
@@ -132,13 +160,17 @@ static const struct row keys[] = {
     {"augmentation augment transforms", NULL, "Mica changes no images while it trains"},
 };
 
-#define RECURRENT "Mica has no recurrent layers yet"
 #define ATTENTION "Mica has no attention yet"
 #define CROSSENTROPIES "classes are learnt with sparse_categorical_crossentropy, one-hot rows with categorical_crossentropy, " \
     "yes or no with binary_crossentropy"
 
 static const struct row values[] = {
-    {"lstm gru rnn simplernn lstmcell grucell bidirectional convlstm2d convlstm1d", NULL, RECURRENT},
+    {"rnn simplernn rnncell simplernncell elman vanillarnn", "simple_rnn", NULL},
+    {"lstm lstmcell cudnnlstm", "lstm", NULL},
+    {"gru grucell cudnngru", "gru", NULL},
+    {"bilstm bigru birnn", NULL, BOTH_WAYS},
+    {"convlstm convlstm1d convlstm2d convlstm3d", NULL, "Mica has no recurrent convolutions"},
+    {"stackedrnncells", NULL, STACK},
     {"timedistributed", NULL, "\"dense\" and the activations take each step of a sequence by itself: leave it out"},
     {"attention multiheadattention additiveattention selfattention groupqueryattention transformer transformerencoder "
      "transformerencoderlayer", NULL, ATTENTION},

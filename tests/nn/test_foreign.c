@@ -59,9 +59,12 @@ static void test_layers(void **state)
         {"nn.ConvTranspose2d", "conv2d_transpose"}, {"MaxPool3d", "max_pooling3d"}, {"GlobalAvgPool2d", "global_average_pooling"},
         {"BatchNorm2d", "batch_normalization"}, {"nn.ReLU", "relu"}, {"LeakyReLU", "leaky_relu"}, {"Flaten", "flatten"},
         {"keras.layers.Concatenate", "concatenate"}, {"swish", "silu"}, {"nn.PReLU", "prelu"}, {"GLU", "glu"}, {"Softshrink", "soft_shrink"},
+        {"LSTM", "lstm"}, {"nn.LSTM", "lstm"}, {"nn.LSTMCell", "lstm"}, {"GRU", "gru"}, {"GRUCell", "gru"}, {"SimpleRNN", "simple_rnn"},
+        {"RNN", "simple_rnn"}, {"keras.layers.Bidirectional", "bidirectional"},
     };
     static const char *const missing[][2] = {
-        {"LSTM", "; Mica has no recurrent layers yet"}, {"gru", "; Mica has no recurrent layers yet"},
+        {"BiLSTM", "; that is a layer around it: {\"type\": \"bidirectional\""}, {"ConvLSTM2D", "; Mica has no recurrent convolutions"},
+        {"StackedRNNCells", "; a layer is one: list several"},
         {"attention", "; Mica has no attention yet"}, {"multi_head_attention", "; Mica has no attention yet"},
         {"frobnicate", "; there are \"input\", \"dense\", "},
     };
@@ -114,6 +117,41 @@ static void test_keys(void **state)
     check(true, "frobnicate", of_pool, "; there are \"pool_size\", \"strides\", \"padding\", ");
 }
 
+/* Keys of recurrent layers: of another library, or beside a layer that has none of them. */
+static void test_recurrent(void **state)
+{
+    (void)state;
+    static const char *const of_lstm[] = {"units", "activation", "recurrent_activation", "unit_forget_bias", "use_bias",
+                                          "recurrent_initializer", "dropout", "recurrent_dropout", "return_sequences", "return_state",
+                                          "go_backwards", NULL};
+    static const char *const of_both[] = {"layer", "merge_mode", NULL};
+    static const char *const meant_by[][2] = {
+        {"hidden_size", "units"}, {"returnSequences", "return_sequences"}, {"return_sequence", "return_sequences"},
+        {"return_states", "return_state"}, {"reverse", "go_backwards"}, {"inner_activation", "recurrent_activation"},
+        {"recurrent_init", "recurrent_initializer"}, {"forget_bias", "unit_forget_bias"}, {"rate", "dropout"}, {"p", "dropout"},
+        {"nonlinearity", "activation"}, {"bias", "use_bias"},
+    };
+    static const char *const said[][2] = {
+        {"input_size", "; Mica finds the number of inputs by itself"}, {"num_layers", "; a layer is one: list several"},
+        {"batch_first", "; the batch comes first, then the steps"}, {"time_major", "; the batch comes first, then the steps"},
+        {"stateful", "; no state outlives a batch; states to begin with are inputs"}, {"unroll", "; there is nothing like it here"},
+        {"initial_state", "; states to begin with are inputs behind the sequence"}, {"bidirectional", "; that is a layer around it"},
+        {"reset_after", "; \"gru\" has it"}, {"merge_mode", "; \"bidirectional\" has it"}, {"proj_size", "; h has as many elements"},
+        {"mask_zero", "; an \"embedding\" has it"}, {"mask", "; a \"masking\" layer before says"}, {"timesteps", "; the input says how many steps there are"},
+        {"cell", "; the cell is the layer's type"},
+    };
+    for (size_t i = 0; i < MI_COUNT(meant_by); i++)
+        meant(true, meant_by[i][0], of_lstm, meant_by[i][1]);
+    for (size_t i = 0; i < MI_COUNT(said); i++)
+        check(true, said[i][0], of_lstm, said[i][1]);
+    meant(true, "merge", of_both, "merge_mode");
+    check(true, "backward_layer", of_both, "; both ways have the keys of \"layer\"");
+    check(true, "units", of_both, "; the layers that have units are \"dense\" and the recurrent ones");
+    check(true, "return_sequences", of_dense, "; the recurrent layers have it");
+    check(true, "recurrent_activation", of_dense, "; \"lstm\" and \"gru\" have gates");
+    check(true, "unit_forget_bias", of_dense, "; \"lstm\" has it");
+}
+
 #define WORDS(...) (const char *const[]){__VA_ARGS__, NULL}
 
 /* A word of another library, beside keys or names that Mica has: the one that is meant, or what is said of it. */
@@ -135,7 +173,7 @@ static void test_others(void **state)
         {true, "normalized_shape", WORDS("axis", "epsilon"), NULL, "; \"axis\" says over which axes it works"},
         {true, "rate", WORDS("stddev", "seed"), "stddev", NULL},
         {true, "max_tokens", WORDS("num_tokens", "output_mode"), "num_tokens", NULL},
-        {true, "out_features", WORDS("type", "name", "inputs"), NULL, "; the layer that has units is \"dense\""},
+        {true, "out_features", WORDS("type", "name", "inputs"), NULL, "; the layers that have units are \"dense\""},
         {true, "scale_factor", WORDS("size", "interpolation"), "size", NULL},
         {true, "perm", WORDS("dims", "type"), "dims", NULL},
         {true, "slope", WORDS("negative_slope", "alpha"), "negative_slope", NULL},
@@ -165,6 +203,7 @@ int main(void)
         cmocka_unit_test(test_layers),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_recurrent),
         cmocka_unit_test(test_others),
     };
     return cmocka_run_group_tests(tests, list_types, NULL);

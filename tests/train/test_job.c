@@ -380,9 +380,9 @@ static void bad_files(void **state)
         {"{\"model\": {}, \"data\": {\"format\": \"csv\", \"path\": \"test_job.csv\", \"label\": \"kind\"}, "
          "\"loss\": \"sparse_categorical_crossentropy\"}", "model: \"layers\" is missing"},
         /* What needs no data is found before they are read. */
-        {"{\"model\": {\"layers\": [{\"type\": \"relu\"}, {\"type\": \"lstm\"}]}, \"loss\": \"mse\", "
+        {"{\"model\": {\"layers\": [{\"type\": \"relu\"}, {\"type\": \"attention\"}]}, \"loss\": \"mse\", "
          "\"data\": {\"format\": \"csv\", \"path\": \"absent.csv\"}}",
-         "model.layers[1]: there is no layer type \"lstm\"; Mica has no recurrent layers yet"},
+         "model.layers[1]: there is no layer type \"attention\"; Mica has no attention yet"},
         {"{\"model\": {\"layers\": [{\"type\": \"dense\", \"units\": 2, \"activation\": \"frobnicate\"}]}, \"loss\": \"mse\", "
          "\"data\": {\"format\": \"csv\", \"path\": \"absent.csv\"}}",
          "model.layers[0]: there is no activation \"frobnicate\"; there are \"linear\", "},

@@ -50,7 +50,8 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
     struct mi_run run[2];
     mi_value *way[2];
     if (!cell)
-        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "%s is no recurrent layer", desc->around.type->type);
+        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "%s is no recurrent layer, as \"lstm\", \"gru\" and \"simple_rnn\" are",
+                             desc->around.type->type);
     if (!is_mode(mode))
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no merge_mode \"%s\"%s", mi_show(mode).text,
                              mi_advise(mode, modes).text);

@@ -3,16 +3,24 @@
 
 /* ---- What each turn does ---- */
 
+/* An activation that keeps the shape: all but those that take their input apart. */
+static mi_value *through(const struct mi_turn *turn, mi_value *x, const char *type)
+{
+    mi_value *y = mi_layer_activation(turn->layer, x, type, 0, -1);
+    if (y && !mi_shape_equal(&y->shape, &x->shape))
+        return mi_layer_fail(turn->layer, MICA_SHAPE, "activation \"%s\" makes %s of %s; a cell needs one that keeps the shape",
+                             type, mi_layer_shape_text(turn->layer, y), mi_layer_shape_text(turn->layer, x));
+    return y;
+}
+
 static mi_value *activated(const struct mi_turn *turn, mi_value *x)
 {
-    const char *type = turn->desc->activation;
-    return mi_layer_activation(turn->layer, x, type ? type : "tanh", 0, -1);
+    return through(turn, x, turn->desc->activation ? turn->desc->activation : "tanh");
 }
 
 static mi_value *gated(const struct mi_turn *turn, mi_value *x)
 {
-    const char *type = turn->desc->recurrent_activation;
-    return mi_layer_activation(turn->layer, x, type ? type : "sigmoid", 0, -1);
+    return through(turn, x, turn->desc->recurrent_activation ? turn->desc->recurrent_activation : "sigmoid");
 }
 
 static void turn_simple(const struct mi_turn *turn, mi_value *x, mi_value *const *now, mi_value **next)

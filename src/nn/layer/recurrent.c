@@ -165,8 +165,8 @@ bool mi_recurrent_fits(struct mi_layer *layer, const mica_recurrent_desc *desc, 
         !rate_fits(layer, "recurrent_dropout", desc->recurrent_dropout))
         return false;
     if (shape->rank != 3 || shape->dim[1].b < 1 || shape->dim[2].b < 1) {
-        mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, needs (steps, features)",
-                      mi_layer_shape_text(layer, x[0]));
+        mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, needs (steps, features); a recurrent layer gives these "
+                      "with \"return_sequences\", \"reshape\" makes them of others", mi_layer_shape_text(layer, x[0]));
         return false;
     }
     if (count != 1 && count != 1 + states) {
