@@ -72,6 +72,7 @@ static struct names *names_of(struct interpreter *in, const struct mi_node *node
     names_add(names, "step", ball_whole((double)in->step.step));
     names_add(names, "learning_rate", ball_float((double)in->step.learning_rate));
     names_add(names, "MICA_NAN", ball_float((double)NAN));
+    names_add(names, "turn", ball_whole((double)in->turn));
     for (int i = 0; i < node->attributes; i++) {
         const struct mi_attribute *a = &node->attribute[i];
         bool again = false; /* the first of a name counts */
@@ -465,28 +466,94 @@ void interpreter_create(struct interpreter *in, const struct mi_graph *graph, co
         balls_create(&in->values[i], graph->values[i], step->n);
 }
 
+static void run_node(struct interpreter *in, const struct mi_node *node)
+{
+    switch (node->op->kind) {
+    case MI_SOURCE:
+        if (node->op == &mi_op_constant)
+            run_constant(in, node);
+        break;
+    case MI_MAP: run_map(in, node); break;
+    case MI_REDUCE: run_reduce(in, node); break;
+    case MI_CONTRACT: run_contract(in, node); break;
+    case MI_MOVE:
+    case MI_INDEXED: run_move(in, node); break;
+    case MI_OWN:
+        assert_string_equal(node->op->own, "segment_sum");
+        run_segment_sum(in, node);
+        break;
+    default: fail_msg("%s must have been lowered", node->op->name);
+    }
+    mi_arena_destroy(&in->arena);
+    in->arena = (struct mi_arena){0};
+}
+
+/* ---- Repeats ---- */
+
+static void copy_balls(const struct balls *from, struct balls *to, int64_t first)
+{
+    assert_true(first >= 0 && first + from->count <= to->count);
+    memcpy(to->of + first, from->of, (size_t)from->count * sizeof *to->of);
+}
+
+/* What a repeat's values are in the turn that has run goes to what comes after all turns; the last one that does so stays. */
+static void keep_results(struct interpreter *in, const struct mi_node *end)
+{
+    for (size_t i = 0; i < in->graph->node_count; i++) {
+        const struct mi_node *node = in->graph->nodes[i];
+        if ((node->op != &mi_op_last && node->op != &mi_op_stack) || node->in[0] != end->out[0])
+            continue;
+        const struct balls *from = tensor(in, end->in[mi_attribute_int(node, "of", 0)]);
+        copy_balls(from, tensor(in, node->out[0]), node->op == &mi_op_stack ? in->turn * from->count : 0);
+    }
+}
+
+/* The carried values of the first turn, or of the next one: all from what the turn made, before one of them changes. */
+static void carry(struct interpreter *in, const struct mi_node *end, bool first)
+{
+    enum { MOST_CARRIED = 16 };
+    struct ball *next[MOST_CARRIED] = {NULL};
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < end->id; i++) {
+            const struct mi_node *node = in->graph->nodes[i];
+            if (node->op != &mi_op_carry || node->repeat != end->ends)
+                continue;
+            int number = mi_carry_number(node);
+            struct balls *to = tensor(in, node->out[0]), taken = *tensor(in, first ? node->in[0] : end->in[number]);
+            assert_true(number < MOST_CARRIED && taken.count == to->count);
+            if (pass == 0) {
+                assert_true((next[number] = mi_new((size_t)to->count + 1, sizeof **next)) != NULL);
+                memcpy(next[number], taken.of, (size_t)to->count * sizeof **next);
+                continue;
+            }
+            memcpy(to->of, next[number], (size_t)to->count * sizeof **next);
+            free(next[number]);
+        }
+}
+
+/* All turns, once all that they take from outside is there. */
+static void run_repeat(struct interpreter *in, const struct mi_node *end)
+{
+    const struct mi_repeat *repeat = &in->graph->repeats[end->ends];
+    for (int64_t t = 0; t < repeat->turns; t++) {
+        carry(in, end, t == 0);
+        in->turn = repeat->backwards ? repeat->turns - 1 - t : t;
+        for (int i = 0; i < end->id; i++)
+            if (in->graph->nodes[i]->repeat == end->ends)
+                run_node(in, in->graph->nodes[i]);
+        keep_results(in, end);
+    }
+    in->turn = 0;
+}
+
 void interpreter_run(struct interpreter *in)
 {
     for (size_t i = 0; i < in->graph->node_count; i++) {
         const struct mi_node *node = in->graph->nodes[i];
-        switch (node->op->kind) {
-        case MI_SOURCE:
-            if (node->op == &mi_op_constant)
-                run_constant(in, node);
-            break;
-        case MI_MAP: run_map(in, node); break;
-        case MI_REDUCE: run_reduce(in, node); break;
-        case MI_CONTRACT: run_contract(in, node); break;
-        case MI_MOVE:
-        case MI_INDEXED: run_move(in, node); break;
-        case MI_OWN:
-            assert_string_equal(node->op->own, "segment_sum");
-            run_segment_sum(in, node);
-            break;
-        default: fail_msg("%s must have been lowered", node->op->name);
-        }
-        mi_arena_destroy(&in->arena);
-        in->arena = (struct mi_arena){0};
+        if (node->op == &mi_op_repeat)
+            run_repeat(in, node);
+        else if (!node->repeat)
+            run_node(in, node);
     }
 }
 

@@ -1,6 +1,6 @@
 /* Runs a graph on the host, in ball arithmetic, by what its rows say: a map by its expression, a reduction by its statements, a
  * contraction by its index maps, a move by its texts. It knows the kinds and no operator, but for those that have a kernel of their
- * own; composites must have been lowered. */
+ * own; composites must have been lowered. A repeat's nodes run turn by turn where the repeat ends. */
 #ifndef MICA_TEST_INTERPRET_H
 #define MICA_TEST_INTERPRET_H
 
@@ -24,6 +24,7 @@ struct interpreter {
     const struct mi_graph *graph;
     struct mi_step step;
     bool by_winograd;            /* 3 x 3 convolutions may be computed by tiles, which rounds more */
+    int64_t turn;                /* of the repeat that runs */
     struct mi_arena arena;
     struct balls *values;        /* by value id; inputs and variables are the caller's to fill */
 };

@@ -82,6 +82,19 @@ static void add_number(struct drawer *d, struct mi_text *out, const struct mi_ke
     mi_text_add(out, "%.6g", low + (high - low) * (double)below(d, 1000) / 1000);
 }
 
+static void add_keys(struct drawer *d, struct mi_text *out, const struct mi_layer_type *type, const mica_shape *before);
+
+/* The layer that a wrapper is around: one with a weight, or a recurrent one. */
+static void add_within(struct drawer *d, struct mi_text *out, const char *wrapper, const mica_shape *before)
+{
+    static const char *const recurrent[] = {"simple_rnn", "lstm", "gru"};
+    bool both = strcmp(wrapper, "bidirectional") == 0;
+    const struct mi_layer_type *type = mi_layer_type_named(both ? recurrent[below(d, 3)] : "dense");
+    mi_text_add(out, "{\"type\": \"%s\"", type->type);
+    add_keys(d, out, type, before);
+    mi_text_add(out, "}");
+}
+
 static void add_value(struct drawer *d, struct mi_text *out, const char *type, const struct mi_key *key, const mica_shape *before)
 {
     int choices = 0;
@@ -113,7 +126,7 @@ static void add_value(struct drawer *d, struct mi_text *out, const char *type, c
         break;
     case MI_KEY_AXES: mi_text_add(out, "%s", chance(d, 50) ? "-1" : before->rank > 1 ? "[1, 2]" : "1"); break;
     case MI_KEY_SHAPE: add_shape(d, out, type, before); break;
-    case MI_KEY_JSON: mi_text_add(out, "{\"type\": \"dense\", \"units\": %lld}", (long long)size(d)); break;
+    case MI_KEY_JSON: add_within(d, out, type, before); break;
     case MI_KEY_OBJECT: mi_text_add(out, "\"%s\"", key->keys[0].choices[below(d, 3)]); break;
     default: /* an embedding has a row for each number that is fed */
         mi_text_add(out, "%lld", (long long)(strcmp(key->name, "groups") == 0      ? 1 + below(d, 3)
@@ -212,22 +225,20 @@ static mica_shape shape_of_last(struct drawer *d)
     return shape;
 }
 
-/* Layers that learn from data, of which there are none here, and those whose expressions the reference does not know: normal
- * numbers, and arithmetic of 64 bits. */
-static bool is_left_out(const struct mi_layer_type *type)
+/* Layers that learn from data, of which there are none here, and those whose expressions the reference does not know, also as
+ * operators: normal numbers, and arithmetic of 64 bits. */
+static bool is_left_out(const struct mi_layer_type *type, const char *text)
 {
-    static const char *const unknown[] = {"gaussian_dropout", "gaussian_noise", "hashing"};
+    static const char *const unknown[] = {"gaussian_dropout", "gaussian_noise", "hashing", "GaussianDropout", "GaussianNoise"};
     bool left_out = type->adapt != NULL;
     for (size_t i = 0; i < MI_COUNT(unknown); i++)
-        left_out = left_out || !strcmp(type->type, unknown[i]);
+        left_out = left_out || strstr(text, unknown[i]) != NULL;
     return left_out;
 }
 
 static bool add_layer(struct drawer *d, const struct mi_layer_type *type, uint64_t *refused)
 {
     struct mi_text text = {0};
-    if (is_left_out(type))
-        return false;
     int number = d->network->count, inputs = type->max_inputs < 0 || type->min_inputs > 1 ? 2 + (int)below(d, 2) : chance(d, 20);
     mica_shape before = shape_of_last(d);
     mi_text_add(&text, "{\"type\": \"%s\", \"name\": \"l%d\"", type->type, number);
@@ -237,7 +248,7 @@ static bool add_layer(struct drawer *d, const struct mi_layer_type *type, uint64
                     (long long)(i == 0 ? number - 1 - below(d, inputs > 1 ? 1 : number) : below(d, number)),
                     i + 1 == inputs ? "]" : "");
     mi_text_add(&text, "}");
-    bool kept = keep_layer(d, mi_text_get(&text), refused);
+    bool kept = !is_left_out(type, mi_text_get(&text)) && keep_layer(d, mi_text_get(&text), refused);
     mi_text_destroy(&text);
     return kept;
 }
