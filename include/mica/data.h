@@ -40,6 +40,8 @@ typedef struct mica_split {
 } mica_split;
 
 typedef enum mica_missing { MICA_MISSING_ERROR, MICA_MISSING_DROP, MICA_MISSING_MEAN } mica_missing;
+/* What a text is taken apart into: its characters (of Unicode), or words and marks of punctuation, which blanks part. */
+typedef enum mica_tokens { MICA_CHARACTERS, MICA_WORDS } mica_tokens;
 typedef enum mica_header { MICA_HEADER_AUTO, MICA_HEADER_YES, MICA_HEADER_NO } mica_header;
 
 /* Host memory that reading may take. Sizes are checked before anything is filled; too much is an error with both numbers. */
@@ -108,6 +110,23 @@ typedef struct mica_files_desc {
 MICA_API mica_data *mica_idx_open(mica_device *device, const mica_files_desc *desc); /* MNIST's format, also .gz */
 /* NumPy's arrays; .npz files too, where the library was built with libzip. */
 MICA_API mica_data *mica_npy_open(mica_device *device, const mica_files_desc *desc);
+
+typedef struct mica_text_desc {
+    const char *part[3];             /* files of the training, validation and test part, in UTF-8; missing parts are NULL */
+    mica_tokens tokens;
+    bool lower;                      /* A to Z become a to z */
+    int max_tokens;                  /* the size of the vocabulary: the most frequent ones; 0: all */
+    int64_t window;                  /* tokens of a sample; 0: 64 */
+    int64_t stride;                  /* from the beginning of a sample to that of the next; 0: the window */
+    mica_split split;                /* of the training text, when no other part is given: one part follows the other */
+    bool shuffle;                    /* what is split off or held out are windows drawn from the text instead of its end */
+    mica_read_limits limits;
+} mica_text_desc;
+
+/* Reads texts (also .gz) as windows to learn what comes next: sample i has as its input the numbers of `window` tokens from number
+ * i * stride on, and as its target the class at each of these places, which is the token behind it. The vocabulary is made of the
+ * training part, in the order of characters, and saved with a model; its last place is for tokens that it lacks. */
+MICA_API mica_data *mica_text_open(mica_device *device, const mica_text_desc *desc);
 
 typedef struct mica_arrays_desc {
     int64_t samples;

@@ -130,6 +130,10 @@ const char *mi_text_get(const struct mi_text *text); /* never NULL */
 void mi_text_clear(struct mi_text *text);            /* empty again, keeping its memory */
 void mi_text_destroy(struct mi_text *text);
 
+/* The bytes of the UTF-8 character that a text with a zero at its end begins with, and its number; 0: it is none (RFC 3629: no
+ * overlong ones, no surrogates). */
+size_t mi_utf8(const char *text, unsigned *point);
+
 /* ---- Words from elsewhere: files, command lines, drivers ---- */
 
 /* A word of unknown origin as messages show it: mica_printable's text, shortened with "...". mi_fail does the same to a whole

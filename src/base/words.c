@@ -5,10 +5,10 @@
 
 /* ---- Showing ---- */
 
-/* The bytes of the UTF-8 character at c, and its number; 0: it is none. */
-static size_t decode(const unsigned char *c, unsigned *point)
+size_t mi_utf8(const char *text, unsigned *point)
 {
     static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *c = (const unsigned char *)text;
     size_t length = *c < 0x80 ? 1 : *c < 0xc0 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf8 ? 4 : 0;
     *point = length > 1 ? *c & (0x7fu >> length) : *c;
     for (size_t i = 1; i < length; i++) {
@@ -34,7 +34,7 @@ const char *mica_printable(const char *text, char *out, size_t size)
     while (*c && size) {
         unsigned point;
         char piece[8];
-        size_t bytes = decode((const unsigned char *)c, &point), length = bytes;
+        size_t bytes = mi_utf8(c, &point), length = bytes;
         const char *named = strchr("\nn\rr\tt", *c), *add = c;
         if (!bytes || is_control(point)) {
             length = (size_t)(named ? mi_format(piece, sizeof piece, "\\%c", named[1]) :

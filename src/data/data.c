@@ -31,6 +31,8 @@ void mica_data_destroy(mica_data *data)
     free(data->lines);
     free(data->order);
     free(data->first_order);
+    free(data->tokens);
+    free(data->starts);
     for (int i = 0; i < MI_NOTES; i++)
         free(data->notes[i]);
     free(data);
@@ -104,6 +106,45 @@ static mica_status check_split(mica_data *data, const struct mi_finish *finish)
     return MICA_OK;
 }
 
+/* Of the samples from `begin` to `at` of an order, those whose windows reach into the sample there. */
+static int64_t windows_into(const mica_data *data, const int64_t *order, int64_t begin, int64_t at)
+{
+    int64_t count = 0;
+    while (data->starts && count < at - begin && data->starts[order[at - 1 - count]] + data->window > data->starts[order[at]])
+        count++;
+    return count;
+}
+
+/* Moves `count` samples that stand before place `at` of the order behind all others, where no part is. */
+static mica_status leave_out(mica_data *data, int64_t at, int64_t count)
+{
+    int64_t *left = mi_new((size_t)count, sizeof *left);
+    if (!left)
+        return mi_out_of_memory(&data->error);
+    memcpy(left, data->order + at - count, (size_t)count * sizeof *left);
+    memmove(data->order + at - count, data->order + at, (size_t)(data->samples - at) * sizeof *left);
+    memcpy(data->order + data->samples - count, left, (size_t)count * sizeof *left);
+    free(left);
+    return MICA_OK;
+}
+
+/* What the parts of a text, which follow one another, have in common is in the later one alone. */
+static mica_status part_windows(mica_data *data, const char *place)
+{
+    const int64_t *samples = data->count;
+    for (int part = MICA_VALIDATION; part >= MICA_TRAIN; part--) {
+        int64_t begin = part == MICA_VALIDATION ? samples[MICA_TRAIN] : 0, at = begin + samples[part];
+        int64_t behind = samples[MICA_TEST] + (part == MICA_TRAIN ? samples[MICA_VALIDATION] : 0);
+        int64_t count = behind ? windows_into(data, data->order, begin, at) : 0;
+        if (count && count == samples[part])
+            return mi_fail(&data->error, MICA_DATA, "%s: every window of the %s part reaches into the next part", place,
+                           part_names[part]);
+        MI_TRY(leave_out(data, at, count));
+        data->count[part] -= count;
+    }
+    return MICA_OK;
+}
+
 static mica_status split(mica_data *data, const struct mi_finish *finish)
 {
     const float *f = finish->split.fraction;
@@ -130,7 +171,7 @@ static mica_status split(mica_data *data, const struct mi_finish *finish)
                            "which is none", finish->place, part_names[i], (double)f[i],
                            (long long)data->samples);
     }
-    return MICA_OK;
+    return data->in_order ? part_windows(data, finish->place) : MICA_OK;
 }
 
 /* ---- Finishing what a format has read ---- */
@@ -300,10 +341,30 @@ static mica_status check_hold_out(mica_data *data, float fraction, int64_t total
     return refuse(data, &error);
 }
 
+/* The same where the end is held out: it keeps its place, and windows that reach into it are left out. */
+static mica_status hold_end(mica_data *data, int64_t total, int64_t held)
+{
+    int64_t gap = windows_into(data, data->first_order, 0, total - held);
+    if (gap == total - held) {
+        struct mi_error error = {MICA_OK, ""};
+        mi_fail(&error, MICA_DATA, "validation_split: each of %lld training samples reaches into the %lld that are held out",
+                (long long)gap, (long long)held);
+        return refuse(data, &error);
+    }
+    memcpy(data->order, data->first_order, (size_t)data->samples * sizeof *data->order);
+    MI_TRY(leave_out(data, total - held, gap));
+    data->gap = gap;
+    data->count[MICA_TRAIN] = total - held - gap;
+    data->count[MICA_VALIDATION] = data->held_out = held;
+    return mi_data_fit(data);
+}
+
 /* Divides the training part as it first was: those held out, chosen by a shuffle, go behind the others; both
  * keep the order of the data. */
 static mica_status hold_out(mica_data *data, int64_t total, int64_t held, uint64_t seed)
 {
+    if (data->in_order)
+        return hold_end(data, total, held);
     int64_t *place = mi_new((size_t)total, sizeof *place);
     bool *taken = mi_new((size_t)total, sizeof *taken);
     if (place && taken) {
@@ -327,12 +388,12 @@ mica_status mica_data_hold_out(mica_data *data, float fraction, uint64_t seed)
     if (!data)
         return MICA_INVALID_ARGUMENT;
     MI_TRY(begin(data));
-    int64_t total = data->count[MICA_TRAIN] + data->held_out;
+    int64_t total = data->count[MICA_TRAIN] + data->held_out + data->gap;
     /* Rounded up, as Keras does; a float's own error must not make one sample more of 0.1 times 60,000. */
     double wanted = ceil(((double)fraction - 1e-7) * (double)total);
     int64_t held = wanted >= 1 && wanted < (double)total ? (int64_t)wanted : wanted < 1 ? 1 : total;
     MI_TRY(check_hold_out(data, fraction, total, held));
-    (void)hold_out(data, total, held, seed);
+    MI_TRY(hold_out(data, total, held, seed));
     return mi_data_report(data);
 }
 
@@ -345,7 +406,7 @@ int64_t mi_data_index(const mica_data *data, mica_part part, int64_t i)
 
 struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index)
 {
-    const int64_t files[3] = {data->count[MICA_TRAIN] + data->held_out, data->count[MICA_VALIDATION] - data->held_out,
+    const int64_t files[3] = {data->count[MICA_TRAIN] + data->held_out + data->gap, data->count[MICA_VALIDATION] - data->held_out,
                               data->count[MICA_TEST]};
     struct mi_shape_text out;
     int part = 0;

@@ -21,21 +21,30 @@ struct mi_column {
     const char *const *values;
 };
 
+/* How a text becomes numbers of tokens (vocabulary.c). */
+struct mi_vocabulary {
+    mica_tokens tokens;
+    bool lower;
+    int count;                 /* with the last one, which stands for all that are unknown; 0: the field is no text */
+    const char **texts;        /* (count) */
+};
+
 /* A raw row has as many numbers as the shape has elements: categories are one-hot in it already, a missing
- * number is NaN where there is a `fill`. A field of classes has texts or numbers of classes instead, one a sample. All memory is
- * the arena's. */
+ * number is NaN where there is a `fill`. A field of classes has texts or numbers of classes instead, one a sample, or numbers of
+ * classes at each place of its shape. All memory is the arena's. */
 struct mi_preprocess {
     struct mi_arena arena;
     const char *name;          /* of the field; NULL: it is the only one of its role */
     mica_role role;
     mica_shape shape;          /* of a sample; rank 0: a class */
+    struct mi_vocabulary vocabulary;
     struct mi_column *columns; /* those of a table that it is read from; NULL: it was no table */
     int column_count;
     int table_columns;         /* of the whole table */
     char decimal;              /* of the table's numbers: '.' or ',' */
     mica_missing missing;
     double *fill;              /* (elements) means of the training part, for MICA_MISSING_MEAN; else NULL */
-    int classes;               /* 0: not a classification */
+    int classes;               /* 0: not a classification. With a shape: there is one at each of its places */
     const char **class_names;  /* (classes); NULL: they are numbers */
     bool label_numbers;        /* data have the numbers of classes, though these have names */
     mica_normalize_type normalize;
@@ -44,6 +53,12 @@ struct mi_preprocess {
     /* y = (x - subtract) / divide, each for elements / count neighbouring elements */
     double *subtract, *divide;
 };
+
+/* Whether the values are numbers of classes. */
+static inline bool mi_is_classes(const struct mi_preprocess *preprocess)
+{
+    return !preprocess->shape.rank || preprocess->classes > 0;
+}
 
 void mi_preprocess_destroy(struct mi_preprocess *preprocess);
 /* Copies into *to, which must be zero or destroyed. */
@@ -107,6 +122,27 @@ bool mi_words_add(struct mi_words *words, const char *text, size_t *number); /* 
 bool mi_words_sort(struct mi_words *words, bool by_value, uint32_t *places);
 void mi_words_destroy(struct mi_words *words);
 
+/* ---- Tokens of texts ---- */
+
+/* What stands for a token that a vocabulary lacks: U+FFFD, the replacement character. */
+#define MI_UNKNOWN_TOKEN "\xef\xbf\xbd"
+
+struct mi_tokens {
+    int32_t *list;
+    size_t count, capacity;
+};
+
+/* The first byte that is zero or begins no character of UTF-8; `size`: there is none. A zero stands behind the text. */
+size_t mi_text_fault(const char *text, size_t size);
+/* Appends the tokens of a text, as the vocabulary takes it apart, by their numbers in `words`. false: out of memory. */
+bool mi_tokens_read(const struct mi_vocabulary *how, const char *text, struct mi_words *words, struct mi_tokens *tokens);
+/* Makes the vocabulary of the words that were seen, `seen` times each: all in the order of their characters, or the `most` - 1 that
+ * were seen most often; 0: no limit. false: out of memory. */
+bool mi_vocabulary_make(struct mi_vocabulary *vocabulary, struct mi_arena *arena, const struct mi_words *words, const int64_t *seen,
+                        int most);
+/* The number of every word in the vocabulary; the caller frees it. NULL: out of memory. */
+int32_t *mi_vocabulary_places(const struct mi_vocabulary *vocabulary, const struct mi_words *words);
+
 /* ---- Names of columns, which may repeat ---- */
 
 struct mi_column_names {
@@ -158,10 +194,12 @@ struct mi_field {
     bool fitted_before;        /* the preprocessing is a model's: it is never fitted here */
     mica_normalize normalize;  /* as it was asked for; its lists are borrowed until the data are finished */
     size_t elements;           /* of a sample */
-    unsigned char *bytes;      /* samples x elements; one of these four, and none where an application fills batches */
+    unsigned char *bytes;      /* samples x elements; one of these five, and none where an application fills batches */
     float *floats;
     double *doubles;           /* where floats would lose what tells the values of an element apart */
     int32_t *classes;          /* samples */
+    const int32_t *tokens;     /* the data's, from the first window's first one on; borrowed */
+    const int64_t *starts;     /* (samples) where each window begins among them; borrowed */
     struct mi_label_texts labels;   /* the texts behind them */
     char (*numbers)[8];        /* names of classes that have none */
 };
@@ -182,6 +220,11 @@ struct mica_data {
     int64_t *first_order;      /* the same before anything was held out */
     int64_t count[3];          /* of each part */
     bool divided;              /* the parts are a split's, not files' */
+    bool in_order;             /* what is held out is the end of the training part, not drawn from it */
+    int32_t *tokens;           /* of texts, whose windows the samples are; NULL: there are none */
+    int64_t *starts;           /* (samples) the first token of each window */
+    int64_t window;            /* tokens that a sample reads; those that it should tell are one place further on */
+    int64_t gap;               /* samples that are in no part since hold_out, as their windows reach into what was held out */
     int readers;               /* loaders that there are: while one reads, what it reads stays as it is */
     int64_t held_out;          /* samples of the validation part that hold_out took from the training part */
     char *notes[MI_NOTES];     /* NULL: nothing to say */

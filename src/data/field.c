@@ -85,9 +85,20 @@ mica_status mi_field_make(mica_data *data, struct mi_field *field, size_t bytes)
     return field->bytes || field->doubles || field->floats ? MICA_OK : mi_out_of_memory(&data->error);
 }
 
+/* The tokens of a window; NULL: it is no text. */
+static const int32_t *window_of(const struct mi_field *field, int64_t index)
+{
+    return field->tokens ? field->tokens + field->starts[index] : NULL;
+}
+
 void mi_field_values(const struct mi_field *field, int64_t index, float *out)
 {
     size_t at = (size_t)index * field->elements;
+    const int32_t *tokens = window_of(field, index);
+    for (size_t i = 0; tokens && i < field->elements; i++)
+        out[i] = (float)tokens[i];
+    if (tokens)
+        return;
     if (field->bytes)
         mi_preprocess_bytes(&field->preprocess, field->bytes + at, out);
     else if (field->doubles)
@@ -115,8 +126,13 @@ void mi_field_doubles(const struct mi_field *field, int64_t index, float *row, d
 void mi_field_elements(const struct mi_field *field, int64_t index, enum mi_type type, float *row, void *out)
 {
     const double *plain = plain_doubles(field, index);
+    const int32_t *tokens = window_of(field, index);
     if (type == MI_FLOAT) {
         mi_field_values(field, index, out);
+        return;
+    }
+    if (tokens && type == MI_INT32) {
+        memcpy(out, tokens, field->elements * sizeof *tokens);
         return;
     }
     if (!plain)

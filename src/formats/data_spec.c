@@ -10,7 +10,8 @@
     X(csv)                                                                                                                       \
     X(idx)                                                                                                                       \
     X(npy)                                                                                                                       \
-    X(npz)
+    X(npz)                                                                                                                       \
+    X(text)
 
 #define DECLARE(name) extern const struct mi_format mi_format_##name;
 MI_FORMATS(DECLARE)
@@ -46,7 +47,7 @@ static mica_data *open_spec(struct mi_spec *s)
     if (mi_spec_choice(s, "format", format_names, &format) != MICA_OK)
         return NULL;
     if (format < 0) {
-        mi_spec_wrong(s, "format", "\"csv\", \"idx\", \"npy\" or \"npz\"");
+        mi_spec_wrong(s, "format", "\"csv\", \"idx\", \"npy\", \"npz\" or \"text\"");
         return NULL;
     }
     if (check_all_keys(s, formats[format]) != MICA_OK || mi_spec_common(s) != MICA_OK)

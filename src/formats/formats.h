@@ -34,13 +34,18 @@ mica_data *mi_csv_from_text(mica_device *device, const char *place, char *text, 
 mica_data *mi_files_open(mica_device *device, const mica_files_desc *desc, mi_array_parser *parser,
                          const struct mi_prepared *fitted);
 
+/* As mica_text_open; and the same of texts in memory, which are UTF-8 or refused, each with a zero behind it. */
+mica_data *mi_text_open(mica_device *device, const mica_text_desc *desc, const struct mi_prepared *fitted);
+mica_data *mi_text_from_memory(mica_device *device, const char *place, const char *text, size_t size, const mica_text_desc *desc,
+                               const struct mi_prepared *fitted);
+
 /* Whether the target of a name (NULL: the only one) is a value to regress, as its loss says. */
 struct mi_regressions {
     bool (*is)(const void *user, const char *target);
     const void *user;
 };
 
-/* The "data" object of a job, {"format": "csv" | "idx" | "npy" | "npz", ...}. Relative paths start at `folder`;
+/* The "data" object of a job, {"format": "csv" | "idx" | "npy" | "npz" | "text", ...}. Relative paths start at `folder`;
  * `place` begins error texts ("job.json: data"). */
 mica_data *mi_data_from_spec(mica_device *device, const cJSON *spec, const char *folder, const char *place,
                              const struct mi_prepared *fitted, const struct mi_regressions *regressions);

@@ -98,7 +98,9 @@ static float *raw_floats(const mica_data *data)
     struct mi_field *field = mi_data_field(data, MICA_INPUT, NULL);
     size_t count = (size_t)data->samples * field->elements; /* the data are in memory: it fits */
     float *out = field->floats ? field->floats : mi_new(count, sizeof *out);
-    for (size_t i = 0; out && !field->floats && i < count; i++)
+    for (int64_t i = 0; out && field->tokens && i < data->samples; i++)
+        mi_field_values(field, i, out + (size_t)i * field->elements);
+    for (size_t i = 0; out && !field->floats && !field->tokens && i < count; i++)
         out[i] = field->bytes ? (float)field->bytes[i] : (float)field->doubles[i];
     field->floats = NULL;
     return out;

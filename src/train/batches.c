@@ -84,7 +84,7 @@ static mica_status settle_labels(mica_batches *b, int i, struct mi_field *field)
 {
     int64_t classes = mi_plan_input_classes(b->plan, i);
     struct mi_error error = {MICA_OK, ""};
-    if (!classes || !field->classes)
+    if (!classes || !mi_is_classes(&field->preprocess))
         return MICA_OK;
     if (mi_data_settle(b->data, field, &error, classes) != MICA_OK)
         return mi_plan_refuse(b->plan, error.status, "%s", error.text);

@@ -163,6 +163,23 @@ static mica_status check_classes(struct mi_error *error, const struct mi_loss_ro
     return MICA_OK;
 }
 
+/* Numbers of classes at each of a sample's places beside scores of (classes, places). */
+static mica_status check_places(struct mi_error *error, const struct mi_loss_row *row, const struct mi_field *field,
+                                const mi_value *output)
+{
+    int64_t units = mi_shape_count(&output->shape, 1), classes = output->shape.rank > 1 ? output->shape.dim[1].b : units;
+    struct mi_arena arena = {0};
+    if (row->task != MI_SPARSE)
+        return mi_fail(error, MICA_DATA, "loss %s: a sample has class indices at %zu places, which sparse_categorical_crossentropy "
+                       "takes", row->layer.type, field->elements);
+    if (output->shape.rank > 2 && units / classes == (int64_t)field->elements)
+        return field->preprocess.classes > classes ? too_many_classes(error, &field->preprocess, classes) : MICA_OK;
+    mi_fail(error, MICA_SHAPE, "a sample has class indices at %zu places, the output has shape %s: it must be (classes, places), "
+            "which a layer permute makes of (places, classes)", field->elements, mi_shape_text(&arena, &output->shape));
+    mi_arena_destroy(&arena);
+    return error->status;
+}
+
 /* Whether the labels are what the loss and the output take. */
 static mica_status check_labels(struct mi_error *error, const struct mi_loss_row *row, const mica_data *data,
                                 const struct mi_field *field, const mi_value *output)
@@ -170,6 +187,8 @@ static mica_status check_labels(struct mi_error *error, const struct mi_loss_row
     int64_t units = mi_shape_count(&output->shape, 1);
     if (!field->preprocess.shape.rank)
         return check_classes(error, row, field, output, units);
+    if (mi_is_classes(&field->preprocess))
+        return check_places(error, row, field, output);
     if (row->task == MI_SPARSE)
         return mi_fail(error, MICA_DATA, "the labels are values (floats), loss %s needs class indices, which are integers",
                        row->layer.type);
@@ -249,7 +268,7 @@ static mica_status check_target(struct mi_error *error, mica_data *data, const s
     const mi_value *output = mi_model_output(graph, objective.output);
     int64_t units = mi_shape_count(&output->shape, 1);
     MI_TRY(mi_data_settle(data, field, error, units == 1 ? 2 : units));
-    given->classes = objective.classes = !field->preprocess.shape.rank;
+    given->classes = objective.classes = mi_is_classes(&field->preprocess);
     given->sample_weight = mi_training_field(data, MICA_WEIGHT, objective.output, only) != NULL;
     MI_TRY(check_labels(error, objective.loss.row, data, field, output));
     MI_TRY(check_ending(error, objective.loss.row, output));

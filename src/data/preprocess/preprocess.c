@@ -138,6 +138,7 @@ mica_status mi_preprocess_copy(struct mi_error *error, const struct mi_preproces
     to->subtract = copy_numbers(&arena, from->subtract, (size_t)from->count);
     to->divide = copy_numbers(&arena, from->divide, (size_t)from->count);
     to->class_names = from->class_names ? copy_texts(&arena, from->class_names, from->classes) : NULL;
+    to->vocabulary.texts = from->vocabulary.count ? copy_texts(&arena, from->vocabulary.texts, from->vocabulary.count) : NULL;
     to->columns = NULL;
     if (from->column_count)
         to->columns = mi_arena_new(&arena, (size_t)from->column_count, sizeof *to->columns);

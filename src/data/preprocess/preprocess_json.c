@@ -3,6 +3,7 @@
  *   {"role": "input", "shape": [3], "table_columns": 5, "columns": [{"name": "age", "index": 0},
  *    {"name": "colour", "index": 2, "values": ["blue", "red"]}], "missing": "mean", "fill": [...],
  *    "normalize": {"type": "standard", "subtract": [...], "divide": [...]}}
+ *   {"role": "input", "shape": [64], "text": {"tokens": "words", "lower": true, "vocabulary": ["a", "cat", "\ufffd"]}}
  *   {"role": "target", "columns": [{"name": "kind", "index": 4}], "table_columns": 5, "classes": 3, "class_names": ["a", "b", "c"]}
  *
  * What is as it mostly is stands nowhere: "name" where a field is the only one of its role, "shape" of classes, "nth" of columns
@@ -18,6 +19,7 @@ static const char *const normalize_names[] = {"none", "standard", "min_max", "di
 enum { MOST_COLUMNS = 1 << 30 };
 
 static const char *const missing_names[] = {"error", "drop", "mean", NULL};
+static const char *const tokens_names[] = {"characters", "words", NULL};
 static const char *const role_names[] = {"input", "target", "weight", NULL};
 
 /* ---- Writing ---- */
@@ -107,6 +109,14 @@ static bool add_classes(cJSON *json, const struct mi_preprocess *p)
                                (!p->label_numbers || cJSON_AddTrueToObject(json, "label_numbers")));
 }
 
+static bool add_vocabulary(cJSON *object, const struct mi_vocabulary *vocabulary)
+{
+    cJSON *json = cJSON_AddObjectToObject(object, "text");
+    return json && cJSON_AddStringToObject(json, "tokens", tokens_names[vocabulary->tokens]) &&
+           (!vocabulary->lower || cJSON_AddTrueToObject(json, "lower")) &&
+           add_texts(json, "vocabulary", vocabulary->texts, vocabulary->count);
+}
+
 cJSON *mi_preprocess_to_json(const struct mi_preprocess *p)
 {
     size_t elements = 0;
@@ -116,6 +126,8 @@ cJSON *mi_preprocess_to_json(const struct mi_preprocess *p)
                 (!p->name || cJSON_AddStringToObject(json, "name", p->name));
     if (good && p->shape.rank)
         good = add_shape(json, &p->shape);
+    if (good && p->vocabulary.count)
+        good = add_vocabulary(json, &p->vocabulary);
     if (good && p->column_count)
         good = add_table(json, p);
     if (good && p->fill)
@@ -334,6 +346,22 @@ static mica_status read_classes(struct reader *r, const cJSON *json)
     return MICA_OK;
 }
 
+static mica_status read_vocabulary(struct reader *r, const cJSON *json)
+{
+    struct mi_vocabulary *vocabulary = &r->out->vocabulary;
+    int tokens = 0, count = 0;
+    if (!json)
+        return MICA_OK;
+    MI_TRY(read_choice(r, cJSON_GetObjectItemCaseSensitive(json, "tokens"), "tokens", tokens_names, &tokens));
+    MI_TRY(read_texts(r, cJSON_GetObjectItemCaseSensitive(json, "vocabulary"), "vocabulary", &count, &vocabulary->texts));
+    if (count < 1 || count > MI_MOST_CLASSES)
+        return bad(r, "vocabulary", "is empty or too large");
+    vocabulary->tokens = (mica_tokens)tokens;
+    vocabulary->lower = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "lower"));
+    vocabulary->count = count;
+    return MICA_OK;
+}
+
 /* Which field it is. */
 static mica_status read_name(struct reader *r, const cJSON *json)
 {
@@ -382,6 +410,7 @@ static mica_status read_all(struct reader *r, const cJSON *json)
         return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing of a field is not a JSON object", r->place);
     MI_TRY(read_name(r, json));
     MI_TRY(read_shape(r, cJSON_GetObjectItemCaseSensitive(json, "shape")));
+    MI_TRY(read_vocabulary(r, cJSON_GetObjectItemCaseSensitive(json, "text")));
     MI_TRY(read_columns(r, cJSON_GetObjectItemCaseSensitive(json, "columns")));
     MI_TRY(read_classes(r, json));
     MI_TRY(read_places(r, json));

@@ -3,9 +3,12 @@
 
 #include <math.h>
 
+/* Of several places a sample it is that of their mean. */
 static mica_status check(struct mi_error *error, const struct mi_metric_use *use)
 {
-    MI_TRY(mi_metric_needs_classes(error, use, "perplexity"));
+    bool places = use->classes && use->output->shape.rank > 2;
+    if (!places)
+        MI_TRY(mi_metric_needs_classes(error, use, "perplexity"));
     if (mi_metric_units(use) < 2)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "metric perplexity: the output has one unit, it needs one a class");
     if (use->loss->row->activation)

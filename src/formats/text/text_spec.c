@@ -1,0 +1,71 @@
+/* A text in the "data" object of a job:
+ *
+ *   {"format": "text", "train": FILE, "validation": FILE, "test": FILE, "tokens": "characters" | "words", "lower": true | false,
+ *    "max_tokens": NUMBER, "window": NUMBER, "stride": NUMBER}
+ *
+ * "shuffle", of all formats, is false here: what a split takes off is the end of the text. */
+#include "formats/spec.h"
+
+#include <math.h>
+
+/* A whole number from least on; absent: *out stays. */
+static mica_status read_count(struct mi_spec *s, const char *key, double least, int64_t *out)
+{
+    const cJSON *item = mi_spec_get(s, key);
+    double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
+    if (item && (!(number >= least && number <= INT32_MAX) || floor(number) != number))
+        return mi_spec_wrong(s, key, mi_arena_format(&s->arena, "a whole number from %g to %d", least, INT32_MAX));
+    *out = item ? (int64_t)number : *out;
+    return MICA_OK;
+}
+
+/* Keys that all other formats have. */
+static mica_status check_keys(struct mi_spec *s)
+{
+    static const char *const none[] = {"inputs", "targets", "sample_weight", "normalize", "sample_shape"};
+    for (size_t i = 0; i < MI_COUNT(none); i++)
+        if (mi_spec_get(s, none[i]))
+            return mi_fail(&s->error, MICA_FORMAT, "%s: \"%s\" is none of a text's keys: its input and its target are windows of it",
+                           s->place, none[i]);
+    return MICA_OK;
+}
+
+static mica_status read_files(struct mi_spec *s, mica_text_desc *desc)
+{
+    static const char *const keys[] = {"train", "validation", "test"};
+    for (int i = 0; i < 3; i++)
+        if (i == 0 || mi_spec_get(s, keys[i]))
+            MI_TRY(mi_spec_path(s, mi_spec_get(s, keys[i]), keys[i], &desc->part[i]));
+    return MICA_OK;
+}
+
+static mica_status read_text(struct mi_spec *s, mica_text_desc *desc)
+{
+    static const char *const names[] = {"characters", "words", NULL};
+    const cJSON *lower = mi_spec_get(s, "lower");
+    int tokens = MICA_CHARACTERS;
+    int64_t most = 0;
+    MI_TRY(check_keys(s));
+    MI_TRY(read_files(s, desc));
+    MI_TRY(mi_spec_choice(s, "tokens", names, &tokens));
+    if (lower && !cJSON_IsBool(lower))
+        return mi_spec_wrong(s, "lower", "true or false");
+    MI_TRY(read_count(s, "max_tokens", 2, &most));
+    MI_TRY(read_count(s, "window", 1, &desc->window));
+    MI_TRY(read_count(s, "stride", 1, &desc->stride));
+    desc->tokens = (mica_tokens)tokens;
+    desc->lower = cJSON_IsTrue(lower);
+    desc->max_tokens = (int)most;
+    desc->shuffle = cJSON_IsTrue(mi_spec_get(s, "shuffle"));
+    return MICA_OK;
+}
+
+static mica_data *open_text(struct mi_spec *s)
+{
+    mica_text_desc desc = {.split = s->split, .limits = s->limits};
+    return read_text(s, &desc) == MICA_OK ? mi_text_open(s->device, &desc, s->fitted) : NULL;
+}
+
+static const char *const keys[] = {"train", "validation", "test", "tokens", "lower", "max_tokens", "window", "stride", NULL};
+
+const struct mi_format mi_format_text = {"text", keys, open_text};
