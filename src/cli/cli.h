@@ -39,7 +39,7 @@ struct cli_command {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct cli_command cli_train, cli_evaluate, cli_predict, cli_inspect, cli_bench, cli_tune, cli_devices;
+extern const struct cli_command cli_train, cli_evaluate, cli_predict, cli_generate, cli_inspect, cli_bench, cli_tune, cli_devices;
 
 /* Reads options and at most `most` plain words, of which `least` are needed. An error prints its line and gives CLI_USAGE;
  * --help prints the command's help and gives CLI_OK with common->help set. */

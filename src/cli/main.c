@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct cli_command *const commands[] = {&cli_train, &cli_evaluate, &cli_predict, &cli_inspect,
-                                                     &cli_bench, &cli_tune,     &cli_devices};
+static const struct cli_command *const commands[] = {&cli_train, &cli_evaluate, &cli_predict, &cli_generate,
+                                                     &cli_inspect, &cli_bench, &cli_tune, &cli_devices};
 
-#define COMMAND_NAMES "train, evaluate, predict, inspect, bench, tune or devices"
+#define COMMAND_NAMES "train, evaluate, predict, generate, inspect, bench, tune or devices"
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_usage(void)

@@ -136,6 +136,7 @@ struct mi_tokens {
 size_t mi_text_fault(const char *text, size_t size);
 /* Appends the tokens of a text, as the vocabulary takes it apart, by their numbers in `words`. false: out of memory. */
 bool mi_tokens_read(const struct mi_vocabulary *how, const char *text, struct mi_words *words, struct mi_tokens *tokens);
+bool mi_is_mark(const char *token); /* of words: a token that stands without a blank before it */
 /* Makes the vocabulary of the words that were seen, `seen` times each: all in the order of their characters, or the `most` - 1 that
  * were seen most often; 0: no limit. false: out of memory. */
 bool mi_vocabulary_make(struct mi_vocabulary *vocabulary, struct mi_arena *arena, const struct mi_words *words, const int64_t *seen,

@@ -32,6 +32,12 @@ static bool is_mark(unsigned point)
            (point >= 0x3008 && point <= 0x3011);
 }
 
+bool mi_is_mark(const char *token)
+{
+    unsigned point;
+    return mi_utf8(token, &point) && is_mark(point);
+}
+
 /* The bytes of the token that begins at `text`. */
 static size_t token_size(mica_tokens tokens, const char *text)
 {

@@ -52,8 +52,8 @@ static mica_status check_desc(struct opening *o)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: max_tokens is %d; it must be from 2 to %d", o->place, desc->max_tokens,
                        MI_MOST_CLASSES);
     if (desc->window < 0 || desc->window > INT32_MAX || desc->stride < 0 || desc->stride > INT32_MAX)
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: a window of %lld and a stride of %lld; they must be from 1 to %d", o->place,
-                       (long long)desc->window, (long long)desc->stride, INT32_MAX);
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: a window of %lld and a stride of %lld; they must be from 1 to %d",
+                       o->place, (long long)desc->window, (long long)desc->stride, INT32_MAX);
     o->how = (struct mi_vocabulary){.tokens = desc->tokens, .lower = desc->lower};
     o->window = desc->window;
     MI_TRY(take_model(o));
@@ -201,8 +201,9 @@ static void note(const struct opening *o, int64_t count)
 {
     struct mi_text line = {0};
     if (!o->fitted)
-        mi_text_add(&line, "text: %lld %s, a vocabulary of %d with the one for what is unknown; %lld windows of %lld, one every %lld",
-                    (long long)count, noun(o), o->how.count, (long long)o->data->samples, (long long)o->window, (long long)o->stride);
+        mi_text_add(&line, "text: %lld %s, a vocabulary of %d with the one for what is unknown; %lld windows of %lld, one every "
+                    "%lld", (long long)count, noun(o), o->how.count, (long long)o->data->samples, (long long)o->window,
+                    (long long)o->stride);
     if (o->unknown)
         mi_text_add(&line, "%s%lld of %lld %s are unknown", line.data ? "; " : "text: ", (long long)o->unknown, (long long)count,
                     noun(o));
@@ -229,7 +230,8 @@ static mica_status finish(struct opening *o)
 static mica_status begin(struct opening *o)
 {
     if (!o->desc || !o->place)
-        return mi_fail(&o->data->error, MICA_INVALID_ARGUMENT, "text: %s is needed", !o->desc ? "a description" : "a training text");
+        return mi_fail(&o->data->error, MICA_INVALID_ARGUMENT, "text: %s is needed",
+                       !o->desc ? "a description" : "a training text");
     o->budget = mi_budget_of(&o->desc->limits);
     if (!mi_data_add(o->data, NULL, MICA_INPUT) || !mi_data_add(o->data, NULL, MICA_TARGET))
         return o->data->error.status;

@@ -25,8 +25,8 @@ static mica_status check_keys(struct mi_spec *s)
     static const char *const none[] = {"inputs", "targets", "sample_weight", "normalize", "sample_shape"};
     for (size_t i = 0; i < MI_COUNT(none); i++)
         if (mi_spec_get(s, none[i]))
-            return mi_fail(&s->error, MICA_FORMAT, "%s: \"%s\" is none of a text's keys: its input and its target are windows of it",
-                           s->place, none[i]);
+            return mi_fail(&s->error, MICA_FORMAT, "%s: a text has no \"%s\": its input and its target are windows of it", s->place,
+                           none[i]);
     return MICA_OK;
 }
 
