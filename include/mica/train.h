@@ -151,7 +151,7 @@ typedef struct mica_generate_desc {
     bool greedy;                 /* always the most probable one; otherwise it is drawn: */
     float temperature;           /* the scores are divided by it first; 0: 1 */
     int top_k;                   /* from so many of the most probable; 0: from all */
-    float top_p;                 /* from the fewest of these that have this share of their probability, the most probable first; 0: 1 */
+    float top_p;                 /* from the fewest of these, the most probable first, that have this share of all; 0: 1 */
     uint64_t seed;               /* the same one, the same text */
     /* Told of each token as it comes, with its text as it stands in the continuation: a word has its blank before it. Returns false
      * to stop there. */

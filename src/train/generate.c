@@ -81,8 +81,9 @@ static mica_status find_classes(struct generating *g)
         g->classes = dim[2].b;
         g->classes_last = true;
     } else {
-        mi_fail(error_of(g), MICA_SHAPE, "the model's output has shape %s; to continue a text it must be (%d classes, %lld places), "
-                "or these the other way round", mi_shape_text(&arena, &output->shape), g->vocabulary->count, (long long)g->window);
+        mi_fail(error_of(g), MICA_SHAPE, "the model's output has shape %s; to continue a text it must be (%d classes, %lld "
+                "places), or these the other way round", mi_shape_text(&arena, &output->shape), g->vocabulary->count,
+                (long long)g->window);
         mi_arena_destroy(&arena);
         return MICA_SHAPE;
     }
