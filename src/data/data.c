@@ -393,8 +393,8 @@ mica_status mica_data_hold_out(mica_data *data, float fraction, uint64_t seed)
     double wanted = ceil(((double)fraction - 1e-7) * (double)total);
     int64_t held = wanted >= 1 && wanted < (double)total ? (int64_t)wanted : wanted < 1 ? 1 : total;
     MI_TRY(check_hold_out(data, fraction, total, held));
-    MI_TRY(hold_out(data, total, held, seed));
-    return mi_data_report(data);
+    mica_status status = hold_out(data, total, held, seed);
+    return data->error.status ? mi_data_report(data) : status;
 }
 
 int64_t mi_data_index(const mica_data *data, mica_part part, int64_t i)

@@ -99,7 +99,12 @@ static float score(const struct generating *g, int64_t place, int64_t token)
 
 static mica_status run(struct generating *g)
 {
-    return mica_predict(g->model, g->inputs, 1, g->outputs, (size_t)(g->window * g->classes));
+    const struct mi_graph *graph = g->model->graph;
+    MI_TRY(mi_model_predictor(g->model, 1)); /* kept from turn to turn, but whoever is told of a token may have trained the model */
+    mica_plan *plan = g->model->predictor;
+    MI_TRY(mica_plan_write(plan, graph->inputs[0]->name, g->inputs, (size_t)g->window));
+    MI_TRY(mica_plan_run(plan, 1));
+    return mica_plan_read(plan, graph->outputs[0]->name, g->outputs, (size_t)(g->window * g->classes));
 }
 
 /* Whether the answer at the first place hangs on what stands behind it: it is asked for with other tokens there. */
@@ -234,7 +239,7 @@ static mica_status tell(const struct generating *g, int32_t token)
     mi_text_destroy(&spaced);
     if (failed)
         return mi_out_of_memory(error_of(g));
-    return goes_on ? MICA_OK : mi_fail(error_of(g), MICA_CANCELLED, "stopped by the application");
+    return goes_on ? MICA_OK : MICA_CANCELLED;
 }
 
 static mica_status generate(struct generating *g, const char *prompt)

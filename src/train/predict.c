@@ -9,7 +9,7 @@ enum { MOST_BATCH = 256 };
 
 /* ---- The plan, kept in the model ---- */
 
-static mica_status predictor(mica_model *model, int64_t n)
+mica_status mi_model_predictor(mica_model *model, int64_t n)
 {
     int64_t batch = n < MOST_BATCH ? n : MOST_BATCH;
     if (model->predictor && model->predictor_batch >= batch)
@@ -222,7 +222,7 @@ static mica_status predict(mica_model *model, struct source *source, float *outp
                        (long long)out, count);
     if (n == 0)
         return MICA_OK;
-    MI_TRY(predictor(model, n));
+    MI_TRY(mi_model_predictor(model, n));
     MI_TRY(mi_prepared_parse(error, "the model", model->preprocess, &prepared));
     source->preprocess = mi_prepared_find(&prepared, MICA_INPUT, model->graph->inputs[0]->name);
     mica_status status = run(model, source, out, outputs);

@@ -45,6 +45,9 @@ size_t mi_first_wrong(const mi_value *input, const double *numbers, size_t count
 mica_status mi_numbers_refuse(struct mi_error *error, const char *sample, const struct mi_preprocess *preprocess,
                               const mi_value *input, const double *numbers, size_t at, int64_t rows);
 
+/* Sees to it that model->predictor is there, and takes n samples, or as many as it ever does, in a run (predict.c). */
+mica_status mi_model_predictor(mica_model *model, int64_t n);
+
 /* Layers learn from the training part: those that have yet to; `again`: all that learn (adapt.c). */
 mica_status mi_adapt(mica_model *model, mica_data *data, bool again);
 

@@ -289,6 +289,10 @@ static void data(void **state)
     assert_no_data(mica_idx_open(api.device, &(mica_files_desc){0}), INVALID, "");
     assert_no_data(mica_npy_open(api.device, NULL), INVALID, "description");
     assert_no_data(mica_npy_open(api.device, &(mica_files_desc){.part = {{"/nowhere", NULL}}}), MICA_IO, "/nowhere");
+    assert_no_data(mica_text_open(api.device, NULL), INVALID, "description");
+    assert_no_data(mica_text_open(api.device, &(mica_text_desc){.window = 3}), INVALID, "a training text");
+    assert_no_data(mica_text_open(api.device, &(mica_text_desc){.part = {"/nowhere"}}), MICA_IO, "/nowhere");
+    assert_no_data(mica_text_open(api.device, &(mica_text_desc){.part = {"/nowhere"}, .window = INT64_MIN}), INVALID, "a window of -");
     assert_no_data(mica_data_open_spec(api.device, NULL, NULL), INVALID, "path");
     assert_no_data(mica_data_open_spec(api.device, "/nowhere", NULL), MICA_IO, "/nowhere");
     assert_no_data(mica_arrays_open(api.device, NULL), INVALID, "fields are missing");
@@ -441,6 +445,13 @@ static void prediction(void **state)
     REFUSED(&api, mica_classify(api.model, api.inputs, 1, 0, answers), INVALID, "0 best of 2");
     REFUSED(&api, mica_classify(api.model, api.inputs, 1, 3, answers), INVALID, "3 best of 2");
     assert_int_equal(mica_classify(api.model, NULL, 0, 1, NULL), MICA_OK);
+    const mica_generate_desc one = {.tokens = 1};
+    REFUSED(&api, mica_generate(api.model, NULL, &one), INVALID, "the prompt is NULL");
+    REFUSED(&api, mica_generate(api.model, "prompt", NULL), INVALID, "the description is NULL");
+    REFUSED(&api, mica_generate(api.model, "prompt", &(mica_generate_desc){.tokens = -1}), INVALID, "tokens is -1");
+    REFUSED(&api, mica_generate(api.model, "prompt", &(mica_generate_desc){.tokens = 1, .temperature = NAN}), INVALID, "temperature");
+    REFUSED(&api, mica_generate(api.model, "prompt", &(mica_generate_desc){.tokens = 1, .top_p = NAN}), INVALID, "top_p is ");
+    REFUSED(&api, mica_generate(api.model, "prompt", &one), MICA_DATA, "no vocabulary");
     REFUSED(&api, mica_predict_data(api.model, NULL, MICA_TRAIN, NULL, outputs, 2), INVALID, "they are NULL");
     REFUSED(&api, mica_predict_data(api.model, api.data, (mica_part)7, NULL, outputs, 2), INVALID, "the training, the validation");
     REFUSED(&api, mica_predict_data(api.model, api.data, MICA_TRAIN, NULL, outputs, 3), MICA_SHAPE, "room for 3");

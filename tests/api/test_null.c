@@ -149,6 +149,7 @@ static void null_calls(void **state)
     assert_int_equal(mica_classify(NULL, values, 1, 1, &(mica_answer){0}), INVALID);
     assert_int_equal(mica_predict_data(NULL, api.data, MICA_TRAIN, NULL, values, 2), INVALID);
     assert_int_equal(mica_classify_data(NULL, api.data, MICA_TRAIN, NULL, 1, &(mica_answer){0}), INVALID);
+    assert_int_equal(mica_generate(NULL, "prompt", &(mica_generate_desc){.tokens = 1}), INVALID);
     assert_int_equal(mica_data_notes(NULL), 0);
     assert_null(mica_data_note(NULL, 0));
     assert_int_equal(mica_tune(NULL, NULL, NULL), INVALID);

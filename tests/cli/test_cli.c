@@ -66,7 +66,7 @@ static void usage(void **state)
 {
     (void)state;
     static const char *const commands[] = {"--help",         "train --help", "evaluate --help", "predict --help",
-                                           "inspect --help", "bench --help", "tune --help",     "devices --help"};
+                                           "generate --help", "inspect --help", "bench --help", "tune --help",     "devices --help"};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         struct run run = mica(commands[i]);
         assert_int_equal(run.status, 0);
@@ -87,6 +87,13 @@ static void usage(void **state)
     assert_fails("evaluate m.safetensors --data s.json --require 'accuracy>=x'", 2, "it ends with a number");
     assert_fails("predict m.safetensors", 2, "--input FILE is missing");
     assert_fails("predict m.safetensors --input x.npy --top 0", 2, "--top 0");
+    assert_fails("generate m.safetensors --tokens 5", 2, "--prompt TEXT is missing");
+    assert_fails("generate m.safetensors --prompt a", 2, "--tokens N is missing");
+    assert_fails("generate m.safetensors --prompt a --tokens 0", 2, "--tokens 0: it must be a whole number from 1");
+    assert_fails("generate m.safetensors --prompt a --tokens 5 --temperature -1", 2, "--temperature -1: it must be a number from 0");
+    assert_fails("generate m.safetensors --prompt a --tokens 5 --top-k 0", 2, "--top-k 0");
+    assert_fails("generate m.safetensors --prompt a --tokens 5 --top-p 1.5", 2, "--top-p 1.5: it must be a number from 0 to 1");
+    assert_fails("generate m.safetensors --prompt a --tokens 5 --seed x", 2, "--seed x");
     assert_fails("tune m.safetensors --batch 0", 2, "--batch 0");
     assert_fails("tune m.safetensors --budget 0", 2, "--budget 0");
     assert_fails("tune --save", 2, "--save needs a saved model");
@@ -250,6 +257,49 @@ static void regression(void **state)
     assert_true(number(json, "samples") > 149);
     assert_null(cJSON_GetObjectItem(json, "accuracy"));
     cJSON_Delete(json);
+}
+
+/* A text, learned by heart by a network that reads it character by character. */
+static void text(void **state)
+{
+    char line[601] = "";
+    (void)state;
+    for (int i = 0; i < 600; i++)
+        line[i] = "one\ntwo\nsix\n"[i % 12];
+    write_text("cli_text.txt", line);
+    write_text("cli_text.json",
+               "{\"model\": {\"layers\": [{\"type\": \"embedding\", \"input_dim\": 10, \"output_dim\": 8}, {\"type\": \"gru\", "
+               "\"units\": 16, \"return_sequences\": true}, {\"type\": \"dense\", \"units\": 10}, {\"type\": \"permute\", "
+               "\"dims\": [2, 1]}]}, \"data\": {\"format\": \"text\", \"train\": \"cli_text.txt\", \"window\": 12, \"stride\": 5}, "
+               "\"loss\": \"sparse_categorical_crossentropy\", \"metrics\": [\"accuracy\"], \"validation_split\": 0.2, "
+               "\"optimizer\": {\"type\": \"adam\", \"learning_rate\": 0.03}, \"batch_size\": 16, \"epochs\": 15, \"seed\": 3}");
+    cJSON *json = mica_json("train cli_text.json --json");
+    const cJSON *last = cJSON_GetArrayItem(cJSON_GetObjectItem(json, "epochs"), 14);
+    assert_true(number(last, "val_accuracy") > 0.9 && number(last, "val_loss") < 0.5);
+    cJSON_Delete(json);
+    json = mica_json("evaluate cli_text.safetensors --data cli_text.json --require 'accuracy>=0.9' --require 'perplexity<1.7' --json");
+    assert_true(number(json, "samples") > 100); /* there is no test part: all windows */
+    cJSON_Delete(json);
+    struct run run = mica("generate cli_text.safetensors --prompt 'one\ntwo' --tokens 20 --temperature 0");
+    assert_int_equal(run.status, 0);
+    assert_string_equal(run.out, "\nsix\none\ntwo\nsix\none"); /* the continuation, and nothing else */
+    assert_null(strstr(run.err, "mica: "));
+    run_free(&run);
+    json = mica_json("generate cli_text.safetensors --prompt six --tokens 9 --temperature 0 --json");
+    assert_string_equal(cJSON_GetObjectItem(json, "text")->valuestring, "\none\ntwo\n");
+    assert_true(number(json, "tokens") > 8 && number(json, "tokens") < 10);
+    cJSON_Delete(json);
+    run = mica("generate cli_text.safetensors --prompt 'zsi?x' --tokens 5 --seed 4 --top-k 3 --top-p 0.9 --temperature 0.5");
+    assert_int_equal(run.status, 0);
+    assert_int_equal(strlen(run.out), 5);
+    assert_non_null(strstr(run.err, "note: the model does not know 2 of the prompt's characters: \"z\", \"?\"\n"));
+    run_free(&run);
+    assert_fails("generate cli_text.safetensors --prompt '' --tokens 5", 1, "the prompt is empty");
+    assert_fails("generate cli.safetensors --prompt a --tokens 5", 1, "the model has no vocabulary");
+    assert_fails("train cli_text.json --set model.layers.2.units=9", 1, "the data have 10 classes (\\n, e, i, n, o, s, t, w and 2 more)");
+    remove("cli_text.txt");
+    remove("cli_text.json");
+    remove("cli_text.safetensors");
 }
 
 static void inspection(void **state)
@@ -463,6 +513,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(usage),          cmocka_unit_test(mistakes),
                                        cmocka_unit_test(classification), cmocka_unit_test(regression),
                                        cmocka_unit_test(stopping),       cmocka_unit_test(outputs),
+                                       cmocka_unit_test(text),
                                        cmocka_unit_test(inspection),     cmocka_unit_test(tuning),
                                        cmocka_unit_test(device_list),    cmocka_unit_test(benchmarks)};
     return cmocka_run_group_tests(tests, setup, teardown);

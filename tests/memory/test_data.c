@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char table_path[64], array_path[64], out_path[64];
+static char table_path[64], array_path[64], out_path[64], text_path[64];
 
 static void put(char *path, const void *bytes, size_t size)
 {
@@ -37,13 +37,14 @@ static int begin(void **state)
     put(table_path, table, sizeof table - 1);
     put(array_path, array, sizeof array);
     put(out_path, "", 0);
+    put(text_path, "the cat, the dog", 16);
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    return unlink(table_path) | unlink(array_path) | unlink(out_path);
+    return unlink(table_path) | unlink(array_path) | unlink(out_path) | unlink(text_path);
 }
 
 static mica_status finish(mica_data *data)
@@ -104,6 +105,26 @@ static mica_status try_fitted(void)
     mi_prepared_destroy(&fitted);
     cJSON_Delete(json);
     cJSON_Delete(back);
+    return status;
+}
+
+static mica_status try_text(void)
+{
+    const mica_text_desc desc = {.part = {text_path, NULL, text_path}, .window = 4, .stride = 1};
+    struct mi_error error = {0};
+    struct mi_prepared fitted = {0};
+    mica_data *data = mica_text_open(NULL, &desc);
+    mica_status status = mica_data_status(data);
+    cJSON *json = status == MICA_OK ? mi_data_describe(data) : NULL;
+    if (status == MICA_OK)
+        status = mica_data_hold_out(data, 0.3f, 0);
+    if (status == MICA_OK)
+        status = json ? mi_prepared_from_json(&error, "model", json, &fitted) : MICA_OUT_OF_MEMORY;
+    cJSON_Delete(json);
+    if (status == MICA_OK)
+        status = finish(mi_text_open(NULL, &desc, &fitted));
+    mi_prepared_destroy(&fitted);
+    mica_data_destroy(data);
     return status;
 }
 
@@ -174,7 +195,7 @@ static void every_failure(mica_status (*attempt)(void))
 static void test_all(void **state)
 {
     (void)state;
-    mica_status (*const attempts[])(void) = {try_table, try_array, try_spec, try_fitted, try_loader,
+    mica_status (*const attempts[])(void) = {try_table, try_array, try_spec, try_fitted, try_text, try_loader,
                                              try_safetensors};
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
         every_failure(attempts[i]);

@@ -79,11 +79,7 @@ static mica_status read_text(struct opening *o, const char *path, const char *te
     if (size > UINT64_MAX / 32)
         return mi_out_of_memory(error);
     MI_TRY(mi_budget_take(&o->budget, error, path, "its tokens", size * cost_of(o)));
-    if (!mi_tokens_read(&o->how, text + begin, &o->words, &o->tokens))
-        return mi_out_of_memory(error);
-    return o->words.count <= MI_MOST_CLASSES ? MICA_OK
-                                             : mi_fail(error, MICA_DATA, "%s: there are more than %d different %s", path,
-                                                       MI_MOST_CLASSES, noun(o));
+    return mi_tokens_read(&o->how, text + begin, &o->words, &o->tokens) ? MICA_OK : mi_out_of_memory(error);
 }
 
 /* How many windows a part has. */
@@ -152,6 +148,9 @@ static int64_t training_tokens(const struct opening *o)
 static mica_status make_vocabulary(struct opening *o)
 {
     struct mi_field *input = o->data->fields[0];
+    if (o->words.count >= MI_MOST_CLASSES && !o->desc->max_tokens)
+        return mi_fail(&o->data->error, MICA_DATA, "%s: there are %zu different %s; max_tokens can take the most frequent",
+                       o->place, o->words.count, noun(o));
     int64_t *seen = mi_new(o->words.count, sizeof *seen), count = training_tokens(o);
     for (int64_t i = 0; seen && i < count; i++)
         seen[o->tokens.list[i]]++;
