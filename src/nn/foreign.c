@@ -125,7 +125,7 @@ static const struct row keys[] = {
     {"batchfirst timemajor", NULL, "the batch comes first, then the steps: leave it out"},
     {"maskzero paddingidx padtoken padidx", "mask_zero", "an \"embedding\" has it: steps of number 0 are padding"},
     {"maskvalue paddingvalue padvalue", "mask_value", "a \"masking\" layer before has it"},
-    {"mask zerooutputformask supportsmasking", NULL, "a \"masking\" layer before says which steps are padding"},
+    {"mask zerooutputformask supportsmasking", "mask_value", "a \"masking\" layer before says which steps are padding"},
     {"timesteps inputlength seqlen sequencelength", NULL, "the input says how many steps there are: leave it out"},
     {"numlayers nlayers", NULL, STACK},
     {"bidirectional", NULL, BOTH_WAYS},
@@ -171,7 +171,6 @@ static const struct row values[] = {
     {"bilstm bigru birnn", NULL, BOTH_WAYS},
     {"convlstm convlstm1d convlstm2d convlstm3d", NULL, "Mica has no recurrent convolutions"},
     {"stackedrnncells", NULL, STACK},
-    {"timedistributed", NULL, "\"dense\" and the activations take each step of a sequence by itself: leave it out"},
     {"attention multiheadattention additiveattention selfattention groupqueryattention transformer transformerencoder "
      "transformerencoderlayer", NULL, ATTENTION},
     {"convtranspose2d deconv deconvolution convolution2dtranspose", "conv2d_transpose", NULL},

@@ -57,8 +57,22 @@ static void wrong_both(void **state)
               mica_bidirectional(X(flat), BOTH(.layer = "simple_rnn", .desc = &fine)));
 }
 
+static void wrong_distributed(void **state)
+{
+    (void)state;
+    const mica_conv_desc conv = {.filters = 2, .kernel_size = {3}};
+    const mica_recurrent_desc states = {.units = 4, .return_state = true};
+    assert_null(mica_time_distributed(NULL, NULL));
+    NOT_BUILT("time_distributed: layer, the type of the layer within, is NULL", mica_time_distributed(x, NULL));
+    NOT_BUILT("input has shape (3) per sample, needs steps and what one has",
+              mica_time_distributed(flat, &(mica_time_distributed_desc){.layer = "flatten"}));
+    NOT_BUILT("conv2d", mica_time_distributed(x, &(mica_time_distributed_desc){.layer = "conv2d", .desc = &conv}));
+    NOT_BUILT("lstm", mica_time_distributed(x, &(mica_time_distributed_desc){.layer = "lstm", .desc = &states}));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(nothing), cmocka_unit_test(wrong), cmocka_unit_test(wrong_both)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(nothing), cmocka_unit_test(wrong), cmocka_unit_test(wrong_both),
+                                       cmocka_unit_test(wrong_distributed)};
     return cmocka_run_group_tests(tests, api_open, api_close);
 }

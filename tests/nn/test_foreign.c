@@ -188,7 +188,7 @@ static void test_others(void **state)
         {false, "optim.lr_scheduler.MultiStepLR", WORDS("step_decay", "piecewise_constant_decay"), "piecewise_constant_decay", NULL},
         {false, "cosine", WORDS("cosine_decay", "one_cycle"), "cosine_decay", NULL},
         {false, "cosine", WORDS("huber", "cosine_similarity"), "cosine_similarity", NULL},
-        {false, "TimeDistributed", types, NULL, "; \"dense\" and the activations take each step of a sequence by itself"},
+        {false, "TimeDistributed", types, NULL, "; did you mean \"time_distributed\"?"},
     };
     for (size_t i = 0; i < MI_COUNT(cases); i++)
         if (cases[i].meant)

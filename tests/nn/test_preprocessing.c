@@ -35,7 +35,7 @@ static void test_errors(void **state)
         {LAYER("\"type\": \"category_encoding\""), "\"num_tokens\" is missing"},
         {LAYER("\"type\": \"category_encoding\", \"num_tokens\": 4, \"output_mode\": \"int\""), "there is no output_mode \"int\""},
         {LAYER("\"type\": \"hashing\", \"num_bins\": 0"), "num_bins: must lie between 1 and 16777216, not 0"},
-        {LAYER("\"type\": \"masking\", \"mask\": 0"), "there is no key \"mask\"; there are \"mask_value\""},
+        {LAYER("\"type\": \"masking\", \"mask\": 0"), "there is no key \"mask\"; did you mean \"mask_value\"?"},
     };
     (void)state;
     fixture_refuses(mistakes, MI_COUNT(mistakes));
