@@ -17,7 +17,7 @@ struct row {
 #define HAVE_IT "the recurrent layers have it: \"lstm\", \"gru\" and \"simple_rnn\""
 #define STATES "states to begin with are inputs behind the sequence: \"inputs\": [\"x\", \"h\", \"c\"]; without them they are zeros"
 #define STACK "a layer is one: list several, all but the last with \"return_sequences\": true"
-#define BOTH_WAYS "that is a layer around it: {\"type\": \"bidirectional\", \"layer\": {\"type\": \"lstm\", \"units\": 8}}"
+#define BOTH_WAYS "both ways are a layer around one: {\"type\": \"bidirectional\", \"layer\": {\"type\": \"lstm\", \"units\": 8}}"
 #define PARTS "\"split\" divides the data, as in [0.8, 0.1, 0.1]: training, validation, test"
 
 /* Of rows with one word the first whose own is valid counts, or that says something. */

@@ -63,7 +63,7 @@ static void test_layers(void **state)
         {"RNN", "simple_rnn"}, {"keras.layers.Bidirectional", "bidirectional"},
     };
     static const char *const missing[][2] = {
-        {"BiLSTM", "; that is a layer around it: {\"type\": \"bidirectional\""}, {"ConvLSTM2D", "; Mica has no recurrent convolutions"},
+        {"BiLSTM", "; both ways are a layer around one: {\"type\": \"bidirectional\""}, {"ConvLSTM2D", "; Mica has no recurrent convolutions"},
         {"StackedRNNCells", "; a layer is one: list several"},
         {"attention", "; Mica has no attention yet"}, {"multi_head_attention", "; Mica has no attention yet"},
         {"frobnicate", "; there are \"input\", \"dense\", "},
@@ -135,7 +135,7 @@ static void test_recurrent(void **state)
         {"input_size", "; Mica finds the number of inputs by itself"}, {"num_layers", "; a layer is one: list several"},
         {"batch_first", "; the batch comes first, then the steps"}, {"time_major", "; the batch comes first, then the steps"},
         {"stateful", "; no state outlives a batch; states to begin with are inputs"}, {"unroll", "; there is nothing like it here"},
-        {"initial_state", "; states to begin with are inputs behind the sequence"}, {"bidirectional", "; that is a layer around it"},
+        {"initial_state", "; states to begin with are inputs behind the sequence"}, {"bidirectional", "; both ways are a layer around one"},
         {"reset_after", "; \"gru\" has it"}, {"merge_mode", "; \"bidirectional\" has it"}, {"proj_size", "; h has as many elements"},
         {"mask_zero", "; an \"embedding\" has it"}, {"mask", "; a \"masking\" layer before says"}, {"timesteps", "; the input says how many steps there are"},
         {"cell", "; the cell is the layer's type"},
