@@ -121,8 +121,11 @@ static void print_kernels(const cJSON *kernels)
     int number = 0;
     printf("\nlaunches\n");
     cJSON_ArrayForEach(kernel, kernels) {
-        printf("  %2d %-32s engine %s\n", ++number, cli_show(text_of(kernel, "kernel")).text,
-               text_of(kernel, "engine"));
+        const cJSON *turns = cJSON_GetObjectItem(kernel, "turns");
+        printf("  %2d %-32s engine %s", ++number, cli_show(text_of(kernel, "kernel")).text, text_of(kernel, "engine"));
+        if (turns)
+            printf(", in each of %.0f turns", turns->valuedouble);
+        putchar('\n');
         print_list("       computes ", cJSON_GetObjectItem(kernel, "nodes"));
         print_list("       stores   ", cJSON_GetObjectItem(kernel, "stores"));
     }

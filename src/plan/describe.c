@@ -46,6 +46,8 @@ static void add_kernel(struct description *d, const struct mi_action *action, bo
                                                    mi_shape_text(&d->scratch, &value->shape),
                                                    mi_layout_text(&d->scratch, layout, value->shape.rank)));
     }
+    if (kernel->repeat)
+        add(d, object, "turns", cJSON_CreateNumber((double)mi_turns_of(plan, kernel)));
     if (with_source && action->code->source)
         add_text(d, object, "source", action->code->source);
 }
@@ -83,7 +85,7 @@ mica_status mi_plan_describe(const struct mica_plan *plan, bool with_source, str
     cJSON *kernels = add(&d, object, "kernels", cJSON_CreateArray());
     for (size_t i = 0; i < plan->action_count; i++)
         add_kernel(&d, &plan->actions[i], with_source, kernels);
-    add(&d, object, "launches", cJSON_CreateNumber((double)plan->action_count));
+    add(&d, object, "launches", cJSON_CreateNumber(mica_plan_launches(plan)));
     add_bytes(&d, add(&d, object, "bytes", cJSON_CreateObject()));
     add(&d, object, "peak_bytes", cJSON_CreateNumber((double)mica_plan_peak_bytes(plan)));
     bool good = !d.failed && !d.scratch.failed;
