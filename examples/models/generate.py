@@ -217,6 +217,17 @@ def lstm():
     return net
 
 
+def transformer():
+    """The encoder of Vaswani et al. 2017 with norms first, as torch.nn.TransformerEncoder, and the mean over all places."""
+    net = Net([128, 256])
+    for i in range(4):
+        net.add("transformer_encoder", f"encoder.layers.{i}", intermediate_dim=1024, num_heads=4, activation="gelu",
+                normalize_first=True)
+    net.add("op", "mean", op="ReduceMean", attributes={"axes": [1], "keepdims": 0})
+    net.add("dense", "fc", units=64)
+    return net
+
+
 NETS = {
     "mlp": (mlp, MNIST, 128),
     "lenet": (lenet, MNIST, 128),
@@ -226,6 +237,7 @@ NETS = {
     "resnet50": (lambda: resnet(bottleneck, (3, 4, 6, 3)), IMAGES, 8),
     "mobilenet_v2": (mobilenet_v2, IMAGES, 8),
     "vgg16": (vgg16, IMAGES, 8),
+    "transformer": (transformer, SEQUENCES, 32),
 }
 
 

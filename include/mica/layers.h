@@ -7,6 +7,7 @@
 #define MICA_LAYERS_H
 
 #include <mica/layers/activation.h>
+#include <mica/layers/attention.h>
 #include <mica/layers/convolution.h>
 #include <mica/layers/core.h>
 #include <mica/layers/merging.h>

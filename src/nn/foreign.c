@@ -16,8 +16,9 @@ struct row {
 #define NO_SUCH "there is nothing like it here: leave it out"
 #define HAVE_IT "the recurrent layers have it: \"lstm\", \"gru\" and \"simple_rnn\""
 #define STATES "states to begin with are inputs behind the sequence: \"inputs\": [\"x\", \"h\", \"c\"]; without them they are zeros"
-#define STACK "a layer is one: list several, all but the last with \"return_sequences\": true"
+#define STACK "a layer is one: list several, of recurrent ones all but the last with \"return_sequences\": true"
 #define BOTH_WAYS "both ways are a layer around one: {\"type\": \"bidirectional\", \"layer\": {\"type\": \"lstm\", \"units\": 8}}"
+#define FEATURES "the input says how many features there are: leave it out"
 #define PARTS "\"split\" divides the data, as in [0.8, 0.1, 0.1]: training, validation, test"
 
 /* Of rows with one word the first whose own is valid counts, or that says something. */
@@ -133,6 +134,26 @@ static const struct row keys[] = {
     {"backwardlayer", NULL, "both ways have the keys of \"layer\", and parameters of their own"},
     {"projsize", NULL, "h has as many elements as there are units; a \"dense\" layer behind it makes fewer"},
     {"cell celltype rnntype", NULL, "the cell is the layer's type: \"lstm\", \"gru\" or \"simple_rnn\""},
+    /* Attention. */
+    {"nhead nheads heads numattentionheads numqueryheads", "num_heads", NULL},
+    {"nhead nheads heads numattentionheads numheads", "num_query_heads", NULL},
+    {"kvheads nkvheads numkvheads keyvalueheads numgroups", "num_key_value_heads", NULL},
+    {"headdim headsize keysize dk", "key_dim", NULL},
+    {"keydim headsize", "head_dim", NULL},
+    {"valuesize dv", "value_dim", NULL},
+    {"embeddim dmodel modeldim hiddendim", "output_dim", FEATURES},
+    {"kdim vdim", NULL, FEATURES},
+    {"dimfeedforward feedforwarddim ffdim ffndim dff mlpdim intermediatesize", "intermediate_dim", NULL},
+    {"normfirst prenorm", "normalize_first", NULL},
+    {"layernormeps epsilon eps", "layer_norm_epsilon", NULL},
+    {"iscausal causal causalmask usecausalmask", "use_causal_mask",
+     "attention has it, and \"transformer_decoder\" hides later steps of its first input by itself"},
+    {"attnmask attentionmask srcmask tgtmask paddingmask keypaddingmask srckeypaddingmask", NULL,
+     "\"masking\", or \"mask_zero\" of \"embedding\", says which steps are padding; \"use_causal_mask\" hides later ones"},
+    {"attndropout attentiondropout dropoutp", "dropout", NULL},
+    {"addbiaskv addzeroattn needweights flashattention attentionaxes", NULL, NO_SUCH},
+    {"base ropetheta theta wavelength", "max_wavelength", NULL},
+    {"maxlen maxlength maxseqlen maxpositionembeddings numpositions numembeddings", "sequence_length", NULL},
     /* Initializers, regularizers and constraints. */
     {"weightinitializer kernelinit weightinit init initializer", "kernel_initializer", NULL},
     {"biasinit", "bias_initializer", NULL},
@@ -160,7 +181,6 @@ static const struct row keys[] = {
     {"augmentation augment transforms", NULL, "Mica changes no images while it trains"},
 };
 
-#define ATTENTION "Mica has no attention yet"
 #define CROSSENTROPIES "classes are learnt with sparse_categorical_crossentropy, one-hot rows with categorical_crossentropy, " \
     "yes or no with binary_crossentropy"
 
@@ -171,8 +191,17 @@ static const struct row values[] = {
     {"bilstm bigru birnn", NULL, BOTH_WAYS},
     {"convlstm convlstm1d convlstm2d convlstm3d", NULL, "Mica has no recurrent convolutions"},
     {"stackedrnncells", NULL, STACK},
-    {"attention multiheadattention additiveattention selfattention groupqueryattention transformer transformerencoder "
-     "transformerencoderlayer", NULL, ATTENTION},
+    {"multiheadattention multiheadselfattention selfattention mha", "multi_head_attention", NULL},
+    {"scaleddotproductattention dotproductattention dotattention luongattention", "attention", NULL},
+    {"bahdanauattention bahdanau", "additive_attention", NULL},
+    {"groupqueryattention groupedqueryattention gqa multiqueryattention mqa", "grouped_query_attention", NULL},
+    {"transformer transformerencoder transformerencoderlayer transformerblock encoderlayer", "transformer_encoder", NULL},
+    {"transformerdecoder transformerdecoderlayer decoderlayer", "transformer_decoder", NULL},
+    {"positionalembedding learnedpositionalembedding", "position_embedding", NULL},
+    {"positionalencoding sinepositionalencoding sinusoidalencoding sinusoidalpositionalencoding", "sine_position_encoding", NULL},
+    {"rope rotary rotarypositionalembedding rotarypositionalembeddings", "rotary_embedding", NULL},
+    {"tokenandpositionembedding", NULL, "that is an \"embedding\" and a \"position_embedding\", joined by \"add\""},
+    {"alibi", NULL, "it is a key of \"multi_head_attention\": \"alibi\": true"},
     {"convtranspose2d deconv deconvolution convolution2dtranspose", "conv2d_transpose", NULL},
     {"convtranspose1d", "conv1d_transpose", NULL},
     {"convtranspose3d", "conv3d_transpose", NULL},

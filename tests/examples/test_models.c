@@ -19,6 +19,7 @@ static const struct {
     {"resnet50", 25557032, 1000, 267, 0},
     {"mobilenet_v2", 3504872, 1000, 262, 0},
     {"vgg16", 138357544, 1000, 32, 102760448},
+    {"transformer", 3175488, 64, 50, 0},
 };
 
 static void test_models(void **state)

@@ -41,8 +41,8 @@ class Layers:
         """function(x, *weights) -> y, or (y, {name: value after the step}); where `real` (batch, steps) is False, x is 0."""
         x = single(torch.randn(batch, *shape)) if integer is None else torch.randint(0, integer, (batch, *shape))
         x = x if real is None else x * real.reshape(*real.shape, *[1] * (x.dim() - real.dim()))
-        values = [single(0.5 * torch.randn(*size) + (1 if key.endswith(".running_var") else 0)).abs()
-                  if key.endswith(".running_var") else single(0.5 * torch.randn(*size)) for key, size in weights]
+        values = [single(0.5 * torch.randn(size) + (1 if key.endswith(".running_var") else 0)).abs()
+                  if key.endswith(".running_var") else single(0.5 * torch.randn(size)) for key, size in weights]
         inputs = ([x] if integer is None else []) + values
         for value in inputs:
             value.requires_grad_(True)

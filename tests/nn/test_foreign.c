@@ -61,11 +61,19 @@ static void test_layers(void **state)
         {"keras.layers.Concatenate", "concatenate"}, {"swish", "silu"}, {"nn.PReLU", "prelu"}, {"GLU", "glu"}, {"Softshrink", "soft_shrink"},
         {"LSTM", "lstm"}, {"nn.LSTM", "lstm"}, {"nn.LSTMCell", "lstm"}, {"GRU", "gru"}, {"GRUCell", "gru"}, {"SimpleRNN", "simple_rnn"},
         {"RNN", "simple_rnn"}, {"keras.layers.Bidirectional", "bidirectional"},
+        {"MultiheadAttention", "multi_head_attention"}, {"nn.MultiheadAttention", "multi_head_attention"},
+        {"keras.layers.MultiHeadAttention", "multi_head_attention"}, {"self_attention", "multi_head_attention"},
+        {"Attention", "attention"}, {"scaled_dot_product_attention", "attention"}, {"AdditiveAttention", "additive_attention"},
+        {"GroupQueryAttention", "grouped_query_attention"}, {"Transformer", "transformer_encoder"},
+        {"nn.TransformerEncoderLayer", "transformer_encoder"}, {"TransformerEncoder", "transformer_encoder"},
+        {"nn.TransformerDecoderLayer", "transformer_decoder"}, {"PositionalEncoding", "sine_position_encoding"},
+        {"PositionEmbedding", "position_embedding"}, {"RoPE", "rotary_embedding"}, {"RotaryEmbedding", "rotary_embedding"},
     };
     static const char *const missing[][2] = {
         {"BiLSTM", "; both ways are a layer around one: {\"type\": \"bidirectional\""}, {"ConvLSTM2D", "; Mica has no recurrent convolutions"},
         {"StackedRNNCells", "; a layer is one: list several"},
-        {"attention", "; Mica has no attention yet"}, {"multi_head_attention", "; Mica has no attention yet"},
+        {"TokenAndPositionEmbedding", "; that is an \"embedding\" and a \"position_embedding\""},
+        {"ALiBi", "; it is a key of \"multi_head_attention\""},
         {"frobnicate", "; there are \"input\", \"dense\", "},
     };
     for (size_t i = 0; i < MI_COUNT(named); i++)
@@ -152,6 +160,38 @@ static void test_recurrent(void **state)
     check(true, "unit_forget_bias", of_dense, "; \"lstm\" has it");
 }
 
+/* Keys of attention, as PyTorch and others have them. */
+static void test_attention(void **state)
+{
+    (void)state;
+    static const char *const of_heads[] = {"num_heads", "key_dim", "value_dim", "dropout", "use_bias", "use_causal_mask", NULL};
+    static const char *const of_groups[] = {"head_dim", "num_query_heads", "num_key_value_heads", "use_causal_mask", NULL};
+    static const char *const of_block[] = {"intermediate_dim", "num_heads", "layer_norm_epsilon", "normalize_first", NULL};
+    static const char *const of_places[] = {"sequence_length", "initializer", NULL};
+    static const char *const of_waves[] = {"max_wavelength", NULL};
+    static const char *const of_embedding[] = {"input_dim", "output_dim", NULL};
+    meant(true, "nhead", of_heads, "num_heads");
+    meant(true, "heads", of_groups, "num_query_heads");
+    meant(true, "num_heads", of_groups, "num_query_heads");
+    meant(true, "num_kv_heads", of_groups, "num_key_value_heads");
+    meant(true, "head_dim", of_heads, "key_dim");
+    meant(true, "key_dim", of_groups, "head_dim");
+    meant(true, "attn_dropout", of_heads, "dropout");
+    meant(true, "is_causal", of_heads, "use_causal_mask");
+    meant(true, "dim_feedforward", of_block, "intermediate_dim");
+    meant(true, "norm_first", of_block, "normalize_first");
+    meant(true, "layer_norm_eps", of_block, "layer_norm_epsilon");
+    meant(true, "max_len", of_places, "sequence_length");
+    meant(true, "base", of_waves, "max_wavelength");
+    meant(true, "embed_dim", of_embedding, "output_dim");
+    check(true, "embed_dim", of_heads, "; the input says how many features there are");
+    check(true, "d_model", of_block, "; the input says how many features there are");
+    check(true, "kdim", of_heads, "; the input says how many features there are");
+    check(true, "use_causal_mask", of_block, "; attention has it, and \"transformer_decoder\" hides later steps");
+    check(true, "key_padding_mask", of_heads, "; \"masking\", or \"mask_zero\" of \"embedding\", says which steps are padding");
+    check(true, "add_zero_attn", of_heads, "; there is nothing like it here");
+}
+
 #define WORDS(...) (const char *const[]){__VA_ARGS__, NULL}
 
 /* A word of another library, beside keys or names that Mica has: the one that is meant, or what is said of it. */
@@ -204,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_recurrent),
+        cmocka_unit_test(test_attention),
         cmocka_unit_test(test_others),
     };
     return cmocka_run_group_tests(tests, list_types, NULL);

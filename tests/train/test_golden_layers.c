@@ -185,6 +185,7 @@ static const char *const files[] = {
     "contrastive.safetensors",
     "wrappers.safetensors",
     "recurrent.safetensors",
+    "attention.safetensors",
 };
 
 /* The cases of a file: first their kernels, which are built together. */

@@ -380,9 +380,9 @@ static void bad_files(void **state)
         {"{\"model\": {}, \"data\": {\"format\": \"csv\", \"path\": \"test_job.csv\", \"label\": \"kind\"}, "
          "\"loss\": \"sparse_categorical_crossentropy\"}", "model: \"layers\" is missing"},
         /* What needs no data is found before they are read. */
-        {"{\"model\": {\"layers\": [{\"type\": \"relu\"}, {\"type\": \"attention\"}]}, \"loss\": \"mse\", "
+        {"{\"model\": {\"layers\": [{\"type\": \"relu\"}, {\"type\": \"convlstm2d\"}]}, \"loss\": \"mse\", "
          "\"data\": {\"format\": \"csv\", \"path\": \"absent.csv\"}}",
-         "model.layers[1]: there is no layer type \"attention\"; Mica has no attention yet"},
+         "model.layers[1]: there is no layer type \"convlstm2d\"; Mica has no recurrent convolutions"},
         {"{\"model\": {\"layers\": [{\"type\": \"dense\", \"units\": 2, \"activation\": \"frobnicate\"}]}, \"loss\": \"mse\", "
          "\"data\": {\"format\": \"csv\", \"path\": \"absent.csv\"}}",
          "model.layers[0]: there is no activation \"frobnicate\"; there are \"linear\", "},

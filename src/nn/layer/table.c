@@ -51,6 +51,15 @@
     X(gru)                                                                                                                       \
     X(bidirectional)                                                                                                             \
     X(time_distributed)                                                                                                          \
+    X(multi_head_attention)                                                                                                      \
+    X(grouped_query_attention)                                                                                                   \
+    X(attention)                                                                                                                 \
+    X(additive_attention)                                                                                                        \
+    X(position_embedding)                                                                                                        \
+    X(sine_position_encoding)                                                                                                    \
+    X(rotary_embedding)                                                                                                          \
+    X(transformer_encoder)                                                                                                       \
+    X(transformer_decoder)                                                                                                       \
     X(dropout)                                                                                                                   \
     X(activity_regularization)                                                                                                   \
     X(spatial_dropout1d)                                                                                                         \

@@ -1,0 +1,174 @@
+/* What every attention does: its inputs, its heads, and the chain from scores to the mean of the values. */
+#include "nn/layer/attention.h"
+
+#include "ops/ops.h"
+
+#include <math.h>
+
+/* ---- Inputs ---- */
+
+static bool is_sequence(struct mi_layer *layer, const mi_value *x, int number)
+{
+    const struct mi_shape *shape = &x->shape;
+    if (shape->rank == 3 && shape->dim[1].b > 0 && shape->dim[2].b > 0)
+        return true;
+    mi_layer_fail(layer, MICA_SHAPE, "input %d has shape %s per sample, needs (steps, features)", number,
+                  mi_layer_shape_text(layer, x));
+    return false;
+}
+
+bool mi_attention_inputs(struct mi_layer *layer, mi_value *const *x, int count, mi_value *in[MI_ATTENDED])
+{
+    static const int place[][MI_ATTENDED] = {{0, 0, 0}, {0, 1, 1}, {0, 2, 1}};
+    for (int i = 0; i < count; i++)
+        if (!is_sequence(layer, x[i], i))
+            return false;
+    for (int i = 0; i < MI_ATTENDED; i++)
+        in[i] = x[place[count - 1][i]];
+    int64_t keys = in[MI_K]->shape.dim[1].b, values = in[MI_V]->shape.dim[1].b;
+    if (keys != values) {
+        mi_layer_fail(layer, MICA_SHAPE, "the key has %lld steps, the value %lld: there is one of each", (long long)keys,
+                      (long long)values);
+        return false;
+    }
+    layer->mask = mi_layer_mask(layer, x[0]);
+    for (int i = 0; i < MI_ATTENDED; i++) { /* what is one value stays one */
+        mi_value *same = i && in[i] == x[place[count - 1][i - 1]] ? in[i - 1] : NULL;
+        in[i] = same ? same : mi_layer_float(layer, in[i]);
+    }
+    return in[MI_V] != NULL;
+}
+
+mi_value *mi_attention_mask(struct mi_layer *layer, const mi_value *key, const mi_value *value)
+{
+    mi_value *of_key = mi_layer_mask(layer, key), *of_value = mi_layer_mask(layer, value);
+    if (!of_key || !of_value || of_key == of_value)
+        return of_key ? of_key : of_value;
+    return mi_op2(layer->graph, "And", of_key, of_value);
+}
+
+bool mi_attention_rate(struct mi_layer *layer, float dropout)
+{
+    if (dropout >= 0 && dropout < 1)
+        return true;
+    mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "dropout must be at least 0 and below 1, not %g", (double)dropout);
+    return false;
+}
+
+mi_value *mi_attention_dropout(struct mi_layer *layer, mi_value *x, float rate, uint64_t seed)
+{
+    const struct mi_attribute attributes[] = {MI_REAL("rate", rate), MI_INT("seed", (int64_t)seed)};
+    return rate > 0 ? mi_apply(layer->graph, "Dropout", &x, 1, attributes, 2) : x;
+}
+
+/* ---- Heads ---- */
+
+mi_value *mi_heads_split(struct mi_graph *graph, mi_value *x, int64_t heads)
+{
+    if (!x)
+        return NULL;
+    const int64_t parts[] = {0, 0, heads, x->shape.dim[2].b / heads}, order[] = {0, 2, 1, 3};
+    return MI_APPLY(graph, "Transpose", ((mi_value *[]){mi_op2(graph, "Reshape", x, mi_ints(graph, parts, 4))}),
+                    MI_INTS("perm", order, 4));
+}
+
+mi_value *mi_heads_join(struct mi_graph *graph, mi_value *x)
+{
+    if (!x)
+        return NULL;
+    const int64_t whole[] = {0, 0, x->shape.dim[1].b * x->shape.dim[3].b}, order[] = {0, 2, 1, 3};
+    mi_value *steps = MI_APPLY(graph, "Transpose", ((mi_value *[]){x}), MI_INTS("perm", order, 4));
+    return mi_op2(graph, "Reshape", steps, mi_ints(graph, whole, 3));
+}
+
+mi_value *mi_rows_product(struct mi_graph *graph, mi_value *x, mi_value *weight, mi_value *bias)
+{
+    if (!x || !weight)
+        return NULL;
+    const int64_t rows[] = {-1, x->shape.dim[2].b}, back[] = {-1, x->shape.dim[1].b, weight->shape.dim[0].b};
+    mi_value *in[] = {mi_op2(graph, "Reshape", x, mi_ints(graph, rows, 2)), weight, bias};
+    mi_value *y = mi_apply(graph, "Gemm", in, bias ? 3 : 2, (const struct mi_attribute[]){MI_INT("transB", 1)}, 1);
+    return mi_op2(graph, "Reshape", y, mi_ints(graph, back, 3));
+}
+
+/* ---- What is added to scores ---- */
+
+/* Numbers along one axis of (a, b), or of (a, b, c). */
+static mi_value *places(struct mi_graph *graph, const struct mi_shape *shape, int axis)
+{
+    mi_value *space = mi_expand_to(graph, mi_scalar(graph, 0), shape);
+    return MI_APPLY(graph, "Index", ((mi_value *[]){space}), MI_INT("axis", axis));
+}
+
+static mi_value *as_float(struct mi_graph *graph, mi_value *x)
+{
+    return MI_APPLY(graph, "Cast", ((mi_value *[]){x}), MI_INT("to", MI_FLOAT));
+}
+
+/* (T, S): minus infinity where the step of the key is behind that of the query. */
+static mi_value *causal_mask(struct mi_graph *graph, const struct mi_shape *steps)
+{
+    mi_value *later = mi_op2(graph, "Greater", places(graph, steps, 1), places(graph, steps, 0));
+    mi_value *in[] = {later, mi_scalar(graph, -INFINITY), mi_scalar(graph, 0)};
+    return mi_apply(graph, "Where", in, 3, NULL, 0);
+}
+
+/* (N, 1, 1, S): so low a number where a step is padding that no weight is left, and finite, so that where all are padding the
+ * weights are equal and not 0 / 0. */
+static mi_value *padding_mask(struct mi_graph *graph, mi_value *real)
+{
+    const struct mi_dim *dim = real->shape.dim;
+    const struct mi_shape beside = {.rank = 4, .dim = {dim[0], mi_fixed(1), mi_fixed(1), dim[1]}};
+    mi_value *in[] = {mi_reshape_to(graph, real, &beside), mi_scalar(graph, 0), mi_scalar(graph, -1e30f)};
+    return mi_apply(graph, "Where", in, 3, NULL, 0);
+}
+
+/* (heads, 1, 1): slopes of a geometric series that ends with 2^-8. Where the heads are no power of 2, those of the largest one
+ * below, n, and then every second one of 2n: head h has 2^(-8 / n * (h + 1)), or of h >= n 2^(-8 / n * (h - n + 1/2)). */
+static mi_value *alibi_slopes(struct mi_graph *graph, int64_t heads)
+{
+    const struct mi_shape shape = {.rank = 3, .dim = {mi_fixed(heads), mi_fixed(1), mi_fixed(1)}};
+    int64_t power = 1;
+    while (power <= heads / 2)
+        power *= 2;
+    mi_value *head = as_float(graph, places(graph, &shape, 0));
+    mi_value *in[] = {mi_op2(graph, "Less", head, mi_scalar(graph, (float)power)), mi_op2(graph, "Add", head, mi_scalar(graph, 1)),
+                      mi_op2(graph, "Sub", head, mi_scalar(graph, (float)power - 0.5f))};
+    mi_value *number = mi_apply(graph, "Where", in, 3, NULL, 0);
+    float factor = (float)(-8 * log(2) / (double)power);
+    return mi_op1(graph, "Exp", mi_op2(graph, "Mul", number, mi_scalar(graph, factor)));
+}
+
+/* (heads, T, S): -slope * |t - s| */
+static mi_value *alibi(struct mi_graph *graph, const struct mi_shape *steps, int64_t heads)
+{
+    mi_value *t = as_float(graph, places(graph, steps, 0)), *s = as_float(graph, places(graph, steps, 1));
+    mi_value *distance = mi_op1(graph, "Abs", mi_op2(graph, "Sub", t, s));
+    return mi_op1(graph, "Neg", mi_op2(graph, "Mul", distance, alibi_slopes(graph, heads)));
+}
+
+/* ---- From scores to the mean ---- */
+
+mi_value *mi_attention_scores(struct mi_graph *graph, mi_value *q, mi_value *k)
+{
+    return MI_APPLY(graph, "MatMul", ((mi_value *[]){q, k}), MI_INT("transB", 1));
+}
+
+mi_value *mi_attend(struct mi_layer *layer, mi_value *scores, mi_value *v, const struct mi_scoring *how)
+{
+    struct mi_graph *graph = layer->graph;
+    if (!scores || !v)
+        return NULL;
+    const struct mi_shape steps = {.rank = 2, .dim = {scores->shape.dim[2], scores->shape.dim[3]}};
+    int64_t heads = scores->shape.dim[1].b;
+    if (how->scale < 1 || how->scale > 1)
+        scores = mi_op2(graph, "Mul", scores, mi_scalar(graph, how->scale));
+    if (how->alibi)
+        scores = mi_op2(graph, "Add", scores, alibi(graph, &steps, heads));
+    if (how->mask)
+        scores = mi_op2(graph, "Add", scores, padding_mask(graph, how->mask));
+    if (how->causal)
+        scores = mi_op2(graph, "Add", scores, causal_mask(graph, &steps));
+    mi_value *weights = MI_APPLY(graph, "Softmax", ((mi_value *[]){scores}), MI_INT("axis", -1));
+    return mi_op2(graph, "MatMul", mi_attention_dropout(layer, weights, how->dropout, how->seed), v);
+}
