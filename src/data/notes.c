@@ -91,8 +91,13 @@ void mi_note_field(const struct mi_preprocess *p, struct mi_text *line)
                 mi_field_text(p).text, p->column_count || array ? ": " : "");
     if (array)
         mi_text_add(line, "shape %s", mi_sample_text(&p->shape).text);
+    if (p->vocabulary.count)
+        mi_text_add(line, ", %s of a vocabulary of %d", p->vocabulary.tokens == MICA_WORDS ? "words" : "characters",
+                    p->vocabulary.count);
     note_columns(p, line);
-    if (p->classes)
+    if (p->classes && array)
+        mi_text_add(line, ", one of %d classes at each place", p->classes);
+    else if (p->classes)
         note_classes(p, line);
     else if (p->role == MICA_TARGET)
         mi_text_add(line, ", a value");

@@ -280,7 +280,11 @@ static void text(void **state)
     json = mica_json("evaluate cli_text.safetensors --data cli_text.json --require 'accuracy>=0.9' --require 'perplexity<1.7' --json");
     assert_true(number(json, "samples") > 100); /* there is no test part: all windows */
     cJSON_Delete(json);
-    struct run run = mica("generate cli_text.safetensors --prompt 'one\ntwo' --tokens 20 --temperature 0");
+    struct run run = mica("inspect cli_text.safetensors");
+    assert_non_null(strstr(run.out, "inputs: shape [12], characters of a vocabulary of 10\n"
+                                    "label: shape [12], one of 10 classes at each place\n"));
+    run_free(&run);
+    run = mica("generate cli_text.safetensors --prompt 'one\ntwo' --tokens 20 --temperature 0");
     assert_int_equal(run.status, 0);
     assert_string_equal(run.out, "\nsix\none\ntwo\nsix\none"); /* the continuation, and nothing else */
     assert_null(strstr(run.err, "mica: "));
