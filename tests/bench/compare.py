@@ -53,7 +53,7 @@ LAYERS = {
     "group_normalization 64x56x56 32": ([64, 56, 56], 8, {"type": "group_normalization", "groups": 32}),
     "layer_normalization 256x768": ([256, 768], 8, {"type": "layer_normalization"}),
 }
-SEQUENCE_NETS = {"lstm": (32, 128)}
+SEQUENCE_NETS = {"lstm": (32, 128), "transformer": (32, 128)}
 LARGE_NETS = {"resnet18": (8,), "resnet50": (8,), "mobilenet_v2": (8,), "vgg16": (8,)}
 
 

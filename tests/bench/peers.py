@@ -89,6 +89,10 @@ def torch_net(torch, path):
             y = self.cell(x)[0]
             return y if self.all else y[:, -1]
 
+    class Mean(nn.Module):
+        def forward(self, x):
+            return x.mean(1)
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -126,7 +130,8 @@ def torch_net(torch, path):
 
         def make(self, layer, shapes):
             kind, shape = layer["type"], shapes[0]
-            then = [activations[layer["activation"]](inplace=True)] if "activation" in layer else []
+            has_activation = "activation" in layer and kind != "transformer_encoder"
+            then = [activations[layer["activation"]](inplace=True)] if has_activation else []
             if "conv" in kind:
                 part, out = self.convolution(layer, shape)
                 return nn.Sequential(part, *then), out
@@ -134,6 +139,12 @@ def torch_net(torch, path):
                 return nn.Sequential(nn.Linear(shape[0], layer["units"]), *then), (layer["units"],)
             if kind in ("lstm", "gru", "simple_rnn"):
                 return Recurrent(layer, shape[1]), (*shape[:1], layer["units"]) if layer.get("return_sequences") else (layer["units"],)
+            if kind == "transformer_encoder":
+                return nn.TransformerEncoderLayer(shape[1], layer["num_heads"], layer["intermediate_dim"], layer.get("dropout", 0),
+                                                  layer.get("activation", "relu"), batch_first=True,
+                                                  norm_first=layer.get("normalize_first", False)), shape
+            if kind == "op" and layer["op"] == "ReduceMean" and layer["attributes"] == {"axes": [1], "keepdims": 0}:
+                return Mean(), shape[1:]
             if kind == "batch_normalization":
                 return nn.BatchNorm2d(shape[0], layer["epsilon"], 1 - layer["momentum"]), shape
             if kind == "group_normalization":
