@@ -102,6 +102,8 @@ static mica_status run(struct generating *g)
     const struct mi_graph *graph = g->model->graph;
     MI_TRY(mi_model_predictor(g->model, 1)); /* kept from turn to turn, but whoever is told of a token may have trained the model */
     mica_plan *plan = g->model->predictor;
+    if (mi_plan_input(plan, graph->inputs[0]->name) < 0)
+        return mi_fail(error_of(g), MICA_UNSUPPORTED, "the model's output does not depend on its input: it cannot continue a text");
     MI_TRY(mica_plan_write(plan, graph->inputs[0]->name, g->inputs, (size_t)g->window));
     MI_TRY(mica_plan_run(plan, 1));
     return mica_plan_read(plan, graph->outputs[0]->name, g->outputs, (size_t)(g->window * g->classes));

@@ -250,6 +250,12 @@ static void networks(void **state)
         refused(model, "ab", one, MICA_SHAPE, "it must be (5 classes, 6 places)");
         mica_model_destroy(model);
     }
+    model = mica_model_create(*state, NULL); /* positions alone */
+    assert_int_equal(mica_model_add_json(model, "{\"input_shape\": [6], \"layers\": [{\"type\": \"embedding\", \"input_dim\": 5, "
+                                         "\"output_dim\": 5}, {\"type\": \"position_embedding\", \"sequence_length\": 6}]}"), MICA_OK);
+    assert_int_equal(mi_model_set_preprocess(model, fitted), MICA_OK);
+    refused(model, "ab", one, MICA_UNSUPPORTED, "does not depend on its input");
+    mica_model_destroy(model);
     free(fitted);
 }
 
