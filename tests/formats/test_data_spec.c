@@ -82,7 +82,7 @@ static void test_refused(void **state)
     (void)state;
     static const struct { const char *text; const char *says; } cases[] = {
         {"[]", "job.json: data: this must be an object"},
-        {"{}", "\"format\" must be \"csv\", \"idx\", \"npy\" or \"npz\""},
+        {"{}", "\"format\" must be \"csv\", \"idx\", \"npy\", \"npz\" or \"text\""},
         {"{\"format\": \"cvs\"}", "there is no format \"cvs\"; did you mean \"csv\"?"},
         {"{\"format\": 1}", "\"format\" must be a text"},
         {"{\"format\": \"csv\"}", "\"path\" must be the path of a file"},
