@@ -35,7 +35,7 @@ MICA_API mica_node *mica_einsum_dense(mica_node *x, const mica_einsum_dense_desc
 typedef struct mica_embedding_desc {
     const char *name;
     int64_t input_dim, output_dim; /* required */
-    bool mask_zero;               /* steps of number 0 are padding: recurrent layers behind it pass them over (recurrent.h) */
+    bool mask_zero;               /* steps of number 0 are padding: recurrent layers and attention pass them over (recurrent.h) */
     mica_parameter_desc embeddings; /* initializer: random_uniform */
 } mica_embedding_desc;
 MICA_API mica_node *mica_embedding(mica_node *x, const mica_embedding_desc *desc);

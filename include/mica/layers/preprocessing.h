@@ -63,7 +63,7 @@ typedef struct mica_hashing_desc {
 MICA_API mica_node *mica_hashing(mica_node *x, const mica_hashing_desc *desc);
 
 /* y[n, ..., :] = 0 where all of x[n, ..., :] are mask_value, else x: places that are padding give nothing. Of x (N, T, features)
- * these are steps that recurrent layers behind it pass over (recurrent.h). */
+ * these are steps that recurrent layers and attention behind it pass over (recurrent.h, attention.h). */
 typedef struct mica_masking_desc {
     const char *name;
     float mask_value;

@@ -6,7 +6,7 @@
  *
  * Steps that are padding, as masking and mask_zero of embedding say, change nothing: the states stay, and the result of such a
  * step is that of the one before. Layers that make step t of their result of step t of their inputs alone hand this on: dense,
- * activations, dropouts, layer normalisation, merging, recurrent layers that return sequences.
+ * activations, dropouts, layer normalisation, merging, attention, recurrent layers that return sequences.
  *
  * Parameters have PyTorch's names, layouts and order of gates: weight_ih_l0 (gates * units, features), weight_hh_l0 (gates *
  * units, units), bias_ih_l0 and bias_hh_l0 (gates * units). Below W x stands for a gate's rows of weight_ih_l0 times x with
