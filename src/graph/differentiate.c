@@ -301,7 +301,7 @@ static mica_status visit_repeat(struct walk *w, struct mi_node *end)
     if (back)
         leave_back(w, end, back, carried, count);
     graph->open = open;
-    return graph->error.status;
+    return graph->arena.failed ? mi_out_of_memory(&graph->error) : graph->error.status;
 }
 
 /* ---- The walk ---- */

@@ -90,3 +90,10 @@ void fixture_round_trip(struct fixture *f)
     cJSON_free(text);
     fixture_close(again);
 }
+
+void fixture_round_trip_of(const char *json)
+{
+    struct fixture *f = fixture_open(json);
+    fixture_round_trip(f);
+    fixture_close(f);
+}

@@ -42,5 +42,6 @@ struct mi_variable *fixture_has_variable(struct fixture *f, const char *name, mi
 
 /* Fails unless the model's description makes a model of the same description and variables. */
 void fixture_round_trip(struct fixture *f);
+void fixture_round_trip_of(const char *json);
 
 #endif

@@ -96,9 +96,7 @@ static const char whole[] =
 static void round_trip(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_open(whole);
-    fixture_round_trip(f);
-    fixture_close(f);
+    fixture_round_trip_of(whole);
 }
 
 int main(void)
