@@ -112,3 +112,20 @@ void golden_write(mica_model *model, const struct golden *golden, const char *pr
         free(values);
     }
 }
+
+void golden_run(mica_model *model, bool training, const float *inputs, int64_t n, const struct mi_step *step, float *out)
+{
+    struct mi_plan_desc desc = {.device = model->device, .batch = n};
+    mica_plan *plan = NULL;
+    cl_event done = NULL;
+    golden_assert_fine(model->device);
+    assert_int_equal(mi_model_graph(model, training, &desc.graph), MICA_OK);
+    assert_int_equal(mi_model_store(model, &desc.store), MICA_OK);
+    mi_plan_create(&desc, &plan);
+    golden_assert_fine(model->device);
+    assert_int_equal(mi_plan_feed(plan, 0, inputs, n, &done), MICA_OK);
+    assert_int_equal(mi_event_wait(model->device, &done), MICA_OK);
+    assert_int_equal(mi_plan_step(plan, step), MICA_OK);
+    assert_int_equal(mi_plan_fetch(plan, 0, out, n), MICA_OK);
+    mica_plan_destroy(plan);
+}

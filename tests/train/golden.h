@@ -11,6 +11,7 @@
 
 #include "formats/model/safetensors.h"
 #include "json/keys.h"
+#include "nn/model.h"
 
 #include <mica/mica.h>
 
@@ -43,5 +44,8 @@ void golden_assert_fine(const mica_device *device);
 
 /* Sets the model's variables from the tensors "prefix/NAME". */
 void golden_write(mica_model *model, const struct golden *golden, const char *prefix);
+
+/* One step of the model's only input, of n samples, and its only output. */
+void golden_run(mica_model *model, bool training, const float *inputs, int64_t n, const struct mi_step *step, float *out);
 
 #endif

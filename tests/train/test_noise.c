@@ -14,25 +14,13 @@ static void run(mica_device *device, const char *layer, bool training, uint64_t 
 {
     static float ones[COUNT];
     char json[256];
-    struct mi_graph *graph = NULL;
-    struct mi_store *store = NULL;
-    mica_plan *plan = NULL;
-    cl_event done = NULL;
     mica_model *model = mica_model_create(device, &(mica_model_desc){.seed = 5});
     mi_format(json, sizeof json, "{\"input_shape\": [%d, %d], \"layers\": [{%s}]}", CHANNELS, PLACES, layer);
     mica_model_add_json(model, json);
     golden_assert_fine(device);
-    assert_int_equal(mi_model_graph(model, training, &graph), MICA_OK);
-    assert_int_equal(mi_model_store(model, &store), MICA_OK);
-    mi_plan_create(&(struct mi_plan_desc){.device = device, .store = store, .graph = graph, .batch = SAMPLES}, &plan);
-    golden_assert_fine(device);
     for (int i = 0; i < COUNT; i++)
         ones[i] = 1;
-    assert_int_equal(mi_plan_feed(plan, 0, ones, SAMPLES, &done), MICA_OK);
-    assert_int_equal(mi_event_wait(device, &done), MICA_OK);
-    assert_int_equal(mi_plan_step(plan, &(struct mi_step){.n = SAMPLES, .step = step, .seed = seed}), MICA_OK);
-    assert_int_equal(mi_plan_fetch(plan, 0, out, SAMPLES), MICA_OK);
-    mica_plan_destroy(plan);
+    golden_run(model, training, ones, SAMPLES, &(struct mi_step){.n = SAMPLES, .step = step, .seed = seed}, out);
     mica_model_destroy(model);
 }
 

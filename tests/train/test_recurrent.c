@@ -238,24 +238,12 @@ static void run(mica_device *device, const char *keys, bool training, bool first
 {
     static float ones[COUNT];
     char json[512];
-    struct mi_graph *graph = NULL;
-    struct mi_store *store = NULL;
-    mica_plan *plan = NULL;
-    cl_event done = NULL;
     mi_format(json, sizeof json, "{\"input_shape\": [%d, %d], \"layers\": [{\"type\": \"simple_rnn\", \"units\": %d, \"activation\": \"linear\", "
               "\"use_bias\": false, \"kernel_initializer\": \"identity\", \"return_sequences\": true, %s}]}", STEPS, WIDE, WIDE, keys);
     mica_model *model = described(device, json);
-    assert_int_equal(mi_model_graph(model, training, &graph), MICA_OK);
-    assert_int_equal(mi_model_store(model, &store), MICA_OK);
-    mi_plan_create(&(struct mi_plan_desc){.device = device, .store = store, .graph = graph, .batch = SAMPLES}, &plan);
-    golden_assert_fine(device);
     for (int i = 0; i < COUNT; i++)
         ones[i] = !first_alone || i / WIDE % STEPS == 0;
-    assert_int_equal(mi_plan_feed(plan, 0, ones, SAMPLES, &done), MICA_OK);
-    assert_int_equal(mi_event_wait(device, &done), MICA_OK);
-    assert_int_equal(mi_plan_step(plan, &(struct mi_step){.n = SAMPLES, .step = step_number, .seed = 42}), MICA_OK);
-    assert_int_equal(mi_plan_fetch(plan, 0, out, SAMPLES), MICA_OK);
-    mica_plan_destroy(plan);
+    golden_run(model, training, ones, SAMPLES, &(struct mi_step){.n = SAMPLES, .step = step_number, .seed = 42}, out);
     mica_model_destroy(model);
 }
 
