@@ -18,7 +18,8 @@ struct kernel_run {
     struct mi_store *store;
     mica_plan *plan;
     void *input[MOST_OPERANDS];
-    struct mi_contraction contraction; /* the only one of a case of contractions */
+    struct mi_graph *lowered;
+    struct mi_contraction contraction; /* of it: the only one of a case of contractions */
 };
 
 static mica_status run_plan(void *context, int times)
@@ -44,12 +45,13 @@ mica_status mi_bench_check_engine(mica_bench *bench, const char *name)
 
 /* ---- Preparing ---- */
 
-/* Lowers the graph, so that its contractions can be counted. */
+/* Lowers a copy of the graph, so that its contractions can be counted. */
 static mica_status read_contractions(struct kernel_run *run, struct mi_bench_case *what)
 {
-    struct mi_graph *graph = what->graph;
+    struct mi_graph *graph = run->lowered = mi_graph_copy(what->graph, &run->bench->error);
     double flops = 0;
-    MI_TRY(mi_error_report(&run->bench->error, &graph->error));
+    if (!graph)
+        return run->bench->error.status;
     mica_status status = mi_lower(graph, 1);
     if (status == MICA_OK)
         status = mi_simplify(graph, 1);
@@ -254,6 +256,7 @@ mica_status mi_bench_run_case(mica_bench *bench, struct mi_bench_case *what, con
         status = run_prepared(&run, what, result);
     mica_plan_destroy(run.plan);
     mi_store_destroy(run.store);
+    mi_graph_destroy(run.lowered);
     for (int i = 0; i < MOST_OPERANDS; i++)
         free(run.input[i]);
     if (status != MICA_OK)

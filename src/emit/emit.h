@@ -136,6 +136,7 @@ const char *mi_emit_expression(struct mi_emitter *e, const struct mi_node *node,
 /* An attribute that is a number; NULL: there is none. */
 const char *mi_emit_attribute(struct mi_emitter *e, const struct mi_node *node, const char *word);
 /* The kernel function that makes a map's random numbers ("s" behind it: many at once), and its arguments seed and stream. */
+const char *mi_emit_stream(struct mi_emitter *e, const struct mi_node *node); /* those two */
 const char *mi_emit_generator(struct mi_emitter *e, const struct mi_node *node, const char **stream);
 const char *mi_emit_float(struct mi_emitter *e, float number);
 const char *mi_emit_literal(struct mi_emitter *e, const mi_value *value); /* a constant of one element */

@@ -63,8 +63,12 @@ mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes)
         define_dims(e, &defines, "OUT", k, node->out[k]);
     }
     define_attributes(&defines, node);
+    if (mi_attribute_float(node, "rate", 0) > 0)
+        mi_text_add(&defines, "#define MICA_STREAM %s\n", mi_emit_stream(e, node));
     struct mi_dim items = node->op->items(node);
     const char *file = mi_arena_format(e->arena, "%s.cl", node->op->own);
+    if (node->op->tools)
+        mi_add_file(&defines, mi_arena_format(e->arena, "%s.cl", node->op->tools), NULL, NULL, 0);
     const char *name = mi_arena_format(e->arena, "mica_%s", node->op->name);
     mi_text_add(&defines, "#define MICA_ITEMS %s\n", mi_dim_code(e->arena, items));
     return mi_emit_file(e, file, name, &defines, NULL, NULL, 0, mi_grid_of_items(e->device, mi_dim_at(items, e->batch)),

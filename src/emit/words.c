@@ -64,12 +64,17 @@ const char *mi_emit_generator(struct mi_emitter *e, const struct mi_node *node, 
     mi_map_view(node, &view);
     for (int o = 0; o < node->outputs; o++)
         normal = normal || mi_expression_names(view.expr[o], "normal");
+    *stream = mi_emit_stream(e, node);
+    return normal ? "mica_normal" : "mica_chance";
+}
+
+const char *mi_emit_stream(struct mi_emitter *e, const struct mi_node *node)
+{
     int64_t seed = mi_attribute_int(node, "seed", 0);
     const char *from = seed ? mi_arena_format(e->arena, "%lluUL", (unsigned long long)seed) : "mica_s->seed";
     if (node->repeat) /* each turn has a seed of its own, by the golden ratio of 2^64 */
         from = mi_arena_format(e->arena, "%s + (ulong)turn * 0x9E3779B97F4A7C15UL", from);
-    *stream = mi_arena_format(e->arena, "%s, (mica_s->step << 32) + %lluUL", from, (unsigned long long)node->stable);
-    return normal ? "mica_normal" : "mica_chance";
+    return mi_arena_format(e->arena, "%s, (mica_s->step << 32) + %lluUL", from, (unsigned long long)node->stable);
 }
 
 static const char *random_text(struct mi_emitter *e, const struct mi_node *node, const struct mi_coordinate *at)

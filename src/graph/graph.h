@@ -165,6 +165,13 @@ struct mi_repeat {
 
 enum { MI_ANY_REPEAT = -1 };
 
+/* What rows need to know of the device where they choose between ways to compute the same. */
+struct mi_target {
+    int lanes;                   /* of floats in a CPU's register, where a kernel may be written for them; else 0 */
+    int units;                   /* that compute side by side */
+    int64_t batch;               /* the largest n */
+};
+
 /* What a graph has of a variable. */
 struct mi_of_variable {
     mi_value *value;             /* NULL: nothing */
@@ -178,6 +185,7 @@ struct mi_graph {
     struct mi_variables *variables; /* borrowed */
     void *owner;                 /* the model, for builders of layers; NULL in copies */
     bool backward;               /* of nodes that are added now */
+    struct mi_target target;     /* what this copy is compiled for */
     bool training;               /* which flavour of Dropout and BatchNormalization a copy means */
     enum mi_type precision;      /* in which a step keeps its activations and gradients: float32, or one of 16 bits */
     const char *scope;           /* name given to nodes that are added */

@@ -113,7 +113,9 @@ struct mi_op {
     mica_status (*lower)(struct mi_node *node, mi_value **out);
     const char *own;             /* own: its file in kernels/, without ".cl": a kernel's body that does MICA_ITEMS items, with
                                   * MICA_LOADk(i0, ...) of input k, MICA_STOREk(value, i0, ...) of output k, MICA_INk_Dd and
-                                  * MICA_OUTk_Dd the dimensions, MICA_KEY the attributes that are numbers */
+                                  * MICA_OUTk_Dd the dimensions, MICA_KEY the attributes that are numbers; with a rate above 0
+                                  * MICA_STREAM, what mica_chance takes to draw its random numbers */
+    const char *tools;           /* own: the file of functions that stand ahead of the kernel, or NULL */
     struct mi_dim (*items)(const struct mi_node *node); /* own: how many items its kernel has */
 };
 

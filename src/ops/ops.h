@@ -88,7 +88,8 @@
     X(NegativeLogLikelihoodLoss, "reduction:text ignore_index:int")                                     \
     X(LogProbability, "epsilon:float") X(SquaredError, "") X(BinaryCrossEntropy, "epsilon:float")       \
     X(BinaryCrossEntropyWithLogits, "")                                                                 \
-    X(CategoricalCrossEntropy, "axis:int from_logits:int epsilon:float")
+    X(CategoricalCrossEntropy, "axis:int from_logits:int epsilon:float")                                \
+    X(Attention, "q_num_heads:int kv_num_heads:int is_causal:int scale:float rate:float seed:int")
 
 /* The rows that only lowering, differentiation and passes make nodes of, and layers of their own. */
 #define MI_INNER_OPERATORS(X)                                                                           \
@@ -101,6 +102,7 @@
     X(DivideByWindow)                                                                                   \
     X(AdaptiveMaxPool) X(AdaptiveAveragePool) X(Share) X(DivideByShare) X(SelectInShare)                \
     X(HashBin) X(SpectralNorm)                                                                          \
+    X(AttentionGrad) X(AttentionScoreGrad) X(TiledAttention) X(TiledAttentionGrad)                      \
     X(SliceGrad) X(GatherGrad) X(RowIndex) X(WinogradWeight)                                            \
     X(Drop) X(RandomDrop) X(RandomKeep) X(DropWhere) X(RandomScale) X(RandomShift)                      \
     X(FirstAlong) X(ReduceMoments) X(ReduceSumMean) X(InverseRoot)                                  \
@@ -209,6 +211,11 @@ mi_value *mi_divide_by_count(struct mi_graph *graph, mi_value *value, const stru
 /* Adds a node of another row with all of this node's attributes; extra ones come first and win. */
 mi_value *mi_apply_as(struct mi_node *node, const char *op, mi_value *const *inputs, int count,
                       const struct mi_attribute *extra, int extras);
+
+/* ---- attention.c ---- */
+
+/* Of steps (T, S): minus infinity where the number of the key is behind that of the query, elsewhere 0. */
+mi_value *mi_causal_mask(struct mi_graph *graph, const struct mi_shape *steps);
 
 /* ---- reduce.c ---- */
 

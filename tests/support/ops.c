@@ -599,3 +599,19 @@ void op_check_all(void **state, const struct op_case *cases, size_t count)
         free(run);
     }
 }
+
+void op_check_widths(void **state, const struct op_case *cases, size_t count)
+{
+    struct devices *devices = *state;
+    mica_device *own = devices->plain;
+    for (int i = 0; i < DEVICE_SIZES; i++) {
+        bool runs;
+        if (!is_tried(&device_sizes[i], own) || device_sizes[i].lanes == own->vector_width ||
+            (i && device_sizes[i - 1].lanes == device_sizes[i].lanes) || !(devices->plain = open_sized(&device_sizes[i], &runs)))
+            continue;
+        if (runs)
+            op_check_all(state, cases, count);
+        mica_device_destroy(devices->plain);
+    }
+    devices->plain = own;
+}

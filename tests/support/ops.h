@@ -83,6 +83,8 @@ int op_devices_open(void **state);
 int op_devices_close(void **state);
 void op_check(void **state, const struct op_case *c);
 void op_check_all(void **state, const struct op_case *cases, size_t count);
+/* The same on devices whose kernels are written for vectors of other widths. */
+void op_check_widths(void **state, const struct op_case *cases, size_t count);
 #define OP_CHECK_ALL(state, cases) op_check_all(state, cases, MI_COUNT(cases))
 /* The same for maps: several in one kernel. Their results lead with n and have few shapes. */
 void op_check_together(void **state, const struct op_case *cases, size_t count);

@@ -61,25 +61,7 @@ mi_value *mi_attention_dropout(struct mi_layer *layer, mi_value *x, float rate, 
     return rate > 0 ? mi_apply(layer->graph, "Dropout", &x, 1, attributes, 2) : x;
 }
 
-/* ---- Heads ---- */
-
-mi_value *mi_heads_split(struct mi_graph *graph, mi_value *x, int64_t heads)
-{
-    if (!x)
-        return NULL;
-    const int64_t parts[] = {0, 0, heads, x->shape.dim[2].b / heads}, order[] = {0, 2, 1, 3};
-    return MI_APPLY(graph, "Transpose", ((mi_value *[]){mi_op2(graph, "Reshape", x, mi_ints(graph, parts, 4))}),
-                    MI_INTS("perm", order, 4));
-}
-
-mi_value *mi_heads_join(struct mi_graph *graph, mi_value *x)
-{
-    if (!x)
-        return NULL;
-    const int64_t whole[] = {0, 0, x->shape.dim[1].b * x->shape.dim[3].b}, order[] = {0, 2, 1, 3};
-    mi_value *steps = MI_APPLY(graph, "Transpose", ((mi_value *[]){x}), MI_INTS("perm", order, 4));
-    return mi_op2(graph, "Reshape", steps, mi_ints(graph, whole, 3));
-}
+/* ---- Products ---- */
 
 mi_value *mi_rows_product(struct mi_graph *graph, mi_value *x, mi_value *weight, mi_value *bias)
 {
@@ -103,14 +85,6 @@ static mi_value *places(struct mi_graph *graph, const struct mi_shape *shape, in
 static mi_value *as_float(struct mi_graph *graph, mi_value *x)
 {
     return MI_APPLY(graph, "Cast", ((mi_value *[]){x}), MI_INT("to", MI_FLOAT));
-}
-
-/* (T, S): minus infinity where the step of the key is behind that of the query. */
-static mi_value *causal_mask(struct mi_graph *graph, const struct mi_shape *steps)
-{
-    mi_value *later = mi_op2(graph, "Greater", places(graph, steps, 1), places(graph, steps, 0));
-    mi_value *in[] = {later, mi_scalar(graph, -INFINITY), mi_scalar(graph, 0)};
-    return mi_apply(graph, "Where", in, 3, NULL, 0);
 }
 
 /* (N, 1, 1, S): so low a number where a step is padding that no weight is left, and finite, so that where all are padding the
@@ -147,28 +121,45 @@ static mi_value *alibi(struct mi_graph *graph, const struct mi_shape *steps, int
     return mi_op1(graph, "Neg", mi_op2(graph, "Mul", distance, alibi_slopes(graph, heads)));
 }
 
-/* ---- From scores to the mean ---- */
-
-mi_value *mi_attention_scores(struct mi_graph *graph, mi_value *q, mi_value *k)
+/* What is added to scores for a start: (N or 1, heads or 1, T or 1, S); NULL: nothing, or an error. */
+static mi_value *added(struct mi_graph *graph, const struct mi_shape *steps, int64_t heads, const struct mi_scoring *how)
 {
-    return MI_APPLY(graph, "MatMul", ((mi_value *[]){q, k}), MI_INT("transB", 1));
+    mi_value *padding = how->mask ? padding_mask(graph, how->mask) : NULL;
+    if (!how->alibi)
+        return padding;
+    const struct mi_shape all = {.rank = 4, .dim = {mi_fixed(1), mi_fixed(heads), steps->dim[0], steps->dim[1]}};
+    mi_value *distance = mi_reshape_to(graph, alibi(graph, steps, heads), &all);
+    return padding ? mi_op2(graph, "Add", distance, padding) : distance;
 }
 
-mi_value *mi_attend(struct mi_layer *layer, mi_value *scores, mi_value *v, const struct mi_scoring *how)
+/* ---- The mean ---- */
+
+mi_value *mi_attend(struct mi_layer *layer, mi_value *const of[MI_ATTENDED], int64_t heads, int64_t groups,
+                    const struct mi_scoring *how)
+{
+    if (!of[MI_Q] || !of[MI_K] || !of[MI_V])
+        return NULL;
+    const struct mi_shape steps = {.rank = 2, .dim = {of[MI_Q]->shape.dim[1], of[MI_K]->shape.dim[1]}};
+    mi_value *in[] = {of[MI_Q], of[MI_K], of[MI_V], added(layer->graph, &steps, heads, how)};
+    const struct mi_attribute attributes[] = {MI_INT("q_num_heads", heads), MI_INT("kv_num_heads", groups),
+                                              MI_INT("is_causal", how->causal), MI_REAL("scale", how->scale),
+                                              MI_REAL("rate", how->dropout), MI_INT("seed", (int64_t)how->seed)};
+    return mi_apply(layer->graph, "Attention", in, in[3] ? 4 : 3, attributes, (int)MI_COUNT(attributes));
+}
+
+mi_value *mi_attend_scores(struct mi_layer *layer, mi_value *scores, mi_value *v, const struct mi_scoring *how)
 {
     struct mi_graph *graph = layer->graph;
     if (!scores || !v)
         return NULL;
-    const struct mi_shape steps = {.rank = 2, .dim = {scores->shape.dim[2], scores->shape.dim[3]}};
-    int64_t heads = scores->shape.dim[1].b;
-    if (how->scale < 1 || how->scale > 1)
-        scores = mi_op2(graph, "Mul", scores, mi_scalar(graph, how->scale));
-    if (how->alibi)
-        scores = mi_op2(graph, "Add", scores, alibi(graph, &steps, heads));
-    if (how->mask)
-        scores = mi_op2(graph, "Add", scores, padding_mask(graph, how->mask));
+    const struct mi_shape steps = {.rank = 2, .dim = {scores->shape.dim[1], scores->shape.dim[2]}};
+    if (how->mask) {
+        const struct mi_dim *dim = how->mask->shape.dim;
+        const struct mi_shape beside = {.rank = 3, .dim = {dim[0], mi_fixed(1), dim[1]}};
+        scores = mi_op2(graph, "Add", scores, mi_reshape_to(graph, padding_mask(graph, how->mask), &beside));
+    }
     if (how->causal)
-        scores = mi_op2(graph, "Add", scores, causal_mask(graph, &steps));
+        scores = mi_op2(graph, "Add", scores, mi_causal_mask(graph, &steps));
     mi_value *weights = MI_APPLY(graph, "Softmax", ((mi_value *[]){scores}), MI_INT("axis", -1));
     return mi_op2(graph, "MatMul", mi_attention_dropout(layer, weights, how->dropout, how->seed), v);
 }

@@ -13,18 +13,10 @@ static mi_value *parameter(struct mi_layer *layer, const char *name, int64_t fea
         .name = name, .rank = features ? 1 : 0, .dim = {features}, .otherwise = otherwise, .fan_in = fan, .fan_out = fan});
 }
 
-/* x (N, steps, features) with an axis of 1 before the steps, and one more before or behind them where sums of pairs are formed. */
-static mi_value *with_axes(struct mi_graph *graph, mi_value *x, int before, int behind)
+/* x (N, steps, features) with an axis of 1 before the steps, or behind them, where sums of pairs are formed. */
+static mi_value *with_axis(struct mi_graph *graph, mi_value *x, int64_t axis)
 {
-    struct mi_shape shape = {.rank = 0};
-    shape.dim[shape.rank++] = x->shape.dim[0];
-    for (int i = 0; i < before; i++)
-        shape.dim[shape.rank++] = mi_fixed(1);
-    shape.dim[shape.rank++] = x->shape.dim[1];
-    for (int i = 0; i < behind; i++)
-        shape.dim[shape.rank++] = mi_fixed(1);
-    shape.dim[shape.rank++] = x->shape.dim[2];
-    return mi_reshape_to(graph, x, &shape);
+    return mi_op2(graph, "Unsqueeze", x, mi_ints(graph, &axis, 1));
 }
 
 static bool features_fit(struct mi_layer *layer, mi_value *const in[MI_ATTENDED])
@@ -37,22 +29,13 @@ static bool features_fit(struct mi_layer *layer, mi_value *const in[MI_ATTENDED]
     return false;
 }
 
-/* (N, 1, T, S): the sum over features of weight * tanh(scale * (q + k)); both may be NULL. */
+/* (N, T, S): the sum over features of weight * tanh(scale * (q + k)); both may be NULL. */
 static mi_value *additive_scores(struct mi_graph *graph, mi_value *const in[MI_ATTENDED], mi_value *scale, mi_value *weight)
 {
-    const int64_t axis = 4;
-    mi_value *sum = mi_op2(graph, "Add", with_axes(graph, in[MI_Q], 1, 1), with_axes(graph, in[MI_K], 2, 0));
+    const int64_t axis = 3;
+    mi_value *sum = mi_op2(graph, "Add", with_axis(graph, in[MI_Q], 2), with_axis(graph, in[MI_K], 1));
     mi_value *bent = mi_op1(graph, "Tanh", scale ? mi_op2(graph, "Mul", scale, sum) : sum);
     return mi_reduce(graph, "ReduceSum", weight ? mi_op2(graph, "Mul", weight, bent) : bent, &axis, 1, false);
-}
-
-/* The mean of the values, (N, T, features). */
-static mi_value *mean(struct mi_layer *layer, mi_value *scores, mi_value *const in[MI_ATTENDED], const struct mi_scoring *how)
-{
-    struct mi_scoring masked = *how;
-    masked.mask = mi_attention_mask(layer, in[MI_K], in[MI_V]);
-    mi_value *y = mi_attend(layer, scores, with_axes(layer->graph, in[MI_V], 1, 0), &masked);
-    return mi_heads_join(layer->graph, y);
 }
 
 /* ---- attention ---- */
@@ -62,11 +45,10 @@ static const char *const modes[] = {"dot", "concat", NULL};
 static mi_value *build_attention(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
     const mica_attention_desc *desc = given;
-    const struct mi_scoring how = {.scale = 1, .causal = desc->use_causal_mask, .dropout = desc->dropout, .seed = desc->seed};
+    struct mi_scoring how = {.scale = 1, .causal = desc->use_causal_mask, .dropout = desc->dropout, .seed = desc->seed};
     struct mi_graph *graph = layer->graph;
     mi_value *in[MI_ATTENDED];
     const char *mode = desc->score_mode ? desc->score_mode : modes[0];
-    mi_value *scores = NULL;
     bool concat = strcmp(mode, modes[1]) == 0;
     if (!concat && strcmp(mode, modes[0]))
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no score_mode \"%s\"%s", mi_show(mode).text,
@@ -77,14 +59,13 @@ static mi_value *build_attention(struct mi_layer *layer, mi_value *const *x, int
     mi_value *weight = concat ? parameter(layer, "concat_score_weight", 0, "ones") : NULL;
     if ((desc->use_scale && !scale) || (concat && !weight))
         return NULL;
+    how.mask = mi_attention_mask(layer, in[MI_K], in[MI_V]);
     if (concat) {
-        scores = additive_scores(graph, in, scale, NULL);
-        scores = mi_op2(graph, "Mul", scores, weight);
-    } else {
-        scores = mi_attention_scores(graph, with_axes(graph, in[MI_Q], 1, 0), with_axes(graph, in[MI_K], 1, 0));
-        scores = scale ? mi_op2(graph, "Mul", scores, scale) : scores;
+        mi_value *scores = mi_op2(graph, "Mul", additive_scores(graph, in, scale, NULL), weight);
+        return mi_attend_scores(layer, scores, in[MI_V], &how);
     }
-    return mean(layer, scores, in, &how);
+    in[MI_Q] = scale ? mi_op2(graph, "Mul", in[MI_Q], scale) : in[MI_Q];
+    return mi_attend(layer, in, 1, 1, &how);
 }
 
 #define LAST_KEYS(desc)                                                                                                          \
@@ -111,14 +92,15 @@ mica_node *mica_attention(mica_node *const *x, int count, const mica_attention_d
 static mi_value *build_additive(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
     const mica_additive_attention_desc *desc = given;
-    const struct mi_scoring how = {.scale = 1, .causal = desc->use_causal_mask, .dropout = desc->dropout, .seed = desc->seed};
+    struct mi_scoring how = {.scale = 1, .causal = desc->use_causal_mask, .dropout = desc->dropout, .seed = desc->seed};
     mi_value *in[MI_ATTENDED];
     if (!mi_attention_rate(layer, desc->dropout) || !mi_attention_inputs(layer, x, count, in) || !features_fit(layer, in))
         return NULL;
     mi_value *scale = desc->no_scale ? NULL : parameter(layer, "scale", in[MI_Q]->shape.dim[2].b, "glorot_uniform");
     if (!scale && !desc->no_scale)
         return NULL;
-    return mean(layer, additive_scores(layer->graph, in, NULL, scale), in, &how);
+    how.mask = mi_attention_mask(layer, in[MI_K], in[MI_V]);
+    return mi_attend_scores(layer, additive_scores(layer->graph, in, NULL, scale), in[MI_V], &how);
 }
 
 static const struct mi_key additive_keys[] = {

@@ -37,14 +37,13 @@ bool mi_attention_rate(struct mi_layer *layer, float dropout);
 /* x where a chance is left of it to be something else than 0, in training. */
 mi_value *mi_attention_dropout(struct mi_layer *layer, mi_value *x, float rate, uint64_t seed);
 
-/* q (N, heads, T, d) by k (N, heads, S, d): scores (N, heads, T, S). */
-mi_value *mi_attention_scores(struct mi_graph *graph, mi_value *q, mi_value *k);
-/* Weights of scores, times v (N, heads, S, d): (N, heads, T, d). */
-mi_value *mi_attend(struct mi_layer *layer, mi_value *scores, mi_value *v, const struct mi_scoring *how);
+/* The mean of the values with weights of the dot products: query (N, T, heads * d), key (N, S, groups * d) and value (N, S, groups *
+ * e) make (N, T, heads * e). Heads of the query that lie side by side share one of the others. */
+mi_value *mi_attend(struct mi_layer *layer, mi_value *const of[MI_ATTENDED], int64_t heads, int64_t groups,
+                    const struct mi_scoring *how);
+/* The same with scores (N, T, S) of another kind, for v (N, S, d): neither scale nor alibi count. */
+mi_value *mi_attend_scores(struct mi_layer *layer, mi_value *scores, mi_value *v, const struct mi_scoring *how);
 
-/* (N, steps, heads * d) as (N, heads, steps, d), and back. */
-mi_value *mi_heads_split(struct mi_graph *graph, mi_value *x, int64_t heads);
-mi_value *mi_heads_join(struct mi_graph *graph, mi_value *x);
 /* x (N, steps, features) times a weight (rows, features), and a bias or NULL: (N, steps, rows). */
 mi_value *mi_rows_product(struct mi_graph *graph, mi_value *x, mi_value *weight, mi_value *bias);
 

@@ -83,21 +83,17 @@ static mi_value *finish(struct mi_layer *layer, const struct mi_heads *how, mi_v
         return NULL;
     mi_value *weight = parameter(layer, how, weight_name, features, rows, (double)rows, (double)how->heads * (double)features);
     mi_value *bias = bias_of(layer, how, bias_name, features);
-    return weight && (bias || how->no_bias) ? mi_rows_product(graph, mi_heads_join(graph, y), weight, bias) : NULL;
+    return weight && (bias || how->no_bias) ? mi_rows_product(graph, y, weight, bias) : NULL;
 }
 
 mi_value *mi_multi_head(struct mi_layer *layer, const struct mi_heads *how, mi_value *const in[MI_ATTENDED])
 {
-    struct mi_graph *graph = layer->graph;
     mi_value *of[MI_ATTENDED] = {NULL};
     if (!project(layer, how, in, of))
         return NULL;
-    for (int i = 0; i < MI_ATTENDED; i++)
-        of[i] = mi_heads_split(graph, of[i], how->heads);
     struct mi_scoring scoring = how->scoring;
     scoring.scale = (float)(1 / sqrt((double)how->key_dim));
-    mi_value *scores = mi_attention_scores(graph, of[MI_Q], of[MI_K]);
-    return finish(layer, how, mi_attend(layer, scores, of[MI_V], &scoring), "out_proj", in[MI_Q]);
+    return finish(layer, how, mi_attend(layer, of, how->heads, how->heads, &scoring), "out_proj", in[MI_Q]);
 }
 
 /* ---- multi_head_attention ---- */
@@ -143,7 +139,7 @@ mica_node *mica_multi_head_attention(mica_node *const *x, int count, const mica_
 
 /* ---- grouped_query_attention ---- */
 
-/* The heads of input i, (N, heads, steps, dim): a product with parameters of its own. */
+/* The heads of input i, (N, steps, heads * dim): a product with parameters of its own. */
 static mi_value *own_heads(struct mi_layer *layer, const struct mi_heads *how, mi_value *x, int i, int64_t heads)
 {
     static const char *const names[][2] = {{"q_proj.weight", "q_proj.bias"}, {"k_proj.weight", "k_proj.bias"},
@@ -153,19 +149,7 @@ static mi_value *own_heads(struct mi_layer *layer, const struct mi_heads *how, m
     mi_value *bias = bias_of(layer, how, names[i][1], rows);
     if (!weight || (!bias && !how->no_bias))
         return NULL;
-    return mi_heads_split(layer->graph, mi_rows_product(layer->graph, x, weight, bias), heads);
-}
-
-/* (N, groups, steps, d) as (N, heads, steps, d), each group several times in a row. */
-static mi_value *shared_heads(struct mi_graph *graph, mi_value *x, int64_t heads)
-{
-    if (!x || x->shape.dim[1].b == heads)
-        return x;
-    const struct mi_dim *dim = x->shape.dim;
-    const struct mi_shape apart = {.rank = 5, .dim = {dim[0], dim[1], mi_fixed(1), dim[2], dim[3]}};
-    const struct mi_shape several = {.rank = 5, .dim = {dim[0], dim[1], mi_fixed(heads / dim[1].b), dim[2], dim[3]}};
-    const struct mi_shape whole = {.rank = 4, .dim = {dim[0], mi_fixed(heads), dim[2], dim[3]}};
-    return mi_reshape_to(graph, mi_expand_to(graph, mi_reshape_to(graph, x, &apart), &several), &whole);
+    return mi_rows_product(layer->graph, x, weight, bias);
 }
 
 static mi_value *build_grouped(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
@@ -189,9 +173,8 @@ static mi_value *build_grouped(struct mi_layer *layer, mi_value *const *x, int c
         return NULL;
     how.scoring.mask = mi_attention_mask(layer, in[MI_K], in[MI_V]);
     for (int i = 0; i < MI_ATTENDED; i++)
-        of[i] = shared_heads(layer->graph, own_heads(layer, &how, in[i], i, i == MI_Q ? how.heads : groups), how.heads);
-    mi_value *scores = mi_attention_scores(layer->graph, of[MI_Q], of[MI_K]);
-    return finish(layer, &how, mi_attend(layer, scores, of[MI_V], &how.scoring), "o_proj", in[MI_Q]);
+        of[i] = own_heads(layer, &how, in[i], i, i == MI_Q ? how.heads : groups);
+    return finish(layer, &how, mi_attend(layer, of, how.heads, groups, &how.scoring), "o_proj", in[MI_Q]);
 }
 
 static const struct mi_key grouped_keys[] = {

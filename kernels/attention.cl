@@ -1,0 +1,62 @@
+/* TiledAttention: y = softmax(q k^T * scale + mask) v for BQ queries of one head of one sample, KEYS keys at a time, with the largest
+ * score so far and the sum of exponentials below it (Dao, Fu, Ermon, Rudra, Re: "FlashAttention", arXiv:2205.14135; Milakov,
+ * Gimelshein: "Online normalizer calculation for softmax", arXiv:1805.02867). Scores of one tile are all there is of them. Also the
+ * largest score and one over the sum of each query, of which the gradient makes the weights again. */
+const IDX blocks = (MICA_IN0_D1 + TILES*BQ - 1)/(TILES*BQ);
+#define FULL ROUND_UP(MICA_VALUE_DIM, TILE)
+for (IDX item = get_global_id(0); item < MICA_ITEMS; item += get_global_size(0)) {
+    const IDX b = item / (blocks*MICA_Q_NUM_HEADS), h = item / blocks % MICA_Q_NUM_HEADS, first = item % blocks*(TILES*BQ);
+    const IDX shared = h / (MICA_Q_NUM_HEADS/MICA_KV_NUM_HEADS), last = min((IDX)MICA_IN0_D1, first + TILES*BQ);
+    float q[TILES*MICA_DIM*BQ], y[TILES*FULL*BQ], most[TILES*BQ], sum[TILES*BQ];
+    float k[KEYS*MICA_DIM], v[KEYS*MICA_VALUE_DIM], s[KEYS*BQ], factor[BQ], low[BQ];
+    for (IDX t0 = first, tile = 0; t0 < last; t0 += BQ, tile++)
+        mica_attention_turn(&MICA_LOAD0(b, t0, h*MICA_DIM), MICA_IN0_D2, (int)min((IDX)BQ, last - t0), MICA_DIM, MICA_SCALE,
+                            q + tile*(MICA_DIM*BQ));
+    for (int i = 0; i < TILES*BQ; i++) {
+        most[i] = -MICA_INF;
+        sum[i] = 0;
+    }
+    for (int i = 0; i < TILES*FULL*BQ; i++)
+        y[i] = 0;
+    const IDX end = MICA_IS_CAUSAL ? min((IDX)MICA_IN1_D1, last) : (IDX)MICA_IN1_D1;
+    for (IDX j0 = 0; j0 < end; j0 += KEYS) {
+        const int keys = (int)min((IDX)KEYS, end - j0);
+        mica_attention_copy(&MICA_LOAD1(b, j0, shared*MICA_DIM), MICA_IN1_D2, keys, MICA_DIM, k);
+        mica_attention_copy(&MICA_LOAD2(b, j0, shared*MICA_VALUE_DIM), MICA_IN2_D2, keys, MICA_VALUE_DIM, v);
+        for (IDX t0 = first, tile = 0; t0 < last; t0 += BQ, tile++) {
+            const int rows = (int)min((IDX)BQ, last - t0);
+            float *top = most + tile*BQ, *total = sum + tile*BQ;
+            if (MICA_IS_CAUSAL && j0 >= t0 + rows)
+                continue;
+            mica_attention_scores(k, keys, MICA_DIM, q + tile*(MICA_DIM*BQ), s);
+            MASK_SCORES(3)
+            for (int i = 0; i < BQ; i++)
+                low[i] = top[i];
+            for (int j = 0; j < keys; j++)
+                for (int i = 0; i < BQ; i++)
+                    low[i] = s[j*BQ + i] > low[i] ? s[j*BQ + i] : low[i];
+            for (int i = 0; i < BQ; i++) {
+                const float new = low[i];
+                low[i] = new == -MICA_INF ? 0 : new;
+                factor[i] = mica_exp(top[i] - low[i]);
+                total[i] *= factor[i];
+                top[i] = new;
+            }
+            for (int j = 0; j < keys; j++)
+                for (int i = 0; i < BQ; i++) {
+                    const float p = mica_exp(s[j*BQ + i] - low[i]);
+                    s[j*BQ + i] = p*COUNTS(j, i);
+                    total[i] += p;
+                }
+            mica_attention_gather(v, keys, MICA_VALUE_DIM, s, factor, y + tile*(FULL*BQ));
+        }
+    }
+    for (int i = 0; i < last - first; i++) {
+        const float part = 1/sum[i];
+        const float *of = y + i/BQ*(FULL*BQ) + i%BQ;
+        for (int c = 0; c < MICA_VALUE_DIM; c++)
+            MICA_STORE0(of[c*BQ]*part, b, first + i, h*MICA_VALUE_DIM + c);
+        MICA_STORE1(most[i], b, h, first + i, 0);
+        MICA_STORE2(part, b, h, first + i, 0);
+    }
+}

@@ -1,0 +1,133 @@
+/* TiledAttention and TiledAttentionGrad: attention by a kernel of its own for CPUs (kernels/attention.cl, attention_grad.cl), which
+ * has the scores of one tile at a time. Lowering adds the nodes, with how the kernel is cut as attributes. */
+#include "ops/attention.h"
+
+/* Registers of a tile: vectors of queries by keys or features. KEYS keys at a time, a multiple of all of these. */
+enum { CUTS = 3, KEYS = 48, NEAR_BYTES = 192 << 10, ITEMS_OF_UNIT = 4, MOST_FEATURES = 1024 };
+static const int wide_cuts[CUTS][2] = {{3, 8}, {2, 12}, {1, 24}}, narrow_cuts[CUTS][2] = {{3, 4}, {2, 6}, {1, 12}};
+
+struct cut {
+    int64_t lanes, vectors, tile;
+};
+
+/* The one that computes least: queries that are not there, and loads beside products. */
+static struct cut cut_of(int lanes, int64_t queries)
+{
+    const int(*cuts)[2] = lanes >= 16 ? wide_cuts : narrow_cuts;
+    struct cut best = {.lanes = lanes};
+    double least = 0;
+    for (int i = 0; i < CUTS; i++) {
+        int64_t rows = (int64_t)lanes * cuts[i][0], whole = mi_divide_up(queries, rows) * rows;
+        double loads = (double)(cuts[i][0] + cuts[i][1]) / (double)(cuts[i][0] * cuts[i][1]);
+        double cost = (double)whole * (0.8 + 0.3 * loads);
+        if (i == 0 || cost < least) {
+            least = cost;
+            best.vectors = cuts[i][0];
+            best.tile = cuts[i][1];
+        }
+    }
+    return best;
+}
+
+/* How many tiles of queries share a copy of keys and values: as many as stay in a core's second cache with what a query needs, where
+ * enough items are left for all cores. */
+static int64_t tiles_of(const struct mi_target *target, const struct mi_attention *a, const struct cut *cut, int64_t most, int64_t floats)
+{
+    int64_t rows = cut->lanes * cut->vectors, tiles = mi_divide_up(a->queries.b, rows), heads = target->batch * a->heads;
+    int64_t room = NEAR_BYTES / (rows * floats * (int64_t)sizeof(float));
+    int64_t shared = tiles * heads / (ITEMS_OF_UNIT * (int64_t)(target->units > 0 ? target->units : 1));
+    for (int i = 0; i < 3; i++) {
+        int64_t limit = i == 0 ? room : i == 1 ? shared : tiles;
+        most = most < limit ? most : limit;
+    }
+    return most > 1 ? most : 1;
+}
+
+bool mi_attention_tiles(const struct mi_graph *graph, const struct mi_attention *a)
+{
+    const struct mi_target *target = &graph->target;
+    bool all_work = !graph->training || target->batch * a->groups >= target->units;
+    return target->lanes >= 4 && mi_types[a->type].bytes <= 4 && a->queries.b >= target->lanes && a->keys.b > 0 && all_work &&
+           a->dim + a->value_dim <= MOST_FEATURES;
+}
+
+/* ---- Rows ---- */
+
+static mica_status infer_tiled(struct mi_node *node)
+{
+    struct mi_attention a = mi_attention_read(node, MI_ATTENTION_MASK);
+    const struct mi_shape y = {.rank = 3, .dim = {a.batch, a.queries, mi_fixed(a.heads * a.value_dim)}};
+    const struct mi_shape rows = {.rank = 4, .dim = {a.batch, mi_fixed(a.heads), a.queries, mi_fixed(1)}};
+    mi_infer_output(node, MI_ATTENTION_Y, MI_FLOAT, &y);
+    mi_infer_output(node, MI_ATTENTION_LARGEST, MI_FLOAT, &rows);
+    mi_infer_output(node, MI_ATTENTION_PART, MI_FLOAT, &rows);
+    return MICA_OK;
+}
+
+/* A block of queries of one head of one sample. */
+static struct mi_dim tiled_items(const struct mi_node *node)
+{
+    struct mi_attention a = mi_attention_read(node, MI_ATTENTION_MASK);
+    int64_t rows = mi_attribute_int(node, "lanes", 1) * mi_attribute_int(node, "vectors", 1) * mi_attribute_int(node, "tiles", 1);
+    int64_t blocks = a.heads * mi_divide_up(a.queries.b, rows);
+    return (struct mi_dim){a.batch.a * blocks, a.batch.b * blocks};
+}
+
+static mica_status infer_tiled_gradient(struct mi_node *node)
+{
+    for (int i = 0; i < 3; i++)
+        mi_infer_output(node, i, MI_FLOAT, &node->in[i]->shape);
+    return MICA_OK;
+}
+
+/* A head of key and value of one sample, with all queries that share it: what they add to its gradient has one writer. */
+static struct mi_dim tiled_gradient_items(const struct mi_node *node)
+{
+    struct mi_attention a = mi_attention_read(node, MI_ATTENTION_GRAD_MASK);
+    return (struct mi_dim){a.batch.a * a.groups, a.batch.b * a.groups};
+}
+
+const struct mi_op mi_op_TiledAttention = {.name = "TiledAttention", .kind = MI_OWN, .min_inputs = 3, .max_inputs = 4, .outputs = 3,
+                                           .infer = infer_tiled, .own = "attention", .tools = "attention_tile",
+                                           .items = tiled_items};
+const struct mi_op mi_op_TiledAttentionGrad = {.name = "TiledAttentionGrad", .kind = MI_OWN, .min_inputs = 7, .max_inputs = 8,
+                                               .outputs = 3, .infer = infer_tiled_gradient, .own = "attention_grad",
+                                               .tools = "attention_tile", .items = tiled_gradient_items};
+
+/* ---- Lowering ---- */
+
+static mi_value *typed(struct mi_graph *graph, mi_value *x, enum mi_type type)
+{
+    return x && x->type != type ? MI_APPLY(graph, "Cast", ((mi_value *[]){x}), MI_INT("to", type)) : x;
+}
+
+/* How many rows of the mask the kernel tells apart: none, one for all queries, one for each. */
+static int mask_rows(const mi_value *mask)
+{
+    return !mask ? 0 : mi_dim_is(mask->shape.dim[2], 1) ? 1 : 2;
+}
+
+mica_status mi_attention_lower_tiled(struct mi_node *node, const char *op, const struct mi_attention *a, mi_value **out)
+{
+    struct mi_graph *graph = node->graph;
+    const struct cut cut = cut_of(graph->target.lanes, a->queries.b);
+    bool gradient = node->op == &mi_op_AttentionGrad;
+    int64_t tiles = gradient ? tiles_of(&graph->target, a, &cut, 4, 5 * a->dim) : tiles_of(&graph->target, a, &cut, 8, a->dim + a->value_dim);
+    float rate = mi_trains(node) ? a->rate : 0;
+    const struct mi_attribute attributes[] = {
+        MI_INT("lanes", cut.lanes), MI_INT("vectors", cut.vectors), MI_INT("tile", cut.tile), MI_INT("tiles", tiles),
+        MI_INT("block", KEYS), MI_INT("across", graph->target.lanes >= 16 ? 4 : 2), MI_INT("q_num_heads", a->heads),
+        MI_INT("kv_num_heads", a->groups), MI_INT("dim", a->dim), MI_INT("value_dim", a->value_dim), MI_INT("is_causal", a->causal),
+        MI_REAL("scale", a->scale), MI_INT("masks", mask_rows(a->mask)), MI_REAL("rate", rate), MI_REAL("factor", 1 / (1 - rate)),
+        MI_INT("seed", mi_attribute_int(node, "seed", 0))};
+    mi_value *in[MI_MAX_INPUTS];
+    for (int i = 0; i < node->inputs; i++)
+        in[i] = typed(graph, node->in[i], MI_FLOAT);
+    struct mi_node *made = mi_node_add(graph, op, in, node->inputs, attributes, (int)MI_COUNT(attributes));
+    if (!made)
+        return graph->error.status;
+    made->stable = node->stable;
+    for (int o = 0; o < node->outputs; o++)
+        out[o] = typed(graph, made->out[o], node->out[o]->type);
+    return graph->error.status;
+}
