@@ -1,32 +1,33 @@
-/* Sums over k for `count` places, TOTALS at most: total[i] = sum_k from[i*across + k*along]. Four vectors at once, so that
- * additions do not wait for each other. */
-#define TOTALS (4*VW)
+/* Sums over k for `count` places, TOTALS at most: total[i] = sum_k from[i*across + k*along]. Rows that lie side by side are added row
+ * by row, four at once: column by column each step would be on a page of its own. */
+#define TOTALS (32*VW)
 static inline void mica_total(__global const float *from, const IDX across, const IDX along, const IDX depth, const int count,
                               float *total)
 {
-    VEC sum[4];
-    if (across == 1 && count == TOTALS) {
-        #pragma unroll
-        for (int j = 0; j < 4; j++)
-            sum[j] = (VEC)(0);
-        for (IDX k = 0; k < depth; k++)
-            #pragma unroll
-            for (int j = 0; j < 4; j++)
-                sum[j] += VLOAD(j, from + k*along);
-        #pragma unroll
-        for (int j = 0; j < 4; j++)
-            VSTORE(sum[j], j, total);
+    if (across == 1) {
+        IDX k = 0;
+        for (int i = 0; i < count; i++)
+            total[i] = 0;
+        for (; k + 4 <= depth; k += 4) {
+            __global const float *row = from + k*along;
+            for (int i = 0; i < count; i++)
+                total[i] += (row[i] + row[along + i]) + (row[2*along + i] + row[3*along + i]);
+        }
+        for (; k < depth; k++)
+            for (int i = 0; i < count; i++)
+                total[i] += from[k*along + i];
         return;
     }
     for (int i = 0; i < count; i++) {
         __global const float *row = from + i*across;
         float alone = 0, lane[VW];
         IDX k = 0;
-        if (along == 1 && depth >= TOTALS) {
+        if (along == 1 && depth >= 4*VW) {
+            VEC sum[4];
             #pragma unroll
             for (int j = 0; j < 4; j++)
                 sum[j] = (VEC)(0);
-            for (; k + TOTALS <= depth; k += TOTALS)
+            for (; k + 4*VW <= depth; k += 4*VW)
                 #pragma unroll
                 for (int j = 0; j < 4; j++)
                     sum[j] += VLOAD(j, row + k);
