@@ -1,7 +1,7 @@
-/* TiledAttention: y = softmax(q k^T * scale + mask) v for BQ queries of one head of one sample, KEYS keys at a time, with the largest
- * score so far and the sum of exponentials below it (Dao, Fu, Ermon, Rudra, Re: "FlashAttention", arXiv:2205.14135; Milakov,
- * Gimelshein: "Online normalizer calculation for softmax", arXiv:1805.02867). Scores of one tile are all there is of them. Also the
- * largest score and one over the sum of each query, of which the gradient makes the weights again. */
+/* TiledAttention: y = softmax(q k^T * scale + mask) v for TILES tiles of BQ queries of one head of one sample, KEYS keys at a time,
+ * with the largest score so far and the sum of exponentials below it (Dao, Fu, Ermon, Rudra, Re: "FlashAttention",
+ * arXiv:2205.14135; Milakov, Gimelshein: "Online normalizer calculation for softmax", arXiv:1805.02867). Scores of one tile are all
+ * there is of them. Also the largest score and one over the sum of each query, of which the gradient makes the weights again. */
 const IDX blocks = (MICA_IN0_D1 + TILES*BQ - 1)/(TILES*BQ);
 #define FULL ROUND_UP(MICA_VALUE_DIM, TILE)
 for (IDX item = get_global_id(0); item < MICA_ITEMS; item += get_global_size(0)) {
@@ -42,11 +42,12 @@ for (IDX item = get_global_id(0); item < MICA_ITEMS; item += get_global_size(0))
                 total[i] *= factor[i];
                 top[i] = new;
             }
-            for (int j = 0; j < keys; j++)
+            for (int j = 0; j < keys; j += 2)
                 for (int i = 0; i < BQ; i++) {
-                    const float p = mica_exp(s[j*BQ + i] - low[i]);
+                    const float p = mica_exp(s[j*BQ + i] - low[i]), next = mica_exp(s[(j + 1)*BQ + i] - low[i]);
                     s[j*BQ + i] = p*COUNTS(j, i);
-                    total[i] += p;
+                    s[(j + 1)*BQ + i] = next*COUNTS(j + 1, i);
+                    total[i] += p + (j + 1 < keys ? next : 0);
                 }
             mica_attention_gather(v, keys, MICA_VALUE_DIM, s, factor, y + tile*(FULL*BQ));
         }

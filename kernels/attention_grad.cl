@@ -1,5 +1,5 @@
-/* TiledAttentionGrad: with w the weights, which follow from the scores, the largest of them and one over their sum, and d the sum of
- * dy * y over a query's features,
+/* TiledAttentionGrad: with w the weights, which follow from the scores, the largest of them and one over their sum, and d the sum
+ * of dy * y over a query's features,
  *
  *     dv = w^T dy    ds = w (dy v^T - d)    dq = scale * ds k    dk = scale * ds^T q
  *

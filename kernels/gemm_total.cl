@@ -1,5 +1,5 @@
-/* Sums over k for `count` places, TOTALS at most: total[i] = sum_k from[i*across + k*along]. Rows that lie side by side are added row
- * by row, four at once: column by column each step would be on a page of its own. */
+/* Sums over k for `count` places, TOTALS at most: total[i] = sum_k from[i*across + k*along]. What lies side by side is added row by
+ * row, four at once: column by column each step would be on a page of its own. */
 #define TOTALS (32*VW)
 static inline void mica_total(__global const float *from, const IDX across, const IDX along, const IDX depth, const int count,
                               float *total)

@@ -19,29 +19,17 @@ static mica_status infer_sizes(struct mi_node *node, struct mi_attention *a)
     const struct mi_shape *q = &node->in[0]->shape, *k = &node->in[1]->shape, *v = &node->in[2]->shape;
     if (q->rank != 3 || k->rank != 3 || v->rank != 3 || !mi_dim_equal(k->dim[1], v->dim[1]) || q->dim[2].a || k->dim[2].a ||
         v->dim[2].a || q->dim[1].a || k->dim[1].a || !mi_dim_equal(q->dim[0], k->dim[0]) || !mi_dim_equal(q->dim[0], v->dim[0]))
-        return mi_op_fail(node, MICA_SHAPE, "query %s, key %s and value %s must be (n, steps, features), of one n, key and value of as "
-                          "many steps", mi_shape_text(arena, q), mi_shape_text(arena, k), mi_shape_text(arena, v));
+        return mi_op_fail(node, MICA_SHAPE, "query %s, key %s and value %s must be (n, steps, features), of one n, key and value "
+                          "of as many steps", mi_shape_text(arena, q), mi_shape_text(arena, k), mi_shape_text(arena, v));
     if (a->heads < 1 || a->groups < 1 || a->heads % a->groups)
-        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "%lld heads of the query and %lld of key and value: the first must be a multiple "
-                          "of the second", (long long)a->heads, (long long)a->groups);
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "%lld heads of the query and %lld of key and value: the first must be a "
+                          "multiple of the second", (long long)a->heads, (long long)a->groups);
     if (q->dim[2].b % a->heads || k->dim[2].b % a->groups || v->dim[2].b % a->groups ||
         q->dim[2].b / a->heads != k->dim[2].b / a->groups)
-        return mi_op_fail(node, MICA_SHAPE, "query %s in %lld heads does not fit key %s and value %s in %lld", mi_shape_text(arena, q),
-                          (long long)a->heads, mi_shape_text(arena, k), mi_shape_text(arena, v), (long long)a->groups);
+        return mi_op_fail(node, MICA_SHAPE, "query %s in %lld heads does not fit key %s and value %s in %lld",
+                          mi_shape_text(arena, q), (long long)a->heads, mi_shape_text(arena, k), mi_shape_text(arena, v),
+                          (long long)a->groups);
     return MICA_OK;
-}
-
-struct mi_attention mi_attention_read(const struct mi_node *node, int mask)
-{
-    const struct mi_shape *q = &node->in[0]->shape, *k = &node->in[1]->shape, *v = &node->in[2]->shape;
-    struct mi_attention a = {.heads = mi_attribute_int(node, "q_num_heads", 1), .groups = mi_attribute_int(node, "kv_num_heads", 1),
-                             .causal = mi_attribute_int(node, "is_causal", 0) != 0, .scale = mi_attribute_float(node, "scale", 1),
-                             .rate = mi_attribute_float(node, "rate", 0),
-                             .type = node->in[0]->type, .batch = q->dim[0], .queries = q->dim[1], .keys = k->dim[1]};
-    a.dim = q->dim[2].b / a.heads;
-    a.value_dim = v->dim[2].b / a.groups;
-    a.mask = node->inputs > mask ? node->in[mask] : NULL;
-    return a;
 }
 
 static mica_status infer_attention(struct mi_node *node)
@@ -51,17 +39,20 @@ static mica_status infer_attention(struct mi_node *node)
     MI_TRY(mi_default_int(node, "kv_num_heads", mi_attribute_int(node, "q_num_heads", 1)));
     MI_TRY(mi_default_int(node, "is_causal", 0));
     MI_TRY(mi_default_float(node, "rate", 0));
-    struct mi_attention a = {.heads = mi_attribute_int(node, "q_num_heads", 1), .groups = mi_attribute_int(node, "kv_num_heads", 1)};
+    struct mi_attention a = {.heads = mi_attribute_int(node, "q_num_heads", 1),
+                             .groups = mi_attribute_int(node, "kv_num_heads", 1)};
     MI_TRY(infer_sizes(node, &a));
     MI_TRY(mi_default_float(node, "scale", (float)(1 / sqrt((double)(node->in[0]->shape.dim[2].b / a.heads)))));
     a = mi_attention_read(node, MI_ATTENTION_MASK);
     const struct mi_shape scores = {.rank = 4, .dim = {a.batch, mi_fixed(a.heads), a.queries, a.keys}};
     const struct mi_shape y = {.rank = 3, .dim = {a.batch, a.queries, mi_fixed(a.heads * a.value_dim)}};
     const struct mi_shape rows = {.rank = 4, .dim = {a.batch, mi_fixed(a.heads), a.queries, mi_fixed(1)}};
+    struct mi_arena *arena = &node->graph->arena;
+    const struct mi_shape *mask = a.mask ? &a.mask->shape : &scores;
     struct mi_shape fits;
-    if (a.mask && (a.mask->shape.rank != 4 || !mi_shape_broadcast(&scores, &a.mask->shape, &fits) || !mi_shape_equal(&scores, &fits)))
-        return mi_op_fail(node, MICA_SHAPE, "the mask %s does not fit scores %s", mi_shape_text(&node->graph->arena, &a.mask->shape),
-                          mi_shape_text(&node->graph->arena, &scores));
+    if (mask->rank != 4 || !mi_shape_broadcast(&scores, mask, &fits) || !mi_shape_equal(&scores, &fits))
+        return mi_op_fail(node, MICA_SHAPE, "the mask %s does not fit scores %s", mi_shape_text(arena, mask),
+                          mi_shape_text(arena, &scores));
     mi_infer_output(node, MI_ATTENTION_Y, node->in[0]->type, &y);
     mi_infer_output(node, MI_ATTENTION_LARGEST, node->in[0]->type, &rows);
     mi_infer_output(node, MI_ATTENTION_PART, node->in[0]->type, &rows);
@@ -169,7 +160,7 @@ static mica_status lower_attention(struct mi_node *node, mi_value **out)
     struct mi_attention a = mi_attention_read(node, MI_ATTENTION_MASK);
     struct chain c;
     if (mi_attention_tiles(node->graph, &a))
-        return mi_attention_lower_tiled(node, "TiledAttention", &a, out);
+        return mi_attention_lower_tiled(node, false, &a, out);
     if (!build_chain(node, &a, &c))
         return graph->error.status;
     out[MI_ATTENTION_Y] = join(graph, mi_op2(graph, "MatMul", c.dropped, c.v), node->out[MI_ATTENTION_Y], false);
@@ -178,8 +169,8 @@ static mica_status lower_attention(struct mi_node *node, mi_value **out)
     return graph->error.status;
 }
 
-/* ---- The gradient: AttentionGrad(q, k, v, y, largest, part, dy, mask or none) -> dq, dk, dv; AttentionScoreGrad of the same -> that
- * of the scores, (N, heads, T, S) ---- */
+/* ---- The gradient: AttentionGrad(q, k, v, y, largest, part, dy, mask or none) -> dq, dk, dv; AttentionScoreGrad of the same ->
+ * that of the scores, (N, heads, T, S) ---- */
 
 static mica_status gradient_attention(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
@@ -212,7 +203,8 @@ static mica_status infer_gradient(struct mi_node *node)
 static mica_status infer_score_gradient(struct mi_node *node)
 {
     struct mi_attention a = mi_attention_read(node, MI_ATTENTION_GRAD_MASK);
-    mi_infer_output(node, 0, node->in[0]->type, &(struct mi_shape){.rank = 4, .dim = {a.batch, mi_fixed(a.heads), a.queries, a.keys}});
+    const struct mi_shape scores = {.rank = 4, .dim = {a.batch, mi_fixed(a.heads), a.queries, a.keys}};
+    mi_infer_output(node, 0, node->in[0]->type, &scores);
     return MICA_OK;
 }
 
@@ -242,14 +234,16 @@ static mica_status lower_gradient(struct mi_node *node, mi_value **out)
     struct mi_attention a = mi_attention_read(node, MI_ATTENTION_GRAD_MASK);
     struct chain_gradient c;
     if (mi_attention_tiles(graph, &a))
-        return mi_attention_lower_tiled(node, "TiledAttentionGrad", &a, out);
+        return mi_attention_lower_tiled(node, true, &a, out);
     if (!build_gradient(node, &a, &c))
         return graph->error.status;
     const struct chain *f = &c.forward;
     mi_value *scores = mi_op2(graph, "Mul", c.scores, mi_number(graph, node->in[0]->type, (double)a.scale));
     out[0] = join(graph, mi_op2(graph, "MatMul", scores, f->k), node->in[0], false);
-    out[1] = join(graph, MI_APPLY(graph, "MatMul", ((mi_value *[]){scores, f->q}), MI_INT("transA", 1)), node->in[1], true);
-    out[2] = join(graph, MI_APPLY(graph, "MatMul", ((mi_value *[]){f->dropped, c.dy}), MI_INT("transA", 1)), node->in[2], true);
+    mi_value *dk = MI_APPLY(graph, "MatMul", ((mi_value *[]){scores, f->q}), MI_INT("transA", 1));
+    mi_value *dv = MI_APPLY(graph, "MatMul", ((mi_value *[]){f->dropped, c.dy}), MI_INT("transA", 1));
+    out[1] = join(graph, dk, node->in[1], true);
+    out[2] = join(graph, dv, node->in[2], true);
     return graph->error.status;
 }
 

@@ -22,7 +22,7 @@ struct mi_attention mi_attention_read(const struct mi_node *node, int mask);
 
 /* Whether a kernel that keeps no scores is the way to compute it. */
 bool mi_attention_tiles(const struct mi_graph *graph, const struct mi_attention *a);
-/* Lowers a node to the one of that name, which has such a kernel and the same inputs and outputs. */
-mica_status mi_attention_lower_tiled(struct mi_node *node, const char *op, const struct mi_attention *a, mi_value **out);
+/* Lowers Attention, or AttentionGrad, to a node that has such a kernel, and the same inputs and outputs. */
+mica_status mi_attention_lower_tiled(struct mi_node *node, bool gradient, const struct mi_attention *a, mi_value **out);
 
 #endif

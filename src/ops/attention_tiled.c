@@ -3,7 +3,7 @@
 #include "ops/attention.h"
 
 /* Registers of a tile: vectors of queries by keys or features. KEYS keys at a time, a multiple of all of these. */
-enum { CUTS = 3, KEYS = 48, NEAR_BYTES = 192 << 10, ITEMS_OF_UNIT = 4, MOST_FEATURES = 1024 };
+enum { CUTS = 3, KEYS = 48, NEAR_BYTES = 256 << 10, ITEMS_OF_UNIT = 4, MOST_FEATURES = 1024 };
 static const int wide_cuts[CUTS][2] = {{3, 8}, {2, 12}, {1, 24}}, narrow_cuts[CUTS][2] = {{3, 4}, {2, 6}, {1, 12}};
 
 struct cut {
@@ -29,18 +29,21 @@ static struct cut cut_of(int lanes, int64_t queries)
     return best;
 }
 
-/* How many tiles of queries share a copy of keys and values: as many as stay in a core's second cache with what a query needs, where
- * enough items are left for all cores. */
-static int64_t tiles_of(const struct mi_target *target, const struct mi_attention *a, const struct cut *cut, int64_t most, int64_t floats)
+static int64_t least(int64_t x, int64_t y)
 {
-    int64_t rows = cut->lanes * cut->vectors, tiles = mi_divide_up(a->queries.b, rows), heads = target->batch * a->heads;
-    int64_t room = NEAR_BYTES / (rows * floats * (int64_t)sizeof(float));
-    int64_t shared = tiles * heads / (ITEMS_OF_UNIT * (int64_t)(target->units > 0 ? target->units : 1));
-    for (int i = 0; i < 3; i++) {
-        int64_t limit = i == 0 ? room : i == 1 ? shared : tiles;
-        most = most < limit ? most : limit;
-    }
-    return most > 1 ? most : 1;
+    return x < y ? x : y;
+}
+
+/* How many tiles of queries share a copy of keys and values: as many as stay in a core's second cache, each query with so many
+ * floats, and in the forward pass leave items for all cores. */
+static int64_t tiles_of(const struct mi_target *target, const struct mi_attention *a, const struct cut *cut, bool gradient)
+{
+    int64_t floats = gradient ? 3 * a->dim + 2 * a->value_dim : a->dim + a->value_dim;
+    int64_t rows = cut->lanes * cut->vectors, tiles = mi_divide_up(a->queries.b, rows);
+    int64_t most = least(NEAR_BYTES / (rows * floats * (int64_t)sizeof(float)), gradient ? 6 : 16);
+    if (!gradient)
+        most = least(most, tiles * target->batch * a->heads / (ITEMS_OF_UNIT * (int64_t)target->units));
+    return most < 1 ? 1 : least(most, tiles);
 }
 
 bool mi_attention_tiles(const struct mi_graph *graph, const struct mi_attention *a)
@@ -107,12 +110,12 @@ static int mask_rows(const mi_value *mask)
     return !mask ? 0 : mi_dim_is(mask->shape.dim[2], 1) ? 1 : 2;
 }
 
-mica_status mi_attention_lower_tiled(struct mi_node *node, const char *op, const struct mi_attention *a, mi_value **out)
+mica_status mi_attention_lower_tiled(struct mi_node *node, bool gradient, const struct mi_attention *a, mi_value **out)
 {
     struct mi_graph *graph = node->graph;
     const struct cut cut = cut_of(graph->target.lanes, a->queries.b);
-    bool gradient = node->op == &mi_op_AttentionGrad;
-    int64_t tiles = gradient ? tiles_of(&graph->target, a, &cut, 4, 5 * a->dim) : tiles_of(&graph->target, a, &cut, 8, a->dim + a->value_dim);
+    const char *op = gradient ? "TiledAttentionGrad" : "TiledAttention";
+    int64_t tiles = tiles_of(&graph->target, a, &cut, gradient);
     float rate = mi_trains(node) ? a->rate : 0;
     const struct mi_attribute attributes[] = {
         MI_INT("lanes", cut.lanes), MI_INT("vectors", cut.vectors), MI_INT("tile", cut.tile), MI_INT("tiles", tiles),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times Mica beside the libraries that are installed here, and prints one table of ratios.
 
-    python3 tests/bench/compare.py [--rows gemm,conv,inference,layers,training,epochs,start] [--only TEXT] [--quick]
+    python3 tests/bench/compare.py [--rows gemm,conv,attention,inference,layers,training,epochs,start] [--only TEXT] [--quick]
 
 Each row is measured in pairs, Mica and the peer in turn, so that both see the same machine: the ratio is the median over the
 pairs of the peer's time divided by Mica's; above 1 Mica is the faster one. A peer with several ways (layouts, core types)
@@ -9,6 +9,8 @@ is tried in each of them first, and then runs in its best.
 
   gemm       matrix products, all transposes, against OpenBLAS (through NumPy) with the core type that suits it best
   conv       the convolutions of ResNet-50 and MobileNetV2, forward and both gradients, against PyTorch in its better layout
+  attention  heads of attention, of 128 to 4096 steps, forward and with all gradients, against PyTorch's
+             scaled_dot_product_attention
   inference  whole networks, against ONNX Runtime and PyTorch
   layers     kinds of layers that those networks have not, in networks of one such layer, a pool and a dense one: inference and
              training, against PyTorch
@@ -180,6 +182,17 @@ def conv_rows(arguments):
                     yield row("conv", name, words, ways)
 
 
+def attention_rows(arguments):
+    """8 heads of 64 in one sample, against scaled_dot_product_attention."""
+    for steps in (128, 1024) if arguments.quick else (128, 512, 1024, 2048, 4096):
+        for causal in (0, 1):
+            for which in ("forward", "both"):
+                words = ["op", "Attention", *[f"1x{steps}x512"] * 3, "--attribute", "q_num_heads=8", "--attribute", f"is_causal={causal}"]
+                request = {"what": "attention", "steps": steps, "heads": 8, "size": 64, "causal": bool(causal), "which": which}
+                name = f"8 x 64, {steps} steps{', causal' if causal else ''}, {'forward and backward' if which == 'both' else which}"
+                yield row("attention", name, words + (["--gradient"] if which == "both" else []), [("torch", "PyTorch", request)])
+
+
 def nets_of(arguments):
     return ["mlp", "lenet", "mobilenet_v2", "lstm"] if arguments.quick else [*SMALL_NETS, *SEQUENCE_NETS, *LARGE_NETS]
 
@@ -248,7 +261,7 @@ def start_rows(arguments):
         yield row("start", net, ["model", os.path.join(MODELS, net + ".json"), "--start"], [])
 
 
-GROUPS = {"gemm": gemm_rows, "conv": conv_rows, "inference": inference_rows, "layers": layer_rows, "training": training_rows, "epochs": epoch_rows,
+GROUPS = {"gemm": gemm_rows, "conv": conv_rows, "attention": attention_rows, "inference": inference_rows, "layers": layer_rows, "training": training_rows, "epochs": epoch_rows,
           "start": start_rows}
 
 

@@ -216,6 +216,18 @@ class Torch:
                 lambda: torch.ops.aten.convolution_backward(dy, x, weight, None, [stride] * 2, [padding] * 2, [1, 1], False,
                                                             [0, 0], groups, mask), self.wait, seconds)}
 
+    def attention(self, steps, heads, size, causal, which, seconds, **_):
+        torch = self.torch
+        attend = torch.nn.functional.scaled_dot_product_attention
+        q, k, v = (torch.randn(1, steps, heads, size, device=self.device).transpose(1, 2) for _ in range(3))
+        if which == "forward":
+            with torch.no_grad():
+                return {"ms": time_queue(lambda: attend(q, k, v, is_causal=causal), self.wait, seconds)}
+        dy = torch.randn_like(q)
+        for x in (q, k, v):
+            x.requires_grad_()
+        return {"ms": time_queue(lambda: torch.autograd.grad(attend(q, k, v, is_causal=causal), (q, k, v), dy), self.wait, seconds)}
+
     def prepare(self, path, batch, layout, compiled):
         torch = self.torch
         net, shape, classes = torch_net(torch, path)

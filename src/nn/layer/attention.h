@@ -37,8 +37,8 @@ bool mi_attention_rate(struct mi_layer *layer, float dropout);
 /* x where a chance is left of it to be something else than 0, in training. */
 mi_value *mi_attention_dropout(struct mi_layer *layer, mi_value *x, float rate, uint64_t seed);
 
-/* The mean of the values with weights of the dot products: query (N, T, heads * d), key (N, S, groups * d) and value (N, S, groups *
- * e) make (N, T, heads * e). Heads of the query that lie side by side share one of the others. */
+/* The mean of the values with weights of the dot products: query (N, T, heads * d), key (N, S, groups * d) and value (N, S,
+ * groups * e) make (N, T, heads * e). Heads of the query that lie side by side share one of the others. */
 mi_value *mi_attend(struct mi_layer *layer, mi_value *const of[MI_ATTENDED], int64_t heads, int64_t groups,
                     const struct mi_scoring *how);
 /* The same with scores (N, T, S) of another kind, for v (N, S, d): neither scale nor alibi count. */
