@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { MOST_ON_THE_WAY = 256 };
+
 /* Whether what the kernel stores may stay where it is from step to step. */
 static bool may_stay(const struct mica_plan *plan, const struct mi_kernel *kernel)
 {
@@ -17,6 +19,17 @@ static bool may_stay(const struct mica_plan *plan, const struct mi_kernel *kerne
     return (!kernel->anchor || kernel->anchor->op->kind == MI_OWN) && !kernel->update && !kernel->stage && !kernel->repeat;
 }
 
+/* Whether what is computed there, or on the way to it where it is used, asks for the step or for n; after `left` nodes it may. */
+static bool asks_for_step(const struct mica_plan *plan, const struct mi_node *node, int *left)
+{
+    if (mi_names_the_step(node) || --*left < 0)
+        return true;
+    for (int i = 0; i < node->inputs; i++)
+        if (node->in[i] && !plan->tensors[node->in[i]->id].stored && asks_for_step(plan, node->in[i]->node, left))
+            return true;
+    return false;
+}
+
 static bool is_derived(const struct mica_plan *plan, const struct mi_kernel *kernel)
 {
     struct mi_source source[MI_MOST_SOURCES];
@@ -24,8 +37,8 @@ static bool is_derived(const struct mica_plan *plan, const struct mi_kernel *ker
     if (!may_stay(plan, kernel))
         return false;
     for (int m = 0; m < kernel->count; m++) {
-        int count = mi_sources(plan, kernel->nodes[m], source);
-        if (mi_names_the_step(kernel->nodes[m]))
+        int count = mi_sources(plan, kernel->nodes[m], source), left = MOST_ON_THE_WAY;
+        if (asks_for_step(plan, kernel->nodes[m], &left))
             return false;
         for (int i = 0; i < count; i++) {
             const struct mi_node *node = source[i].value->node;
