@@ -5,7 +5,9 @@
  *     mica_node *near = mica_huber(y, target, &(mica_loss_desc){.setting = {{"delta", 0.5}}});
  *
  * y are predictions, t their targets of the same shape (axes of one place may be left out); mean and sum are over all that a sample
- * has, unless it is said; epsilon is 1e-7. */
+ * has, unless it is said; epsilon is 1e-7. Where a mask says which of y's steps are real (masking, mask_zero of embedding), the sum
+ * is over what each of these loses, divided by how many of them a sample of the batch has in the mean, so that the mean over the
+ * samples is that over all real steps: Keras's. */
 #ifndef MICA_LOSSES_H
 #define MICA_LOSSES_H
 
@@ -61,13 +63,15 @@ MICA_API mica_node *mica_tversky(mica_node *y, mica_node *target, const mica_los
 
 /* ---- Of classes: y (N, C, ...) -> (N) ----
  *
- * Sums are over the C classes, along axis 1, and means over a sample's places behind it. p is y, or the softmax of logits.
+ * Sums are over the C classes, along axis 1, and means over a sample's places behind it. axis (1): with -1 classes lie along the
+ * last axis, y (N, ..., C), and t (N, ..., C) or (N, ...). p is y, or the softmax of logits.
  * label_smoothing (0): (1 - label_smoothing) t + label_smoothing / C takes t's place. */
 
 /* -sum t log p, t (N, C, ...).  label_smoothing */
 MICA_API mica_node *mica_categorical_crossentropy(mica_node *y, mica_node *target, const mica_loss_desc *desc);
 /* -log p[t], the same for whole numbers t (N, ...) (mica_input_integer).  label_smoothing; ignore_class (none): places of that
- * number count neither in the sum nor in the mean, and a sample that has no other loses 0. */
+ * number count neither in the sum nor in the mean, and a sample that has no other loses 0. With axis -1 the mean over the samples
+ * is that over all places of the batch that count. */
 MICA_API mica_node *mica_sparse_categorical_crossentropy(mica_node *y, mica_node *target, const mica_loss_desc *desc);
 /* -alpha sum (1 - p)^gamma t log p, t (N, C, ...).  alpha (0.25), gamma (2), label_smoothing */
 MICA_API mica_node *mica_categorical_focal_crossentropy(mica_node *y, mica_node *target, const mica_loss_desc *desc);

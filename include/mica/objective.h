@@ -25,14 +25,16 @@ typedef struct mica_metric {
 } mica_metric;
 
 /* The loss that is made smaller is the sum over the objectives of weight * (1 / n) * sum over the samples of
- * sample weight * class weight * loss of the sample, which is Keras's. Metrics do not know the weights. */
+ * sample weight * class weight * loss of the sample, which is Keras's. Metrics do not know the weights. Where a mask says which
+ * steps of the output are real, or classes lie along the last of several axes, each real step or place counts as a sample here. */
 typedef struct mica_objective {
     const char *output;           /* NULL: the model's only one */
     const char *loss;             /* a name of losses.h, or its short form: "mse" */
     mica_setting setting[MICA_MOST_LOSS_SETTINGS]; /* of the loss, as mica_loss_desc has them */
     int from_logits;              /* of crossentropies, as mica_loss_desc has it */
     float weight;                 /* of this loss among several; 0: 1 */
-    bool classes;                 /* targets are numbers of classes (N), int32; otherwise values of the output's shape */
+    bool classes;                 /* targets are numbers of classes (N), of each place where there are several (N, ...), int32;
+                                   * otherwise values of the output's shape */
     bool sample_weight;           /* an input says how much each sample counts */
     const float *class_weight;    /* (class_count) how much samples of each class count in training; copied. NULL: alike */
     int class_count;

@@ -79,12 +79,12 @@ static bool is_activation(const struct unwrapping *u, const struct mi_node *node
     return !is_op(node, "Softmax") || (axis > 0 && (axis == classes || mi_dim_is(node->in[0]->shape.dim[axis], u->elements)));
 }
 
-/* The axis of a shape that has so many places, and as many elements before it within a sample; 0: none. */
-static int find_axis(const struct mi_shape *shape, int64_t before, struct mi_dim places)
+/* The axis of a shape that has so many places, and as many elements behind it; 0: none. */
+static int find_axis(const struct mi_shape *shape, int64_t behind, struct mi_dim places)
 {
     int64_t product = 1;
-    for (int i = 1; i < shape->rank; product *= shape->dim[i++].b)
-        if (product == before && mi_dim_equal(shape->dim[i], places))
+    for (int i = shape->rank - 1; i > 0; product *= shape->dim[i--].b)
+        if (product == behind && mi_dim_equal(shape->dim[i], places))
             return i;
     return 0;
 }
@@ -95,16 +95,16 @@ static int axis_before(const struct mi_node *node, int axis)
     const struct mi_shape *in = &node->in[0]->shape, *out = &node->out[0]->shape;
     static const char *const keeps_order[] = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", NULL};
     int count = 0;
-    int64_t before = 1;
+    int64_t behind = 1;
     const int64_t *perm = is_op(node, "Transpose") ? mi_attribute_ints(node, "perm", &count) : NULL;
     if (axis < 1 || axis >= out->rank)
         return 0;
     if (perm)
         return (int)perm[axis];
-    for (int i = 1; i < axis; i++)
-        before *= out->dim[i].b;
+    for (int i = axis + 1; i < out->rank; i++)
+        behind *= out->dim[i].b;
     if (is_one_of(node, keeps_order))
-        return find_axis(in, before, out->dim[axis]);
+        return find_axis(in, behind, out->dim[axis]);
     return in->rank == out->rank && mi_dim_equal(in->dim[axis], out->dim[axis]) ? axis : 0;
 }
 
@@ -139,7 +139,7 @@ mi_value *mi_logits_of(struct mi_graph *graph, mi_value *value, const char *acti
         mi_out_of_memory(&graph->error);
         return NULL;
     }
-    mi_value *logits = unwrap(&(struct unwrapping){graph, activation, mi_shape_count(&value->shape, 1), done}, value, 1);
+    mi_value *logits = unwrap(&(struct unwrapping){graph, activation, mi_loss_units(value), done}, value, 1);
     free(done);
     return logits;
 }

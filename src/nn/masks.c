@@ -2,9 +2,8 @@
  * one, hands it on, uses it up, or ends it. */
 #include "nn/layer.h"
 
-mi_value *mi_layer_mask(const struct mi_layer *layer, const mi_value *x)
+mi_value *mi_model_mask(const mica_model *model, const mi_value *x)
 {
-    const mica_model *model = layer->model;
     for (size_t i = model->layer_count; i-- > 0;) {
         const struct mi_layer_record *record = &model->layers[i];
         for (int k = 0; k < record->result_count; k++)
@@ -12,6 +11,11 @@ mi_value *mi_layer_mask(const struct mi_layer *layer, const mi_value *x)
                 return record->mask && k == 0 ? record->mask : NULL;
     }
     return NULL;
+}
+
+mi_value *mi_layer_mask(const struct mi_layer *layer, const mi_value *x)
+{
+    return mi_model_mask(layer->model, x);
 }
 
 /* Whether a value has the steps that the mask is of. */

@@ -113,6 +113,8 @@ mica_status mi_model_check_samples(struct mi_error *error, const mi_value *outpu
 const struct mi_layer_record *mi_model_layer(const mica_model *model, const char *name);
 /* What a layer or a group of that name gives, or "NAME:k" one of a layer's results; NULL: there is none. */
 mi_value *mi_model_value(const mica_model *model, const char *name);
+/* Which steps of a value of the model's graph are real, (N, T) of bools; NULL: all (masks.c). */
+mi_value *mi_model_mask(const mica_model *model, const mi_value *value);
 /* The name of the layer whose result a value is; NULL: of none. */
 const char *mi_model_layer_of(const mica_model *model, const mi_value *value);
 /* Whether a variable is in files. */

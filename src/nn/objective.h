@@ -8,7 +8,9 @@
 /* An objective that is known to fit a model. */
 struct mi_objective {
     const char *output;           /* the name of the model's output; the graph's */
+    const mi_value *mask;         /* which steps of the output are real, in the model's graph; NULL: all */
     struct mi_loss loss;
+    struct mi_places places;      /* of the output, which are samples of their own */
     float weight;
     bool classes, sample_weight;
     const float *class_weight;    /* borrowed */
@@ -18,14 +20,17 @@ struct mi_objective {
 };
 
 /* Finds output, loss and metrics, and checks that they fit; errors name the output where there are several. */
-mica_status mi_objective_resolve(struct mi_error *error, const struct mi_graph *graph, const mica_objective *given,
+mica_status mi_objective_resolve(struct mi_error *error, const mica_model *model, const mica_objective *given,
                                  struct mi_objective *out);
 
+/* Samples are places, where these are samples of their own. */
 struct mi_objective_nodes {
     mi_value *output;             /* what is compared */
-    mi_value *target;             /* an input */
+    mi_value *target;             /* the same of an input */
+    mi_value *counted;            /* which samples count, (n) of bools, and how many: a scalar; NULL: all */
+    mi_value *count;
     mi_value *sum;                /* scalar: over the samples, of each sample's loss as often as it counts */
-    mi_value *mean;               /* scalar: sum / n */
+    mi_value *mean;               /* scalar: sum / n, or sum / count; 0 where none counts */
 };
 
 /* Adds the inputs of target and weight, and the loss. training: classes count as they should. */

@@ -148,12 +148,23 @@ mi_value *mi_penalties_to_mean(struct mi_graph *graph, const struct mi_penalties
     return mean;
 }
 
+/* A number as the first of a vector like `sum`; such a scalar is itself. */
+static mi_value *as_first(struct mi_graph *graph, const mi_value *sum, mi_value *number)
+{
+    int64_t more = sum->shape.rank ? sum->shape.dim[0].b - 1 : 0;
+    if (!number || !sum->shape.rank)
+        return number;
+    mi_value *first = mi_op2(graph, "Reshape", number, mi_ints(graph, (int64_t[]){1}, 1));
+    mi_value *const in[] = {first, mi_op2(graph, "Expand", mi_scalar(graph, 0), mi_ints(graph, &more, 1))};
+    return mi_apply(graph, "Concat", in, 2, (const struct mi_attribute[]){MI_INT("axis", 0)}, 1);
+}
+
 mi_value *mi_penalties_to_sum(struct mi_graph *graph, const struct mi_penalties *penalties, mi_value *sum)
 {
     graph->scope = "penalty";
-    if (penalties->parameters)
-        sum = plus(graph, sum, mi_op2(graph, "Div", penalties->parameters, divided_by_n(graph, mi_scalar(graph, 1))));
-    sum = plus(graph, sum, penalties->activities);
+    mi_value *own = penalties->parameters
+        ? mi_op2(graph, "Div", penalties->parameters, divided_by_n(graph, mi_scalar(graph, 1))) : NULL;
+    sum = plus(graph, sum, as_first(graph, sum, plus(graph, own, penalties->activities)));
     graph->scope = NULL;
     return sum;
 }

@@ -80,7 +80,7 @@ static mica_status check_objectives(struct wanted *w)
     if (!w->objectives)
         return mi_out_of_memory(error);
     for (int i = 0; i < desc->objective_count; i++) {
-        MI_TRY(mi_objective_resolve(error, w->model->graph, &desc->objectives[i], &w->objectives[i]));
+        MI_TRY(mi_objective_resolve(error, w->model, &desc->objectives[i], &w->objectives[i]));
         for (int k = 0; k < i; k++)
             if (!strcmp(w->objectives[k].output, w->objectives[i].output))
                 return mi_fail(error, MICA_INVALID_ARGUMENT, "to compile: two objectives are of the output \"%s\"",
@@ -117,7 +117,8 @@ static mica_status check(struct wanted *w)
     return MICA_OK;
 }
 
-/* Of the model's outputs those that have an objective: what only others need is none of the plan. */
+/* Of the model's outputs those that have an objective, and which of their steps are real: what only others need is none of the
+ * plan. */
 static void keep_outputs(struct wanted *w)
 {
     struct mi_graph *graph = w->graph;
@@ -129,6 +130,10 @@ static void keep_outputs(struct wanted *w)
                 break;
             }
     graph->output_count = count;
+    for (int k = 0; k < w->desc->objective_count; k++)
+        if (w->objectives[k].mask)
+            mi_output(graph, mi_arena_format(&graph->arena, "%s mask", w->objectives[k].output),
+                      graph->values[w->objectives[k].mask->id]);
 }
 
 /* Penalties of what the roots depend on. What is clipped, or whose norm counts, has their derivatives in it; otherwise updates add

@@ -46,6 +46,8 @@ struct mi_step {
 struct mi_plan_metric {
     const char *name;            /* the graph's */
     struct mi_variable *sum;
+    struct mi_variable *count;   /* how many samples were added, a scalar; NULL: all of them ... */
+    int64_t places;              /* ... each of which was so many */
     double (*result)(const float *sum, size_t places, double samples); /* NULL: the only sum divided by the samples */
 };
 

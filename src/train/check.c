@@ -163,11 +163,13 @@ static mica_status check_classes(struct mi_error *error, const struct mi_loss_ro
     return MICA_OK;
 }
 
-/* Numbers of classes at each of a sample's places beside scores of (classes, places). */
-static mica_status check_places(struct mi_error *error, const struct mi_loss_row *row, const struct mi_field *field,
+/* Numbers of classes at each of a sample's places beside scores of (classes, places), or the other way round. */
+static mica_status check_places(struct mi_error *error, const struct mi_loss *loss, const struct mi_field *field,
                                 const mi_value *output)
 {
-    int64_t units = mi_shape_count(&output->shape, 1), classes = output->shape.rank > 1 ? output->shape.dim[1].b : units;
+    const struct mi_loss_row *row = loss->row;
+    int64_t units = mi_shape_count(&output->shape, 1);
+    int64_t classes = output->shape.rank > 1 ? output->shape.dim[loss->axis].b : units;
     struct mi_arena arena = {0};
     if (row->task != MI_SPARSE)
         return mi_fail(error, MICA_DATA, "loss %s: a sample has class indices at %zu places, which sparse_categorical_crossentropy "
@@ -175,20 +177,21 @@ static mica_status check_places(struct mi_error *error, const struct mi_loss_row
     if (output->shape.rank > 2 && units / classes == (int64_t)field->elements)
         return field->preprocess.classes > classes ? too_many_classes(error, &field->preprocess, classes) : MICA_OK;
     mi_fail(error, MICA_SHAPE, "a sample has class indices at %zu places, the output has shape %s: it must be (classes, places), "
-            "which a layer permute makes of (places, classes)", field->elements, mi_shape_text(&arena, &output->shape));
+            "or (places, classes) and the loss's axis -1", field->elements, mi_shape_text(&arena, &output->shape));
     mi_arena_destroy(&arena);
     return error->status;
 }
 
 /* Whether the labels are what the loss and the output take. */
-static mica_status check_labels(struct mi_error *error, const struct mi_loss_row *row, const mica_data *data,
+static mica_status check_labels(struct mi_error *error, const struct mi_loss *loss, const mica_data *data,
                                 const struct mi_field *field, const mi_value *output)
 {
+    const struct mi_loss_row *row = loss->row;
     int64_t units = mi_shape_count(&output->shape, 1);
     if (!field->preprocess.shape.rank)
         return check_classes(error, row, field, output, units);
     if (mi_is_classes(&field->preprocess))
-        return check_places(error, row, field, output);
+        return check_places(error, loss, field, output);
     if (row->task == MI_SPARSE)
         return mi_fail(error, MICA_DATA, "the labels are values (floats), loss %s needs class indices, which are integers",
                        row->layer.type);
@@ -231,14 +234,14 @@ static bool drop_accuracy(mica_objective *objective)
 }
 
 /* Every metric without settings that the output has. */
-static void take_all_metrics(const struct mi_graph *graph, mica_objective *objective)
+static void take_all_metrics(const mica_model *model, mica_objective *objective)
 {
     int count = 0;
     for (const struct mi_metric_row *const *row = mi_metric_rows; *row && count < MICA_MOST_METRICS; row++) {
         struct mi_error ignored = {0};
         struct mi_objective resolved;
         objective->metrics[count] = (mica_metric){.type = (*row)->name};
-        if (mi_objective_resolve(&ignored, graph, objective, &resolved) == MICA_OK)
+        if (mi_objective_resolve(&ignored, model, objective, &resolved) == MICA_OK)
             count++;
     }
     if (count < MICA_MOST_METRICS)
@@ -246,40 +249,39 @@ static void take_all_metrics(const struct mi_graph *graph, mica_objective *objec
 }
 
 /* Metrics are looked at once it is known what targets are. */
-static mica_status resolve_loss(struct mi_error *error, const struct mi_graph *graph, const mica_objective *given,
+static mica_status resolve_loss(struct mi_error *error, const mica_model *model, const mica_objective *given,
                                 struct mi_objective *out)
 {
     mica_objective alone = *given;
     alone.metrics[0] = (mica_metric){.type = NULL};
-    return mi_objective_resolve(error, graph, &alone, out);
+    return mi_objective_resolve(error, model, &alone, out);
 }
 
-static mica_status check_target(struct mi_error *error, mica_data *data, const struct mi_graph *graph, mica_objective *given,
-                                bool only)
+static mica_status check_target(struct mi_error *error, mica_data *data, const mica_model *model, mica_objective *given, bool only)
 {
     struct mi_objective objective;
-    MI_TRY(resolve_loss(error, graph, given, &objective));
+    MI_TRY(resolve_loss(error, model, given, &objective));
     struct mi_field *field = mi_training_field(data, MICA_TARGET, objective.output, only);
     if (!field && !mi_data_fields(data, MICA_TARGET))
         return mi_fail(error, MICA_DATA, "the data have no labels; loss %s needs them", objective.loss.row->layer.type);
     if (!field)
         return no_field(error, data, MICA_TARGET, objective.output);
     /* What labels mean is decided by what the output has room for: one unit tells two classes apart. */
-    const mi_value *output = mi_model_output(graph, objective.output);
+    const mi_value *output = mi_model_output(model->graph, objective.output);
     int64_t units = mi_shape_count(&output->shape, 1);
     MI_TRY(mi_data_settle(data, field, error, units == 1 ? 2 : units));
     given->classes = objective.classes = mi_is_classes(&field->preprocess);
     given->sample_weight = mi_training_field(data, MICA_WEIGHT, objective.output, only) != NULL;
-    MI_TRY(check_labels(error, objective.loss.row, data, field, output));
+    MI_TRY(check_labels(error, &objective.loss, data, field, output));
     MI_TRY(check_ending(error, objective.loss.row, output));
     bool all = given->metrics[0].type && !strcmp(given->metrics[0].type, MI_ALL_METRICS);
     if (all)
-        take_all_metrics(graph, given);
+        take_all_metrics(model, given);
     if (!has_accuracy(&objective, data, field) && drop_accuracy(given) && !all)
         return mi_fail(error, MICA_INVALID_ARGUMENT,
                        "metric accuracy of \"%s\": its targets are values, neither classes nor all 0 or 1",
                        mi_show(objective.output).text);
-    return mi_objective_resolve(error, graph, given, &objective);
+    return mi_objective_resolve(error, model, given, &objective);
 }
 
 /* Weights are numbers of 0 or more. */
@@ -332,7 +334,7 @@ static mica_status check(struct mi_error *error, struct mi_training *task)
     mica_data *data = task->data;
     MI_TRY(mi_model_check(task->model));
     for (int i = 0; i < task->count; i++) {
-        MI_TRY(resolve_loss(error, graph, &task->objectives[i], &objective));
+        MI_TRY(resolve_loss(error, task->model, &task->objectives[i], &objective));
         if (data && !task->objectives[i].output && graph->output_count > 1)
             return several_outputs(error, graph);
     }
@@ -344,7 +346,7 @@ static mica_status check(struct mi_error *error, struct mi_training *task)
     MI_TRY(check_weights(error, data));
     for (int i = 0; i < task->count; i++) {
         struct mi_error why = {0};
-        if (check_target(&why, data, graph, &task->objectives[i], graph->output_count == 1) != MICA_OK)
+        if (check_target(&why, data, task->model, &task->objectives[i], graph->output_count == 1) != MICA_OK)
             return of_output(error, graph, &task->objectives[i], &why);
     }
     return MICA_OK;

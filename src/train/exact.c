@@ -45,11 +45,11 @@ static mica_status answer(const struct exact *e, const mica_objective *given)
     struct mi_error *error = &model->device->error;
     struct mi_objective objective;
     bool any = false;
-    MI_TRY(mi_objective_resolve(error, model->graph, given, &objective));
+    MI_TRY(mi_objective_resolve(error, model, given, &objective));
     for (int i = 0; i < objective.metric_count; i++)
         any = any || objective.metrics[i].row->exact;
-    if (!any)
-        return MICA_OK;
+    if (!any || objective.mask || (objective.places.axes && objective.loss.row->counted))
+        return MICA_OK; /* which answers count is known on the device alone */
     const struct mi_field *field = mi_training_field(e->training->data, MICA_TARGET, objective.output,
                                                      model->graph->output_count == 1);
     const mi_value *output = mi_model_output(model->graph, objective.output);
@@ -63,8 +63,8 @@ static mica_status answer(const struct exact *e, const mica_objective *given)
         status = mica_predict_data(model, e->training->data, e->part, objective.output, outputs, count);
     if (status == MICA_OK)
         measure(e, &objective, &(struct mi_metric_answers){
-            .outputs = outputs, .targets = field->classes ? NULL : targets, .classes = field->classes ? targets : NULL, .n = n,
-            .units = units});
+            .outputs = outputs, .targets = field->classes ? NULL : targets, .classes = field->classes ? targets : NULL,
+            .n = n * (size_t)objective.places.each, .units = units / (size_t)objective.places.each});
     free(outputs);
     free(targets);
     return status;

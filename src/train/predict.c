@@ -277,7 +277,7 @@ static mica_status choose_scoring(mica_model *model, const char *output, size_t 
         return MICA_OK;
     mica_objective trained = {.output = answer->output, .loss = answer->loss, .from_logits = answer->from_logits};
     memcpy(trained.setting, answer->setting, sizeof answer->setting);
-    MI_TRY(mi_objective_resolve(&model->device->error, model->graph, &trained, &objective));
+    MI_TRY(mi_objective_resolve(&model->device->error, model, &trained, &objective));
     const struct mi_loss loss = objective.loss;
     scoring->threshold = loss.from_logits ? 0.5f : mi_loss_threshold(&loss);
     scoring->shares = loss.row->activation != NULL;

@@ -198,6 +198,57 @@ def make_objectives():
          sparse(0.25, 3), (4, 2, 3), [{"type": "op", "op": "Softmax", "attributes": {"axis": 1}}])
     loss("sparse_places_permuted", "sparse_categorical_crossentropy", softmax + [{"type": "permute", "dims": [2, 1]}],
          places[:, 0].contiguous(), lambda x, t: F.cross_entropy(x.permute(0, 2, 1), t.long()), (3, 4))
+
+    def last(function):
+        """Of classes along the last axis."""
+        return lambda x, t: function(x.movedim(-1, 1), t)
+
+    each = places[:, 0].contiguous()
+    both("sparse_last", "sparse_categorical_crossentropy", {"axis": -1}, each,
+         last(lambda x, t: F.cross_entropy(x, t.long())), (3, 4), softmax)
+    both("sparse_last_settings", "sparse_categorical_crossentropy", {"axis": -1, "label_smoothing": 0.25, "ignore_class": 3}, each,
+         last(lambda x, t: F.cross_entropy(x, t.long(), label_smoothing=0.25, ignore_index=3)), (3, 4), softmax)
+    loss("sparse_last_image", {"type": "sparse_categorical_crossentropy", "axis": 3}, linear, places,
+         last(lambda x, t: F.cross_entropy(x, t.long())), (2, 3, 4))
+    loss("sparse_last_alone", {"type": "sparse_categorical_crossentropy", "axis": -1}, linear, classes, sparse(), (5,))
+    rows = single(torch.softmax(torch.randn(7, 3, 4), 2))
+    both("categorical_last", "categorical_crossentropy", {"axis": -1}, rows,
+         lambda x, t: F.cross_entropy(x.movedim(2, 1), t.movedim(2, 1)), (3, 4), softmax)
+    loss("categorical_focal_last", {"type": "categorical_focal_crossentropy", "axis": -1}, linear, rows,
+         lambda x, t: categorical_focal()(x.flatten(0, 1), t.flatten(0, 1)), (3, 4))
+    loss("divergence_last", {"type": "kl_divergence", "axis": -1}, softmax, rows,
+         lambda x, t: divergence(F.softmax(x, 2).flatten(0, 1), t.flatten(0, 1)), (3, 4))
+    loss("categorical_hinge_last", {"type": "categorical_hinge", "axis": -1}, linear, single(F.one_hot(each.long(), 4).double()),
+         lambda x, t: categorical_hinge(x.flatten(0, 1), t.flatten(0, 1)), (3, 4))
+
+    # Steps that a mask leaves out lose nothing, and count in no mean: Keras's sum over the steps that count, by how many they are.
+    real = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 1, 0], [0, 0, 1, 1, 0], [0] * 5, [1, 0, 0, 0, 0], [1] * 5]).bool()
+
+    def masked(name, spec, layers, labels, function, features):
+        """function gives a number for each step."""
+        x = single(2 * torch.randn(7, 5, features)) * real[..., None]
+        x.requires_grad_(True)
+        value = function(x, labels)[real].mean()
+        value.backward()
+        tensors.update({name + "/x": x, name + "/labels": labels, name + "/loss": value.reshape(1), name + "/dx": x.grad})
+        cases[name] = json.dumps({"input_shape": [5, features], "layers": [{"type": "masking"}] + layers, "loss": spec})
+
+    words = torch.randint(0, 4, (7, 5), dtype=torch.int32)
+
+    def steps(x, t):
+        return F.cross_entropy(x.movedim(2, 1), t.long(), reduction="none")
+
+    masked("masked_sparse", {"type": "sparse_categorical_crossentropy", "axis": -1}, [], words, steps, 4)
+    masked("masked_sparse_activation", {"type": "sparse_categorical_crossentropy", "axis": -1}, softmax, words, steps, 4)
+    masked("masked_mse", "mean_squared_error", linear, single(torch.randn(7, 5, 3)), lambda x, t: (x - t).square().mean(2), 3)
+    masked("masked_binary", "binary_crossentropy", sigmoid, single(torch.randint(0, 2, (7, 5, 1)).double()),
+           lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction="none").mean(2), 1)
+    both_out = words.clone()
+    both_out[0, 1:3] = 2
+    x_real = real.clone()
+    real = real & (both_out != 2)
+    masked("masked_ignored", {"type": "sparse_categorical_crossentropy", "axis": -1, "ignore_class": 2}, [], both_out, steps, 4)
+    real = x_real
     save("losses.safetensors", tensors, cases)
 
 

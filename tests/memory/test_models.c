@@ -70,7 +70,7 @@ static mica_status try_step(void)
     mica_model *model = mica_model_create(pretend(), NULL);
     mica_status status = model ? mica_model_add_json(model, description) : MICA_OUT_OF_MEMORY;
     if (!status)
-        status = mi_objective_resolve(&device.error, model->graph, &given, &objective);
+        status = mi_objective_resolve(&device.error, model, &given, &objective);
     if (!status)
         status = mi_optimizer_resolve(&device.error, "optimizer", &(mica_optimizer){.type = "adam"}, &adam);
     if (!status)

@@ -129,7 +129,7 @@ static void objectives_refuse(void **state)
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         struct mi_error error = {0};
         struct mi_objective resolved;
-        assert_int_not_equal(mi_objective_resolve(&error, f->model->graph, &cases[i].goal, &resolved), MICA_OK);
+        assert_int_not_equal(mi_objective_resolve(&error, f->model, &cases[i].goal, &resolved), MICA_OK);
         has(error.text, cases[i].error);
     }
 }

@@ -378,7 +378,7 @@ struct mi_graph *network_training(const struct drawn_network *network, mica_mode
     struct mi_objective_nodes nodes = {0};
     struct mi_optimizer optimizer;
     mica_device *device = model->device;
-    if (mi_objective_resolve(&device->error, model->graph, &given, &objective) ||
+    if (mi_objective_resolve(&device->error, model, &given, &objective) ||
         mi_optimizer_resolve(&device->error, "optimizer", &network->optimizer, &optimizer) || mi_model_graph(model, true, &graph))
         return NULL;
     bool fine = mi_objective_add(graph, &objective, true, &nodes) == MICA_OK;

@@ -297,7 +297,7 @@ static void misfits(void **state)
 {
     mica_data *data = open_text(*state, TEXT, MICA_CHARACTERS);
     static const struct { const char *layers, *loss, *says; mica_status status; } bad[] = {
-        {BIGRAM, "sparse_categorical_crossentropy", "which a layer permute makes of (places, classes)", MICA_SHAPE},
+        {BIGRAM, "sparse_categorical_crossentropy", "or (places, classes) and the loss's axis -1", MICA_SHAPE},
         {BIGRAM ", " TURNED, "categorical_crossentropy", "which sparse_categorical_crossentropy takes", MICA_DATA},
         {BIGRAM ", {\"type\": \"flatten\"}", "sparse_categorical_crossentropy", "it must be (classes, places)", MICA_SHAPE},
         {"{\"type\": \"embedding\", \"input_dim\": 5, \"output_dim\": 4}, " TURNED, "sparse_categorical_crossentropy",

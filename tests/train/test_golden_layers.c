@@ -253,13 +253,13 @@ static void open_loss(struct probe *probe, const struct golden *golden, const ch
     probe->model = make_model(probe->device, described, &training);
     const mica_objective given =
         objective_of(&probe->device->error, cJSON_GetObjectItem(described, "loss"), has_classes(golden, name));
-    if (mi_objective_resolve(&probe->device->error, probe->model->graph, &given, &objective))
+    if (mi_objective_resolve(&probe->device->error, probe->model, &given, &objective))
         fail_msg("%s: %s", name, probe->device->error.text);
     assert_int_equal(mi_model_graph(probe->model, true, &probe->graph), MICA_OK);
     if (mi_objective_add(probe->graph, &objective, true, &nodes))
         fail_msg("%s: %s", name, probe->graph->error.text);
     probe->loss = nodes.mean;
-    probe->target = nodes.target->name;
+    probe->target = mi_target_name(probe->graph, objective.output);
     mi_output(probe->graph, "loss", nodes.mean);
     add_gradients(probe, true);
     build_plan(probe, golden_find(golden, name, "x")->dim[0] + 1);

@@ -119,7 +119,7 @@ static void deduced(void **state)
         mica_model_add_json(model, cases[i].json);
         golden_assert_fine(*state);
         const mica_objective given = {.loss = cases[i].loss, .from_logits = cases[i].given};
-        assert_int_equal(mi_objective_resolve(&error, model->graph, &given, &objective), MICA_OK);
+        assert_int_equal(mi_objective_resolve(&error, model, &given, &objective), MICA_OK);
         if (objective.loss.from_logits != cases[i].from_logits)
             fail_msg("%s: %s", cases[i].json, objective.loss.from_logits ? "logits" : "probabilities");
         mica_model_destroy(model);

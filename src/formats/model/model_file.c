@@ -369,7 +369,7 @@ static mica_status take_objective(struct loading *l, const cJSON *json, mica_obj
     mica_status status = mi_settings_read(&why, cJSON_GetObjectItemCaseSensitive(json, "settings"), "settings", NULL, NULL,
                                           out->setting, MICA_MOST_LOSS_SETTINGS);
     if (status == MICA_OK)
-        status = mi_objective_resolve(&why, l->model->graph, out, &resolved);
+        status = mi_objective_resolve(&why, l->model, out, &resolved);
     if (status == MICA_OK)
         return MICA_OK;
     return status == MICA_OUT_OF_MEMORY ? mi_out_of_memory(&l->error) : bad(l, "loss", why.text);

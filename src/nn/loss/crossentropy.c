@@ -1,8 +1,9 @@
 /* Cross-entropies, of probabilities or of logits. p is the probability, t the target. */
 #include "nn/loss/probability.h"
 
-enum { SMOOTHING, IGNORE };
-static const struct mi_number keys[] = {[SMOOTHING] = MI_LABEL_SMOOTHING, {0}};
+enum { SMOOTHING, AXIS, IGNORE };
+static const struct mi_number binary_keys[] = {[SMOOTHING] = MI_LABEL_SMOOTHING, {0}};
+static const struct mi_number keys[] = {[SMOOTHING] = MI_LABEL_SMOOTHING, [AXIS] = MI_CLASS_AXIS, {0}};
 
 /* mean -t log p - (1 - t) log(1 - p) */
 static mi_value *binary(struct mi_graph *graph, const struct mi_loss_use *use)
@@ -12,7 +13,7 @@ static mi_value *binary(struct mi_graph *graph, const struct mi_loss_use *use)
 }
 
 const struct mi_loss_row mi_loss_binary_crossentropy = {
-    MI_LOSS_OF_SCORES("binary_crossentropy", keys, "Sigmoid"), .task = MI_BINARY, .highest = 1, .each = binary};
+    MI_LOSS_OF_SCORES("binary_crossentropy", binary_keys, "Sigmoid"), .task = MI_BINARY, .highest = 1, .each = binary};
 
 /* ---- Of numbers of classes ---- */
 
@@ -42,6 +43,7 @@ static mi_value *of_numbers(struct mi_graph *graph, const struct mi_loss_use *us
 
 static const struct mi_number sparse_keys[] = {
     [SMOOTHING] = MI_LABEL_SMOOTHING,
+    [AXIS] = MI_CLASS_AXIS,
     [IGNORE] = {.name = "ignore_class", .otherwise = NO_CLASS, .least = -16777216, .most = 16777216, .whole = true},
     {0},
 };
@@ -58,8 +60,14 @@ static mi_value *sparse(struct mi_graph *graph, const struct mi_loss_use *use)
     return mi_op2(graph, "Div", mi_sum_of_sample(graph, each), mi_at_least(graph, mi_sum_of_sample(graph, counts), 1));
 }
 
+static mi_value *not_ignored(struct mi_graph *graph, const float *value, mi_value *target)
+{
+    return value[IGNORE] > NO_CLASS ? mi_op1(graph, "Not", is_ignored(graph, target, value[IGNORE])) : NULL;
+}
+
 const struct mi_loss_row mi_loss_sparse_categorical_crossentropy = {
-    MI_LOSS_OF_SCORES("sparse_categorical_crossentropy", sparse_keys, "Softmax"), .task = MI_SPARSE, .each = sparse};
+    MI_LOSS_OF_SCORES("sparse_categorical_crossentropy", sparse_keys, "Softmax"), .task = MI_SPARSE, .each = sparse,
+    .counted = not_ignored};
 
 /* ---- Of shares of classes ---- */
 
@@ -78,6 +86,8 @@ const struct mi_loss_row mi_loss_categorical_crossentropy = {
     MI_LOSS_OF_SCORES("categorical_crossentropy", keys, "Softmax"), .task = MI_CATEGORICAL, .takes_numbers = true, .highest = 1,
     .each = categorical};
 
+static const struct mi_number divergence_keys[] = {MI_CLASS_AXIS, {0}};
+
 /* sum over the classes of t log(t / p), both clipped to [epsilon, 1] */
 static mi_value *divergence(struct mi_graph *graph, const struct mi_loss_use *use)
 {
@@ -90,4 +100,4 @@ static mi_value *divergence(struct mi_graph *graph, const struct mi_loss_use *us
 }
 
 const struct mi_loss_row mi_loss_kl_divergence = {
-    MI_LOSS_OF_SCORES("kl_divergence", mi_no_numbers, "Softmax"), .task = MI_CATEGORICAL, .highest = 1, .each = divergence};
+    MI_LOSS_OF_SCORES("kl_divergence", divergence_keys, "Softmax"), .task = MI_CATEGORICAL, .highest = 1, .each = divergence};

@@ -5,18 +5,35 @@
 
 /* ---- Checking ---- */
 
-static mica_status check_classes(struct mi_error *error, const mi_value *y, const char *name)
+/* The axis of the classes as the settings say it. */
+static int axis_given(const struct mi_loss *loss)
 {
-    if (y->shape.rank < 2)
+    const struct mi_number *key = mi_number_named(loss->row->keys, "axis");
+    return key ? (int)loss->value[key - loss->row->keys] : 1;
+}
+
+static mica_status check_classes(struct mi_error *error, const mi_value *y, bool masked, struct mi_loss *loss)
+{
+    const char *name = loss->row->layer.type;
+    int given = axis_given(loss), last = y->shape.rank - 1;
+    loss->axis = given < 0 ? last : given;
+    if (last < 1)
         return mi_fail(error, MICA_SHAPE, "loss %s: the output has no dimension per sample, needs one: the classes", name);
-    if (y->shape.dim[1].b < 2)
+    if (loss->axis != 1 && loss->axis != last)
+        return mi_fail(error, MICA_SHAPE, "loss %s: axis is %d; of an output of %d dimensions per sample classes lie along 1 or -1",
+                       name, given, last);
+    if (masked && loss->axis != last)
+        return mi_fail(error, MICA_SHAPE, "loss %s: axis 1 of the output is that of steps, of which a mask says which are padding; "
+                       "classes lie along axis -1", name);
+    if (y->shape.dim[loss->axis].b < 2)
         return mi_fail(error, MICA_SHAPE, "loss %s: the output has %lld class, needs at least 2 (one unit with a sigmoid "
-                       "goes with binary_crossentropy)", name, (long long)y->shape.dim[1].b);
+                       "goes with binary_crossentropy)", name, (long long)y->shape.dim[loss->axis].b);
     return MICA_OK;
 }
 
-static mica_status check_output(struct mi_error *error, const mi_value *y, const struct mi_loss_row *row)
+static mica_status check_output(struct mi_error *error, const mi_value *y, bool masked, struct mi_loss *loss)
 {
+    const struct mi_loss_row *row = loss->row;
     const char *last = mi_ending(y)->op->name, *needed = row->activation ? row->activation : "";
     if (strcmp(needed, "Sigmoid") == 0 && strcmp(last, "Softmax") == 0)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the last layer is a softmax; it needs a sigmoid or logits",
@@ -24,7 +41,7 @@ static mica_status check_output(struct mi_error *error, const mi_value *y, const
     if (strcmp(needed, "Softmax") == 0 && strcmp(last, "Sigmoid") == 0)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the last layer is a sigmoid; it needs a softmax or logits",
                        row->layer.type);
-    return row->task == MI_CATEGORICAL || row->task == MI_SPARSE ? check_classes(error, y, row->layer.type) : MICA_OK;
+    return row->task == MI_CATEGORICAL || row->task == MI_SPARSE ? check_classes(error, y, masked, loss) : MICA_OK;
 }
 
 static mica_status decide_logits(struct mi_error *error, const mi_value *y, int from_logits, struct mi_loss *loss)
@@ -46,22 +63,22 @@ static mica_status decide_logits(struct mi_error *error, const mi_value *y, int 
     return MICA_OK;
 }
 
-mica_status mi_loss_resolve(struct mi_error *error, const struct mi_loss_row *row, const mi_value *y, const mica_setting *setting,
-                            int from_logits, struct mi_loss *loss)
+mica_status mi_loss_resolve(struct mi_error *error, const struct mi_loss_row *row, const mi_value *y, bool masked,
+                            const mica_setting *setting, int from_logits, struct mi_loss *loss)
 {
     struct mi_error why = {0};
-    *loss = (struct mi_loss){.row = row};
+    *loss = (struct mi_loss){.row = row, .axis = 1};
     if (mi_settings_resolve(&why, "", row->keys, setting, MICA_MOST_LOSS_SETTINGS, loss->value) != MICA_OK)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: %s", row->layer.type, why.text);
-    MI_TRY(check_output(error, y, row));
+    MI_TRY(check_output(error, y, masked, loss));
     return decide_logits(error, y, from_logits, loss);
 }
 
-struct mi_shape mi_without_classes(const struct mi_shape *y)
+struct mi_shape mi_without_classes(const struct mi_shape *y, int axis)
 {
     struct mi_shape out = {.rank = 0};
     for (int i = 0; i < y->rank; i++)
-        if (i != 1)
+        if (i != axis)
             out.dim[out.rank++] = y->dim[i];
     return out;
 }

@@ -2,13 +2,13 @@
  * is the probability of what is true. */
 #include "nn/loss/probability.h"
 
-enum { GAMMA, ALPHA, SMOOTHING, BALANCING };
+enum { GAMMA, ALPHA, SMOOTHING, BALANCING, AXIS = BALANCING };
 #define SHARED_KEYS                                                                                                              \
     [GAMMA] = {.name = "gamma", .otherwise = 2, .least = 0, .most = 1e30f},                                                      \
     [ALPHA] = {.name = "alpha", .otherwise = 0.25f, .least = 0, .most = 1}, [SMOOTHING] = MI_LABEL_SMOOTHING
 static const struct mi_number binary_keys[] = {
     SHARED_KEYS, [BALANCING] = {.name = "apply_class_balancing", .otherwise = 0, .most = 1, .flag = true}, {0}};
-static const struct mi_number categorical_keys[] = {SHARED_KEYS, {0}};
+static const struct mi_number categorical_keys[] = {SHARED_KEYS, [AXIS] = MI_CLASS_AXIS, {0}};
 
 /* x^gamma of a probability. Below 1e-30 it has no slope: that of a power below 1 would be without bound. */
 static mi_value *power(struct mi_graph *graph, mi_value *x, float gamma)

@@ -28,6 +28,8 @@ const struct mi_loss_row mi_loss_squared_hinge = {MI_LOSS("squared_hinge", mi_no
 
 /* ---- Of classes ---- */
 
+static const struct mi_number class_keys[] = {MI_CLASS_AXIS, {0}};
+
 /* max(1 + max((1 - t) y) - sum(t y), 0) over the classes: the best of the others must stay 1 below. */
 static mi_value *categorical(struct mi_graph *graph, const struct mi_loss_use *use)
 {
@@ -39,4 +41,4 @@ static mi_value *categorical(struct mi_graph *graph, const struct mi_loss_use *u
 }
 
 const struct mi_loss_row mi_loss_categorical_hinge = {
-    MI_LOSS("categorical_hinge", mi_no_numbers), .task = MI_CATEGORICAL, .highest = 1, .each = categorical};
+    MI_LOSS("categorical_hinge", class_keys), .task = MI_CATEGORICAL, .highest = 1, .each = categorical};

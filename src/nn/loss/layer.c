@@ -1,6 +1,8 @@
 /* Losses as layers. */
 #include "nn/loss/loss.h"
 
+#include "ops/ops.h"
+
 #include <string.h>
 
 /* Whether two shapes are the same but for axes of one place behind the batch. */
@@ -27,9 +29,10 @@ static mi_value *cast(struct mi_graph *graph, mi_value *x, enum mi_type type)
 }
 
 /* A target as the row takes it; NULL after an error. */
-static mi_value *fit_target(struct mi_layer *layer, enum mi_task task, const mi_value *y, mi_value *target)
+static mi_value *fit_target(struct mi_layer *layer, const struct mi_loss *loss, const mi_value *y, mi_value *target)
 {
-    struct mi_shape wanted = task == MI_SPARSE ? mi_without_classes(&y->shape) : y->shape;
+    enum mi_task task = loss->row->task;
+    struct mi_shape wanted = task == MI_SPARSE ? mi_without_classes(&y->shape, loss->axis) : y->shape;
     if (task == MI_SPARSE && !mi_type_is_integer(target->type))
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "the target is %s, it must be whole numbers: an integer input",
                              mi_types[target->type].name);
@@ -52,6 +55,23 @@ static const struct mi_loss_row *row_of(const struct mi_layer_type *type)
     return (const struct mi_loss_row *)(const void *)((const char *)type - offsetof(struct mi_loss_row, layer));
 }
 
+/* What places lose, (n T ...), as one number a sample: the sum over its places that count, divided by how many of them a sample of
+ * the batch has in the mean. So the mean over the samples is that over all places that count, as Keras's. */
+static mi_value *of_samples(struct mi_graph *graph, const struct mi_places *places, const mi_value *y, mi_value *counted,
+                            mi_value *each)
+{
+    const struct mi_shape apart = {.rank = 2, .dim = {y->shape.dim[0], mi_fixed(places->each)}};
+    if (!places->axes || !each)
+        return each;
+    if (!counted)
+        return mi_mean_of_sample(graph, mi_reshape_to(graph, each, &apart));
+    mi_value *sum = mi_sum_of_sample(graph, mi_reshape_to(graph, mi_places_only(graph, counted, each), &apart));
+    mi_value *least = mi_at_least(graph, mi_places_count(graph, counted), 1);
+    mi_value *of_one = mi_apply(graph, "DivideByCount", &least, 1,
+                                (const struct mi_attribute[]){MI_INT("per_n", 1), MI_INT("fixed", 0)}, 2);
+    return mi_op2(graph, "Div", sum, of_one);
+}
+
 mi_value *mi_loss_build(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
     (void)count;
@@ -61,8 +81,14 @@ mi_value *mi_loss_build(struct mi_layer *layer, mi_value *const *x, int count, c
     if (x[0]->type != MI_FLOAT || x[0]->shape.rank < 1 || !x[0]->shape.dim[0].a)
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "predictions are float32, for each sample, not %s of shape %s",
                              mi_types[x[0]->type].name, mi_shape_text(&layer->graph->arena, &x[0]->shape));
-    if (mi_loss_resolve(&error, row_of(layer->type), x[0], desc->setting, desc->from_logits, &loss) != MICA_OK)
+    mi_value *mask = mi_layer_mask(layer, x[0]);
+    if (mi_loss_resolve(&error, row_of(layer->type), x[0], mask != NULL, desc->setting, desc->from_logits, &loss) != MICA_OK)
         return mi_layer_fail(layer, error.status, "%s", error.text);
-    mi_value *target = fit_target(layer, loss.row->task, x[0], x[1]);
-    return target ? mi_loss_each(layer->graph, &loss, x[0], target) : NULL;
+    const struct mi_places places = mi_places_of(&loss, &x[0]->shape, mask != NULL);
+    mi_value *target = mi_places_join(layer->graph, &places, fit_target(layer, &loss, x[0], x[1]));
+    if (!target)
+        return NULL;
+    mi_value *counted = mi_places_counted(layer->graph, &loss, &places, x[0], mask, target);
+    mi_value *each = mi_loss_each(layer->graph, &loss, mi_places_join(layer->graph, &places, x[0]), target);
+    return of_samples(layer->graph, &places, x[0], counted, each);
 }

@@ -11,7 +11,7 @@
 #include <mica/losses.h>
 
 /* What targets are: values of the predictions' shape, signs (-1 or 1, and 0 is -1), numbers from 0 to 1, the shares of classes, or
- * the number of a class. Classes lie along axis 1. */
+ * the number of a class. A row sees classes along axis 1. */
 enum mi_task { MI_VALUES, MI_SIGNS, MI_BINARY, MI_CATEGORICAL, MI_SPARSE };
 
 /* What a loss is taken of. */
@@ -33,6 +33,8 @@ struct mi_loss_row {
     const char *outputs;                 /* what predictions are: "numbers above 0, such as of a softplus"; NULL: any */
     /* Adds one number a sample, (n): the mean of what its places lose; NULL after an error. */
     mi_value *(*each)(struct mi_graph *graph, const struct mi_loss_use *use);
+    /* Which targets count, bools of their shape, where a setting leaves some out; NULL: all. The hook may be NULL too. */
+    mi_value *(*counted)(struct mi_graph *graph, const float *value, mi_value *target);
 };
 
 /* What a row begins with: its layer's name, and a table of its keys, which a layer's description, a job and a call in C share. */
@@ -82,22 +84,52 @@ const struct mi_loss_row *mi_loss_find(const char *name);    /* NULL: none of th
 struct mi_loss {
     const struct mi_loss_row *row;
     bool from_logits;
+    int axis;                                                /* of the classes: 1, or the last one */
     float value[MICA_MOST_LOSS_SETTINGS];                    /* of the row's keys */
 };
 
+/* The key of the axis along which classes lie, of rows whose targets are classes. */
+#define MI_CLASS_AXIS {.name = "axis", .otherwise = 1, .least = -1, .most = MI_MAX_RANK - 1, .whole = true}
+
 /* A loss with all settings as by default. */
 struct mi_loss mi_loss_plain(const char *name, bool from_logits);
-/* Checks the settings, and whether the loss takes such predictions; and whether these are logits: as `from_logits` says (1 yes,
- * -1 no), else by what they end in. The error begins with the loss. */
-mica_status mi_loss_resolve(struct mi_error *error, const struct mi_loss_row *row, const mi_value *y, const mica_setting *setting,
-                            int from_logits, struct mi_loss *loss);
+/* Checks the settings, and whether the loss takes such predictions, of which a mask may say which steps are real; and whether they
+ * are logits: as `from_logits` says (1 yes, -1 no), else by what they end in. The error begins with the loss. */
+mica_status mi_loss_resolve(struct mi_error *error, const struct mi_loss_row *row, const mi_value *y, bool masked,
+                            const mica_setting *setting, int from_logits, struct mi_loss *loss);
 /* Adds one number a sample: of predictions that consist of a softmax or sigmoid the loss is taken of what went in, the same number
  * without the cancellation that probabilities near 0 and 1 suffer from. */
 mi_value *mi_loss_each(struct mi_graph *graph, const struct mi_loss *loss, mi_value *y, mi_value *target);
-/* The shape of targets that are numbers of classes: that of the predictions without axis 1. */
-struct mi_shape mi_without_classes(const struct mi_shape *y);
+/* The shape of targets that are numbers of classes: that of the predictions without the classes' axis. */
+struct mi_shape mi_without_classes(const struct mi_shape *y, int axis);
+/* How many numbers of predictions are a sample's, which may be a place of one (mi_places). */
+int64_t mi_loss_units(const mi_value *y);
 /* What a prediction must exceed to say yes. */
 float mi_loss_threshold(const struct mi_loss *loss);
+
+/* ---- Places that are samples of their own (places.c) ---- */
+
+/* Where classes lie along the last axis, or a mask says which steps are real, each place of a sample is compared as a sample of its
+ * own: (n, T, ...) as (n T, ...). */
+struct mi_places {
+    int axes;                 /* how many axes behind the batch's are joined with it; 0: none */
+    int64_t each;             /* places of a sample; 1 where there are no such axes */
+};
+struct mi_places mi_places_of(const struct mi_loss *loss, const struct mi_shape *y, bool masked);
+/* The shape with those axes joined. */
+struct mi_shape mi_places_shape(const struct mi_places *places, const struct mi_shape *shape);
+/* (n, T, ...) -> (n T, ...) */
+mi_value *mi_places_join(struct mi_graph *graph, const struct mi_places *places, mi_value *x);
+/* A number of each sample (n), or of each step (n, T), for each place: -> (n T ...). `y` has all axes. */
+mi_value *mi_places_spread(struct mi_graph *graph, const struct mi_places *places, const mi_value *y, mi_value *x);
+/* Which places count, (n T ...) of bools: by the mask (n, T), and by what the loss leaves out of the targets, which are joined.
+ * NULL: all of them, or after an error. */
+mi_value *mi_places_counted(struct mi_graph *graph, const struct mi_loss *loss, const struct mi_places *places, const mi_value *y,
+                            mi_value *mask, mi_value *target);
+/* x with 0 where a place does not count, whatever stands there, even NaN; `counted` NULL: x. */
+mi_value *mi_places_only(struct mi_graph *graph, mi_value *counted, mi_value *x);
+/* How many count: a scalar, float32. */
+mi_value *mi_places_count(struct mi_graph *graph, mi_value *counted);
 
 /* ---- For rows ---- */
 

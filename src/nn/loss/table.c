@@ -22,7 +22,7 @@ const struct mi_loss_row *mi_loss_find(const char *name)
 
 struct mi_loss mi_loss_plain(const char *name, bool from_logits)
 {
-    struct mi_loss loss = {.row = mi_loss_find(name), .from_logits = from_logits};
+    struct mi_loss loss = {.row = mi_loss_find(name), .from_logits = from_logits, .axis = 1};
     for (int i = 0; loss.row->keys[i].name; i++)
         loss.value[i] = loss.row->keys[i].otherwise;
     return loss;

@@ -13,7 +13,7 @@ static mi_value *on_one_side(struct mi_graph *graph, const struct mi_metric_use 
 static mi_value *right(struct mi_graph *graph, const struct mi_metric_use *use)
 {
     mi_value *output = use->output, *target = use->target;
-    bool one = mi_shape_count(&output->shape, 1) == 1, row = output->shape.rank == 2 && !one;
+    bool one = mi_loss_units(output) == 1, row = output->shape.rank == 2 && !one;
     if (use->classes && one) {
         mi_value *flat = mi_op2(graph, "Reshape", output, mi_ints(graph, (int64_t[]){0}, 1));
         return on_one_side(graph, use, flat, mi_metric_cast(graph, target, MI_FLOAT));
@@ -27,7 +27,7 @@ static mi_value *right(struct mi_graph *graph, const struct mi_metric_use *use)
 
 static mi_value *sum(struct mi_graph *graph, const struct mi_metric_use *use)
 {
-    return mi_metric_sum(graph, mi_metric_cast(graph, right(graph, use), MI_FLOAT));
+    return mi_metric_sum(graph, use, mi_metric_cast(graph, right(graph, use), MI_FLOAT));
 }
 
 const struct mi_metric_row mi_metric_accuracy = {.name = "accuracy", .alias = "acc", .sum = sum};
@@ -49,7 +49,8 @@ static mi_value *top_sum(struct mi_graph *graph, const struct mi_metric_use *use
     mi_value *own = mi_metric_sum_axis(graph, mi_op2(graph, "Mul", mi_metric_truth(graph, use), use->output), 1, true);
     mi_value *better = mi_metric_cast(graph, mi_op2(graph, "Greater", use->output, own), MI_FLOAT);
     mi_value *ahead = mi_metric_sum_axis(graph, better, 1, false);
-    return mi_metric_sum(graph, mi_metric_cast(graph, mi_op2(graph, "Less", ahead, mi_scalar(graph, use->value[0])), MI_FLOAT));
+    mi_value *among = mi_op2(graph, "Less", ahead, mi_scalar(graph, use->value[0]));
+    return mi_metric_sum(graph, use, mi_metric_cast(graph, among, MI_FLOAT));
 }
 
 const struct mi_metric_row mi_metric_top_k_accuracy = {

@@ -8,7 +8,7 @@
 
 static mi_value *sum(struct mi_graph *graph, const struct mi_metric_use *use)
 {
-    return mi_metric_products(graph, mi_metric_truth(graph, use), mi_metric_answer(graph, use));
+    return mi_metric_products(graph, use, mi_metric_truth(graph, use), mi_metric_answer(graph, use));
 }
 
 /* ---- From the matrix ---- */

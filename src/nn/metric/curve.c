@@ -42,7 +42,7 @@ static mi_value *sum(struct mi_graph *graph, const struct mi_metric_use *use)
         threshold[i] = i ? (float)i / (THRESHOLDS - 1) : -1e-7f;
     threshold[THRESHOLDS - 1] = 1 + 1e-6f;
     mi_value *passed = mi_op2(graph, "Greater", probability(graph, use), mi_held(graph, threshold, THRESHOLDS));
-    return mi_metric_products(graph, mi_metric_truth(graph, use), mi_metric_cast(graph, passed, MI_FLOAT));
+    return mi_metric_products(graph, use, mi_metric_truth(graph, use), mi_metric_cast(graph, passed, MI_FLOAT));
 }
 
 /* ---- Areas ---- */

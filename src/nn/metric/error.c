@@ -17,7 +17,7 @@ static mi_value *difference(struct mi_graph *graph, const struct mi_metric_use *
 /* mean |y - t| */
 static mi_value *absolute(struct mi_graph *graph, const struct mi_metric_use *use)
 {
-    return mi_metric_sum(graph, mi_op1(graph, "Abs", difference(graph, use)));
+    return mi_metric_sum(graph, use, mi_op1(graph, "Abs", difference(graph, use)));
 }
 
 OF_VALUES(mean_absolute_error)
@@ -28,7 +28,7 @@ const struct mi_metric_row mi_metric_mean_absolute_error = {
 static mi_value *squared(struct mi_graph *graph, const struct mi_metric_use *use)
 {
     mi_value *d = difference(graph, use);
-    return mi_metric_sum(graph, mi_op2(graph, "Mul", d, d));
+    return mi_metric_sum(graph, use, mi_op2(graph, "Mul", d, d));
 }
 
 static double root(const float *sum, size_t places, double samples)
@@ -49,7 +49,7 @@ static mi_value *relative(struct mi_graph *graph, const struct mi_metric_use *us
 {
     mi_value *size = mi_op2(graph, "Max", mi_op1(graph, "Abs", use->target), mi_scalar(graph, MI_LOSS_EPSILON));
     mi_value *share = mi_op2(graph, "Div", mi_op1(graph, "Abs", difference(graph, use)), size);
-    return mi_metric_sum(graph, mi_op2(graph, "Mul", share, mi_scalar(graph, 100)));
+    return mi_metric_sum(graph, use, mi_op2(graph, "Mul", share, mi_scalar(graph, 100)));
 }
 
 OF_VALUES(mean_absolute_percentage_error)
@@ -62,8 +62,8 @@ const struct mi_metric_row mi_metric_mean_absolute_percentage_error = {
 static mi_value *moments(struct mi_graph *graph, const struct mi_metric_use *use)
 {
     int64_t flat[] = {0, mi_metric_units(use)};
-    mi_value *d = mi_op2(graph, "Reshape", difference(graph, use), mi_ints(graph, flat, 2));
-    mi_value *t = mi_op2(graph, "Reshape", use->target, mi_ints(graph, flat, 2));
+    mi_value *d = mi_places_only(graph, use->counted, mi_op2(graph, "Reshape", difference(graph, use), mi_ints(graph, flat, 2)));
+    mi_value *t = mi_places_only(graph, use->counted, mi_op2(graph, "Reshape", use->target, mi_ints(graph, flat, 2)));
     mi_value *const sums[] = {mi_metric_sum_axis(graph, mi_op2(graph, "Mul", d, d), 0, true), mi_metric_sum_axis(graph, t, 0, true),
                               mi_metric_sum_axis(graph, mi_op2(graph, "Mul", t, t), 0, true)};
     return mi_apply(graph, "Concat", sums, 3, (const struct mi_attribute[]){MI_INT("axis", 0)}, 1);
@@ -120,7 +120,7 @@ static mi_value *cosine(struct mi_graph *graph, const struct mi_metric_use *use)
     mi_value *flat = mi_ints(graph, (int64_t[]){0, mi_metric_units(use)}, 2);
     mi_value *y = mi_op2(graph, "Reshape", use->output, flat), *t = mi_op2(graph, "Reshape", use->target, flat);
     mi_value *dot = mi_metric_sum_axis(graph, mi_op2(graph, "Mul", y, t), 1, false);
-    return mi_metric_sum(graph, mi_op2(graph, "Div", dot, mi_op2(graph, "Mul", length(graph, y), length(graph, t))));
+    return mi_metric_sum(graph, use, mi_op2(graph, "Div", dot, mi_op2(graph, "Mul", length(graph, y), length(graph, t))));
 }
 
 static mica_status check_cosine_similarity(struct mi_error *error, const struct mi_metric_use *use)

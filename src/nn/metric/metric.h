@@ -11,10 +11,12 @@
 
 enum { MI_MOST_METRIC_KEYS = 4 };
 
-/* What is compared: an output, and its target as it is fed, numbers of classes (n) or values of the output's shape. */
+/* What is compared: an output, and its target as it is fed, numbers of classes (n) or values of the output's shape. Where places
+ * are samples of their own (mi_places), both come so. */
 struct mi_metric_use {
     const struct mi_loss *loss;   /* which says what the output is: logits, probabilities, values */
     mi_value *output, *target;
+    mi_value *counted;            /* which samples count, (n) of bools; NULL: all do */
     bool classes;
     const float *value;           /* of the row's keys */
 };
@@ -34,7 +36,7 @@ struct mi_metric_row {
     mica_status (*check)(struct mi_error *error, const struct mi_metric_use *use);
     /* Adds what the samples of a batch add to the sum, of any shape without n; NULL after an error. */
     mi_value *(*sum)(struct mi_graph *graph, const struct mi_metric_use *use);
-    /* What `places` sums over so many samples mean; NULL: the only one divided by the samples. */
+    /* What `places` sums over so many samples that count mean; NULL: the only one divided by the samples. */
     double (*result)(const float *sum, size_t places, double samples);
     /* The same of all answers, where the sums are rounded; the host may be slow. NULL: the sums do. NaN: there is none, or memory
      * ran out. */
@@ -77,8 +79,8 @@ mica_status mi_metric_once(struct mi_error *error, const char *place, const mica
 
 /* ---- For rows ---- */
 
-/* Each sample's mean of values of its places, added up over the batch: (n, ...) -> (). */
-mi_value *mi_metric_sum(struct mi_graph *graph, mi_value *each);
+/* Each sample's mean of values of its places, added up over the samples of the batch that count: (n, ...) -> (). */
+mi_value *mi_metric_sum(struct mi_graph *graph, const struct mi_metric_use *use, mi_value *each);
 mi_value *mi_metric_sum_axis(struct mi_graph *graph, mi_value *x, int axis, bool keep);
 mi_value *mi_metric_cast(struct mi_graph *graph, mi_value *x, enum mi_type type);
 /* The class that the largest of an output's row (n, C) says: (n), int32. */
@@ -91,7 +93,7 @@ mica_status mi_metric_needs_values(struct mi_error *error, const struct mi_metri
 /* The true and the answered class of each sample as rows of one 1: (n, C), of one unit (n, 2). */
 mi_value *mi_metric_truth(struct mi_graph *graph, const struct mi_metric_use *use);
 mi_value *mi_metric_answer(struct mi_graph *graph, const struct mi_metric_use *use);
-/* Sums over the samples of products of each two columns: (n, A), (n, B) -> (A, B). */
-mi_value *mi_metric_products(struct mi_graph *graph, mi_value *a, mi_value *b);
+/* Sums over the samples that count of products of each two columns: (n, A), (n, B) -> (A, B). */
+mi_value *mi_metric_products(struct mi_graph *graph, const struct mi_metric_use *use, mi_value *a, mi_value *b);
 
 #endif

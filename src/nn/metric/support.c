@@ -6,9 +6,9 @@ mi_value *mi_metric_cast(struct mi_graph *graph, mi_value *x, enum mi_type type)
     return x && x->type != type ? mi_apply(graph, "Cast", &x, 1, (const struct mi_attribute[]){MI_INT("to", type)}, 1) : x;
 }
 
-mi_value *mi_metric_sum(struct mi_graph *graph, mi_value *each)
+mi_value *mi_metric_sum(struct mi_graph *graph, const struct mi_metric_use *use, mi_value *each)
 {
-    mi_value *mean = each ? mi_mean_of_sample(graph, each) : NULL;
+    mi_value *mean = each ? mi_places_only(graph, use->counted, mi_mean_of_sample(graph, each)) : NULL;
     return mean ? mi_apply(graph, "ReduceSum", &mean, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1) : NULL;
 }
 
@@ -28,7 +28,7 @@ mi_value *mi_metric_largest(struct mi_graph *graph, mi_value *x)
 
 int64_t mi_metric_units(const struct mi_metric_use *use)
 {
-    return mi_shape_count(&use->output->shape, 1);
+    return mi_loss_units(use->output);
 }
 
 bool mi_metric_has_classes(const struct mi_metric_use *use)
@@ -93,9 +93,10 @@ mi_value *mi_metric_answer(struct mi_graph *graph, const struct mi_metric_use *u
     return hot_beside(graph, use->output, mi_metric_largest(graph, use->output));
 }
 
-mi_value *mi_metric_products(struct mi_graph *graph, mi_value *a, mi_value *b)
+mi_value *mi_metric_products(struct mi_graph *graph, const struct mi_metric_use *use, mi_value *a, mi_value *b)
 {
-    mi_value *turned = mi_apply(graph, "Transpose", &a, 1, (const struct mi_attribute[]){MI_INTS("perm", ((int64_t[]){1, 0}), 2)},
-                                1);
+    mi_value *rows = mi_places_only(graph, use->counted, a);
+    mi_value *turned = mi_apply(graph, "Transpose", &rows, 1,
+                                (const struct mi_attribute[]){MI_INTS("perm", ((int64_t[]){1, 0}), 2)}, 1);
     return mi_op2(graph, "MatMul", turned, b);
 }
