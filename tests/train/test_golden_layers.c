@@ -186,6 +186,7 @@ static const char *const files[] = {
     "wrappers.safetensors",
     "recurrent.safetensors",
     "attention.safetensors",
+    "masks.safetensors",
 };
 
 /* The cases of a file: first their kernels, which are built together. */

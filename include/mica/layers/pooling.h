@@ -29,8 +29,10 @@ MICA_API mica_node *mica_average_pooling3d(mica_node *x, const mica_pool_desc *d
 typedef struct mica_global_pool_desc {
     const char *name;
     bool keepdims;                /* (N, C, 1, ...) */
+    const char *data_format;      /* "channels_first" (NULL), or "channels_last": (N, ..., C) -> (N, C), or (N, 1, ..., C) */
 } mica_global_pool_desc;
-/* Mean (or maximum) over all spatial axes: (N, C, ...) -> (N, C). */
+/* Mean (or maximum) over all spatial axes: (N, C, ...) -> (N, C). With channels last, (N, steps, C), steps that a mask says are
+ * padding are left out; of a sequence of nothing else it is 0. */
 MICA_API mica_node *mica_global_average_pooling(mica_node *x, const mica_global_pool_desc *desc);
 MICA_API mica_node *mica_global_max_pooling(mica_node *x, const mica_global_pool_desc *desc);
 

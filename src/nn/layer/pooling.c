@@ -1,6 +1,11 @@
 /* Pooling: the maximum or mean of a window, or of everything. */
 #include "nn/layer/window.h"
 
+#include "ops/ops.h"
+
+#include <float.h>
+#include <string.h>
+
 /* ---- By windows of one size ---- */
 
 static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
@@ -49,28 +54,77 @@ POOL(average_pooling1d)
 POOL(average_pooling2d)
 POOL(average_pooling3d)
 
-/* ---- Of everything: (N, C, ...) -> (N, C), or (N, C, 1, ...) ---- */
+/* ---- Of everything: (N, C, ...) -> (N, C), or (N, C, 1, ...); channels last (N, ..., C) -> (N, C), or (N, 1, ..., C) ---- */
+
+static mi_value *reduced(struct mi_layer *layer, const char *op, mi_value *x, const int64_t *axes, int count, bool keep)
+{
+    return mi_apply(layer->graph, op, (mi_value *const[]){x, mi_ints(layer->graph, axes, count)}, 2,
+                    (const struct mi_attribute[]){MI_INT("keepdims", keep)}, 1);
+}
+
+/* The mean or maximum over the steps that a mask (N, T) says are real, and all axes behind them but the last; 0 where there is none
+ * of them. */
+static mi_value *over_real_steps(struct mi_layer *layer, mi_value *x, mi_value *mask, const int64_t *axes, int count, bool keep)
+{
+    struct mi_graph *graph = layer->graph;
+    bool mean = strcmp(layer->type->op, "ReduceMean") == 0;
+    struct mi_shape beside = {.rank = x->shape.rank, .dim = {x->shape.dim[0], x->shape.dim[1]}};
+    int64_t behind = 1;
+    for (int i = 2; i < beside.rank; i++) {
+        beside.dim[i] = mi_fixed(1);
+        behind *= i + 1 < beside.rank ? x->shape.dim[i].b : 1;
+    }
+    mi_value *real = mi_reshape_to(graph, mask, &beside);
+    mi_value *ones = mi_apply(graph, "Cast", &real, 1, (const struct mi_attribute[]){MI_INT("to", MI_FLOAT)}, 1);
+    mi_value *steps = reduced(layer, "ReduceSum", ones, axes, count, keep);
+    mi_value *const in[] = {real, x, mi_scalar(graph, mean ? 0 : -FLT_MAX)};
+    mi_value *all = reduced(layer, mean ? "ReduceSum" : "ReduceMax", mi_apply(graph, "Where", in, 3, NULL, 0), axes, count, keep);
+    if (mean) {
+        mi_value *least = mi_op2(graph, "Max", steps, mi_scalar(graph, 1));
+        return mi_op2(graph, "Div", all, mi_op2(graph, "Mul", least, mi_scalar(graph, (float)behind)));
+    }
+    mi_value *any = mi_op2(graph, "Greater", steps, mi_scalar(graph, 0));
+    return mi_apply(graph, "Where", (mi_value *const[]){any, all, mi_scalar(graph, 0)}, 3, NULL, 0);
+}
+
+static const char *const formats[] = {"channels_first", "channels_last", NULL};
+
+/* Whether channels are the last axis; a word that there is not is an error. */
+static bool channels_last(struct mi_layer *layer, const char *format)
+{
+    if (format && strcmp(format, formats[0]) != 0 && strcmp(format, formats[1]) != 0)
+        mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no data_format \"%s\"%s", mi_show(format).text,
+                      mi_advise(format, formats).text);
+    return format && strcmp(format, formats[1]) == 0;
+}
 
 static mi_value *build_global(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
     (void)count;
     const mica_global_pool_desc *desc = given;
     int64_t axes[MI_MAX_RANK];
-    int rank = x[0]->shape.rank;
+    int rank = x[0]->shape.rank, first = channels_last(layer, desc->data_format) ? 1 : 2;
+    if (mi_model_check(layer->model) != MICA_OK)
+        return NULL;
     if (rank < 3)
         return mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, needs channels and spatial axes",
                              mi_layer_shape_text(layer, x[0]));
-    for (int i = 2; i < rank; i++) {
-        axes[i - 2] = i;
-        if (x[0]->shape.dim[i].b == 0)
+    for (int i = 0; i < rank - 2; i++) {
+        axes[i] = first + i;
+        if (x[0]->shape.dim[axes[i]].b == 0)
             return mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, which is empty",
                                  mi_layer_shape_text(layer, x[0]));
     }
-    return mi_apply(layer->graph, layer->type->op, (mi_value *const[]){x[0], mi_ints(layer->graph, axes, rank - 2)}, 2,
-                    (const struct mi_attribute[]){MI_INT("keepdims", desc->keepdims)}, 1);
+    mi_value *mask = first == 1 ? mi_layer_mask(layer, x[0]) : NULL;
+    return mask ? over_real_steps(layer, x[0], mask, axes, rank - 2, desc->keepdims)
+                : reduced(layer, layer->type->op, x[0], axes, rank - 2, desc->keepdims);
 }
 
-static const struct mi_key global_keys[] = {MI_KEY(mica_global_pool_desc, "keepdims", MI_KEY_BOOL, keepdims), {0}};
+static const struct mi_key global_keys[] = {
+    MI_KEY(mica_global_pool_desc, "keepdims", MI_KEY_BOOL, keepdims),
+    MI_KEY_WITH(mica_global_pool_desc, "data_format", MI_KEY_TEXT, data_format, .choices = formats),
+    {0},
+};
 static const char *const average_aliases[] = {"global_average_pooling1d", "global_average_pooling2d",
                                               "global_average_pooling3d", NULL};
 static const char *const max_aliases[] = {"global_max_pooling1d", "global_max_pooling2d", "global_max_pooling3d", NULL};

@@ -27,6 +27,9 @@ static mi_value *build_around(struct mi_layer *layer, mi_value *const *x, const 
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "%s has no parameter \"weight\"", type->type);
     if (value && around->written && !mi_keys_write(type->keys, around->within, around->written))
         return mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");
+    struct mi_layer within = *layer;
+    within.type = type; /* which says whether steps stay steps */
+    layer->mask = value ? mi_layer_mask_of_result(&within, x, 1, value) : NULL;
     return value;
 }
 
