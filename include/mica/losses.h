@@ -80,6 +80,19 @@ MICA_API mica_node *mica_kl_divergence(mica_node *y, mica_node *target, const mi
 /* max(1 + max((1 - t) y) - sum(t y), 0), t (N, C, ...) rows of one 1, y scores of any size */
 MICA_API mica_node *mica_categorical_hinge(mica_node *y, mica_node *target, const mica_loss_desc *desc);
 
+/* ---- Of sequences: y (N, T, C), t (N, L) -> (N) ---- */
+
+/* -log p of the labels t of a sample, as the T steps may spell them: a step says a label or the blank, the same label in steps
+ * one behind the other is one, and blanks are left out. p are y, or the softmax of logits. t are numbers of classes, any
+ * number of them, padded to L at the end by the blank or numbers below 0. A mask of y says how many steps a sample has. What
+ * that many steps cannot spell, with a blank between two labels that are alike, loses infinity, whose gradient is 0 (PyTorch
+ * has NaN); a label that is no class is such.
+ *
+ * blank (0): its class. zero_infinity (false): what cannot be spelled loses 0. normalize (false): divided by the number of
+ * labels or 1, as PyTorch's reduction "mean" has it. labels (T): L of an objective. Time and memory are N T L, and N L C
+ * beside that. Graves et al., 2006; torch.nn.functional.ctc_loss, whose log_probs are (T, N, C). */
+MICA_API mica_node *mica_ctc(mica_node *y, mica_node *target, const mica_loss_desc *desc);
+
 /* ---- Of embeddings, vectors (N, D) -> (N): no objectives, since they have no targets ---- */
 
 /* max(d(anchor, positive) - d(anchor, negative) + margin, 0), d(x, y) = (sum |x - y + 1e-6|^p)^(1 / p).  margin (1), p (2).

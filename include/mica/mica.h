@@ -15,6 +15,7 @@
 #define MICA_MICA_H
 
 #include <mica/bench.h>
+#include <mica/ctc.h>
 #include <mica/data.h>
 #include <mica/device.h>
 #include <mica/job.h>

@@ -132,14 +132,14 @@ static mi_value *unwrap(const struct unwrapping *u, const mi_value *value, int a
     return done->value;
 }
 
-mi_value *mi_logits_of(struct mi_graph *graph, mi_value *value, const char *activation)
+mi_value *mi_logits_of(struct mi_graph *graph, mi_value *value, const char *activation, int axis)
 {
     struct unwrapped *done = mi_new(graph->value_count, sizeof *done);
     if (!done) {
         mi_out_of_memory(&graph->error);
         return NULL;
     }
-    mi_value *logits = unwrap(&(struct unwrapping){graph, activation, mi_loss_units(value), done}, value, 1);
+    mi_value *logits = unwrap(&(struct unwrapping){graph, activation, mi_loss_units(value), done}, value, axis);
     free(done);
     return logits;
 }

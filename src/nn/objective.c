@@ -45,6 +45,9 @@ static mica_status find_loss(struct mi_error *error, const mica_model *model, co
     out->mask = mi_model_mask(model, output);
     MI_TRY(mi_loss_resolve(error, out->loss.row, output, out->mask != NULL, given->setting, given->from_logits, &out->loss));
     out->places = mi_places_of(&out->loss, &output->shape, out->mask != NULL);
+    if (given->classes && out->loss.row->task == MI_LABELS)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the targets are rows of labels, not a class index for each sample",
+                       out->loss.row->layer.type);
     if (!out->places.axes || !given->classes || out->loss.row->task == MI_SPARSE)
         return MICA_OK;
     return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: each place of the output is compared, and its targets are class "
@@ -153,9 +156,10 @@ static mi_value *add_target(struct mi_graph *graph, const struct mi_objective *o
 {
     int axis = objective->loss.axis;
     const struct mi_shape shape = objective->loss.row->task == MI_SPARSE ? mi_without_classes(&output->shape, axis) : rows_only();
+    const struct mi_shape labels = {.rank = 2, .dim = {output->shape.dim[0], mi_fixed(mi_loss_labels(&objective->loss, output))}};
     const char *name = mi_target_name(graph, objective->output);
     if (!objective->classes)
-        return mi_input(graph, name, MI_FLOAT, &output->shape);
+        return mi_input(graph, name, MI_FLOAT, objective->loss.row->task == MI_LABELS ? &labels : &output->shape);
     mi_value *target = mi_input(graph, name, MI_INT32, &shape);
     int64_t units = output->shape.rank > axis ? output->shape.dim[axis].b : 1;
     if (target && mi_set_attribute(target->node, MI_INT(MI_CLASSES, units == 1 ? 2 : units)) != MICA_OK)
@@ -236,7 +240,9 @@ mica_status mi_objective_add(struct mi_graph *graph, const struct mi_objective *
     mi_value *target = nodes->target;
     if (objective->classes && row->task != MI_SPARSE && !row->takes_numbers)
         target = class_values(graph, nodes->output, target);
-    mi_value *each = weighted(graph, objective, training, mi_loss_each(graph, &objective->loss, nodes->output, target), nodes);
+    mi_value *mask = objective->mask ? graph->values[objective->mask->id] : NULL;
+    mi_value *each = mi_loss_each(graph, &objective->loss, nodes->output, target, mask);
+    each = weighted(graph, objective, training, each, nodes);
     nodes->sum = mi_apply(graph, "ReduceSum", &each, 1, (const struct mi_attribute[]){MI_INT("keepdims", 0)}, 1);
     nodes->mean = mean_of(graph, objective, nodes);
     graph->scope = NULL;

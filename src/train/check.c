@@ -195,7 +195,10 @@ static mica_status check_labels(struct mi_error *error, const struct mi_loss *lo
     if (row->task == MI_SPARSE)
         return mi_fail(error, MICA_DATA, "the labels are values (floats), loss %s needs class indices, which are integers",
                        row->layer.type);
-    if ((int64_t)field->elements != units)
+    if (row->task == MI_LABELS && (int64_t)field->elements != mi_loss_labels(loss, output))
+        return mi_fail(error, MICA_SHAPE, "a sample has %zu labels, loss %s takes %lld, which its key \"labels\" says",
+                       field->elements, row->layer.type, (long long)mi_loss_labels(loss, output));
+    if (row->task != MI_LABELS && (int64_t)field->elements != units)
         return mi_fail(error, MICA_SHAPE, "a label has %zu values, the model's output has %lld", field->elements,
                        (long long)units);
     return check_values(error, row, data, field);

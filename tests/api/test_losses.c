@@ -70,8 +70,33 @@ static void numbers(void **state)
     api_still_works(&api);
 }
 
+/* What is no sequence of classes, and targets that are no rows of labels. */
+static void sequences(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t axes, labels;
+        mica_setting setting;
+        const char *error;
+    } cases[] = {{1, 1, {NULL, 0}, "needs steps and at least 2 classes"},
+                 {2, 0, {NULL, 0}, "it must be a row of labels for each sample"},
+                 {2, 1, {"blank", 3}, "the blank is class 3, the output has 3 classes"},
+                 {2, 1, {"blank", -1}, "blank: must be a whole number from 0"},
+                 {2, 1, {"zero_infinity", 2}, "zero_infinity: must be true or false"}};
+    assert_null(mica_ctc(NULL, NULL, NULL));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mica_model *model = mica_model_create(api.device, NULL);
+        mica_node *x = mica_input(model, NULL, cases[i].axes == 1 ? MICA_SHAPE(6) : MICA_SHAPE(6, 3));
+        mica_node *t = mica_input_integer(model, "t", cases[i].labels ? MICA_SHAPE(4) : MICA_SHAPE(4, 2));
+        assert_null(mica_ctc(x, t, &(mica_loss_desc){.setting = {cases[i].setting}}));
+        api_not_built("mica_ctc", model, cases[i].error);
+        mica_model_destroy(model);
+        api_still_works(&api);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(refused), cmocka_unit_test(numbers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(refused), cmocka_unit_test(numbers), cmocka_unit_test(sequences)};
     return cmocka_run_group_tests(tests, api_open, api_close);
 }

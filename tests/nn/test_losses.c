@@ -85,7 +85,7 @@ static void logits_are_found(void **state)
     (void)state;
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         struct fixture *f = fixture_open(cases[i].json);
-        mi_value *y = mi_model_output(f->model->graph, NULL), *logits = mi_logits_of(f->model->graph, y, "Softmax");
+        mi_value *y = mi_model_output(f->model->graph, NULL), *logits = mi_logits_of(f->model->graph, y, "Softmax", 1);
         if ((logits != NULL) != cases[i].found)
             fail_msg("%s: the logits are %sfound", cases[i].json, logits ? "" : "not ");
         assert_true(!logits || mi_shape_equal(&logits->shape, &y->shape));

@@ -285,6 +285,7 @@ static void check_loss(struct probe *probe, const struct golden *golden, const c
 static void losses(void **state)
 {
     each_case(*state, "losses.safetensors", open_loss, check_loss);
+    each_case(*state, "ctc.safetensors", open_loss, check_loss);
 }
 
 int main(void)

@@ -72,6 +72,8 @@ static void check(mica_device *device, const struct mi_loss_row *row, const mica
 static void objectives(void **state)
 {
     for (const struct mi_loss_row *const *row = mi_loss_rows; *row; row++) {
+        if ((*row)->task == MI_LABELS)
+            continue; /* it takes sequences: test_ctc.c */
         mica_objective goal = {.loss = (*row)->layer.type, .classes = (*row)->task == MI_SPARSE};
         print_message("%s\n", goal.loss);
         check(*state, *row, &goal);

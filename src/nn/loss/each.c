@@ -5,11 +5,17 @@
 
 /* ---- Checking ---- */
 
+/* The number that a key of that name has; 0: the loss has no such key. */
+static int64_t setting(const struct mi_loss *loss, const char *name)
+{
+    const struct mi_number *key = mi_number_named(loss->row->keys, name);
+    return key ? (int64_t)loss->value[key - loss->row->keys] : 0;
+}
+
 /* The axis of the classes as the settings say it. */
 static int axis_given(const struct mi_loss *loss)
 {
-    const struct mi_number *key = mi_number_named(loss->row->keys, "axis");
-    return key ? (int)loss->value[key - loss->row->keys] : 1;
+    return mi_number_named(loss->row->keys, "axis") ? (int)setting(loss, "axis") : 1;
 }
 
 static mica_status check_classes(struct mi_error *error, const mi_value *y, bool masked, struct mi_loss *loss)
@@ -31,6 +37,19 @@ static mica_status check_classes(struct mi_error *error, const mi_value *y, bool
     return MICA_OK;
 }
 
+/* Steps of classes, of which one is the blank. */
+static mica_status check_steps(struct mi_error *error, const mi_value *y, const struct mi_loss *loss)
+{
+    const char *name = loss->row->layer.type;
+    if (y->shape.rank != 3 || y->shape.dim[1].b < 1 || y->shape.dim[2].b < 2)
+        return mi_fail(error, MICA_SHAPE, "loss %s: the output has %d dimensions per sample, needs steps and at least 2 classes: "
+                       "(steps, classes)", name, y->shape.rank - 1);
+    if (setting(loss, "blank") >= y->shape.dim[2].b)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the blank is class %lld, the output has %lld classes", name,
+                       (long long)setting(loss, "blank"), (long long)y->shape.dim[2].b);
+    return MICA_OK;
+}
+
 static mica_status check_output(struct mi_error *error, const mi_value *y, bool masked, struct mi_loss *loss)
 {
     const struct mi_loss_row *row = loss->row;
@@ -41,6 +60,8 @@ static mica_status check_output(struct mi_error *error, const mi_value *y, bool 
     if (strcmp(needed, "Softmax") == 0 && strcmp(last, "Sigmoid") == 0)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "loss %s: the last layer is a sigmoid; it needs a softmax or logits",
                        row->layer.type);
+    if (row->task == MI_LABELS)
+        return check_steps(error, y, loss);
     return row->task == MI_CATEGORICAL || row->task == MI_SPARSE ? check_classes(error, y, masked, loss) : MICA_OK;
 }
 
@@ -90,12 +111,18 @@ float mi_loss_threshold(const struct mi_loss *loss)
 
 /* ---- Adding ---- */
 
-mi_value *mi_loss_each(struct mi_graph *graph, const struct mi_loss *loss, mi_value *y, mi_value *target)
+int64_t mi_loss_labels(const struct mi_loss *loss, const mi_value *y)
+{
+    int64_t given = setting(loss, "labels");
+    return given ? given : y->shape.dim[1].b;
+}
+
+mi_value *mi_loss_each(struct mi_graph *graph, const struct mi_loss *loss, mi_value *y, mi_value *target, mi_value *mask)
 {
     mi_value *logits = NULL;
     if (loss->row->activation && !loss->from_logits)
-        logits = mi_logits_of(graph, y, loss->row->activation);
-    const struct mi_loss_use use = {.y = logits ? logits : y, .target = target, .from_logits = loss->from_logits || logits,
-                                    .value = loss->value};
+        logits = mi_logits_of(graph, y, loss->row->activation, loss->row->task == MI_LABELS ? 2 : 1);
+    const struct mi_loss_use use = {.y = logits ? logits : y, .target = target, .mask = mask,
+                                    .from_logits = loss->from_logits || logits, .value = loss->value};
     return loss->row->each(graph, &use);
 }

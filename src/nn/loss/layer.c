@@ -28,10 +28,21 @@ static mi_value *cast(struct mi_graph *graph, mi_value *x, enum mi_type type)
     return x->type == type ? x : mi_apply(graph, "Cast", &x, 1, (const struct mi_attribute[]){MI_INT("to", type)}, 1);
 }
 
+/* Numbers of classes in rows of any length. */
+static mi_value *fit_labels(struct mi_layer *layer, mi_value *target)
+{
+    if (target->shape.rank == 2 && target->shape.dim[0].a && target->shape.dim[1].b > 0)
+        return cast(layer->graph, target, MI_INT32);
+    return mi_layer_fail(layer, MICA_SHAPE, "the target has shape %s, it must be a row of labels for each sample, padded to one "
+                         "length", mi_shape_text(&layer->graph->arena, &target->shape));
+}
+
 /* A target as the row takes it; NULL after an error. */
 static mi_value *fit_target(struct mi_layer *layer, const struct mi_loss *loss, const mi_value *y, mi_value *target)
 {
     enum mi_task task = loss->row->task;
+    if (task == MI_LABELS)
+        return fit_labels(layer, target);
     struct mi_shape wanted = task == MI_SPARSE ? mi_without_classes(&y->shape, loss->axis) : y->shape;
     if (task == MI_SPARSE && !mi_type_is_integer(target->type))
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "the target is %s, it must be whole numbers: an integer input",
@@ -89,6 +100,6 @@ mi_value *mi_loss_build(struct mi_layer *layer, mi_value *const *x, int count, c
     if (!target)
         return NULL;
     mi_value *counted = mi_places_counted(layer->graph, &loss, &places, x[0], mask, target);
-    mi_value *each = mi_loss_each(layer->graph, &loss, mi_places_join(layer->graph, &places, x[0]), target);
+    mi_value *each = mi_loss_each(layer->graph, &loss, mi_places_join(layer->graph, &places, x[0]), target, mask);
     return of_samples(layer->graph, &places, x[0], counted, each);
 }

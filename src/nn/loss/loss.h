@@ -10,14 +10,16 @@
 
 #include <mica/losses.h>
 
-/* What targets are: values of the predictions' shape, signs (-1 or 1, and 0 is -1), numbers from 0 to 1, the shares of classes, or
- * the number of a class. A row sees classes along axis 1. */
-enum mi_task { MI_VALUES, MI_SIGNS, MI_BINARY, MI_CATEGORICAL, MI_SPARSE };
+/* What targets are: values of the predictions' shape, signs (-1 or 1, and 0 is -1), numbers from 0 to 1, the shares of classes, the
+ * number of a class, or such numbers in a row that says nothing of places (n, L). A row sees classes along axis 1; of the last kind
+ * it sees steps of classes (n, T, C). */
+enum mi_task { MI_VALUES, MI_SIGNS, MI_BINARY, MI_CATEGORICAL, MI_SPARSE, MI_LABELS };
 
 /* What a loss is taken of. */
 struct mi_loss_use {
     mi_value *y;                         /* predictions (n, ...) */
     mi_value *target;                    /* float32 of their shape; numbers of classes: int32 without axis 1 */
+    mi_value *mask;                      /* of MI_LABELS: which steps of y are real, (n, T) of bools; NULL: all */
     bool from_logits;                    /* y goes through the row's activation yet */
     const float *value;                  /* of the row's keys */
 };
@@ -74,7 +76,8 @@ extern const struct mi_number mi_no_numbers[];               /* of a loss withou
     X(squared_hinge)                                                                                                             \
     X(categorical_hinge)                                                                                                         \
     X(dice)                                                                                                                      \
-    X(tversky)
+    X(tversky)                                                                                                                   \
+    X(ctc)
 
 extern const struct mi_loss_row *const mi_loss_rows[];       /* NULL-terminated (table.c) */
 extern const char *const mi_loss_names[];                    /* the same with short names, for messages and keys */
@@ -98,8 +101,10 @@ struct mi_loss mi_loss_plain(const char *name, bool from_logits);
 mica_status mi_loss_resolve(struct mi_error *error, const struct mi_loss_row *row, const mi_value *y, bool masked,
                             const mica_setting *setting, int from_logits, struct mi_loss *loss);
 /* Adds one number a sample: of predictions that consist of a softmax or sigmoid the loss is taken of what went in, the same number
- * without the cancellation that probabilities near 0 and 1 suffer from. */
-mi_value *mi_loss_each(struct mi_graph *graph, const struct mi_loss *loss, mi_value *y, mi_value *target);
+ * without the cancellation that probabilities near 0 and 1 suffer from. `mask` is as mi_loss_use has it. */
+mi_value *mi_loss_each(struct mi_graph *graph, const struct mi_loss *loss, mi_value *y, mi_value *target, mi_value *mask);
+/* How many numbers a target of MI_LABELS has, where the data do not say it: as the key "labels", or as many as there are steps. */
+int64_t mi_loss_labels(const struct mi_loss *loss, const mi_value *y);
 /* The shape of targets that are numbers of classes: that of the predictions without the classes' axis. */
 struct mi_shape mi_without_classes(const struct mi_shape *y, int axis);
 /* How many numbers of predictions are a sample's, which may be a place of one (mi_places). */
@@ -154,9 +159,9 @@ const struct mi_node *mi_ending(const mi_value *value);
 /* Whether all elements of a value lie between 0 and 1, whatever goes in: those of a sigmoid, a softmax or a hard_sigmoid,
  * rearranged, joined, multiplied or pooled. */
 mica_status mi_gives_shares(struct mi_error *error, const mi_value *value, bool *shares);
-/* Adds what goes into the softmax or sigmoid ("Softmax", "Sigmoid") that a value consists of, rearranged as the value is; a softmax
- * is one over the whole sample, or over what became the value's axis 1. NULL: it consists of something else, or memory ran out, as
- * graph->error says. */
-mi_value *mi_logits_of(struct mi_graph *graph, mi_value *value, const char *activation);
+/* Adds what goes into the softmax or sigmoid ("Softmax", "Sigmoid") that a value consists of, rearranged as the value is; a
+ * softmax is one over the whole sample, or over what became that axis of the value. NULL: it consists of something else, or
+ * memory ran out, as graph->error says. */
+mi_value *mi_logits_of(struct mi_graph *graph, mi_value *value, const char *activation, int axis);
 
 #endif

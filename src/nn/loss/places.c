@@ -13,7 +13,7 @@ int64_t mi_loss_units(const mi_value *y)
 
 struct mi_places mi_places_of(const struct mi_loss *loss, const struct mi_shape *y, bool masked)
 {
-    struct mi_places places = {.axes = masked, .each = 1};
+    struct mi_places places = {.axes = masked && loss->row->task != MI_LABELS, .each = 1};
     if (loss->axis > 1)
         places.axes = loss->axis - 1;
     for (int i = 1; i <= places.axes; i++)
@@ -55,7 +55,9 @@ mi_value *mi_places_counted(struct mi_graph *graph, const struct mi_loss *loss, 
                             mi_value *mask, mi_value *target)
 {
     const struct mi_loss_row *row = loss->row;
-    mi_value *own = places->axes && row->counted ? row->counted(graph, loss->value, target) : NULL;
+    if (!places->axes)
+        return NULL;
+    mi_value *own = row->counted ? row->counted(graph, loss->value, target) : NULL;
     mi_value *real = mi_places_spread(graph, places, y, mask);
     return own && real ? mi_op2(graph, "And", own, real) : own ? own : real;
 }

@@ -30,7 +30,15 @@ static mi_value *sum(struct mi_graph *graph, const struct mi_metric_use *use)
     return mi_metric_sum(graph, use, mi_metric_cast(graph, right(graph, use), MI_FLOAT));
 }
 
-const struct mi_metric_row mi_metric_accuracy = {.name = "accuracy", .alias = "acc", .sum = sum};
+static mica_status check(struct mi_error *error, const struct mi_metric_use *use)
+{
+    if (use->loss->row->task != MI_LABELS)
+        return MICA_OK;
+    return mi_fail(error, MICA_INVALID_ARGUMENT, "metric accuracy: with loss %s no place of the output has a target",
+                   use->loss->row->layer.type);
+}
+
+const struct mi_metric_row mi_metric_accuracy = {.name = "accuracy", .alias = "acc", .check = check, .sum = sum};
 
 /* ---- Among the k best ---- */
 

@@ -20,7 +20,7 @@ static mica_status check(struct mi_error *error, const struct mi_metric_use *use
 static mi_value *sum(struct mi_graph *graph, const struct mi_metric_use *use)
 {
     const struct mi_loss loss = mi_loss_plain("categorical_crossentropy", use->loss->from_logits);
-    return mi_metric_sum(graph, use, mi_loss_each(graph, &loss, use->output, use->target));
+    return mi_metric_sum(graph, use, mi_loss_each(graph, &loss, use->output, use->target, NULL));
 }
 
 static double result(const float *sum_, size_t places, double samples)
