@@ -50,6 +50,17 @@ typedef struct mica_read_limits {
     uint64_t ratio;                  /* of a gzip file's contents, where these are more than 64 MiB, to its size; 0: 100 */
 } mica_read_limits;
 
+/* How the texts of a column become sequences of numbers. The vocabulary is made of the training part, in the order of characters,
+ * and saved with a model; its first number, 0, is padding, which embeddings with mask_zero pass over, and its last is for tokens
+ * that it lacks. */
+typedef struct mica_text_column {
+    mica_tokens tokens;
+    bool lower;                      /* A to Z become a to z */
+    int max_tokens;                  /* the size of the vocabulary, with these two: the most frequent tokens; 0: all */
+    int64_t max_length;              /* tokens of a sample: longer texts are cut, shorter ones padded; 0: those of the longest */
+    bool pad_before, cut_before;     /* padding stands before the tokens; a text that is too long loses its beginning */
+} mica_text_column;
+
 /* The columns of a table that are one field. */
 typedef struct mica_column_field {
     const char *name;                /* of the model's input, or of its output; NULL: the only one of its role */
@@ -57,6 +68,7 @@ typedef struct mica_column_field {
     const char *const *columns;      /* names, patterns or indices; NULL-terminated; copied. NULL: all that are no target's */
     bool regression;                 /* of targets: values, and there may be several; otherwise a class, in one column */
     mica_normalize normalize;        /* of inputs */
+    const mica_text_column *text;    /* of an input of one column: it holds texts, which become tokens; NULL: it does not */
 } mica_column_field;
 
 typedef struct mica_csv_desc {
@@ -71,11 +83,12 @@ typedef struct mica_csv_desc {
     /* Which columns are inputs: names, patterns (* any characters, ? one) or indices; NULL-terminated; copied. */
     const char *const *columns;      /* NULL: all but the label */
     const char *const *drop;         /* of these, left out */
-    const mica_column_field *fields; /* several inputs, targets or weights: instead of `label`, `regression`, `columns` and
-                                      * `normalize` */
+    const mica_column_field *fields; /* several inputs, targets or weights: instead of `label`, `regression`, `columns`, `normalize`
+                                      * and `text` */
     int field_count;
     char decimal;                    /* '.' or ','; 0: found out, where the separator is not a comma */
     mica_read_limits limits;
+    const mica_text_column *text;    /* the only column that is an input holds texts; NULL: it does not */
 } mica_csv_desc;
 
 /* Reads a table (.csv, .csv.gz). Never NULL except when out of memory: ask mica_data_status. */

@@ -229,6 +229,7 @@ static mica_status finish_field(mica_data *data, struct mi_field *field, const s
 {
     struct mi_preprocess *p = &field->preprocess;
     const struct mi_preprocess *fitted = finish->fitted ? mi_prepared_find(finish->fitted, p->role, p->name) : NULL;
+    MI_TRY(mi_texts_finish(data, field, fitted));
     if (fitted && !fitted->shape.rank != !p->shape.rank)
         fitted = NULL; /* classes and numbers have nothing in common */
     if (p->shape.rank)
@@ -272,6 +273,10 @@ mica_status mi_data_finish(mica_data *data, const struct mi_finish *finish)
 {
     if (data->samples < 1)
         return mi_fail(&data->error, MICA_DATA, "%s: there are no samples", finish->place);
+    if (!data->fill) {
+        MI_TRY(make_order(data));
+        MI_TRY(split(data, finish));
+    }
     for (int i = 0; i < data->field_count; i++) {
         struct mi_finish own = *finish;
         own.place = finish->places ? finish->places[i] : finish->place;
@@ -279,8 +284,7 @@ mica_status mi_data_finish(mica_data *data, const struct mi_finish *finish)
     }
     if (data->fill)
         return MICA_OK;
-    MI_TRY(make_order(data));
-    MI_TRY(split(data, finish));
+    MI_TRY(mi_data_note_texts(data));
     memcpy(data->first_order, data->order, (size_t)data->samples * sizeof *data->order);
     return mi_data_fit(data);
 }

@@ -25,6 +25,8 @@ struct mi_column {
 struct mi_vocabulary {
     mica_tokens tokens;
     bool lower;
+    bool padded;               /* the first one, whose text is empty, is no token but padding */
+    bool pad_before, cut_before; /* of a column's texts: where padding stands, and where a text that is too long is cut */
     int count;                 /* with the last one, which stands for all that are unknown; 0: the field is no text */
     const char **texts;        /* (count) */
 };
@@ -136,9 +138,10 @@ struct mi_tokens {
 size_t mi_text_fault(const char *text, size_t size);
 /* Appends the tokens of a text, as the vocabulary takes it apart, by their numbers in `words`. false: out of memory. */
 bool mi_tokens_read(const struct mi_vocabulary *how, const char *text, struct mi_words *words, struct mi_tokens *tokens);
+size_t mi_tokens_cost(mica_tokens tokens); /* what a byte of a text takes at most while it is read */
 bool mi_is_mark(const char *token); /* of words: a token that stands without a blank before it */
-/* Makes the vocabulary of the words that were seen, `seen` times each: all in the order of their characters, or the `most` - 1 that
- * were seen most often; 0: no limit. false: out of memory. */
+/* Makes the vocabulary of the words that were seen, `seen` times each: all in the order of their characters, or those that were
+ * seen most often, so many that it has `most` with padding and what is unknown; 0: no limit. false: out of memory. */
 bool mi_vocabulary_make(struct mi_vocabulary *vocabulary, struct mi_arena *arena, const struct mi_words *words, const int64_t *seen,
                         int most);
 /* The number of every word in the vocabulary; the caller frees it. NULL: out of memory. */
@@ -186,8 +189,19 @@ struct mi_label_texts {
     int64_t room;                /* of the model that they were decided for */
 };
 
+/* Texts of a column, one a sample: their tokens lie one behind the other, and no padding is stored. Until the field is finished the
+ * tokens are numbers of words. */
+struct mi_texts {
+    struct mi_words words;       /* every different token */
+    struct mi_tokens tokens;
+    int64_t *offsets;            /* (samples + 1) sample i has those from offsets[i] to before offsets[i + 1]; NULL: no texts */
+    int most;                    /* the size of the vocabulary that is asked for; 0: all */
+    int64_t length;              /* tokens of a sample that are asked for; 0: those of the longest */
+    int64_t cut, unknown;        /* texts that were too long; tokens that the vocabulary lacks */
+};
+
 /* Lines about what was understood, in this order. */
-enum mi_note { MI_NOTE_TABLE, MI_NOTE_INPUTS, MI_NOTE_LEFT_OUT, MI_NOTE_LABEL, MI_NOTE_DROPPED, MI_NOTES };
+enum mi_note { MI_NOTE_TABLE, MI_NOTE_INPUTS, MI_NOTE_TEXTS, MI_NOTE_LEFT_OUT, MI_NOTE_LABEL, MI_NOTE_DROPPED, MI_NOTES };
 
 /* What each sample has under one name: an array of numbers, or a class. */
 struct mi_field {
@@ -199,8 +213,9 @@ struct mi_field {
     float *floats;
     double *doubles;           /* where floats would lose what tells the values of an element apart */
     int32_t *classes;          /* samples */
-    const int32_t *tokens;     /* the data's, from the first window's first one on; borrowed */
+    const int32_t *tokens;     /* of a text: the data's, from the first window's first one on, or those of `texts`; borrowed */
     const int64_t *starts;     /* (samples) where each window begins among them; borrowed */
+    struct mi_texts texts;     /* of a column of texts */
     struct mi_label_texts labels;   /* the texts behind them */
     char (*numbers)[8];        /* names of classes that have none */
 };
@@ -263,6 +278,17 @@ mica_status mi_data_finish(mica_data *data, const struct mi_finish *finish);
 mica_status mi_labels_add(mica_data *data, struct mi_field *field, const char *place, int64_t sample, const char *text);
 mica_status mi_labels_finish(mica_data *data, struct mi_field *field, const char *place, const struct mi_preprocess *fitted);
 void mi_labels_destroy(struct mi_label_texts *labels);
+/* Sample by sample, from 0 on, the text of a column, taken apart as the vocabulary of `how` says; `text` is UTF-8. */
+mica_status mi_texts_add(mica_data *data, struct mi_field *field, const struct mi_vocabulary *how, int64_t sample,
+                         const char *text);
+/* All texts become numbers in a vocabulary, which is made of the training part, or is that of `fitted`, and the field gets its
+ * shape: so many tokens. The parts are known. A field without texts stays as it is. */
+mica_status mi_texts_finish(mica_data *data, struct mi_field *field, const struct mi_preprocess *fitted);
+void mi_texts_destroy(struct mi_texts *texts);
+/* The line about texts that were cut, and tokens that are unknown. */
+mica_status mi_data_note_texts(mica_data *data);
+extern const char *const mi_tokens_names[];     /* NULL-terminated, in the order of their values */
+const char *mi_tokens_noun(mica_tokens tokens); /* "words and marks" */
 /* The field meets a model whose output has room for so many classes. Where every label is a number below that, as 0, 7 or
  * 12, numbers are the classes; otherwise labels are words, and the classes are these in sorted order. */
 mica_status mi_data_settle(mica_data *data, struct mi_field *field, struct mi_error *error, int64_t room);

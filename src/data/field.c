@@ -28,6 +28,7 @@ void mi_field_destroy(struct mi_field *field)
     free(field->doubles);
     free(field->classes);
     mi_labels_destroy(&field->labels);
+    mi_texts_destroy(&field->texts);
     free(field->numbers);
     mi_preprocess_destroy(&field->preprocess);
     free(field);
@@ -85,20 +86,33 @@ mica_status mi_field_make(mica_data *data, struct mi_field *field, size_t bytes)
     return field->bytes || field->doubles || field->floats ? MICA_OK : mi_out_of_memory(&data->error);
 }
 
-/* The tokens of a window; NULL: it is no text. */
-static const int32_t *window_of(const struct mi_field *field, int64_t index)
+/* Where a sample lies among the numbers of its field: so many of them, which begin at a place of the sample. All others of the
+ * sample are padding, which is 0. */
+struct span {
+    size_t from, count, place;
+};
+
+static struct span span_of(const struct mi_field *field, int64_t index)
 {
-    return field->tokens ? field->tokens + field->starts[index] : NULL;
+    const int64_t *offsets = field->texts.offsets;
+    if (field->starts)
+        return (struct span){(size_t)field->starts[index], field->elements, 0};
+    if (!offsets)
+        return (struct span){(size_t)index * field->elements, field->elements, 0};
+    size_t count = (size_t)(offsets[index + 1] - offsets[index]);
+    return (struct span){(size_t)offsets[index], count, field->preprocess.vocabulary.pad_before ? field->elements - count : 0};
 }
 
 void mi_field_values(const struct mi_field *field, int64_t index, float *out)
 {
-    size_t at = (size_t)index * field->elements;
-    const int32_t *tokens = window_of(field, index);
-    for (size_t i = 0; tokens && i < field->elements; i++)
-        out[i] = (float)tokens[i];
-    if (tokens)
+    const struct span span = span_of(field, index);
+    size_t at = span.from;
+    if (field->tokens) {
+        memset(out, 0, field->elements * sizeof *out);
+        for (size_t i = 0; i < span.count; i++)
+            out[span.place + i] = (float)field->tokens[at + i];
         return;
+    }
     if (field->bytes)
         mi_preprocess_bytes(&field->preprocess, field->bytes + at, out);
     else if (field->doubles)
@@ -126,13 +140,15 @@ void mi_field_doubles(const struct mi_field *field, int64_t index, float *row, d
 void mi_field_elements(const struct mi_field *field, int64_t index, enum mi_type type, float *row, void *out)
 {
     const double *plain = plain_doubles(field, index);
-    const int32_t *tokens = window_of(field, index);
     if (type == MI_FLOAT) {
         mi_field_values(field, index, out);
         return;
     }
-    if (tokens && type == MI_INT32) {
-        memcpy(out, tokens, field->elements * sizeof *tokens);
+    if (field->tokens && type == MI_INT32) {
+        const struct span span = span_of(field, index);
+        memset(out, 0, field->elements * sizeof(int32_t));
+        if (span.count)
+            memcpy((int32_t *)out + span.place, field->tokens + span.from, span.count * sizeof(int32_t));
         return;
     }
     if (!plain)

@@ -84,17 +84,19 @@ static void note_classes(const struct mi_preprocess *p, struct mi_text *line)
 void mi_note_field(const struct mi_preprocess *p, struct mi_text *line)
 {
     static const char *const roles[] = {"inputs", "label", "weights"};
-    bool array = !p->column_count && p->shape.rank > 0;
+    bool array = !p->column_count && p->shape.rank > 0, text = p->column_count && p->vocabulary.count;
     if (!p->column_count && !p->classes && !array)
         return;
     mi_text_add(line, "%s%s%s%s", line->data ? "; " : "", p->column_count || array ? roles[p->role] : "labels",
                 mi_field_text(p).text, p->column_count || array ? ": " : "");
     if (array)
         mi_text_add(line, "shape %s", mi_sample_text(&p->shape).text);
-    if (p->vocabulary.count)
-        mi_text_add(line, ", %s of a vocabulary of %d", p->vocabulary.tokens == MICA_WORDS ? "words" : "characters",
-                    p->vocabulary.count);
     note_columns(p, line);
+    if (text)
+        mi_text_add(line, ", texts of up to %lld", (long long)p->shape.dim[0]);
+    if (p->vocabulary.count)
+        mi_text_add(line, "%s%s of a vocabulary of %d", text ? " " : ", ", mi_tokens_noun(p->vocabulary.tokens),
+                    p->vocabulary.count);
     if (p->classes && array)
         mi_text_add(line, ", one of %d classes at each place", p->classes);
     else if (p->classes)

@@ -13,6 +13,19 @@ size_t mi_text_fault(const char *text, size_t size)
     return at;
 }
 
+const char *const mi_tokens_names[] = {"characters", "words", NULL};
+
+const char *mi_tokens_noun(mica_tokens tokens)
+{
+    return tokens == MICA_WORDS ? "words and marks" : "characters";
+}
+
+/* The number of its token, and in words also the word itself. */
+size_t mi_tokens_cost(mica_tokens tokens)
+{
+    return sizeof(int32_t) + (tokens == MICA_WORDS ? 24 : 0);
+}
+
 /* ---- Taking apart ---- */
 
 static bool is_blank(unsigned point)
@@ -109,20 +122,22 @@ bool mi_vocabulary_make(struct mi_vocabulary *vocabulary, struct mi_arena *arena
                         int most)
 {
     struct counted *list = mi_new(words->count, sizeof *list);
-    size_t count = 0;
+    size_t count = 0, before = vocabulary->padded, beside = before + 1;
     for (size_t i = 0; list && i < words->count; i++)
         if (seen[i] && strcmp(words->list[i], MI_UNKNOWN_TOKEN) != 0)
             list[count++] = (struct counted){words->list[i], seen[i]};
-    if (list && most && count > (size_t)most - 1) {
+    if (list && most && count + beside > (size_t)most) {
         qsort(list, count, sizeof *list, by_seen);
-        count = (size_t)most - 1;
+        count = (size_t)most - beside;
     }
     if (list)
         qsort(list, count, sizeof *list, by_text);
-    vocabulary->texts = mi_arena_new(arena, count + 1, sizeof *vocabulary->texts);
-    vocabulary->count = (int)count + 1;
+    vocabulary->texts = mi_arena_new(arena, count + beside, sizeof *vocabulary->texts);
+    vocabulary->count = (int)(count + beside);
+    if (vocabulary->texts && before)
+        vocabulary->texts[0] = "";
     for (size_t i = 0; list && vocabulary->texts && i <= count; i++)
-        vocabulary->texts[i] = mi_arena_strdup(arena, i < count ? list[i].text : MI_UNKNOWN_TOKEN);
+        vocabulary->texts[before + i] = mi_arena_strdup(arena, i < count ? list[i].text : MI_UNKNOWN_TOKEN);
     bool made = list && !arena->failed;
     free(list);
     return made;

@@ -76,7 +76,8 @@ static mica_status map_fields(const struct request *r, const struct mi_table *ta
                               struct mi_table_field *fields)
 {
     int count = 1;
-    fields[0] = (struct mi_table_field){.field = r->field, .as = plain ? plain : r->preprocess};
+    fields[0] = (struct mi_table_field){.field = r->field, .as = plain ? plain : r->preprocess,
+                                        .text = !plain && r->preprocess->vocabulary.count > 0};
     for (int i = 0; !plain && i < r->fitted->count; i++)
         if (r->fitted->fields[i].role != MICA_INPUT && r->fitted->fields[i].column_count)
             fields[count++].as = &r->fitted->fields[i];

@@ -35,6 +35,20 @@ mica_status mi_spec_wrong(struct mi_spec *s, const char *key, const char *wanted
     return mi_fail(&s->error, MICA_FORMAT, "%s: \"%s\" must be %s", s->place, key, wanted);
 }
 
+mica_status mi_spec_name(struct mi_spec *s, const char *key, const char *text, const char *const *names, int *out)
+{
+    for (int i = 0; text && names[i]; i++) {
+        if (!strcmp(names[i], text)) {
+            *out = i;
+            return MICA_OK;
+        }
+    }
+    if (!text)
+        return MICA_OK;
+    return mi_fail(&s->error, MICA_FORMAT, "%s: there is no %s \"%s\"%s", s->place, key, mi_show(text).text,
+                   mi_advise_term(false, text, names).text);
+}
+
 mica_status mi_spec_choice(struct mi_spec *s, const char *key, const char *const *names, int *out)
 {
     const cJSON *item = mi_spec_get(s, key);
@@ -42,14 +56,7 @@ mica_status mi_spec_choice(struct mi_spec *s, const char *key, const char *const
         return MICA_OK;
     if (!cJSON_IsString(item))
         return mi_spec_wrong(s, key, "a text");
-    for (int i = 0; names[i]; i++) {
-        if (!strcmp(names[i], item->valuestring)) {
-            *out = i;
-            return MICA_OK;
-        }
-    }
-    return mi_fail(&s->error, MICA_FORMAT, "%s: there is no %s \"%s\"%s", s->place, key,
-                   mi_show(item->valuestring).text, mi_advise_term(false, item->valuestring, names).text);
+    return mi_spec_name(s, key, item->valuestring, names, out);
 }
 
 static mica_status read_numbers(struct mi_spec *s, const cJSON *item, const char *key, float **out, int *count)

@@ -39,6 +39,8 @@ mica_status mi_spec_wrong(struct mi_spec *spec, const char *key, const char *wan
 mica_status mi_spec_keys(struct mi_spec *spec, const cJSON *object, const char *inside, const char *const *known);
 /* One of the names, which stand in the order of their values; absent: *out stays. */
 mica_status mi_spec_choice(struct mi_spec *spec, const char *key, const char *const *names, int *out);
+/* The same of a text that was found, which may be NULL. */
+mica_status mi_spec_name(struct mi_spec *spec, const char *key, const char *text, const char *const *names, int *out);
 /* A path of the file system, found from the folder of the job. */
 mica_status mi_spec_path(struct mi_spec *spec, const cJSON *item, const char *key, const char **out);
 

@@ -60,6 +60,8 @@ static mica_status find_vocabulary(struct generating *g)
     const struct mi_preprocess *p = mi_prepared_find(&g->prepared, MICA_INPUT, graph->inputs[0]->name);
     if (!p || !p->vocabulary.count)
         return mi_fail(error_of(g), MICA_DATA, "the model has no vocabulary: it was not trained on a text");
+    if (p->vocabulary.padded)
+        return mi_fail(error_of(g), MICA_UNSUPPORTED, "the model was trained on a column of texts, not to say what comes next");
     g->vocabulary = &p->vocabulary;
     g->window = mi_shape_count(&graph->inputs[0]->shape, 1);
     return MICA_OK;
@@ -152,7 +154,7 @@ static void note_unknown(const struct generating *g, const struct mi_words *word
             unknown[count++] = words->list[i];
     struct mi_text line = {0};
     mi_text_add(&line, "the model does not know %zu of the prompt's %s", count,
-                g->vocabulary->tokens == MICA_WORDS ? "words and marks" : "characters");
+                mi_tokens_noun(g->vocabulary->tokens));
     for (size_t i = 0; i < count && i <= 8; i++)
         mi_text_add(&line, i == 8 ? ", ..." : i ? ", \"%s\"" : ": \"%s\"", mi_show(unknown[i]).text);
     if (count && !line.failed)

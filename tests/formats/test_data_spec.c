@@ -51,6 +51,30 @@ static void test_csv(void **state)
     mica_data_destroy(data);
 }
 
+static void test_texts(void **state)
+{
+    (void)state;
+    scratch_text("t.csv", table);
+    mica_data *data = open_spec("{\"format\": \"csv\", \"path\": \"t.csv\", \"label\": \"kind\", \"drop\": [\"size\"], "
+                                "\"text\": {\"tokens\": \"characters\", \"lower\": true, \"max_tokens\": 5, \"max_length\": 6, "
+                                "\"padding\": \"pre\", \"truncating\": \"pre\"}}", NULL, false);
+    float row[6];
+    assert_good(data);
+    const struct mi_vocabulary *v = &input_of(data)->preprocess.vocabulary;
+    assert_true(v->lower && v->pad_before && v->cut_before && v->tokens == MICA_CHARACTERS);
+    assert_int_equal(v->count, 5);
+    assert_int_equal(mica_data_sample(data, MICA_TRAIN, 0, row, NULL), MICA_OK);
+    assert_near(row[2], 0);
+    assert_near(row[5], 1); /* the d of red, which with e and r is the most frequent */
+    mica_data_destroy(data);
+    data = open_spec("{\"format\": \"csv\", \"path\": \"t.csv\", \"inputs\": {\"a\": \"size\", \"b\": \"colour\"}, "
+                     "\"targets\": \"kind\", \"text\": {\"b\": \"words\"}}", NULL, false);
+    assert_good(data);
+    assert_int_equal(data->fields[0]->preprocess.vocabulary.count, 0);
+    assert_int_equal(data->fields[1]->preprocess.vocabulary.count, 4);
+    mica_data_destroy(data);
+}
+
 static void test_arrays(void **state)
 {
     (void)state;
@@ -99,6 +123,15 @@ static void test_refused(void **state)
         {"{\"format\": \"csv\", \"path\": \"t.csv\", \"header\": 1}", "\"header\" must be true or false"},
         {"{\"format\": \"csv\", \"path\": \"t.csv\", \"categorical\": \"colour\"}",
          "\"categorical\" must be a list"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"text\": 1}", "\"text\" must be what texts are taken apart into"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"text\": \"word\"}", "there is no text \"word\"; did you mean \"words\"?"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"text\": {\"max_token\": 9}}", "text: there is no key \"max_token\""},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"text\": {\"max_tokens\": 2}}", "text.max_tokens: must lie between 3 and"},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"text\": {\"padding\": \"before\"}}", "text: there is no padding \"before\""},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"inputs\": {\"a\": 0}, \"text\": {\"tokens\": \"words\"}}",
+         "data: text: there is no key \"tokens\""},
+        {"{\"format\": \"csv\", \"path\": \"t.csv\", \"inputs\": {\"a\": 0}, \"text\": \"words\"}",
+         "\"text\" must be an object of the names of inputs"},
         {"{\"format\": \"csv\", \"path\": \"t.csv\", \"normalize\": \"standart\"}",
          "did you mean \"standard\"?"},
         {"{\"format\": \"csv\", \"path\": \"t.csv\", \"normalize\": {\"divideby\": 2}}",
@@ -270,7 +303,7 @@ static void test_raw_arrays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_csv),    cmocka_unit_test(test_arrays),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_csv), cmocka_unit_test(test_texts),    cmocka_unit_test(test_arrays),     cmocka_unit_test(test_refused),
         cmocka_unit_test(test_fitted), cmocka_unit_test(test_raw_tables), cmocka_unit_test(test_raw_arrays),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);

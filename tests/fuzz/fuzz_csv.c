@@ -45,6 +45,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (size < 2)
         return 0;
     unsigned how = bytes[0], more = bytes[1];
+    const mica_text_column text_column = {.tokens = more & 1 ? MICA_WORDS : MICA_CHARACTERS, .lower = more & 2,
+                                          .max_tokens = more & 4 ? 5 : 0, .max_length = more >> 5 & 3, .pad_before = how & 1,
+                                          .cut_before = how & 2};
     mica_csv_desc desc = {
         .label = labels[how & 3], .regression = how >> 2 & 1, .header = (mica_header)(how >> 3 & 3) % 3,
         .missing = (mica_missing)((how >> 5) % 3),
@@ -52,7 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .decimal = more & 1 ? ',' : more & 2 ? '.' : 0,
         .columns = more >> 3 & 1 ? some : NULL, .drop = more >> 4 & 1 ? first : NULL,
         .limits = {.bytes = 1 << 26},
-        .normalize = {.type = how & 1 ? MICA_STANDARD : MICA_MIN_MAX}};
+        .text = more >> 7 ? &text_column : NULL,
+        .normalize = {.type = more >> 7 ? MICA_NORMALIZE_NONE : how & 1 ? MICA_STANDARD : MICA_MIN_MAX}};
     char *text = copy_text(bytes + 2, size - 2);
     mica_data *data = text ? mi_csv_from_text(NULL, "fuzz", text, size - 2, &desc, NULL) : NULL;
     if (data && mica_data_status(data) == MICA_OK)

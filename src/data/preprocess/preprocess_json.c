@@ -4,6 +4,8 @@
  *    {"name": "colour", "index": 2, "values": ["blue", "red"]}], "missing": "mean", "fill": [...],
  *    "normalize": {"type": "standard", "subtract": [...], "divide": [...]}}
  *   {"role": "input", "shape": [64], "text": {"tokens": "words", "lower": true, "vocabulary": ["a", "cat", "\ufffd"]}}
+ *   {"role": "input", "shape": [64], "text": {"tokens": "words", "padding": "pre", "vocabulary": ["", "a", "cat", "\ufffd"]},
+ *    "table_columns": 2, "columns": [{"name": "sentence", "index": 0}]}
  *   {"role": "target", "columns": [{"name": "kind", "index": 4}], "table_columns": 5, "classes": 3, "class_names": ["a", "b", "c"]}
  *
  * What is as it mostly is stands nowhere: "name" where a field is the only one of its role, "shape" of classes, "nth" of columns
@@ -19,7 +21,7 @@ static const char *const normalize_names[] = {"none", "standard", "min_max", "di
 enum { MOST_COLUMNS = 1 << 30 };
 
 static const char *const missing_names[] = {"error", "drop", "mean", NULL};
-static const char *const tokens_names[] = {"characters", "words", NULL};
+static const char *const sides[] = {"post", "pre", NULL};
 static const char *const role_names[] = {"input", "target", "weight", NULL};
 
 /* ---- Writing ---- */
@@ -112,8 +114,10 @@ static bool add_classes(cJSON *json, const struct mi_preprocess *p)
 static bool add_vocabulary(cJSON *object, const struct mi_vocabulary *vocabulary)
 {
     cJSON *json = cJSON_AddObjectToObject(object, "text");
-    return json && cJSON_AddStringToObject(json, "tokens", tokens_names[vocabulary->tokens]) &&
+    return json && cJSON_AddStringToObject(json, "tokens", mi_tokens_names[vocabulary->tokens]) &&
            (!vocabulary->lower || cJSON_AddTrueToObject(json, "lower")) &&
+           (!vocabulary->pad_before || cJSON_AddStringToObject(json, "padding", sides[1])) &&
+           (!vocabulary->cut_before || cJSON_AddStringToObject(json, "truncating", sides[1])) &&
            add_texts(json, "vocabulary", vocabulary->texts, vocabulary->count);
 }
 
@@ -275,7 +279,9 @@ static mica_status read_columns(struct reader *r, const cJSON *array)
     }
     cJSON_ArrayForEach(item, array)
         MI_TRY(read_column(r, item, &p->columns[i++]));
-    if (p->shape.rank && mi_preprocess_features(p) != r->elements)
+    if (p->vocabulary.count && (p->column_count != 1 || p->columns[0].categorical || p->role != MICA_INPUT || !p->shape.rank))
+        return bad(r, "text", "is not read from one column");
+    if (!p->vocabulary.count && p->shape.rank && mi_preprocess_features(p) != r->elements)
         return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"columns\" make %zu features, \"shape\" "
                        "has %zu", r->place, mi_preprocess_features(p), r->elements);
     return MICA_OK;
@@ -346,20 +352,33 @@ static mica_status read_classes(struct reader *r, const cJSON *json)
     return MICA_OK;
 }
 
+/* At which end something is done to a text: "post", or "pre". */
+static mica_status read_side(struct reader *r, const cJSON *json, const char *key, bool *before)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
+    int side = 0;
+    if (item)
+        MI_TRY(read_choice(r, item, key, sides, &side));
+    *before = side == 1;
+    return MICA_OK;
+}
+
 static mica_status read_vocabulary(struct reader *r, const cJSON *json)
 {
     struct mi_vocabulary *vocabulary = &r->out->vocabulary;
     int tokens = 0, count = 0;
     if (!json)
         return MICA_OK;
-    MI_TRY(read_choice(r, cJSON_GetObjectItemCaseSensitive(json, "tokens"), "tokens", tokens_names, &tokens));
+    MI_TRY(read_choice(r, cJSON_GetObjectItemCaseSensitive(json, "tokens"), "tokens", mi_tokens_names, &tokens));
     MI_TRY(read_texts(r, cJSON_GetObjectItemCaseSensitive(json, "vocabulary"), "vocabulary", &count, &vocabulary->texts));
     if (count < 1 || count > MI_MOST_CLASSES)
         return bad(r, "vocabulary", "is empty or too large");
     vocabulary->tokens = (mica_tokens)tokens;
     vocabulary->lower = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "lower"));
+    vocabulary->padded = !*vocabulary->texts[0];
     vocabulary->count = count;
-    return MICA_OK;
+    MI_TRY(read_side(r, json, "padding", &vocabulary->pad_before));
+    return read_side(r, json, "truncating", &vocabulary->cut_before);
 }
 
 /* Which field it is. */

@@ -23,6 +23,29 @@ struct opening {
 
 /* ---- What is read ---- */
 
+/* How the texts of an input are taken apart. */
+static mica_status take_text(struct opening *o, const mica_column_field *given, struct mi_field *field)
+{
+    const mica_text_column *text = given->text;
+    struct mi_error *error = &o->data->error;
+    if (given->role != MICA_INPUT || given->normalize.type != MICA_NORMALIZE_NONE)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: only inputs are texts, and their tokens are not normalised",
+                       o->path);
+    if (text->tokens < MICA_CHARACTERS || text->tokens > MICA_WORDS)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: there are no tokens %d", o->path, (int)text->tokens);
+    if (text->max_tokens && (text->max_tokens < 3 || text->max_tokens > MI_MOST_CLASSES))
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: max_tokens is %d; it must be from 3 to %d", o->path,
+                       text->max_tokens, MI_MOST_CLASSES);
+    if (text->max_length < 0 || text->max_length > INT32_MAX)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: max_length is %lld; it must be from 1 to %d", o->path,
+                       (long long)text->max_length, INT32_MAX);
+    field->preprocess.vocabulary = (struct mi_vocabulary){.tokens = text->tokens, .lower = text->lower, .padded = true,
+                                                          .pad_before = text->pad_before, .cut_before = text->cut_before};
+    field->texts.most = text->max_tokens;
+    field->texts.length = text->max_length;
+    return MICA_OK;
+}
+
 static mica_status add_field(struct opening *o, const mica_column_field *given)
 {
     static const char *const keys[] = {"inputs", "targets", "sample_weight"};
@@ -34,17 +57,20 @@ static mica_status add_field(struct opening *o, const mica_column_field *given)
     field->field->preprocess.missing = o->desc->missing;
     field->field->normalize = given->normalize;
     field->classes = given->role == MICA_TARGET && !given->regression;
+    field->text = given->text != NULL;
     const char *key = keys[given->role];
     o->wishes[o->count++] = (struct mi_column_wish){
         .key = given->name ? mi_arena_format(arena, "%s.%s", key, given->name) : key, .columns = given->columns};
-    return arena->failed ? mi_out_of_memory(&o->data->error) : MICA_OK;
+    if (arena->failed)
+        return mi_out_of_memory(&o->data->error);
+    return given->text ? take_text(o, given, field->field) : MICA_OK;
 }
 
 static mica_status add_fields(struct opening *o)
 {
     const mica_csv_desc *desc = o->desc;
     const mica_column_field usual[] = {
-        {.role = MICA_INPUT, .columns = desc->columns, .normalize = desc->normalize},
+        {.role = MICA_INPUT, .columns = desc->columns, .normalize = desc->normalize, .text = desc->text},
         {.role = MICA_TARGET, .columns = o->label, .regression = desc->regression},
     };
     bool named = desc->fields && desc->field_count > 0;
@@ -74,6 +100,10 @@ static mica_status choose_columns(struct opening *o)
         if (o->fields[i].classes && o->fields[i].as->column_count != 1)
             return mi_fail(error, MICA_DATA, "%s: %s: a class is one column, these are %d; values to regress need a regression",
                            o->path, o->wishes[i].key, o->fields[i].as->column_count);
+        else if (o->fields[i].text && (o->fields[i].as->column_count != 1 || o->fields[i].as->columns[0].categorical))
+            return mi_fail(error, MICA_DATA, "%s: %s: a text is one column%s", o->path, o->wishes[i].key,
+                           o->fields[i].as->column_count == 1 ? ", and not categorical" :
+                           mi_arena_format(&o->table.arena, ", these are %d", o->fields[i].as->column_count));
     return mi_table_categories(error, o->path, &o->table, o->fields, o->count);
 }
 
@@ -105,6 +135,7 @@ static mica_status map_columns(struct opening *o)
     for (int i = 0; i < o->fitted->count; i++)
         if (is_read_from_table(&o->fitted->fields[i]))
             o->fields[o->count++] = (struct mi_table_field){.as = &o->fitted->fields[i],
+                                                            .text = o->fitted->fields[i].vocabulary.count > 0,
                                                             .classes = !o->fitted->fields[i].shape.rank};
     if (!o->count)
         return mi_fail(error, MICA_DATA, "%s: the model was not trained on a table", o->path);
@@ -175,10 +206,10 @@ static mica_status take_rows(struct opening *o)
     data->count[MICA_TRAIN] = data->samples;
     for (int i = 0; i < o->count; i++) {
         struct mi_table_field *from = &o->fields[i];
-        if (!from->classes) {
+        if (mi_table_takes_numbers(from))
             from->field->preprocess.shape = MICA_SHAPE((int64_t)mi_preprocess_features(from->as));
+        if (!from->classes)
             continue;
-        }
         MI_TRY(take_class_names(o, from->field));
         MI_TRY(mi_labels_finish(data, from->field, o->path, o->fitted ? from->as : NULL));
     }
@@ -246,7 +277,6 @@ static void note_all(struct opening *o)
         return;
     note_table(o);
     note_left_out(o);
-    (void)mi_data_note_fields(o->data, true);
     (void)mi_data_note_fields(o->data, false);
 }
 
@@ -301,8 +331,9 @@ static mica_status open_table(struct opening *o, char *text, size_t size)
     note_all(o);
     MI_TRY(data->error.status);
     mi_table_destroy(&o->table); /* before more memory is taken */
-    return mi_data_finish(data, &(struct mi_finish){
-        .place = o->path, .split = desc->split, .sample_shape = desc->sample_shape, .fitted = o->fitted});
+    MI_TRY(mi_data_finish(data, &(struct mi_finish){
+        .place = o->path, .split = desc->split, .sample_shape = desc->sample_shape, .fitted = o->fitted}));
+    return o->fitted ? MICA_OK : mi_data_note_fields(data, true); /* by now vocabularies are known */
 }
 
 mica_data *mi_csv_from_text(mica_device *device, const char *place, char *text, size_t size,

@@ -1,12 +1,84 @@
 /* A table in the "data" object of a job:
  *
  *   {"format": "csv", "path": FILE, "label": COLUMN, "columns", "drop", "categorical": [COLUMN or PATTERN, ...],
- *    "header": true | false, "missing": "error" | "drop" | "mean", "decimal": "." | ","}
+ *    "header": true | false, "missing": "error" | "drop" | "mean", "decimal": "." | ",",
+ *    "text": "words" | {"tokens": "words" | "characters", "lower", "max_tokens", "max_length", "padding", "truncating"}}
  *
- * A field of "inputs", "targets" and "sample_weight" is a column, or a list of them. */
+ * A field of "inputs", "targets" and "sample_weight" is a column, or a list of them; where "inputs" names several, "text" is an
+ * object of these names. */
 #include "formats/spec.h"
+#include "json/keys.h"
 
 #include <math.h>
+#include <string.h>
+
+/* ---- Columns of texts ---- */
+
+struct text_keys {
+    const char *tokens, *padding, *truncating;
+    mica_text_column column;
+};
+
+static const char *const sides[] = {"post", "pre", NULL};
+
+static const struct mi_key text_keys[] = {
+    MI_KEY_WITH(struct text_keys, "tokens", MI_KEY_TEXT, tokens, .choices = mi_tokens_names),
+    MI_KEY(struct text_keys, "lower", MI_KEY_BOOL, column.lower),
+    MI_KEY_WITH(struct text_keys, "max_tokens", MI_KEY_INT, column.max_tokens, MI_KEY_BETWEEN(3, MI_MOST_CLASSES)),
+    MI_KEY_WITH(struct text_keys, "max_length", MI_KEY_LONG, column.max_length, MI_KEY_BETWEEN(1, INT32_MAX)),
+    MI_KEY_WITH(struct text_keys, "padding", MI_KEY_TEXT, padding, .choices = sides),
+    MI_KEY_WITH(struct text_keys, "truncating", MI_KEY_TEXT, truncating, .choices = sides),
+    {0},
+};
+
+static mica_status read_text(struct mi_spec *s, const cJSON *item, const char *key, const mica_text_column **out)
+{
+    struct text_keys given = {.tokens = cJSON_GetStringValue(item)};
+    struct mi_error error = {MICA_OK, ""};
+    int tokens = MICA_CHARACTERS;
+    if (!cJSON_IsObject(item) && !given.tokens)
+        return mi_spec_wrong(s, key, "what texts are taken apart into, \"characters\" or \"words\", or an object of \"tokens\" "
+                             "and how many there are");
+    if (cJSON_IsObject(item) && mi_keys_read(&error, item, key, text_keys, NULL, &given) != MICA_OK)
+        return mi_fail(&s->error, error.status, "%s: %s", s->place, error.text);
+    MI_TRY(mi_spec_name(s, key, given.tokens, mi_tokens_names, &tokens));
+    mica_text_column *column = mi_arena_new(&s->arena, 1, sizeof *column);
+    if (!column)
+        return mi_out_of_memory(&s->error);
+    *column = given.column;
+    column->tokens = (mica_tokens)tokens;
+    column->pad_before = given.padding && !strcmp(given.padding, sides[1]);
+    column->cut_before = given.truncating && !strcmp(given.truncating, sides[1]);
+    *out = column;
+    return MICA_OK;
+}
+
+/* "text" of an input: the whole, or where "inputs" names several what stands there under the name. */
+static mica_status find_text(struct mi_spec *s, const char *name, const mica_text_column **out)
+{
+    const cJSON *item = mi_spec_get(s, "text"), *own = name ? cJSON_GetObjectItemCaseSensitive(item, name) : item;
+    const char *key = name ? mi_arena_format(&s->arena, "text.%s", name) : "text";
+    return own ? read_text(s, own, key, out) : MICA_OK;
+}
+
+/* Texts of an input that there is not. */
+static mica_status check_text(struct mi_spec *s)
+{
+    const cJSON *text = mi_spec_get(s, "text"), *inputs = mi_spec_get(s, "inputs"), *item;
+    const char *names[65];
+    size_t count = 0;
+    if (!text || !cJSON_IsObject(inputs))
+        return MICA_OK;
+    if (!cJSON_IsObject(text))
+        return mi_spec_wrong(s, "text", "an object of the names of inputs, as \"inputs\" is");
+    cJSON_ArrayForEach(item, inputs)
+        if (count + 1 < MI_COUNT(names))
+            names[count++] = item->string;
+    names[count] = NULL;
+    return mi_spec_keys(s, text, ": text", names);
+}
+
+/* ---- Columns ---- */
 
 /* A column's name, or its index: a sign tells it from a name that is a number. */
 static mica_status read_column(struct mi_spec *s, const cJSON *item, const char *key, const char **out)
@@ -48,6 +120,8 @@ static mica_status add_field(struct mi_spec *s, const struct mi_spec_field *give
 {
     *out = (mica_column_field){.name = given->name, .role = given->role, .regression = given->regression,
                                .normalize = given->normalize};
+    if (given->role == MICA_INPUT)
+        MI_TRY(find_text(s, given->name, &out->text));
     MI_TRY(read_list(s, given->item, given->key, &out->columns));
     if (!out->columns[0])
         return mi_spec_wrong(s, given->key, "a column, or a list of columns");
@@ -75,7 +149,8 @@ static mica_status read_fields(struct mi_spec *s, mica_csv_desc *desc)
         return mi_fail(&s->error, MICA_FORMAT, "%s: \"%s\" stands beside \"%s\": give one of them", s->place,
                        inputs && desc->columns ? "columns" : "label", inputs && desc->columns ? "inputs" : "targets");
     if (!inputs)
-        fields[count++] = (mica_column_field){.role = MICA_INPUT, .columns = desc->columns, .normalize = s->normalize};
+        fields[count++] = (mica_column_field){.role = MICA_INPUT, .columns = desc->columns, .normalize = s->normalize,
+                                              .text = desc->text};
     label[0] = desc->label;
     if (!targets && desc->label)
         fields[count++] = (mica_column_field){.role = MICA_TARGET, .columns = label, .regression = desc->regression};
@@ -103,6 +178,9 @@ static mica_status read_csv(struct mi_spec *s, mica_csv_desc *desc, const char *
     MI_TRY(read_columns(s, "columns", &desc->columns));
     MI_TRY(read_columns(s, "drop", &desc->drop));
     MI_TRY(read_columns(s, "categorical", &desc->categorical));
+    MI_TRY(check_text(s));
+    if (!mi_spec_get(s, "inputs"))
+        MI_TRY(find_text(s, NULL, &desc->text));
     return read_fields(s, desc);
 }
 
@@ -114,6 +192,7 @@ static mica_data *open_csv(struct mi_spec *s)
     return read_csv(s, &desc, &path) == MICA_OK ? mi_csv_open(s->device, path, &desc, s->fitted) : NULL;
 }
 
-static const char *const keys[] = {"path", "label", "header", "missing", "decimal", "columns", "drop", "categorical", NULL};
+static const char *const keys[] = {"path", "label", "header", "missing", "decimal", "columns", "drop", "categorical", "text",
+                                   NULL};
 
 const struct mi_format mi_format_csv = {"csv", keys, open_csv};

@@ -11,6 +11,7 @@ struct below {
     bool words, wholes, fractions; /* there are such */
     bool unquoted;                 /* a number without quotes */
     bool repeats;                  /* the first row's own cell occurs again */
+    bool prose;                    /* it is several words, and so are others: of texts hardly one occurs again */
 };
 
 static bool is_number(const struct mi_table *t, const char *text)
@@ -29,6 +30,7 @@ static void look_at(const struct mi_table *t, const struct mi_cell *cell, const 
     below->fractions = below->fractions || (number && !whole);
     below->unquoted = below->unquoted || (number && !cell->quoted);
     below->repeats = below->repeats || !strcmp(cell->text, top->text);
+    below->prose = below->prose || (strchr(cell->text, ' ') && strchr(top->text, ' '));
 }
 
 static mica_status look_below(struct mi_error *error, const struct mi_table *t, struct below *below)
@@ -98,7 +100,8 @@ static bool is_unlike(const struct mi_table *t, size_t column, const struct belo
 {
     const struct mi_cell *top = &t->top[column];
     if (!is_number(t, top->text))
-        return !mi_cell_missing(top, false) && !below->repeats && (below->words || below->wholes || below->fractions);
+        return !mi_cell_missing(top, false) && !below->repeats && !below->prose &&
+               (below->words || below->wholes || below->fractions);
     bool whole = mi_is_whole(top->text);
     return (below->words && !below->wholes && !below->fractions) || (whole && below->fractions && !below->wholes) ||
            (top->quoted && below->unquoted && !below->words);

@@ -111,8 +111,9 @@ static mica_status judge_field(struct reader *r, const struct mi_table_field *fi
     bool input = field->as->role == MICA_INPUT;
     for (int c = 0; c < field->as->column_count; c++) {
         size_t column = field->columns[c];
-        bool number = !field->classes && !field->as->columns[c].categorical;
-        if (!mi_cell_missing(&r->cursor.cells[column], number))
+        bool number = mi_table_takes_numbers(field) && !field->as->columns[c].categorical;
+        const struct mi_cell *cell = &r->cursor.cells[column];
+        if (field->text ? *cell->text != 0 : !mi_cell_missing(cell, number)) /* in a text, such as "null", every word counts */
             continue;
         if (r->missing == MICA_MISSING_ERROR)
             return missing(r, column, r->table->fitted ? ", and the model has nothing to put there" :
@@ -163,9 +164,18 @@ static mica_status read_field(struct reader *r, struct mi_table_field *field)
 static mica_status read_row(struct reader *r)
 {
     for (int i = 0; i < r->count; i++)
-        if (!r->fields[i].classes)
+        if (mi_table_takes_numbers(&r->fields[i]))
             MI_TRY(read_field(r, &r->fields[i]));
     return MICA_OK;
+}
+
+/* What a row that stays says about the sizes of a field. */
+static void measure_field(const struct reader *r, struct mi_table_field *field)
+{
+    if (field->text)
+        field->text_bytes += strlen(r->cursor.cells[field->columns[0]].text);
+    else if (!field->classes)
+        mi_spread_add(&field->spread, field->row);
 }
 
 static mica_status count_rows(struct reader *r, struct mi_rows *out)
@@ -182,8 +192,7 @@ static mica_status count_rows(struct reader *r, struct mi_rows *out)
         }
         MI_TRY(read_row(r));
         for (int i = 0; i < r->count; i++)
-            if (!r->fields[i].classes)
-                mi_spread_add(&r->fields[i].spread, r->fields[i].row);
+            measure_field(r, &r->fields[i]);
         out->count++;
     }
     mi_cursor_close(&r->cursor);
@@ -197,6 +206,8 @@ static mica_status keep_field(struct reader *r, const struct mi_table_field *fro
 {
     struct mi_field *field = from->field;
     size_t n = from->features;
+    if (from->text)
+        return mi_texts_add(r->data, field, &from->as->vocabulary, (int64_t)row, r->cursor.cells[from->columns[0]].text);
     if (from->classes)
         return mi_labels_add(r->data, field, r->place, (int64_t)row, r->cursor.cells[from->columns[0]].text);
     for (size_t i = 0; i < n && field->floats; i++)
@@ -232,19 +243,20 @@ enum { BYTES_BESIDE = 40 };
 static mica_status make_field(struct reader *r, struct mi_table_field *field, size_t rows, size_t beside, struct mi_budget *budget)
 {
     size_t count, bytes, more, total;
-    bool wide = !field->classes && mi_spread_needs_doubles(&field->spread, field->as);
-    field->field->elements = field->classes ? 1 : field->features;
-    if (!mi_mul_size(rows, field->features, &count) || !mi_mul_size(count, field->classes ? 0 : wide ? 8 : 4, &bytes) ||
-        !mi_mul_size(rows, beside, &more) || !mi_add_size(bytes, more, &total))
+    bool numbers = mi_table_takes_numbers(field), wide = numbers && mi_spread_needs_doubles(&field->spread, field->as);
+    field->field->elements = numbers ? field->features : 1;
+    if (!mi_mul_size(rows, field->features, &count) || !mi_mul_size(count, !numbers ? 0 : wide ? 8 : 4, &bytes) ||
+        !mi_mul_size(rows, beside + (field->text ? sizeof(int64_t) : 0), &more) || !mi_add_size(bytes, more, &bytes) ||
+        !mi_mul_size(field->text_bytes, mi_tokens_cost(field->as->vocabulary.tokens), &more) || !mi_add_size(bytes, more, &total))
         return mi_out_of_memory(r->error);
     MI_TRY(mi_budget_take(budget, r->error, r->place, "the samples", total));
-    return field->classes ? MICA_OK : mi_field_make(r->data, field->field, wide ? sizeof(double) : sizeof(float));
+    return numbers ? mi_field_make(r->data, field->field, wide ? sizeof(double) : sizeof(float)) : MICA_OK;
 }
 
 static mica_status begin_field(struct reader *r, struct mi_table_field *field)
 {
-    field->features = field->classes ? 0 : mi_preprocess_features(field->as);
-    if (field->classes)
+    field->features = mi_table_takes_numbers(field) ? mi_preprocess_features(field->as) : 0;
+    if (!mi_table_takes_numbers(field))
         return MICA_OK;
     field->row = mi_new(field->features, sizeof *field->row);
     return field->row && mi_spread_create(&field->spread, field->features) ? MICA_OK : mi_out_of_memory(r->error);

@@ -117,11 +117,19 @@ struct mi_table_field {
     struct mi_field *field;
     const struct mi_preprocess *as;  /* how: the field's own preprocessing, or a model's */
     bool classes;                    /* its only column has texts of labels */
+    bool text;                       /* its only column has texts that become tokens */
+    size_t text_bytes;               /* of all of these */
     size_t *columns;                 /* (as->column_count) which of the table's they are; owned */
     double *row;                     /* the features of the row that was read; owned */
     size_t features;
     struct mi_spread spread;
 };
+
+/* Whether its columns are read as numbers. */
+static inline bool mi_table_takes_numbers(const struct mi_table_field *field)
+{
+    return !field->classes && !field->text;
+}
 
 /* Chooses the columns of `count` fields, whose `field` is set; which words those that are categorical have, mi_table_categories
  * finds. */

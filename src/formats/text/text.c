@@ -23,7 +23,7 @@ struct opening {
 
 static const char *noun(const struct opening *o)
 {
-    return o->how.tokens == MICA_WORDS ? "words and marks" : "characters";
+    return mi_tokens_noun(o->how.tokens);
 }
 
 /* ---- What is asked for ---- */
@@ -36,6 +36,8 @@ static mica_status take_model(struct opening *o)
         return MICA_OK;
     if (!p || !p->vocabulary.count)
         return mi_fail(&o->data->error, MICA_DATA, "%s: the model has no vocabulary: it was not trained on a text", o->place);
+    if (p->vocabulary.padded)
+        return mi_fail(&o->data->error, MICA_DATA, "%s: the model was trained on a column of texts, not on one text", o->place);
     o->how = p->vocabulary;
     if (!o->window && p->shape.rank == 1)
         o->window = p->shape.dim[0];
@@ -64,12 +66,6 @@ static mica_status check_desc(struct opening *o)
 
 /* ---- Tokens ---- */
 
-/* What a byte of a text takes at most while it is read: the number of its token, and in words also the word itself. */
-static uint64_t cost_of(const struct opening *o)
-{
-    return sizeof(int32_t) + (o->how.tokens == MICA_WORDS ? 24 : 0);
-}
-
 static mica_status read_text(struct opening *o, const char *path, const char *text, size_t size)
 {
     struct mi_error *error = &o->data->error;
@@ -78,7 +74,7 @@ static mica_status read_text(struct opening *o, const char *path, const char *te
         return mi_fail(error, MICA_FORMAT, "%s: byte %zu (0x%02x) is no text in UTF-8", path, fault, (unsigned char)text[fault]);
     if (size > UINT64_MAX / 32)
         return mi_out_of_memory(error);
-    MI_TRY(mi_budget_take(&o->budget, error, path, "its tokens", size * cost_of(o)));
+    MI_TRY(mi_budget_take(&o->budget, error, path, "its tokens", size * mi_tokens_cost(o->how.tokens)));
     return mi_tokens_read(&o->how, text + begin, &o->words, &o->tokens) ? MICA_OK : mi_out_of_memory(error);
 }
 

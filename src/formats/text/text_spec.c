@@ -41,13 +41,12 @@ static mica_status read_files(struct mi_spec *s, mica_text_desc *desc)
 
 static mica_status read_text(struct mi_spec *s, mica_text_desc *desc)
 {
-    static const char *const names[] = {"characters", "words", NULL};
     const cJSON *lower = mi_spec_get(s, "lower");
     int tokens = MICA_CHARACTERS;
     int64_t most = 0;
     MI_TRY(check_keys(s));
     MI_TRY(read_files(s, desc));
-    MI_TRY(mi_spec_choice(s, "tokens", names, &tokens));
+    MI_TRY(mi_spec_choice(s, "tokens", mi_tokens_names, &tokens));
     if (lower && !cJSON_IsBool(lower))
         return mi_spec_wrong(s, "lower", "true or false");
     MI_TRY(read_count(s, "max_tokens", 2, &most));

@@ -1,0 +1,112 @@
+/* The texts of a column become numbers of a vocabulary, which the training part gives or a model has. */
+#include "data/data.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Numbering ---- */
+
+static mica_status make_vocabulary(mica_data *data, struct mi_field *field)
+{
+    struct mi_texts *texts = &field->texts;
+    struct mi_preprocess *p = &field->preprocess;
+    if (texts->words.count >= MI_MOST_CLASSES - 1 && !texts->most)
+        return mi_fail(&data->error, MICA_DATA, "the texts%s have %zu different %s; max_tokens can take the most frequent",
+                       mi_field_text(p).text, texts->words.count, mi_tokens_noun(p->vocabulary.tokens));
+    int64_t *seen = mi_new(texts->words.count, sizeof *seen);
+    for (int64_t i = 0; seen && i < data->count[MICA_TRAIN]; i++) {
+        const int64_t *begin = texts->offsets + data->order[i];
+        for (int64_t k = begin[0]; k < begin[1]; k++)
+            seen[texts->tokens.list[k]]++;
+    }
+    bool made = seen && mi_vocabulary_make(&p->vocabulary, &p->arena, &texts->words, seen, texts->most);
+    free(seen);
+    return made ? MICA_OK : mi_out_of_memory(&data->error);
+}
+
+static mica_status number_tokens(mica_data *data, struct mi_texts *texts, const struct mi_vocabulary *vocabulary)
+{
+    int32_t *places = mi_vocabulary_places(vocabulary, &texts->words);
+    if (!places)
+        return mi_out_of_memory(&data->error);
+    for (size_t i = 0; i < texts->tokens.count; i++) {
+        texts->tokens.list[i] = places[texts->tokens.list[i]];
+        texts->unknown += texts->tokens.list[i] == vocabulary->count - 1;
+    }
+    free(places);
+    mi_words_destroy(&texts->words);
+    return MICA_OK;
+}
+
+/* ---- Lengths ---- */
+
+static int64_t longest(const mica_data *data, const struct mi_texts *texts)
+{
+    int64_t most = 1;
+    for (int64_t i = 0; i < data->samples; i++) {
+        int64_t length = texts->offsets[i + 1] - texts->offsets[i];
+        most = length > most ? length : most;
+    }
+    return most;
+}
+
+/* Texts of more tokens than a sample has lose those at one end; what is left moves together. */
+static void cut(const mica_data *data, struct mi_texts *texts, int64_t length, bool before)
+{
+    int64_t begin = texts->offsets[0], kept = 0;
+    for (int64_t i = 0; i < data->samples; i++) {
+        int64_t end = texts->offsets[i + 1], count = end - begin < length ? end - begin : length;
+        texts->cut += count < end - begin;
+        memmove(texts->tokens.list + kept, texts->tokens.list + (before ? end - count : begin), (size_t)count * sizeof(int32_t));
+        begin = end;
+        texts->offsets[i + 1] = kept += count;
+    }
+    texts->tokens.count = (size_t)kept;
+}
+
+mica_status mi_texts_finish(mica_data *data, struct mi_field *field, const struct mi_preprocess *fitted)
+{
+    struct mi_texts *texts = &field->texts;
+    struct mi_preprocess *p = &field->preprocess;
+    size_t elements = 0;
+    if (!texts->offsets)
+        return MICA_OK;
+    if (!fitted)
+        MI_TRY(make_vocabulary(data, field));
+    const struct mi_vocabulary *vocabulary = fitted ? &fitted->vocabulary : &p->vocabulary;
+    MI_TRY(number_tokens(data, texts, vocabulary));
+    (void)(fitted && mi_sample_elements(&fitted->shape, &elements));
+    int64_t length = fitted ? (int64_t)elements : texts->length ? texts->length : longest(data, texts);
+    cut(data, texts, length, vocabulary->cut_before);
+    p->shape = MICA_SHAPE(length);
+    field->elements = (size_t)length;
+    field->tokens = texts->tokens.list;
+    return MICA_OK;
+}
+
+/* ---- What is told ---- */
+
+static void note_field(const mica_data *data, const struct mi_field *field, struct mi_text *line)
+{
+    const struct mi_texts *texts = &field->texts;
+    const struct mi_vocabulary *vocabulary = &field->preprocess.vocabulary;
+    const char *noun = mi_tokens_noun(vocabulary->tokens);
+    if (!texts->cut && !texts->unknown)
+        return;
+    mi_text_add(line, "%stexts%s: ", line->data ? "; " : "", mi_field_text(&field->preprocess).text);
+    if (texts->cut)
+        mi_text_add(line, "%lld of %lld have more than %zu %s, and lose their %s%s", (long long)texts->cut,
+                    (long long)data->samples, field->elements, noun, vocabulary->cut_before ? "beginnings" : "ends",
+                    texts->unknown ? "; " : "");
+    if (texts->unknown)
+        mi_text_add(line, "%lld %s are unknown", (long long)texts->unknown, noun);
+}
+
+mica_status mi_data_note_texts(mica_data *data)
+{
+    struct mi_text line = {0};
+    for (int i = 0; i < data->field_count; i++)
+        note_field(data, data->fields[i], &line);
+    mi_data_note(data, MI_NOTE_TEXTS, &line);
+    return data->error.status;
+}
