@@ -40,8 +40,9 @@ typedef struct mica_split {
 } mica_split;
 
 typedef enum mica_missing { MICA_MISSING_ERROR, MICA_MISSING_DROP, MICA_MISSING_MEAN } mica_missing;
-/* What a text is taken apart into: its characters (of Unicode), or words and marks of punctuation, which blanks part. */
-typedef enum mica_tokens { MICA_CHARACTERS, MICA_WORDS } mica_tokens;
+/* What a text is taken apart into: its characters (of Unicode); words and marks of punctuation, which blanks part; or byte pairs,
+ * which are pieces of words: bytes, whose most frequent neighbours become tokens again and again, as GPT-2 has them. */
+typedef enum mica_tokens { MICA_CHARACTERS, MICA_WORDS, MICA_BPE } mica_tokens;
 typedef enum mica_header { MICA_HEADER_AUTO, MICA_HEADER_YES, MICA_HEADER_NO } mica_header;
 
 /* Host memory that reading may take. Sizes are checked before anything is filled; too much is an error with both numbers. */
@@ -56,7 +57,7 @@ typedef struct mica_read_limits {
 typedef struct mica_text_column {
     mica_tokens tokens;
     bool lower;                      /* A to Z become a to z */
-    int max_tokens;                  /* the size of the vocabulary, with these two: the most frequent tokens; 0: all */
+    int max_tokens;                  /* the size of the vocabulary, with these two: the most frequent ones; 0: as in a text */
     int64_t max_length;              /* tokens of a sample: longer texts are cut, shorter ones padded; 0: those of the longest */
     bool pad_before, cut_before;     /* padding stands before the tokens; a text that is too long loses its beginning */
 } mica_text_column;
@@ -128,7 +129,7 @@ typedef struct mica_text_desc {
     const char *part[3];             /* files of the training, validation and test part, in UTF-8; missing parts are NULL */
     mica_tokens tokens;
     bool lower;                      /* A to Z become a to z */
-    int max_tokens;                  /* the size of the vocabulary: the most frequent ones; 0: all */
+    int max_tokens;                  /* the size of the vocabulary: the most frequent ones; 0: all, of byte pairs 8000 */
     int64_t window;                  /* tokens of a sample; 0: 64 */
     int64_t stride;                  /* from the beginning of a sample to that of the next; 0: the window */
     mica_split split;                /* of the training text, when no other part is given: one part follows the other */
@@ -138,7 +139,8 @@ typedef struct mica_text_desc {
 
 /* Reads texts (also .gz) as windows to learn what comes next: sample i has as its input the numbers of `window` tokens from number
  * i * stride on, and as its target the class at each of these places, which is the token behind it. The vocabulary is made of the
- * training part, in the order of characters, and saved with a model; its last place is for tokens that it lacks. */
+ * training part, in the order of characters, and saved with a model; its last place is for tokens that it lacks. Byte pairs have no
+ * such place, as bytes make up every text. */
 MICA_API mica_data *mica_text_open(mica_device *device, const mica_text_desc *desc);
 
 typedef struct mica_arrays_desc {

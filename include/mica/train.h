@@ -153,8 +153,8 @@ typedef struct mica_generate_desc {
     int top_k;                   /* from so many of the most probable; 0: from all */
     float top_p;                 /* from the fewest of these, the most probable first, that have this share of all; 0: 1 */
     uint64_t seed;               /* the same one, the same text */
-    /* Told of each token as it comes, with its text as it stands in the continuation: a word has its blank before it. Returns false
-     * to stop there. */
+    /* Told of each token as it comes, with its text as it stands in the continuation: a word has its blank before it. A
+     * byte pair that ends within a character says it with the next one. Returns false to stop there. */
     bool (*on_token)(void *user, const char *text, int32_t token);
     void (*note)(void *user, const char *line); /* told of tokens of the prompt that the model does not know; NULL: nobody is */
     void *user;

@@ -21,6 +21,11 @@ struct mi_column {
     const char *const *values;
 };
 
+/* Two tokens that become one: the first 256 are bytes, and what a merge makes is the next one, unless there is one of its text. */
+struct mi_merge {
+    int32_t left, right, token;
+};
+
 /* How a text becomes numbers of tokens (vocabulary.c). */
 struct mi_vocabulary {
     mica_tokens tokens;
@@ -28,8 +33,22 @@ struct mi_vocabulary {
     bool padded;               /* the first one, whose text is empty, is no token but padding */
     bool pad_before, cut_before; /* of a column's texts: where padding stands, and where a text that is too long is cut */
     int count;                 /* with the last one, which stands for all that are unknown; 0: the field is no text */
-    const char **texts;        /* (count) */
+    const char **texts;        /* (count); of byte pairs as GPT-2 writes them, a character of Unicode for each byte */
+    int merge_count;           /* of byte pairs, which know every text: none of them is unknown */
+    struct mi_merge *merges;   /* in the order of their learning; without padding */
 };
+
+/* The number of what is unknown; -1: there is none. */
+static inline int mi_vocabulary_unknown(const struct mi_vocabulary *vocabulary)
+{
+    return vocabulary->tokens == MICA_BPE ? -1 : vocabulary->count - 1;
+}
+
+/* How many numbers from the first one on are tokens or padding. */
+static inline int mi_vocabulary_known(const struct mi_vocabulary *vocabulary)
+{
+    return vocabulary->tokens == MICA_BPE ? vocabulary->count : vocabulary->count - 1;
+}
 
 /* A raw row has as many numbers as the shape has elements: categories are one-hot in it already, a missing
  * number is NaN where there is a `fill`. A field of classes has texts or numbers of classes instead, one a sample, or numbers of
@@ -140,12 +159,34 @@ size_t mi_text_fault(const char *text, size_t size);
 bool mi_tokens_read(const struct mi_vocabulary *how, const char *text, struct mi_words *words, struct mi_tokens *tokens);
 size_t mi_tokens_cost(mica_tokens tokens); /* what a byte of a text takes at most while it is read */
 bool mi_is_mark(const char *token); /* of words: a token that stands without a blank before it */
+/* Whether there are such tokens, and whether a vocabulary of so many (0: of all) has room for what is none of them. */
+mica_status mi_vocabulary_check(struct mi_error *error, const char *place, const struct mi_vocabulary *how, int most);
 /* Makes the vocabulary of the words that were seen, `seen` times each: all in the order of their characters, or those that were
  * seen most often, so many that it has `most` with padding and what is unknown; 0: no limit. false: out of memory. */
 bool mi_vocabulary_make(struct mi_vocabulary *vocabulary, struct mi_arena *arena, const struct mi_words *words, const int64_t *seen,
                         int most);
-/* The number of every word in the vocabulary; the caller frees it. NULL: out of memory. */
-int32_t *mi_vocabulary_places(const struct mi_vocabulary *vocabulary, const struct mi_words *words);
+/* The texts of a vocabulary of byte pairs, from its merges, whose numbers are good. false: out of memory. */
+bool mi_vocabulary_spell(struct mi_vocabulary *vocabulary, struct mi_arena *arena);
+
+/* What words are in a vocabulary: word w has the numbers from list[begin[w]] to before list[begin[w + 1]]. */
+struct mi_numbering {
+    int32_t *list;
+    size_t *begin, words;      /* (words + 1) */
+};
+
+bool mi_vocabulary_number(const struct mi_vocabulary *vocabulary, const struct mi_words *words, struct mi_numbering *out);
+void mi_numbering_destroy(struct mi_numbering *numbering);
+/* Puts the numbers of words in the place of the words. Marks are rising places between tokens, from 0 to their number, and become
+ * those between the same words. false: out of memory. */
+bool mi_tokens_number(const struct mi_numbering *numbering, struct mi_tokens *tokens, int64_t *marks, size_t mark_count);
+/* Appends the bytes that the text of a token of byte pairs stands for, and gives their number; the text that stands for a byte. */
+size_t mi_token_bytes(const char *text, struct mi_text *out);
+const char *mi_byte_text(struct mi_arena *arena, unsigned char byte);
+/* Moves the characters that begin `bytes` to `out`: one that is not whole yet stays, unless `all` are taken. Bytes that are of no
+ * character, and zeros, become U+FFFD. */
+void mi_characters_take(struct mi_text *bytes, bool all, struct mi_text *out);
+bool mi_is_blank(unsigned point);
+bool mi_is_mark_point(unsigned point); /* a token of its own; an apostrophe and a low line are parts of words */
 
 /* ---- Names of columns, which may repeat ---- */
 

@@ -10,7 +10,7 @@ static mica_status make_vocabulary(mica_data *data, struct mi_field *field)
 {
     struct mi_texts *texts = &field->texts;
     struct mi_preprocess *p = &field->preprocess;
-    if (texts->words.count >= MI_MOST_CLASSES - 1 && !texts->most)
+    if (texts->words.count >= MI_MOST_CLASSES - 1 && !texts->most && p->vocabulary.tokens != MICA_BPE)
         return mi_fail(&data->error, MICA_DATA, "the texts%s have %zu different %s; max_tokens can take the most frequent",
                        mi_field_text(p).text, texts->words.count, mi_tokens_noun(p->vocabulary.tokens));
     int64_t *seen = mi_new(texts->words.count, sizeof *seen);
@@ -26,16 +26,14 @@ static mica_status make_vocabulary(mica_data *data, struct mi_field *field)
 
 static mica_status number_tokens(mica_data *data, struct mi_texts *texts, const struct mi_vocabulary *vocabulary)
 {
-    int32_t *places = mi_vocabulary_places(vocabulary, &texts->words);
-    if (!places)
-        return mi_out_of_memory(&data->error);
-    for (size_t i = 0; i < texts->tokens.count; i++) {
-        texts->tokens.list[i] = places[texts->tokens.list[i]];
-        texts->unknown += texts->tokens.list[i] == vocabulary->count - 1;
-    }
-    free(places);
+    struct mi_numbering numbering;
+    bool good = mi_vocabulary_number(vocabulary, &texts->words, &numbering) &&
+                mi_tokens_number(&numbering, &texts->tokens, texts->offsets, (size_t)data->samples + 1);
+    mi_numbering_destroy(&numbering);
     mi_words_destroy(&texts->words);
-    return MICA_OK;
+    for (size_t i = 0; good && i < texts->tokens.count; i++)
+        texts->unknown += texts->tokens.list[i] == mi_vocabulary_unknown(vocabulary);
+    return good ? MICA_OK : mi_out_of_memory(&data->error);
 }
 
 /* ---- Lengths ---- */

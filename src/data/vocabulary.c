@@ -1,8 +1,10 @@
 /* Texts as tokens: taken apart, counted, and numbered. */
-#include "data/data.h"
+#include "data/pairs.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { USUAL_PAIRS = 8000 }; /* tokens of byte pairs, as SentencePiece has them by default */
 
 size_t mi_text_fault(const char *text, size_t size)
 {
@@ -13,52 +15,38 @@ size_t mi_text_fault(const char *text, size_t size)
     return at;
 }
 
-const char *const mi_tokens_names[] = {"characters", "words", NULL};
+const char *const mi_tokens_names[] = {"characters", "words", "bpe", NULL};
 
 const char *mi_tokens_noun(mica_tokens tokens)
 {
-    return tokens == MICA_WORDS ? "words and marks" : "characters";
+    static const char *const nouns[] = {"characters", "words and marks", "byte pairs"};
+    return nouns[tokens];
 }
 
-/* The number of its token, and in words also the word itself. */
+/* The number of its token, and where words are kept also the word itself. */
 size_t mi_tokens_cost(mica_tokens tokens)
 {
-    return sizeof(int32_t) + (tokens == MICA_WORDS ? 24 : 0);
+    return sizeof(int32_t) + (tokens == MICA_CHARACTERS ? 0 : 24);
 }
 
 /* ---- Taking apart ---- */
 
-static bool is_blank(unsigned point)
-{
-    return point == ' ' || (point >= '\t' && point <= '\r') || point == 0x85 || point == 0xa0 || point == 0x1680 ||
-           (point >= 0x2000 && point <= 0x200a) || point == 0x2028 || point == 0x2029 || point == 0x202f || point == 0x205f ||
-           point == 0x3000;
-}
-
-/* A mark is a token of its own; an apostrophe and a low line are parts of words. */
-static bool is_mark(unsigned point)
-{
-    if (point < 0x80)
-        return point > ' ' && point < 0x7f && point != '\'' && !mi_is_word((char)point);
-    return point == 0xa1 || point == 0xa7 || point == 0xab || point == 0xb6 || point == 0xbb || point == 0xbf ||
-           (point >= 0x2010 && point <= 0x2018) || (point >= 0x201a && point <= 0x205e) || (point >= 0x3001 && point <= 0x3003) ||
-           (point >= 0x3008 && point <= 0x3011);
-}
-
 bool mi_is_mark(const char *token)
 {
     unsigned point;
-    return mi_utf8(token, &point) && is_mark(point);
+    return mi_utf8(token, &point) && mi_is_mark_point(point);
 }
 
-/* The bytes of the token that begins at `text`. */
+/* The bytes of the token that begins at `text`, or of the piece that byte pairs are made of. */
 static size_t token_size(mica_tokens tokens, const char *text)
 {
     unsigned point;
     size_t step = mi_utf8(text, &point), size = step;
-    if (tokens == MICA_CHARACTERS || is_mark(point))
+    if (tokens == MICA_BPE)
+        return mi_piece_size(text);
+    if (tokens == MICA_CHARACTERS || mi_is_mark_point(point))
         return size;
-    while (text[size] && (step = mi_utf8(text + size, &point)) != 0 && !is_blank(point) && !is_mark(point))
+    while (text[size] && (step = mi_utf8(text + size, &point)) != 0 && !mi_is_blank(point) && !mi_is_mark_point(point))
         size += step;
     return size;
 }
@@ -67,7 +55,7 @@ static const char *skip_blanks(mica_tokens tokens, const char *text)
 {
     unsigned point;
     size_t step;
-    while (tokens == MICA_WORDS && *text && (step = mi_utf8(text, &point)) != 0 && is_blank(point))
+    while (tokens == MICA_WORDS && *text && (step = mi_utf8(text, &point)) != 0 && mi_is_blank(point))
         text += step;
     return text;
 }
@@ -118,8 +106,19 @@ static int by_seen(const void *a, const void *b)
     return left > right ? -1 : left < right ? 1 : by_text(a, b);
 }
 
-bool mi_vocabulary_make(struct mi_vocabulary *vocabulary, struct mi_arena *arena, const struct mi_words *words, const int64_t *seen,
-                        int most)
+mica_status mi_vocabulary_check(struct mi_error *error, const char *place, const struct mi_vocabulary *how, int most)
+{
+    if (how->tokens < MICA_CHARACTERS || how->tokens > MICA_BPE)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: there are no tokens %d", place, (int)how->tokens);
+    int least = how->padded + (how->tokens == MICA_BPE ? MI_BYTES : 2);
+    if (!most || (most >= least && most <= MI_MOST_CLASSES))
+        return MICA_OK;
+    return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: max_tokens is %d; it must be from %d to %d%s", place, most, least,
+                   MI_MOST_CLASSES, how->tokens == MICA_BPE ? ", as each byte is a token" : "");
+}
+
+static bool make_of_words(struct mi_vocabulary *vocabulary, struct mi_arena *arena, const struct mi_words *words,
+                          const int64_t *seen, int most)
 {
     struct counted *list = mi_new(words->count, sizeof *list);
     size_t count = 0, before = vocabulary->padded, beside = before + 1;
@@ -143,7 +142,38 @@ bool mi_vocabulary_make(struct mi_vocabulary *vocabulary, struct mi_arena *arena
     return made;
 }
 
-int32_t *mi_vocabulary_places(const struct mi_vocabulary *vocabulary, const struct mi_words *words)
+bool mi_vocabulary_spell(struct mi_vocabulary *vocabulary, struct mi_arena *arena)
+{
+    int before = vocabulary->padded, count = before + MI_BYTES;
+    for (int i = 0; i < vocabulary->merge_count; i++)
+        count += vocabulary->merges[i].token == count - before;
+    const char **texts = mi_arena_new(arena, (size_t)count, sizeof *texts), **tokens = texts + before;
+    if (texts && before)
+        texts[0] = "";
+    for (int byte = 0; texts && byte < MI_BYTES; byte++)
+        tokens[mi_token_of_byte((unsigned char)byte)] = mi_byte_text(arena, (unsigned char)byte);
+    for (int i = 0; texts && i < vocabulary->merge_count && !arena->failed; i++)
+        tokens[vocabulary->merges[i].token] = mi_arena_format(arena, "%s%s", tokens[vocabulary->merges[i].left],
+                                                              tokens[vocabulary->merges[i].right]);
+    vocabulary->texts = texts;
+    vocabulary->count = count;
+    return texts && !arena->failed;
+}
+
+bool mi_vocabulary_make(struct mi_vocabulary *vocabulary, struct mi_arena *arena, const struct mi_words *words, const int64_t *seen,
+                        int most)
+{
+    if (vocabulary->tokens != MICA_BPE)
+        return make_of_words(vocabulary, arena, words, seen, most);
+    int merges = (most ? most : USUAL_PAIRS) - MI_BYTES - vocabulary->padded;
+    return mi_merges_learn(arena, words, seen, merges, &vocabulary->merges, &vocabulary->merge_count) &&
+           mi_vocabulary_spell(vocabulary, arena);
+}
+
+/* ---- Numbers ---- */
+
+/* The number of every word; the caller frees it. NULL: out of memory. */
+static int32_t *places_of(const struct mi_vocabulary *vocabulary, const struct mi_words *words)
 {
     struct mi_names known = {0};
     int32_t *places = mi_new(words->count, sizeof *places);
@@ -159,4 +189,111 @@ int32_t *mi_vocabulary_places(const struct mi_vocabulary *vocabulary, const stru
         return places;
     free(places);
     return NULL;
+}
+
+static bool number_words(const struct mi_vocabulary *vocabulary, const struct mi_words *words, struct mi_numbering *out)
+{
+    out->list = places_of(vocabulary, words);
+    for (size_t i = 0; out->list && i <= words->count; i++)
+        out->begin[i] = i;
+    return out->list != NULL;
+}
+
+/* Merges the neighbours whose merge was learnt first, and so on; `ranks` are the merges by their pairs. Gives how many tokens are
+ * left. */
+static size_t merge_word(const struct mi_merge *merges, const struct mi_pairs *ranks, int32_t *tokens, size_t count)
+{
+    for (;;) {
+        int32_t best = INT32_MAX;
+        size_t kept = 0;
+        for (size_t i = 0; i + 1 < count; i++) {
+            const int32_t *rank = mi_pairs_find(ranks, tokens[i], tokens[i + 1]);
+            best = rank && *rank < best ? *rank : best;
+        }
+        if (best == INT32_MAX)
+            return count;
+        for (size_t i = 0; i < count; kept++) {
+            const int32_t *rank = i + 1 < count ? mi_pairs_find(ranks, tokens[i], tokens[i + 1]) : NULL;
+            bool merged = rank && *rank == best;
+            tokens[kept] = merged ? merges[best].token : tokens[i];
+            i += merged ? 2 : 1;
+        }
+        count = kept;
+    }
+}
+
+static bool number_pieces(const struct mi_vocabulary *vocabulary, const struct mi_words *words, struct mi_numbering *out)
+{
+    struct mi_pairs ranks = {0};
+    struct mi_tokens all = {0};
+    bool good = true;
+    for (int i = 0; good && i < vocabulary->merge_count; i++)
+        good = mi_pairs_find(&ranks, vocabulary->merges[i].left, vocabulary->merges[i].right) ||
+               mi_pairs_add(&ranks, vocabulary->merges[i].left, vocabulary->merges[i].right, i);
+    for (size_t w = 0; good && w < words->count; w++) {
+        size_t size = strlen(words->list[w]);
+        good = mi_grow(&all.list, &all.capacity, all.count + size, sizeof *all.list);
+        for (size_t k = 0; good && k < size; k++)
+            all.list[all.count + k] = mi_token_of_byte((unsigned char)words->list[w][k]);
+        size_t count = good ? merge_word(vocabulary->merges, &ranks, all.list + all.count, size) : 0;
+        for (size_t k = 0; k < count; k++)
+            all.list[all.count + k] += vocabulary->padded;
+        out->begin[w + 1] = all.count += count;
+    }
+    mi_pairs_destroy(&ranks);
+    out->list = all.list;
+    return good;
+}
+
+bool mi_vocabulary_number(const struct mi_vocabulary *vocabulary, const struct mi_words *words, struct mi_numbering *out)
+{
+    *out = (struct mi_numbering){.words = words->count};
+    out->begin = mi_new(words->count + 1, sizeof *out->begin);
+    bool good = out->begin &&
+                (vocabulary->tokens == MICA_BPE ? number_pieces(vocabulary, words, out) : number_words(vocabulary, words, out));
+    if (!good)
+        mi_numbering_destroy(out);
+    return good;
+}
+
+void mi_numbering_destroy(struct mi_numbering *numbering)
+{
+    free(numbering->list);
+    free(numbering->begin);
+    *numbering = (struct mi_numbering){0};
+}
+
+/* Words that all have one number are replaced where they stand. */
+static void replace(const struct mi_numbering *numbering, struct mi_tokens *tokens)
+{
+    for (size_t i = 0; i < tokens->count; i++)
+        tokens->list[i] = numbering->list[tokens->list[i]];
+}
+
+bool mi_tokens_number(const struct mi_numbering *numbering, struct mi_tokens *tokens, int64_t *marks, size_t mark_count)
+{
+    struct mi_tokens out = {0};
+    size_t mark = 0;
+    bool same = true, good = true;
+    for (size_t w = 0; same && w <= numbering->words; w++)
+        same = numbering->begin[w] == w;
+    if (same) {
+        replace(numbering, tokens);
+        return true;
+    }
+    for (size_t i = 0; i <= tokens->count; i++) {
+        for (; mark < mark_count && marks[mark] == (int64_t)i; mark++)
+            marks[mark] = (int64_t)out.count;
+        size_t word = i < tokens->count ? (size_t)tokens->list[i] : 0;
+        size_t begin = numbering->begin[word], count = i < tokens->count ? numbering->begin[word + 1] - begin : 0;
+        if (!(good = mi_grow(&out.list, &out.capacity, out.count + count + 1, sizeof *out.list)))
+            break;
+        if (count)
+            memcpy(out.list + out.count, numbering->list + begin, count * sizeof *out.list);
+        out.count += count;
+    }
+    free(good ? tokens->list : out.list);
+    if (good)
+        *tokens = out;
+    return good;
 }

@@ -21,6 +21,7 @@ struct generating {
     float *inputs, *outputs;       /* (window), (window x classes) */
     int64_t count;                 /* tokens that the window holds */
     struct weighted *candidates;   /* (of the vocabulary) */
+    struct mi_text bytes;          /* of a character that is not whole yet */
 };
 
 static struct mi_error *error_of(const struct generating *g)
@@ -145,12 +146,12 @@ static void push(struct generating *g, int32_t token)
     g->inputs[g->count - 1] = (float)token;
 }
 
-static void note_unknown(const struct generating *g, const struct mi_words *words, const int32_t *places)
+static void note_unknown(const struct generating *g, const struct mi_words *words, const struct mi_numbering *numbering)
 {
     const char **unknown = mi_new(words->count + 1, sizeof *unknown);
     size_t count = 0;
     for (size_t i = 0; unknown && i < words->count; i++)
-        if (places[i] == g->vocabulary->count - 1)
+        if (numbering->list[numbering->begin[i]] == mi_vocabulary_unknown(g->vocabulary))
             unknown[count++] = words->list[i];
     struct mi_text line = {0};
     mi_text_add(&line, "the model does not know %zu of the prompt's %s", count,
@@ -167,16 +168,17 @@ static mica_status read_prompt(struct generating *g, const char *prompt)
 {
     struct mi_words words = {0};
     struct mi_tokens tokens = {0};
-    bool read = mi_tokens_read(g->vocabulary, prompt, &words, &tokens);
-    int32_t *places = read ? mi_vocabulary_places(g->vocabulary, &words) : NULL;
-    mica_status status = places ? MICA_OK : mi_out_of_memory(error_of(g));
-    if (places && !tokens.count)
+    struct mi_numbering numbering = {0};
+    bool read = mi_tokens_read(g->vocabulary, prompt, &words, &tokens) &&
+                mi_vocabulary_number(g->vocabulary, &words, &numbering) && mi_tokens_number(&numbering, &tokens, NULL, 0);
+    mica_status status = read ? MICA_OK : mi_out_of_memory(error_of(g));
+    if (read && !tokens.count)
         status = mi_fail(error_of(g), MICA_INVALID_ARGUMENT, "the prompt is empty: the model continues at least one token");
-    for (size_t i = 0; places && i < tokens.count; i++)
-        push(g, places[tokens.list[i]]);
-    if (places && g->desc->note)
-        note_unknown(g, &words, places);
-    free(places);
+    for (size_t i = 0; read && i < tokens.count; i++)
+        push(g, tokens.list[i]);
+    if (read && g->desc->note)
+        note_unknown(g, &words, &numbering);
+    mi_numbering_destroy(&numbering);
     free(tokens.list);
     mi_words_destroy(&words);
     return status;
@@ -194,7 +196,7 @@ static int by_weight(const void *a, const void *b)
 /* The candidates in the order of their probability, as weights whose largest is 1. */
 static mica_status weigh(struct generating *g)
 {
-    int64_t many = g->vocabulary->count - 1; /* without what is unknown */
+    int64_t many = mi_vocabulary_known(g->vocabulary); /* nothing unknown is added */
     double temperature = g->desc->temperature > 0 ? (double)g->desc->temperature : 1;
     for (int64_t c = 0; c < many; c++) {
         double value = (double)score(g, g->count - 1, c);
@@ -211,7 +213,7 @@ static mica_status weigh(struct generating *g)
 static int32_t draw(const struct generating *g, int64_t turn)
 {
     const mica_generate_desc *desc = g->desc;
-    int64_t count = g->vocabulary->count - 1, kept = 0;
+    int64_t count = mi_vocabulary_known(g->vocabulary), kept = 0;
     double sum = 0, share = 0;
     if (desc->greedy)
         return g->candidates[0].token;
@@ -232,13 +234,25 @@ static int32_t draw(const struct generating *g, int64_t turn)
 
 /* ---- All together ---- */
 
-static mica_status tell(const struct generating *g, int32_t token)
+/* A token of byte pairs may end within a character, which is told with the next one, or after the last. */
+static void add_token(struct generating *g, int32_t token, bool last, struct mi_text *out)
 {
     const char *text = g->vocabulary->texts[token];
+    bool bytes = g->vocabulary->tokens == MICA_BPE, blank = g->vocabulary->tokens == MICA_WORDS && !mi_is_mark(text);
+    if (!bytes)
+        mi_text_add(out, blank ? " %s" : "%s", text);
+    if (!bytes)
+        return;
+    mi_token_bytes(text, &g->bytes);
+    mi_characters_take(&g->bytes, last, out);
+}
+
+static mica_status tell(struct generating *g, int32_t token, bool last)
+{
     struct mi_text spaced = {0};
     if (!g->desc->on_token)
         return MICA_OK;
-    mi_text_add(&spaced, g->vocabulary->tokens == MICA_WORDS && !mi_is_mark(text) ? " %s" : "%s", text);
+    add_token(g, token, last, &spaced);
     bool failed = spaced.failed, goes_on = failed || g->desc->on_token(g->desc->user, mi_text_get(&spaced), token);
     mi_text_destroy(&spaced);
     if (failed)
@@ -264,7 +278,7 @@ static mica_status generate(struct generating *g, const char *prompt)
         MI_TRY(run(g));
         MI_TRY(weigh(g));
         int32_t token = draw(g, turn);
-        MI_TRY(tell(g, token));
+        MI_TRY(tell(g, token, turn + 1 == g->desc->tokens));
         push(g, token);
     }
     return MICA_OK;
@@ -282,5 +296,6 @@ mica_status mica_generate(mica_model *model, const char *prompt, const mica_gene
     free(g.inputs);
     free(g.outputs);
     free(g.candidates);
+    mi_text_destroy(&g.bytes);
     return status;
 }

@@ -264,11 +264,17 @@ static void test_hostile(void **state)
         {"{\"tokens\": \"bytes\"}", "\"tokens\" has an unknown value"},
         {"{\"tokens\": \"words\"}", "\"vocabulary\" is not a list"},
         {"{\"tokens\": \"words\", \"vocabulary\": []}", "\"vocabulary\" is empty"},
-        {"{\"tokens\": \"words\", \"vocabulary\": [1]}", "\"vocabulary\" holds something that is not a text"}};
+        {"{\"tokens\": \"words\", \"vocabulary\": [1]}", "\"vocabulary\" holds something that is not a text"},
+        {"{\"tokens\": \"words\", \"vocabulary\": [\"\", \"a\"]}", "\"vocabulary\" begins with padding"},
+        {"{\"tokens\": \"words\", \"padding\": \"post\", \"vocabulary\": [\"a\", \"b\"]}", "does not begin with padding"},
+        {"{\"tokens\": \"words\", \"padding\": \"post\", \"vocabulary\": [\"\"]}", "\"vocabulary\" is empty"},
+        {"{\"tokens\": \"words\", \"padding\": 1, \"vocabulary\": [\"\", \"a\"]}", "\"padding\" has an unknown value"},
+        {"{\"tokens\": \"words\", \"vocabulary\": [\"a\", \"b\"]}, \"table_columns\": 2, \"columns\": [{\"index\": 0}, "
+         "{\"index\": 1}]", "\"text\" is not read from one column"}};
     for (size_t i = 0; i < MI_COUNT(bad); i++) {
         struct mi_error error = {0};
         struct mi_prepared prepared;
-        char json[200];
+        char json[300];
         snprintf(json, sizeof json, "[{\"role\": \"input\", \"shape\": [2], \"text\": %s}]", bad[i].text);
         assert_int_equal(mi_prepared_parse(&error, "model", json, &prepared), MICA_FORMAT);
         assert_says(error.text, bad[i].says);

@@ -45,8 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (size < 2)
         return 0;
     unsigned how = bytes[0], more = bytes[1];
-    const mica_text_column text_column = {.tokens = more & 1 ? MICA_WORDS : MICA_CHARACTERS, .lower = more & 2,
-                                          .max_tokens = more & 4 ? 5 : 0, .max_length = more >> 5 & 3, .pad_before = how & 1,
+    const mica_text_column text_column = {.tokens = (mica_tokens)((more & 3) % 3), .lower = more & 2,
+                                          .max_tokens = !(more & 4) ? 0 : (more & 3) == 2 ? 260 : 5, .max_length = more >> 5 & 3, .pad_before = how & 1,
                                           .cut_before = how & 2};
     mica_csv_desc desc = {
         .label = labels[how & 3], .regression = how >> 2 & 1, .header = (mica_header)(how >> 3 & 3) % 3,

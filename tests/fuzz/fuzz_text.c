@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         return 0;
     unsigned how = bytes[0], more = bytes[1];
     const mica_text_desc desc = {
-        .tokens = how & 1 ? MICA_WORDS : MICA_CHARACTERS, .lower = how >> 1 & 1, .max_tokens = how >> 2 & 1 ? 4 : 0,
+        .tokens = how >> 5 & 1 ? MICA_BPE : how & 1 ? MICA_WORDS : MICA_CHARACTERS, .lower = how >> 1 & 1, .max_tokens = !(how >> 2 & 1) ? 0 : how >> 5 & 1 ? 260 : 4,
         .shuffle = how >> 3 & 1, .window = 1 + (more & 15), .stride = more >> 4,
         .split = {.fraction = {how >> 4 & 1 ? 0.5f : 0, how >> 4 & 1 ? 0.5f : 0}}, .limits = {.bytes = 1 << 24}};
     char *text = mi_new(size - 1, 1);

@@ -94,6 +94,20 @@ static void recurrent(void **state)
     mica_model_destroy(model);
 }
 
+/* Byte pairs: what two bytes were is a token of two bytes. */
+static void byte_pairs(void **state)
+{
+    char text[200] = "";
+    for (int i = 0; i < 8; i++)
+        strcat(text, "\xc3\xa9" "1" "\xc3\xa8" "2");
+    mica_model *model = trained(*state, "{\"type\": \"embedding\", \"input_dim\": 258, \"output_dim\": 8}, {\"type\": \"dense\", "
+                                "\"units\": 258}, " TURNED, text, MICA_BPE, 30);
+    const mica_generate_desc greedy = {.tokens = 7, .greedy = true};
+    assert_string_equal(continued(model, "2\xc3\xa9" "1", greedy).text, "\xc3\xa8" "2" "\xc3\xa9" "1" "\xc3\xa8" "2" "\xc3\xa9");
+    assert_string_equal(continued(model, "\xe2\x82\xac" "2", greedy).note, ""); /* nothing is unknown */
+    mica_model_destroy(model);
+}
+
 /* The probabilities of what follows "b", by the network's own output. */
 static void probabilities(mica_model *model, double temperature, double p[5])
 {
@@ -322,7 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recurrent), cmocka_unit_test(drawing), cmocka_unit_test(seeds),    cmocka_unit_test(outputs),
         cmocka_unit_test(words),     cmocka_unit_test(prompts), cmocka_unit_test(networks), cmocka_unit_test(places),
-        cmocka_unit_test(misfits),
+        cmocka_unit_test(misfits),   cmocka_unit_test(byte_pairs),
     };
     return cmocka_run_group_tests_name("generate", tests, open_device, close_device);
 }

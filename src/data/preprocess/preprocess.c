@@ -139,6 +139,12 @@ mica_status mi_preprocess_copy(struct mi_error *error, const struct mi_preproces
     to->divide = copy_numbers(&arena, from->divide, (size_t)from->count);
     to->class_names = from->class_names ? copy_texts(&arena, from->class_names, from->classes) : NULL;
     to->vocabulary.texts = from->vocabulary.count ? copy_texts(&arena, from->vocabulary.texts, from->vocabulary.count) : NULL;
+    to->vocabulary.merges = NULL;
+    if (from->vocabulary.merge_count)
+        to->vocabulary.merges = mi_arena_new(&arena, (size_t)from->vocabulary.merge_count, sizeof *to->vocabulary.merges);
+    if (to->vocabulary.merges)
+        memcpy(to->vocabulary.merges, from->vocabulary.merges,
+               (size_t)from->vocabulary.merge_count * sizeof *to->vocabulary.merges);
     to->columns = NULL;
     if (from->column_count)
         to->columns = mi_arena_new(&arena, (size_t)from->column_count, sizeof *to->columns);

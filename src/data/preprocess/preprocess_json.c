@@ -4,6 +4,7 @@
  *    {"name": "colour", "index": 2, "values": ["blue", "red"]}], "missing": "mean", "fill": [...],
  *    "normalize": {"type": "standard", "subtract": [...], "divide": [...]}}
  *   {"role": "input", "shape": [64], "text": {"tokens": "words", "lower": true, "vocabulary": ["a", "cat", "\ufffd"]}}
+ *   {"role": "input", "shape": [64], "text": {"tokens": "bpe", "merges": ["t h", "th e"]}}
  *   {"role": "input", "shape": [64], "text": {"tokens": "words", "padding": "pre", "vocabulary": ["", "a", "cat", "\ufffd"]},
  *    "table_columns": 2, "columns": [{"name": "sentence", "index": 0}]}
  *   {"role": "target", "columns": [{"name": "kind", "index": 4}], "table_columns": 5, "classes": 3, "class_names": ["a", "b", "c"]}
@@ -111,14 +112,28 @@ static bool add_classes(cJSON *json, const struct mi_preprocess *p)
                                (!p->label_numbers || cJSON_AddTrueToObject(json, "label_numbers")));
 }
 
+/* Each as the texts of its two tokens with a blank between, as files of merges have them. */
+static bool add_merges(cJSON *json, const struct mi_vocabulary *vocabulary)
+{
+    struct mi_arena arena = {0};
+    const char *const *tokens = vocabulary->texts + vocabulary->padded;
+    const char **list = mi_arena_new(&arena, (size_t)vocabulary->merge_count, sizeof *list);
+    for (int i = 0; list && i < vocabulary->merge_count; i++)
+        list[i] = mi_arena_format(&arena, "%s %s", tokens[vocabulary->merges[i].left], tokens[vocabulary->merges[i].right]);
+    bool added = list && !arena.failed && add_texts(json, "merges", list, vocabulary->merge_count);
+    mi_arena_destroy(&arena);
+    return added;
+}
+
 static bool add_vocabulary(cJSON *object, const struct mi_vocabulary *vocabulary)
 {
     cJSON *json = cJSON_AddObjectToObject(object, "text");
     return json && cJSON_AddStringToObject(json, "tokens", mi_tokens_names[vocabulary->tokens]) &&
            (!vocabulary->lower || cJSON_AddTrueToObject(json, "lower")) &&
-           (!vocabulary->pad_before || cJSON_AddStringToObject(json, "padding", sides[1])) &&
+           (!vocabulary->padded || cJSON_AddStringToObject(json, "padding", sides[vocabulary->pad_before])) &&
            (!vocabulary->cut_before || cJSON_AddStringToObject(json, "truncating", sides[1])) &&
-           add_texts(json, "vocabulary", vocabulary->texts, vocabulary->count);
+           (vocabulary->tokens == MICA_BPE ? add_merges(json, vocabulary)
+                                           : add_texts(json, "vocabulary", vocabulary->texts, vocabulary->count));
 }
 
 cJSON *mi_preprocess_to_json(const struct mi_preprocess *p)
@@ -363,20 +378,74 @@ static mica_status read_side(struct reader *r, const cJSON *json, const char *ke
     return MICA_OK;
 }
 
+static mica_status read_words(struct reader *r, const cJSON *json)
+{
+    struct mi_vocabulary *vocabulary = &r->out->vocabulary;
+    int count = 0;
+    MI_TRY(read_texts(r, cJSON_GetObjectItemCaseSensitive(json, "vocabulary"), "vocabulary", &count, &vocabulary->texts));
+    if (count < 1 + vocabulary->padded || count > MI_MOST_CLASSES)
+        return bad(r, "vocabulary", "is empty or too large");
+    if (vocabulary->padded != !*vocabulary->texts[0])
+        return bad(r, "vocabulary", vocabulary->padded ? "does not begin with padding" : "begins with padding");
+    vocabulary->count = count;
+    return MICA_OK;
+}
+
+/* The tokens that a merge joins: its text has a blank between theirs. */
+static bool read_merge(const struct mi_names *known, const char *text, struct mi_merge *merge)
+{
+    const char *blank = strchr(text, ' ');
+    char *left = blank ? mi_strdup(text) : NULL;
+    if (!left)
+        return false;
+    left[blank - text] = 0;
+    const size_t *first = mi_names_find(known, left), *second = mi_names_find(known, blank + 1);
+    free(left);
+    if (first && second)
+        *merge = (struct mi_merge){.left = (int32_t)*first, .right = (int32_t)*second};
+    return first && second;
+}
+
+/* Both tokens of a merge are there before it. */
+static mica_status read_merges(struct reader *r, const cJSON *json)
+{
+    struct mi_vocabulary *vocabulary = &r->out->vocabulary;
+    struct mi_arena *arena = &r->out->arena;
+    struct mi_names known = {0};
+    const char **texts = NULL;
+    int count = 0, i = 0, next = 256;
+    MI_TRY(read_texts(r, cJSON_GetObjectItemCaseSensitive(json, "merges"), "merges", &count, &texts));
+    if (count > MI_MOST_CLASSES - 257)
+        return bad(r, "merges", "is too large");
+    vocabulary->merges = mi_arena_new(arena, (size_t)count, sizeof *vocabulary->merges);
+    bool good = vocabulary->merges && mi_vocabulary_spell(vocabulary, arena);
+    for (int k = vocabulary->padded; good && k < vocabulary->count; k++)
+        good = mi_names_add(&known, vocabulary->texts[k], (size_t)(k - vocabulary->padded));
+    for (; good && i < count && read_merge(&known, texts[i], &vocabulary->merges[i]); i++) {
+        const char *made = mi_arena_format(arena, "%.*s%s", (int)(strchr(texts[i], ' ') - texts[i]), texts[i],
+                                           strchr(texts[i], ' ') + 1);
+        const size_t *found = made ? mi_names_find(&known, made) : NULL;
+        vocabulary->merges[i].token = found ? (int32_t)*found : next;
+        good = made && (found || mi_names_add(&known, made, (size_t)next++));
+    }
+    mi_names_destroy(&known);
+    if (good && i < count)
+        return bad(r, "merges", "holds something that does not join two tokens");
+    vocabulary->merge_count = count;
+    return good && mi_vocabulary_spell(vocabulary, arena) ? MICA_OK : mi_out_of_memory(r->error);
+}
+
 static mica_status read_vocabulary(struct reader *r, const cJSON *json)
 {
     struct mi_vocabulary *vocabulary = &r->out->vocabulary;
-    int tokens = 0, count = 0;
+    int tokens = 0;
     if (!json)
         return MICA_OK;
     MI_TRY(read_choice(r, cJSON_GetObjectItemCaseSensitive(json, "tokens"), "tokens", mi_tokens_names, &tokens));
-    MI_TRY(read_texts(r, cJSON_GetObjectItemCaseSensitive(json, "vocabulary"), "vocabulary", &count, &vocabulary->texts));
-    if (count < 1 || count > MI_MOST_CLASSES)
-        return bad(r, "vocabulary", "is empty or too large");
     vocabulary->tokens = (mica_tokens)tokens;
     vocabulary->lower = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "lower"));
-    vocabulary->padded = !*vocabulary->texts[0];
-    vocabulary->count = count;
+    vocabulary->padded = cJSON_GetObjectItemCaseSensitive(json, "padding") != NULL;
+    MI_TRY(tokens == MICA_BPE ? read_merges(r, json) : read_words(r, json));
     MI_TRY(read_side(r, json, "padding", &vocabulary->pad_before));
     return read_side(r, json, "truncating", &vocabulary->cut_before);
 }

@@ -31,16 +31,12 @@ static mica_status take_text(struct opening *o, const mica_column_field *given, 
     if (given->role != MICA_INPUT || given->normalize.type != MICA_NORMALIZE_NONE)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: only inputs are texts, and their tokens are not normalised",
                        o->path);
-    if (text->tokens < MICA_CHARACTERS || text->tokens > MICA_WORDS)
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: there are no tokens %d", o->path, (int)text->tokens);
-    if (text->max_tokens && (text->max_tokens < 3 || text->max_tokens > MI_MOST_CLASSES))
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: max_tokens is %d; it must be from 3 to %d", o->path,
-                       text->max_tokens, MI_MOST_CLASSES);
     if (text->max_length < 0 || text->max_length > INT32_MAX)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: max_length is %lld; it must be from 1 to %d", o->path,
                        (long long)text->max_length, INT32_MAX);
     field->preprocess.vocabulary = (struct mi_vocabulary){.tokens = text->tokens, .lower = text->lower, .padded = true,
                                                           .pad_before = text->pad_before, .cut_before = text->cut_before};
+    MI_TRY(mi_vocabulary_check(error, o->path, &field->preprocess.vocabulary, text->max_tokens));
     field->texts.most = text->max_tokens;
     field->texts.length = text->max_length;
     return MICA_OK;

@@ -2,7 +2,7 @@
  *
  *   {"format": "csv", "path": FILE, "label": COLUMN, "columns", "drop", "categorical": [COLUMN or PATTERN, ...],
  *    "header": true | false, "missing": "error" | "drop" | "mean", "decimal": "." | ",",
- *    "text": "words" | {"tokens": "words" | "characters", "lower", "max_tokens", "max_length", "padding", "truncating"}}
+ *    "text": "words" | {"tokens": "words" | "characters" | "bpe", "lower", "max_tokens", "max_length", "padding", "truncating"}}
  *
  * A field of "inputs", "targets" and "sample_weight" is a column, or a list of them; where "inputs" names several, "text" is an
  * object of these names. */
@@ -37,8 +37,8 @@ static mica_status read_text(struct mi_spec *s, const cJSON *item, const char *k
     struct mi_error error = {MICA_OK, ""};
     int tokens = MICA_CHARACTERS;
     if (!cJSON_IsObject(item) && !given.tokens)
-        return mi_spec_wrong(s, key, "what texts are taken apart into, \"characters\" or \"words\", or an object of \"tokens\" "
-                             "and how many there are");
+        return mi_spec_wrong(s, key, "what texts are taken apart into, \"characters\", \"words\" or \"bpe\", or an object of "
+                             "\"tokens\" and how many there are");
     if (cJSON_IsObject(item) && mi_keys_read(&error, item, key, text_keys, NULL, &given) != MICA_OK)
         return mi_fail(&s->error, error.status, "%s: %s", s->place, error.text);
     MI_TRY(mi_spec_name(s, key, given.tokens, mi_tokens_names, &tokens));

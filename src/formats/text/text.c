@@ -48,11 +48,7 @@ static mica_status check_desc(struct opening *o)
 {
     const mica_text_desc *desc = o->desc;
     struct mi_error *error = &o->data->error;
-    if (desc->tokens < MICA_CHARACTERS || desc->tokens > MICA_WORDS)
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: there are no tokens %d", o->place, (int)desc->tokens);
-    if (desc->max_tokens < 0 || desc->max_tokens == 1 || desc->max_tokens > MI_MOST_CLASSES)
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: max_tokens is %d; it must be from 2 to %d", o->place, desc->max_tokens,
-                       MI_MOST_CLASSES);
+    MI_TRY(mi_vocabulary_check(error, o->place, &(struct mi_vocabulary){.tokens = desc->tokens}, desc->max_tokens));
     if (desc->window < 0 || desc->window > INT32_MAX || desc->stride < 0 || desc->stride > INT32_MAX)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: a window of %lld and a stride of %lld; they must be from 1 to %d",
                        o->place, (long long)desc->window, (long long)desc->stride, INT32_MAX);
@@ -104,8 +100,6 @@ static mica_status read_files(struct opening *o)
             MI_TRY(status);
         }
         o->part[part + 1] = (int64_t)o->tokens.count;
-        if (path)
-            MI_TRY(count_windows(o, part, path));
     }
     return MICA_OK;
 }
@@ -132,11 +126,14 @@ static mica_status cut(struct opening *o)
 
 /* ---- The vocabulary ---- */
 
-/* The tokens that training sees: where the end of the text is split off, those before it. */
+/* The tokens that training sees: where the end of the text is split off, those before it. Byte pairs are learnt before it is known
+ * how many windows there are. */
 static int64_t training_tokens(const struct opening *o)
 {
     double fraction = (double)o->desc->split.fraction[0];
     bool whole = o->desc->shuffle || !(fraction > 0 && fraction < 1);
+    if (!whole && o->how.tokens == MICA_BPE)
+        return llround(fraction * (double)o->part[1]);
     int64_t windows = whole ? o->data->count[MICA_TRAIN] : llround(fraction * (double)o->data->count[MICA_TRAIN]);
     return whole || !windows ? o->part[1] : o->data->starts[windows - 1] + o->window + 1;
 }
@@ -144,7 +141,7 @@ static int64_t training_tokens(const struct opening *o)
 static mica_status make_vocabulary(struct opening *o)
 {
     struct mi_field *input = o->data->fields[0];
-    if (o->words.count >= MI_MOST_CLASSES && !o->desc->max_tokens)
+    if (o->words.count >= MI_MOST_CLASSES && !o->desc->max_tokens && o->how.tokens != MICA_BPE)
         return mi_fail(&o->data->error, MICA_DATA, "%s: there are %zu different %s; max_tokens can take the most frequent",
                        o->place, o->words.count, noun(o));
     int64_t *seen = mi_new(o->words.count, sizeof *seen), count = training_tokens(o);
@@ -157,17 +154,20 @@ static mica_status make_vocabulary(struct opening *o)
 
 static mica_status number_tokens(struct opening *o)
 {
-    int32_t *places = mi_vocabulary_places(&o->how, &o->words);
-    if (!places)
-        return mi_out_of_memory(&o->data->error);
-    for (size_t i = 0; i < o->tokens.count; i++) {
-        o->tokens.list[i] = places[o->tokens.list[i]];
-        o->unknown += o->tokens.list[i] == o->how.count - 1;
-    }
-    free(places);
-    o->data->tokens = o->tokens.list;
-    o->tokens = (struct mi_tokens){0};
-    return MICA_OK;
+    struct mi_numbering numbering;
+    bool good = mi_vocabulary_number(&o->how, &o->words, &numbering) &&
+                mi_tokens_number(&numbering, &o->tokens, o->part, MI_COUNT(o->part));
+    mi_numbering_destroy(&numbering);
+    for (size_t i = 0; good && i < o->tokens.count; i++)
+        o->unknown += o->tokens.list[i] == mi_vocabulary_unknown(&o->how);
+    return good ? MICA_OK : mi_out_of_memory(&o->data->error);
+}
+
+static mica_status make_numbers(struct opening *o)
+{
+    if (!o->fitted)
+        MI_TRY(make_vocabulary(o));
+    return number_tokens(o);
 }
 
 /* ---- Fields ---- */
@@ -196,24 +196,33 @@ static void note(const struct opening *o, int64_t count)
 {
     struct mi_text line = {0};
     if (!o->fitted)
-        mi_text_add(&line, "text: %lld %s, a vocabulary of %d with the one for what is unknown; %lld windows of %lld, one every "
-                    "%lld", (long long)count, noun(o), o->how.count, (long long)o->data->samples, (long long)o->window,
-                    (long long)o->stride);
+        mi_text_add(&line, "text: %lld %s, a vocabulary of %d%s; %lld windows of %lld, one every %lld", (long long)count, noun(o),
+                    o->how.count, mi_vocabulary_unknown(&o->how) < 0 ? "" : " with the one for what is unknown",
+                    (long long)o->data->samples, (long long)o->window, (long long)o->stride);
     if (o->unknown)
         mi_text_add(&line, "%s%lld of %lld %s are unknown", line.data ? "; " : "text: ", (long long)o->unknown, (long long)count,
                     noun(o));
     mi_data_note(o->data, MI_NOTE_TABLE, &line);
 }
 
-static mica_status finish(struct opening *o)
+/* Of characters and words it is known before they have numbers how many there are, of byte pairs only then. The places of the parts
+ * are told. */
+static mica_status finish(struct opening *o, const char *const *paths)
 {
     mica_split split = o->desc->split;
-    int64_t count = (int64_t)o->tokens.count;
+    bool pairs = o->how.tokens == MICA_BPE;
     split.no_shuffle = !o->desc->shuffle;
+    if (pairs)
+        MI_TRY(make_numbers(o));
+    int64_t count = (int64_t)o->tokens.count;
+    for (int part = 0; part < 3; part++)
+        if (paths[part])
+            MI_TRY(count_windows(o, part, paths[part]));
     MI_TRY(cut(o));
-    if (!o->fitted)
-        MI_TRY(make_vocabulary(o));
-    MI_TRY(number_tokens(o));
+    if (!pairs)
+        MI_TRY(make_numbers(o));
+    o->data->tokens = o->tokens.list;
+    o->tokens = (struct mi_tokens){0};
     MI_TRY(fill_fields(o));
     MI_TRY(mi_data_finish(o->data, &(struct mi_finish){.place = o->place, .split = split, .fitted = o->fitted}));
     note(o, count);
@@ -247,7 +256,7 @@ mica_data *mi_text_open(mica_device *device, const mica_text_desc *desc, const s
     if (!data)
         return NULL;
     if (begin(&o) == MICA_OK && read_files(&o) == MICA_OK)
-        (void)finish(&o);
+        (void)finish(&o, desc->part);
     end(&o);
     return data;
 }
@@ -261,8 +270,7 @@ mica_data *mi_text_from_memory(mica_device *device, const char *place, const cha
         return NULL;
     if (begin(&o) == MICA_OK && read_text(&o, place, text, size) == MICA_OK) {
         o.part[1] = o.part[2] = o.part[3] = (int64_t)o.tokens.count;
-        if (count_windows(&o, MICA_TRAIN, place) == MICA_OK)
-            (void)finish(&o);
+        (void)finish(&o, (const char *const[]){place, NULL, NULL});
     }
     end(&o);
     return data;

@@ -1,7 +1,7 @@
 /* A text in the "data" object of a job:
  *
- *   {"format": "text", "train": FILE, "validation": FILE, "test": FILE, "tokens": "characters" | "words", "lower": true | false,
- *    "max_tokens": NUMBER, "window": NUMBER, "stride": NUMBER}
+ *   {"format": "text", "train": FILE, "validation": FILE, "test": FILE, "tokens": "characters" | "words" | "bpe",
+ *    "lower": true | false, "max_tokens": NUMBER, "window": NUMBER, "stride": NUMBER}
  *
  * "shuffle", of all formats, is false here: what a split takes off is the end of the text. */
 #include "formats/spec.h"
