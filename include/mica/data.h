@@ -151,6 +151,7 @@ typedef struct mica_arrays_desc {
     const int32_t *classes;              /* samples: class indices */
     mica_normalize normalize;
     mica_split split;
+    const int64_t *lengths;              /* as mica_field has them; NULL */
 } mica_arrays_desc;
 MICA_API mica_data *mica_arrays_open(mica_device *device, const mica_arrays_desc *desc);
 
@@ -164,6 +165,8 @@ typedef struct mica_field {
     mica_normalize normalize;
     const void *elements;    /* in the place of values: the same as elements of `type`; copied. Integers are exact up to 2^53 */
     mica_type type;
+    const int64_t *lengths;  /* (samples) of an input whose shape begins with steps: how many of them each sample has; what stands
+                              * behind these in the values is not read. copied. NULL: all have as many as the shape */
 } mica_field;
 
 /* Makes `count` samples of an epoch (from 1 on; 0: of a part that is evaluated), from number `first` on: values[i] has room for

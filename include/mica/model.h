@@ -67,6 +67,10 @@ MICA_API const char *mica_model_error(const mica_model *model);
 MICA_API mica_node *mica_input(mica_model *model, const char *name, mica_shape shape);
 MICA_API mica_node *mica_input_integer(mica_model *model, const char *name, mica_shape shape);
 MICA_API mica_node *mica_input_typed(mica_model *model, const char *name, mica_shape shape, mica_type type);
+/* An input whose samples have up to shape.dim[0] steps, and then are padded: layers pass over padding by a mask, as they do behind
+ * masking. An input NAME_length of int32, one number a sample, says how many steps there are; data have it by themselves
+ * (mica_field.lengths, columns of texts), mica_predict takes samples of all steps, and a plan is written both. */
+MICA_API mica_node *mica_input_varying(mica_model *model, const char *name, mica_shape shape, mica_type type);
 /* Declares a node an output of the model; returns it. */
 MICA_API mica_node *mica_output(mica_model *model, const char *name, mica_node *node);
 

@@ -10,16 +10,6 @@ static const char *what(const mica_field *field)
     return field->name ? field->name : field->role == MICA_INPUT ? "inputs" : field->role == MICA_TARGET ? "labels" : "weights";
 }
 
-static mica_status check_finite(mica_data *data, const char *name, const float *values, size_t row_elements)
-{
-    size_t total = (size_t)data->samples * row_elements;
-    for (size_t i = 0; i < total; i++)
-        if (!isfinite(values[i]))
-            return mi_fail(&data->error, MICA_DATA, "arrays: %s: row %zu, column %zu is %s", mi_show(name).text,
-                           i / row_elements, i % row_elements, isnan(values[i]) ? "nan" : "infinite");
-    return MICA_OK;
-}
-
 static mica_status take_classes(mica_data *data, struct mi_field *field, const mica_field *given)
 {
     field->elements = 1;
@@ -32,25 +22,46 @@ static mica_status take_classes(mica_data *data, struct mi_field *field, const m
     return MICA_OK;
 }
 
+/* How many steps each sample has; the field's values are then stored without padding. */
+static mica_status take_lengths(mica_data *data, struct mi_field *field, const mica_field *given)
+{
+    if (!given->lengths)
+        return MICA_OK;
+    field->width = field->elements / (size_t)given->shape.dim[0];
+    field->offsets = mi_new((size_t)data->samples + 1, sizeof *field->offsets);
+    if (!field->offsets)
+        return mi_out_of_memory(&data->error);
+    for (int64_t i = 0; i < data->samples; i++) {
+        if (given->lengths[i] < 0 || given->lengths[i] > given->shape.dim[0])
+            return mi_fail(&data->error, MICA_DATA, "arrays: %s: row %lld has %lld steps, it must be from 0 to %lld",
+                           mi_show(what(given)).text, (long long)i, (long long)given->lengths[i], (long long)given->shape.dim[0]);
+        field->offsets[i + 1] = field->offsets[i] + given->lengths[i];
+    }
+    return MICA_OK;
+}
+
 /* Kept as bytes, floats or doubles, whichever holds them. */
 static mica_status take_elements(mica_data *data, struct mi_field *field, const mica_field *given)
 {
-    enum mi_type type = (enum mi_type)given->type;
-    size_t count;
+    const void *elements = given->elements ? given->elements : given->values;
+    enum mi_type type = given->elements ? (enum mi_type)given->type : MI_FLOAT;
     bool bytes = type == MI_UINT8, wide = !bytes && mi_type_is_wide(type);
+    size_t to = 0;
     MI_TRY(mi_field_make(data, field, bytes ? 1 : wide ? sizeof *field->doubles : sizeof *field->floats));
-    count = (size_t)data->samples * field->elements;
-    for (size_t i = 0; i < count; i++) {
-        double number = mi_element(type, given->elements, i);
-        if (!isfinite(number))
-            return mi_fail(&data->error, MICA_DATA, "arrays: %s: row %zu, column %zu is %s", mi_show(what(given)).text,
-                           i / field->elements, i % field->elements, isnan(number) ? "nan" : "infinite");
-        if (bytes)
-            field->bytes[i] = (unsigned char)number;
-        else if (wide)
-            field->doubles[i] = number;
-        else
-            field->floats[i] = (float)number;
+    for (int64_t row = 0; row < data->samples; row++) {
+        size_t count = given->lengths ? (size_t)given->lengths[row] * field->width : field->elements;
+        for (size_t i = 0; i < count; i++, to++) {
+            double number = mi_element(type, elements, (size_t)row * field->elements + i);
+            if (!isfinite(number))
+                return mi_fail(&data->error, MICA_DATA, "arrays: %s: row %lld, column %zu is %s", mi_show(what(given)).text,
+                               (long long)row, i, isnan(number) ? "nan" : "infinite");
+            if (bytes)
+                field->bytes[to] = (unsigned char)number;
+            else if (wide)
+                field->doubles[to] = number;
+            else
+                field->floats[to] = (float)number;
+        }
     }
     return MICA_OK;
 }
@@ -61,13 +72,8 @@ static mica_status take_values(mica_data *data, struct mi_field *field, const mi
         return mi_fail(&data->error, MICA_SHAPE, "arrays: the shape of %s is %s, it needs dimensions of 1 or more",
                        mi_show(what(given)).text, mi_sample_text(&given->shape).text);
     field->preprocess.shape = given->shape;
-    if (given->elements)
-        return take_elements(data, field, given);
-    if (!given->values)
-        return MICA_OK;
-    MI_TRY(mi_field_make(data, field, sizeof *field->floats));
-    memcpy(field->floats, given->values, (size_t)data->samples * field->elements * sizeof *field->floats);
-    return check_finite(data, what(given), field->floats, field->elements);
+    MI_TRY(take_lengths(data, field, given));
+    return given->elements || given->values ? take_elements(data, field, given) : MICA_OK;
 }
 
 /* Whether a field is given as it must be: values or classes, or a function that makes them. */
@@ -83,6 +89,8 @@ static mica_status check(mica_data *data, const mica_fields_desc *desc, const mi
     if ((field->values != NULL) + (field->classes != NULL) + (field->elements != NULL) > 1)
         return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: more than one of values, elements and classes is given",
                        name);
+    if (field->lengths && (desc->fill || classes || field->role != MICA_INPUT))
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: only inputs whose values are given have lengths", name);
     if (field->elements && !mica_type_name(field->type))
         return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: there is no type %d", name, (int)field->type);
     if (desc->fill && (field->values || field->classes || field->elements || field->normalize.type != MICA_NORMALIZE_NONE))
@@ -145,7 +153,8 @@ mica_data *mica_arrays_open(mica_device *device, const mica_arrays_desc *desc)
         return mica_fields_open(device, NULL);
     bool labels = desc->values || desc->classes, flat = desc->values && !desc->label_shape.rank;
     const mica_field fields[] = {
-        {.role = MICA_INPUT, .shape = desc->input_shape, .values = desc->inputs, .normalize = desc->normalize},
+        {.role = MICA_INPUT, .shape = desc->input_shape, .values = desc->inputs, .normalize = desc->normalize,
+         .lengths = desc->lengths},
         {.role = MICA_TARGET, .shape = flat ? MICA_SHAPE(1) : desc->values ? desc->label_shape : (mica_shape){0},
          .values = desc->values, .classes = desc->classes},
     };

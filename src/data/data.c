@@ -300,6 +300,40 @@ mica_status mi_data_reshape(mica_data *data, struct mi_field *field, struct mi_e
     return MICA_OK;
 }
 
+/* Samples that all fill their shape have as many steps as it. */
+static mica_status make_offsets(mica_data *data, struct mi_field *field)
+{
+    int64_t steps = field->preprocess.shape.dim[0];
+    field->width = field->elements / (size_t)steps;
+    field->offsets = mi_new((size_t)data->samples + 1, sizeof *field->offsets);
+    for (int64_t i = 0; field->offsets && i <= data->samples; i++)
+        field->offsets[i] = i * steps;
+    return field->offsets ? MICA_OK : mi_out_of_memory(&data->error);
+}
+
+mica_status mi_data_lengthen(mica_data *data, struct mi_field *field, struct mi_error *error, const char *place, mica_shape shape)
+{
+    struct mi_preprocess *p = &field->preprocess;
+    mica_shape same = shape;
+    same.dim[0] = p->shape.dim[0];
+    if (data->error.status != MICA_OK)
+        return mi_error_report(error, &data->error);
+    if (p->shape.rank < 1 || p->shape.dim[0] == shape.dim[0] || data->fill || field->starts || !mi_sample_same(&p->shape, &same))
+        return mi_data_reshape(data, field, error, place, shape);
+    if (p->count > 1)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: the data are normalised step by step, for %lld steps; the model takes up "
+                       "to %lld", place, (long long)p->shape.dim[0], (long long)shape.dim[0]);
+    for (int64_t i = 0; i < data->samples; i++)
+        if (mi_field_length(field, i) > shape.dim[0])
+            return mi_fail(error, MICA_SHAPE, "%s: %s has %lld steps, the model takes up to %lld", place,
+                           mi_data_sample_text(data, i).text, (long long)mi_field_length(field, i), (long long)shape.dim[0]);
+    if (!field->offsets && make_offsets(data, field) != MICA_OK)
+        return mi_error_report(error, &data->error);
+    p->shape = shape;
+    field->elements = (size_t)shape.dim[0] * field->width;
+    return MICA_OK;
+}
+
 /* ---- What the header offers ---- */
 
 int64_t mica_data_count(const mica_data *data, mica_part part)

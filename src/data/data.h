@@ -230,12 +230,10 @@ struct mi_label_texts {
     int64_t room;                /* of the model that they were decided for */
 };
 
-/* Texts of a column, one a sample: their tokens lie one behind the other, and no padding is stored. Until the field is finished the
- * tokens are numbers of words. */
+/* Texts of a column: their tokens lie one behind the other. Until the field is finished these are numbers of words. */
 struct mi_texts {
     struct mi_words words;       /* every different token */
     struct mi_tokens tokens;
-    int64_t *offsets;            /* (samples + 1) sample i has those from offsets[i] to before offsets[i + 1]; NULL: no texts */
     int most;                    /* the size of the vocabulary that is asked for; 0: all */
     int64_t length;              /* tokens of a sample that are asked for; 0: those of the longest */
     int64_t cut, unknown;        /* texts that were too long; tokens that the vocabulary lacks */
@@ -257,6 +255,12 @@ struct mi_field {
     const int32_t *tokens;     /* of a text: the data's, from the first window's first one on, or those of `texts`; borrowed */
     const int64_t *starts;     /* (samples) where each window begins among them; borrowed */
     struct mi_texts texts;     /* of a column of texts */
+    /* Of sequences of different lengths, whose shape begins with the most steps: sample i has the steps from offsets[i] to before
+     * offsets[i + 1], each of `width` values, and what is left of the shape is padding, which is 0 and is not stored. */
+    int64_t *offsets;          /* (samples + 1); NULL: all samples fill the shape */
+    size_t width;
+    struct mi_field *lengths;  /* a field of how many steps each sample has; NULL: nobody has asked for it */
+    const struct mi_field *lengths_of; /* of such a field: whose steps it counts; else NULL */
     struct mi_label_texts labels;   /* the texts behind them */
     char (*numbers)[8];        /* names of classes that have none */
 };
@@ -357,6 +361,12 @@ mica_status mi_normalize_prepare(mica_data *data, struct mi_field *field, const 
 /* What a sample is called in errors: the line of a table, "line 7", else "sample 7", or "sample 7 of the test part" where
  * each part has files of its own. */
 struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index);
+/* How many steps a sample has of a field whose shape begins with them. */
+int64_t mi_field_length(const struct mi_field *field, int64_t index);
+/* A field of one number a sample, which is that; the other one's. NULL: out of memory, as the data's error says. */
+struct mi_field *mi_field_lengths(mica_data *data, struct mi_field *field);
+/* Gives samples a shape of as many steps as `shape` has, where they have no more: the others become padding. */
+mica_status mi_data_lengthen(mica_data *data, struct mi_field *field, struct mi_error *error, const char *place, mica_shape shape);
 /* The numbers of one sample as the network sees them. `index` counts all samples. */
 void mi_field_values(const struct mi_field *field, int64_t index, float *out);
 /* The same with all the digits that there are, where nothing is normalised; `row` has room for the floats. */

@@ -29,6 +29,8 @@ void mi_field_destroy(struct mi_field *field)
     free(field->classes);
     mi_labels_destroy(&field->labels);
     mi_texts_destroy(&field->texts);
+    free(field->offsets);
+    free(field->lengths);
     free(field->numbers);
     mi_preprocess_destroy(&field->preprocess);
     free(field);
@@ -77,6 +79,8 @@ mica_status mi_field_make(mica_data *data, struct mi_field *field, size_t bytes)
     size_t count;
     if (!mi_mul_size((size_t)data->samples, field->elements, &count))
         return mi_out_of_memory(&data->error);
+    if (field->offsets)
+        count = (size_t)field->offsets[data->samples] * field->width;
     if (bytes == sizeof *field->bytes)
         field->bytes = mi_new(count, sizeof *field->bytes);
     else if (bytes == sizeof *field->doubles)
@@ -86,45 +90,80 @@ mica_status mi_field_make(mica_data *data, struct mi_field *field, size_t bytes)
     return field->bytes || field->doubles || field->floats ? MICA_OK : mi_out_of_memory(&data->error);
 }
 
+int64_t mi_field_length(const struct mi_field *field, int64_t index)
+{
+    return field->offsets ? field->offsets[index + 1] - field->offsets[index] : field->preprocess.shape.dim[0];
+}
+
+struct mi_field *mi_field_lengths(mica_data *data, struct mi_field *field)
+{
+    if (field->lengths)
+        return field->lengths;
+    field->lengths = mi_new(1, sizeof *field->lengths);
+    if (!field->lengths) {
+        mi_out_of_memory(&data->error);
+        return NULL;
+    }
+    field->lengths->preprocess.shape = MICA_SHAPE(1);
+    field->lengths->elements = 1;
+    field->lengths->lengths_of = field;
+    return field->lengths;
+}
+
 /* Where a sample lies among the numbers of its field: so many of them, which begin at a place of the sample. All others of the
- * sample are padding, which is 0. */
+ * sample are padding. */
 struct span {
     size_t from, count, place;
 };
 
 static struct span span_of(const struct mi_field *field, int64_t index)
 {
-    const int64_t *offsets = field->texts.offsets;
     if (field->starts)
         return (struct span){(size_t)field->starts[index], field->elements, 0};
-    if (!offsets)
+    if (!field->offsets)
         return (struct span){(size_t)index * field->elements, field->elements, 0};
-    size_t count = (size_t)(offsets[index + 1] - offsets[index]);
-    return (struct span){(size_t)offsets[index], count, field->preprocess.vocabulary.pad_before ? field->elements - count : 0};
+    size_t count = (size_t)mi_field_length(field, index) * field->width;
+    return (struct span){(size_t)field->offsets[index] * field->width, count,
+                         field->preprocess.vocabulary.pad_before ? field->elements - count : 0};
+}
+
+/* A sample of which a part is padding: its numbers as they are read, then prepared, then padded. */
+static void padded_values(const struct mi_field *field, const struct span *span, float *out)
+{
+    const struct mi_preprocess *p = &field->preprocess;
+    memset(out, 0, field->elements * sizeof *out);
+    for (size_t i = span->from, to = span->place; i < span->from + span->count; i++, to++)
+        out[to] = field->tokens   ? (float)field->tokens[i]
+                  : field->bytes  ? (float)field->bytes[i]
+                  : field->floats ? field->floats[i] : (float)field->doubles[i];
+    if (!p->count)
+        return;
+    mi_preprocess_apply(p, out, 1, out);
+    memset(out, 0, span->place * sizeof *out);
+    memset(out + span->place + span->count, 0, (field->elements - span->place - span->count) * sizeof *out);
 }
 
 void mi_field_values(const struct mi_field *field, int64_t index, float *out)
 {
-    const struct span span = span_of(field, index);
-    size_t at = span.from;
-    if (field->tokens) {
-        memset(out, 0, field->elements * sizeof *out);
-        for (size_t i = 0; i < span.count; i++)
-            out[span.place + i] = (float)field->tokens[at + i];
+    if (field->lengths_of) {
+        *out = (float)mi_field_length(field->lengths_of, index);
         return;
     }
-    if (field->bytes)
-        mi_preprocess_bytes(&field->preprocess, field->bytes + at, out);
+    const struct span span = span_of(field, index);
+    if (field->tokens || field->offsets)
+        padded_values(field, &span, out);
+    else if (field->bytes)
+        mi_preprocess_bytes(&field->preprocess, field->bytes + span.from, out);
     else if (field->doubles)
-        mi_preprocess_doubles(&field->preprocess, field->doubles + at, 1, out);
+        mi_preprocess_doubles(&field->preprocess, field->doubles + span.from, 1, out);
     else
-        mi_preprocess_apply(&field->preprocess, field->floats + at, 1, out);
+        mi_preprocess_apply(&field->preprocess, field->floats + span.from, 1, out);
 }
 
 /* The numbers of a sample as they are, where its doubles are; NULL: they are made. */
 static const double *plain_doubles(const struct mi_field *field, int64_t index)
 {
-    bool plain = field->doubles && !field->preprocess.count && !field->preprocess.fill;
+    bool plain = field->doubles && !field->offsets && !field->preprocess.count && !field->preprocess.fill;
     return plain ? field->doubles + (size_t)index * field->elements : NULL;
 }
 

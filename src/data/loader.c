@@ -82,6 +82,10 @@ static void ask(struct mi_loader *loader, const struct slot *slot, int64_t first
                 loader->filled_fields[i] = loader->raw[k] ? loader->raw[k] : slot->fields[k];
     }
     bool filled = data->fill(data->fill_user, loader->epoch, first, n, loader->filled_fields);
+    for (int k = 0; k < loader->desc.field_count && filled; k++) /* samples that a function makes have all their steps */
+        for (int64_t i = 0; loader->desc.fields[k]->lengths_of && i < n; i++)
+            mi_field_elements(loader->desc.fields[k], i, own_type(loader->desc.fields[k]), NULL,
+                              (float *)(loader->raw[k] ? loader->raw[k] : slot->fields[k]) + i);
     for (int k = 0; k < loader->desc.field_count && filled; k++) {
         const struct mi_field *field = loader->desc.fields[k];
         for (size_t i = 0; loader->raw[k] && i < (size_t)n * field->elements; i++)

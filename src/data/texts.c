@@ -7,7 +7,6 @@ void mi_texts_destroy(struct mi_texts *texts)
 {
     mi_words_destroy(&texts->words);
     free(texts->tokens.list);
-    free(texts->offsets);
     *texts = (struct mi_texts){0};
 }
 
@@ -15,11 +14,11 @@ mica_status mi_texts_add(mica_data *data, struct mi_field *field, const struct m
 {
     struct mi_texts *texts = &field->texts;
     size_t count;
-    if (!texts->offsets && mi_add_size((size_t)data->samples, 1, &count))
-        texts->offsets = mi_new(count, sizeof *texts->offsets);
-    if (!texts->offsets || !mi_grow(&texts->tokens.list, &texts->tokens.capacity, 1, sizeof *texts->tokens.list) ||
+    if (!field->offsets && mi_add_size((size_t)data->samples, 1, &count))
+        field->offsets = mi_new(count, sizeof *field->offsets);
+    if (!field->offsets || !mi_grow(&texts->tokens.list, &texts->tokens.capacity, 1, sizeof *texts->tokens.list) ||
         !mi_tokens_read(how, text, &texts->words, &texts->tokens))
         return mi_out_of_memory(&data->error);
-    texts->offsets[sample + 1] = (int64_t)texts->tokens.count;
+    field->offsets[sample + 1] = (int64_t)texts->tokens.count;
     return MICA_OK;
 }

@@ -15,7 +15,7 @@ static mica_status make_vocabulary(mica_data *data, struct mi_field *field)
                        mi_field_text(p).text, texts->words.count, mi_tokens_noun(p->vocabulary.tokens));
     int64_t *seen = mi_new(texts->words.count, sizeof *seen);
     for (int64_t i = 0; seen && i < data->count[MICA_TRAIN]; i++) {
-        const int64_t *begin = texts->offsets + data->order[i];
+        const int64_t *begin = field->offsets + data->order[i];
         for (int64_t k = begin[0]; k < begin[1]; k++)
             seen[texts->tokens.list[k]]++;
     }
@@ -24,11 +24,12 @@ static mica_status make_vocabulary(mica_data *data, struct mi_field *field)
     return made ? MICA_OK : mi_out_of_memory(&data->error);
 }
 
-static mica_status number_tokens(mica_data *data, struct mi_texts *texts, const struct mi_vocabulary *vocabulary)
+static mica_status number_tokens(mica_data *data, struct mi_field *field, const struct mi_vocabulary *vocabulary)
 {
+    struct mi_texts *texts = &field->texts;
     struct mi_numbering numbering;
     bool good = mi_vocabulary_number(vocabulary, &texts->words, &numbering) &&
-                mi_tokens_number(&numbering, &texts->tokens, texts->offsets, (size_t)data->samples + 1);
+                mi_tokens_number(&numbering, &texts->tokens, field->offsets, (size_t)data->samples + 1);
     mi_numbering_destroy(&numbering);
     mi_words_destroy(&texts->words);
     for (size_t i = 0; good && i < texts->tokens.count; i++)
@@ -38,26 +39,25 @@ static mica_status number_tokens(mica_data *data, struct mi_texts *texts, const 
 
 /* ---- Lengths ---- */
 
-static int64_t longest(const mica_data *data, const struct mi_texts *texts)
+static int64_t longest(const mica_data *data, const struct mi_field *field)
 {
     int64_t most = 1;
-    for (int64_t i = 0; i < data->samples; i++) {
-        int64_t length = texts->offsets[i + 1] - texts->offsets[i];
-        most = length > most ? length : most;
-    }
+    for (int64_t i = 0; i < data->samples; i++)
+        most = mi_field_length(field, i) > most ? mi_field_length(field, i) : most;
     return most;
 }
 
 /* Texts of more tokens than a sample has lose those at one end; what is left moves together. */
-static void cut(const mica_data *data, struct mi_texts *texts, int64_t length, bool before)
+static void cut(const mica_data *data, struct mi_field *field, int64_t length, bool before)
 {
-    int64_t begin = texts->offsets[0], kept = 0;
+    struct mi_texts *texts = &field->texts;
+    int64_t begin = field->offsets[0], kept = 0;
     for (int64_t i = 0; i < data->samples; i++) {
-        int64_t end = texts->offsets[i + 1], count = end - begin < length ? end - begin : length;
+        int64_t end = field->offsets[i + 1], count = end - begin < length ? end - begin : length;
         texts->cut += count < end - begin;
         memmove(texts->tokens.list + kept, texts->tokens.list + (before ? end - count : begin), (size_t)count * sizeof(int32_t));
         begin = end;
-        texts->offsets[i + 1] = kept += count;
+        field->offsets[i + 1] = kept += count;
     }
     texts->tokens.count = (size_t)kept;
 }
@@ -67,17 +67,18 @@ mica_status mi_texts_finish(mica_data *data, struct mi_field *field, const struc
     struct mi_texts *texts = &field->texts;
     struct mi_preprocess *p = &field->preprocess;
     size_t elements = 0;
-    if (!texts->offsets)
+    if (!texts->tokens.list)
         return MICA_OK;
     if (!fitted)
         MI_TRY(make_vocabulary(data, field));
     const struct mi_vocabulary *vocabulary = fitted ? &fitted->vocabulary : &p->vocabulary;
-    MI_TRY(number_tokens(data, texts, vocabulary));
+    MI_TRY(number_tokens(data, field, vocabulary));
     (void)(fitted && mi_sample_elements(&fitted->shape, &elements));
-    int64_t length = fitted ? (int64_t)elements : texts->length ? texts->length : longest(data, texts);
-    cut(data, texts, length, vocabulary->cut_before);
+    int64_t length = fitted ? (int64_t)elements : texts->length ? texts->length : longest(data, field);
+    cut(data, field, length, vocabulary->cut_before);
     p->shape = MICA_SHAPE(length);
     field->elements = (size_t)length;
+    field->width = 1;
     field->tokens = texts->tokens.list;
     return MICA_OK;
 }

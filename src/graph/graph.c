@@ -238,6 +238,36 @@ mi_value *mi_input(struct mi_graph *graph, const char *name, enum mi_type type, 
     return value;
 }
 
+mi_value *mi_input_length(struct mi_graph *graph, const mi_value *input)
+{
+    const struct mi_shape shape = {.rank = 1, .dim = {input ? input->shape.dim[0] : mi_fixed(1)}};
+    const char *name = input ? mi_arena_format(&graph->arena, "%s_length", input->name) : NULL;
+    mi_value *length = name ? mi_input(graph, name, MI_INT32, &shape) : NULL;
+    struct mi_attribute *says = length ? mi_arena_new(&graph->arena, 2, sizeof *says) : NULL;
+    if (!says)
+        return NULL;
+    says[0] = MI_TEXT("length_of", input->name);
+    says[1] = MI_INT("steps", input->shape.dim[1].b);
+    length->node->attribute = says;
+    length->node->attributes = 2;
+    return length;
+}
+
+const char *mi_length_of(const mi_value *input, int64_t *steps)
+{
+    if (steps)
+        *steps = mi_attribute_int(input->node, "steps", 0);
+    return mi_attribute_text(input->node, "length_of", NULL);
+}
+
+size_t mi_inputs_beside_lengths(const struct mi_graph *graph)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < graph->input_count; i++)
+        count += !mi_length_of(graph->inputs[i], NULL);
+    return count;
+}
+
 mi_value *mi_output(struct mi_graph *graph, const char *name, mi_value *value)
 {
     if (!value || graph->error.status != MICA_OK)

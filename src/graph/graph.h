@@ -227,6 +227,11 @@ mi_value *mi_op1(struct mi_graph *graph, const char *op, mi_value *x);
 mi_value *mi_op2(struct mi_graph *graph, const char *op, mi_value *x, mi_value *y);
 
 mi_value *mi_input(struct mi_graph *graph, const char *name, enum mi_type type, const struct mi_shape *shape);
+/* The input NAME_length beside an input whose axis 1 is steps: how many of them each sample has, (N) of int32. */
+mi_value *mi_input_length(struct mi_graph *graph, const mi_value *input);
+/* The name of the input whose lengths an input has, and how many steps there are at most; NULL: it is no such input. */
+const char *mi_length_of(const mi_value *input, int64_t *steps);
+size_t mi_inputs_beside_lengths(const struct mi_graph *graph); /* how many inputs are none */
 mi_value *mi_output(struct mi_graph *graph, const char *name, mi_value *value); /* returns value */
 mi_value *mi_variable(struct mi_graph *graph, struct mi_variable *variable);    /* one value a graph and variable */
 /* What the graph has of the variable already. */

@@ -97,10 +97,14 @@ static float *raw_floats(const mica_data *data)
 {
     struct mi_field *field = mi_data_field(data, MICA_INPUT, NULL);
     size_t count = (size_t)data->samples * field->elements; /* the data are in memory: it fits */
+    if (field->tokens) {
+        float *out = mi_new(count, sizeof *out);
+        for (int64_t i = 0; out && i < data->samples; i++)
+            mi_field_values(field, i, out + (size_t)i * field->elements);
+        return out;
+    }
     float *out = field->floats ? field->floats : mi_new(count, sizeof *out);
-    for (int64_t i = 0; out && field->tokens && i < data->samples; i++)
-        mi_field_values(field, i, out + (size_t)i * field->elements);
-    for (size_t i = 0; out && !field->floats && !field->tokens && i < count; i++)
+    for (size_t i = 0; out && !field->floats && i < count; i++)
         out[i] = field->bytes ? (float)field->bytes[i] : (float)field->doubles[i];
     field->floats = NULL;
     return out;
@@ -117,9 +121,9 @@ mica_data *mica_data_open_inputs(mica_device *device, const char *path, mica_mod
         mi_error_report(&error, &model->device->error);
     else if (strlen(path) > 5 && !strcmp(path + strlen(path) - 5, ".json"))
         data = as_one_part(open_spec(device, path, model, true, &error));
-    else if (model->graph->input_count != 1)
+    else if (mi_inputs_beside_lengths(model->graph) != 1)
         mi_fail(&error, MICA_UNSUPPORTED, "the model has %zu inputs, a file holds one; a .json file says where each is",
-                model->graph->input_count);
+                mi_inputs_beside_lengths(model->graph));
     else if (mi_prepared_parse(&error, "the model", model->preprocess, &prepared) == MICA_OK) {
         mica_shape shape = mica_node_shape(model->graph->inputs[0]);
         data = mi_inputs_open(device, path, prepared.count ? &prepared : NULL, model->graph->inputs[0]->name,

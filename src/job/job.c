@@ -50,13 +50,14 @@ static const struct mi_key job_keys[] = {
 };
 
 struct model_keys {
-    const cJSON *input_shape, *layers, *outputs;
+    const cJSON *input_shape, *max_length, *layers, *outputs;
     const char *weights;
     bool partial;
 };
 
 static const struct mi_key model_keys[] = {
     MI_KEY(struct model_keys, "input_shape", MI_KEY_JSON, input_shape),
+    MI_KEY(struct model_keys, "max_length", MI_KEY_JSON, max_length),
     MI_KEY_WITH(struct model_keys, "layers", MI_KEY_JSON, layers, .required = true),
     MI_KEY(struct model_keys, "outputs", MI_KEY_JSON, outputs),
     MI_KEY(struct model_keys, "weights", MI_KEY_TEXT, weights),
@@ -171,12 +172,21 @@ static bool has_input(const cJSON *model)
            (cJSON_IsString(type) && strcmp(type->valuestring, "input") == 0);
 }
 
+/* Whether the number of the input's steps varies, and the job leaves it to the data how many there are at most. */
+static bool lacks_length(const cJSON *model)
+{
+    const cJSON *shape = cJSON_GetObjectItemCaseSensitive(model, "input_shape");
+    return cJSON_IsArray(shape) && cJSON_IsNull(shape->child) && !cJSON_GetObjectItemCaseSensitive(model, "max_length");
+}
+
 /* The model's part of the job without what add_layers does not know, and with the data's shape where none is given. */
 static cJSON *layers_json(const mica_job *job, const cJSON *model)
 {
     cJSON *json = cJSON_Duplicate(model, true);
     cJSON_DeleteItemFromObjectCaseSensitive(json, "weights");
     cJSON_DeleteItemFromObjectCaseSensitive(json, "partial");
+    if (json && lacks_length(model) && job->data && mica_data_shape(job->data).rank > 0)
+        cJSON_AddNumberToObject(json, "max_length", (double)mica_data_shape(job->data).dim[0]);
     if (!json || has_input(model))
         return json;
     mica_shape shape = mica_data_shape(job->data);
@@ -220,11 +230,11 @@ static mica_status fit_together(mica_job *job)
     struct mi_training training;
     mica_objective one;
     int count;
-    mica_shape wanted = graph->input_count == 1 ? mica_node_shape(graph->inputs[0]) : (mica_shape){.rank = 0};
+    mica_shape wanted = mi_inputs_beside_lengths(graph) == 1 ? mica_node_shape(graph->inputs[0]) : (mica_shape){.rank = 0};
     struct mi_field *input = job->data ? mi_data_field(job->data, MICA_INPUT, NULL) : NULL;
     if (input && wanted.rank > 0)
-        MI_TRY(mi_data_reshape(job->data, input, &job->error, mi_arena_format(&job->arena, "%s: model.input_shape", job->path),
-                               wanted));
+        MI_TRY(mi_field_fit(job->data, input, graph, graph->inputs[0], &job->error,
+                            mi_arena_format(&job->arena, "%s: model.input_shape", job->path)));
     if (job->data)
         MI_TRY(mi_job_class_weights(job));
     const mica_objective *objectives = mi_fit_objectives(&job->fit, &one, &count);
@@ -378,7 +388,7 @@ static mica_status open_job(mica_job *job, const char *path, const char *const *
     mi_json_drop_nulls(job->json); /* of the settings */
     MI_TRY(read_keys(job, &keys));
     MI_TRY(read_model(job, keys.losses.model, keys.data, &model));
-    if (!job->model_only || !has_input(keys.losses.model))
+    if (!job->model_only || !has_input(keys.losses.model) || lacks_length(keys.losses.model))
         MI_TRY(open_data(job));
     return open_model(job, keys.losses.model, &model, keys.exact);
 }

@@ -90,8 +90,8 @@ static mica_status read_number(const struct reader *reader, const struct mi_key 
     return wrong(reader, name, text);
 }
 
-mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char *place, const char *key, int64_t min,
-                          int limit, int64_t *dims, int *rank)
+static mica_status read_shape(struct mi_error *error, const cJSON *json, const char *place, const char *key, int64_t min, int limit,
+                              bool open, int64_t *dims, int *rank)
 {
     struct reader reader = {error, place};
     struct mi_key row = {.ranged = true, .min = (double)min, .max = MI_MOST_WHOLE};
@@ -103,11 +103,24 @@ mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char 
     int count = 0;
     cJSON_ArrayForEach(item, json) {
         double number = 0;
-        MI_TRY(read_number(&reader, &row, key, item, true, MI_MOST_WHOLE, &number));
+        if (!open || count || !cJSON_IsNull(item))
+            MI_TRY(read_number(&reader, &row, key, item, true, MI_MOST_WHOLE, &number));
         dims[count++] = (int64_t)number;
     }
     *rank = count;
     return MICA_OK;
+}
+
+mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char *place, const char *key, int64_t min,
+                          int limit, int64_t *dims, int *rank)
+{
+    return read_shape(error, json, place, key, min, limit, false, dims, rank);
+}
+
+mica_status mi_json_open_shape(struct mi_error *error, const cJSON *json, const char *place, const char *key, int64_t min,
+                               int limit, int64_t *dims, int *rank)
+{
+    return read_shape(error, json, place, key, min, limit, true, dims, rank);
 }
 
 /* Zero means the default in a descriptor, so a 0 that is given is kept as -1. */
@@ -317,8 +330,8 @@ static mica_status read_value(const struct reader *reader, const struct mi_key *
         return read_sides(reader, key, json, field);
     case MI_KEY_SHAPE: {
         mica_shape *shape = field;
-        return mi_json_shape(reader->error, json, reader->place, key->name, key->ranged ? (int64_t)key->min : 1,
-                             MICA_MAX_RANK - 1, shape->dim, &shape->rank);
+        return read_shape(reader->error, json, reader->place, key->name, key->ranged ? (int64_t)key->min : 1, MICA_MAX_RANK - 1,
+                          key->open, shape->dim, &shape->rank);
     }
     case MI_KEY_AXES:
         return read_axes(reader, key, json, field);
@@ -426,6 +439,15 @@ static cJSON *whole_numbers(const int64_t *values, int count)
     return cJSON_CreateDoubleArray(numbers, count);
 }
 
+static cJSON *open_shape(const struct mi_key *key, const mica_shape *shape)
+{
+    cJSON *list = whole_numbers(shape->dim, shape->rank);
+    cJSON *none = list && key->open && shape->rank && shape->dim[0] == 0 ? cJSON_CreateNull() : NULL;
+    if (none)
+        cJSON_ReplaceItemInArray(list, 0, none);
+    return list;
+}
+
 static cJSON *sizes_item(const struct mi_key *key, const int64_t *sizes)
 {
     int64_t values[MICA_MAX_RANK];
@@ -507,6 +529,7 @@ static cJSON *value_item(const struct mi_key *key, const char *desc)
     case MI_KEY_SIDES:
         return sides_item(key, field);
     case MI_KEY_SHAPE:
+        return open_shape(key, field);
     case MI_KEY_AXES:
         return whole_numbers(((const mica_shape *)field)->dim, ((const mica_shape *)field)->rank);
     case MI_KEY_OBJECT:

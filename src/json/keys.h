@@ -47,6 +47,7 @@ struct mi_key {
     size_t offset, second;
     bool required;
     bool plain;                     /* of a float: zero stays zero */
+    bool open;                      /* of a shape: its first dimension may be null, which is 0 */
     bool alias;                     /* another name of a key in the same table: read, never written */
     bool ranged;                    /* min <= number <= max holds */
     bool below;                     /* of a float: max itself is no value, nor what is rounded to it */
@@ -85,6 +86,10 @@ mica_status mi_keys_unknown(struct mi_error *error, const char *place, const cha
 /* A list of whole numbers, each at least `min`. */
 mica_status mi_json_shape(struct mi_error *error, const cJSON *json, const char *place, const char *key, int64_t min,
                           int limit, int64_t *dims, int *rank);
+
+/* The same, where the first may be null, which is 0. */
+mica_status mi_json_open_shape(struct mi_error *error, const cJSON *json, const char *place, const char *key, int64_t min,
+                               int limit, int64_t *dims, int *rank);
 
 /* Parses a text; an error names the line. Keys that are null are left out. The caller deletes it. */
 mica_status mi_json_parse(struct mi_error *error, const char *place, const char *text, size_t size, cJSON **out);

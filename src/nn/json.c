@@ -244,13 +244,31 @@ static mica_status set_place(mica_model *model, const char *place)
     return model->place ? MICA_OK : mi_model_fail(model, MICA_OUT_OF_MEMORY, "the host is out of memory");
 }
 
-static mica_status add_input(mica_model *model, const cJSON *input_shape, const char *place)
+static const char *const model_keys[] = {"input_shape", "max_length", "layers", "outputs", NULL};
+
+/* Of an input whose first dimension is null. */
+static const struct mi_key length_keys[] = {
+    {.name = "max_length", .type = MI_KEY_LONG, MI_KEY_BETWEEN(1, INT32_MAX)},
+    {0},
+};
+
+static mica_status add_input(mica_model *model, const cJSON *json, const char *place)
 {
+    const cJSON *input_shape = cJSON_GetObjectItemCaseSensitive(json, "input_shape");
     mica_shape shape = {0};
+    int64_t most = 0;
     struct mi_error error = {0};
-    if (mi_json_shape(&error, input_shape, place, "input_shape", 1, MICA_MAX_RANK - 1, shape.dim, &shape.rank) != MICA_OK)
+    if (mi_json_open_shape(&error, input_shape, place, "input_shape", 1, MICA_MAX_RANK - 1, shape.dim, &shape.rank) != MICA_OK ||
+        mi_keys_read(&error, json, place, length_keys, model_keys, &most) != MICA_OK)
         return mi_model_fail(model, error.status, "%s", error.text);
-    mi_value *input = mica_input(model, NULL, shape);
+    bool varies = shape.rank > 0 && shape.dim[0] == 0;
+    if (varies != (most > 0))
+        return mi_model_fail(model, MICA_FORMAT, "%s%s%s", place, *place ? "." : "",
+                             varies ? "input_shape begins with null: max_length, the most steps that a sample has, is missing"
+                                    : "max_length is of an input_shape that begins with null");
+    if (varies)
+        shape.dim[0] = most;
+    mi_value *input = varies ? mica_input_varying(model, NULL, shape, MICA_FLOAT32) : mica_input(model, NULL, shape);
     return input ? prepare_input(model, input) : model->error.status;
 }
 
@@ -346,20 +364,20 @@ static mica_status add_layers(mica_model *model, const cJSON *json, const char *
 {
     const cJSON *layers = cJSON_GetObjectItemCaseSensitive(json, "layers");
     const cJSON *input_shape = cJSON_GetObjectItemCaseSensitive(json, "input_shape");
-    static const char *const keys[] = {"input_shape", "layers", "outputs", NULL};
+    const cJSON *max_length = cJSON_GetObjectItemCaseSensitive(json, "max_length");
     const cJSON *item;
     struct mi_error error = {0};
     char list[PLACE];
     list_place(list, prefix);
     cJSON_ArrayForEach(item, json) {
-        const char *const *key = keys;
+        const char *const *key = model_keys;
         while (*key && strcmp(*key, item->string))
             key++;
         if (!*key)
-            return mi_model_fail(model, mi_keys_unknown(&error, prefix, "key", item->string, keys), "%s", error.text);
+            return mi_model_fail(model, mi_keys_unknown(&error, prefix, "key", item->string, model_keys), "%s", error.text);
     }
-    if (input_shape)
-        MI_TRY(add_input(model, input_shape, prefix));
+    if (input_shape || max_length)
+        MI_TRY(add_input(model, json, prefix));
     if (mi_layers_check(&error, model->device, layers, list) != MICA_OK)
         return mi_model_fail(model, error.status, "%s", error.text);
     MI_TRY(add_list(model, layers, list, 0));

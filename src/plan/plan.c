@@ -83,6 +83,11 @@ int mi_plan_inputs(const struct mica_plan *plan)
     return (int)plan->graph->input_count;
 }
 
+const char *mi_plan_input_length_of(const struct mica_plan *plan, int input, int64_t *steps)
+{
+    return mi_length_of(plan->graph->inputs[input], steps);
+}
+
 const char *mi_plan_input_name(const struct mica_plan *plan, int input)
 {
     return plan->graph->inputs[input]->name;

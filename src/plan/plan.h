@@ -79,6 +79,7 @@ mica_status mi_plan_create(const struct mi_plan_desc *desc, struct mica_plan **o
 
 int mi_plan_input(const struct mica_plan *plan, const char *name);  /* index, or -1; NULL: the only one */
 int mi_plan_inputs(const struct mica_plan *plan);                   /* how many there are */
+const char *mi_plan_input_length_of(const struct mica_plan *plan, int input, int64_t *steps); /* as mi_length_of */
 const char *mi_plan_input_name(const struct mica_plan *plan, int input);
 float mi_plan_learning_rate(const struct mica_plan *plan);          /* of the last run */
 int64_t mi_plan_batch(const struct mica_plan *plan);                /* the most samples of a step */

@@ -41,6 +41,37 @@ struct mi_field *mi_training_field(const mica_data *data, mica_role role, const 
     return only && mi_data_fields(data, role) == 1 ? mi_data_field(data, role, NULL) : NULL;
 }
 
+struct mi_field *mi_input_field(mica_data *data, const struct mi_graph *graph, const mi_value *input)
+{
+    const char *of = mi_length_of(input, NULL);
+    bool only = mi_inputs_beside_lengths(graph) == 1;
+    struct mi_field *field = mi_training_field(data, MICA_INPUT, of ? of : input->name, only);
+    return field && of ? mi_field_lengths(data, field) : field;
+}
+
+/* Whether a graph has an input of the lengths of another one. */
+static bool has_lengths(const struct mi_graph *graph, const mi_value *input)
+{
+    bool found = false;
+    for (size_t i = 0; i < graph->input_count && !found; i++) {
+        const char *of = mi_length_of(graph->inputs[i], NULL);
+        found = of && !strcmp(of, input->name);
+    }
+    return found;
+}
+
+mica_status mi_field_fit(mica_data *data, struct mi_field *field, const struct mi_graph *graph, const mi_value *input,
+                         struct mi_error *error, const char *place)
+{
+    mica_shape wanted = mica_node_shape(input);
+    if (!has_lengths(graph, input))
+        return mi_data_reshape(data, field, error, place, wanted);
+    if (field->preprocess.vocabulary.pad_before)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: padding stands before the texts, and the steps of an input whose length "
+                       "varies are its first ones", place);
+    return mi_data_lengthen(data, field, error, place, wanted);
+}
+
 /* The role of an input by its name, and the output that it belongs to. */
 static mica_role role_of(const char *input, char *output, size_t size)
 {
@@ -63,7 +94,8 @@ static int inputs_of_role(const mica_batches *b, mica_role role)
     char output[300];
     int count = 0;
     for (int i = 0; i < b->count; i++)
-        count += role_of(mi_plan_input_name(b->plan, i), output, sizeof output) == role;
+        count += !mi_plan_input_length_of(b->plan, i, NULL) &&
+                 role_of(mi_plan_input_name(b->plan, i), output, sizeof output) == role;
     return count;
 }
 
@@ -94,12 +126,28 @@ static mica_status settle_labels(mica_batches *b, int i, struct mi_field *field)
     return MICA_OK;
 }
 
+/* How many steps there are of the field that feeds another input. */
+static mica_status bind_lengths(mica_batches *b, int i, const char *of, int64_t steps)
+{
+    struct mi_field *field = mi_training_field(b->data, MICA_INPUT, of, inputs_of_role(b, MICA_INPUT) == 1);
+    if (!field)
+        return no_field(b, of);
+    if (field->preprocess.shape.rank < 1 || field->preprocess.shape.dim[0] != steps)
+        return mi_plan_refuse(b->plan, MICA_SHAPE, "the input \"%s\" takes up to %lld steps, a sample of the data has shape %s",
+                              mi_show(of).text, (long long)steps, mi_sample_text(&field->preprocess.shape).text);
+    b->fields[i] = mi_field_lengths(b->data, field);
+    return b->fields[i] ? MICA_OK : mi_plan_refuse(b->plan, MICA_OUT_OF_MEMORY, "%s", mica_status_text(MICA_OUT_OF_MEMORY));
+}
+
 static mica_status bind_input(mica_batches *b, int i)
 {
-    const char *name = mi_plan_input_name(b->plan, i);
+    int64_t steps;
+    const char *name = mi_plan_input_name(b->plan, i), *of = mi_plan_input_length_of(b->plan, i, &steps);
     char output[300];
     mica_role role = role_of(name, output, sizeof output);
     struct mi_field *field = NULL;
+    if (of)
+        return bind_lengths(b, i, of, steps);
     for (int k = 0; k < b->data->field_count && !field; k++) /* any field of the very name */
         if (b->data->fields[k]->preprocess.name && !strcmp(b->data->fields[k]->preprocess.name, name))
             field = b->data->fields[k];

@@ -20,11 +20,11 @@ static mica_status no_field(struct mi_error *error, const mica_data *data, mica_
     return mi_fail(error, MICA_DATA, "the data have no %s \"%s\"%s", roles[role], mi_show(name).text, mi_advise(name, names).text);
 }
 
-static mica_status check_shape(struct mi_error *error, const mi_value *input, mica_data *data, struct mi_field *field)
+static mica_status check_shape(struct mi_error *error, const struct mi_graph *graph, const mi_value *input, mica_data *data,
+                               struct mi_field *field)
 {
-    mica_shape wanted = mica_node_shape(input);
-    if (wanted.rank > 0)
-        return mi_data_reshape(data, field, error, "the model's input", wanted);
+    if (mica_node_shape(input).rank > 0)
+        return mi_field_fit(data, field, graph, input, error, "the model's input");
     if (field->elements == 1) /* one number a sample */
         return MICA_OK;
     return mi_fail(error, MICA_SHAPE, "the model takes one number a sample, the data have %zu", field->elements);
@@ -82,11 +82,13 @@ static mica_status check_inputs(struct mi_error *error, const struct mi_graph *g
     mica_status status = rows ? mi_index_rows(error, graph, rows) : mi_out_of_memory(error);
     for (size_t i = 0; i < graph->input_count && status == MICA_OK; i++) {
         const mi_value *input = graph->inputs[i];
-        struct mi_field *field = mi_training_field(data, MICA_INPUT, input->name, graph->input_count == 1);
+        if (mi_length_of(input, NULL))
+            continue;
+        struct mi_field *field = mi_input_field(data, graph, input);
         if (!field)
             status = no_field(error, data, MICA_INPUT, input->name);
         if (status == MICA_OK)
-            status = check_shape(error, input, data, field);
+            status = check_shape(error, graph, input, data, field);
         if (status == MICA_OK)
             status = check_numbers(error, data, field, input, rows[i]);
     }

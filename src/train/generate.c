@@ -55,8 +55,9 @@ static mica_status find_vocabulary(struct generating *g)
 {
     const struct mi_graph *graph = g->model->graph;
     if (graph->input_count != 1)
-        return mi_fail(error_of(g), MICA_UNSUPPORTED, "the model has %zu inputs, one that continues a text has one",
-                       graph->input_count);
+        return mi_fail(error_of(g), MICA_UNSUPPORTED, mi_inputs_beside_lengths(graph) == 1
+                       ? "a model that continues a text reads all steps of its window, and the length of this one's input varies"
+                       : "the model has %zu inputs, one that continues a text has one", graph->input_count);
     MI_TRY(mi_prepared_parse(error_of(g), "the model", g->model->preprocess, &g->prepared));
     const struct mi_preprocess *p = mi_prepared_find(&g->prepared, MICA_INPUT, graph->inputs[0]->name);
     if (!p || !p->vocabulary.count)

@@ -43,7 +43,7 @@ static const struct mi_preprocess none;
 
 static struct mi_field *field_of(const mica_model *model, const struct source *source, size_t input)
 {
-    return mi_training_field(source->data, MICA_INPUT, model->graph->inputs[input]->name, model->graph->input_count == 1);
+    return mi_input_field(source->data, model->graph, model->graph->inputs[input]);
 }
 
 /* Host memory for a batch of an input, and for the numbers of a sample. */
@@ -55,7 +55,9 @@ struct staging {
 
 static const struct mi_preprocess *preprocess_of(const mica_model *model, const struct source *source, size_t input)
 {
-    return source->data ? &field_of(model, source, input)->preprocess : source->preprocess ? source->preprocess : &none;
+    if (source->data)
+        return &field_of(model, source, input)->preprocess;
+    return source->preprocess && !mi_length_of(model->graph->inputs[input], NULL) ? source->preprocess : &none;
 }
 
 /* One sample, of `each` numbers, as elements of the input. */
@@ -67,7 +69,10 @@ static mica_status stage_sample(const mica_model *model, const struct source *so
     int64_t index = field ? mi_data_index(source->data, source->part, sample) : 0;
     const float *from = source->inputs ? source->inputs + (size_t)sample * each : NULL;
     char text[40];
-    if (!field && source->preprocess)
+    int64_t steps;
+    if (!field && mi_length_of(input, &steps)) /* samples of the caller have all their steps */
+        *staged->row = (float)steps;
+    else if (!field && source->preprocess)
         mi_preprocess_apply(source->preprocess, from, 1, staged->row);
     else if (!field)
         memcpy(staged->row, from, each * sizeof *from);
@@ -182,8 +187,11 @@ static mica_status check_data(mica_model *model, const struct source *source)
     if (data->fill)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "to predict from data that a function fills: give the values themselves");
     for (size_t i = 0; i < model->graph->input_count; i++) {
-        const struct mi_field *field = field_of(model, source, i);
+        const mi_value *input = model->graph->inputs[i];
+        struct mi_field *field = field_of(model, source, i);
         size_t wanted = input_elements(model, i);
+        if (field && field->elements != wanted && field->preprocess.shape.rank == input->shape.rank - 1)
+            MI_TRY(mi_field_fit(source->data, field, model->graph, input, error, "the model's input"));
         if (!field)
             return mi_fail(error, MICA_DATA, "the data have no input \"%s\"", mi_show(model->graph->inputs[i]->name).text);
         if (field->elements != wanted)
@@ -199,7 +207,7 @@ static mica_status check_source(mica_model *model, struct source *source, size_t
     MI_TRY(find_output(model, source, out));
     if (source->data)
         return check_data(model, source);
-    if (model->graph->input_count == 1)
+    if (mi_inputs_beside_lengths(model->graph) == 1)
         return MICA_OK;
     return mi_fail(&model->device->error, MICA_UNSUPPORTED,
                    "the model has %zu inputs; predict from data, or compile it and write each",

@@ -37,6 +37,14 @@ mica_status mi_training_balance(struct mi_error *error, struct mi_training *task
 /* The field that feeds an input of a model or of a plan: of that name, or the only one of its role where `only`. */
 struct mi_field *mi_training_field(const mica_data *data, mica_role role, const char *name, bool only);
 
+/* The field that feeds an input of a model: of its name, or the only one where the model has no other; of an input's lengths that
+ * of how many steps each sample has. NULL: there is none, or no memory. */
+struct mi_field *mi_input_field(mica_data *data, const struct mi_graph *graph, const mi_value *input);
+
+/* Gives a field the shape of the input that it feeds: of one whose steps vary, as many as that has at most. */
+mica_status mi_field_fit(mica_data *data, struct mi_field *field, const struct mi_graph *graph, const mi_value *input,
+                         struct mi_error *error, const char *place);
+
 /* Whether any number is an element of an input, which names no rows (mi_index_rows) either. */
 bool mi_numbers_are_free(const mi_value *input, int64_t rows);
 /* The first number of a sample that is none of the input's type, or no row of an embedding; count: there is none. And what is said

@@ -105,6 +105,9 @@ static void layers(void **state)
     NOT_BUILT("dimensions, not 2147483647", mica_input(built, "w", (mica_shape){.rank = INT32_MAX}));
     NOT_BUILT("dimensions, not -1", mica_input_integer(built, "w", (mica_shape){.rank = -1}));
     NOT_BUILT("no type 13", mica_input_typed(built, "w", MICA_SHAPE(1), (mica_type)13));
+    NOT_BUILT("begins with the most steps", mica_input_varying(built, "w", (mica_shape){0}, MICA_FLOAT32));
+    NOT_BUILT("begins with the most steps", mica_input_varying(built, "w", MICA_SHAPE(0, 2), MICA_FLOAT32));
+    NOT_BUILT("no such type", mica_input_varying(built, "w", MICA_SHAPE(4, 2), (mica_type)13));
     NOT_BUILT("no type -1", mica_input_typed(built, "w", MICA_SHAPE(1), (mica_type)-1));
     NOT_BUILT("too large", mica_input(built, "w", MICA_SHAPE(INT64_MAX, INT64_MAX)));
 }

@@ -170,6 +170,7 @@ static void null_layers(void **state)
     assert_null(mica_input(NULL, "x", MICA_SHAPE(1)));
     assert_null(mica_input_integer(NULL, "x", MICA_SHAPE(1)));
     assert_null(mica_input_typed(NULL, "x", MICA_SHAPE(1), MICA_INT64));
+    assert_null(mica_input_varying(NULL, "x", MICA_SHAPE(4, 1), MICA_FLOAT32));
     assert_null(mica_constant_elements(NULL, "x", MICA_SHAPE(1), MICA_INT64, NULL));
     assert_int_equal(mica_node_type(NULL), MICA_FLOAT32);
     assert_int_equal(mica_model_variable_type(NULL, 0), MICA_FLOAT32);

@@ -47,7 +47,7 @@ static void test_words(void **state)
     assert_string_equal(shown(data, MICA_TRAIN, 0), "|good|,|very|good");
     assert_string_equal(shown(data, MICA_TRAIN, 1), "|bad|||");
     assert_string_equal(shown(data, MICA_TRAIN, 2), "|not|good|at|all");
-    assert_int_equal(input_of(data)->texts.offsets[3], 9); /* no padding is stored */
+    assert_int_equal(input_of(data)->offsets[3], 9); /* no padding is stored */
     assert_string_equal(mica_data_class_name(data, 1), "yes");
     assert_string_equal(mica_data_note(data, 1), "inputs: review, texts of up to 4 words and marks of a vocabulary of 9");
     assert_int_equal(mica_data_notes(data), 3);

@@ -72,6 +72,10 @@ mica_status mi_normalize_prepare(mica_data *data, struct mi_field *field, const 
     const mica_normalize *given = &field->normalize;
     struct mi_preprocess *p = &field->preprocess;
     MI_TRY(check_given(&data->error, place, given));
+    if (field->offsets && given->type != MICA_NORMALIZE_NONE && given->type != MICA_DIVIDE_BY &&
+        (given->type != MICA_MEAN_STD || given->count != 1))
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "%s: normalize: sequences of different lengths are divided by one "
+                       "number, or have one mean and one deviation", place);
     p->normalize = given->type;
     p->count = 0;
     if (p->missing == MICA_MISSING_MEAN && !p->fill) {

@@ -326,7 +326,7 @@ static mica_status check_prepared(struct loading *l, const struct mi_prepared *p
     for (size_t i = 0; i < graph->input_count; i++) {
         const struct mi_preprocess *field = mi_prepared_find(prepared, MICA_INPUT, graph->inputs[i]->name);
         size_t elements = 0;
-        if (field && (!mi_sample_elements(&field->shape, &elements) ||
+        if (!mi_length_of(graph->inputs[i], NULL) && field && (!mi_sample_elements(&field->shape, &elements) ||
                       mi_shape_count(&graph->inputs[i]->shape, 1) != (int64_t)elements))
             return bad(l, "preprocess", "does not fit the model's input");
     }

@@ -36,8 +36,10 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
         .desc = &desc->embeddings, .inputs_first = true, .otherwise = "random_uniform",
         .fan_in = (double)desc->input_dim, .fan_out = (double)desc->output_dim});
     static const char says[] = "a number that the layers before it computed is none of its rows";
-    if (desc->mask_zero && x[0]->shape.rank == 2)
-        layer->mask = real_steps(layer, x[0]);
+    if (desc->mask_zero && x[0]->shape.rank == 2) {
+        mi_value *given_mask = mi_layer_mask(layer, x[0]), *own = real_steps(layer, x[0]);
+        layer->mask = given_mask ? mi_op2(layer->graph, "And", given_mask, own) : own;
+    }
     mi_value *index = is_checked(x[0]) ? whole(layer, x[0]) : mi_layer_rows(layer, x[0], desc->input_dim, says);
     return mi_apply(layer->graph, "Gather", (mi_value *const[]){weight, index}, 2,
                     (const struct mi_attribute[]){MI_INT("axis", 0), MI_INT("checked", 1)}, 2);
@@ -53,7 +55,7 @@ static const struct mi_key keys[] = {
 
 const struct mi_layer_type mi_layer_embedding = {
     .type = "embedding", .desc_size = sizeof(mica_embedding_desc), .keys = keys, .min_inputs = 1, .max_inputs = 1,
-    .build = build};
+    .keeps_steps = true, .build = build};
 
 mica_node *mica_embedding(mica_node *x, const mica_embedding_desc *desc)
 {

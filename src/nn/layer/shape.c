@@ -1,6 +1,8 @@
 /* Inputs, and layers that only change a sample's shape: flatten, reshape, permute. */
 #include "nn/layer.h"
 
+#include "ops/ops.h"
+
 #include <string.h>
 
 static const struct mi_key no_keys[] = {{0}};
@@ -9,7 +11,8 @@ static const struct mi_key no_keys[] = {{0}};
 
 struct input_desc {
     const char *name;
-    mica_shape shape;
+    mica_shape shape;                /* its first dimension is 0 where the number of steps varies ... */
+    int64_t max_length;              /* ... up to this; else 0 */
     const char *dtype;
     bool integer;
 };
@@ -24,6 +27,26 @@ static enum mi_type type_of(struct mi_layer *layer, const struct input_desc *des
     return MI_TYPES;
 }
 
+/* Which steps a sample has, from how many they are: (N, T). */
+static mi_value *steps_of(struct mi_graph *graph, const mi_value *input, mi_value *length)
+{
+    const struct mi_shape shape = {.rank = 2, .dim = {input->shape.dim[0], input->shape.dim[1]}};
+    const int64_t axis = 1;
+    mi_value *wide = MI_APPLY(graph, "Unsqueeze", ((mi_value *[]){length}), MI_INTS("axes", &axis, 1));
+    wide = mi_expand_to(graph, wide, &shape);
+    return mi_op2(graph, "Greater", wide, MI_APPLY(graph, "Index", ((mi_value *[]){wide}), MI_INT("axis", 1)));
+}
+
+static bool steps_fit(struct mi_layer *layer, const struct input_desc *desc)
+{
+    bool varies = desc->shape.rank > 0 && desc->shape.dim[0] == 0;
+    if (varies == (desc->max_length > 0))
+        return !varies || mi_layer_size(layer, "max_length", desc->max_length, 1);
+    mi_layer_fail(layer, MICA_SHAPE, varies ? "dimension 0 is 0, must be at least 1, or null where max_length says how many steps "
+                                              "there are at most" : "max_length is of a shape whose first dimension is null");
+    return false;
+}
+
 static mi_value *build_input(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
     (void)x, (void)count;
@@ -32,21 +55,27 @@ static mi_value *build_input(struct mi_layer *layer, mi_value *const *x, int cou
     if (desc->shape.rank < 0 || desc->shape.rank >= MI_MAX_RANK)
         return mi_layer_fail(layer, MICA_SHAPE, "a sample has 0 to %d dimensions, not %d", MI_MAX_RANK - 1,
                              desc->shape.rank);
+    if (!steps_fit(layer, desc))
+        return NULL;
     for (int i = 0; i < desc->shape.rank; i++) {
-        if (desc->shape.dim[i] < 1)
-            return mi_layer_fail(layer, MICA_SHAPE, "dimension %d is %lld, must be at least 1", i,
-                                 (long long)desc->shape.dim[i]);
-        shape.dim[shape.rank++] = mi_fixed(desc->shape.dim[i]);
+        int64_t dim = i || !desc->max_length ? desc->shape.dim[i] : desc->max_length;
+        if (dim < 1)
+            return mi_layer_fail(layer, MICA_SHAPE, "dimension %d is %lld, must be at least 1", i, (long long)dim);
+        shape.dim[shape.rank++] = mi_fixed(dim);
     }
     if (mi_shape_count(&shape, 1) < 0)
         return mi_layer_fail(layer, MICA_SHAPE, "a sample of shape %s is too large",
                              mi_shape_text(&layer->graph->arena, &shape));
     enum mi_type type = type_of(layer, desc);
-    return type == MI_TYPES ? NULL : mi_input(layer->graph, layer->name, type, &shape);
+    mi_value *input = type == MI_TYPES ? NULL : mi_input(layer->graph, layer->name, type, &shape);
+    if (input && desc->max_length)
+        layer->mask = steps_of(layer->graph, input, mi_input_length(layer->graph, input));
+    return input;
 }
 
 static const struct mi_key input_keys[] = {
-    MI_KEY_WITH(struct input_desc, "shape", MI_KEY_SHAPE, shape, .required = true, MI_KEY_AT_LEAST(1)),
+    MI_KEY_WITH(struct input_desc, "shape", MI_KEY_SHAPE, shape, .required = true, .open = true, MI_KEY_AT_LEAST(1)),
+    MI_KEY_WITH(struct input_desc, "max_length", MI_KEY_LONG, max_length, MI_KEY_AT_LEAST(1)),
     MI_KEY(struct input_desc, "dtype", MI_KEY_TEXT, dtype),
     MI_KEY(struct input_desc, "integer", MI_KEY_BOOL, integer),
     {0},
@@ -63,6 +92,18 @@ mica_node *mica_input_typed(mica_model *model, const char *name, mica_shape shap
                       (int)type);
     return mi_layer_add_to(model, &mi_layer_input, NULL, 0, &(struct input_desc){
         .name = name, .shape = shape, .dtype = type == MICA_FLOAT32 ? NULL : dtype});
+}
+
+mica_node *mica_input_varying(mica_model *model, const char *name, mica_shape shape, mica_type type)
+{
+    struct input_desc desc = {.name = name, .shape = shape, .dtype = mica_type_name(type)};
+    if (model && (shape.rank < 1 || shape.dim[0] < 1 || !desc.dtype))
+        mi_model_fail(model, MICA_INVALID_ARGUMENT, "input \"%s\": %s", name ? mi_show(name).text : "input",
+                      desc.dtype ? "its shape begins with the most steps that a sample has" : "there is no such type");
+    desc.max_length = shape.rank > 0 ? shape.dim[0] : 0;
+    desc.shape.dim[0] = 0;
+    desc.dtype = type == MICA_FLOAT32 ? NULL : desc.dtype;
+    return mi_layer_add_to(model, &mi_layer_input, NULL, 0, &desc);
 }
 
 mica_node *mica_input(mica_model *model, const char *name, mica_shape shape)
