@@ -12,7 +12,8 @@ const struct cli_command cli_predict = {
     "predict", "classify or regress raw inputs from a file",
     "Usage: mica predict MODEL --input FILE [--of OUTPUT] [--output FILE] [--top K] [--device D] [--json] [--debug]\n\n"
     "Reads raw inputs as the training data had them, and prints the K best classes of each, or its values.\n\n"
-    "  --input   .npy, .csv or IDX, also .gz; of several inputs a .json file, {\"format\": ...} or a job, whose inputs are read\n"
+    "  --input   .npy, .csv or IDX, also .gz; of texts also .txt, a line each; of several inputs a .json file,\n"
+    "            {\"format\": ...} or a job, whose inputs are read\n"
     "  --of      which output, where the model has several (the first)\n"
     "  --output  also writes the network's own outputs: a .npy of float32, or a .csv with a line of names\n"
     "  --top     how many classes, best first (1)\n",

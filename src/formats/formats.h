@@ -50,8 +50,9 @@ struct mi_regressions {
 mica_data *mi_data_from_spec(mica_device *device, const cJSON *spec, const char *folder, const char *place,
                              const struct mi_prepared *fitted, const struct mi_regressions *regressions);
 
-/* Raw values of one input for prediction from one file: .npy or IDX by contents, else a table; each also .gz. Checked
- * against the preprocessing that the model has for the input of that name, or against `shape` where it has none. */
+/* Raw values of one input for prediction from one file: .npy or IDX by contents, also .gz; of a model of a column's texts lines of
+ * a .txt; else a table, also .gz. Checked against the preprocessing that the model has for the input of that name, or against
+ * `shape` where it has none. */
 mica_data *mi_inputs_open(mica_device *device, const char *path, const struct mi_prepared *fitted, const char *name,
                           const mica_shape *shape);
 

@@ -120,6 +120,33 @@ static mica_status read_table(const struct request *r, char *text, size_t size)
     return status;
 }
 
+/* ---- Lines ---- */
+
+/* Each line is a text, however many marks it has; the last may lack its end. */
+static mica_status read_lines(const struct request *r, char *text, size_t size)
+{
+    mica_data *data = r->data;
+    size_t fault = mi_text_fault(text, size), bytes;
+    if (fault < size)
+        return mi_fail(&data->error, MICA_FORMAT, "%s: byte %zu (0x%02x) is no text in UTF-8", r->path, fault,
+                       (unsigned char)text[fault]);
+    if (!mi_mul_size(size, mi_tokens_cost(r->preprocess->vocabulary.tokens) + sizeof(int64_t), &bytes))
+        return mi_out_of_memory(&data->error);
+    MI_TRY(mi_budget_take(r->budget, &data->error, r->path, "its tokens", bytes));
+    for (size_t i = 0; i < size; i++)
+        data->samples += text[i] == '\n' || i + 1 == size;
+    for (int64_t line = 0; line < data->samples; line++) {
+        size_t length = strcspn(text, "\n");
+        text[length] = 0;
+        if (length && text[length - 1] == '\r')
+            text[length - 1] = 0;
+        MI_TRY(mi_texts_add(data, r->field, &r->preprocess->vocabulary, line, text));
+        text += length + 1;
+    }
+    data->first_line = 1;
+    return MICA_OK;
+}
+
 /* ---- Any file ---- */
 
 static mica_status read_any(const struct request *r)
@@ -130,6 +157,11 @@ static mica_status read_any(const struct request *r)
     file.size = size;
     const char *dot = strrchr(r->path, '.');
     bool npy = mi_is_npy(file.bytes, size) || (dot && !strcmp(dot, ".npy"));
+    if (dot && !strcmp(dot, ".txt") && r->preprocess && r->preprocess->vocabulary.padded) {
+        mica_status status = read_lines(r, (char *)file.bytes, size);
+        free(file.bytes);
+        return status;
+    }
     if (!npy && !mi_is_idx(file.bytes, size))
         return read_table(r, (char *)file.bytes, size);
     mica_status status = read_array(r, npy ? mi_npy_parse : mi_idx_parse, &file, size);

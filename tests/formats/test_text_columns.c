@@ -117,6 +117,16 @@ static void test_model(void **state)
     assert_string_equal(shown(other, MICA_TRAIN, 0), "||||not|all");
     assert_string_equal(shown(other, MICA_TRAIN, 1), "||good|,|at|all");
     mica_data_destroy(other);
+    other = mi_inputs_open(NULL, scratch_text("raw.txt", "good, not \"all\r\n\nbad"), model, "input", &MICA_SHAPE(5));
+    assert_good(other); /* lines, as they are */
+    assert_int_equal(other->samples, 3);
+    assert_string_equal(shown(other, MICA_TRAIN, 0), "|good|,|not|" MI_UNKNOWN_TOKEN "|all");
+    assert_string_equal(shown(other, MICA_TRAIN, 1), "|||||");
+    assert_string_equal(shown(other, MICA_TRAIN, 2), "|||||bad");
+    mica_data_destroy(other);
+    assert_refused(mi_inputs_open(NULL, scratch_text("raw.txt", "a\n\xff\n"), model, "input", &MICA_SHAPE(5)), MICA_FORMAT,
+                   "byte 2 (0xff) is no text in UTF-8");
+    assert_refused(mi_inputs_open(NULL, scratch_text("raw.txt", ""), model, "input", &MICA_SHAPE(5)), MICA_DATA, "no samples");
     mica_text_desc whole = {.part = {scratch_text("whole.txt", "good bad good bad good bad good")}};
     assert_refused(mi_text_open(NULL, &whole, model), MICA_DATA, "was trained on a column of texts");
     mica_data_destroy(data);

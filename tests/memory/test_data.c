@@ -128,6 +128,48 @@ static mica_status try_text(void)
     return status;
 }
 
+/* What a model of the data reads again: texts in a column as byte pairs. */
+static mica_status try_texts(void)
+{
+    const mica_text_column text = {.tokens = MICA_BPE, .max_length = 3};
+    const mica_csv_desc desc = {.label = "kind", .drop = (const char *const[]){"size", NULL}, .text = &text,
+                                .missing = MICA_MISSING_DROP};
+    struct mi_error error = {0};
+    struct mi_prepared fitted = {0};
+    mica_data *data = mica_csv_open(NULL, table_path, &desc);
+    mica_status status = mica_data_status(data);
+    cJSON *json = status == MICA_OK ? mi_data_describe(data) : NULL;
+    if (status == MICA_OK)
+        status = json ? mi_prepared_from_json(&error, "model", json, &fitted) : MICA_OUT_OF_MEMORY;
+    cJSON_Delete(json);
+    if (status == MICA_OK)
+        status = finish(mi_csv_open(NULL, table_path, &(mica_csv_desc){0}, &fitted));
+    mi_prepared_destroy(&fitted);
+    mica_data_destroy(data);
+    return status;
+}
+
+static mica_status try_lengths(void)
+{
+    static const float inputs[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static const int64_t lengths[2] = {4, 1};
+    struct mi_error error = {0};
+    mica_data *data = mica_arrays_open(NULL, &(mica_arrays_desc){.samples = 2, .input_shape = MICA_SHAPE(4), .inputs = inputs,
+                                                                 .lengths = lengths});
+    mica_status status = mica_data_status(data);
+    if (status == MICA_OK && !mi_field_lengths(data, data->fields[0]))
+        status = MICA_OUT_OF_MEMORY;
+    mica_data_destroy(data);
+    if (status != MICA_OK)
+        return status;
+    data = mica_arrays_open(NULL, &(mica_arrays_desc){.samples = 2, .input_shape = MICA_SHAPE(4), .inputs = inputs});
+    status = mica_data_status(data);
+    if (status == MICA_OK)
+        status = mi_data_lengthen(data, data->fields[0], &error, "memory", MICA_SHAPE(6));
+    mica_data_destroy(data);
+    return status;
+}
+
 static mica_status try_loader(void)
 {
     static const float inputs[8] = {1, 2, 3, 4, 5, 6, 7, 8};
@@ -195,7 +237,7 @@ static void every_failure(mica_status (*attempt)(void))
 static void test_all(void **state)
 {
     (void)state;
-    mica_status (*const attempts[])(void) = {try_table, try_array, try_spec, try_fitted, try_text, try_loader,
+    mica_status (*const attempts[])(void) = {try_table, try_array, try_spec, try_fitted, try_text, try_texts, try_lengths, try_loader,
                                              try_safetensors};
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
         every_failure(attempts[i]);

@@ -391,48 +391,55 @@ static mica_status read_words(struct reader *r, const cJSON *json)
     return MICA_OK;
 }
 
-/* The tokens that a merge joins: its text has a blank between theirs. */
-static bool read_merge(const struct mi_names *known, const char *text, struct mi_merge *merge)
+/* A merge from its text, which has a blank between those of the tokens that it joins; both are known before it. */
+static mica_status read_merge(struct reader *r, struct mi_names *known, const char *text, int32_t *next, struct mi_merge *merge)
 {
+    struct mi_arena *arena = &r->out->arena;
     const char *blank = strchr(text, ' ');
-    char *left = blank ? mi_strdup(text) : NULL;
-    if (!left)
-        return false;
-    left[blank - text] = 0;
-    const size_t *first = mi_names_find(known, left), *second = mi_names_find(known, blank + 1);
-    free(left);
-    if (first && second)
-        *merge = (struct mi_merge){.left = (int32_t)*first, .right = (int32_t)*second};
-    return first && second;
+    const char *left = blank ? mi_arena_format(arena, "%.*s", (int)(blank - text), text) : "";
+    const char *made = blank ? mi_arena_format(arena, "%s%s", left ? left : "", blank + 1) : "";
+    if (!left || !made)
+        return mi_out_of_memory(r->error);
+    const size_t *first = mi_names_find(known, left), *second = blank ? mi_names_find(known, blank + 1) : NULL;
+    if (!first || !second)
+        return bad(r, "merges", "holds something that does not join two tokens");
+    *merge = (struct mi_merge){.left = (int32_t)*first, .right = (int32_t)*second, .token = *next};
+    const size_t *found = mi_names_find(known, made);
+    if (found)
+        merge->token = (int32_t)*found;
+    else if (!mi_names_add(known, made, (size_t)(*next)++))
+        return mi_out_of_memory(r->error);
+    return MICA_OK;
 }
 
-/* Both tokens of a merge are there before it. */
+static mica_status read_merge_list(struct reader *r, const char *const *texts, int count, struct mi_names *known)
+{
+    struct mi_vocabulary *vocabulary = &r->out->vocabulary;
+    int32_t next = 0;
+    if (!mi_vocabulary_spell(vocabulary, &r->out->arena)) /* bytes alone */
+        return mi_out_of_memory(r->error);
+    for (int k = vocabulary->padded; k < vocabulary->count; k++)
+        if (!mi_names_add(known, vocabulary->texts[k], (size_t)next++))
+            return mi_out_of_memory(r->error);
+    for (int i = 0; i < count; i++)
+        MI_TRY(read_merge(r, known, texts[i], &next, &vocabulary->merges[i]));
+    vocabulary->merge_count = count;
+    return mi_vocabulary_spell(vocabulary, &r->out->arena) ? MICA_OK : mi_out_of_memory(r->error);
+}
+
 static mica_status read_merges(struct reader *r, const cJSON *json)
 {
     struct mi_vocabulary *vocabulary = &r->out->vocabulary;
-    struct mi_arena *arena = &r->out->arena;
     struct mi_names known = {0};
     const char **texts = NULL;
-    int count = 0, i = 0, next = 256;
+    int count = 0;
     MI_TRY(read_texts(r, cJSON_GetObjectItemCaseSensitive(json, "merges"), "merges", &count, &texts));
     if (count > MI_MOST_CLASSES - 257)
         return bad(r, "merges", "is too large");
-    vocabulary->merges = mi_arena_new(arena, (size_t)count, sizeof *vocabulary->merges);
-    bool good = vocabulary->merges && mi_vocabulary_spell(vocabulary, arena);
-    for (int k = vocabulary->padded; good && k < vocabulary->count; k++)
-        good = mi_names_add(&known, vocabulary->texts[k], (size_t)(k - vocabulary->padded));
-    for (; good && i < count && read_merge(&known, texts[i], &vocabulary->merges[i]); i++) {
-        const char *made = mi_arena_format(arena, "%.*s%s", (int)(strchr(texts[i], ' ') - texts[i]), texts[i],
-                                           strchr(texts[i], ' ') + 1);
-        const size_t *found = made ? mi_names_find(&known, made) : NULL;
-        vocabulary->merges[i].token = found ? (int32_t)*found : next;
-        good = made && (found || mi_names_add(&known, made, (size_t)next++));
-    }
+    vocabulary->merges = mi_arena_new(&r->out->arena, (size_t)count, sizeof *vocabulary->merges);
+    mica_status status = vocabulary->merges ? read_merge_list(r, texts, count, &known) : mi_out_of_memory(r->error);
     mi_names_destroy(&known);
-    if (good && i < count)
-        return bad(r, "merges", "holds something that does not join two tokens");
-    vocabulary->merge_count = count;
-    return good && mi_vocabulary_spell(vocabulary, arena) ? MICA_OK : mi_out_of_memory(r->error);
+    return status;
 }
 
 static mica_status read_vocabulary(struct reader *r, const cJSON *json)
