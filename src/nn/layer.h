@@ -15,6 +15,7 @@
 struct mi_adapting;
 struct mi_cell;
 struct mi_layer;
+struct mi_recurrence;
 
 /* What a wrapper makes of the weight of the layer within it. */
 struct mi_wrapping {
@@ -55,7 +56,9 @@ struct mi_layer_type {
     int min_inputs, max_inputs;      /* max -1: any number */
     int spatial;                     /* axes of space, of a row whose family is there for several numbers of them */
     const char *op;                  /* the operator, where rows of a family differ by it */
-    const struct mi_cell *cell;      /* of a recurrent layer; else NULL */
+    const struct mi_cell *cell;      /* of a recurrent layer that has one of its own, or of a cell; else NULL */
+    /* The cells and flags that a recurrent layer's descriptor says, false after an error; NULL: it is no recurrent layer. */
+    bool (*recurs)(struct mi_layer *layer, const void *desc, struct mi_recurrence *out);
     bool wraps;                      /* around another layer: the descriptor begins with a struct mi_around */
     bool keeps_steps;                /* step t of the result is made of step t of the inputs: their mask is the result's */
     bool takes_any;                  /* inputs of every shape; else they have a first axis, and no other grows with the batch */

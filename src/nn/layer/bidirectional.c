@@ -9,7 +9,7 @@
 static const char *const modes[] = {"concat", "sum", "mul", "ave", NULL};
 
 /* Two results as one. */
-static mi_value *merged(struct mi_layer *layer, mi_value *x, mi_value *y, const char *mode)
+static mi_value *merged(struct mi_layer *layer, mi_value *x, mi_value *y, const char *mode, bool sequences)
 {
     struct mi_graph *graph = layer->graph;
     if (strcmp(mode, "sum") == 0)
@@ -18,7 +18,7 @@ static mi_value *merged(struct mi_layer *layer, mi_value *x, mi_value *y, const 
         return mi_op2(graph, "Mul", x, y);
     if (strcmp(mode, "ave") == 0)
         return mi_op2(graph, "Mul", mi_op2(graph, "Add", x, y), mi_scalar(graph, 0.5f));
-    return MI_APPLY(graph, "Concat", ((mi_value *[]){x, y}), MI_INT("axis", -1));
+    return MI_APPLY(graph, "Concat", ((mi_value *[]){x, y}), MI_INT("axis", sequences ? 2 : 1));
 }
 
 static bool is_mode(const char *mode)
@@ -29,47 +29,51 @@ static bool is_mode(const char *mode)
     return modes[i] != NULL;
 }
 
+static bool both_ways(struct mi_layer *layer, const struct mi_recurrence *how, mi_value *const *x, int count, struct mi_run run[2])
+{
+    int states = mi_recurrence_states(how);
+    for (int i = 0; i < 2; i++) {
+        layer->suffix = i ? "_reverse" : NULL;
+        if (!mi_recurrent_run(layer, how, x[0], count > 1 ? x + 1 + i * states : NULL, i != how->go_backwards, &run[i]))
+            return false;
+    }
+    layer->suffix = NULL;
+    return true;
+}
+
+/* The states of the first way, then those of the way back. */
 static mi_value *give_states(struct mi_layer *layer, mi_value *y, const struct mi_run run[2], int states)
 {
-    mi_value **results = mi_arena_new(&layer->graph->arena, 1 + 2 * MI_MOST_STATES, sizeof *results);
-    if (!results)
-        return mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");
-    results[0] = y;
+    mi_value *all[2 * MI_MOST_LAST];
     for (int i = 0; i < 2 * states; i++)
-        results[1 + i] = run[i / states].last[i % states];
-    mi_layer_results(layer, results, 1 + 2 * states);
-    return y;
+        all[i] = run[i / states].last[i % states];
+    return mi_recurrent_results(layer, y, all, 2 * states);
 }
 
 static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
     const struct mi_bidirectional_desc *desc = given;
-    const struct mi_cell *cell = desc->around.type->cell;
-    const mica_recurrent_desc *within = desc->around.within;
+    const struct mi_around *around = &desc->around;
     const char *mode = desc->merge_mode ? desc->merge_mode : modes[0];
+    struct mi_recurrence how = {.cells = 0};
     struct mi_run run[2];
-    mi_value *way[2];
-    if (!cell)
+    struct mi_layer within = *layer;
+    within.type = around->type;
+    if (!within.type->recurs)
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "%s is no recurrent layer, as \"lstm\", \"gru\" and \"simple_rnn\" are",
-                             desc->around.type->type);
+                             within.type->type);
     if (!is_mode(mode))
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no merge_mode \"%s\"%s", mi_show(mode).text,
                              mi_advise(mode, modes).text);
-    if (!mi_recurrent_fits(layer, within, x, count, 2 * cell->states))
+    if (!within.type->recurs(&within, around->within, &how) ||
+        !mi_recurrent_fits(layer, x, count, 2 * mi_recurrence_states(&how)) || !both_ways(&within, &how, x, count, run))
         return NULL;
-    for (int i = 0; i < 2; i++) {
-        layer->suffix = i ? "_reverse" : NULL;
-        mi_value *const *first = count > 1 ? x + 1 + i * cell->states : NULL;
-        if (!mi_recurrent_run(layer, cell, within, x[0], first, i != within->go_backwards, &run[i]))
-            return NULL;
-        way[i] = within->return_sequences ? mi_recurrent_sequence(layer, run[i].all, within->go_backwards) : run[i].last[0];
-    }
-    layer->suffix = NULL;
-    mi_recurrent_mask(layer, within, x[0]);
-    mi_value *y = merged(layer, way[0], way[1], mode);
-    if (desc->around.written && y && !mi_keys_write(desc->around.type->keys, within, desc->around.written))
+    mi_recurrent_mask(layer, &how, x[0]);
+    mi_value *y = merged(layer, mi_recurrent_result(layer, &how, &run[0]), mi_recurrent_result(layer, &how, &run[1]), mode,
+                         how.return_sequences);
+    if (around->written && y && !mi_keys_write(within.type->keys, around->within, around->written))
         return mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");
-    return y && within->return_state ? give_states(layer, y, run, cell->states) : y;
+    return y && how.return_state ? give_states(layer, y, run, mi_recurrence_states(&how)) : y;
 }
 
 static const struct mi_key keys[] = {
@@ -80,4 +84,4 @@ static const struct mi_key keys[] = {
 
 const struct mi_layer_type mi_layer_bidirectional = {
     .type = "bidirectional", .desc_size = sizeof(struct mi_bidirectional_desc), .keys = keys, .min_inputs = 1,
-    .max_inputs = 1 + 2 * MI_MOST_STATES, .wraps = true, .build = build};
+    .max_inputs = 1 + 2 * MI_MOST_LAST, .wraps = true, .build = build};

@@ -15,6 +15,20 @@ bool mi_channels_fit(struct mi_layer *layer, int64_t channels, int64_t filters, 
     return false;
 }
 
+mi_value *mi_convolve_by(struct mi_graph *graph, const char *op, mi_value *const in[3], const struct mi_window *window,
+                         int64_t groups)
+{
+    int spatial = window->spatial;
+    struct mi_attribute attributes[6] = {
+        MI_INTS("kernel_shape", window->size, spatial), MI_INTS("strides", window->stride, spatial),
+        MI_INTS("dilations", window->dilation, spatial), MI_INTS("pads", window->pads, 2 * spatial), MI_INT("group", groups)};
+    int count = 5;
+    for (int i = 0; i < spatial && count == 5; i++)
+        if (window->beyond[i])
+            attributes[count++] = MI_INTS("output_padding", window->beyond, spatial);
+    return mi_apply(graph, op, in, in[2] ? 3 : 2, attributes, count);
+}
+
 mi_value *mi_convolve(struct mi_layer *layer, mi_value *x, const struct mi_window *window, const struct mi_conv_kernel *kernel,
                       const struct mi_conv_bias *bias)
 {
@@ -32,13 +46,5 @@ mi_value *mi_convolve(struct mi_layer *layer, mi_value *x, const struct mi_windo
                                                                  .fan_out = fan_out});
     if (!in[1] || (biased && !in[2]))
         return NULL;
-    struct mi_attribute attributes[6] = {
-        MI_INTS("kernel_shape", window->size, spatial), MI_INTS("strides", window->stride, spatial),
-        MI_INTS("dilations", window->dilation, spatial), MI_INTS("pads", window->pads, 2 * spatial),
-        MI_INT("group", kernel->groups)};
-    int count = 5;
-    for (int i = 0; i < spatial && count == 5; i++)
-        if (window->beyond[i])
-            attributes[count++] = MI_INTS("output_padding", window->beyond, spatial);
-    return mi_apply(layer->graph, kernel->op, in, biased ? 3 : 2, attributes, count);
+    return mi_convolve_by(layer->graph, kernel->op, in, window, kernel->groups);
 }

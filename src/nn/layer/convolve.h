@@ -25,6 +25,10 @@ struct mi_conv_bias {
 mi_value *mi_convolve(struct mi_layer *layer, mi_value *x, const struct mi_window *window, const struct mi_conv_kernel *kernel,
                       const struct mi_conv_bias *bias);
 
+/* The operator of x, a kernel and a bias or NULL. */
+mi_value *mi_convolve_by(struct mi_graph *graph, const char *op, mi_value *const in[3], const struct mi_window *window,
+                         int64_t groups);
+
 /* Whether x has channels, and they and the filters divide into the groups. */
 bool mi_channels_fit(struct mi_layer *layer, int64_t channels, int64_t filters, int64_t groups);
 

@@ -1,26 +1,7 @@
 /* A layer that sees each step of a sequence as a sample of its own. */
 #include "nn/layer/wrapper.h"
 
-#include "ops/ops.h"
-
-/* (N, T, ...) -> (N T, ...), or back to T steps. */
-static mi_value *steps_as_samples(struct mi_layer *layer, mi_value *x)
-{
-    struct mi_shape shape = {.rank = x->shape.rank - 1};
-    int64_t steps = x->shape.dim[1].b;
-    shape.dim[0] = (struct mi_dim){x->shape.dim[0].a * steps, x->shape.dim[0].b * steps};
-    for (int i = 1; i < shape.rank; i++)
-        shape.dim[i] = x->shape.dim[i + 1];
-    return mi_reshape_to(layer->graph, x, &shape);
-}
-
-static mi_value *samples_as_steps(struct mi_layer *layer, const mi_value *x, mi_value *y)
-{
-    struct mi_shape shape = {.rank = y->shape.rank + 1, .dim = {x->shape.dim[0], x->shape.dim[1]}};
-    for (int i = 1; i < y->shape.rank; i++)
-        shape.dim[i + 1] = y->shape.dim[i];
-    return mi_reshape_to(layer->graph, y, &shape);
-}
+#include "nn/layer/recurrent.h"
 
 static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
@@ -30,7 +11,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
     if (x[0]->shape.rank < 3)
         return mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, needs steps and what one has",
                              mi_layer_shape_text(layer, x[0]));
-    mi_value *samples = steps_as_samples(layer, x[0]);
+    mi_value *samples = mi_steps_as_samples(layer->graph, x[0]);
     mi_value *y = samples ? mi_layer_within(layer, around->type, around->within, NULL, &samples, 1) : NULL;
     if (!y)
         return NULL;
@@ -42,7 +23,7 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
     if (around->written && !mi_keys_write(around->type->keys, around->within, around->written))
         return mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");
     layer->mask = NULL;
-    return samples_as_steps(layer, x[0], y);
+    return mi_samples_as_steps(layer->graph, x[0], y);
 }
 
 static const struct mi_key keys[] = {
