@@ -17,6 +17,8 @@ static mica_status penalize(mica_model *model, const struct mi_layer_record *rec
 {
     struct mi_error error = {0};
     bool again = mi_layer_used(record) != NULL; /* what it uses has the key */
+    if (model->inside)
+        return fail(model, record, MICA_UNSUPPORTED, "what a step of a recurrent layer makes is not penalized");
     if (mi_penalty_add(model, &error, value, given, true) != MICA_OK)
         return fail(model, record, error.status, error.text);
     if (!again && !mi_keys_write(mi_activity_keys, given, record->json))

@@ -28,5 +28,7 @@ mica_status mi_model_begin(mica_model *model)
 {
     mi_device_begin(model->device);
     mi_model_check(model);
+    if (model->inside)
+        return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "a step of a recurrent layer of the model is being built");
     return mi_error_report(&model->device->error, &model->error);
 }

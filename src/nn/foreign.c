@@ -133,7 +133,7 @@ static const struct row keys[] = {
     {"mergemode merge", "merge_mode", "\"bidirectional\" has it"},
     {"backwardlayer", NULL, "both ways have the keys of \"layer\", and parameters of their own"},
     {"projsize", NULL, "h has as many elements as there are units; a \"dense\" layer behind it makes fewer"},
-    {"cell celltype rnntype", NULL, "the cell is the layer's type: \"lstm\", \"gru\" or \"simple_rnn\""},
+    {"cell celltype rnntype", NULL, "the cell is the layer's type: \"lstm\", \"gru\" or \"simple_rnn\"; \"rnn\" has others"},
     /* Attention. */
     {"nhead nheads heads numattentionheads numqueryheads", "num_heads", NULL},
     {"nhead nheads heads numattentionheads numheads", "num_query_heads", NULL},
@@ -186,11 +186,14 @@ static const struct row keys[] = {
 
 static const struct row values[] = {
     {"rnn simplernn rnncell simplernncell elman vanillarnn", "simple_rnn", NULL},
+    {"rnn simplernn rnncell simplernncell elman vanillarnn", "simple_rnn_cell", NULL},
     {"lstm lstmcell cudnnlstm", "lstm", NULL},
+    {"lstm lstmcell", "lstm_cell", NULL},
     {"gru grucell cudnngru", "gru", NULL},
+    {"gru grucell", "gru_cell", NULL},
     {"bilstm bigru birnn", NULL, BOTH_WAYS},
     {"convlstm convlstm1d convlstm2d convlstm3d", NULL, "Mica has no recurrent convolutions"},
-    {"stackedrnncells", NULL, STACK},
+    {"stackedrnncells", NULL, "\"rnn\" takes a list of cells: \"cell\": [{\"type\": \"lstm_cell\", \"units\": 8}, ...]"},
     {"multiheadattention multiheadselfattention selfattention mha", "multi_head_attention", NULL},
     {"scaleddotproductattention dotproductattention dotattention luongattention", "attention", NULL},
     {"bahdanauattention bahdanau", "additive_attention", NULL},

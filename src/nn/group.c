@@ -27,7 +27,7 @@ mica_status mi_group_begin(mica_model *model, const char *name, const char *stem
     full = name ? full : mi_automatic_name(model, full);
     if (full && (mi_model_layer(model, full) || mi_model_group(model, full)))
         return mi_model_fail(model, MICA_INVALID_ARGUMENT, "group \"%s\": there is a layer of that name already", full);
-    struct mi_layer_group group = {.name = full, .first = model->layer_count, .inputs = count};
+    struct mi_layer_group group = {.name = full, .scope = model->scope, .first = model->layer_count, .inputs = count};
     group.in = mi_arena_new(&model->graph->arena, (size_t)count, sizeof *group.in);
     const char *scope = full ? mi_arena_format(&model->graph->arena, "%s.", full) : NULL;
     if (!scope || !group.in || !mi_grow(&model->groups, &model->group_capacity, model->group_count + 1, sizeof *model->groups))
@@ -45,12 +45,12 @@ mica_node *mi_group_end(mica_model *model, mica_node *value)
     struct mi_layer_group *group = open_group(model);
     if (!group)
         return NULL;
+    const char *scope = group->scope;
     group->end = model->layer_count;
     group->value = value;
     if (!value)
         model->group_count = (size_t)(group - model->groups); /* an error stands before it */
-    struct mi_layer_group *outer = open_group(model);
-    model->scope = outer ? mi_arena_format(&model->graph->arena, "%s.", outer->name) : NULL;
+    model->scope = scope;
     model->before = value;
     return value;
 }
@@ -64,19 +64,20 @@ static mi_value *layer_again(mica_model *model, size_t which, mica_node *const *
     const struct mi_layer_type *type = NULL;
     struct mi_error error = {0};
     mica_regularizer activity;
+    struct mi_arena arena = {0};
     void *desc = NULL;
     const char *owner = mi_layer_used(&record);
     if (owner) /* it is a use of another one itself */
-        return layer_again(model, *mi_names_find(&model->layer_names, owner), x, count, name);
+        return layer_again(model, (size_t)(mi_model_layer(model, owner) - model->layers), x, count, name);
     struct mi_layer layer = {.model = model, .graph = model->graph, .type = record.type, .name = name, .again = record.name};
     mi_value *value = NULL;
-    if (mi_layer_read(&error, model->device, record.json, record.name, &type, &desc, &activity) != MICA_OK)
+    if (mi_layer_read(&error, &arena, model->device, record.json, record.name, &type, &desc, &activity) != MICA_OK)
         mi_model_fail(model, error.status, "%s", error.text);
     else
         value = mi_layer_build(&layer, x, count, desc);
     if (value && mi_activity_add(model, value, &activity) != MICA_OK)
         value = NULL;
-    free(desc);
+    mi_arena_destroy(&arena);
     return value;
 }
 
@@ -162,12 +163,17 @@ mica_node *mica_again(mica_model *model, const char *layer, mica_node *const *x,
     const char *full = layer ? mi_in_scope(model, layer) : NULL;
     const struct mi_layer_group *group = full ? mi_model_group(model, full) : NULL;
     group = group || !layer ? group : mi_model_group(model, layer);
-    size_t *which = full ? mi_names_find(&model->layer_names, full) : NULL;
-    which = which || !layer ? which : mi_names_find(&model->layer_names, layer);
+    const struct mi_layer_record *which = full ? mi_model_layer(model, full) : NULL;
+    which = which || !layer ? which : mi_model_layer(model, layer);
+    if (model->inside) {
+        mi_model_fail(model, MICA_UNSUPPORTED, "within a step of a recurrent layer no layer is used again");
+        return NULL;
+    }
     if (group)
         return group_again(model, group, x, count, name);
     if (which)
-        return layer_again(model, *which, x, count, name ? mi_in_scope(model, name) : mi_automatic_name(model, full));
+        return layer_again(model, (size_t)(which - model->layers), x, count,
+                           name ? mi_in_scope(model, name) : mi_automatic_name(model, full));
     mi_model_fail(model, MICA_INVALID_ARGUMENT, "there is no layer \"%s\" to use again", layer ? mi_show(layer).text : "(null)");
     return NULL;
 }
@@ -187,12 +193,13 @@ mica_node *mica_group_end(mica_model *model, mica_node *value)
 {
     if (!model)
         return NULL;
-    if (!open_group(model)) {
+    struct mi_layer_group *open = open_group(model);
+    if (!open || (model->inside && open < model->groups + model->inside->groups)) {
         mi_model_fail(model, MICA_INVALID_ARGUMENT, "a group ends that never began");
         return NULL;
     }
     if (value && value->node->graph != model->graph) {
-        mi_model_fail(model, MICA_INVALID_ARGUMENT, "group \"%s\": its result is a node of another model", open_group(model)->name);
+        mi_model_fail(model, MICA_INVALID_ARGUMENT, "group \"%s\": its result is a node of another model", open->name);
         value = NULL;
     }
     return mi_group_end(model, mi_model_check(model) == MICA_OK ? value : NULL);

@@ -21,18 +21,8 @@ static mi_value *prepared(const mica_model *model, mi_value *value)
 /* The result of a layer or a group of that name, in the groups that are open from the innermost on. */
 static mi_value *find_value(mica_model *model, const char *name)
 {
-    struct mi_arena *arena = &model->graph->arena;
-    size_t length = model->scope ? strlen(model->scope) : 0;
-    for (;;) {
-        const char *full = mi_arena_format(arena, "%.*s%s", (int)length, model->scope ? model->scope : "", name);
-        mi_value *value = full ? mi_model_value(model, full) : NULL;
-        if (value)
-            return prepared(model, value);
-        if (!length)
-            return NULL;
-        while (--length && model->scope[length - 1] != '.') {
-        }
-    }
+    mi_value *value = mi_scoped_value(model, name);
+    return value ? prepared(model, value) : NULL;
 }
 
 /* `key` is the list or object of names that has the item. */
@@ -103,8 +93,9 @@ static mica_status add_typed(mica_model *model, const cJSON *json, const char *p
     const struct mi_layer_type *type = NULL;
     void *desc = NULL;
     struct mi_error error = {0};
+    struct mi_arena arena = {0};
     mica_regularizer activity;
-    mica_status status = mi_layer_read(&error, model->device, json, place, &type, &desc, &activity);
+    mica_status status = mi_layer_read(&error, &arena, model->device, json, place, &type, &desc, &activity);
     if (status != MICA_OK)
         fail_placed(model, &error);
     else
@@ -112,7 +103,7 @@ static mica_status add_typed(mica_model *model, const cJSON *json, const char *p
     mi_value *value = status == MICA_OK ? mi_layer_add_to(model, type, x, count, desc) : NULL;
     if (status == MICA_OK)
         status = value ? mi_activity_add(model, value, &activity) : model->error.status ? model->error.status : MICA_INTERNAL;
-    free(desc);
+    mi_arena_destroy(&arena);
     return status;
 }
 
@@ -309,11 +300,12 @@ static mica_status check_one(struct mi_error *error, const mica_device *device, 
     const struct mi_layer_type *type;
     struct again_keys again = {0};
     mica_regularizer activity;
+    struct mi_arena arena = {0};
     void *desc = NULL;
     if (is_instead(layer, "layer"))
         return mi_keys_read(error, layer, place, again_keys, input_keys, &again);
-    mica_status status = mi_layer_read(error, device, layer, place, &type, &desc, &activity);
-    free(desc);
+    mica_status status = mi_layer_read(error, &arena, device, layer, place, &type, &desc, &activity);
+    mi_arena_destroy(&arena);
     return status;
 }
 

@@ -101,22 +101,53 @@ static bool take_name(struct mi_layer *layer, const void *desc)
 
 /* ---- Description ---- */
 
+/* Hands the list of cells over: one cell as it is, several as a list. */
+static bool add_cells(struct mi_layer *layer, cJSON *json)
+{
+    cJSON *cells = layer->cells;
+    layer->cells = NULL;
+    if (!cells)
+        return true;
+    if (cJSON_GetArraySize(cells) == 1) {
+        cJSON *one = cJSON_DetachItemFromArray(cells, 0);
+        cJSON_Delete(cells);
+        cells = one;
+    }
+    bool added = cJSON_AddItemToObject(json, "cell", cells);
+    if (!added)
+        cJSON_Delete(cells);
+    return added;
+}
+
+bool mi_layer_write_within(struct mi_layer *wrapper, const struct mi_around *around)
+{
+    bool good = !around->written || (mi_keys_write(around->type->keys, around->within, around->written) &&
+                                     add_cells(wrapper, around->written));
+    cJSON_Delete(wrapper->cells);
+    wrapper->cells = NULL;
+    if (!good)
+        mi_layer_fail(wrapper, MICA_OUT_OF_MEMORY, "the host is out of memory");
+    return good;
+}
+
 /* {"type", "name", keys..., "inputs"}, or {"layer", "name", "inputs"} of one that is used again; inputs are written where they are
  * not the layer before. */
-static cJSON *layer_json(const struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
+static cJSON *layer_json(struct mi_layer *layer, mi_value *const *x, int count, const void *desc)
 {
     const mica_model *model = layer->model;
     cJSON *json = cJSON_CreateObject();
-    const char *key = layer->again ? "layer" : "type", *of = layer->again ? layer->again : layer->type->type;
-    bool good = json && cJSON_AddStringToObject(json, key, of) && cJSON_AddStringToObject(json, "name", layer->name) &&
-                (layer->again || mi_keys_write(layer->type->keys, desc, json));
+    bool own = !layer->again || model->inside; /* a step that is built again describes its layers as if they were new */
+    const char *key = own ? "type" : "layer", *of = own ? layer->type->type : layer->again;
+    bool good = json && cJSON_AddStringToObject(json, key, of) &&
+                cJSON_AddStringToObject(json, "name", mi_inside_name(model, layer->name)) &&
+                (!own || (mi_keys_write(layer->type->keys, desc, json) && add_cells(layer, json)));
     bool chained = count == 1 && model->layer_count && model->layers[model->layer_count - 1].value == x[0];
     if (good && count && !chained) {
         cJSON *inputs = cJSON_AddArrayToObject(json, "inputs");
         good = inputs != NULL;
         for (int i = 0; i < count && good; i++) {
             const char *from = mi_model_layer_of(model, x[i]);
-            cJSON *name = cJSON_CreateString(from ? from : "");
+            cJSON *name = cJSON_CreateString(from ? mi_inside_name(model, from) : "");
             good = name && cJSON_AddItemToArray(inputs, name);
         }
     }
@@ -190,16 +221,30 @@ static bool inputs_fit(const struct mi_layer *layer, mica_node *const *x, int co
     return true;
 }
 
+/* Within a step, what names of variables have besides is what the layer has that runs it. */
+static bool take_variables(struct mi_layer *layer)
+{
+    const struct mi_inside *inside = layer->model->inside;
+    if (!inside)
+        return true;
+    layer->suffix = inside->suffix;
+    if (inside->again)
+        layer->again = mi_arena_format(&layer->graph->arena, "%s%s", inside->again, mi_inside_name(layer->model, layer->name));
+    return !layer->graph->arena.failed;
+}
+
 mi_value *mi_layer_build(struct mi_layer *layer, mica_node *const *x, int count, const void *desc)
 {
-    if (!inputs_fit(layer, x, count) || !take_name(layer, desc))
+    if (!inputs_fit(layer, x, count) || !take_name(layer, desc) || !take_variables(layer))
         return NULL;
+    const char *outer = layer->graph->scope;
     layer->graph->scope = layer->name;
     mi_value *value = layer->type->build(layer, x, count, desc);
-    layer->graph->scope = NULL;
-    if (mi_model_check(layer->model) != MICA_OK || !value)
-        return NULL;
-    return record(layer, x, count, desc, value) ? value : NULL;
+    layer->graph->scope = outer;
+    if (mi_model_check(layer->model) != MICA_OK || !value || !record(layer, x, count, desc, value))
+        value = NULL;
+    cJSON_Delete(layer->cells);
+    return value;
 }
 
 mi_value *mi_layer_within(struct mi_layer *wrapper, const struct mi_layer_type *type, const void *desc,
@@ -210,6 +255,7 @@ mi_value *mi_layer_within(struct mi_layer *wrapper, const struct mi_layer_type *
     layer.wrapping = wrapping;
     mi_value *value = inputs_fit(&layer, x, count) ? type->build(&layer, x, count, desc) : NULL;
     mi_layer_results(wrapper, layer.results, layer.result_count);
+    wrapper->cells = layer.cells;
     wrapper->mask = layer.mask;
     return value;
 }
@@ -402,6 +448,9 @@ struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name,
 {
     struct mi_shape shape = {.rank = 1, .dim = {mi_fixed(size)}};
     struct mi_initial make = mi_initial_constant(value);
+    if (layer->model->inside)
+        return mi_layer_fail(layer, MICA_UNSUPPORTED, "its %s would change in each step of the recurrent layer around it",
+                             name), NULL;
     if (layer->again)
         return find_again(layer, variable_name(layer, name), &shape);
     if (!fits(layer, name, &shape, MI_FLOAT))
@@ -412,6 +461,9 @@ struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name,
 bool mi_layer_fault(struct mi_layer *layer, mi_value *count, const char *says)
 {
     const struct mi_shape scalar = {.rank = 0};
+    if (layer->model->inside)
+        return mi_layer_fail(layer, MICA_UNSUPPORTED, "it checks numbers that layers compute, which no step of a recurrent layer "
+                             "does: put it before") != NULL;
     struct mi_variable *fault = mi_variable_add(&layer->model->variables, &layer->graph->error, layer->name, MI_FAULT, MI_FLOAT,
                                                 &scalar, NULL);
     if (!fault)

@@ -46,6 +46,7 @@ struct mi_layer {
     mi_value **results;              /* (result_count) where it has several; NULL: its output alone */
     int result_count;
     mi_value *mask;                  /* of the output, where the layer makes one; else NULL */
+    cJSON *cells;                    /* of a layer that has cells, a list of them as its description has it; else NULL */
 };
 
 struct mi_layer_type {
@@ -59,6 +60,7 @@ struct mi_layer_type {
     const struct mi_cell *cell;      /* of a recurrent layer that has one of its own, or of a cell; else NULL */
     /* The cells and flags that a recurrent layer's descriptor says, false after an error; NULL: it is no recurrent layer. */
     bool (*recurs)(struct mi_layer *layer, const void *desc, struct mi_recurrence *out);
+    bool has_cells;                  /* the descriptor is a mica_rnn_desc, whose cells JSON has as "cell" */
     bool wraps;                      /* around another layer: the descriptor begins with a struct mi_around */
     bool keeps_steps;                /* step t of the result is made of step t of the inputs: their mask is the result's */
     bool takes_any;                  /* inputs of every shape; else they have a first axis, and no other grows with the batch */
@@ -117,15 +119,18 @@ mi_value *mi_layer_build(struct mi_layer *layer, mica_node *const *x, int count,
 mi_value *mi_layer_within(struct mi_layer *wrapper, const struct mi_layer_type *type, const void *desc,
                           struct mi_wrapping *wrapping, mi_value *const *x, int count);
 
+/* Adds to what a wrapper records of the layer within its keys, and its cells; false: the error is recorded. */
+bool mi_layer_write_within(struct mi_layer *wrapper, const struct mi_around *around);
+
 /* A type by its name; NULL: there is none (read.c). */
 const struct mi_layer_type *mi_layer_type_named(const char *name);
 /* `PLACE: there is no layer type "NAME"; did you mean ...`, or which there are: first those that the application registered with
  * the device (NULL: none). */
 mica_status mi_layer_type_unknown(struct mi_error *error, const mica_device *device, const char *place, const char *name);
-/* A layer's type, its descriptor, which the caller frees, and what its result is penalized by, from JSON. Texts stay the JSON's
+/* A layer's type, its descriptor, which is made in the arena, and what its result is penalized by, from JSON. Texts stay the JSON's
  * (read.c). */
-mica_status mi_layer_read(struct mi_error *error, const mica_device *device, const cJSON *json, const char *place,
-                          const struct mi_layer_type **type, void **desc, mica_regularizer *activity);
+mica_status mi_layer_read(struct mi_error *error, struct mi_arena *arena, const mica_device *device, const cJSON *json,
+                          const char *place, const struct mi_layer_type **type, void **desc, mica_regularizer *activity);
 
 /* The name of the layer that a record uses again; NULL: it is a layer of its own. Of a wrapper "layer" is an object. */
 static inline const char *mi_layer_used(const struct mi_layer_record *record)
@@ -154,6 +159,8 @@ mica_status mi_group_begin(mica_model *model, const char *name, const char *stem
 mica_node *mi_group_end(mica_model *model, mica_node *value);
 const struct mi_layer_group *mi_model_group(const mica_model *model, const char *name);
 
+/* A layer's name without what the step that it stands in puts before it. */
+const char *mi_inside_name(const mica_model *model, const char *name);
 /* The name as it is within the groups that are open; NULL: no memory. */
 const char *mi_in_scope(mica_model *model, const char *name);
 /* "dense", "dense_1", "dense_2", ...: the first that is free; those before the last that was given are not. NULL: no memory. */

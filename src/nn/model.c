@@ -86,6 +86,10 @@ mica_node *mica_output(mica_model *model, const char *name, mica_node *node)
         mi_model_fail(model, MICA_INVALID_ARGUMENT, "output \"%s\": this is a node of another model", name ? name : "output");
         return NULL;
     }
+    if (model->inside) {
+        mi_model_fail(model, MICA_INVALID_ARGUMENT, "output \"%s\": a step of a recurrent layer has none", name ? name : "output");
+        return NULL;
+    }
     mi_value *value = mi_output(model->graph, name ? name : "output", node);
     return mi_model_check(model) == MICA_OK ? value : NULL;
 }

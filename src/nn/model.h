@@ -28,6 +28,7 @@ struct mi_layer_record {
  * layers that a function of the application's adds. */
 struct mi_layer_group {
     const char *name;
+    const char *scope;                /* of what stands around it, as the model has it */
     size_t first, end;
     mi_value **in, *value;
     int inputs;
@@ -43,6 +44,14 @@ struct mi_trained_output {
     float weight;
     char **class_names;               /* (class_count) */
     int class_count;                  /* 0: they have no names, or there are no classes */
+};
+
+/* Layers are being added to one step of a recurrent layer (layer/own_cell.c). */
+struct mi_inside {
+    const char *scope;                /* their names begin with it ... */
+    const char *again;                /* ... and those of their variables with this, where the layer is used again; else NULL */
+    const char *suffix;               /* of their variables; NULL: none */
+    size_t groups;                    /* of the model, which are not theirs */
 };
 
 struct mica_model {
@@ -62,6 +71,7 @@ struct mica_model {
     size_t penalty_count, penalty_capacity;
     struct mi_constraint *constraints; /* on parameters (constraint.h) */
     size_t constraint_count, constraint_capacity;
+    const struct mi_inside *inside;   /* NULL: no step of a layer is being built */
     const char *scope;                /* of the groups that are open, before the names of layers: "encoder.block."; NULL: none */
     mi_value *before;                 /* what a layer that names no inputs takes: the last layer's result, or a group's input */
     struct mi_names stems;            /* of automatic names: the number that comes next */
@@ -115,6 +125,8 @@ const struct mi_layer_record *mi_model_layer(const mica_model *model, const char
 mi_value *mi_model_value(const mica_model *model, const char *name);
 /* Which steps of a value of the model's graph are real, (N, T) of bools; NULL: all (masks.c). */
 mi_value *mi_model_mask(const mica_model *model, const mi_value *value);
+/* The same of a name as it is within the groups that are open, from the innermost on. */
+mi_value *mi_scoped_value(mica_model *model, const char *name);
 /* The name of the layer whose result a value is; NULL: of none. */
 const char *mi_model_layer_of(const mica_model *model, const mi_value *value);
 /* Whether a variable is in files. */

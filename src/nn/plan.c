@@ -269,8 +269,9 @@ mica_plan *mi_model_compile(mica_model *model, const mica_plan_desc *desc, bool 
     struct mi_store *store = NULL;
     mica_plan *plan = NULL;
     const struct rate *rate = NULL;
-    mi_device_begin(model->device);
-    mica_status status = build(&w, described);
+    mica_status status = mi_model_begin(model);
+    if (status == MICA_OK)
+        status = build(&w, described);
     if (status == MICA_OK)
         status = keep_schedule(&w, &rate);
     if (status != MICA_OK && w.graph)

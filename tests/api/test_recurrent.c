@@ -70,9 +70,104 @@ static void wrong_distributed(void **state)
     NOT_BUILT("lstm", mica_time_distributed(x, &(mica_time_distributed_desc){.layer = "lstm", .desc = &states}));
 }
 
+/* ---- Cells ---- */
+
+#define OF(...) &(mica_rnn_desc){.cells = &(mica_cell){__VA_ARGS__}, .cell_count = 1}
+#define OWN(function, ...) OF(.step = (function), .states = (mica_shape[]){__VA_ARGS__}, .state_count = 1)
+
+static mica_node *none(mica_model *model, mica_node *x, mica_node *const *states, mica_node **next, void *user)
+{
+    (void)model, (void)x, (void)states, (void)next, (void)user;
+    return NULL;
+}
+
+/* A result, and no next state. */
+static mica_node *half(mica_model *model, mica_node *x, mica_node *const *states, mica_node **next, void *user)
+{
+    (void)model, (void)states, (void)next, (void)user;
+    return mica_activation(x, &(mica_activation_desc){.type = "relu"});
+}
+
+/* Its next state comes from outside. */
+static mica_node *stands_outside(mica_model *model, mica_node *x, mica_node *const *states, mica_node **next, void *user)
+{
+    (void)states, (void)user;
+    next[0] = mica_model_node(model, "h");
+    return mica_activation(x, &(mica_activation_desc){.type = "relu"});
+}
+
+/* What no step does. */
+static mica_node *puts_out(mica_model *model, mica_node *x, mica_node *const *states, mica_node **next, void *user)
+{
+    (void)states, (void)next, (void)user;
+    return mica_output(model, "y", x);
+}
+
+static mica_node *uses_again(mica_model *model, mica_node *x, mica_node *const *states, mica_node **next, void *user)
+{
+    (void)next, (void)user;
+    mica_dense(x, &(mica_dense_desc){.name = "d", .units = 4});
+    return mica_again(model, "d", states, 1, NULL);
+}
+
+static mica_node *ends_group(mica_model *model, mica_node *x, mica_node *const *states, mica_node **next, void *user)
+{
+    (void)states, (void)next, (void)user;
+    return mica_group_end(model, x);
+}
+
+static mica_node *compiles(mica_model *model, mica_node *x, mica_node *const *states, mica_node **next, void *user)
+{
+    (void)user;
+    mica_plan_destroy(mica_compile(model, &(mica_plan_desc){.batch = 1, .outputs = &x, .output_count = 1}));
+    api_says("mica_compile", mica_device_status(api.device), mica_device_error(api.device), MICA_INVALID_ARGUMENT,
+             "a step of a recurrent layer of the model is being built");
+    mica_device_clear_error(api.device);
+    next[0] = states[0];
+    return mica_activation(x, &(mica_activation_desc){.type = "tanh"});
+}
+
+static mica_node *penalizes(mica_model *model, mica_node *x, mica_node *const *states, mica_node **next, void *user)
+{
+    (void)model, (void)user;
+    next[0] = states[0];
+    return mica_activity_regularizer(mica_activation(x, &(mica_activation_desc){.type = "tanh"}), &(mica_regularizer){.type = "l2"});
+}
+
+static void wrong_cells(void **state)
+{
+    (void)state;
+    const mica_shape zero[] = {MICA_SHAPE(0)};
+    assert_null(mica_rnn(NULL, 0, NULL));
+    NOT_BUILT("has 1 to 16 cells, not 0", mica_rnn(X(x), NULL));
+    NOT_BUILT("has 1 to 16 cells, not 17", mica_rnn(X(x), &(mica_rnn_desc){.cells = &(mica_cell){.type = "x"}, .cell_count = 17}));
+    NOT_BUILT("there is no cell \"lstm\"; there are \"simple_rnn_cell\", \"lstm_cell\", \"gru_cell\"", mica_rnn(X(x), OF(.type = "lstm")));
+    NOT_BUILT("units must be at least 1, not 0", mica_rnn(X(x), OF(.type = "lstm_cell")));
+    NOT_BUILT("a cell has neither a type nor a function", mica_rnn(X(x), OF(.type = NULL)));
+    NOT_BUILT("a cell has 0 to 8 states with their shapes, not 9", mica_rnn(X(x), OF(.step = none, .states = zero, .state_count = 9)));
+    NOT_BUILT("a cell has 0 to 8 states with their shapes, not 1", mica_rnn(X(x), OF(.step = none, .state_count = 1)));
+    NOT_BUILT("dimension 0 of state 0 must be at least 1, not 0", mica_rnn(X(x), OF(.step = none, .states = zero, .state_count = 1)));
+    NOT_BUILT("state 0 has 9 dimensions", mica_rnn(X(x), OWN(none, {.rank = 9})));
+    NOT_BUILT("input has shape () per sample, needs steps", mica_rnn(X(mica_input(built, "s", (mica_shape){.rank = 0})), OWN(none, MICA_SHAPE(4))));
+    NOT_BUILT("the cell gives no next state 0", mica_rnn(X(x), OWN(none, MICA_SHAPE(4))));
+    NOT_BUILT("the cell gives no result", mica_rnn(X(x), OF(.step = none)));
+    NOT_BUILT("the cell gives no next state 0", mica_rnn(X(x), OWN(half, MICA_SHAPE(4))));
+    NOT_BUILT("next state 0 is no layer's result that follows from a step", mica_rnn(X(x), OWN(stands_outside, MICA_SHAPE(4))));
+    NOT_BUILT("output \"y\": a step of a recurrent layer has none", mica_rnn(X(x), OWN(puts_out, MICA_SHAPE(4))));
+    NOT_BUILT("no layer is used again", mica_rnn(X(x), OWN(uses_again, MICA_SHAPE(5))));
+    NOT_BUILT("a group ends that never began",
+              mica_group_begin(built, "g", X(x)) ? NULL : mica_rnn(X(x), OWN(ends_group, MICA_SHAPE(5))));
+    NOT_BUILT("what a step of a recurrent layer makes is not penalized", mica_rnn(X(x), OWN(penalizes, MICA_SHAPE(5))));
+    mica_model *built = mica_model_create(api.device, NULL);
+    NODES(built);
+    assert_non_null(mica_rnn(X(x), OWN(compiles, MICA_SHAPE(5))));
+    mica_model_destroy(built);
+    api_still_works(&api);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(nothing), cmocka_unit_test(wrong), cmocka_unit_test(wrong_both),
-                                       cmocka_unit_test(wrong_distributed)};
+                                       cmocka_unit_test(wrong_distributed), cmocka_unit_test(wrong_cells)};
     return cmocka_run_group_tests(tests, api_open, api_close);
 }

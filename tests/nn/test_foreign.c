@@ -71,7 +71,7 @@ static void test_layers(void **state)
     };
     static const char *const missing[][2] = {
         {"BiLSTM", "; both ways are a layer around one: {\"type\": \"bidirectional\""}, {"ConvLSTM2D", "; Mica has no recurrent convolutions"},
-        {"StackedRNNCells", "; a layer is one: list several"},
+        {"StackedRNNCells", "; \"rnn\" takes a list of cells"},
         {"TokenAndPositionEmbedding", "; that is an \"embedding\" and a \"position_embedding\""},
         {"ALiBi", "; it is a key of \"multi_head_attention\""},
         {"frobnicate", "; there are \"input\", \"dense\", "},

@@ -1,6 +1,6 @@
 #include "random/network.h"
 
-#include "nn/layer.h"
+#include "nn/layer/recurrent.h"
 #include "ops/ops.h"
 #include "support/device.h"
 #include "nn/optimizer/optimizer.h"
@@ -84,12 +84,47 @@ static void add_number(struct drawer *d, struct mi_text *out, const struct mi_ke
 
 static void add_keys(struct drawer *d, struct mi_text *out, const struct mi_layer_type *type, const mica_shape *before);
 
+/* A cell that has a name, or one of layers. */
+static void add_cell(struct drawer *d, struct mi_text *out, const mica_shape *before)
+{
+    int types = 0;
+    long long units = size(d);
+    while (mi_cell_types[types])
+        types++;
+    const struct mi_layer_type *type = mi_cell_types[below(d, types)];
+    if (chance(d, 60)) {
+        mi_text_add(out, "{\"type\": \"%s\"", type->type);
+        add_keys(d, out, type, before);
+        mi_text_add(out, "}");
+        return;
+    }
+    mi_text_add(out, "{\"states\": [{\"name\": \"h\", \"shape\": [%lld], \"next\": \"new\"}], \"layers\": ["
+                "{\"type\": \"dense\", \"name\": \"in\", \"units\": %lld}, "
+                "{\"type\": \"dense\", \"name\": \"of_h\", \"units\": %lld, \"inputs\": [\"h\"]}, "
+                "{\"type\": \"%s\", \"name\": \"sum\", \"inputs\": [\"in\", \"of_h\"]}, "
+                "{\"type\": \"activation\", \"name\": \"new\", \"activation\": \"%s\"}%s]}", units, units, units,
+                chance(d, 70) ? "add" : "maximum", chance(d, 50) ? "tanh" : "sigmoid",
+                chance(d, 40) ? ", {\"type\": \"dense\", \"units\": 2}" : "");
+}
+
+static void add_cells(struct drawer *d, struct mi_text *out, const mica_shape *before)
+{
+    bool several = chance(d, 40);
+    mi_text_add(out, ", \"cell\": %s", several ? "[" : "");
+    add_cell(d, out, before);
+    if (several) {
+        mi_text_add(out, ", ");
+        add_cell(d, out, before);
+        mi_text_add(out, "]");
+    }
+}
+
 /* The layer that a wrapper is around: one with a weight, or a recurrent one. */
 static void add_within(struct drawer *d, struct mi_text *out, const char *wrapper, const mica_shape *before)
 {
-    static const char *const recurrent[] = {"simple_rnn", "lstm", "gru"};
+    static const char *const recurrent[] = {"simple_rnn", "lstm", "gru", "rnn"};
     bool both = strcmp(wrapper, "bidirectional") == 0;
-    const struct mi_layer_type *type = mi_layer_type_named(both ? recurrent[below(d, 3)] : "dense");
+    const struct mi_layer_type *type = mi_layer_type_named(both ? recurrent[below(d, MI_COUNT(recurrent))] : "dense");
     mi_text_add(out, "{\"type\": \"%s\"", type->type);
     add_keys(d, out, type, before);
     mi_text_add(out, "}");
@@ -153,6 +188,8 @@ static void add_numbers(struct drawer *d, struct mi_text *out, const struct mi_n
 
 static void add_keys(struct drawer *d, struct mi_text *out, const struct mi_layer_type *type, const mica_shape *before)
 {
+    if (type->has_cells)
+        add_cells(d, out, before);
     for (const struct mi_key *key = type->keys; key && key->name; key++) {
         if (key->type == MI_KEY_NUMBERS)
             add_numbers(d, out, key->numbers);

@@ -185,6 +185,7 @@ static const char *const files[] = {
     "contrastive.safetensors",
     "wrappers.safetensors",
     "recurrent.safetensors",
+    "cells.safetensors",
     "attention.safetensors",
     "masks.safetensors",
 };

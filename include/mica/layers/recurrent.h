@@ -48,13 +48,43 @@ MICA_API mica_node *mica_lstm(mica_node *const *x, int count, const mica_recurre
  * h' = (1 - z) n + z h.  Cho et al. 2014. */
 MICA_API mica_node *mica_gru(mica_node *const *x, int count, const mica_recurrent_desc *desc);
 
+/* One cell of a recurrent layer: of Keras's SimpleRNNCell, LSTMCell and GRUCell, or of your own. */
+typedef struct mica_cell {
+    const char *type;             /* "simple_rnn_cell", "lstm_cell", "gru_cell", whose desc is a mica_recurrent_desc, of which what
+                                   * says how a sequence is run is not read; NULL: your own */
+    const void *desc;
+    /* Your own adds the layers of one step by the calls of these headers: of x (N, ...), the step, and states (N, shape...) it
+     * makes its result and next[], the states that the next step begins with. NULL is an error. It is called once, or within
+     * bidirectional twice. What its layers take from outside, all steps see alike; a dropout drops the same in all of them. Layers
+     * within have names that begin with the recurrent layer's and a dot. Those that run over a sequence themselves, or that change
+     * statistics in training, as batch_normalization does, cannot be within. A model file holds the layers: loading takes no
+     * function. */
+    mica_node *(*step)(mica_model *model, mica_node *x, mica_node *const *states, mica_node **next, void *user);
+    void *user;
+    const mica_shape *states;     /* (state_count): the shapes of a sample's states; at most 8 */
+    int state_count;
+} mica_cell;
+
+/* Cells over a sequence: what the first makes of a step is what the second reads, as in Keras's StackedRNNCells. The result is that
+ * of the last cell. States, at the beginning and as results, are those of the first cell, then those of the second. Parameters of
+ * cells that have names are those of the layers: weight_ih_l0 of the first cell, weight_ih_l1 of the second, as of torch.nn.LSTM
+ * with several layers. Layers of a cell of your own are "NAME.dense", where there are several cells "NAME.l0.dense". Where a
+ * cell's result is none of its states, the result of a step that is padding is that of the step before, and at first zeros. */
+typedef struct mica_rnn_desc {
+    const char *name;
+    const mica_cell *cells;       /* required: (cell_count), at most 16 */
+    int cell_count;
+    bool return_sequences, return_state, go_backwards; /* as mica_recurrent_desc has them */
+} mica_rnn_desc;
+MICA_API mica_node *mica_rnn(mica_node *const *x, int count, const mica_rnn_desc *desc);
+
 /* A recurrent layer twice, from the first step to the last and back, each with parameters of its own: those of the second have
  * names that end in _reverse.  Schuster and Paliwal 1997. Both results stand at the steps that they belong to. States at the
  * beginning, and last ones, are those of the first way, then those of the second. */
 typedef struct mica_bidirectional_desc {
     const char *name;
-    const char *layer;            /* required: "lstm", "gru" or "simple_rnn" */
-    const void *desc;             /* its mica_recurrent_desc */
+    const char *layer;            /* required: "lstm", "gru", "simple_rnn" or "rnn" */
+    const void *desc;             /* its descriptor, of that type: a mica_recurrent_desc */
     const char *merge_mode;       /* NULL: "concat", features side by side; "sum", "mul", "ave", element by element */
 } mica_bidirectional_desc;
 MICA_API mica_node *mica_bidirectional(mica_node *const *x, int count, const mica_bidirectional_desc *desc);

@@ -60,20 +60,21 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
     struct mi_layer within = *layer;
     within.type = around->type;
     if (!within.type->recurs)
-        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "%s is no recurrent layer, as \"lstm\", \"gru\" and \"simple_rnn\" are",
-                             within.type->type);
+        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "%s is no recurrent layer, as \"lstm\", \"gru\" and \"simple_rnn\" "
+                             "are", within.type->type);
     if (!is_mode(mode))
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "there is no merge_mode \"%s\"%s", mi_show(mode).text,
                              mi_advise(mode, modes).text);
-    if (!within.type->recurs(&within, around->within, &how) ||
-        !mi_recurrent_fits(layer, x, count, 2 * mi_recurrence_states(&how)) || !both_ways(&within, &how, x, count, run))
+    bool said = within.type->recurs(&within, around->within, &how);
+    layer->cells = within.cells;
+    if (!said || !mi_recurrent_fits(layer, count, 2 * mi_recurrence_states(&how)) || !both_ways(&within, &how, x, count, run))
         return NULL;
     mi_recurrent_mask(layer, &how, x[0]);
     mi_value *y = merged(layer, mi_recurrent_result(layer, &how, &run[0]), mi_recurrent_result(layer, &how, &run[1]), mode,
                          how.return_sequences);
-    if (around->written && y && !mi_keys_write(within.type->keys, around->within, around->written))
-        return mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");
-    return y && how.return_state ? give_states(layer, y, run, mi_recurrence_states(&how)) : y;
+    if (!y || !mi_layer_write_within(layer, around))
+        return NULL;
+    return how.return_state ? give_states(layer, y, run, mi_recurrence_states(&how)) : y;
 }
 
 static const struct mi_key keys[] = {

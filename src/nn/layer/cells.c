@@ -92,7 +92,8 @@ static bool begin_forget(const struct mi_turn *turn, mi_value *bias)
 bool mi_recurs_alone(struct mi_layer *layer, const void *given, struct mi_recurrence *out)
 {
     const mica_recurrent_desc *desc = given;
-    *out = (struct mi_recurrence){.cell = {{.cell = layer->type->cell, .desc = desc}}, .cells = 1,
+    const struct mi_cell *cell = layer->type->cell;
+    *out = (struct mi_recurrence){.cell = {{.cell = cell, .desc = desc, .states = cell->states}}, .cells = 1,
                                   .return_sequences = desc->return_sequences, .return_state = desc->return_state,
                                   .go_backwards = desc->go_backwards};
     return true;

@@ -34,7 +34,7 @@ static void hold(struct mi_layer *layer, mi_value *mask, mi_value *const *now, m
 static bool first_states(const struct mi_turn *turn, mi_value *const *given, int number, mi_value **now)
 {
     struct mi_graph *graph = turn->layer->graph;
-    for (int i = 0; i < turn->use->cell->states; i++) {
+    for (int i = 0; i < turn->use->states; i++) {
         if (given && !state_fits(turn->layer, &turn->shape[i], given[i], number + i))
             return false;
         now[i] = given ? given[i] : mi_expand_to(graph, mi_scalar(graph, 0), &turn->shape[i]);
@@ -42,22 +42,39 @@ static bool first_states(const struct mi_turn *turn, mi_value *const *given, int
     return true;
 }
 
+/* The place of the result among the values that are carried on. One that is no state is carried too, so that a step that is
+ * padding has that of the step before. -1: there is none. */
+static int carried_result(struct mi_graph *graph, mi_value *y, mi_value **now, mi_value **next, int states)
+{
+    int i = 0;
+    while (i < states && next[i] != y)
+        i++;
+    if (!y || i < states)
+        return y ? i : -1;
+    now[i] = mi_carry(graph, mi_expand_to(graph, mi_scalar(graph, 0), &y->shape));
+    next[i] = y;
+    return now[i] ? i : -1;
+}
+
 static bool run_cell(struct mi_turn *turn, mi_value *mask, mi_value **now, bool backwards, struct mi_run *run, mi_value **last)
 {
     struct mi_graph *graph = turn->layer->graph;
-    mi_value *next[MI_MOST_STATES] = {NULL};
-    int states = turn->use->cell->states;
+    mi_value *next[MI_MOST_STATES + 1] = {NULL};
+    int states = turn->use->states;
     if (!mi_repeat_begin(graph, turn->inputs->shape.dim[1].b, backwards))
         return false;
     for (int i = 0; i < states; i++)
         now[i] = mi_carry(graph, now[i]);
-    turn->use->cell->turn(turn, mi_at_turn(graph, turn->inputs, 1), now, next);
-    hold(turn->layer, mask, now, next, states);
-    struct mi_node *end = mi_repeat_end(graph, next, states);
+    mi_value *y = turn->use->cell->turn(turn, mi_at_turn(graph, turn->inputs, 1), now, next);
+    int result = carried_result(graph, y, now, next, states), carried = result == states ? states + 1 : states;
+    hold(turn->layer, mask, now, next, carried);
+    struct mi_node *end = mi_repeat_end(graph, next, carried);
+    if (!end || result < 0)
+        return false;
     for (int i = 0; i < states; i++)
         last[i] = mi_last(end, i);
-    run->result = last[0];
-    run->all = mi_stack(end, next[0]);
+    run->result = mi_last(end, result);
+    run->all = mi_stack(end, next[result]);
     return run->all != NULL;
 }
 
@@ -79,14 +96,14 @@ bool mi_recurrent_run(struct mi_layer *layer, const struct mi_recurrence *how, m
     int before = 0;
     for (int k = 0; k < how->cells; k++) {
         const struct mi_cell_use *use = &how->cell[k];
-        struct mi_turn turn = {.layer = layer, .use = use, .desc = use->desc, .number = k};
-        mi_value *now[MI_MOST_STATES] = {NULL};
+        struct mi_turn turn = {.layer = layer, .use = use, .desc = use->desc, .number = k, .several = how->cells > 1};
+        mi_value *now[MI_MOST_STATES + 1] = {NULL};
         if (k > 0)
             x = sequence(layer->graph, run->all);
         if (!use->cell->begin(&turn, x) || !first_states(&turn, first ? first + before : NULL, 1 + before, now) ||
             !run_cell(&turn, mask, now, backwards, run, run->last + before))
             return false;
-        before += use->cell->states;
+        before += use->states;
     }
     return true;
 }
@@ -95,17 +112,14 @@ int mi_recurrence_states(const struct mi_recurrence *how)
 {
     int states = 0;
     for (int k = 0; k < how->cells; k++)
-        states += how->cell[k].cell->states;
+        states += how->cell[k].states;
     return states;
 }
 
-bool mi_recurrent_fits(struct mi_layer *layer, mi_value *const *x, int count, int states)
+bool mi_recurrent_fits(struct mi_layer *layer, int count, int states)
 {
     if (layer->graph->open > 0)
         mi_layer_fail(layer, MICA_UNSUPPORTED, "it runs over a sequence, within a step of another recurrent layer");
-    else if (x[0]->shape.rank < 3)
-        mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, needs (steps, features); a recurrent layer gives these with "
-                      "\"return_sequences\", \"reshape\" makes them of others", mi_layer_shape_text(layer, x[0]));
     else if (count != 1 && count != 1 + states)
         mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "takes a sequence, and %d state%s to begin with or none, not %d", states,
                       states == 1 ? "" : "s", count - 1);
@@ -147,7 +161,7 @@ mi_value *mi_recurrent_build(struct mi_layer *layer, mi_value *const *x, int cou
 {
     struct mi_recurrence how = {.cells = 0};
     struct mi_run run;
-    if (!layer->type->recurs(layer, desc, &how) || !mi_recurrent_fits(layer, x, count, mi_recurrence_states(&how)) ||
+    if (!layer->type->recurs(layer, desc, &how) || !mi_recurrent_fits(layer, count, mi_recurrence_states(&how)) ||
         !mi_recurrent_run(layer, &how, x[0], count > 1 ? x + 1 : NULL, how.go_backwards, &run))
         return NULL;
     mi_recurrent_mask(layer, &how, x[0]);

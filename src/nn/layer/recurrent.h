@@ -11,11 +11,11 @@ struct mi_turn;
 
 /* What a cell does. */
 struct mi_cell {
-    int gates, states;
+    int gates, states;               /* states 0: the descriptor says how many */
     bool adds_bias;                  /* the turn adds bias_hh; else it goes along with bias_ih */
     /* Makes the parameters, turn->inputs, which each turn reads a step of, and the shapes of states. */
     bool (*begin)(struct mi_turn *turn, mi_value *x);
-    /* next[] of now[], the states; its result. x is the step of turn->inputs. */
+    /* next[] of now[], the states; its result, NULL after an error. x is the step of turn->inputs. */
     mi_value *(*turn)(const struct mi_turn *turn, mi_value *x, mi_value *const *now, mi_value **next);
     bool (*begin_bias)(const struct mi_turn *turn, mi_value *bias); /* NULL: as any other */
 };
@@ -25,6 +25,9 @@ struct mi_cell_use {
     const struct mi_cell *cell;
     const mica_recurrent_desc *desc; /* units: of a cell that convolves its filters */
     const struct mi_window_fields *window; /* of one that convolves; else NULL */
+    const mica_cell *own;            /* of a cell of the user's, ... */
+    cJSON *described;                /* ... an object for its layers, empty until they are there; not owned */
+    int states;
 };
 
 /* What a recurrent layer's descriptor says. The result of a cell is what the next one reads. */
@@ -40,6 +43,7 @@ struct mi_turn {
     const struct mi_cell_use *use;
     const mica_recurrent_desc *desc; /* the use's */
     int number;                      /* of the cell, which is a part of its parameters' names */
+    bool several;                    /* there are others */
     mi_value *weight, *bias;         /* weight_hh, and bias_hh where the turn adds it; else NULL */
     mi_value *mask;                  /* of recurrent dropout; NULL: none */
     struct mi_window window;         /* of the products with states, of a cell that convolves */
@@ -63,8 +67,8 @@ int mi_recurrence_states(const struct mi_recurrence *how);
 mi_value *mi_recurrent_build(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
 /* The mask of what the layer returns: that of its sequence, where it returns one of the same order. */
 void mi_recurrent_mask(struct mi_layer *layer, const struct mi_recurrence *how, const mi_value *x);
-/* Whether there is a sequence and, if any, so many states. */
-bool mi_recurrent_fits(struct mi_layer *layer, mi_value *const *x, int count, int states);
+/* Whether the inputs are a sequence and, if any, so many states. */
+bool mi_recurrent_fits(struct mi_layer *layer, int count, int states);
 /* Runs all cells; first: their states, or NULL: zeros. The layer's suffix is part of the parameters' names. */
 bool mi_recurrent_run(struct mi_layer *layer, const struct mi_recurrence *how, mi_value *x, mi_value *const *first, bool backwards,
                       struct mi_run *run);
@@ -81,6 +85,28 @@ mi_value *mi_recurrent_product(const struct mi_turn *turn, mi_value *h);
 bool mi_begin_products(struct mi_turn *turn, mi_value *x);
 
 extern const struct mi_cell mi_cell_lstm;
+
+/* ---- Cells of the user's (own_cell.c) ---- */
+
+extern const struct mi_cell mi_cell_own;
+
+/* A cell that JSON says layer by layer: the user of mi_cell_of_layers. */
+struct mi_cell_layer {
+    const struct mi_layer_type *type;
+    const void *desc;
+    const cJSON *inputs;             /* names; NULL: the layer before */
+};
+struct mi_cell_layers {
+    struct mi_cell_layer *layer;
+    int count;
+    const char *state[MI_MOST_STATES], *next[MI_MOST_STATES]; /* names of states, and of layers that make the next ones */
+    const char *output;              /* the name of the layer whose result is the cell's; NULL: the last */
+};
+/* The step of such a cell. */
+mica_node *mi_cell_of_layers(mica_model *model, mica_node *x, mica_node *const *states, mica_node **next, void *user);
+
+/* ---- Cells that have names (cells.c) ---- */
+
 /* Types of cells that have names; NULL-terminated. They have keys and a cell, and are no layers by themselves. */
 extern const struct mi_layer_type *const mi_cell_types[];
 

@@ -52,6 +52,8 @@ static mi_value *build_input(struct mi_layer *layer, mi_value *const *x, int cou
     (void)x, (void)count;
     const struct input_desc *desc = given;
     struct mi_shape shape = {.rank = 1, .dim = {mi_batch()}};
+    if (layer->model->inside)
+        return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "a step of a recurrent layer has no inputs of the model within");
     if (desc->shape.rank < 0 || desc->shape.rank >= MI_MAX_RANK)
         return mi_layer_fail(layer, MICA_SHAPE, "a sample has 0 to %d dimensions, not %d", MI_MAX_RANK - 1,
                              desc->shape.rank);

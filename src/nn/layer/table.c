@@ -49,6 +49,7 @@
     X(simple_rnn)                                                                                                                \
     X(lstm)                                                                                                                      \
     X(gru)                                                                                                                       \
+    X(rnn)                                                                                                                       \
     X(bidirectional)                                                                                                             \
     X(time_distributed)                                                                                                          \
     X(multi_head_attention)                                                                                                      \

@@ -20,8 +20,8 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
     if (y->shape.rank + 1 > MI_MAX_RANK || !mi_dim_equal(y->shape.dim[0], samples->shape.dim[0]))
         return mi_layer_fail(layer, MICA_SHAPE, "%s makes shape %s of the steps", around->type->type,
                              mi_shape_text(&layer->graph->arena, &y->shape));
-    if (around->written && !mi_keys_write(around->type->keys, around->within, around->written))
-        return mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");
+    if (!mi_layer_write_within(layer, around))
+        return NULL;
     layer->mask = NULL;
     return mi_samples_as_steps(layer->graph, x[0], y);
 }

@@ -25,11 +25,11 @@ static mi_value *build_around(struct mi_layer *layer, mi_value *const *x, const 
     mi_value *value = may ? mi_layer_within(layer, type, around->within, wrapping, x, 1) : NULL;
     if (!may || (value && !wrapping->met))
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "%s has no parameter \"weight\"", type->type);
-    if (value && around->written && !mi_keys_write(type->keys, around->within, around->written))
-        return mi_layer_fail(layer, MICA_OUT_OF_MEMORY, "the host is out of memory");
+    if (!value || !mi_layer_write_within(layer, around))
+        return NULL;
     struct mi_layer within = *layer;
     within.type = type; /* which says whether steps stay steps */
-    layer->mask = value ? mi_layer_mask_of_result(&within, x, 1, value) : NULL;
+    layer->mask = mi_layer_mask_of_result(&within, x, 1, value);
     return value;
 }
 
