@@ -39,6 +39,24 @@ static void wrong(void **state)
     NOT_BUILT("takes at most 2 inputs, not 3", mica_simple_rnn(X(x, h, h), RNN(.units = 4)));
 }
 
+static void wrong_convolutions(void **state)
+{
+    (void)state;
+    assert_null(mica_conv_lstm1d(NULL, 0, NULL));
+    assert_null(mica_conv_lstm2d(NULL, 0, NULL));
+    assert_null(mica_conv_lstm3d(NULL, 0, NULL));
+    NOT_BUILT("filters must be at least 1, not 0", mica_conv_lstm1d(X(x), NULL));
+    NOT_BUILT("input has shape (6, 5) per sample, needs (steps, channels, length)",
+              mica_conv_lstm1d(X(x), &(mica_conv_lstm_desc){.filters = 2, .kernel_size = {3}}));
+    NOT_BUILT("needs (steps, channels, height, width)", mica_conv_lstm2d(X(flat), &(mica_conv_lstm_desc){.filters = 2, .kernel_size = {3}}));
+    NOT_BUILT("needs (steps, channels, depth, height, width)",
+              mica_conv_lstm3d(X(x), &(mica_conv_lstm_desc){.filters = 2, .kernel_size = {3}}));
+    NOT_BUILT("kernel_size must be at least 1, not 0",
+              mica_conv_lstm1d(X(mica_input(built, "line", MICA_SHAPE(4, 2, 9))), &(mica_conv_lstm_desc){.filters = 2}));
+    NOT_BUILT("there is no padding \"all\"", mica_conv_lstm1d(X(mica_input(built, "line", MICA_SHAPE(4, 2, 9))),
+                                                             &(mica_conv_lstm_desc){.filters = 2, .kernel_size = {3}, .padding = "all"}));
+}
+
 static void wrong_both(void **state)
 {
     (void)state;
@@ -168,6 +186,7 @@ static void wrong_cells(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(nothing), cmocka_unit_test(wrong), cmocka_unit_test(wrong_both),
+                                       cmocka_unit_test(wrong_convolutions),
                                        cmocka_unit_test(wrong_distributed), cmocka_unit_test(wrong_cells)};
     return cmocka_run_group_tests(tests, api_open, api_close);
 }

@@ -60,7 +60,7 @@ static void test_layers(void **state)
         {"BatchNorm2d", "batch_normalization"}, {"nn.ReLU", "relu"}, {"LeakyReLU", "leaky_relu"}, {"Flaten", "flatten"},
         {"keras.layers.Concatenate", "concatenate"}, {"swish", "silu"}, {"nn.PReLU", "prelu"}, {"GLU", "glu"}, {"Softshrink", "soft_shrink"},
         {"LSTM", "lstm"}, {"nn.LSTM", "lstm"}, {"nn.LSTMCell", "lstm"}, {"GRU", "gru"}, {"GRUCell", "gru"}, {"SimpleRNN", "simple_rnn"},
-        {"RNN", "simple_rnn"}, {"keras.layers.Bidirectional", "bidirectional"},
+        {"RNN", "simple_rnn"}, {"ConvLSTM2D", "conv_lstm2d"}, {"keras.layers.Bidirectional", "bidirectional"},
         {"MultiheadAttention", "multi_head_attention"}, {"nn.MultiheadAttention", "multi_head_attention"},
         {"keras.layers.MultiHeadAttention", "multi_head_attention"}, {"self_attention", "multi_head_attention"},
         {"Attention", "attention"}, {"scaled_dot_product_attention", "attention"}, {"AdditiveAttention", "additive_attention"},
@@ -70,7 +70,7 @@ static void test_layers(void **state)
         {"PositionEmbedding", "position_embedding"}, {"RoPE", "rotary_embedding"}, {"RotaryEmbedding", "rotary_embedding"},
     };
     static const char *const missing[][2] = {
-        {"BiLSTM", "; both ways are a layer around one: {\"type\": \"bidirectional\""}, {"ConvLSTM2D", "; Mica has no recurrent convolutions"},
+        {"BiLSTM", "; both ways are a layer around one: {\"type\": \"bidirectional\""},
         {"StackedRNNCells", "; \"rnn\" takes a list of cells"},
         {"TokenAndPositionEmbedding", "; that is an \"embedding\" and a \"position_embedding\""},
         {"ALiBi", "; it is a key of \"multi_head_attention\""},

@@ -2,6 +2,7 @@
 #include "nn/fixture.h"
 #include "nn/layer.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- Errors ---- */
@@ -37,6 +38,30 @@ static void error_texts(void **state)
         {OF("[5, 3]", BOTH(BOTH(LSTM))), "a wrapper has no bidirectional within"},
         {OF("[5, 3]", "\"type\": \"spectral_normalization\", \"layer\": {" LSTM "}"), "lstm has no parameter \"weight\""},
         {OF("[5, 3]", LSTM ", \"name\": \"a\", \"return_sequences\": true}, {\"layer\": \"a\""), "\"a\" has (16, 3)"},
+    };
+    (void)state;
+    fixture_refuses(mistakes, MI_COUNT(mistakes));
+}
+
+#define CONV "\"type\": \"conv_lstm2d\", \"filters\": 4, \"kernel_size\": 3"
+
+static void convolutions_refused(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {OF("[5, 2, 6, 7]", "\"type\": \"conv_lstm2d\", \"filters\": 4"), "layers[0]: \"kernel_size\" is missing"},
+        {OF("[5, 2, 6, 7]", "\"type\": \"conv_lstm2d\", \"kernel_size\": 3"), "layers[0]: \"filters\" is missing"},
+        {OF("[2, 6, 7]", CONV), "conv_lstm2d \"conv_lstm2d\": input has shape (2, 6, 7) per sample, needs (steps, channels, height, width)"},
+        {OF("[5, 3]", "\"type\": \"conv_lstm1d\", \"filters\": 4, \"kernel_size\": 3"), "needs (steps, channels, length)"},
+        {OF("[5, 3]", "\"type\": \"conv_lstm3d\", \"filters\": 4, \"kernel_size\": 3"), "needs (steps, channels, depth, height, width)"},
+        {OF("[5, 2, 2, 7]", CONV), "a window of 3 does not fit into an input of 2"},
+        {OF("[5, 2, 6, 7]", CONV ", \"units\": 3"), "there is no key \"units\""},
+        {OF("[5, 2, 6, 7]", CONV ", \"groups\": 2"), "there is no key \"groups\""},
+        {OF("[5, 2, 6, 7]", CONV ", \"dropout\": 1"), "layers[0].dropout: must be at least 0 and below 1"},
+        {OF("[5, 2, 6, 7]", CONV ", \"activation\": \"glu\""), "activation \"glu\" makes (2, 4, 5) of (4, 4, 5)"},
+        {OF("[5, 4, 4, 4]", CONV ", \"inputs\": [\"input\", \"input\"]"), "takes a sequence, and 2 states to begin with or none, not 1"},
+        {OF("[5, 4, 4, 4]", CONV ", \"inputs\": [\"input\", \"input\", \"input\"]"),
+         "input 1, a state to begin with, is float32 of shape (5, 4, 4, 4) per sample, needs float32 (4, 2, 2)"},
+        {OF("[5, 3]", BOTH(CONV)), "conv_lstm2d \"bidirectional\": input has shape (5, 3) per sample, needs (steps, channels, height"},
     };
     (void)state;
     fixture_refuses(mistakes, MI_COUNT(mistakes));
@@ -158,6 +183,37 @@ static void attached(void **state)
     fixture_close(f);
 }
 
+/* ---- Convolutions ---- */
+
+/* One bias, whose second part, that of the forget gate, begins with ones. */
+static void convolutions(void **state)
+{
+    struct fixture *f = *state;
+    const mica_conv_lstm_desc desc = {.name = "r", .filters = 4, .kernel_size = {3, 2}, .padding = "same", .strides = {2}, .dropout = 0.25f,
+                                      .return_sequences = true, .return_state = true};
+    mica_node *x = mica_input(f->model, NULL, MICA_SHAPE(5, 2, 6, 7));
+    mica_node *y = mica_conv_lstm2d(&x, 1, &desc);
+    fixture_has_shape(y, MICA_SHAPE(5, 4, 3, 4));
+    fixture_has_shape(mica_model_node(f->model, "r:2"), MICA_SHAPE(4, 3, 4));
+    fixture_has_variable(f, "r.weight_ih_l0", MICA_SHAPE(16, 2, 3, 2));
+    fixture_has_variable(f, "r.weight_hh_l0", MICA_SHAPE(16, 4, 3, 2));
+    struct mi_variable *bias = fixture_has_variable(f, "r.bias_ih_l0", MICA_SHAPE(16));
+    assert_int_equal(mica_model_variable_count(f->model), 3);
+    const float *first = first_values(f, bias->name);
+    for (int i = 0; i < 16; i++)
+        assert_true(fabsf(first[i] - (i / 4 == 1 ? 1.0f : 0.0f)) < 1e-9f);
+    mica_bidirectional(&y, 1, &(mica_bidirectional_desc){.layer = "conv_lstm2d", .desc = &(mica_conv_lstm_desc){
+        .filters = 3, .kernel_size = {2}, .no_unit_forget_bias = true}});
+    fixture_has_shape(mica_model_node(f->model, "bidirectional"), MICA_SHAPE(6, 2, 3));
+    x = mica_input(f->model, "lines", MICA_SHAPE(5, 2, 9));
+    fixture_has_shape(mica_conv_lstm1d(&x, 1, &(mica_conv_lstm_desc){.filters = 2, .kernel_size = {3}}), MICA_SHAPE(2, 7));
+    x = mica_input(f->model, "volumes", MICA_SHAPE(5, 2, 4, 4, 5));
+    y = mica_conv_lstm3d(&x, 1, &(mica_conv_lstm_desc){.filters = 2, .kernel_size = {2}, .return_sequences = true});
+    fixture_has_shape(y, MICA_SHAPE(5, 2, 3, 3, 4));
+    mica_output(f->model, NULL, y);
+    fixture_round_trip(f);
+}
+
 /* ---- A description read again describes the same ---- */
 
 static void round_trip(void **state)
@@ -181,6 +237,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_texts),
+        cmocka_unit_test(convolutions_refused),
+        cmocka_unit_test_setup_teardown(convolutions, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(variables, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(results, fixture_begin, fixture_end),
         cmocka_unit_test(forget_bias),

@@ -186,6 +186,7 @@ static const char *const files[] = {
     "wrappers.safetensors",
     "recurrent.safetensors",
     "cells.safetensors",
+    "conv_lstm.safetensors",
     "attention.safetensors",
     "masks.safetensors",
 };

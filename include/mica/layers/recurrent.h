@@ -48,6 +48,32 @@ MICA_API mica_node *mica_lstm(mica_node *const *x, int count, const mica_recurre
  * h' = (1 - z) n + z h.  Cho et al. 2014. */
 MICA_API mica_node *mica_gru(mica_node *const *x, int count, const mica_recurrent_desc *desc);
 
+/* An lstm over films, or over what has one or three axes of space: W x and U h are convolutions.  x (N, T, channels, ...) ->
+ * (N, filters, ...), or with return_sequences (N, T, filters, ...); states have the shape of one step's result. The window, its
+ * strides, padding and dilation are those of W x; U h keeps sizes, by padding "same".  weight_ih_l0 (4 filters, channels,
+ * window...), weight_hh_l0 (4 filters, filters, window...), and one bias, bias_ih_l0 (4 filters).  Shi et al. 2015, without its
+ * peepholes, as in Keras. */
+typedef struct mica_conv_lstm_desc {
+    const char *name;
+    int64_t filters;              /* required */
+    int64_t kernel_size[3];       /* required */
+    int64_t strides[3], dilation_rate[3]; /* as mica_conv_desc has them, ... */
+    const char *padding;
+    int64_t pads[6];
+    const char *activation;       /* ... and from here on as mica_recurrent_desc */
+    const char *recurrent_activation;
+    bool no_bias;
+    mica_parameter_desc kernel, recurrent, bias;
+    bool no_unit_forget_bias;
+    float dropout, recurrent_dropout;
+    uint64_t seed;
+    bool return_sequences, return_state;
+    bool go_backwards;
+} mica_conv_lstm_desc;
+MICA_API mica_node *mica_conv_lstm1d(mica_node *const *x, int count, const mica_conv_lstm_desc *desc);
+MICA_API mica_node *mica_conv_lstm2d(mica_node *const *x, int count, const mica_conv_lstm_desc *desc);
+MICA_API mica_node *mica_conv_lstm3d(mica_node *const *x, int count, const mica_conv_lstm_desc *desc);
+
 /* One cell of a recurrent layer: of Keras's SimpleRNNCell, LSTMCell and GRUCell, or of your own. */
 typedef struct mica_cell {
     const char *type;             /* "simple_rnn_cell", "lstm_cell", "gru_cell", whose desc is a mica_recurrent_desc, of which what
@@ -83,7 +109,7 @@ MICA_API mica_node *mica_rnn(mica_node *const *x, int count, const mica_rnn_desc
  * beginning, and last ones, are those of the first way, then those of the second. */
 typedef struct mica_bidirectional_desc {
     const char *name;
-    const char *layer;            /* required: "lstm", "gru", "simple_rnn" or "rnn" */
+    const char *layer;            /* required: "lstm", "gru", "simple_rnn", "rnn" or a conv_lstm */
     const void *desc;             /* its descriptor, of that type: a mica_recurrent_desc */
     const char *merge_mode;       /* NULL: "concat", features side by side; "sum", "mul", "ave", element by element */
 } mica_bidirectional_desc;

@@ -7,7 +7,7 @@
 /* An activation that keeps the shape: all but those that take their input apart. */
 static mi_value *through(const struct mi_turn *turn, mi_value *x, const char *type)
 {
-    mi_value *y = mi_layer_activation(turn->layer, x, type, 0, -1);
+    mi_value *y = mi_layer_activation(turn->layer, x, type, 0, 1);
     if (y && !mi_shape_equal(&y->shape, &x->shape))
         return mi_layer_fail(turn->layer, MICA_SHAPE, "activation \"%s\" makes %s of %s; a cell needs one that keeps the shape",
                              type, mi_layer_shape_text(turn->layer, y), mi_layer_shape_text(turn->layer, x));
@@ -102,12 +102,7 @@ bool mi_recurs_alone(struct mi_layer *layer, const void *given, struct mi_recurr
 #define FIRST_KEYS                                                                                                               \
     MI_KEY_WITH(mica_recurrent_desc, "units", MI_KEY_LONG, units, .required = true, MI_KEY_AT_LEAST(1)),                         \
     MI_KEY(mica_recurrent_desc, "activation", MI_KEY_TEXT, activation)
-#define LAST_KEYS                                                                                                                \
-    MI_KEY(mica_recurrent_desc, "use_bias", MI_KEY_NOT, no_bias), MI_PARAMETER_KEYS(mica_recurrent_desc, kernel),                \
-    MI_PARAMETER_KEYS(mica_recurrent_desc, recurrent), MI_PARAMETER_KEYS(mica_recurrent_desc, bias),                             \
-    MI_KEY_WITH(mica_recurrent_desc, "dropout", MI_KEY_FLOAT, dropout, MI_KEY_BELOW(0, 1)),                                      \
-    MI_KEY_WITH(mica_recurrent_desc, "recurrent_dropout", MI_KEY_FLOAT, recurrent_dropout, MI_KEY_BELOW(0, 1)),                  \
-    MI_KEY(mica_recurrent_desc, "seed", MI_KEY_SEED, seed)
+#define LAST_KEYS MI_PRODUCT_KEYS(mica_recurrent_desc)
 #define GATE_KEY MI_KEY(mica_recurrent_desc, "recurrent_activation", MI_KEY_TEXT, recurrent_activation)
 #define SIMPLE_KEYS FIRST_KEYS, LAST_KEYS
 #define LSTM_KEYS                                                                                                                \

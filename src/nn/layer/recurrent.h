@@ -110,6 +110,12 @@ mica_node *mi_cell_of_layers(mica_model *model, mica_node *x, mica_node *const *
 /* Types of cells that have names; NULL-terminated. They have keys and a cell, and are no layers by themselves. */
 extern const struct mi_layer_type *const mi_cell_types[];
 
+/* The keys of a cell's products. */
+#define MI_PRODUCT_KEYS(desc)                                                                                                    \
+    MI_KEY(desc, "use_bias", MI_KEY_NOT, no_bias), MI_PARAMETER_KEYS(desc, kernel), MI_PARAMETER_KEYS(desc, recurrent),          \
+    MI_PARAMETER_KEYS(desc, bias), MI_KEY_WITH(desc, "dropout", MI_KEY_FLOAT, dropout, MI_KEY_BELOW(0, 1)),                      \
+    MI_KEY_WITH(desc, "recurrent_dropout", MI_KEY_FLOAT, recurrent_dropout, MI_KEY_BELOW(0, 1)),                                 \
+    MI_KEY(desc, "seed", MI_KEY_SEED, seed)
 /* The keys of what runs cells. */
 #define MI_SEQUENCE_KEYS(desc)                                                                                                   \
     MI_KEY(desc, "return_sequences", MI_KEY_BOOL, return_sequences), MI_KEY(desc, "return_state", MI_KEY_BOOL, return_state),    \

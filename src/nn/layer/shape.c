@@ -140,7 +140,7 @@ mica_node *mica_flatten(mica_node *x, const char *name)
 /* Fills the one -1 of a target. */
 static bool complete_target(struct mi_layer *layer, const mi_value *x, const mica_shape *target, int64_t *dims)
 {
-    struct mi_shape known = {.rank = 0};
+    struct mi_shape known = {.rank = 0}, sample = {.rank = x->shape.rank - 1};
     int free_at = -1, frees = 0;
     for (int i = 0; i < target->rank; i++) {
         dims[i] = target->dim[i];
@@ -151,7 +151,9 @@ static bool complete_target(struct mi_layer *layer, const mi_value *x, const mic
             known.dim[known.rank++] = mi_fixed(dims[i]);
         }
     }
-    int64_t have = mi_shape_count(&x->shape, 1), rest = mi_shape_count(&known, 0);
+    for (int i = 0; i < sample.rank; i++)
+        sample.dim[i] = x->shape.dim[i + 1];
+    int64_t have = mi_shape_count(&sample, 0), rest = mi_shape_count(&known, 0);
     if (frees == 1 && rest > 0 && have % rest == 0)
         dims[free_at] = have / rest;
     else if (frees || rest != have) {

@@ -49,6 +49,9 @@
     X(simple_rnn)                                                                                                                \
     X(lstm)                                                                                                                      \
     X(gru)                                                                                                                       \
+    X(conv_lstm1d)                                                                                                               \
+    X(conv_lstm2d)                                                                                                               \
+    X(conv_lstm3d)                                                                                                               \
     X(rnn)                                                                                                                       \
     X(bidirectional)                                                                                                             \
     X(time_distributed)                                                                                                          \
