@@ -206,7 +206,7 @@ static const struct row values[] = {
     {"positionalencoding sinepositionalencoding sinusoidalencoding sinusoidalpositionalencoding", "sine_position_encoding", NULL},
     {"rope rotary rotarypositionalembedding rotarypositionalembeddings", "rotary_embedding", NULL},
     {"tokenandpositionembedding", NULL, "that is an \"embedding\" and a \"position_embedding\", joined by \"add\""},
-    {"alibi", NULL, "it is a key of \"multi_head_attention\": \"alibi\": true"},
+    {"alibi", NULL, "it is a key of \"multi_head_attention\" and the blocks: \"alibi\": true"},
     {"convtranspose2d deconv deconvolution convolution2dtranspose", "conv2d_transpose", NULL},
     {"convtranspose1d", "conv1d_transpose", NULL},
     {"convtranspose3d", "conv3d_transpose", NULL},

@@ -35,6 +35,14 @@ static void error_texts(void **state)
         {OF("[5, 6]", GROUPS "\"head_dim\": 2, \"num_query_heads\": 4"), "layers[0]: \"num_key_value_heads\" is missing"},
         {OF("[5, 6]", GROUPS "\"head_dim\": 2, \"num_query_heads\": 4, \"num_key_value_heads\": 3"),
          "grouped_query_attention \"a\": num_query_heads is 4, which num_key_value_heads, 3, does not divide"},
+        {OF("[5, 6]", HEADS "\"num_heads\": 2, \"key_dim\": 3, \"rotary\": true"),
+         "multi_head_attention \"a\": key_dim is 3 features, which are no two halves"},
+        {OF("[5, 6]", HEADS "\"num_heads\": 2, \"key_dim\": 4, \"max_wavelength\": 100"),
+         "max_wavelength and scaling_factor are of \"rotary\", which is not given"},
+        {OF("[5, 6]", HEADS "\"num_heads\": 2, \"key_dim\": 4, \"rotary\": true, \"scaling_factor\": 0"), "must not be 0: steps are divided by it"},
+        {OF("[5, 6]", GROUPS "\"head_dim\": 3, \"num_query_heads\": 4, \"num_key_value_heads\": 2, \"rotary\": true"),
+         "grouped_query_attention \"a\": head_dim is 3 features, which are no two halves"},
+        {OF("[5, 6]", "\"type\": \"transformer_encoder\", \"intermediate_dim\": 4, \"num_heads\": 2, \"rotary\": true"), "a head has 3 features, which are no"},
         {NARROW("\"type\": \"attention\", \"inputs\": [\"input\", \"m\"]"),
          "attention \"attention\": the query has 6 features, the key 4: they are compared one by one"},
         {NARROW("\"type\": \"additive_attention\", \"inputs\": [\"m\", \"input\"]"), "the query has 4 features, the key 6"},
@@ -176,7 +184,7 @@ static const char whole[] =
     "{\"type\": \"multi_head_attention\", \"name\": \"a\", \"num_heads\": 2, \"key_dim\": 3, \"value_dim\": 4, \"dropout\": 0.1, "
     "\"seed\": 3, \"use_bias\": false, \"use_causal_mask\": true, \"alibi\": true, \"kernel_initializer\": \"he_normal\"},"
     "{\"type\": \"grouped_query_attention\", \"name\": \"b\", \"head_dim\": 2, \"num_query_heads\": 4, \"num_key_value_heads\": 2, "
-    "\"inputs\": [\"a\", \"input\"], \"bias_initializer\": \"ones\", \"kernel_regularizer\": \"l2\"},"
+    "\"rotary\": true, \"max_wavelength\": 50, \"inputs\": [\"a\", \"input\"], \"bias_initializer\": \"ones\", \"kernel_regularizer\": \"l2\"},"
     "{\"type\": \"attention\", \"use_scale\": true, \"score_mode\": \"concat\", \"dropout\": 0.5, \"use_causal_mask\": true},"
     "{\"type\": \"additive_attention\", \"use_scale\": false, \"inputs\": [\"a\", \"b\", \"input\"]},"
     "{\"type\": \"position_embedding\", \"sequence_length\": 7, \"initializer\": \"zeros\"},"
@@ -186,6 +194,7 @@ static const char whole[] =
     "\"activation\": \"gelu\", \"layer_norm_epsilon\": 0.001, \"normalize_first\": true},"
     "{\"type\": \"transformer_decoder\", \"intermediate_dim\": 8, \"num_heads\": 1, \"use_causal_mask\": false},"
     "{\"layer\": \"e\", \"name\": \"again\"},"
+    "{\"type\": \"transformer_encoder\", \"intermediate_dim\": 8, \"num_heads\": 3, \"rotary\": true, \"scaling_factor\": 2, \"alibi\": true},"
     "{\"type\": \"transformer_decoder\", \"intermediate_dim\": 8, \"num_heads\": 2, \"inputs\": [\"e\", \"a\"]}]}";
 
 static void round_trip(void **state)

@@ -189,6 +189,7 @@ static const char *const files[] = {
     "conv_lstm.safetensors",
     "attention.safetensors",
     "masks.safetensors",
+    "places.safetensors",
 };
 
 /* The cases of a file: first their kernels, which are built together. */

@@ -33,6 +33,9 @@ typedef struct mica_multi_head_attention_desc {
     bool use_causal_mask;
     bool alibi;                   /* scores have -slope * |t - s| added, the slope being 2^(-8 h / num_heads) of head h from 1 on
                                    * (Press et al. 2022, also for numbers of heads that are no powers of 2) */
+    bool rotary;                  /* each head of query and key, with an even key_dim, is turned as rotary_embedding does, by its
+                                   * own step */
+    float max_wavelength, scaling_factor; /* of rotary; 0: 10000, 1 */
     mica_parameter_desc kernel, bias; /* of all products; initializers: glorot_uniform, zeros */
 } mica_multi_head_attention_desc;
 MICA_API mica_node *mica_multi_head_attention(mica_node *const *x, int count, const mica_multi_head_attention_desc *desc);
@@ -48,6 +51,8 @@ typedef struct mica_grouped_query_attention_desc {
     uint64_t seed;
     bool no_bias;
     bool use_causal_mask;
+    bool alibi, rotary;           /* as mica_multi_head_attention_desc has them */
+    float max_wavelength, scaling_factor;
     mica_parameter_desc kernel, bias; /* initializers: glorot_uniform, zeros */
 } mica_grouped_query_attention_desc;
 MICA_API mica_node *mica_grouped_query_attention(mica_node *const *x, int count, const mica_grouped_query_attention_desc *desc);
@@ -125,6 +130,8 @@ typedef struct mica_transformer_desc {
     bool normalize_first;
     bool no_causal_mask;          /* transformer_decoder: a step of the first input sees later ones too */
     uint64_t seed;                /* of dropout */
+    bool alibi, rotary;           /* of self_attn, as mica_multi_head_attention_desc has them */
+    float max_wavelength, scaling_factor;
     mica_parameter_desc kernel, bias; /* of all products; initializers: glorot_uniform, zeros */
 } mica_transformer_desc;
 MICA_API mica_node *mica_transformer_encoder(mica_node *x, const mica_transformer_desc *desc);

@@ -17,6 +17,21 @@ struct mi_scoring {
     mi_value *mask;                  /* which steps of key and value are real (N, S); NULL: all */
 };
 
+/* Pairs of features turned by an angle that grows with the step, as rotary_embedding does. */
+struct mi_rotary {
+    bool on;
+    float max_wavelength, scaling_factor; /* 0: 10000, 1 */
+};
+#define MI_ROTARY(desc) {(desc)->rotary, (desc)->max_wavelength, (desc)->scaling_factor}
+/* The keys of what an attention knows of places. */
+#define MI_PLACE_KEYS(desc)                                                                                                      \
+    MI_KEY(desc, "alibi", MI_KEY_BOOL, alibi), MI_KEY(desc, "rotary", MI_KEY_BOOL, rotary), MI_WAVELENGTH_KEY(desc),             \
+    MI_SCALING_KEY(desc)
+#define MI_WAVELENGTH_KEY(desc)                                                                                                  \
+    MI_KEY_WITH(desc, "max_wavelength", MI_KEY_FLOAT, max_wavelength, MI_KEY_AT_LEAST(0), .not_zero = "a wave has a length")
+#define MI_SCALING_KEY(desc)                                                                                                     \
+    MI_KEY_WITH(desc, "scaling_factor", MI_KEY_FLOAT, scaling_factor, MI_KEY_AT_LEAST(0), .not_zero = "steps are divided by it")
+
 /* Of the attentions with products of their own. */
 struct mi_heads {
     const char *prefix;              /* of its parameters' names: "" or "self_attn." */
@@ -24,6 +39,7 @@ struct mi_heads {
     int64_t key_dim, value_dim;
     bool no_bias;
     const mica_parameter_desc *kernel, *bias;
+    struct mi_rotary rotary;         /* of query and key */
     struct mi_scoring scoring;
 };
 
@@ -46,6 +62,11 @@ mi_value *mi_attend_scores(struct mi_layer *layer, mi_value *scores, mi_value *v
 
 /* x (N, steps, features) times a weight (rows, features), and a bias or NULL: (N, steps, rows). */
 mi_value *mi_rows_product(struct mi_graph *graph, mi_value *x, mi_value *weight, mi_value *bias);
+
+/* Whether so many features, which `what` says, can be turned so, and the numbers are some. */
+bool mi_rotary_fits(struct mi_layer *layer, const struct mi_rotary *rotary, const char *what, int64_t features);
+/* x, turned by the steps along an axis, which is not the last. */
+mi_value *mi_rotary_turn(struct mi_graph *graph, const struct mi_rotary *rotary, mi_value *x, int axis);
 
 /* multi_head_attention with the parameters of torch.nn.MultiheadAttention. */
 mi_value *mi_multi_head(struct mi_layer *layer, const struct mi_heads *how, mi_value *const in[MI_ATTENDED]);

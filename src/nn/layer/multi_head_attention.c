@@ -72,6 +72,15 @@ static bool project(struct mi_layer *layer, const struct mi_heads *how, mi_value
     return out[MI_V] != NULL;
 }
 
+/* x (N, steps, heads * d) with each head turned by its step. */
+static mi_value *turned(struct mi_graph *graph, const struct mi_rotary *rotary, mi_value *x, int64_t heads)
+{
+    if (!x || !rotary->on)
+        return x;
+    const int64_t apart[] = {0, 0, heads, x->shape.dim[2].b / heads};
+    return mi_reshape_to(graph, mi_rotary_turn(graph, rotary, mi_op2(graph, "Reshape", x, mi_ints(graph, apart, 4)), 1), &x->shape);
+}
+
 /* The product of all heads together, with as many features as the query. */
 static mi_value *finish(struct mi_layer *layer, const struct mi_heads *how, mi_value *y, const char *name, const mi_value *query)
 {
@@ -91,6 +100,8 @@ mi_value *mi_multi_head(struct mi_layer *layer, const struct mi_heads *how, mi_v
     mi_value *of[MI_ATTENDED] = {NULL};
     if (!project(layer, how, in, of))
         return NULL;
+    of[MI_Q] = turned(layer->graph, &how->rotary, of[MI_Q], how->heads);
+    of[MI_K] = turned(layer->graph, &how->rotary, of[MI_K], how->heads);
     struct mi_scoring scoring = how->scoring;
     scoring.scale = (float)(1 / sqrt((double)how->key_dim));
     return finish(layer, how, mi_attend(layer, of, how->heads, how->heads, &scoring), "out_proj", in[MI_Q]);
@@ -105,11 +116,11 @@ static mi_value *build_multi_head(struct mi_layer *layer, mi_value *const *x, in
     struct mi_heads how = {
         .prefix = "", .heads = desc->num_heads, .key_dim = desc->key_dim,
         .value_dim = desc->value_dim ? desc->value_dim : desc->key_dim,
-        .no_bias = desc->no_bias, .kernel = &desc->kernel, .bias = &desc->bias,
+        .no_bias = desc->no_bias, .kernel = &desc->kernel, .bias = &desc->bias, .rotary = MI_ROTARY(desc),
         .scoring = {.causal = desc->use_causal_mask, .alibi = desc->alibi, .dropout = desc->dropout, .seed = desc->seed}};
     if (!mi_layer_size(layer, "num_heads", how.heads, 1) || !mi_layer_size(layer, "key_dim", how.key_dim, 1) ||
         !mi_layer_size(layer, "value_dim", how.value_dim, 1) || !mi_attention_rate(layer, desc->dropout) ||
-        !mi_attention_inputs(layer, x, count, in))
+        !mi_rotary_fits(layer, &how.rotary, "key_dim is", how.key_dim) || !mi_attention_inputs(layer, x, count, in))
         return NULL;
     how.scoring.mask = mi_attention_mask(layer, in[MI_K], in[MI_V]);
     return mi_multi_head(layer, &how, in);
@@ -124,7 +135,7 @@ static const struct mi_key multi_head_keys[] = {
     MI_KEY_WITH(mica_multi_head_attention_desc, "num_heads", MI_KEY_LONG, num_heads, .required = true, MI_KEY_AT_LEAST(1)),
     MI_KEY_WITH(mica_multi_head_attention_desc, "key_dim", MI_KEY_LONG, key_dim, .required = true, MI_KEY_AT_LEAST(1)),
     MI_KEY_WITH(mica_multi_head_attention_desc, "value_dim", MI_KEY_LONG, value_dim, MI_KEY_AT_LEAST(1)),
-    MI_KEY(mica_multi_head_attention_desc, "alibi", MI_KEY_BOOL, alibi),
+    MI_PLACE_KEYS(mica_multi_head_attention_desc),
     LAST_KEYS(mica_multi_head_attention_desc),
 };
 
@@ -158,8 +169,8 @@ static mi_value *build_grouped(struct mi_layer *layer, mi_value *const *x, int c
     mi_value *in[MI_ATTENDED], *of[MI_ATTENDED];
     struct mi_heads how = {
         .prefix = "", .heads = desc->num_query_heads, .key_dim = desc->head_dim, .value_dim = desc->head_dim,
-        .no_bias = desc->no_bias, .kernel = &desc->kernel, .bias = &desc->bias,
-        .scoring = {.causal = desc->use_causal_mask, .dropout = desc->dropout, .seed = desc->seed,
+        .no_bias = desc->no_bias, .kernel = &desc->kernel, .bias = &desc->bias, .rotary = MI_ROTARY(desc),
+        .scoring = {.causal = desc->use_causal_mask, .alibi = desc->alibi, .dropout = desc->dropout, .seed = desc->seed,
                     .scale = (float)(1 / sqrt((double)desc->head_dim))}};
     int64_t groups = desc->num_key_value_heads;
     if (!mi_layer_size(layer, "head_dim", desc->head_dim, 1) || !mi_layer_size(layer, "num_query_heads", how.heads, 1) ||
@@ -169,11 +180,14 @@ static mi_value *build_grouped(struct mi_layer *layer, mi_value *const *x, int c
         return mi_layer_fail(layer, MICA_INVALID_ARGUMENT,
                              "num_query_heads is %lld, which num_key_value_heads, %lld, does not divide", (long long)how.heads,
                              (long long)groups);
-    if (!mi_attention_inputs(layer, x, count, in))
+    if (!mi_rotary_fits(layer, &how.rotary, "head_dim is", desc->head_dim) || !mi_attention_inputs(layer, x, count, in))
         return NULL;
     how.scoring.mask = mi_attention_mask(layer, in[MI_K], in[MI_V]);
-    for (int i = 0; i < MI_ATTENDED; i++)
-        of[i] = own_heads(layer, &how, in[i], i, i == MI_Q ? how.heads : groups);
+    for (int i = 0; i < MI_ATTENDED; i++) {
+        int64_t heads = i == MI_Q ? how.heads : groups;
+        of[i] = own_heads(layer, &how, in[i], i, heads);
+        of[i] = i == MI_V ? of[i] : turned(layer->graph, &how.rotary, of[i], heads);
+    }
     return finish(layer, &how, mi_attend(layer, of, how.heads, groups, &how.scoring), "o_proj", in[MI_Q]);
 }
 
@@ -183,6 +197,7 @@ static const struct mi_key grouped_keys[] = {
                 MI_KEY_AT_LEAST(1)),
     MI_KEY_WITH(mica_grouped_query_attention_desc, "num_key_value_heads", MI_KEY_LONG, num_key_value_heads, .required = true,
                 MI_KEY_AT_LEAST(1)),
+    MI_PLACE_KEYS(mica_grouped_query_attention_desc),
     LAST_KEYS(mica_grouped_query_attention_desc),
 };
 

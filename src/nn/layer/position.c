@@ -1,5 +1,5 @@
 /* Where a step stands in its sequence, as numbers: learnt ones, waves, and angles by which features are turned. */
-#include "nn/layer.h"
+#include "nn/layer/attention.h"
 
 #include "ops/ops.h"
 
@@ -104,10 +104,7 @@ static mi_value *build_sine(struct mi_layer *layer, mi_value *const *x, int coun
     return mi_expand_to(graph, mi_apply(graph, "Where", in, 3, NULL, 0), &x[0]->shape);
 }
 
-#define WAVELENGTH_KEY(desc)                                                                                                     \
-    MI_KEY_WITH(desc, "max_wavelength", MI_KEY_FLOAT, max_wavelength, MI_KEY_AT_LEAST(0), .not_zero = "a wave has a length")
-
-static const struct mi_key sine_keys[] = {WAVELENGTH_KEY(mica_sine_position_encoding_desc), {0}};
+static const struct mi_key sine_keys[] = {MI_WAVELENGTH_KEY(mica_sine_position_encoding_desc), {0}};
 
 const struct mi_layer_type mi_layer_sine_position_encoding = {
     .type = "sine_position_encoding", .desc_size = sizeof(mica_sine_position_encoding_desc), .keys = sine_keys, .min_inputs = 1,
@@ -140,46 +137,54 @@ static mi_value *turned(struct mi_graph *graph, const char *op, mi_value *angle,
     return mi_reshape_to(graph, mi_op1(graph, op, angle), &shape);
 }
 
-static bool rotary_fits(struct mi_layer *layer, const mi_value *x, int axis)
+bool mi_rotary_fits(struct mi_layer *layer, const struct mi_rotary *rotary, const char *what, int64_t features)
 {
-    int last = x->shape.rank - 1;
-    int64_t features = x->shape.dim[last].b;
-    if (!axis)
-        return false; /* the error is there */
-    if (axis < last && features % 2 == 0)
-        return true;
-    if (axis == last)
-        mi_layer_fail(layer, MICA_SHAPE, "input has shape %s per sample, needs an axis of features behind that of the steps, %d",
-                      mi_layer_shape_text(layer, x), axis);
+    bool given = fpclassify(rotary->max_wavelength) != FP_ZERO || fpclassify(rotary->scaling_factor) != FP_ZERO;
+    if (!rotary->on && given)
+        mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "max_wavelength and scaling_factor are of \"rotary\", which is not given");
+    else if (rotary->on && features % 2)
+        mi_layer_fail(layer, MICA_SHAPE, "%s %lld features, which are no two halves", what, (long long)features);
     else
-        mi_layer_fail(layer, MICA_SHAPE, "input has %lld features, which are no two halves", (long long)features);
+        return !rotary->on || (wave_fits(layer, "max_wavelength", given_or(rotary->max_wavelength, longest_wave)) &&
+                               wave_fits(layer, "scaling_factor", given_or(rotary->scaling_factor, 1)));
     return false;
 }
 
-static mi_value *build_rotary(struct mi_layer *layer, mi_value *const *in, int count, const void *given)
+mi_value *mi_rotary_turn(struct mi_graph *graph, const struct mi_rotary *rotary, mi_value *x, int axis)
 {
-    (void)count;
-    const mica_rotary_embedding_desc *desc = given;
-    struct mi_graph *graph = layer->graph;
-    float wavelength = given_or(desc->max_wavelength, longest_wave), slower = given_or(desc->scaling_factor, 1);
-    int axis = mi_layer_axis(layer, in[0], desc->sequence_axis ? desc->sequence_axis : 1), last = in[0]->shape.rank - 1;
-    if (!rotary_fits(layer, in[0], axis) || !wave_fits(layer, "max_wavelength", wavelength) ||
-        !wave_fits(layer, "scaling_factor", slower))
-        return NULL;
-    mi_value *x = mi_layer_float(layer, in[0]);
-    int64_t steps = in[0]->shape.dim[axis].b, features = in[0]->shape.dim[last].b, pairs = features / 2;
+    if (!x || !rotary->on)
+        return x;
+    int last = x->shape.rank - 1;
+    float wavelength = given_or(rotary->max_wavelength, longest_wave), slower = given_or(rotary->scaling_factor, 1);
+    int64_t steps = x->shape.dim[axis].b, features = x->shape.dim[last].b, pairs = features / 2;
     mi_value *angle = angles(graph, numbers(graph, steps, pairs, 0), numbers(graph, steps, pairs, 1), features, wavelength, slower);
-    mi_value *c = turned(graph, "Cos", angle, in[0], axis), *s = turned(graph, "Sin", angle, in[0], axis);
+    mi_value *c = turned(graph, "Cos", angle, x, axis), *s = turned(graph, "Sin", angle, x, axis);
     mi_value *a = half(graph, x, last, 0, pairs), *b = half(graph, x, last, pairs, pairs);
     mi_value *both[] = {mi_op2(graph, "Sub", mi_op2(graph, "Mul", a, c), mi_op2(graph, "Mul", b, s)),
                         mi_op2(graph, "Add", mi_op2(graph, "Mul", b, c), mi_op2(graph, "Mul", a, s))};
     return MI_APPLY(graph, "Concat", both, MI_INT("axis", last));
 }
 
+static mi_value *build_rotary(struct mi_layer *layer, mi_value *const *in, int count, const void *given)
+{
+    (void)count;
+    const mica_rotary_embedding_desc *desc = given;
+    const struct mi_rotary rotary = {true, desc->max_wavelength, desc->scaling_factor};
+    int axis = mi_layer_axis(layer, in[0], desc->sequence_axis ? desc->sequence_axis : 1), last = in[0]->shape.rank - 1;
+    if (!axis)
+        return NULL; /* the error is there */
+    if (axis == last)
+        return mi_layer_fail(layer, MICA_SHAPE,
+                             "input has shape %s per sample, needs an axis of features behind that of the steps, %d",
+                             mi_layer_shape_text(layer, in[0]), axis);
+    if (!mi_rotary_fits(layer, &rotary, "input has", in[0]->shape.dim[last].b))
+        return NULL;
+    return mi_rotary_turn(layer->graph, &rotary, mi_layer_float(layer, in[0]), axis);
+}
+
 static const struct mi_key rotary_keys[] = {
-    WAVELENGTH_KEY(mica_rotary_embedding_desc),
-    MI_KEY_WITH(mica_rotary_embedding_desc, "scaling_factor", MI_KEY_FLOAT, scaling_factor, MI_KEY_AT_LEAST(0),
-                .not_zero = "steps are divided by it"),
+    MI_WAVELENGTH_KEY(mica_rotary_embedding_desc),
+    MI_SCALING_KEY(mica_rotary_embedding_desc),
     MI_KEY_WITH(mica_rotary_embedding_desc, "sequence_axis", MI_KEY_LONG, sequence_axis, MI_KEY_BETWEEN(-8, 8),
                 .not_zero = "that is the batch"),
     {0},

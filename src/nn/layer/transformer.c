@@ -56,10 +56,12 @@ struct part {
 static mi_value *attend(struct mi_layer *layer, mi_value *x, const struct part *part, const mica_transformer_desc *desc)
 {
     int64_t size = x->shape.dim[2].b / desc->num_heads;
+    const struct mi_rotary none = {.on = false}, rotary = MI_ROTARY(desc);
     const struct mi_heads how = {
         .prefix = part->memory ? "multihead_attn." : "self_attn.", .heads = desc->num_heads, .key_dim = size, .value_dim = size,
-        .kernel = &desc->kernel, .bias = &desc->bias,
-        .scoring = {.causal = part->causal, .mask = part->mask, .dropout = desc->dropout, .seed = desc->seed}};
+        .kernel = &desc->kernel, .bias = &desc->bias, .rotary = part->memory ? none : rotary,
+        .scoring = {.causal = part->causal, .alibi = desc->alibi && !part->memory, .mask = part->mask, .dropout = desc->dropout,
+                    .seed = desc->seed}};
     mi_value *of = part->memory ? part->memory : x;
     return mi_multi_head(layer, &how, (mi_value *[]){x, of, of});
 }
@@ -97,7 +99,7 @@ static bool fits(struct mi_layer *layer, mi_value *const *x, int count, const mi
         mi_layer_fail(layer, MICA_SHAPE, "input has %lld features, which %lld heads do not divide", (long long)features,
                       (long long)desc->num_heads);
     else
-        return true;
+        return mi_rotary_fits(layer, &(const struct mi_rotary)MI_ROTARY(desc), "a head has", features / desc->num_heads);
     return false;
 }
 
@@ -134,7 +136,7 @@ static mi_value *build_decoder(struct mi_layer *layer, mi_value *const *x, int c
     MI_KEY_WITH(mica_transformer_desc, "dropout", MI_KEY_FLOAT, dropout, MI_KEY_BELOW(0, 1)),                                    \
     MI_KEY(mica_transformer_desc, "activation", MI_KEY_TEXT, activation),                                                        \
     MI_KEY_WITH(mica_transformer_desc, "layer_norm_epsilon", MI_KEY_FLOAT, layer_norm_epsilon, MI_KEY_AT_LEAST(0)),              \
-    MI_KEY(mica_transformer_desc, "normalize_first", MI_KEY_BOOL, normalize_first)
+    MI_KEY(mica_transformer_desc, "normalize_first", MI_KEY_BOOL, normalize_first), MI_PLACE_KEYS(mica_transformer_desc)
 #define LAST_KEYS                                                                                                                \
     MI_KEY(mica_transformer_desc, "seed", MI_KEY_SEED, seed), MI_PARAMETER_KEYS(mica_transformer_desc, kernel),                  \
     MI_PARAMETER_KEYS(mica_transformer_desc, bias), {0}
