@@ -272,10 +272,12 @@ static mica_status read_numeric(const struct reader *reader, const struct mi_key
 static mica_status read_axes(const struct reader *reader, const struct mi_key *key, const cJSON *json, mica_shape *axes)
 {
     double number;
-    const struct mi_key row = {.ranged = true, .min = -MICA_MAX_RANK, .max = MICA_MAX_RANK};
+    const struct mi_key of_axes = {.ranged = true, .min = -MICA_MAX_RANK, .max = MICA_MAX_RANK};
+    const struct mi_key *row = key->ranged ? key : &of_axes;
     if (cJSON_IsArray(json))
-        return mi_json_shape(reader->error, json, reader->place, key->name, -MICA_MAX_RANK, MICA_MAX_RANK, axes->dim, &axes->rank);
-    MI_TRY(read_number(reader, &row, key->name, json, true, MI_MOST_WHOLE, &number));
+        return mi_json_shape(reader->error, json, reader->place, key->name, (int64_t)row->min, MICA_MAX_RANK, axes->dim,
+                             &axes->rank);
+    MI_TRY(read_number(reader, row, key->name, json, true, MI_MOST_WHOLE, &number));
     *axes = (mica_shape){.rank = 1, .dim = {(int64_t)number}};
     return MICA_OK;
 }

@@ -26,7 +26,7 @@ enum mi_key_type {
     MI_KEY_SIDES,       /* int64_t[spatial][2], before and after each axis: a number for all, or a list of a number or a pair for
                          * each; of one axis also its pair alone. not_zero: why they are not all 0 */
     MI_KEY_SHAPE,       /* mica_shape */
-    MI_KEY_AXES,        /* mica_shape: numbers of axes, one or a list, also from the end */
+    MI_KEY_AXES,        /* mica_shape: numbers of axes, one or a list, also from the end; where it is ranged, of something else */
     MI_KEY_OBJECT,      /* a struct with `keys` of its own; a text stands for an object of which it is the first key */
     MI_KEY_NUMBERS,     /* mica_setting[second]: of `numbers` those that are given, each under its own name */
     MI_KEY_JSON         /* const cJSON *: read by someone else */

@@ -101,6 +101,12 @@ static bool take_name(struct mi_layer *layer, const void *desc)
 
 /* ---- Description ---- */
 
+/* With the whole name, as groups are none in a description. */
+static bool add_tied(const struct mi_layer *layer, cJSON *json)
+{
+    return !layer->tied || cJSON_AddStringToObject(json, "tied_to", mi_inside_name(layer->model, layer->tied));
+}
+
 /* Hands the list of cells over: one cell as it is, several as a list. */
 static bool add_cells(struct mi_layer *layer, cJSON *json)
 {
@@ -140,7 +146,7 @@ static cJSON *layer_json(struct mi_layer *layer, mi_value *const *x, int count, 
     const char *key = own ? "type" : "layer", *of = own ? layer->type->type : layer->again;
     bool good = json && cJSON_AddStringToObject(json, key, of) &&
                 cJSON_AddStringToObject(json, "name", mi_inside_name(model, layer->name)) &&
-                (!own || (mi_keys_write(layer->type->keys, desc, json) && add_cells(layer, json)));
+                (!own || (mi_keys_write(layer->type->keys, desc, json) && add_cells(layer, json) && add_tied(layer, json)));
     bool chained = count == 1 && model->layer_count && model->layers[model->layer_count - 1].value == x[0];
     if (good && count && !chained) {
         cJSON *inputs = cJSON_AddArrayToObject(json, "inputs");
@@ -253,6 +259,7 @@ mi_value *mi_layer_within(struct mi_layer *wrapper, const struct mi_layer_type *
     struct mi_layer layer = *wrapper;
     layer.type = type;
     layer.wrapping = wrapping;
+    layer.wrapped = true;
     mi_value *value = inputs_fit(&layer, x, count) ? type->build(&layer, x, count, desc) : NULL;
     mi_layer_results(wrapper, layer.results, layer.result_count);
     wrapper->cells = layer.cells;

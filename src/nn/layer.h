@@ -46,6 +46,8 @@ struct mi_layer {
     mi_value **results;              /* (result_count) where it has several; NULL: its output alone */
     int result_count;
     mi_value *mask;                  /* of the output, where the layer makes one; else NULL */
+    const char *tied;                /* the layer whose weight it uses; NULL: it has its own */
+    bool wrapped;                    /* it is within a wrapper */
     cJSON *cells;                    /* of a layer that has cells, a list of them as its description has it; else NULL */
 };
 
@@ -195,6 +197,8 @@ struct mi_parameter {
 };
 /* What the layer uses: the variable, or what a wrapper makes of it. */
 mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *parameter);
+/* The weight of an earlier layer, of that shape: gradients of all its uses add up, and files hold it once (tied.c). */
+mi_value *mi_layer_tied(struct mi_layer *layer, const char *to, const struct mi_shape *shape);
 /* LAYER.name, a vector that Assign changes. */
 struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name, int64_t size, float value);
 /* Another initializer of a variable than those that have names; NULL stays NULL. */

@@ -184,6 +184,7 @@ static const char *const files[] = {
     "preprocessing.safetensors",
     "contrastive.safetensors",
     "wrappers.safetensors",
+    "tied.safetensors",
     "recurrent.safetensors",
     "cells.safetensors",
     "conv_lstm.safetensors",

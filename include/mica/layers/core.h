@@ -15,6 +15,9 @@ typedef struct mica_dense_desc {
     const char *activation;       /* NULL: linear; else "relu", "leaky_relu", "elu", "sigmoid", "tanh", "softplus", "softmax" */
     bool no_bias;
     mica_parameter_desc kernel, bias; /* initializers: glorot_uniform, zeros */
+    const char *tied_to;          /* an earlier layer whose weight (units, in) this one uses, instead of one of its own: that of
+                                   * an embedding, to whose rows it gives scores (Press and Wolf 2016). Gradients of both uses
+                                   * add up, and a file holds the weight once, with the earlier layer. NULL: its own */
 } mica_dense_desc;
 MICA_API mica_node *mica_dense(mica_node *x, const mica_dense_desc *desc);
 
@@ -35,6 +38,8 @@ MICA_API mica_node *mica_einsum_dense(mica_node *x, const mica_einsum_dense_desc
 typedef struct mica_embedding_desc {
     const char *name;
     int64_t input_dim, output_dim; /* required */
+    mica_shape padding_idx;       /* numbers of rows, below 0 from the end, that begin with zeros and have no gradient of being
+                                   * looked up: PyTorch's padding_idx 0 is MICA_SHAPE(0). Rank 0: none */
     bool mask_zero;               /* steps of number 0 are padding: recurrent layers and attention pass them over (recurrent.h) */
     mica_parameter_desc embeddings; /* initializer: random_uniform */
 } mica_embedding_desc;
