@@ -37,6 +37,8 @@ static void error_texts(void **state)
         {OF("[5, 3]", RNN(OWN(H, "\"type\": \"add\""))), "layers[0].cell.layers[0]: add joins layers: \"inputs\" is missing"},
         {OF("[5, 3]", RNN(OWN(H, "\"type\": \"relu\", \"inputs\": [\"g\"]"))), "layers[0]: cell: inputs: there is no earlier layer \"g\""},
         {OF("[5, 3]", RNN(OWN(H, "\"type\": \"relu\", \"name\": \"other\""))), "layers[0]: cell: next: there is no earlier layer \"new\""},
+        {OF("[5, 3]", RNN(OWN("{\"name\": \"x\", \"shape\": [4], \"next\": \"new\"}", NEW))), "rnn \"r\": cell: there is a layer or a state \"r.x\" already"},
+        {OF("[5, 3]", RNN(OWN(H ", " H, NEW))), "rnn \"r\": cell: there is a layer or a state \"r.h\" already"},
         {OF("[5, 3]", RNN(OWN(H, "\"type\": \"relu\", \"name\": \"x\""))), "relu \"r.x\": there is a layer of that name already"},
         {OF("[5, 3]", RNN(OWN(H, NEW "}, {\"type\": \"dense\", \"units\": 4, \"name\": \"new\""))), "dense \"r.new\": there is a layer of that name already"},
         {OF("[5, 3]", RNN(OWN(H, "\"type\": \"dense\", \"units\": 3, \"name\": \"new\""))),

@@ -22,6 +22,8 @@ static bool name_value(const struct mi_turn *turn, const char *name, mi_value *v
     mica_model *model = turn->layer->model;
     const char *full = mi_in_scope(model, name);
     mi_value **results = mi_arena_new(&model->graph->arena, 1, sizeof *results);
+    if (mi_model_layer(model, full))
+        return mi_layer_fail(turn->layer, MICA_INVALID_ARGUMENT, "cell: there is a layer or a state \"%s\" already", full) != NULL;
     if (!results || !mi_grow(&model->layers, &model->layer_capacity, model->layer_count + 1, sizeof *model->layers) ||
         !mi_names_add(&model->layer_names, full, model->layer_count))
         return out_of_memory(model), false;
