@@ -35,12 +35,12 @@ MICA_API mica_status mica_job_run(mica_job *job, mica_history **history);
 MICA_API mica_data *mica_data_open_spec(mica_device *device, const char *path, mica_model *model);
 
 /* Raw inputs for prediction from one file, or, of a model with several, from those that a specification in a .json file names, of
- * which the inputs of all parts are read: from one file (.npy, .csv, IDX, also .gz), checked against the model's input: samples
- * without
- * labels, in the training part, with the preprocessing that the model was fitted with. */
+ * which the inputs of all parts are read: from one file (.npy, .csv, IDX, also .gz; of a model of texts also .txt, a text in each
+ * line), checked against the model's input: samples without labels, in the training part, with the preprocessing that the model
+ * was fitted with. */
 MICA_API mica_data *mica_data_open_inputs(mica_device *device, const char *path, mica_model *model);
-/* The same as floats, which round large numbers such as times before they are normalised. *inputs is the caller's:
- * mica_free. */
+/* The same as floats, which round large numbers such as times before they are normalised, and do not say how many steps a sample
+ * has, where that varies. *inputs is the caller's: mica_free. */
 MICA_API mica_status mica_read_inputs(mica_model *model, const char *path, float **inputs, int64_t *n);
 /* Whether a file could be written at a path, before what belongs into it is computed: MICA_OK, or MICA_IO and why not. Follows
  * links; leaves nothing behind. */
