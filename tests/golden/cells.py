@@ -163,6 +163,22 @@ def add_own(cases, real):
             h = torch.tanh(F.linear(seen + x[:, t], w, b))
         return h
     cases.add("rnn_own_attending", (T, IN), [dict(row, cell=attending)], looking, [("r.new.weight", (IN, IN)), ("r.new.bias", (IN,))])
+    # The same with products of its own, which is a layer of several heads in each step.
+    heads = {"states": attending["states"],
+             "layers": [attending["layers"][0], {"type": "multi_head_attention", "name": "m", "num_heads": 2, "key_dim": 2,
+                                                 "use_bias": False, "inputs": ["query", "input"]}, *attending["layers"][2:]]}
+
+    def with_heads(x, weight, out, w, b):
+        wq, wk, wv = weight.chunk(3)
+        k, v = (F.linear(x, y).unflatten(2, (2, 2)).transpose(1, 2) for y in (wk, wv))
+        h = torch.zeros(len(x), IN)
+        for t in range(T):
+            q = F.linear(h, wq).unflatten(1, (2, 1, 2))
+            seen = torch.softmax(q @ k.transpose(2, 3) / 2 ** 0.5, -1) @ v
+            h = torch.tanh(F.linear(F.linear(seen.flatten(1), out) + x[:, t], w, b))
+        return h
+    cases.add("rnn_own_heads", (T, IN), [dict(row, cell=heads)], with_heads,
+              [("r.m.in_proj_weight", (12, IN)), ("r.m.out_proj.weight", (IN, 4)), ("r.new.weight", (IN, IN)), ("r.new.bias", (IN,))])
 
 
 def make():
