@@ -39,6 +39,9 @@ static mica_status infer_attention(struct mi_node *node)
     MI_TRY(mi_default_int(node, "kv_num_heads", mi_attribute_int(node, "q_num_heads", 1)));
     MI_TRY(mi_default_int(node, "is_causal", 0));
     MI_TRY(mi_default_float(node, "rate", 0));
+    float rate = mi_attribute_float(node, "rate", 0);
+    if (!(rate >= 0 && rate < 1))
+        return mi_op_fail(node, MICA_INVALID_ARGUMENT, "rate is %g, it must be at least 0 and below 1", (double)rate);
     struct mi_attention a = {.heads = mi_attribute_int(node, "q_num_heads", 1),
                              .groups = mi_attribute_int(node, "kv_num_heads", 1)};
     MI_TRY(infer_sizes(node, &a));

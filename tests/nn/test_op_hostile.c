@@ -137,7 +137,7 @@ static mica_node *any_operand(struct draw *draw, mica_model *model, const mica_s
     return x;
 }
 
-/* What goes with a first input of shape (n, like): filters, a matrix, a vector of its channels, its samples' classes. */
+/* What goes with a first input of shape (n, like): filters, a matrix, a vector of its channels, its samples' classes, another like it. */
 static mica_node *any_partner(struct draw *draw, mica_model *model, const mica_shape *like, uint64_t kind)
 {
     mica_shape shape = {.rank = 1, .dim = {like->rank ? like->dim[0] : 1}};
@@ -152,7 +152,8 @@ static mica_node *any_partner(struct draw *draw, mica_model *model, const mica_s
         for (int i = 0; i < shape.rank; i++)
             shape.dim[i] = like->dim[i + 1];
         return mica_input_integer(model, NULL, shape);
-    }
+    } else if (kind == 3)
+        return mica_input(model, NULL, *like);
     return mica_variable(model, &(mica_variable_desc){.shape = shape});
 }
 
@@ -181,7 +182,7 @@ static void make_call(struct call *call, mica_device *device, const struct mi_ca
     mica_shape like = any_shape(&draw);
     const char *type = any_type(&draw);
     bool alike = !chance(&draw, 4), one_type = !chance(&draw, 4), partners = chance(&draw, 2);
-    uint64_t kind = below(&draw, 4);
+    uint64_t kind = below(&draw, 5);
     type = partners ? NULL : type;
     bool asks = !partners && chance(&draw, 6); /* its first input is a condition */
     for (int i = 0; i < count && mica_model_status(call->model) == MICA_OK; i++)
