@@ -23,6 +23,7 @@ CIFAR10 = {
     "normalize": {"mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]},
 }
 SEQUENCES = {"format": "npy", "train": {"inputs": "sequences.npy", "labels": "labels.npy"}}
+CHARACTERS = {"format": "text", "train": "input.txt", "tokens": "characters", "window": 256}
 IMAGES = {
     "format": "npy",
     "train": {"inputs": "images.npy", "labels": "labels.npy"},
@@ -228,6 +229,21 @@ def transformer():
     return net
 
 
+def gpt():
+    """A decoder of 6 layers over characters: 65 of them, and what is unknown."""
+    net, begin = Net([256]), {"type": "random_normal", "stddev": 0.02}
+    net.add("embedding", "tokens", input_dim=66, output_dim=384, embeddings_initializer=begin)
+    net.add("position_embedding", "places", sequence_length=256, initializer=begin, inputs=["tokens"])
+    net.add("add", "sum", inputs=["tokens", "places"])
+    for i in range(6):
+        net.add("transformer_decoder", f"decoder.layers.{i}", intermediate_dim=1536, num_heads=6, activation="gelu",
+                normalize_first=True)
+    net.add("layer_normalization", "norm", epsilon=1e-5)
+    net.add("dense", "scores", units=66)
+    net.add("permute", "turned", dims=[2, 1])
+    return net
+
+
 NETS = {
     "mlp": (mlp, MNIST, 128),
     "lenet": (lenet, MNIST, 128),
@@ -238,6 +254,7 @@ NETS = {
     "mobilenet_v2": (mobilenet_v2, IMAGES, 8),
     "vgg16": (vgg16, IMAGES, 8),
     "transformer": (transformer, SEQUENCES, 32),
+    "gpt": (gpt, CHARACTERS, 16),
 }
 
 

@@ -193,6 +193,10 @@ MICA_API mica_status mica_plan_read_elements(mica_plan *plan, const char *name, 
 /* Sets a number of the steps that follow: "learning_rate", instead of a schedule; "steps", how many there were before, which Adam,
  * dropout and schedules count. */
 MICA_API mica_status mica_plan_set(mica_plan *plan, const char *key, double value);
+/* Fills the states that `stateful` layers carry from one run to the next with zeros. A plan has states of its own. mica_fit does
+ * that at the beginning of each epoch, within which batches go on from one another; evaluation and prediction take each sample by
+ * itself, which begins with zeros. */
+MICA_API mica_status mica_plan_reset_states(mica_plan *plan);
 MICA_API mica_status mica_plan_read(mica_plan *plan, const char *name, float *values, size_t count);
 
 /* What a plan with objectives measures: "loss" first, then each objective's metrics; where there are several objectives, each one's

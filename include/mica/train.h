@@ -160,11 +160,16 @@ typedef struct mica_generate_desc {
     void *user;
 } mica_generate_desc;
 
-/* Continues a prompt in UTF-8 by a model that was trained on a text (mica_text_open), token by token: it reads the last ones that
- * its window holds, and the scores at the last of them say what comes next. Its output is (classes, window), as the loss has it, or
- * (window, classes). A shorter prompt stands at the front of the window, so the model must not read what is behind a place: a
- * network that does is MICA_UNSUPPORTED. What is unknown is never added. A model without a vocabulary is MICA_DATA. A stop that was
- * asked for is MICA_CANCELLED. */
+/* Continues a prompt in UTF-8 by a model that was trained on a text (mica_text_open), token by token: the scores at the last one
+ * say what comes next. Its output is (classes, window), as the loss has it, or (window, classes).
+ *
+ * A model is run one step a token where each of its layers can be: recurrent layers keep their states, attention its keys and
+ * values, what acts on each step by itself needs nothing. A model without attention and places reads the whole prompt and goes on
+ * for ever; one with them ends with its window: of a longer prompt it reads the last window, and when that is full the last half
+ * of it begins another. A model with other layers reads for each token the whole window of the last ones. A shorter prompt then
+ * stands at its front, so the model must not read what is behind a place: a network that does is MICA_UNSUPPORTED.
+ *
+ * What is unknown is never added. A model without a vocabulary is MICA_DATA. A stop that was asked for is MICA_CANCELLED. */
 MICA_API mica_status mica_generate(mica_model *model, const char *prompt, const mica_generate_desc *desc);
 
 #ifdef __cplusplus

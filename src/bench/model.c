@@ -2,6 +2,7 @@
 #include "bench/bench.h"
 #include "job/job.h"
 #include "nn/optimizer/optimizer.h"
+#include "nn/stepper.h"
 #include "train/training.h"
 #include "tune/tune.h"
 #include <stdlib.h>
@@ -16,6 +17,7 @@ struct model_run {
     void **inputs;                           /* of the plan: random samples and targets */
     float *outputs;
     struct mi_step step;
+    struct mi_stepper stepper;               /* of a generation; its plan is the one above */
 };
 
 /* ---- Steps ---- */
@@ -25,10 +27,14 @@ static mica_status enqueue(struct model_run *run)
     run->step.step++;
     for (int i = 0; i < mi_plan_inputs(run->plan); i++)
         MI_TRY(mi_plan_feed(run->plan, i, run->inputs[i], run->batch, NULL));
-    return mi_plan_step(run->plan, &run->step);
+    if (!run->desc->generation)
+        return mi_plan_step(run->plan, &run->step);
+    if (run->stepper.taken == run->stepper.most)
+        MI_TRY(mi_stepper_begin(&run->stepper));
+    return mi_stepper_run(&run->stepper);
 }
 
-/* Inference waits for every result, training for the last update of a row. */
+/* Inference and generation wait for every result, training for the last update of a row. */
 static mica_status run_steps(void *context, int times)
 {
     struct model_run *run = context;
@@ -79,6 +85,27 @@ static mica_status compile_training(struct model_run *run)
         status = mi_optimizer_begin(model, &optimizer, true);
     run->step.learning_rate = status == MICA_OK ? optimizer.learning_rate : 0;
     return mi_bench_from_device(run->bench, status);
+}
+
+static mica_status compile_generation(struct model_run *run)
+{
+    mica_model *model = mica_job_model(run->job);
+    if (run->batch > 1 || run->desc->training)
+        return mi_fail(&run->bench->error, MICA_INVALID_ARGUMENT, "a text is generated %s",
+                       run->batch > 1 ? "in a batch of 1" : "without training");
+    MI_TRY(mi_bench_from_device(run->bench, mi_stepper_create(model, &run->stepper)));
+    run->plan = run->stepper.plan;
+    if (!run->plan)
+        return mi_fail(&run->bench->error, MICA_UNSUPPORTED, "the network cannot be run step by step");
+    run->stepper.most = run->stepper.most ? run->stepper.most : model->graph->inputs[0]->shape.dim[1].b;
+    return MICA_OK;
+}
+
+static mica_status compile(struct model_run *run)
+{
+    return run->desc->generation ? compile_generation(run)
+           : run->desc->training ? compile_training(run)
+                                 : compile_inference(run, run->batch, false, &run->plan);
 }
 
 /* ---- Samples ---- */
@@ -170,7 +197,7 @@ static mica_status start(struct model_run *run, const char *path)
     if (!run->job)
         return mi_out_of_memory(&run->bench->error);
     MI_TRY(mi_error_report(&run->bench->error, &run->job->error));
-    MI_TRY(run->desc->training ? compile_training(run) : compile_inference(run, run->batch, false, &run->plan));
+    MI_TRY(compile(run));
     MI_TRY(make_samples(run));
     return mi_bench_from_device(run->bench, run_steps(run, 1));
 }
@@ -187,14 +214,15 @@ static mica_status measure(struct model_run *run, mica_bench_result *result)
     mi_bench_rate(run->bench, flops, bytes, result);
     if (run->desc->profile)
         MI_TRY(mi_bench_profile(run->bench, run->plan, run->batch));
-    return run->desc->check && !run->desc->training ? check(run, result) : MICA_OK;
+    return run->desc->check && !run->desc->training && !run->desc->generation ? check(run, result) : MICA_OK;
 }
 
 static mica_status run_model(struct model_run *run, const char *path)
 {
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     const char *name = mi_arena_format(&run->bench->arena, "%.*s %s b%lld", (int)strcspn(base, "."), base,
-                                       run->desc->training ? "training" : "inference", (long long)run->batch);
+                                       run->desc->generation ? "generation" : run->desc->training ? "training" : "inference",
+                                       (long long)run->batch);
     double began = mi_seconds();
     MI_TRY(mi_bench_check_engine(run->bench, run->desc->common.engine));
     if (run->batch < 1 || run->batch > INT32_MAX)

@@ -14,11 +14,11 @@
 
 static bool read_desc(const struct cli_request *request, mica_bench_model_desc *desc)
 {
-    static const char *const modes[] = {"inference", "training", NULL};
+    static const char *const modes[] = {"inference", "training", "generation", NULL};
     const struct cli_bench_options *options = request->options;
     int mode = options->mode ? cli_bench_word("--mode", options->mode, modes) : 0;
-    *desc = (mica_bench_model_desc){.training = mode == 1, .profile = options->profile, .check = options->check,
-                                    .sets = options->sets.values, .set_count = options->sets.count,
+    *desc = (mica_bench_model_desc){.training = mode == 1, .generation = mode == 2, .profile = options->profile,
+                                    .check = options->check, .sets = options->sets.values, .set_count = options->sets.count,
                                     .common = request->common};
     if (mode < 0)
         return false;

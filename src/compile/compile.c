@@ -91,6 +91,7 @@ static const struct pass {
 } passes[] = {
     {.rewrite = mi_lower},
     {.rewrite = mi_simplify},
+    {.rewrite = mi_sink, .unless = APART},
     {.rewrite = mi_fold, .unless = EXACT | APART},
     {.rewrite = mi_separate},
     {.rewrite = mi_forget, .unless = APART},

@@ -15,11 +15,11 @@ struct mi_variant {
 };
 
 /* Where a value lies within another one, along whose first axis there are parts: from part `shift` on, or from one that moves by
- * one from turn to turn, round and round. */
+ * one from turn to turn, or from run to run, round and round. */
 struct mi_part {
     mi_value *of;                /* NULL: it is no part */
     int64_t shift;
-    bool turns;
+    bool turns, runs;
 };
 
 /* How a value lies in memory; one for each value of the plan's graph, by its id. */

@@ -54,8 +54,12 @@ mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes)
         define_dims(e, &defines, "IN", k, node->in[k]);
     }
     for (int k = 0; k < node->outputs; k++) {
-        int argument = mi_emit_argument(e, node->out[k], true);
         const char *comma = node->out[k]->shape.rank ? ", " : "";
+        if (!e->tensors[node->out[k]->id].stored) { /* nobody reads it */
+            mi_text_add(&defines, "#define MICA_STORE%d(value%s%s) (void)0\n", k, comma, parameters(e, node->out[k]->shape.rank));
+            continue;
+        }
+        int argument = mi_emit_argument(e, node->out[k], true);
         mi_text_add(&defines, "#define MICA_STORE%d(value%s%s) %s\n", k, comma, parameters(e, node->out[k]->shape.rank),
                     mi_emit_assignment(e, node->out[k], argument, place_of(e, node->out[k]), "(value)"));
         mi_text_add(&defines, "#define MICA_GET%d(%s) %s\n", k, parameters(e, node->out[k]->shape.rank),

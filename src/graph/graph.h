@@ -47,6 +47,7 @@ enum mi_role {
     MI_MOMENT,          /* an optimizer's, shadows a parameter */
     MI_ACCUMULATOR,     /* sums of losses and metrics, on the device until read */
     MI_FAULT,           /* counts what went wrong on the device; told when a result is read */
+    MI_STATE,           /* a plan's: what goes from one run to the next; it alone may have n in its shape */
     MI_ROLES
 };
 
@@ -68,7 +69,7 @@ struct mi_variable {
     enum mi_role role;
     bool frozen;                 /* a parameter that no optimizer touches */
     const char *says;            /* of faults: what is counted, behind the count; the graph's */
-    struct mi_shape shape;       /* without n */
+    struct mi_shape shape;       /* without n, but of a state */
     struct mi_variable *shadows; /* of gradients and moments: the parameter */
     void *initial;               /* elements on the host until the store takes them over; NULL: zeros, or still to be made */
     struct mi_initial make;
@@ -280,6 +281,10 @@ mi_value *mi_last(struct mi_node *repeat, int i);
 mi_value *mi_stack(struct mi_node *repeat, mi_value *value);
 /* Which carried value it is that the node carries. */
 int mi_carry_number(const struct mi_node *carry);
+
+/* A state whose first axis counts runs, with this run's row in its place: run r, counted from 1, writes row r - 1, round and round.
+ * The others are what they were. It is written where it lies, for one n from reset to reset. */
+mi_value *mi_append(struct mi_graph *graph, struct mi_variable *state, mi_value *row);
 
 /* ---- Users (users.c) ---- */
 

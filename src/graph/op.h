@@ -162,6 +162,8 @@ extern const struct mi_op mi_op_input, mi_op_constant, mi_op_variable, mi_op_ass
  * value was in each; and, once repeats have memory (compile/rewrite/ring.c), tensors of parts, one of these, and what is stored
  * in one. */
 extern const struct mi_op mi_op_carry, mi_op_turn, mi_op_repeat, mi_op_last, mi_op_stack, mi_op_ring, mi_op_part, mi_op_put;
+/* A state with one more row, which ring.c puts where the run says. */
+extern const struct mi_op mi_op_append;
 
 /* Whether a node that computes nothing takes its inputs from memory. */
 static inline bool mi_takes_memory(const struct mi_node *node)

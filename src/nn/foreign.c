@@ -121,7 +121,7 @@ static const struct row keys[] = {
     {"unitforgetbias forgetbias forgetbiasinit", "unit_forget_bias", "\"lstm\" has it"},
     {"resetafter", NULL, "\"gru\" has it"},
     {"unroll implementation usecudnn", NULL, NO_SUCH},
-    {"stateful", NULL, "no state outlives a batch; " STATES},
+    {"stateful", "stateful", HAVE_IT},
     {"initialstate initialstates state states hx h0 c0", NULL, STATES},
     {"batchfirst timemajor", NULL, "the batch comes first, then the steps: leave it out"},
     {"padtoken padidx paddingindex padtokenid", "padding_idx", NULL},

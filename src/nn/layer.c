@@ -365,7 +365,7 @@ static struct mi_variable *add_variable(struct mi_layer *layer, const char *name
                                         const struct mi_shape *shape, const struct mi_initial *make)
 {
     struct mi_variable *variable =
-        mi_variable_add(&layer->model->variables, &layer->graph->error, name, role, type, shape, NULL);
+        mi_variable_add(layer->graph->variables, &layer->graph->error, name, role, type, shape, NULL);
     if (variable && !layer->model->loading)
         variable->make = *make;
     return variable;
@@ -381,7 +381,7 @@ static const char *variable_name(struct mi_layer *layer, const char *name)
 /* The variable of a layer that is used again: none, where its inputs are such that it would have another. */
 static struct mi_variable *find_again(struct mi_layer *layer, const char *name, const struct mi_shape *shape)
 {
-    struct mi_variable *found = mi_variable_find(&layer->model->variables, name);
+    struct mi_variable *found = mi_variable_find(layer->graph->variables, name);
     if (found && mi_shape_equal(&found->shape, shape))
         return found;
     mi_layer_fail(layer, MICA_SHAPE, "is used again with inputs that ask for a %s of shape %s, \"%s\" has %s",
@@ -465,13 +465,28 @@ struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name,
     return add_variable(layer, variable_name(layer, name), MI_STATISTIC, MI_FLOAT, &shape, &make);
 }
 
+struct mi_variable *mi_layer_state(struct mi_layer *layer, const char *name, const struct mi_shape *shape)
+{
+    struct mi_graph *graph = layer->graph;
+    const char *full = mi_arena_format(&graph->arena, "%s.%s%s", layer->name, name, layer->suffix ? layer->suffix : "");
+    struct mi_variable *known = full ? mi_variable_find(graph->variables, full) : NULL;
+    if (!full || (known && known->role == MI_STATE && mi_shape_equal(&known->shape, shape)))
+        return known;
+    return mi_variable_add(graph->variables, &graph->error, full, MI_STATE, MI_FLOAT, shape, NULL);
+}
+
+mi_value *mi_layer_place(struct mi_layer *layer)
+{
+    return layer->stepping->place;
+}
+
 bool mi_layer_fault(struct mi_layer *layer, mi_value *count, const char *says)
 {
     const struct mi_shape scalar = {.rank = 0};
     if (layer->model->inside)
         return mi_layer_fail(layer, MICA_UNSUPPORTED, "it checks numbers that layers compute, which no step of a recurrent layer "
                              "does: put it before") != NULL;
-    struct mi_variable *fault = mi_variable_add(&layer->model->variables, &layer->graph->error, layer->name, MI_FAULT, MI_FLOAT,
+    struct mi_variable *fault = mi_variable_add(layer->graph->variables, &layer->graph->error, layer->name, MI_FAULT, MI_FLOAT,
                                                 &scalar, NULL);
     if (!fault)
         return false;

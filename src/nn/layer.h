@@ -34,6 +34,13 @@ struct mi_around {
     cJSON *written;                  /* ... and `layer`, to which its keys are written once it is built; NULL: they are there */
 };
 
+/* Of a layer that takes one step of its sequences in each run, and keeps what it needs of those before in states. */
+struct mi_stepping {
+    mica_model *whole;               /* whose layers they are */
+    int64_t most;                    /* of a layer that keeps steps apart: so many at most */
+    mi_value *place;                 /* the number of the step from 0, float32 of one element: what runs of the plan there were */
+};
+
 /* A layer that is being built. */
 struct mi_layer {
     mica_model *model;
@@ -49,6 +56,7 @@ struct mi_layer {
     const char *tied;                /* the layer whose weight it uses; NULL: it has its own */
     bool wrapped;                    /* it is within a wrapper */
     cJSON *cells;                    /* of a layer that has cells, a list of them as its description has it; else NULL */
+    const struct mi_stepping *stepping; /* it is built to be run step by step; NULL: for whole sequences */
 };
 
 struct mi_layer_type {
@@ -66,6 +74,9 @@ struct mi_layer_type {
     bool wraps;                      /* around another layer: the descriptor begins with a struct mi_around */
     bool keeps_steps;                /* step t of the result is made of step t of the inputs: their mask is the result's */
     bool takes_any;                  /* inputs of every shape; else they have a first axis, and no other grows with the batch */
+    /* Whether it can be built for one step at a time (layer->stepping), though its steps hang on one another, on their numbers, or
+     * are none of its axes; NULL: where it keeps steps. x are the inputs of whole sequences. */
+    bool (*steps)(const void *desc, mi_value *const *x, int count);
     /* Adds variables and nodes; NULL after an error. */
     mi_value *(*build)(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
     /* Where automatic names begin otherwise than with the type; NULL: they do not. */
@@ -201,6 +212,11 @@ mi_value *mi_layer_parameter(struct mi_layer *layer, const struct mi_parameter *
 mi_value *mi_layer_tied(struct mi_layer *layer, const char *to, const struct mi_shape *shape);
 /* LAYER.name, a vector that Assign changes. */
 struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name, int64_t size, float value);
+/* LAYER.name, a state of the plan: what the layer's last run left there; zeros at first. A layer that is used again has states of
+ * its own for each use. */
+struct mi_variable *mi_layer_state(struct mi_layer *layer, const char *name, const struct mi_shape *shape);
+/* The number of the step that is taken, from 0, of one element: of a layer that is built for one step at a time. */
+mi_value *mi_layer_place(struct mi_layer *layer);
 /* Another initializer of a variable than those that have names; NULL stays NULL. */
 void mi_layer_first_values(struct mi_layer *layer, struct mi_variable *variable, const struct mi_initial *make);
 

@@ -45,6 +45,7 @@ void mica_model_destroy(mica_model *model)
     if (!model)
         return;
     mi_model_drop_predictor(model);
+    mica_plan_destroy(model->stepper.plan);
     mi_store_destroy(model->store);
     mi_graph_destroy(model->graph);
     mi_variables_destroy(&model->variables);

@@ -54,6 +54,13 @@ struct mi_inside {
     size_t groups;                    /* of the model, which are not theirs */
 };
 
+/* The model's layers as a plan that takes the steps of one sequence in turn (stepper.h). */
+struct mi_stepper {
+    struct mica_plan *plan;           /* its input takes one step, its output has one; NULL: there is none */
+    int64_t most;                     /* so many steps from a beginning; 0: without end */
+    int64_t taken;                    /* since the last beginning */
+};
+
 struct mica_model {
     mica_device *device;
     struct mi_error error;            /* of the calls that built it */
@@ -96,6 +103,7 @@ struct mica_model {
     struct mi_choices choices;        /* the engines that its plans ran with, saved with it */
     struct mica_plan *predictor;      /* for mica_predict, kept between calls */
     int64_t predictor_batch;
+    struct mi_stepper stepper;        /* for mica_generate, kept between calls */
 };
 
 /* ---- Errors ---- */

@@ -1,5 +1,6 @@
-/* The part of a graph that a plan is of: what lies behind the results that are asked for, and the running statistics of the layers
- * that it trains. A generator's step reads the discriminator's statistics; another network's inputs are none of its own. */
+/* The part of a graph that a plan is of: what lies behind the results that are asked for, the next values of the states that these
+ * read, and the running statistics of the layers that it trains. A generator's step reads the discriminator's statistics; another
+ * network's inputs are none of its own. */
 #include "nn/part.h"
 
 #include <stdlib.h>
@@ -92,6 +93,8 @@ static void settle_assignment(struct part *part, struct mi_node *assign)
     mi_value *own = mi_of_variable(part->graph, assign->variable).value;
     if (assign->variable->role == MI_FAULT && !counts_within(part, assign->in[0]))
         assign->in[0] = own; /* a variable that becomes itself is left out when the graph is simplified */
+    if (assign->variable->role == MI_STATE && !(own && part->reached[own->node->id]))
+        assign->in[0] = own;
     if (assign->variable->role != MI_STATISTIC)
         return;
     assign->in[0] = newest(part, assign->in[0]);

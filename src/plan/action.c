@@ -2,10 +2,11 @@
 #include "plan/inside.h"
 
 /* Where a part begins in the value that it lies within, in elements. */
-static uint64_t part_offset(const struct mi_part *part, int64_t n, int64_t turn)
+static uint64_t part_offset(const struct mica_plan *plan, const struct mi_part *part, int64_t n, int64_t turn)
 {
     const struct mi_shape *shape = &part->of->shape;
-    int64_t parts = shape->dim[0].b, which = (part->shift + (part->turns ? turn : 0)) % parts;
+    int64_t parts = shape->dim[0].b, runs = part->runs ? (int64_t)(plan->runs % (uint64_t)parts) : 0;
+    int64_t which = (part->shift + (part->turns ? turn : 0) + runs) % parts;
     return (uint64_t)(which * (mi_shape_count(shape, n) / parts));
 }
 
@@ -15,7 +16,7 @@ mica_status mi_place_of(struct mica_plan *plan, const mi_value *from, int64_t n,
     const struct mi_part *part = &plan->tensors[value->id].part;
     if (part->of) {
         MI_TRY(mi_place_of(plan, part->of, n, turn, place));
-        place->offset += part_offset(part, n, turn);
+        place->offset += part_offset(plan, part, n, turn);
         return MICA_OK;
     }
     const struct mi_home *home = &plan->homes[value->id];
@@ -24,10 +25,8 @@ mica_status mi_place_of(struct mica_plan *plan, const mi_value *from, int64_t n,
         place->offset = plan->bound[value->id].offset / mi_types[value->type].bytes;
         return MICA_OK;
     }
-    if (home->variable) {
-        mica_status status = mi_store_place_of(plan->store, home->variable, home->gradient, place);
-        return status == MICA_OK ? status : mi_error_report(&plan->error, &plan->device->error);
-    }
+    if (home->variable)
+        return mi_variable_place(plan, home->variable, home->gradient, place);
     bool own = plan->own && plan->own[value->id].mem;
     place->mem = own ? plan->own[value->id].mem : plan->blocks[home->block].mem;
     place->offset = own ? 0 : home->offset / mi_types[value->type].bytes;

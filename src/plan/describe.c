@@ -72,7 +72,7 @@ static void add_bytes(struct description *d, cJSON *bytes)
     const struct { const char *key; uint64_t bytes; } rows[] = {
         {"parameters", mi_store_bytes(store, MI_PARAMETER)}, {"other_variables", mi_store_bytes(store, MI_STATISTIC)},
         {"gradients", mi_store_bytes(store, MI_GRADIENT)},   {"moments", mi_store_bytes(store, MI_MOMENT)},
-        {"activations", d->plan->activation_bytes}};
+        {"activations", d->plan->activation_bytes},          {"states", d->plan->state_bytes}};
     for (size_t i = 0; i < MI_COUNT(rows); i++)
         add(d, bytes, rows[i].key, cJSON_CreateNumber((double)rows[i].bytes));
 }

@@ -109,6 +109,12 @@ mica_status mica_plan_set(mica_plan *plan, const char *key, double value)
     return MICA_OK;
 }
 
+mica_status mica_plan_reset_states(mica_plan *plan)
+{
+    MI_TRY(mi_plan_begin(plan));
+    return mi_plan_end(plan, mi_states_reset(plan));
+}
+
 /* Of how many samples an output has so many elements; -1: of no number that a step can have. Most grow by as many with each. */
 static int64_t samples_of(const mica_plan *plan, const struct mi_shape *shape, size_t count)
 {

@@ -81,6 +81,9 @@ struct mica_plan {
     size_t block_count;
     struct mi_buffer *own;         /* debug: a buffer for each value id */
     uint64_t activation_bytes, scratch_bytes;
+    struct mi_state { struct mi_variable *variable; struct mi_buffer buffer; } *states; /* what goes from run to run (states.c) */
+    size_t state_count;
+    uint64_t state_bytes;
 
     struct mi_action *actions;
     size_t action_count, action_capacity;
@@ -88,6 +91,7 @@ struct mica_plan {
     struct mi_step slot[2];        /* host memory of the last two steps */
     cl_event in_flight[2];
     uint64_t steps;
+    uint64_t runs;                 /* before the one that is enqueued: its step, counted from 0 */
     struct mi_step next;           /* the next run's, without n */
     uint64_t samples;              /* of all runs since the metrics were set to zero */
     struct mi_staging *staging;    /* by input; made by the first mica_plan_write */
@@ -118,6 +122,16 @@ mica_status mi_plan_refuse_name(mica_plan *plan, bool inputs, bool outputs, cons
 mica_status mi_plan_check(mica_plan *plan, int64_t n); /* whether a step may have so many samples */
 /* The next run: a step of training, or one of prediction, which are all alike. */
 mica_status mi_plan_run_samples(mica_plan *plan, int64_t n);
+
+/* ---- states.c ---- */
+
+/* Lists the states that the graph reads, and what they take; allocates them, all zeros; fills them with zeros again. */
+mica_status mi_states_list(struct mica_plan *plan);
+mica_status mi_states_make(struct mica_plan *plan);
+mica_status mi_states_reset(struct mica_plan *plan);
+void mi_states_destroy(struct mica_plan *plan);
+/* Where a variable, or its gradient, lies: of a state in the plan's memory, else in the store. */
+mica_status mi_variable_place(struct mica_plan *plan, const struct mi_variable *variable, bool gradient, struct mi_place *place);
 
 /* ---- staging.c ---- */
 

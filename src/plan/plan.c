@@ -22,6 +22,7 @@ void mica_plan_destroy(mica_plan *plan)
         mi_buffer_destroy(plan->device, &plan->own[v]);
     for (size_t v = 0; plan->bound && v < plan->graph->value_count; v++)
         mi_buffer_destroy(plan->device, &plan->bound[v].buffer);
+    mi_states_destroy(plan);
     mi_staging_destroy(plan);
     mi_buffer_destroy(plan->device, &plan->step_block);
     mi_graph_destroy(plan->graph);
@@ -50,7 +51,7 @@ uint64_t mica_plan_peak_bytes(const mica_plan *plan)
     bool updates = false, moves = false;
     if (!plan || !plan->store)
         return 0;
-    uint64_t bytes = plan->activation_bytes;
+    uint64_t bytes = plan->activation_bytes + plan->state_bytes;
     for (size_t k = 0; k < plan->kernels.count; k++)
         updates = updates || plan->kernels.list[k].update;
     for (size_t a = 0; a < plan->assignment_count; a++)

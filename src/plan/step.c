@@ -96,8 +96,9 @@ static mica_status copy_assignments(struct mica_plan *plan, int64_t n)
         if (assignment->in_place)
             continue;
         MI_TRY(mi_place_of(plan, assignment->value, n, 0, &from));
-        MI_TRY(mi_store_place_of(plan->store, assignment->variable, false, &to));
-        uint64_t each = mi_types[assignment->variable->type].bytes, bytes = mi_variable_bytes(assignment->variable);
+        MI_TRY(mi_variable_place(plan, assignment->variable, false, &to));
+        uint64_t each = mi_types[assignment->variable->type].bytes;
+        uint64_t bytes = (uint64_t)mi_shape_count(&assignment->variable->shape, n) * each;
         struct mi_buffer source = {from.mem, from.offset * each + bytes}, target = {to.mem, to.offset * each + bytes};
         MI_TRY(mi_buffer_copy(plan->device, &source, from.offset * each, &target, to.offset * each, bytes));
     }
@@ -109,6 +110,7 @@ static mica_status enqueue_step(struct mica_plan *plan, const struct mi_step *st
     size_t slot = plan->steps++ % 2;
     MI_TRY(mi_event_wait(plan->device, &plan->in_flight[slot]));
     plan->slot[slot] = *step;
+    plan->runs = step->step ? step->step - 1 : 0;
     MI_TRY(poison(plan));
     MI_TRY(mi_buffer_write(plan->device, &plan->step_block, 0, &plan->slot[slot], sizeof *step, NULL));
     MI_TRY(run_actions(plan, step->n));

@@ -128,7 +128,7 @@ struct walk {
 
 static bool is_of(const struct mi_variable *variable, const struct walk *walk)
 {
-    if (variable->block >= 0 || repeats(variable) || is_trained(variable) != walk->trained)
+    if (variable->block >= 0 || repeats(variable) || variable->role == MI_STATE || is_trained(variable) != walk->trained)
         return false;
     return !walk->trained || (mi_is_small(variable) == walk->small && (variable->shape.rank < 2) == walk->vectors);
 }
@@ -189,7 +189,8 @@ static mica_status check_budget(const struct mi_store *store)
 {
     uint64_t budget = store->device->memory_budget_bytes, memory = store->device->info.memory_bytes, bytes = 0;
     for (size_t i = 0; i < store->variables->count; i++) {
-        uint64_t own = mi_variable_bytes(store->variables->list[i]);
+        const struct mi_variable *variable = store->variables->list[i];
+        uint64_t own = variable->role == MI_STATE ? 0 : mi_variable_bytes(variable);
         bytes = own > UINT64_MAX - bytes ? UINT64_MAX : bytes + own;
     }
     if (budget && bytes > budget)

@@ -73,7 +73,8 @@ int mi_sources(const struct mica_plan *plan, const struct mi_node *node, struct 
 static void set_part(struct mica_plan *plan, const mi_value *value, mi_value *of)
 {
     struct mi_tensor *tensor = &plan->tensors[value->id];
-    tensor->part = (struct mi_part){of, mi_attribute_int(value->node, "shift", 0), mi_attribute_int(value->node, "turns", 0) != 0};
+    tensor->part = (struct mi_part){of, mi_attribute_int(value->node, "shift", 0), mi_attribute_int(value->node, "turns", 0) != 0,
+                                    mi_attribute_int(value->node, "runs", 0) != 0};
     tensor->stored = true;
 }
 

@@ -14,6 +14,7 @@ static mica_status run_batches(mica_plan *plan, mica_batches *batches)
     MI_TRY(mica_batches_begin(batches, 0));
     while (n > 0) {
         MI_TRY(mica_batches_next(batches, &n));
+        MI_TRY(mica_plan_reset_states(plan)); /* each sample is measured by itself */
         if (n > 0)
             MI_TRY(mica_plan_run(plan, n));
     }

@@ -1,5 +1,6 @@
 /* Continues a text: the model's answer at the last token that it reads is drawn from, and what was drawn is read next. */
 #include "nn/loss/loss.h"
+#include "nn/stepper.h"
 #include "train/training.h"
 
 #include <math.h>
@@ -18,7 +19,8 @@ struct generating {
     const struct mi_vocabulary *vocabulary;
     int64_t window, classes;       /* the model's output has at least as many classes as the vocabulary */
     bool classes_last, shares;     /* the output is (window, classes); it has probabilities already */
-    float *inputs, *outputs;       /* (window), (window x classes) */
+    struct mi_stepper stepper;     /* takes token after token; without a plan the model runs its whole window for each */
+    float *inputs, *outputs;       /* (window), (window x classes), or (classes) of the last token that a stepper took */
     int64_t count;                 /* tokens that the window holds */
     struct weighted *candidates;   /* (of the vocabulary) */
     struct mi_text bytes;          /* of a character that is not whole yet */
@@ -98,6 +100,8 @@ static mica_status find_classes(struct generating *g)
 
 static float score(const struct generating *g, int64_t place, int64_t token)
 {
+    if (g->stepper.plan)
+        return g->outputs[token];
     return g->outputs[g->classes_last ? place * g->classes + token : token * g->window + place];
 }
 
@@ -111,6 +115,49 @@ static mica_status run(struct generating *g)
     MI_TRY(mica_plan_write(plan, graph->inputs[0]->name, g->inputs, (size_t)g->window));
     MI_TRY(mica_plan_run(plan, 1));
     return mica_plan_read(plan, graph->outputs[0]->name, g->outputs, (size_t)(g->window * g->classes));
+}
+
+/* The stepper, of an earlier call or made now; a call within this one makes its own. */
+static mica_status take_stepper(struct generating *g)
+{
+    g->stepper = g->model->stepper;
+    g->model->stepper.plan = NULL;
+    if (!g->stepper.plan)
+        MI_TRY(mi_stepper_create(g->model, &g->stepper));
+    return g->stepper.plan ? mi_stepper_begin(&g->stepper) : MICA_OK;
+}
+
+static void give_stepper(struct generating *g)
+{
+    mica_plan_destroy(g->model->stepper.plan);
+    g->model->stepper = g->stepper;
+}
+
+static mica_status take_step(struct generating *g, float token)
+{
+    MI_TRY(mica_plan_write(g->stepper.plan, NULL, &token, 1));
+    return mi_stepper_run(&g->stepper);
+}
+
+/* A stepper that is at its end begins anew with the last half of the window. */
+static mica_status step(struct generating *g)
+{
+    int64_t from = g->count - 1;
+    if (g->stepper.most && g->stepper.taken == g->stepper.most) {
+        MI_TRY(mi_stepper_begin(&g->stepper));
+        from = g->window - g->window / 2;
+    }
+    for (int64_t i = from; i < g->count; i++)
+        MI_TRY(take_step(g, g->inputs[i]));
+    return MICA_OK;
+}
+
+/* The scores of what comes behind the window's last token. */
+static mica_status answer(struct generating *g)
+{
+    if (!g->stepper.plan)
+        return run(g);
+    return mica_plan_read(g->stepper.plan, NULL, g->outputs, (size_t)g->classes);
 }
 
 /* Whether the answer at the first place hangs on what stands behind it: it is asked for with other tokens there. */
@@ -138,13 +185,24 @@ static mica_status check_reading(struct generating *g)
 /* ---- The prompt ---- */
 
 /* Behind the last token; the oldest leaves a full window. */
-static void push(struct generating *g, int32_t token)
+static mica_status push(struct generating *g, int32_t token)
 {
     if (g->count == g->window)
         memmove(g->inputs, g->inputs + 1, (size_t)(g->window - 1) * sizeof *g->inputs);
     else
         g->count++;
     g->inputs[g->count - 1] = (float)token;
+    return g->stepper.plan ? step(g) : MICA_OK;
+}
+
+/* A model whose window ends reads the last tokens that it holds, one that goes on for ever all of them. */
+static mica_status push_all(struct generating *g, const struct mi_tokens *tokens)
+{
+    bool for_ever = g->stepper.plan && !g->stepper.most;
+    size_t from = for_ever || tokens->count < (size_t)g->window ? 0 : tokens->count - (size_t)g->window;
+    for (size_t i = from; i < tokens->count; i++)
+        MI_TRY(push(g, tokens->list[i]));
+    return MICA_OK;
 }
 
 static void note_unknown(const struct generating *g, const struct mi_words *words, const struct mi_numbering *numbering)
@@ -175,10 +233,10 @@ static mica_status read_prompt(struct generating *g, const char *prompt)
     mica_status status = read ? MICA_OK : mi_out_of_memory(error_of(g));
     if (read && !tokens.count)
         status = mi_fail(error_of(g), MICA_INVALID_ARGUMENT, "the prompt is empty: the model continues at least one token");
-    for (size_t i = 0; read && i < tokens.count; i++)
-        push(g, tokens.list[i]);
     if (read && g->desc->note)
         note_unknown(g, &words, &numbering);
+    if (status == MICA_OK)
+        status = push_all(g, &tokens);
     mi_numbering_destroy(&numbering);
     free(tokens.list);
     mi_words_destroy(&words);
@@ -273,14 +331,17 @@ static mica_status generate(struct generating *g, const char *prompt)
     g->candidates = mi_new((size_t)g->vocabulary->count, sizeof *g->candidates);
     if (!g->inputs || !g->outputs || !g->candidates)
         return mi_out_of_memory(error_of(g));
-    MI_TRY(check_reading(g));
+    MI_TRY(take_stepper(g));
+    if (!g->stepper.plan)
+        MI_TRY(check_reading(g));
     MI_TRY(read_prompt(g, prompt));
     for (int64_t turn = 0; turn < g->desc->tokens; turn++) {
-        MI_TRY(run(g));
+        MI_TRY(answer(g));
         MI_TRY(weigh(g));
         int32_t token = draw(g, turn);
         MI_TRY(tell(g, token, turn + 1 == g->desc->tokens));
-        push(g, token);
+        if (turn + 1 < g->desc->tokens)
+            MI_TRY(push(g, token));
     }
     return MICA_OK;
 }
@@ -293,6 +354,7 @@ mica_status mica_generate(mica_model *model, const char *prompt, const mica_gene
     MI_TRY(mi_model_begin(model));
     MI_TRY(check_desc(model, prompt, desc));
     mica_status status = generate(&g, prompt);
+    give_stepper(&g);
     mi_prepared_destroy(&g.prepared);
     free(g.inputs);
     free(g.outputs);

@@ -304,6 +304,7 @@ static mica_status run_epoch(struct fit *fit, int epoch)
                                .val_loss = NAN};
     fit->epoch_began = mi_seconds();
     MI_TRY(mica_plan_reset_metrics(fit->train.plan));
+    MI_TRY(mica_plan_reset_states(fit->train.plan));
     MI_TRY(mica_batches_begin(fit->train.batches, ++fit->task.model->trained.epochs));
     MI_TRY(run_steps(fit));
     MI_TRY(look(fit));

@@ -126,6 +126,7 @@ static mica_status run_chunks(mica_model *model, const struct source *source, si
     for (int64_t at = 0; at < source->n; at += model->predictor_batch) {
         int64_t left = source->n - at, count = left < model->predictor_batch ? left : model->predictor_batch;
         MI_TRY(write_inputs(model, source, at, count, rows, staged));
+        MI_TRY(mica_plan_reset_states(model->predictor)); /* each sample is for itself, however many make a chunk */
         MI_TRY(mica_plan_run(model->predictor, count));
         MI_TRY(mica_plan_read(model->predictor, source->output, outputs + (size_t)at * out, (size_t)count * out));
     }

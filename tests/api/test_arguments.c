@@ -365,6 +365,7 @@ static void batches(void **state)
     assert_null(mica_plan_metric_name(plan, 1));
     assert_null(mica_plan_metric_name(plan, -1));
     assert_int_equal(mica_plan_reset_metrics(plan), MICA_OK);
+    assert_int_equal(mica_plan_reset_states(plan), MICA_OK);
     assert_int_equal(mica_batches_create(plan, api.data, NULL, &made), MICA_OK);
     assert_int_equal(mica_batches_begin(made, 0), MICA_OK);
     assert_int_equal(mica_batches_next(made, NULL), INVALID);

@@ -124,6 +124,7 @@ static void null_calls(void **state)
     assert_null(mica_plan_metric_name(NULL, 0));
     assert_int_equal(mica_plan_metrics(NULL, NULL, 0), INVALID);
     assert_int_equal(mica_plan_reset_metrics(NULL), INVALID);
+    assert_int_equal(mica_plan_reset_states(NULL), INVALID);
     mica_scores_destroy(NULL);
     assert_null(mica_model_class_name(NULL, NULL, 0));
     assert_int_equal(mica_model_take_averages(NULL), INVALID);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Times Mica beside the libraries that are installed here, and prints one table of ratios.
 
-    python3 tests/bench/compare.py [--rows gemm,conv,attention,inference,layers,training,epochs,start] [--only TEXT] [--quick]
+    python3 tests/bench/compare.py [--rows gemm,conv,attention,inference,layers,training,generation,epochs,start] [--only TEXT]
+                                   [--quick]
 
 Each row is measured in pairs, Mica and the peer in turn, so that both see the same machine: the ratio is the median over the
 pairs of the peer's time divided by Mica's; above 1 Mica is the faster one. A peer with several ways (layouts, core types)
@@ -16,6 +17,7 @@ is tried in each of them first, and then runs in its best.
              training, against PyTorch
   training   whole steps with Adam, against PyTorch (in its better layout, fused Adam; --compile: torch.compile too), and the
              most memory at once: parameters, the optimizer's state, gradients, samples, activations and scratch on both sides
+  generation a token of a text, batch 1, with a cache of keys and values, against PyTorch with one of its own
   epochs     MNIST with data loading, against a PyTorch loop over tensors in memory; needs --mnist FOLDER
   start      seconds to the first result with empty caches, and again (no peer)
 
@@ -238,6 +240,12 @@ def training_rows(arguments):
             yield row("training", f"{net} b{batch}", ["model", path, "--batch", str(batch), "--mode", "training"], ways)
 
 
+def generation_rows(arguments):
+    path = os.path.join(MODELS, "gpt.json")
+    words = ["model", path, "--mode", "generation"]
+    yield row("generation", "gpt b1", words, [("torch", "PyTorch", {"what": "generation", "path": path})])
+
+
 def epoch_rows(arguments):
     if not arguments.mnist:
         print("epochs: left out, --mnist FOLDER is not given")
@@ -261,8 +269,8 @@ def start_rows(arguments):
         yield row("start", net, ["model", os.path.join(MODELS, net + ".json"), "--start"], [])
 
 
-GROUPS = {"gemm": gemm_rows, "conv": conv_rows, "attention": attention_rows, "inference": inference_rows, "layers": layer_rows, "training": training_rows, "epochs": epoch_rows,
-          "start": start_rows}
+GROUPS = {"gemm": gemm_rows, "conv": conv_rows, "attention": attention_rows, "inference": inference_rows, "layers": layer_rows,
+          "training": training_rows, "generation": generation_rows, "epochs": epoch_rows, "start": start_rows}
 
 
 # ---- Measuring ----
@@ -366,6 +374,8 @@ def print_row(found):
         return
     own, ratios = found["own"], found["ratios"]
     note = f"{own['engine']} {own['gflops']:.0f} GFLOP/s" if own.get("gflops") else ""
+    if found["group"] == "generation":
+        note = f"{1e3 / found['ms']:.0f} tokens a second against {1e3 / found['peer_ms']:.0f}, {own['launches']} launches a token"
     if found["peer_peak"]:
         note += f", {own['peak_bytes'] / 2**20:.0f} MiB against {found['peer_peak'] / 2**20:.0f}"
     print(f"| {found['group']} {found['name']} | {found['ms']:.4g} | {found['peer_ms']:.4g} | {found['peer']} | "

@@ -179,6 +179,50 @@ def torch_net(torch, path):
     return Net(), tuple(model["input_shape"]), model["layers"][-1]["units"]
 
 
+def torch_decoder(torch, path):
+    """A job file's decoder over tokens, one at a time: with room for all keys and values, in which a step writes a row in place,
+    and PyTorch's fused attention over the rows that are there."""
+    nn, functional = torch.nn, torch.nn.functional
+    with open(path, encoding="utf-8") as file:
+        layers = json.load(file)["model"]["layers"]
+    table, places = (next(layer for layer in layers if layer["type"] == kind) for kind in ("embedding", "position_embedding"))
+    blocks = [layer for layer in layers if layer["type"] == "transformer_decoder"]
+    width, rows, words = table["output_dim"], places["sequence_length"], table["input_dim"]
+
+    class Block(nn.Module):
+        def __init__(self, layer):
+            super().__init__()
+            self.heads, wide = layer["num_heads"], layer["intermediate_dim"]
+            self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.inward, self.outward = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.linear1, self.linear2 = nn.Linear(width, wide), nn.Linear(wide, width)
+
+        def forward(self, x, place, kept):
+            q, k, v = self.inward(self.norm1(x)).view(3, 1, self.heads, 1, width // self.heads)
+            kept[0][:, :, place:place + 1], kept[1][:, :, place:place + 1] = k, v
+            y = functional.scaled_dot_product_attention(q, kept[0][:, :, :place + 1], kept[1][:, :, :place + 1])
+            x = x + self.outward(y.reshape(1, width))
+            return x + self.linear2(functional.gelu(self.linear1(self.norm2(x))))
+
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tokens, self.places = nn.Embedding(words, width), nn.Embedding(rows, width)
+            self.blocks = nn.ModuleList(Block(layer) for layer in blocks)
+            self.norm, self.scores = nn.LayerNorm(width), nn.Linear(width, layers[-2]["units"])
+
+        def cache(self, device):
+            return [[torch.zeros(1, block.heads, rows, width // block.heads, device=device) for _ in range(2)] for block in self.blocks]
+
+        def forward(self, token, place, cache):
+            x = self.tokens(token) + self.places.weight[place]
+            for block, kept in zip(self.blocks, cache):
+                x = block(x, place, kept)
+            return self.scores(self.norm(x))
+
+    return Decoder(), rows, words
+
+
 class Torch:
     def __init__(self, threads):
         import torch
@@ -285,6 +329,22 @@ class Torch:
             live += event.nbytes()
             peak = max(peak, live)
         return {"peak_bytes": peak}
+
+    def generation(self, path, seconds, **_):
+        """Milliseconds of a token: a step with the keys and values of those before, and the scores in host memory."""
+        torch = self.torch
+        net, places, words = torch_decoder(torch, path)
+        net = net.to(self.device).eval()
+        state = {"cache": net.cache(self.device), "place": 0}
+
+        def step():
+            with torch.inference_mode():
+                place = state["place"]
+                token = torch.full((1,), place % words, dtype=torch.int64, device=self.device)
+                net(token, place, state["cache"]).to("cpu")
+            state["place"] = (place + 1) % places
+
+        return {"ms": time_steps(step, seconds, places)}
 
     def epoch(self, path, batch, mnist, **_):
         """Milliseconds of an epoch over MNIST's training images, all of them tensors in memory; the first one warms up."""

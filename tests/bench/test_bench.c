@@ -193,12 +193,31 @@ static void test_model(void **state)
     assert_true(result->start_seconds > 0 && isnan(result->median_ms) && mica_bench_kernel_count(bench) == 0);
     mica_bench_destroy(bench);
     assert_refused(*state, mica_bench_model(*state, "nowhere.json", NULL), MICA_IO, "nowhere.json");
+    desc = (mica_bench_model_desc){.generation = true, .common = {.seconds = 0.001, .no_roof = true}};
+    assert_refused(*state, mica_bench_model(*state, "bench.json", &desc), MICA_UNSUPPORTED, "cannot be run step by step");
+    desc.common.batch = 2;
+    assert_refused(*state, mica_bench_model(*state, "bench.json", &desc), MICA_INVALID_ARGUMENT, "in a batch of 1");
+}
+
+static void test_generation(void **state)
+{
+    write_text("bench.json", "{\"model\": {\"input_shape\": [8], \"layers\": [{\"type\": \"embedding\", \"input_dim\": 6, \"output_dim\": 4}, "
+                             "{\"type\": \"rotary_embedding\"}, {\"type\": \"transformer_decoder\", \"intermediate_dim\": 8, \"num_heads\": 2}, "
+                             "{\"type\": \"dense\", \"units\": 6}]}, \"data\": {\"format\": \"text\", \"train\": \"a.txt\", \"window\": 8}, "
+                             "\"loss\": \"sparse_categorical_crossentropy\"}");
+    const mica_bench_model_desc desc = {.generation = true, .profile = true, .common = {.seconds = 0.001, .no_roof = true}};
+    mica_bench *bench = mica_bench_model(*state, "bench.json", &desc);
+    const mica_bench_result *result = only(bench);
+    assert_string_equal(result->name, "bench generation b1");
+    assert_true(result->median_ms > 0 && result->launches > 0 && result->start_seconds > 0);
+    check_kernels(bench, false);
+    mica_bench_destroy(bench);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_gemm),   cmocka_unit_test(test_conv),
                                        cmocka_unit_test(test_product_error), cmocka_unit_test(test_op),
-                                       cmocka_unit_test(test_memory), cmocka_unit_test(test_model)};
+                                       cmocka_unit_test(test_memory), cmocka_unit_test(test_model), cmocka_unit_test(test_generation)};
     return cmocka_run_group_tests_name("bench", tests, open_device, close_device);
 }

@@ -11,15 +11,17 @@ static const struct {
     int64_t parameters, outputs;
     int variables;               /* parameters and running statistics */
     uint64_t largest;            /* elements of the largest, where a small device refuses it; 0: none does */
+    int places;                  /* so many outputs at each of these; 0: at none */
 } nets[] = {
-    {"mlp", 669706, 10, 6, 0},
-    {"lenet", 121930, 10, 8, 0},
-    {"resnet20", 269722, 10, 97, 0},
-    {"resnet18", 11689512, 1000, 102, 0},
-    {"resnet50", 25557032, 1000, 267, 0},
-    {"mobilenet_v2", 3504872, 1000, 262, 0},
-    {"vgg16", 138357544, 1000, 32, 102760448},
-    {"transformer", 3175488, 64, 50, 0},
+    {"mlp", 669706, 10, 6, 0, 0},
+    {"lenet", 121930, 10, 8, 0, 0},
+    {"resnet20", 269722, 10, 97, 0, 0},
+    {"resnet18", 11689512, 1000, 102, 0, 0},
+    {"resnet50", 25557032, 1000, 267, 0, 0},
+    {"mobilenet_v2", 3504872, 1000, 262, 0, 0},
+    {"vgg16", 138357544, 1000, 32, 102760448, 0},
+    {"transformer", 3175488, 64, 50, 0, 0},
+    {"gpt", 10796610, 66, 78, 0, 256},
 };
 
 static void test_models(void **state)
@@ -47,8 +49,9 @@ static void test_models(void **state)
         print_message("  %s\n", nets[i].name);
         assert_int_equal(mica_model_parameter_count(model), nets[i].parameters);
         assert_int_equal(mica_model_variable_count(model), nets[i].variables);
-        assert_int_equal(output.rank, 1);
+        assert_int_equal(output.rank, nets[i].places ? 2 : 1);
         assert_int_equal(output.dim[0], nets[i].outputs);
+        assert_true(!nets[i].places || output.dim[1] == nets[i].places);
         mica_model_destroy(model);
         cJSON_Delete(json);
     }

@@ -142,7 +142,7 @@ static void test_recurrent(void **state)
     static const char *const said[][2] = {
         {"input_size", "; Mica finds the number of inputs by itself"}, {"num_layers", "; a layer is one: list several"},
         {"batch_first", "; the batch comes first, then the steps"}, {"time_major", "; the batch comes first, then the steps"},
-        {"stateful", "; no state outlives a batch; states to begin with are inputs"}, {"unroll", "; there is nothing like it here"},
+        {"stateful", "; the recurrent layers have it"}, {"unroll", "; there is nothing like it here"},
         {"initial_state", "; states to begin with are inputs behind the sequence"}, {"bidirectional", "; both ways are a layer around one"},
         {"reset_after", "; \"gru\" has it"}, {"merge_mode", "; \"bidirectional\" has it"}, {"proj_size", "; h has as many elements"},
         {"mask_zero", "; an \"embedding\" has it"}, {"mask", "; a \"masking\" layer before says"}, {"timesteps", "; the input says how many steps there are"},

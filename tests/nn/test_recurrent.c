@@ -26,7 +26,6 @@ static void error_texts(void **state)
         {OF("[5, 3]", "\"type\": \"simple_rnn\", \"units\": 4, \"recurrent_activation\": \"tanh\""),
          "there is no key \"recurrent_activation\"; \"lstm\" and \"gru\" have gates"},
         {OF("[5, 3]", LSTM ", \"reset_after\": true"), "there is no key \"reset_after\"; \"gru\" has it"},
-        {OF("[5, 3]", LSTM ", \"stateful\": true"), "there is no key \"stateful\"; no state outlives a batch"},
         {OF("[4, 4]", LSTM ", \"inputs\": [\"input\", \"input\"]"), "takes a sequence, and 2 states to begin with or none, not 1"},
         {OF("[4, 4]", LSTM ", \"inputs\": [\"input\", \"input\", \"input\"]"), "input 1, a state to begin with, is float32 of shape (4, 4)"},
         {OF("[5, 3]", LSTM ", \"name\": \"a\"}, {\"type\": \"relu\", \"inputs\": [\"a:1\"]"), "\"a\" has no result 1"},

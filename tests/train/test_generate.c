@@ -210,6 +210,68 @@ static void words(void **state)
     mica_model_destroy(model);
 }
 
+/* ---- Step by step ---- */
+
+#define DECODERS "{\"type\": \"embedding\", \"name\": \"e\", \"input_dim\": 5, \"output_dim\": 8}, " \
+                 "{\"type\": \"position_embedding\", \"name\": \"p\", \"sequence_length\": 6, \"inputs\": [\"e\"]}, " \
+                 "{\"type\": \"add\", \"inputs\": [\"e\", \"p\"]}, " \
+                 "{\"type\": \"transformer_decoder\", \"intermediate_dim\": 16, \"num_heads\": 2}, {\"type\": \"dense\", \"units\": 5}, " TURNED
+
+/* The most probable token behind the last of `count`, which stand at the front of a window. */
+static char next_of(mica_model *model, const char *text, int count)
+{
+    float inputs[WINDOW] = {0}, outputs[5 * WINDOW];
+    int best = 0;
+    for (int i = 0; i < count; i++)
+        inputs[i] = (float)(text[i] - 'a');
+    assert_int_equal(mica_predict(model, inputs, 1, outputs, 5 * WINDOW), MICA_OK);
+    for (int c = 1; c < 4; c++)
+        best = outputs[c * WINDOW + count - 1] > outputs[best * WINDOW + count - 1] ? c : best;
+    return (char)('a' + best);
+}
+
+/* As whole windows have it, until one is full: then its last half begins another. */
+static void decoders(void **state)
+{
+    mica_model *model = trained(*state, DECODERS, TEXT, MICA_CHARACTERS, 4);
+    char text[20] = "ca";
+    int first = 0, count = 2;
+    for (; count < 18; count++) {
+        if (count - first > WINDOW)
+            first = count - WINDOW / 2;
+        text[count] = next_of(model, text + first, count - first);
+    }
+    const mica_generate_desc desc = {.tokens = 16, .greedy = true};
+    assert_string_equal(continued(model, "ca", desc).text, text + 2);
+    assert_string_equal(continued(model, "ca", desc).text, text + 2);
+    assert_non_null(model->stepper.plan);
+    /* Of a longer prompt the last window counts. */
+    const mica_generate_desc one = {.tokens = 1, .greedy = true};
+    assert_int_equal(continued(model, "bbbbbabcabd", one).text[0], next_of(model, "abcabd", 6));
+    mica_model_destroy(model);
+}
+
+/* A model that is asked from within its own answer. */
+static bool ask(void *user, const char *text, int32_t token)
+{
+    struct told told = {.text = ""};
+    (void)text, (void)token;
+    const mica_generate_desc desc = {.tokens = 3, .greedy = true, .on_token = take, .user = &told};
+    assert_int_equal(mica_generate(user, "abd", &desc), MICA_OK);
+    return true;
+}
+
+static void within(void **state)
+{
+    mica_model *model = trained(*state, RECURRENT, TEXT, MICA_CHARACTERS, 4);
+    const mica_generate_desc desc = {.tokens = 8, .greedy = true};
+    struct told before = continued(model, "ab", desc);
+    assert_int_equal(mica_generate(model, "ab", &(mica_generate_desc){.tokens = 8, .greedy = true, .on_token = ask, .user = model}),
+                     MICA_OK);
+    assert_string_equal(continued(model, "ab", desc).text, before.text);
+    mica_model_destroy(model);
+}
+
 /* ---- What is refused ---- */
 
 static void refused(mica_model *model, const char *prompt, mica_generate_desc desc, mica_status status, const char *part)
@@ -336,7 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recurrent), cmocka_unit_test(drawing), cmocka_unit_test(seeds),    cmocka_unit_test(outputs),
         cmocka_unit_test(words),     cmocka_unit_test(prompts), cmocka_unit_test(networks), cmocka_unit_test(places),
-        cmocka_unit_test(misfits),   cmocka_unit_test(byte_pairs),
+        cmocka_unit_test(misfits),   cmocka_unit_test(byte_pairs), cmocka_unit_test(decoders), cmocka_unit_test(within),
     };
     return cmocka_run_group_tests_name("generate", tests, open_device, close_device);
 }

@@ -35,6 +35,8 @@ typedef struct mica_recurrent_desc {
     uint64_t seed;                /* of these; 0: the plan's */
     bool return_sequences, return_state;
     bool go_backwards;            /* the last step first, and so are the results */
+    bool stateful;                /* without states of its own to begin with: those in which the last run of the plan has left the
+                                   * same sample of its batch; zeros at first and behind mica_plan_reset_states */
 } mica_recurrent_desc;
 
 /* h' = activation(W x + U h).  Elman 1990. */

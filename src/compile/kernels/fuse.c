@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_MEMBERS = 64, MOST_TENSORS = MI_MAX_ARGUMENTS - 4, MOST_BESIDE = 1 << 17, DEEPEST = 8 };
+enum { MOST_MEMBERS = 64, MOST_TENSORS = MI_MAX_ARGUMENTS - 4, MOST_BESIDE = 1 << 17, SMALL_SPACE = 1 << 12, DEEPEST = 8 };
 
 struct fuse {
     struct mica_plan *plan;
@@ -161,10 +161,13 @@ static bool map_fits(const struct mica_plan *plan, const struct mi_kernel *kerne
     return mi_same_but_ones(shape, &kernel->space) || (kernel->axes && mi_same_but_ones(shape, &kept));
 }
 
-/* Whether every reduced element is one of many rows: then a map over the whole space may turn into a nest of rows. */
+/* Whether every reduced element is one of many rows: then a map over the whole space may turn into a nest of rows. So it may where
+ * that is so small that a launch more costs as much as the work. */
 static bool rows_are_many(const struct mica_plan *plan, const struct mi_kernel *kernel, uint32_t axes)
 {
-    int64_t rows = 1;
+    int64_t rows = 1, all = mi_shape_count(&kernel->space, plan->batch);
+    if (all >= 0 && all <= SMALL_SPACE)
+        return true;
     for (int i = 0; i < kernel->space.rank; i++)
         if (!(axes & 1u << i))
             rows *= mi_dim_at(kernel->space.dim[i], plan->batch);
@@ -239,6 +242,8 @@ static bool may_join(const struct fuse *f, int index, const struct mi_node *node
         int home = f->plan->home[maker->id];
         if (home == index ? !source[i].direct || makes_total(kernel, maker) : is_made_after(f, source[i].value, index))
             return false;
+        if (maker->op == &mi_op_part && mi_is_made_by(f->plan, source[i].value, index))
+            return false; /* all of it is there behind the kernel alone */
     }
     return true;
 }
@@ -448,7 +453,7 @@ static bool alias_turn(struct fuse *f, const struct mi_node *node)
         in->node->op == &mi_op_constant || tensor->part.turns || !mi_shape_equal(&in->shape, &node->in[0]->shape) ||
         !mi_layout_is_plain(&tensor->layout, in->shape.rank) || !mi_layout_is_plain(&out->layout, node->out[0]->shape.rank))
         return false;
-    out->part = (struct mi_part){tensor->part.of ? tensor->part.of : in, tensor->part.shift, true};
+    out->part = (struct mi_part){.of = tensor->part.of ? tensor->part.of : in, .shift = tensor->part.shift, .turns = true};
     out->stored = tensor->stored = true;
     f->needed[in->id] = true;
     return true;

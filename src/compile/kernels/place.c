@@ -241,6 +241,7 @@ static mica_status allocate(struct mica_plan *plan)
             MI_TRY(mi_error_report(&plan->error, mi_buffer_create(plan->device, plan->block_bytes[b], &plan->blocks[b])
                                                      ? &plan->device->error
                                                      : &(struct mi_error){0}));
+    MI_TRY(mi_states_make(plan));
     if (!plan->device->debug)
         return MICA_OK;
     plan->own = mi_arena_new(&plan->arena, plan->graph->value_count, sizeof *plan->own);
@@ -273,6 +274,8 @@ mica_status mi_place(struct mica_plan *plan)
     if (status == MICA_OK)
         status = pack(plan, interval, count);
     free(interval);
+    if (status == MICA_OK)
+        status = mi_states_list(plan);
     if (status == MICA_OK)
         status = check_budget(plan);
     return status == MICA_OK ? allocate(plan) : status;

@@ -191,23 +191,57 @@ static mica_status place_repeats(struct mi_graph *graph, mi_value **replacement)
     return MICA_OK;
 }
 
+/* ---- What grows by a row with each run ---- */
+
+/* The row is put in the state's part of this run, and who reads the state then reads all parts. */
+static mica_status place_appends(struct mi_graph *graph, mi_value **replacement)
+{
+    const struct mi_attribute moves = MI_INT("runs", 1);
+    size_t nodes = graph->node_count;
+    for (size_t i = 0; i < nodes; i++) {
+        const struct mi_node *node = graph->nodes[i];
+        if (node->op != &mi_op_append)
+            continue;
+        graph->scope = node->name;
+        struct mi_node *stored = mi_node_of(graph, &mi_op_put, &node->in[1], 1, &moves, 1);
+        struct mi_node *all = stored ? mi_node_of(graph, &mi_op_part, (mi_value *const[]){node->in[0], stored->out[0]}, 2, NULL, 0)
+                                     : NULL;
+        graph->scope = NULL;
+        if (!all)
+            return graph->error.status;
+        all->out[0]->type = node->out[0]->type;
+        all->out[0]->shape = node->out[0]->shape;
+        replacement[node->out[0]->id] = all->out[0];
+    }
+    return MICA_OK;
+}
+
+/* ---- The pass ---- */
+
 /* How many values there are when each repeat has what it may need. */
 static size_t most_values(const struct mi_graph *graph)
 {
     size_t count = graph->value_count;
-    for (size_t i = 0; i < graph->node_count; i++)
+    for (size_t i = 0; i < graph->node_count; i++) {
+        count += graph->nodes[i]->op == &mi_op_append ? 2 : 0;
         if (graph->nodes[i]->op == &mi_op_repeat)
             count += 4 * (size_t)graph->nodes[i]->inputs + graph->node_count;
+    }
     return count;
 }
 
 mica_status mi_ring(struct mi_graph *graph, int64_t batch)
 {
     (void)batch;
-    if (!graph->repeat_count)
+    bool any = graph->repeat_count > 0;
+    for (size_t i = 0; i < graph->node_count && !any; i++)
+        any = graph->nodes[i]->op == &mi_op_append;
+    if (!any)
         return MICA_OK;
     mi_value **replacement = mi_new(most_values(graph), sizeof *replacement);
     mica_status status = replacement ? place_repeats(graph, replacement) : mi_out_of_memory(&graph->error);
+    if (status == MICA_OK)
+        status = place_appends(graph, replacement);
     if (status == MICA_OK)
         status = mi_graph_rebuild(graph, replacement);
     free(replacement);

@@ -60,13 +60,19 @@ mi_value *mi_attend(struct mi_layer *layer, mi_value *const of[MI_ATTENDED], int
 /* The same with scores (N, T, S) of another kind, for v (N, S, d): neither scale nor alibi count. */
 mi_value *mi_attend_scores(struct mi_layer *layer, mi_value *scores, mi_value *v, const struct mi_scoring *how);
 
+/* Whether attention of these inputs can be built for one step at a time: of a sequence to itself and its past alone. */
+bool mi_attention_steps(mi_value *const *x, int count, bool causal);
+/* What a layer that is built so gives, (N, 1, heads * value_dim), of the heads of its step, the first of query (N, 1, ...), and its
+ * row: key and value of all groups, (N, 1, groups * (key_dim + value_dim)), which a state keeps. */
+mi_value *mi_attend_step(struct mi_layer *layer, const struct mi_heads *how, int64_t groups, mi_value *query, mi_value *row);
+
 /* x (N, steps, features) times a weight (rows, features), and a bias or NULL: (N, steps, rows). */
 mi_value *mi_rows_product(struct mi_graph *graph, mi_value *x, mi_value *weight, mi_value *bias);
 
 /* Whether so many features, which `what` says, can be turned so, and the numbers are some. */
 bool mi_rotary_fits(struct mi_layer *layer, const struct mi_rotary *rotary, const char *what, int64_t features);
 /* x, turned by the steps along an axis, which is not the last. */
-mi_value *mi_rotary_turn(struct mi_graph *graph, const struct mi_rotary *rotary, mi_value *x, int axis);
+mi_value *mi_rotary_turn(struct mi_layer *layer, const struct mi_rotary *rotary, mi_value *x, int axis);
 
 /* multi_head_attention with the parameters of torch.nn.MultiheadAttention. */
 mi_value *mi_multi_head(struct mi_layer *layer, const struct mi_heads *how, mi_value *const in[MI_ATTENDED]);

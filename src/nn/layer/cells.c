@@ -95,8 +95,14 @@ bool mi_recurs_alone(struct mi_layer *layer, const void *given, struct mi_recurr
     const struct mi_cell *cell = layer->type->cell;
     *out = (struct mi_recurrence){.cell = {{.cell = cell, .desc = desc, .states = cell->states}}, .cells = 1,
                                   .return_sequences = desc->return_sequences, .return_state = desc->return_state,
-                                  .go_backwards = desc->go_backwards};
+                                  .go_backwards = desc->go_backwards, .stateful = desc->stateful};
     return true;
+}
+
+static bool steps(const void *given, mi_value *const *x, int count)
+{
+    const mica_recurrent_desc *desc = given;
+    return (void)x, count == 1 && desc->return_sequences && !desc->go_backwards;
 }
 
 #define FIRST_KEYS                                                                                                               \
@@ -116,11 +122,13 @@ static const struct mi_cell gru = {.gates = 3, .states = 1, .adds_bias = true, .
 
 #define ROWS(id, its_cell, its_keys, most)                                                                                       \
     static const struct mi_key id##_cell_keys[] = {its_keys, {0}};                                                               \
-    static const struct mi_key id##_keys[] = {its_keys, MI_SEQUENCE_KEYS(mica_recurrent_desc), {0}};                             \
+    static const struct mi_key id##_keys[] = {its_keys, MI_SEQUENCE_KEYS(mica_recurrent_desc),                                   \
+                                              MI_KEY(mica_recurrent_desc, "stateful", MI_KEY_BOOL, stateful), {0}};              \
     static const struct mi_layer_type id##_cell = {                                                                              \
         .type = #id "_cell", .desc_size = sizeof(mica_recurrent_desc), .keys = id##_cell_keys, .cell = &(its_cell)};             \
     const struct mi_layer_type mi_layer_##id = {.type = #id, .desc_size = sizeof(mica_recurrent_desc), .keys = id##_keys,        \
-        .min_inputs = 1, .max_inputs = 1 + (most), .cell = &(its_cell), .recurs = mi_recurs_alone, .build = mi_recurrent_build}
+        .min_inputs = 1, .max_inputs = 1 + (most), .cell = &(its_cell), .recurs = mi_recurs_alone, .steps = steps,               \
+        .build = mi_recurrent_build}
 ROWS(simple_rnn, simple, SIMPLE_KEYS, 1);
 ROWS(lstm, mi_cell_lstm, LSTM_KEYS, 2);
 ROWS(gru, gru, GRU_KEYS, 1);

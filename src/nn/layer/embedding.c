@@ -124,6 +124,11 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
     return without_gradient(layer, desc, index, y);
 }
 
+static bool steps(const void *given, mi_value *const *x, int count)
+{
+    return (void)count, x[0]->shape.rank == 2 && !((const mica_embedding_desc *)given)->mask_zero;
+}
+
 static const struct mi_key keys[] = {
     MI_KEY_WITH(mica_embedding_desc, "input_dim", MI_KEY_LONG, input_dim, .required = true, MI_KEY_AT_LEAST(1)),
     MI_KEY_WITH(mica_embedding_desc, "output_dim", MI_KEY_LONG, output_dim, .required = true, MI_KEY_AT_LEAST(1)),
@@ -135,7 +140,7 @@ static const struct mi_key keys[] = {
 
 const struct mi_layer_type mi_layer_embedding = {
     .type = "embedding", .desc_size = sizeof(mica_embedding_desc), .keys = keys, .min_inputs = 1, .max_inputs = 1,
-    .keeps_steps = true, .build = build};
+    .keeps_steps = true, .steps = steps, .build = build};
 
 mica_node *mica_embedding(mica_node *x, const mica_embedding_desc *desc)
 {

@@ -73,15 +73,16 @@ static bool project(struct mi_layer *layer, const struct mi_heads *how, mi_value
 }
 
 /* x (N, steps, heads * d) with each head turned by its step. */
-static mi_value *turned(struct mi_graph *graph, const struct mi_rotary *rotary, mi_value *x, int64_t heads)
+static mi_value *turned(struct mi_layer *layer, const struct mi_rotary *rotary, mi_value *x, int64_t heads)
 {
+    struct mi_graph *graph = layer->graph;
     if (!x || !rotary->on)
         return x;
     const int64_t apart[] = {0, 0, heads, x->shape.dim[2].b / heads};
-    return mi_reshape_to(graph, mi_rotary_turn(graph, rotary, mi_op2(graph, "Reshape", x, mi_ints(graph, apart, 4)), 1), &x->shape);
+    return mi_reshape_to(graph, mi_rotary_turn(layer, rotary, mi_op2(graph, "Reshape", x, mi_ints(graph, apart, 4)), 1), &x->shape);
 }
 
-/* The product of all heads together, with as many features as the query. */
+/* The product of all heads side by side, with as many features as the query. */
 static mi_value *finish(struct mi_layer *layer, const struct mi_heads *how, mi_value *y, const char *name, const mi_value *query)
 {
     struct mi_graph *graph = layer->graph;
@@ -95,13 +96,29 @@ static mi_value *finish(struct mi_layer *layer, const struct mi_heads *how, mi_v
     return weight && (bias || how->no_bias) ? mi_rows_product(graph, y, weight, bias) : NULL;
 }
 
+/* Of one step, Q, K and V (N, 1, heads * dim). Where they are parts of one product, the query is read from that. */
+static mi_value *attend_step(struct mi_layer *layer, const struct mi_heads *how, int64_t groups, mi_value *const of[MI_ATTENDED],
+                             const char *name, const mi_value *query)
+{
+    mi_value *all = of[MI_Q] && of[MI_K] && of[MI_V] ? of[MI_Q]->node->in[0] : NULL;
+    if (!all)
+        return NULL;
+    bool parts = all == of[MI_K]->node->in[0] && all == of[MI_V]->node->in[0];
+    int64_t width = all->shape.dim[all->shape.rank - 1].b, first = of[MI_Q]->shape.dim[2].b;
+    mi_value *row = parts ? part(layer->graph, all, 2, first, width, width)
+                          : MI_APPLY(layer->graph, "Concat", ((mi_value *[]){of[MI_K], of[MI_V]}), MI_INT("axis", 2));
+    return finish(layer, how, mi_attend_step(layer, how, groups, parts ? all : of[MI_Q], row), name, query);
+}
+
 mi_value *mi_multi_head(struct mi_layer *layer, const struct mi_heads *how, mi_value *const in[MI_ATTENDED])
 {
     mi_value *of[MI_ATTENDED] = {NULL};
     if (!project(layer, how, in, of))
         return NULL;
-    of[MI_Q] = turned(layer->graph, &how->rotary, of[MI_Q], how->heads);
-    of[MI_K] = turned(layer->graph, &how->rotary, of[MI_K], how->heads);
+    of[MI_Q] = turned(layer, &how->rotary, of[MI_Q], how->heads);
+    of[MI_K] = turned(layer, &how->rotary, of[MI_K], how->heads);
+    if (layer->stepping)
+        return attend_step(layer, how, how->heads, of, "out_proj", in[MI_Q]);
     struct mi_scoring scoring = how->scoring;
     scoring.scale = (float)(1 / sqrt((double)how->key_dim));
     return finish(layer, how, mi_attend(layer, of, how->heads, how->heads, &scoring), "out_proj", in[MI_Q]);
@@ -126,6 +143,11 @@ static mi_value *build_multi_head(struct mi_layer *layer, mi_value *const *x, in
     return mi_multi_head(layer, &how, in);
 }
 
+static bool multi_head_steps(const void *desc, mi_value *const *x, int count)
+{
+    return mi_attention_steps(x, count, ((const mica_multi_head_attention_desc *)desc)->use_causal_mask);
+}
+
 #define LAST_KEYS(desc)                                                                                                          \
     MI_KEY_WITH(desc, "dropout", MI_KEY_FLOAT, dropout, MI_KEY_BELOW(0, 1)), MI_KEY(desc, "seed", MI_KEY_SEED, seed),            \
         MI_KEY(desc, "use_bias", MI_KEY_NOT, no_bias), MI_KEY(desc, "use_causal_mask", MI_KEY_BOOL, use_causal_mask),            \
@@ -141,7 +163,7 @@ static const struct mi_key multi_head_keys[] = {
 
 const struct mi_layer_type mi_layer_multi_head_attention = {
     .type = "multi_head_attention", .desc_size = sizeof(mica_multi_head_attention_desc), .keys = multi_head_keys, .min_inputs = 1,
-    .max_inputs = 3, .build = build_multi_head};
+    .max_inputs = 3, .steps = multi_head_steps, .build = build_multi_head};
 
 mica_node *mica_multi_head_attention(mica_node *const *x, int count, const mica_multi_head_attention_desc *desc)
 {
@@ -150,7 +172,7 @@ mica_node *mica_multi_head_attention(mica_node *const *x, int count, const mica_
 
 /* ---- grouped_query_attention ---- */
 
-/* The heads of input i, (N, steps, heads * dim): a product with parameters of its own. */
+/* The heads of input i side by side, (N, steps, heads * dim): a product with parameters of its own. */
 static mi_value *own_heads(struct mi_layer *layer, const struct mi_heads *how, mi_value *x, int i, int64_t heads)
 {
     static const char *const names[][2] = {{"q_proj.weight", "q_proj.bias"}, {"k_proj.weight", "k_proj.bias"},
@@ -186,9 +208,16 @@ static mi_value *build_grouped(struct mi_layer *layer, mi_value *const *x, int c
     for (int i = 0; i < MI_ATTENDED; i++) {
         int64_t heads = i == MI_Q ? how.heads : groups;
         of[i] = own_heads(layer, &how, in[i], i, heads);
-        of[i] = i == MI_V ? of[i] : turned(layer->graph, &how.rotary, of[i], heads);
+        of[i] = i == MI_V ? of[i] : turned(layer, &how.rotary, of[i], heads);
     }
+    if (layer->stepping)
+        return attend_step(layer, &how, groups, of, "o_proj", in[MI_Q]);
     return finish(layer, &how, mi_attend(layer, of, how.heads, groups, &how.scoring), "o_proj", in[MI_Q]);
+}
+
+static bool grouped_steps(const void *desc, mi_value *const *x, int count)
+{
+    return mi_attention_steps(x, count, ((const mica_grouped_query_attention_desc *)desc)->use_causal_mask);
 }
 
 static const struct mi_key grouped_keys[] = {
@@ -203,7 +232,7 @@ static const struct mi_key grouped_keys[] = {
 
 const struct mi_layer_type mi_layer_grouped_query_attention = {
     .type = "grouped_query_attention", .desc_size = sizeof(mica_grouped_query_attention_desc), .keys = grouped_keys,
-    .min_inputs = 1, .max_inputs = 3, .build = build_grouped};
+    .min_inputs = 1, .max_inputs = 3, .steps = grouped_steps, .build = build_grouped};
 
 mica_node *mica_grouped_query_attention(mica_node *const *x, int count, const mica_grouped_query_attention_desc *desc)
 {

@@ -29,12 +29,14 @@ static bool is_sequence(struct mi_layer *layer, const mi_value *x)
 }
 
 /* (steps, columns): the step, or the column, as float32. */
-static mi_value *numbers(struct mi_graph *graph, int64_t steps, int64_t columns, int axis)
+static mi_value *numbers(struct mi_layer *layer, int64_t steps, int64_t columns, int axis)
 {
+    struct mi_graph *graph = layer->graph;
     const struct mi_shape shape = {.rank = 2, .dim = {mi_fixed(steps), mi_fixed(columns)}};
     mi_value *space = mi_expand_to(graph, mi_scalar(graph, 0), &shape);
     mi_value *index = MI_APPLY(graph, "Index", ((mi_value *[]){space}), MI_INT("axis", axis));
-    return MI_APPLY(graph, "Cast", ((mi_value *[]){index}), MI_INT("to", MI_FLOAT));
+    mi_value *number = MI_APPLY(graph, "Cast", ((mi_value *[]){index}), MI_INT("to", MI_FLOAT));
+    return layer->stepping && axis == 0 ? mi_op2(graph, "Add", number, mi_layer_place(layer)) : number;
 }
 
 /* (steps, columns): step / slower * wavelength^(-2 pair / features), pair being a number for each column. */
@@ -46,7 +48,28 @@ static mi_value *angles(struct mi_graph *graph, mi_value *step, mi_value *pair, 
     return mi_op2(graph, "Mul", place, frequency);
 }
 
+/* Whether the steps are those of axis 1, which are the ones that have numbers. */
+static bool steps(const void *given, mi_value *const *x, int count)
+{
+    return (void)given, (void)x, count == 1;
+}
+
+static bool rotary_steps(const void *given, mi_value *const *x, int count)
+{
+    int64_t axis = ((const mica_rotary_embedding_desc *)given)->sequence_axis;
+    return count == 1 && (axis == 0 || axis == 1 || axis == 1 - x[0]->shape.rank);
+}
+
 /* ---- position_embedding ---- */
+
+/* (1, features): the row that has the number of the step. */
+static mi_value *row_of_place(struct mi_layer *layer, mi_value *weight)
+{
+    mi_value *place = mi_layer_place(layer);
+    mi_value *index = MI_APPLY(layer->graph, "Cast", ((mi_value *[]){place}), MI_INT("to", MI_INT32));
+    return mi_apply(layer->graph, "Gather", (mi_value *const[]){weight, index}, 2,
+                    (const struct mi_attribute[]){MI_INT("axis", 0), MI_INT("checked", 1)}, 2);
+}
 
 static mi_value *build_embedding(struct mi_layer *layer, mi_value *const *x, int count, const void *given)
 {
@@ -62,6 +85,8 @@ static mi_value *build_embedding(struct mi_layer *layer, mi_value *const *x, int
     mi_value *weight = mi_layer_parameter(layer, &(struct mi_parameter){
         .name = "weight", .rank = 2, .dim = {desc->sequence_length, features}, .desc = &desc->embeddings, .inputs_first = true,
         .otherwise = "glorot_uniform", .fan_in = (double)desc->sequence_length, .fan_out = (double)features});
+    if (layer->stepping)
+        return mi_expand_to(layer->graph, row_of_place(layer, weight), &x[0]->shape);
     mi_value *rows = steps == desc->sequence_length ? weight
                                                     : MI_APPLY(layer->graph, "Slice", ((mi_value *[]){weight}),
                                                                MI_INTS("starts", &start, 1), MI_INTS("ends", &steps, 1),
@@ -78,7 +103,7 @@ static const struct mi_key embedding_keys[] = {
 
 const struct mi_layer_type mi_layer_position_embedding = {
     .type = "position_embedding", .desc_size = sizeof(mica_position_embedding_desc), .keys = embedding_keys, .min_inputs = 1,
-    .max_inputs = 1, .keeps_steps = true, .build = build_embedding};
+    .max_inputs = 1, .keeps_steps = true, .steps = steps, .build = build_embedding};
 
 mica_node *mica_position_embedding(mica_node *x, const mica_position_embedding_desc *desc)
 {
@@ -96,10 +121,10 @@ static mi_value *build_sine(struct mi_layer *layer, mi_value *const *x, int coun
     if (!wave_fits(layer, "max_wavelength", wavelength) || !is_sequence(layer, x[0]))
         return NULL;
     int64_t steps = x[0]->shape.dim[1].b, features = x[0]->shape.dim[2].b;
-    mi_value *feature = numbers(graph, steps, features, 1);
+    mi_value *feature = numbers(layer, steps, features, 1);
     mi_value *pair = mi_op1(graph, "Floor", mi_op2(graph, "Mul", feature, mi_scalar(graph, 0.5f)));
     mi_value *even = mi_op2(graph, "Equal", mi_op2(graph, "Add", pair, pair), feature);
-    mi_value *angle = angles(graph, numbers(graph, steps, features, 0), pair, features, wavelength, 1);
+    mi_value *angle = angles(graph, numbers(layer, steps, features, 0), pair, features, wavelength, 1);
     mi_value *in[] = {even, mi_op1(graph, "Sin", angle), mi_op1(graph, "Cos", angle)};
     return mi_expand_to(graph, mi_apply(graph, "Where", in, 3, NULL, 0), &x[0]->shape);
 }
@@ -108,7 +133,7 @@ static const struct mi_key sine_keys[] = {MI_WAVELENGTH_KEY(mica_sine_position_e
 
 const struct mi_layer_type mi_layer_sine_position_encoding = {
     .type = "sine_position_encoding", .desc_size = sizeof(mica_sine_position_encoding_desc), .keys = sine_keys, .min_inputs = 1,
-    .max_inputs = 1, .keeps_steps = true, .build = build_sine};
+    .max_inputs = 1, .keeps_steps = true, .steps = steps, .build = build_sine};
 
 mica_node *mica_sine_position_encoding(mica_node *x, const mica_sine_position_encoding_desc *desc)
 {
@@ -150,14 +175,15 @@ bool mi_rotary_fits(struct mi_layer *layer, const struct mi_rotary *rotary, cons
     return false;
 }
 
-mi_value *mi_rotary_turn(struct mi_graph *graph, const struct mi_rotary *rotary, mi_value *x, int axis)
+mi_value *mi_rotary_turn(struct mi_layer *layer, const struct mi_rotary *rotary, mi_value *x, int axis)
 {
+    struct mi_graph *graph = layer->graph;
     if (!x || !rotary->on)
         return x;
     int last = x->shape.rank - 1;
     float wavelength = given_or(rotary->max_wavelength, longest_wave), slower = given_or(rotary->scaling_factor, 1);
     int64_t steps = x->shape.dim[axis].b, features = x->shape.dim[last].b, pairs = features / 2;
-    mi_value *angle = angles(graph, numbers(graph, steps, pairs, 0), numbers(graph, steps, pairs, 1), features, wavelength, slower);
+    mi_value *angle = angles(graph, numbers(layer, steps, pairs, 0), numbers(layer, steps, pairs, 1), features, wavelength, slower);
     mi_value *c = turned(graph, "Cos", angle, x, axis), *s = turned(graph, "Sin", angle, x, axis);
     mi_value *a = half(graph, x, last, 0, pairs), *b = half(graph, x, last, pairs, pairs);
     mi_value *both[] = {mi_op2(graph, "Sub", mi_op2(graph, "Mul", a, c), mi_op2(graph, "Mul", b, s)),
@@ -179,7 +205,7 @@ static mi_value *build_rotary(struct mi_layer *layer, mi_value *const *in, int c
                              mi_layer_shape_text(layer, in[0]), axis);
     if (!mi_rotary_fits(layer, &rotary, "input has", in[0]->shape.dim[last].b))
         return NULL;
-    return mi_rotary_turn(layer->graph, &rotary, mi_layer_float(layer, in[0]), axis);
+    return mi_rotary_turn(layer, &rotary, mi_layer_float(layer, in[0]), axis);
 }
 
 static const struct mi_key rotary_keys[] = {
@@ -192,7 +218,7 @@ static const struct mi_key rotary_keys[] = {
 
 const struct mi_layer_type mi_layer_rotary_embedding = {
     .type = "rotary_embedding", .desc_size = sizeof(mica_rotary_embedding_desc), .keys = rotary_keys, .min_inputs = 1,
-    .max_inputs = 1, .keeps_steps = true, .build = build_rotary};
+    .max_inputs = 1, .keeps_steps = true, .steps = rotary_steps, .build = build_rotary};
 
 mica_node *mica_rotary_embedding(mica_node *x, const mica_rotary_embedding_desc *desc)
 {

@@ -30,14 +30,21 @@ static void hold(struct mi_layer *layer, mi_value *mask, mi_value *const *now, m
     }
 }
 
-/* What the first turn begins with: states that are given, from input `number` on, or zeros. */
-static bool first_states(const struct mi_turn *turn, mi_value *const *given, int number, mi_value **now)
+/* What the first turn begins with: states that are given, from input `number` on; what the last run has left; or zeros. */
+static bool first_states(struct mi_turn *turn, bool keeps, mi_value *const *given, int number, mi_value **now)
 {
-    struct mi_graph *graph = turn->layer->graph;
+    struct mi_layer *layer = turn->layer;
+    struct mi_graph *graph = layer->graph;
     for (int i = 0; i < turn->use->states; i++) {
-        if (given && !state_fits(turn->layer, &turn->shape[i], given[i], number + i))
+        if (given && !state_fits(layer, &turn->shape[i], given[i], number + i))
             return false;
-        now[i] = given ? given[i] : mi_expand_to(graph, mi_scalar(graph, 0), &turn->shape[i]);
+        const char *name = keeps && !given ? mi_arena_format(&graph->arena, "state_%d", number - 1 + i) : NULL;
+        turn->kept[i] = name ? mi_layer_state(layer, name, &turn->shape[i]) : NULL;
+        now[i] = given           ? given[i]
+                 : turn->kept[i] ? mi_variable(graph, turn->kept[i])
+                                 : mi_expand_to(graph, mi_scalar(graph, 0), &turn->shape[i]);
+        if (!now[i])
+            return false;
     }
     return true;
 }
@@ -56,7 +63,8 @@ static int carried_result(struct mi_graph *graph, mi_value *y, mi_value **now, m
     return now[i] ? i : -1;
 }
 
-static bool run_cell(struct mi_turn *turn, mi_value *mask, mi_value **now, bool backwards, struct mi_run *run, mi_value **last)
+/* All turns, from the states of before. */
+static bool run_turns(struct mi_turn *turn, mi_value *mask, mi_value **now, bool backwards, struct mi_run *run, mi_value **last)
 {
     struct mi_graph *graph = turn->layer->graph;
     mi_value *next[MI_MOST_STATES + 1] = {NULL};
@@ -75,6 +83,17 @@ static bool run_cell(struct mi_turn *turn, mi_value *mask, mi_value **now, bool 
         last[i] = mi_last(end, i);
     run->result = mi_last(end, result);
     run->all = mi_stack(end, next[result]);
+    return run->all != NULL;
+}
+
+/* The only step of a run. */
+static bool run_step(struct mi_turn *turn, mi_value *const *now, struct mi_run *run, mi_value **last)
+{
+    struct mi_graph *graph = turn->layer->graph;
+    const int64_t axis = 1, first = 0;
+    mi_value *x = MI_APPLY(graph, "Squeeze", ((mi_value *[]){turn->inputs}), MI_INTS("axes", &axis, 1));
+    run->result = turn->use->cell->turn(turn, x, now, last);
+    run->all = MI_APPLY(graph, "Unsqueeze", ((mi_value *[]){run->result}), MI_INTS("axes", &first, 1));
     return run->all != NULL;
 }
 
@@ -100,9 +119,13 @@ bool mi_recurrent_run(struct mi_layer *layer, const struct mi_recurrence *how, m
         mi_value *now[MI_MOST_STATES + 1] = {NULL};
         if (k > 0)
             x = sequence(layer->graph, run->all);
-        if (!use->cell->begin(&turn, x) || !first_states(&turn, first ? first + before : NULL, 1 + before, now) ||
-            !run_cell(&turn, mask, now, backwards, run, run->last + before))
+        mi_value **last = run->last + before;
+        bool keeps = how->stateful || layer->stepping;
+        if (!use->cell->begin(&turn, x) || !first_states(&turn, keeps, first ? first + before : NULL, 1 + before, now) ||
+            !(layer->stepping ? run_step(&turn, now, run, last) : run_turns(&turn, mask, now, backwards, run, last)))
             return false;
+        for (int i = 0; i < use->states && turn.kept[i]; i++)
+            mi_assign(layer->graph, turn.kept[i], last[i]);
         before += use->states;
     }
     return true;

@@ -35,6 +35,7 @@ struct mi_recurrence {
     struct mi_cell_use cell[MI_MOST_CELLS];
     int cells;
     bool return_sequences, return_state, go_backwards;
+    bool stateful;                   /* what a run leaves is what the next one begins with */
 };
 
 /* A cell on its way through a sequence. */
@@ -49,6 +50,7 @@ struct mi_turn {
     struct mi_window window;         /* of the products with states, of a cell that convolves */
     mi_value *inputs;                /* (N, T, ...) */
     struct mi_shape shape[MI_MOST_STATES]; /* of the states */
+    struct mi_variable *kept[MI_MOST_STATES]; /* where they are from run to run; NULL: nowhere */
 };
 
 /* What running a layer over a sequence gives. */

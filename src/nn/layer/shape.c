@@ -215,6 +215,12 @@ static mi_value *build_permute(struct mi_layer *layer, mi_value *const *x, int c
     return mi_apply(layer->graph, "Transpose", x, 1, (const struct mi_attribute[]){MI_INTS("perm", order, rank)}, 1);
 }
 
+/* The axis of the steps goes along. */
+static bool permute_steps(const void *given, mi_value *const *x, int count)
+{
+    return (void)given, (void)x, count == 1;
+}
+
 static const struct mi_key permute_keys[] = {
     MI_KEY_WITH(struct mi_shaped, "dims", MI_KEY_SHAPE, shape, .required = true, MI_KEY_AT_LEAST(1)),
     {0},
@@ -222,7 +228,7 @@ static const struct mi_key permute_keys[] = {
 
 const struct mi_layer_type mi_layer_permute = {
     .type = "permute", .desc_size = sizeof(struct mi_shaped), .keys = permute_keys, .min_inputs = 1, .max_inputs = 1,
-    .build = build_permute};
+    .steps = permute_steps, .build = build_permute};
 
 mica_node *mica_permute(mica_node *x, const char *name, mica_shape dims)
 {

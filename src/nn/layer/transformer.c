@@ -128,6 +128,11 @@ static mi_value *build_decoder(struct mi_layer *layer, mi_value *const *x, int c
     return add_part(layer, y, &(struct part){.norm = count > 1 ? "norm3" : "norm2", .dense = true}, desc);
 }
 
+static bool decoder_steps(const void *desc, mi_value *const *x, int count)
+{
+    return count == 1 && mi_attention_steps(x, count, !((const mica_transformer_desc *)desc)->no_causal_mask);
+}
+
 /* ---- Rows ---- */
 
 #define FIRST_KEYS                                                                                                               \
@@ -150,7 +155,7 @@ const struct mi_layer_type mi_layer_transformer_encoder = {
     .max_inputs = 1, .build = build_encoder};
 const struct mi_layer_type mi_layer_transformer_decoder = {
     .type = "transformer_decoder", .desc_size = sizeof(mica_transformer_desc), .keys = decoder_keys, .min_inputs = 1,
-    .max_inputs = 2, .build = build_decoder};
+    .max_inputs = 2, .steps = decoder_steps, .build = build_decoder};
 
 mica_node *mica_transformer_encoder(mica_node *x, const mica_transformer_desc *desc)
 {
