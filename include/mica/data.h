@@ -39,7 +39,8 @@ typedef struct mica_split {
     bool no_shuffle;
 } mica_split;
 
-typedef enum mica_missing { MICA_MISSING_ERROR, MICA_MISSING_DROP, MICA_MISSING_MEAN } mica_missing;
+/* What becomes of a cell without a value: an error, its row is left out, the mean of its column, the value of the row above. */
+typedef enum mica_missing { MICA_MISSING_ERROR, MICA_MISSING_DROP, MICA_MISSING_MEAN, MICA_MISSING_PREVIOUS } mica_missing;
 /* What a text is taken apart into: its characters (of Unicode); words and marks of punctuation, which blanks part; or byte pairs,
  * which are pieces of words: bytes, whose most frequent neighbours become tokens again and again, as GPT-2 has them. */
 typedef enum mica_tokens { MICA_CHARACTERS, MICA_WORDS, MICA_BPE } mica_tokens;
@@ -68,9 +69,32 @@ typedef struct mica_column_field {
     mica_role role;
     const char *const *columns;      /* names, patterns or indices; NULL-terminated; copied. NULL: all that are no target's */
     bool regression;                 /* of targets: values, and there may be several; otherwise a class, in one column */
-    mica_normalize normalize;        /* of inputs */
+    mica_normalize normalize;        /* of inputs, and of targets that are values: they are answered as they were */
     const mica_text_column *text;    /* of an input of one column: it holds texts, which become tokens; NULL: it does not */
 } mica_column_field;
+
+/* Windows over rows in order of time. A sample has as its input the numbers of `sequence_length` steps, (steps, columns), and as a
+ * target of values those of the `horizon` steps that follow, (horizon, columns) without a dimension of 1; a class or a weight is
+ * that of the first of these. Rows are read from the series while a batch is made: windows are never stored.
+ *
+ * A split, and what is held out, takes the end: no part sees a row that a later one has to tell. What is normalised is fitted to
+ * all rows that training sees, and targets of values are normalised as inputs are: losses are those of normalised values, metrics
+ * and predictions are in the data's own units. */
+typedef struct mica_series {
+    int64_t sequence_length;         /* steps that are seen; 0: there are no windows, each row is a sample */
+    int64_t sequence_stride;         /* rows from the beginning of a window to that of the next; 0: 1 */
+    int64_t sampling_rate;           /* rows from a step to the next; 0: 1 */
+    int64_t horizon;                 /* steps to tell; 0: 1 */
+    int64_t gap;                     /* steps left out between; -1: from the last step seen on; -sequence_length: from the first */
+} mica_series;
+
+/* A column of dates, and what of them are inputs: "quarter", "month", "day", "day_of_year", "weekday", "hour" and "minute" are two
+ * each, sine and cosine of the place in the year, the month and so on; with "_one_hot" behind the name they are 0 or 1 for each
+ * of its places. Neither is normalised. Dates are as ISO 8601 has them, or 31.03.2024. */
+typedef struct mica_calendar {
+    const char *column;              /* a name or an index */
+    const char *const *features;     /* NULL-terminated */
+} mica_calendar;
 
 typedef struct mica_csv_desc {
     const char *label;               /* a column's name, or its index ("4", "-1" the last); NULL: no label */
@@ -90,6 +114,14 @@ typedef struct mica_csv_desc {
     char decimal;                    /* '.' or ','; 0: found out, where the separator is not a comma */
     mica_read_limits limits;
     const mica_text_column *text;    /* the only column that is an input holds texts; NULL: it does not */
+    mica_series series;              /* samples are windows over the rows; the label is an input, too, where `columns` or `drop` do
+                                      * not say otherwise */
+    const char *const *logarithm;    /* columns of inputs and of values to tell that are learned as their natural logarithm, which
+                                      * is normalised, and answered as they were; NULL-terminated */
+    const mica_calendar *calendar;
+    int calendar_count;
+    const char *date;                /* of a series: the column that says when each row was, which is no input unless `calendar`
+                                      * makes some of it. Dates that go back are an error; NULL: nobody asks */
 } mica_csv_desc;
 
 /* Reads a table (.csv, .csv.gz). Never NULL except when out of memory: ask mica_data_status. */
@@ -180,6 +212,7 @@ typedef struct mica_fields_desc {
     const mica_field *fields;
     int field_count;
     mica_split split;
+    mica_series series;      /* the fields hold rows in order of time, of shape (columns), and `samples` counts them */
     mica_fill *fill;         /* NULL: the fields hold their values. Otherwise they are made as they are needed, and nothing is
                               * shuffled, held out or fitted */
     void *user;
@@ -206,6 +239,10 @@ MICA_API const char *mica_data_note(const mica_data *data, int i); /* NULL: ther
 /* Moves a fraction of the training part, its last samples after a shuffle by `seed`, to validation. Not while mica_batches read the
  * data. */
 MICA_API mica_status mica_data_hold_out(mica_data *data, float fraction, uint64_t seed);
+
+/* The date of the first step that a sample of a series tells, which may be behind the last row, as far from it as most rows are
+ * from one another. "" where no dates are known. */
+MICA_API mica_status mica_data_date(const mica_data *data, mica_part part, int64_t i, char *text, size_t size);
 
 /* One sample's first input as the network sees it (after preprocessing), into values[elements]; *class_index, of the first target,
  * is -1 where there is none. */

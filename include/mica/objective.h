@@ -24,6 +24,14 @@ typedef struct mica_metric {
     mica_setting setting[MICA_MOST_METRIC_SETTINGS]; /* up to the first without a key */
 } mica_metric;
 
+/* How targets were scaled, where they were: t = (f(x) - subtract[c]) / divide[c], of each `count` numbers that lie together,
+ * where f is the natural logarithm of those with logarithm[c]. */
+typedef struct mica_scale {
+    const double *subtract, *divide; /* NULL: 0 and 1 */
+    const bool *logarithm;        /* NULL: of none */
+    int count;                    /* 0: they were not */
+} mica_scale;
+
 /* The loss that is made smaller is the sum over the objectives of weight * (1 / n) * sum over the samples of
  * sample weight * class weight * loss of the sample, which is Keras's. Metrics do not know the weights. Where a mask says which
  * steps of the output are real, or classes lie along the last of several axes, each real step or place counts as a sample here. */
@@ -39,6 +47,8 @@ typedef struct mica_objective {
     const float *class_weight;    /* (class_count) how much samples of each class count in training; copied. NULL: alike */
     int class_count;
     bool balance;                 /* of mica_fit: samples / (classes * samples of the class), so that classes count alike */
+    mica_scale scale;             /* metrics are those of x, the loss is that of t; mica_fit and mica_evaluate take it from their
+                                   * data. Borrowed until the plan is compiled */
     mica_metric metrics[MICA_MOST_METRICS]; /* up to the first without a type */
 } mica_objective;
 

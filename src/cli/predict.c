@@ -65,6 +65,24 @@ static int understand(struct task *task)
     return CLI_OK;
 }
 
+/* ---- Dates ---- */
+
+/* What answer i is of: the date that it tells of a series, else its number. */
+static const char *name_of(const struct task *task, int64_t i, char *text, size_t size)
+{
+    if (mica_data_date(task->inputs, MICA_TRAIN, i, text, size) != MICA_OK || !*text)
+        snprintf(text, size, "%lld", (long long)i);
+    return text;
+}
+
+static void add_index(const struct task *task, cJSON *item, int64_t i)
+{
+    char date[64];
+    cJSON_AddNumberToObject(item, "index", (double)i);
+    if (mica_data_date(task->inputs, MICA_TRAIN, i, date, sizeof date) == MICA_OK && *date)
+        cJSON_AddStringToObject(item, "date", date);
+}
+
 /* ---- Classes ---- */
 
 static cJSON *answer_json(const mica_answer *answer)
@@ -78,18 +96,19 @@ static cJSON *answer_json(const mica_answer *answer)
 
 static void show_classes(const struct task *task, const mica_answer *answers, cJSON *list)
 {
+    char name[64];
     for (int64_t i = 0; i < task->n; i++) {
         const mica_answer *of = answers + (size_t)i * (size_t)task->top;
         if (list) {
             cJSON *item = cJSON_CreateObject(), *top;
-            cJSON_AddNumberToObject(item, "index", (double)i);
+            add_index(task, item, i);
             top = cJSON_AddArrayToObject(item, "top");
             for (int k = 0; k < task->top; k++)
                 cJSON_AddItemToArray(top, answer_json(&of[k]));
             cJSON_AddItemToArray(list, item);
             continue;
         }
-        printf("%lld:", (long long)i);
+        printf("%s:", name_of(task, i, name, sizeof name));
         for (int k = 0; k < task->top; k++)
             printf("%s %s (%.4f)", k ? "," : "", cli_show(of[k].label).text, (double)of[k].score);
         putchar('\n');
@@ -100,14 +119,15 @@ static void show_classes(const struct task *task, const mica_answer *answers, cJ
 
 static void show_values(const struct task *task, const float *outputs, cJSON *list)
 {
+    char name[64];
     for (int64_t i = 0; i < task->n; i++) {
         const float *of = outputs + (size_t)i * task->outputs;
         cJSON *item = list ? cJSON_CreateObject() : NULL, *values = NULL;
         if (list) {
-            cJSON_AddNumberToObject(item, "index", (double)i);
+            add_index(task, item, i);
             values = cJSON_AddArrayToObject(item, "values");
         } else {
-            printf("%lld:", (long long)i);
+            printf("%s:", name_of(task, i, name, sizeof name));
         }
         for (size_t k = 0; k < task->outputs; k++) {
             if (list)

@@ -120,6 +120,24 @@ static mica_status take_field(mica_data *data, const mica_fields_desc *desc, con
     return given->shape.rank ? take_values(data, field, given) : take_classes(data, field, given);
 }
 
+/* Samples are windows over what are rows now. */
+static mica_status cut(mica_data *data, const mica_fields_desc *desc)
+{
+    if (desc->fill)
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT,
+                       "arrays: a function fills the batches, so there are no rows of a series");
+    for (int i = 0; i < desc->field_count; i++)
+        if (desc->fields[i].shape.rank > 1)
+            return mi_fail(&data->error, MICA_SHAPE, "arrays: a row of the series %s has shape %s; it must have one dimension",
+                           mi_show(what(&desc->fields[i])).text, mi_sample_text(&desc->fields[i].shape).text);
+    for (int i = 0; i < desc->field_count; i++)
+        if (desc->fields[i].lengths)
+            return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: rows of a series have no lengths",
+                           mi_show(what(&desc->fields[i])).text);
+    MI_TRY(mi_series_describe(data, "arrays", &desc->series));
+    return mi_series_cut(data, "arrays", false);
+}
+
 static mica_status take(mica_data *data, const mica_fields_desc *desc)
 {
     if (!desc || !desc->fields || desc->field_count < 1)
@@ -134,6 +152,8 @@ static mica_status take(mica_data *data, const mica_fields_desc *desc)
     data->fill_user = desc->user;
     for (int i = 0; i < desc->field_count; i++)
         MI_TRY(take_field(data, desc, &desc->fields[i]));
+    if (desc->series.sequence_length)
+        MI_TRY(cut(data, desc));
     return mi_data_finish(data, &(struct mi_finish){.place = "arrays", .split = desc->split});
 }
 

@@ -33,6 +33,7 @@ void mica_data_destroy(mica_data *data)
     free(data->first_order);
     free(data->tokens);
     free(data->starts);
+    free(data->dates.seconds);
     for (int i = 0; i < MI_NOTES; i++)
         free(data->notes[i]);
     free(data);
@@ -152,7 +153,7 @@ static mica_status split(mica_data *data, const struct mi_finish *finish)
         return MICA_OK;
     MI_TRY(check_split(data, finish));
     data->divided = true;
-    if (!finish->split.no_shuffle)
+    if (!finish->split.no_shuffle && !data->in_order)
         MI_TRY(shuffle_training(data, finish->split.seed, data->order, data->samples));
     int64_t begin = 0;
     double fraction = 0;
@@ -448,9 +449,11 @@ struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index)
                               data->count[MICA_TEST]};
     struct mi_shape_text out;
     int part = 0;
-    bool several = !data->divided && files[0] < data->samples;
+    bool several = !data->divided && files[0] < data->samples, window = data->starts && data->rows;
     if (data->first_line) {
-        mi_format(out.text, sizeof out.text, "line %zu", data->lines ? data->lines[index] : data->first_line + (size_t)index);
+        int64_t row = window ? data->starts[index] : index;
+        mi_format(out.text, sizeof out.text, window ? "the window from line %zu on" : "line %zu",
+                  data->lines ? data->lines[row] : data->first_line + (size_t)row);
         return out;
     }
     for (; several && part < 2 && index >= files[part]; part++)
@@ -460,8 +463,8 @@ struct mi_shape_text mi_data_sample_text(const mica_data *data, int64_t index)
     return out;
 }
 
-mica_status mica_data_sample(const mica_data *data, mica_part part, int64_t i, float *values,
-                             int32_t *class_index)
+/* Whether a part has such a sample. */
+static mica_status check_sample(const mica_data *data, mica_part part, int64_t i)
 {
     if (!data)
         return MICA_INVALID_ARGUMENT;
@@ -478,6 +481,28 @@ mica_status mica_data_sample(const mica_data *data, mica_part part, int64_t i, f
             mi_error_report(&data->device->error, &error);
         return MICA_INVALID_ARGUMENT;
     }
+    return MICA_OK;
+}
+
+mica_status mica_data_date(const mica_data *data, mica_part part, int64_t i, char *text, size_t size)
+{
+    struct mi_shape_text date = {""};
+    if (text && size)
+        *text = 0;
+    MI_TRY(check_sample(data, part, i));
+    if (!text || !size)
+        return MICA_INVALID_ARGUMENT;
+    const struct mi_window *window = &data->fields[0]->preprocess.window;
+    int64_t row = data->dates.seconds ? data->starts[mi_data_index(data, part, i)] : 0;
+    if (data->dates.seconds && window->told <= (INT64_MAX - row) / window->rate &&
+        mi_dates_text(data, row + window->told * window->rate, &date))
+        mi_format(text, size, "%s", date.text);
+    return MICA_OK;
+}
+
+mica_status mica_data_sample(const mica_data *data, mica_part part, int64_t i, float *values, int32_t *class_index)
+{
+    MI_TRY(check_sample(data, part, i));
     int64_t index = mi_data_index(data, part, i);
     const struct mi_field *input = mi_data_field(data, MICA_INPUT, NULL), *target = mi_data_field(data, MICA_TARGET, NULL);
     if (values && input)

@@ -16,6 +16,8 @@ struct mi_column {
     const char *name;          /* NULL: the table had no header */
     int nth;                   /* of the columns of this name, from 0: a table may have several */
     int index;                 /* among all columns of the table */
+    bool logarithm;            /* the network sees the numbers' natural logarithms */
+    unsigned calendar;         /* of dates: bit i says that feature i of the calendar (calendar.c) is one of its features */
     bool categorical;          /* one-hot: a feature for each of `values`, which are sorted */
     int count;                 /* of values */
     const char *const *values;
@@ -50,28 +52,41 @@ static inline int mi_vocabulary_known(const struct mi_vocabulary *vocabulary)
     return vocabulary->tokens == MICA_BPE ? vocabulary->count : vocabulary->count - 1;
 }
 
-/* A raw row has as many numbers as the shape has elements: categories are one-hot in it already, a missing
- * number is NaN where there is a `fill`. A field of classes has texts or numbers of classes instead, one a sample, or numbers of
- * classes at each place of its shape. All memory is the arena's. */
+/* What a field sees of a series, from the row on at which a window begins: `steps` rows of those that are `rate` apart, of which
+ * it leaves out the first `first`. */
+struct mi_window {
+    int64_t steps;             /* 0: the field is of no series */
+    int64_t first, rate;
+    int64_t told;              /* the first step that a target tells */
+    int64_t stride;            /* rows from the beginning of a window to that of the next */
+};
+
+/* A raw row has as many numbers as the shape has elements, or as each step of a window has: categories are one-hot in it already, a
+ * missing number is NaN where there is a `fill`. A field of classes has texts or numbers of classes instead, one a sample, or
+ * numbers of classes at each place of its shape. All memory is the arena's. */
 struct mi_preprocess {
     struct mi_arena arena;
     const char *name;          /* of the field; NULL: it is the only one of its role */
     mica_role role;
     mica_shape shape;          /* of a sample; rank 0: a class */
     struct mi_vocabulary vocabulary;
+    struct mi_window window;   /* the shape is (steps, numbers of a row), or without a dimension of 1 */
+    const struct mi_column *date; /* of an input: the column of the rows' dates; NULL: there is none */
     struct mi_column *columns; /* those of a table that it is read from; NULL: it was no table */
     int column_count;
     int table_columns;         /* of the whole table */
     char decimal;              /* of the table's numbers: '.' or ',' */
     mica_missing missing;
-    double *fill;              /* (elements) means of the training part, for MICA_MISSING_MEAN; else NULL */
+    const bool *logarithm;     /* (a raw row) of which numbers the logarithm is taken; NULL: of none */
+    double *fill;              /* (a raw row) means of the training part, for MICA_MISSING_MEAN, of logarithms
+                                * where these are taken; else NULL */
     int classes;               /* 0: not a classification. With a shape: there is one at each of its places */
     const char **class_names;  /* (classes); NULL: they are numbers */
     bool label_numbers;        /* data have the numbers of classes, though these have names */
     mica_normalize_type normalize;
-    /* of subtract and divide: 0 (nothing is done), 1, the channels or the elements */
+    /* of subtract and divide: 0 (nothing is done), 1, the channels or the numbers of a raw row */
     int count;
-    /* y = (x - subtract) / divide, each for elements / count neighbouring elements */
+    /* y = (x - subtract) / divide, each for neighbours in a raw row, which are as many for each */
     double *subtract, *divide;
 };
 
@@ -90,11 +105,19 @@ cJSON *mi_preprocess_to_json(const struct mi_preprocess *preprocess);
 /* `json` may be hostile. On error *out is empty. `place` begins error texts. */
 mica_status mi_preprocess_from_json(struct mi_error *error, const char *place, const cJSON *json,
                                     struct mi_preprocess *out);
-/* n raw rows into n inputs of the network; `out` may be `raw`. */
+/* The numbers of a raw row, and how many rows a sample has. */
+size_t mi_preprocess_row(const struct mi_preprocess *preprocess);
+size_t mi_preprocess_rows(const struct mi_preprocess *preprocess);
+/* n raw rows as the network sees them; `out` may be `raw`. */
 void mi_preprocess_apply(const struct mi_preprocess *preprocess, const float *raw, size_t n, float *out);
 void mi_preprocess_doubles(const struct mi_preprocess *preprocess, const double *raw, size_t n, float *out);
 /* One row of bytes, which lack no value. */
 void mi_preprocess_bytes(const struct mi_preprocess *preprocess, const unsigned char *raw, float *out);
+/* The other way round: n samples of what the network says of a target become numbers as the data have them. */
+void mi_preprocess_undo(const struct mi_preprocess *target, float *values, size_t n);
+size_t mi_column_width(const struct mi_column *column); /* its features */
+/* Says of which numbers of a row logarithms are taken, as the columns have it. false: out of memory. */
+bool mi_preprocess_mark(struct mi_preprocess *preprocess);
 /* Features of the table's columns, and what feature i is called in an error: `column "x"` or `column 3`. */
 size_t mi_preprocess_features(const struct mi_preprocess *preprocess);
 const struct mi_column *mi_preprocess_feature(const struct mi_preprocess *preprocess, size_t i, int *column);
@@ -126,6 +149,30 @@ struct mi_shape_text mi_field_text(const struct mi_preprocess *field);
 bool mi_parse_number(const char *text, char decimal, double *out);
 bool mi_is_whole(const char *text);                /* digits, with or without a sign */
 bool mi_is_index(const char *text, int64_t *out);  /* 0, or up to nine digits that begin with another one */
+
+/* ---- Dates ---- */
+
+enum mi_date_precision { MI_DATE_YEAR, MI_DATE_MONTH, MI_DATE_DAY, MI_DATE_MINUTE, MI_DATE_SECOND };
+
+struct mi_date {
+    int year, month, day, hour, minute, second; /* month and day count from 1 */
+    enum mi_date_precision precision;           /* what was said; the rest is the first of its kind */
+};
+
+/* 2024, 2024-03, 2024-03-31, also with / and ., 31.03.2024; behind a day a time of day, 2024-03-31T17:30:00. false: it is none. */
+bool mi_date_read(const char *text, struct mi_date *out);
+int64_t mi_date_days(const struct mi_date *date);       /* from 1 January 1970 */
+int64_t mi_date_seconds(const struct mi_date *date);
+struct mi_date mi_date_from_seconds(int64_t seconds);   /* without a precision; of years from 0 to 9999 and somewhat more */
+int mi_days_of_month(int year, int month);
+struct mi_shape_text mi_date_text(const struct mi_date *date); /* as precise as it is */
+
+/* What of a date may be a feature, in the order of the bits of a column's `calendar`; NULL-terminated. */
+const char *const *mi_calendar_names(void);
+int mi_calendar_width(unsigned features);
+void mi_calendar_features(unsigned features, const struct mi_date *date, double *out);
+/* The first of the features for which the date is not precise enough; NULL: there is none. */
+const char *mi_calendar_lacks(unsigned features, const struct mi_date *date);
 
 /* ---- Words: different texts, numbered in the order they came in ---- */
 
@@ -240,7 +287,9 @@ struct mi_texts {
 };
 
 /* Lines about what was understood, in this order. */
-enum mi_note { MI_NOTE_TABLE, MI_NOTE_INPUTS, MI_NOTE_TEXTS, MI_NOTE_LEFT_OUT, MI_NOTE_LABEL, MI_NOTE_DROPPED, MI_NOTES };
+enum mi_note {
+    MI_NOTE_TABLE, MI_NOTE_DATES, MI_NOTE_INPUTS, MI_NOTE_TEXTS, MI_NOTE_LEFT_OUT, MI_NOTE_LABEL, MI_NOTE_DROPPED, MI_NOTES
+};
 
 /* What each sample has under one name: an array of numbers, or a class. */
 struct mi_field {
@@ -253,7 +302,8 @@ struct mi_field {
     double *doubles;           /* where floats would lose what tells the values of an element apart */
     int32_t *classes;          /* samples */
     const int32_t *tokens;     /* of a text: the data's, from the first window's first one on, or those of `texts`; borrowed */
-    const int64_t *starts;     /* (samples) where each window begins among them; borrowed */
+    const int64_t *starts;     /* (samples) where each window begins among them, or among the rows; borrowed. NULL: a row is a
+                                * sample, or the classes of the windows are known */
     struct mi_texts texts;     /* of a column of texts */
     /* Of sequences of different lengths, whose shape begins with the most steps: sample i has the steps from offsets[i] to before
      * offsets[i + 1], each of `width` values, and what is left of the shape is padding, which is 0 and is not stored. */
@@ -263,6 +313,14 @@ struct mi_field {
     const struct mi_field *lengths_of; /* of such a field: whose steps it counts; else NULL */
     struct mi_label_texts labels;   /* the texts behind them */
     char (*numbers)[8];        /* names of classes that have none */
+};
+
+/* When the rows of a series were. */
+struct mi_dates {
+    int64_t *seconds;          /* (rows) since 1970; NULL: nobody knows */
+    enum mi_date_precision precision; /* as they are shown */
+    bool months, ends;         /* a step is so many months, otherwise so many seconds; each is the last day of its month */
+    int64_t step;              /* as most are */
 };
 
 struct mica_data {
@@ -283,8 +341,11 @@ struct mica_data {
     bool divided;              /* the parts are a split's, not files' */
     bool in_order;             /* what is held out is the end of the training part, not drawn from it */
     int32_t *tokens;           /* of texts, whose windows the samples are; NULL: there are none */
-    int64_t *starts;           /* (samples) the first token of each window */
-    int64_t window;            /* tokens that a sample reads; those that it should tell are one place further on */
+    int64_t *starts;           /* (samples) the first token or row of each window */
+    int64_t window;            /* tokens that a sample reads; those that it should tell are one place further on. Of a series the
+                                * rows from the first that it should tell on */
+    struct mi_dates dates;
+    int64_t rows, reach;       /* of a series: the rows that there are, and those from a window's first one to its last */
     int64_t gap;               /* samples that are in no part since hold_out, as their windows reach into what was held out */
     int readers;               /* loaders that there are: while one reads, what it reads stays as it is */
     int64_t held_out;          /* samples of the validation part that hold_out took from the training part */
@@ -313,6 +374,20 @@ struct mi_finish {
     mica_shape sample_shape;   /* of the only input; rank 0: as it is */
     const struct mi_prepared *fitted; /* NULL: fit */
 };
+
+/* What each field sees of a series as it is described. An error where a number is out of range. */
+mica_status mi_series_describe(mica_data *data, const char *place, const mica_series *series);
+/* The data's samples, which were the rows of a series in order of time, become windows over them, as each field sees them. A sample
+ * has no window where a target would be behind the end. to_end: the last window ends with the last row; otherwise the first one
+ * begins with the first. */
+mica_status mi_series_cut(mica_data *data, const char *place, bool to_end);
+/* The date of a row, while they are read; the samples are the rows. Then how evenly they follow one another is noted, `all` that is
+ * known of them or only what is odd; and the date of a row, also of one that would follow (false: it has none). */
+mica_status mi_dates_add(mica_data *data, int64_t row, const struct mi_date *date);
+mica_status mi_dates_finish(mica_data *data, bool all);
+bool mi_dates_text(const mica_data *data, int64_t row, struct mi_shape_text *out);
+/* Numbers of all samples together, as they were read, each once. */
+size_t mi_field_count(const mica_data *data, const struct mi_field *field);
 
 mica_data *mi_data_create(mica_device *device); /* NULL: out of memory */
 /* Allocates order and checks, splits, reshapes and fits. The reader has set samples, count (of the files' parts), and of each field

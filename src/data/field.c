@@ -143,28 +143,61 @@ static void padded_values(const struct mi_field *field, const struct span *span,
     memset(out + span->place + span->count, 0, (field->elements - span->place - span->count) * sizeof *out);
 }
 
+/* Where the numbers of a sample begin; of a window those of the row that it sees as number `step`. */
+static size_t place_of(const struct mi_field *field, int64_t index, size_t step)
+{
+    const struct mi_window *window = &field->preprocess.window;
+    if (!field->starts)
+        return (size_t)index * field->elements + step * mi_preprocess_row(&field->preprocess);
+    return (size_t)(field->starts[index] + (window->first + (int64_t)step) * window->rate) * mi_preprocess_row(&field->preprocess);
+}
+
+/* n raw rows that lie together. */
+static void prepare(const struct mi_field *field, size_t at, size_t n, float *out)
+{
+    size_t row = mi_preprocess_row(&field->preprocess);
+    for (size_t i = 0; field->bytes && i < n; i++)
+        mi_preprocess_bytes(&field->preprocess, field->bytes + at + i * row, out + i * row);
+    if (field->bytes)
+        return;
+    if (field->doubles)
+        mi_preprocess_doubles(&field->preprocess, field->doubles + at, n, out);
+    else
+        mi_preprocess_apply(&field->preprocess, field->floats + at, n, out);
+}
+
 void mi_field_values(const struct mi_field *field, int64_t index, float *out)
 {
     if (field->lengths_of) {
         *out = (float)mi_field_length(field->lengths_of, index);
         return;
     }
-    const struct span span = span_of(field, index);
-    if (field->tokens || field->offsets)
+    if (field->tokens || field->offsets) {
+        const struct span span = span_of(field, index);
         padded_values(field, &span, out);
-    else if (field->bytes)
-        mi_preprocess_bytes(&field->preprocess, field->bytes + span.from, out);
-    else if (field->doubles)
-        mi_preprocess_doubles(&field->preprocess, field->doubles + span.from, 1, out);
-    else
-        mi_preprocess_apply(&field->preprocess, field->floats + span.from, 1, out);
+        return;
+    }
+    size_t rows = mi_preprocess_rows(&field->preprocess), row = mi_preprocess_row(&field->preprocess);
+    bool together = !field->starts || field->preprocess.window.rate == 1;
+    for (size_t step = 0; step < (together ? 1 : rows); step++)
+        prepare(field, place_of(field, index, step), together ? rows : 1, out + step * row);
 }
 
-/* The numbers of a sample as they are, where its doubles are; NULL: they are made. */
+size_t mi_field_count(const mica_data *data, const struct mi_field *field)
+{
+    bool windows = field->starts && !field->tokens;
+    if (field->offsets)
+        return (size_t)field->offsets[data->samples] * field->width;
+    return (size_t)(windows ? data->rows : data->samples) * (windows ? mi_preprocess_row(&field->preprocess) : field->elements);
+}
+
+/* The numbers of a sample as they are, where its doubles are and lie together; NULL: they are made. */
 static const double *plain_doubles(const struct mi_field *field, int64_t index)
 {
-    bool plain = field->doubles && !field->offsets && !field->preprocess.count && !field->preprocess.fill;
-    return plain ? field->doubles + (size_t)index * field->elements : NULL;
+    bool together = !field->starts || field->preprocess.window.rate == 1;
+    bool plain = field->doubles && together && !field->offsets && !field->preprocess.count && !field->preprocess.fill &&
+                 !field->preprocess.logarithm;
+    return plain ? field->doubles + place_of(field, index, 0) : NULL;
 }
 
 void mi_field_doubles(const struct mi_field *field, int64_t index, float *row, double *out)

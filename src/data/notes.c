@@ -49,6 +49,11 @@ static void name_column(struct mi_text *line, const struct mi_column *column)
         mi_text_add(line, "column %d", column->index + 1);
     if (column->categorical)
         mi_text_add(line, " (%d words)", column->count);
+    for (unsigned left = column->calendar, i = 0, k = 0; left; left >>= 1, k++)
+        if (left & 1)
+            mi_text_add(line, "%s%s%s", i++ ? ", " : " (", mi_calendar_names()[k], left == 1 ? ")" : "");
+    if (column->logarithm)
+        mi_text_add(line, " (its logarithm)");
 }
 
 static void note_columns(const struct mi_preprocess *p, struct mi_text *line)
@@ -97,6 +102,8 @@ void mi_note_field(const struct mi_preprocess *p, struct mi_text *line)
     if (p->vocabulary.count)
         mi_text_add(line, "%s%s of a vocabulary of %d", text ? " " : ", ", mi_tokens_noun(p->vocabulary.tokens),
                     p->vocabulary.count);
+    if (p->window.steps > 1)
+        mi_text_add(line, ", %lld steps", (long long)p->window.steps);
     if (p->classes && array)
         mi_text_add(line, ", one of %d classes at each place", p->classes);
     else if (p->classes)

@@ -87,6 +87,18 @@ static mica_status map_fields(const struct request *r, const struct mi_table *ta
     return status;
 }
 
+/* Takes the date of a row, where the model knows a column of dates that the table has. */
+struct dating {
+    const struct request *request;
+    size_t column;
+};
+
+static mica_status take_date(void *user, const struct mi_cursor *cursor, size_t row)
+{
+    const struct dating *dating = user;
+    return mi_table_date(dating->request->data, dating->request->path, cursor, dating->column, row);
+}
+
 static mica_status read_mapped(const struct request *r, const struct mi_table *table, const struct mi_preprocess *plain)
 {
     struct mi_table_field *fields = mi_new(plain ? 1 : (size_t)r->fitted->count, sizeof *fields);
@@ -95,8 +107,16 @@ static mica_status read_mapped(const struct request *r, const struct mi_table *t
         return mi_out_of_memory(&r->data->error);
     mica_status status = map_fields(r, table, plain, fields);
     mica_missing missing = fields[0].as->missing == MICA_MISSING_DROP ? MICA_MISSING_ERROR : fields[0].as->missing;
+    struct dating dating = {.request = r};
+    const struct mi_preprocess *as = fields[0].as;
+    bool dated = as->date && mi_table_find_date(table, as->date, as->table_columns, &dating.column);
     if (status == MICA_OK) /* every line must get its answer */
-        status = mi_table_rows(r->data, r->path, table, fields, 1, missing, r->budget, NULL, NULL, &rows);
+        status = mi_table_rows(r->data, r->path, table, fields, 1, missing, r->budget, dated ? take_date : NULL, &dating, &rows);
+    r->field->preprocess.window = as->window;
+    if (status == MICA_OK && as->window.steps) /* the last window is what the future is told from */
+        status = mi_series_cut(r->data, r->path, true);
+    if (status == MICA_OK && as->window.steps)
+        status = mi_dates_finish(r->data, false);
     free(fields[0].columns);
     free(fields);
     r->field->preprocess.shape = r->shape;

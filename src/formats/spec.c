@@ -49,6 +49,16 @@ mica_status mi_spec_name(struct mi_spec *s, const char *key, const char *text, c
                    mi_advise_term(false, text, names).text);
 }
 
+mica_status mi_spec_whole(struct mi_spec *s, const char *key, double least, int64_t *out)
+{
+    const cJSON *item = mi_spec_get(s, key);
+    double number = cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
+    if (item && (!(number >= least && number <= INT32_MAX) || floor(number) != number))
+        return mi_spec_wrong(s, key, mi_arena_format(&s->arena, "a whole number from %.0f to %d", least, INT32_MAX));
+    *out = item ? (int64_t)number : *out;
+    return MICA_OK;
+}
+
 mica_status mi_spec_choice(struct mi_spec *s, const char *key, const char *const *names, int *out)
 {
     const cJSON *item = mi_spec_get(s, key);
@@ -132,11 +142,12 @@ static mica_status read_normalize_item(struct mi_spec *s, const cJSON *item, con
                    mi_advise_term(false, item->valuestring, names).text);
 }
 
-/* Whether the normalisation is said for each input: an object of its names. */
+/* Whether the normalisation is said for each field: an object of names of inputs and targets. */
 static bool is_of_each(const struct mi_spec *s)
 {
-    const cJSON *normalize = mi_spec_get(s, "normalize"), *inputs = mi_spec_get(s, "inputs");
-    bool each = cJSON_IsObject(normalize) && cJSON_IsObject(inputs);
+    const cJSON *normalize = mi_spec_get(s, "normalize");
+    bool named = cJSON_IsObject(mi_spec_get(s, "inputs")) || cJSON_IsObject(mi_spec_get(s, "targets"));
+    bool each = cJSON_IsObject(normalize) && named;
     for (size_t i = 0; each && i < 3; i++)
         each = !cJSON_GetObjectItemCaseSensitive(normalize, (const char *const[]){"divide_by", "mean", "std"}[i]);
     return each;
@@ -238,22 +249,26 @@ static mica_status add_field(struct mi_spec *s, mica_role role, const char *key,
     field->regression = role == MICA_TARGET && mi_spec_regresses(s, field->name);
     if (role != MICA_INPUT)
         field->normalize = (mica_normalize){.type = MICA_NORMALIZE_NONE};
-    const cJSON *own = role == MICA_INPUT && named && is_of_each(s)
+    const cJSON *own = role != MICA_WEIGHT && named && is_of_each(s)
                            ? cJSON_GetObjectItemCaseSensitive(mi_spec_get(s, "normalize"), item->string) : NULL;
+    if (own && role == MICA_TARGET && !field->regression)
+        return mi_fail(&s->error, MICA_FORMAT, "%s: normalize.%s: the target is a class, not a value", s->place, field->name);
     return own ? read_normalize_item(s, own, mi_arena_format(&s->arena, "normalize.%s", field->name), &field->normalize) : MICA_OK;
 }
 
-/* A normalisation of an input that there is not. */
+/* A normalisation of a field that there is not. */
 static mica_status check_normalize(struct mi_spec *s)
 {
+    static const char *const keys[] = {"inputs", "targets"};
     const char *names[65];
     size_t count = 0;
     const cJSON *item;
     if (!is_of_each(s))
         return MICA_OK;
-    cJSON_ArrayForEach(item, mi_spec_get(s, "inputs"))
-        if (count + 1 < MI_COUNT(names))
-            names[count++] = item->string;
+    for (size_t i = 0; i < MI_COUNT(keys); i++)
+        cJSON_ArrayForEach(item, mi_spec_get(s, keys[i]))
+            if (item->string && count + 1 < MI_COUNT(names))
+                names[count++] = item->string;
     names[count] = NULL;
     return mi_spec_keys(s, mi_spec_get(s, "normalize"), ": normalize", names);
 }

@@ -37,6 +37,8 @@ const cJSON *mi_spec_get(const struct mi_spec *spec, const char *key);
 mica_status mi_spec_wrong(struct mi_spec *spec, const char *key, const char *wanted);
 /* Whether all keys of an object are known; `inside` stands in errors between the place and the key. */
 mica_status mi_spec_keys(struct mi_spec *spec, const cJSON *object, const char *inside, const char *const *known);
+/* A whole number from least to INT32_MAX; absent: *out stays. */
+mica_status mi_spec_whole(struct mi_spec *spec, const char *key, double least, int64_t *out);
 /* One of the names, which stand in the order of their values; absent: *out stays. */
 mica_status mi_spec_choice(struct mi_spec *spec, const char *key, const char *const *names, int *out);
 /* The same of a text that was found, which may be NULL. */

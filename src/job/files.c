@@ -97,16 +97,16 @@ static float *raw_floats(const mica_data *data)
 {
     struct mi_field *field = mi_data_field(data, MICA_INPUT, NULL);
     size_t count = (size_t)data->samples * field->elements; /* the data are in memory: it fits */
-    if (field->tokens) {
-        float *out = mi_new(count, sizeof *out);
-        for (int64_t i = 0; out && i < data->samples; i++)
-            mi_field_values(field, i, out + (size_t)i * field->elements);
-        return out;
-    }
-    float *out = field->floats ? field->floats : mi_new(count, sizeof *out);
-    for (size_t i = 0; out && !field->floats && i < count; i++)
+    bool made = field->tokens || field->starts; /* of what is stored once */
+    float *out = field->floats && !made ? field->floats : mi_new(count, sizeof *out);
+    field->preprocess.count = 0; /* the data are at their end */
+    field->preprocess.fill = NULL;
+    field->preprocess.logarithm = NULL;
+    for (int64_t i = 0; out && made && i < data->samples; i++)
+        mi_field_values(field, i, out + (size_t)i * field->elements);
+    for (size_t i = 0; out && !field->floats && !made && i < count; i++)
         out[i] = field->bytes ? (float)field->bytes[i] : (float)field->doubles[i];
-    field->floats = NULL;
+    field->floats = out == field->floats ? NULL : field->floats;
     return out;
 }
 

@@ -68,6 +68,19 @@ static mica_status find_metrics(struct mi_error *error, const mica_objective *gi
     return MICA_OK;
 }
 
+/* What lies together is a part of an output. */
+static mica_status check_scale(struct mi_error *error, const mica_objective *given, const mi_value *output)
+{
+    const mica_scale *scale = &given->scale;
+    int64_t units = mi_shape_count(&output->shape, 1);
+    if (!scale->count)
+        return MICA_OK;
+    if (scale->count < 0 || !scale->subtract != !scale->divide || units % scale->count)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "a scale of %d numbers%s, the output has %lld", scale->count,
+                       !scale->subtract == !scale->divide ? "" : ", and one list of them is NULL", (long long)units);
+    return MICA_OK;
+}
+
 static mica_status check_weights(struct mi_error *error, const mica_objective *given, const mi_value *output)
 {
     int64_t units = mi_loss_units(output);
@@ -97,10 +110,11 @@ static mica_status resolve(struct mi_error *error, const mica_model *model, cons
         return no_output(error, graph, given->output);
     *out = (struct mi_objective){.output = name, .weight = given->weight > 0 ? given->weight : 1, .classes = given->classes,
                                  .sample_weight = given->sample_weight, .class_weight = given->class_weight,
-                                 .class_count = given->class_count};
+                                 .class_count = given->class_count, .scale = given->scale};
     MI_TRY(find_loss(error, model, given, output, out));
     mi_value seen = *output; /* of which only the shape is looked at, as it is compared */
     seen.shape = mi_places_shape(&out->places, &output->shape);
+    MI_TRY(check_scale(error, given, output));
     MI_TRY(check_weights(error, given, &seen));
     return find_metrics(error, given, &seen, out);
 }
@@ -294,12 +308,56 @@ static const char *name_of(struct adding *a, const struct mi_objective *objectiv
                       : mi_arena_strdup(&a->graph->arena, what);
 }
 
+/* Numbers as a vector of the graph; NULL after an error. */
+static mi_value *held_numbers(struct mi_graph *graph, const double *from, size_t count)
+{
+    float *numbers = mi_arena_new(&graph->arena, count, sizeof *numbers);
+    for (size_t i = 0; numbers && i < count; i++)
+        numbers[i] = (float)from[i];
+    return numbers ? mi_held(graph, numbers, count) : NULL;
+}
+
+/* exp(x) of those numbers of a row of which the logarithm was taken. */
+static mi_value *exponentials(struct mi_graph *graph, const bool *logarithm, size_t count, mi_value *x)
+{
+    float *marks = mi_arena_new(&graph->arena, count, sizeof *marks);
+    bool all = true;
+    for (size_t i = 0; marks && i < count; i++) {
+        marks[i] = logarithm[i];
+        all = all && logarithm[i];
+    }
+    if (!marks)
+        return NULL;
+    mi_value *exponential = mi_op1(graph, "Exp", x);
+    mi_value *chosen = all ? NULL : mi_op2(graph, "Greater", mi_held(graph, marks, count), mi_scalar(graph, 0));
+    return all ? exponential : mi_apply(graph, "Where", (mi_value *const[]){chosen, exponential, x}, 3, NULL, 0);
+}
+
+/* What was scaled as it was before: t * divide + subtract, or exp of that. Of samples that are places a scale is of all of them. */
+static mi_value *unscaled(struct mi_graph *graph, const struct mi_objective *objective, mi_value *scaled)
+{
+    const mica_scale *scale = &objective->scale;
+    if (!scale->count || !scaled)
+        return scaled;
+    size_t count = (size_t)scale->count;
+    int64_t runs = mi_loss_units(scaled) * objective->places.each / scale->count;
+    const struct mi_shape own_shape = {.rank = 3, .dim = {mi_batch(), mi_fixed(runs), mi_fixed(scale->count)}};
+    mi_value *own = mi_reshape_to(graph, scaled, &own_shape);
+    if (scale->subtract)
+        own = mi_op2(graph, "Add", mi_op2(graph, "Mul", own, held_numbers(graph, scale->divide, count)),
+                     held_numbers(graph, scale->subtract, count));
+    if (scale->logarithm)
+        own = exponentials(graph, scale->logarithm, count, own);
+    return own ? mi_reshape_to(graph, own, &scaled->shape) : NULL;
+}
+
 static mica_status add_metrics(struct adding *a, const struct mi_objective *objective, const struct mi_objective_nodes *nodes,
                                struct mi_variable *count)
 {
+    mi_value *output = unscaled(a->graph, objective, nodes->output), *target = unscaled(a->graph, objective, nodes->target);
     for (int i = 0; i < objective->metric_count; i++) {
         const struct mi_metric *metric = &objective->metrics[i];
-        const struct mi_metric_use use = {.loss = &objective->loss, .output = nodes->output, .target = nodes->target,
+        const struct mi_metric_use use = {.loss = &objective->loss, .output = output, .target = target,
                                           .counted = nodes->counted, .classes = objective->classes, .value = metric->value};
         const char *name = name_of(a, objective, metric->row->name);
         a->graph->scope = name;

@@ -15,6 +15,7 @@ struct mi_objective {
     bool classes, sample_weight;
     const float *class_weight;    /* borrowed */
     int class_count;
+    mica_scale scale;             /* borrowed */
     struct mi_metric metrics[MICA_MOST_METRICS];
     int metric_count;
 };

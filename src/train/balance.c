@@ -9,7 +9,7 @@ static int64_t class_of(const struct mi_field *field, int64_t index)
     int64_t best = -1;
     if (field->classes)
         return field->classes[index];
-    if (!field->floats)
+    if (!field->floats || field->starts)
         return -1;
     const float *row = field->floats + (size_t)index * field->elements;
     if (field->elements == 1)

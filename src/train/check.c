@@ -98,7 +98,7 @@ static mica_status check_inputs(struct mi_error *error, const struct mi_graph *g
 
 /* ---- Targets ---- */
 
-/* Element i of the raw values of all samples. */
+/* Element i of the raw values, which are mi_field_count. */
 static double raw_value(const struct mi_field *field, size_t i)
 {
     return field->bytes ? field->bytes[i] : field->doubles ? field->doubles[i] : (double)field->floats[i];
@@ -106,8 +106,8 @@ static double raw_value(const struct mi_field *field, size_t i)
 
 static bool all_zero_or_one(const mica_data *data, const struct mi_field *field)
 {
-    size_t count = field->elements * (size_t)data->samples;
-    if (data->fill)
+    size_t count = data->fill ? 0 : mi_field_count(data, field);
+    if (data->fill || field->preprocess.count || field->preprocess.logarithm)
         return false;
     for (size_t i = 0; i < count; i++) {
         double value = raw_value(field, i);
@@ -117,25 +117,34 @@ static bool all_zero_or_one(const mica_data *data, const struct mi_field *field)
     return true;
 }
 
-/* Outside its range a loss may have no bound: it would fall for ever. */
+/* place: among several labels of a sample; -1: it is the only one. */
+static void refuse_value(struct mi_error *error, const struct mi_loss_row *row, const char *sample, int64_t place, double value)
+{
+    char label[40] = "label";
+    if (place >= 0)
+        mi_format(label, sizeof label, "label %lld", (long long)place);
+    mi_fail(error, MICA_DATA, row->highest < FLT_MAX ? "%s: its %s is %g, loss %s takes labels from %g to %g"
+                                                     : "%s: its %s is %g, loss %s takes labels of at least %g",
+            sample, label, value, row->layer.type, (double)row->lowest, (double)row->highest);
+}
+
+/* Outside its range a loss may have no bound: it would fall for ever. It sees what is normalised. */
 static mica_status check_values(struct mi_error *error, const struct mi_loss_row *row, const mica_data *data,
                                 const struct mi_field *field)
 {
-    size_t each = field->elements, count = data->fill ? 0 : each * (size_t)data->samples;
-    char column[40] = "label";
-    bool bounded = row->lowest < row->highest;
-    for (size_t i = 0; i < count && bounded; i++) {
-        double value = raw_value(field, i);
-        if (value >= (double)row->lowest && value <= (double)row->highest)
-            continue;
-        if (each > 1)
-            mi_format(column, sizeof column, "label %zu", i % each);
-        return mi_fail(error, MICA_DATA, row->highest < FLT_MAX ? "%s: its %s is %g, loss %s takes labels from %g to %g"
-                                                                : "%s: its %s is %g, loss %s takes labels of at least %g",
-                       mi_data_sample_text(data, (int64_t)(i / each)).text, column, value, row->layer.type,
-                       (double)row->lowest, (double)row->highest);
+    bool bounded = row->lowest < row->highest && !data->fill;
+    float *values = bounded ? mi_new(field->elements, sizeof *values) : NULL;
+    if (bounded && !values)
+        return mi_out_of_memory(error);
+    for (int64_t i = 0; i < data->samples && bounded && error->status == MICA_OK; i++) {
+        mi_field_values(field, i, values);
+        for (size_t k = 0; k < field->elements && error->status == MICA_OK; k++)
+            if (!(values[k] >= row->lowest && values[k] <= row->highest))
+                refuse_value(error, row, mi_data_sample_text(data, i).text, field->elements > 1 ? (int64_t)k : -1,
+                             (double)values[k]);
     }
-    return MICA_OK;
+    free(values);
+    return error->status;
 }
 
 /* Names show where one class too many comes from: a header among the labels, a slip. */
@@ -262,6 +271,32 @@ static mica_status resolve_loss(struct mi_error *error, const mica_model *model,
     return mi_objective_resolve(error, model, &alone, out);
 }
 
+/* One number for each of a raw row, of those that neighbours share; the field's. NULL: out of memory. */
+static double *spread_numbers(struct mi_preprocess *target, const double *from, size_t row)
+{
+    double *out = mi_arena_new(&target->arena, row, sizeof *out);
+    for (size_t i = 0; out && i < row; i++)
+        out[i] = from[i / (row / (size_t)target->count)];
+    return out;
+}
+
+/* What targets were normalised by, for metrics in the data's own units; the field's. */
+static mica_status take_scale(struct mi_error *error, struct mi_preprocess *target, mica_scale *scale)
+{
+    *scale = (mica_scale){0};
+    if (!target->shape.rank || !(target->count || target->logarithm))
+        return MICA_OK;
+    size_t row = mi_preprocess_row(target);
+    bool one = target->count <= 1 && !target->logarithm, whole = !target->count || (size_t)target->count == row;
+    *scale = (mica_scale){.subtract = target->count ? target->subtract : NULL, .divide = target->count ? target->divide : NULL,
+                          .logarithm = target->logarithm, .count = one ? target->count : (int)row};
+    if (one || whole)
+        return MICA_OK;
+    scale->subtract = spread_numbers(target, target->subtract, row);
+    scale->divide = spread_numbers(target, target->divide, row);
+    return scale->subtract && scale->divide ? MICA_OK : mi_out_of_memory(error);
+}
+
 static mica_status check_target(struct mi_error *error, mica_data *data, const mica_model *model, mica_objective *given, bool only)
 {
     struct mi_objective objective;
@@ -278,6 +313,7 @@ static mica_status check_target(struct mi_error *error, mica_data *data, const m
     given->classes = objective.classes = mi_is_classes(&field->preprocess);
     given->sample_weight = mi_training_field(data, MICA_WEIGHT, objective.output, only) != NULL;
     MI_TRY(check_labels(error, &objective.loss, data, field, output));
+    MI_TRY(take_scale(error, &field->preprocess, &given->scale));
     MI_TRY(check_ending(error, objective.loss.row, output));
     bool all = given->metrics[0].type && !strcmp(given->metrics[0].type, MI_ALL_METRICS);
     if (all)
@@ -294,10 +330,13 @@ static mica_status check_weights(struct mi_error *error, const mica_data *data)
 {
     for (int f = 0; f < data->field_count && !data->fill; f++) {
         const struct mi_field *field = data->fields[f];
-        for (int64_t i = 0; field->preprocess.role == MICA_WEIGHT && i < data->samples; i++)
-            if (raw_value(field, (size_t)i) < 0)
+        for (int64_t i = 0; field->preprocess.role == MICA_WEIGHT && i < data->samples; i++) {
+            float weight = 0;
+            mi_field_values(field, i, &weight);
+            if (weight < 0)
                 return mi_fail(error, MICA_DATA, "%s: its weight is %g, it must be at least 0", mi_data_sample_text(data, i).text,
-                               raw_value(field, (size_t)i));
+                               (double)weight);
+        }
     }
     return MICA_OK;
 }

@@ -22,6 +22,8 @@ static void *targets_of(const struct exact *e, const struct mi_field *field)
         else
             mi_field_values(field, index, values + (size_t)i * field->elements);
     }
+    if (values && !field->classes)
+        mi_preprocess_undo(&field->preprocess, values, (size_t)n); /* as answers are */
     return values;
 }
 

@@ -73,7 +73,7 @@ static mica_status stage_sample(const mica_model *model, const struct source *so
     if (!field && mi_length_of(input, &steps)) /* samples of the caller have all their steps */
         *staged->row = (float)steps;
     else if (!field && source->preprocess)
-        mi_preprocess_apply(source->preprocess, from, 1, staged->row);
+        mi_preprocess_apply(source->preprocess, from, mi_preprocess_rows(source->preprocess), staged->row);
     else if (!field)
         memcpy(staged->row, from, each * sizeof *from);
     if (!mi_numbers_are_free(input, rows)) {
@@ -215,6 +215,17 @@ static mica_status check_source(mica_model *model, struct source *source, size_t
                    model->graph->input_count);
 }
 
+/* Answers in the units of the targets that the output was trained by. */
+static void undo(const mica_model *model, const struct source *source, const struct mi_prepared *prepared, size_t out,
+                 float *outputs)
+{
+    const struct mi_preprocess *target = mi_prepared_find(prepared, MICA_TARGET, source->output);
+    size_t elements = 0;
+    bool own = target && (target->name ? !strcmp(target->name, source->output) : model->graph->output_count == 1);
+    if (own && mi_sample_elements(&target->shape, &elements) && elements == out)
+        mi_preprocess_undo(target, outputs, (size_t)source->n);
+}
+
 static mica_status predict(mica_model *model, struct source *source, float *outputs, size_t count)
 {
     size_t out = 0;
@@ -235,6 +246,8 @@ static mica_status predict(mica_model *model, struct source *source, float *outp
     MI_TRY(mi_prepared_parse(error, "the model", model->preprocess, &prepared));
     source->preprocess = mi_prepared_find(&prepared, MICA_INPUT, model->graph->inputs[0]->name);
     mica_status status = run(model, source, out, outputs);
+    if (status == MICA_OK)
+        undo(model, source, &prepared, out, outputs);
     mi_prepared_destroy(&prepared);
     return status;
 }

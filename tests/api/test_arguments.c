@@ -283,6 +283,7 @@ static void assert_no_data(mica_data *data, mica_status status, const char *part
 
 static void data(void **state)
 {
+    char date[32];
     const mica_shape shape = MICA_SHAPE(API_IN);
     (void)state;
     assert_no_data(mica_csv_open(api.device, NULL, &(mica_csv_desc){0}), INVALID, "a path");
@@ -315,6 +316,10 @@ static void data(void **state)
     REFUSED(&api, mica_data_sample(api.data, MICA_TRAIN, INT64_MAX, NULL, NULL), INVALID, "has 12 samples");
     REFUSED(&api, mica_data_sample(api.data, (mica_part)7, 0, NULL, NULL), INVALID, "has 0 samples");
     assert_int_equal(mica_data_sample(api.data, MICA_TRAIN, 0, NULL, NULL), MICA_OK);
+    REFUSED(&api, mica_data_date(api.data, MICA_TRAIN, 12, date, sizeof date), INVALID, "sample 12");
+    assert_int_equal(mica_data_date(api.data, MICA_TRAIN, 0, NULL, 0), INVALID);
+    assert_int_equal(mica_data_date(api.data, MICA_TRAIN, 0, date, sizeof date), MICA_OK);
+    assert_string_equal(date, "");
     assert_int_equal(mica_data_count(api.data, (mica_part)-1), 0);
     assert_string_equal(mica_data_class_name(api.data, -1), "");
     assert_string_equal(mica_data_class_name(api.data, 2), "");
@@ -340,6 +345,18 @@ static void fields(void **state)
     assert_no_data(mica_fields_open(api.device, &(mica_fields_desc){
         .samples = 1, .fields = &(mica_field){.role = MICA_WEIGHT, .shape = MICA_SHAPE(2), .values = api.inputs}, .field_count = 1}),
                    MICA_SHAPE, "a weight is one number");
+    const mica_field rows = {.shape = MICA_SHAPE(2, 2), .values = api.inputs};
+    mica_fields_desc series = {.samples = 4, .fields = &input, .field_count = 1, .series = {.sequence_length = 5}};
+    assert_no_data(mica_fields_open(api.device, &series), MICA_DATA, "4 rows are too few");
+    series.series = (mica_series){.sequence_length = -1};
+    assert_no_data(mica_fields_open(api.device, &series), INVALID, "sequence_length is -1; it must be from 1 to");
+    series.series = (mica_series){.sequence_length = 2, .gap = -3};
+    assert_no_data(mica_fields_open(api.device, &series), INVALID, "gap is -3; it must be from -2 to");
+    series.series = (mica_series){.sequence_length = INT64_MAX};
+    assert_no_data(mica_fields_open(api.device, &series), INVALID, "sequence_length is 9223372036854775807");
+    series.series = (mica_series){.sequence_length = 2};
+    series.fields = &rows;
+    assert_no_data(mica_fields_open(api.device, &series), MICA_SHAPE, "a row of the series inputs has shape [2, 2]");
     assert_null(mica_data_field_name(api.data, -1));
     assert_null(mica_model_class_name(api.model, "no such output", 0));
     assert_null(mica_data_field_name(api.data, mica_data_field_count(api.data)));

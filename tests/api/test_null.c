@@ -138,6 +138,7 @@ static void null_calls(void **state)
     assert_null(mica_data_field_name(NULL, 0));
     assert_int_equal(mica_data_hold_out(NULL, 0.5f, 0), INVALID);
     assert_int_equal(mica_data_sample(NULL, MICA_TRAIN, 0, values, NULL), INVALID);
+    assert_int_equal(mica_data_date(NULL, MICA_TRAIN, 0, NULL, 0), INVALID);
     assert_int_equal(mica_job_run(NULL, &history), INVALID);
     assert_null(history);
     history = (mica_history *)&n;

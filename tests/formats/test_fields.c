@@ -59,6 +59,28 @@ static void assert_table(const mica_data *data)
     assert_near(value_of(data, MICA_WEIGHT, NULL, 1, 0), 0.5f);
 }
 
+/* A target of values can be normalised by its name, and is answered as it was; a class cannot. */
+static void test_scaled_target(void **state)
+{
+    (void)state;
+    scratch_text("t.csv", table);
+    mica_data *data = open_spec("{\"format\": \"csv\", \"path\": \"t.csv\", \"inputs\": \"size\", \"targets\": {\"price\": \"price\"}, "
+                                "\"normalize\": {\"price\": \"min_max\"}}", NULL);
+    float price = 0.5f;
+    assert_good(data);
+    assert_near(value_of(data, MICA_INPUT, NULL, 2, 0), 5); /* nothing was said of it */
+    assert_near(value_of(data, MICA_TARGET, "price", 2, 0), 1);
+    mi_preprocess_undo(&mi_data_field(data, MICA_TARGET, "price")->preprocess, &price, 1);
+    assert_near(price, 3.5f);
+    mica_data_destroy(data);
+    assert_refused(open_spec("{\"format\": \"csv\", \"path\": \"t.csv\", \"targets\": {\"kind\": \"kind\"}, "
+                             "\"normalize\": {\"kind\": \"standard\"}}", NULL), MICA_FORMAT,
+                   "normalize.kind: the target is a class, not a value");
+    assert_refused(open_spec("{\"format\": \"csv\", \"path\": \"t.csv\", \"targets\": {\"price\": \"price\"}, "
+                             "\"normalize\": {\"prize\": \"standard\"}}", NULL), MICA_FORMAT,
+                   "normalize: there is no key \"prize\"; did you mean \"price\"?");
+}
+
 static void test_columns(void **state)
 {
     (void)state;
@@ -315,7 +337,7 @@ static void test_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_columns),  cmocka_unit_test(test_places), cmocka_unit_test(test_missing),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_columns), cmocka_unit_test(test_scaled_target),  cmocka_unit_test(test_places), cmocka_unit_test(test_missing),
                                        cmocka_unit_test(test_files),    cmocka_unit_test(test_file_names),
                                        cmocka_unit_test(test_archives),
                                        cmocka_unit_test(test_refused)};

@@ -168,6 +168,16 @@ static void test_refused(void **state)
                                  &(mica_csv_desc){.label = "kind", .categorical = categorical, .text = &text}), MICA_DATA,
                    "a text is one column, and not categorical");
     assert_refused(mica_csv_open(NULL, scratch_text("c.csv", "a,kind\nx,0\nz,1\n"),
+                                 &(mica_csv_desc){.label = "kind", .logarithm = categorical, .text = &text}), MICA_DATA,
+                   "a text is one column, and not categorical, of a calendar or a logarithm");
+    const char *only[] = {"a", NULL};
+    assert_refused(mica_csv_open(NULL, scratch_text("c.csv", "a,kind\nx,0\nz,1\n"),
+                                 &(mica_csv_desc){.label = "kind", .columns = only, .series = {.sequence_length = 1}, .text = &text}),
+                   MICA_DATA, "a series is of rows of numbers, and the field has none");
+    assert_refused(mica_csv_open(NULL, scratch_text("c.csv", "a,kind\nx,0\n,1\n"),
+                                 &(mica_csv_desc){.label = "kind", .missing = MICA_MISSING_PREVIOUS, .text = &text}),
+                   MICA_DATA, "classes, texts and dates are not those of the row above");
+    assert_refused(mica_csv_open(NULL, scratch_text("c.csv", "a,kind\nx,0\nz,1\n"),
                                  &(mica_csv_desc){.label = "kind", .normalize = {.type = MICA_STANDARD}, .text = &text}),
                    MICA_INVALID_ARGUMENT, "their tokens are not normalised");
 }

@@ -42,21 +42,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static const char *const labels[] = {NULL, "-1", "0", "y"};
     static const char *const categorical[] = {"0", "c", NULL}, *const first[] = {"0", NULL}, *const some[] = {"?*", "1", NULL};
+    const mica_calendar calendar = {"d", (const char *const[]){"month", "weekday_one_hot", "hour", NULL}};
     if (size < 2)
         return 0;
     unsigned how = bytes[0], more = bytes[1];
+    bool texts = more >> 7 && !(more >> 5 & 1), kinds = more >> 2 & 1 && !texts; /* a series has no texts */
     const mica_text_column text_column = {.tokens = (mica_tokens)((more & 3) % 3), .lower = more & 2,
-                                          .max_tokens = !(more & 4) ? 0 : (more & 3) == 2 ? 260 : 5, .max_length = more >> 5 & 3, .pad_before = how & 1,
-                                          .cut_before = how & 2};
+                                          .max_tokens = !(more & 4) ? 0 : (more & 3) == 2 ? 260 : 5,
+                                          .max_length = more >> 6 & 1 ? 3 : 0, .pad_before = how & 1, .cut_before = how & 2};
     mica_csv_desc desc = {
         .label = labels[how & 3], .regression = how >> 2 & 1, .header = (mica_header)(how >> 3 & 3) % 3,
-        .missing = (mica_missing)((how >> 5) % 3),
+        .missing = (mica_missing)(how >> 5 & 3),
         .categorical = how >> 7 ? categorical : how >> 6 ? first : NULL,
         .decimal = more & 1 ? ',' : more & 2 ? '.' : 0,
         .columns = more >> 3 & 1 ? some : NULL, .drop = more >> 4 & 1 ? first : NULL,
         .limits = {.bytes = 1 << 26},
-        .text = more >> 7 ? &text_column : NULL,
-        .normalize = {.type = more >> 7 ? MICA_NORMALIZE_NONE : how & 1 ? MICA_STANDARD : MICA_MIN_MAX}};
+        .text = texts ? &text_column : NULL,
+        .logarithm = kinds ? first : NULL, .calendar = &calendar, .calendar_count = kinds && !(how & 4), .date = kinds ? "d" : NULL,
+        .series = {.sequence_length = more >> 5 & 1 ? 1 + (more >> 6) : 0, .horizon = 2, .gap = -(int64_t)(more >> 7)},
+        .normalize = {.type = texts ? MICA_NORMALIZE_NONE : how & 1 ? MICA_STANDARD : MICA_MIN_MAX}};
     char *text = copy_text(bytes + 2, size - 2);
     mica_data *data = text ? mi_csv_from_text(NULL, "fuzz", text, size - 2, &desc, NULL) : NULL;
     if (data && mica_data_status(data) == MICA_OK)

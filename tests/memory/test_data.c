@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char table_path[64], array_path[64], out_path[64], text_path[64];
+static char table_path[64], array_path[64], out_path[64], text_path[64], series_path[64];
 
 static void put(char *path, const void *bytes, size_t size)
 {
@@ -32,19 +32,21 @@ static int begin(void **state)
 {
     static const char table[] =
         "size,colour,kind\n1,red,pear\n,blue,apple\n5,red,apple\n7,red,pear\n9,green,fig\n";
+    static const char dated[] = "day,x\n2024-01,3\n2024-02,\n2024-04,5\n2024-05,7\n2024-06,9\n";
     static const unsigned char array[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 9, 8, 7, 6};
     (void)state;
     put(table_path, table, sizeof table - 1);
     put(array_path, array, sizeof array);
     put(out_path, "", 0);
     put(text_path, "the cat, the dog", 16);
+    put(series_path, dated, sizeof dated - 1);
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    return unlink(table_path) | unlink(array_path) | unlink(out_path) | unlink(text_path);
+    return unlink(table_path) | unlink(array_path) | unlink(out_path) | unlink(text_path) | unlink(series_path);
 }
 
 static mica_status finish(mica_data *data)
@@ -170,6 +172,30 @@ static mica_status try_lengths(void)
     return status;
 }
 
+static mica_status try_series(void)
+{
+    static const char *const logarithm[] = {"x", NULL};
+    const char *const month[] = {"month", NULL};
+    const mica_calendar calendar = {"day", month};
+    struct mi_error error = {0};
+    struct mi_prepared fitted = {0};
+    mica_data *data = mica_csv_open(NULL, series_path, &(mica_csv_desc){
+        .label = "x", .regression = true, .missing = MICA_MISSING_PREVIOUS, .logarithm = logarithm, .calendar = &calendar,
+        .calendar_count = 1, .date = "day", .series = {.sequence_length = 2}, .normalize = {.type = MICA_STANDARD}});
+    mica_status status = mica_data_status(data);
+    cJSON *json = status == MICA_OK ? mi_data_describe(data) : NULL;
+    if (status == MICA_OK)
+        status = mica_data_hold_out(data, 0.3f, 0);
+    if (status == MICA_OK)
+        status = json ? mi_prepared_from_json(&error, "model", json, &fitted) : MICA_OUT_OF_MEMORY;
+    cJSON_Delete(json);
+    if (status == MICA_OK)
+        status = finish(mi_inputs_open(NULL, series_path, &fitted, "input", &MICA_SHAPE(2, 3)));
+    mi_prepared_destroy(&fitted);
+    mica_data_destroy(data);
+    return status;
+}
+
 static mica_status try_loader(void)
 {
     static const float inputs[8] = {1, 2, 3, 4, 5, 6, 7, 8};
@@ -237,8 +263,8 @@ static void every_failure(mica_status (*attempt)(void))
 static void test_all(void **state)
 {
     (void)state;
-    mica_status (*const attempts[])(void) = {try_table, try_array, try_spec, try_fitted, try_text, try_texts, try_lengths, try_loader,
-                                             try_safetensors};
+    mica_status (*const attempts[])(void) = {try_table, try_array, try_spec, try_fitted, try_text, try_texts, try_lengths, try_series,
+                                             try_loader, try_safetensors};
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
         every_failure(attempts[i]);
 }

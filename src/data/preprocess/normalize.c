@@ -4,28 +4,30 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Tables and flat samples have a parameter for each column, images and sequences one for each channel. */
+/* Tables, series and flat samples have a parameter for each column, images and sequences one for each channel. */
 static size_t channels(const struct mi_field *field)
 {
-    return field->preprocess.shape.rank == 1 ? field->elements : (size_t)field->preprocess.shape.dim[0];
+    const struct mi_preprocess *p = &field->preprocess;
+    return p->shape.rank == 1 || p->window.steps ? mi_preprocess_row(p) : (size_t)p->shape.dim[0];
 }
 
+/* Whether columns are of several kinds. */
 static bool has_categories(const struct mi_preprocess *p)
 {
     for (int i = 0; i < p->column_count; i++)
-        if (p->columns[i].categorical)
+        if (p->columns[i].categorical || p->columns[i].calendar || p->columns[i].logarithm)
             return true;
     return false;
 }
 
-/* One-hot features stay 0 and 1 where every element has a parameter of its own. */
+/* One-hot features stay 0 and 1, and those of the calendar from -1 to 1, where every element has a parameter of its own. */
 static bool is_one_hot(const struct mi_field *field, size_t count, size_t channel)
 {
     int column;
-    if (count != field->elements)
+    if (count != mi_preprocess_row(&field->preprocess))
         return false;
     const struct mi_column *found = mi_preprocess_feature(&field->preprocess, channel, &column);
-    return found && found->categorical;
+    return found && (found->categorical || found->calendar);
 }
 
 static mica_status check_given(struct mi_error *error, const char *place, const mica_normalize *given)
@@ -79,7 +81,7 @@ mica_status mi_normalize_prepare(mica_data *data, struct mi_field *field, const 
     p->normalize = given->type;
     p->count = 0;
     if (p->missing == MICA_MISSING_MEAN && !p->fill) {
-        p->fill = mi_arena_new(&p->arena, field->elements, sizeof *p->fill);
+        p->fill = mi_arena_new(&p->arena, mi_preprocess_row(p), sizeof *p->fill);
         if (!p->fill)
             return mi_out_of_memory(&data->error);
     }
@@ -102,6 +104,19 @@ mica_status mi_normalize_prepare(mica_data *data, struct mi_field *field, const 
 
 /* ---- Fitting ---- */
 
+/* The raw rows that are fitted to, and where the numbers of each begin: of a series all up to the last one that training sees, once
+ * and of every field alike, so that a column is the same as input and as target. */
+static int64_t fitted_rows(const mica_data *data, const struct mi_field *field)
+{
+    int64_t samples = data->count[MICA_TRAIN];
+    return field->starts ? data->starts[data->order[samples - 1]] + data->reach : samples;
+}
+
+static size_t row_begins(const mica_data *data, const struct mi_field *field, int64_t i)
+{
+    return (size_t)(field->starts ? i : data->order[i]) * mi_preprocess_row(&field->preprocess);
+}
+
 /* Sums over the training part for each channel; missing values are left out. */
 struct sums {
     double *sum, *square;      /* square: of the distance from the mean, in the second pass */
@@ -111,7 +126,9 @@ struct sums {
 
 static double raw_value(const struct mi_field *field, size_t at)
 {
-    return field->bytes ? field->bytes[at] : field->doubles ? field->doubles[at] : (double)field->floats[at];
+    const bool *logarithm = field->preprocess.logarithm;
+    double x = field->bytes ? field->bytes[at] : field->doubles ? field->doubles[at] : (double)field->floats[at];
+    return logarithm && logarithm[at % mi_preprocess_row(&field->preprocess)] ? log(x) : x;
 }
 
 /* Adds `group` elements from `at` on to channel c. */
@@ -136,13 +153,14 @@ static void add_run(const struct mi_field *field, const struct sums *s, size_t c
 
 static void add_up(const mica_data *data, const struct mi_field *field, const struct sums *s, size_t count)
 {
-    size_t group = field->elements / count;
+    size_t group = mi_preprocess_row(&field->preprocess) / count;
+    int64_t rows = fitted_rows(data, field);
     for (size_t c = 0; c < count; c++) {
         s->least[c] = (double)INFINITY;
         s->most[c] = -(double)INFINITY;
     }
-    for (int64_t row = 0; row < data->count[MICA_TRAIN]; row++) {
-        size_t at = (size_t)data->order[row] * field->elements;
+    for (int64_t row = 0; row < rows; row++) {
+        size_t at = row_begins(data, field, row);
         for (size_t c = 0; c < count; c++, at += group)
             add_run(field, s, c, at, group);
     }
@@ -150,9 +168,10 @@ static void add_up(const mica_data *data, const struct mi_field *field, const st
 
 static void add_squares(const mica_data *data, const struct mi_field *field, const struct sums *s, size_t count)
 {
-    size_t group = field->elements / count;
-    for (int64_t row = 0; row < data->count[MICA_TRAIN]; row++) {
-        size_t at = (size_t)data->order[row] * field->elements;
+    size_t group = mi_preprocess_row(&field->preprocess) / count;
+    int64_t rows = fitted_rows(data, field);
+    for (int64_t row = 0; row < rows; row++) {
+        size_t at = row_begins(data, field, row);
         for (size_t c = 0; c < count; c++) {
             double mean = s->sum[c] / (double)s->seen[c], square = s->square[c];
             for (size_t i = 0; i < group; i++, at++) {
@@ -203,10 +222,11 @@ static mica_status fit_fill(mica_data *data, struct mi_field *field)
 {
     struct mi_preprocess *p = &field->preprocess;
     struct sums s = {0};
-    mica_status status = sums_create(&s, field->elements) ? MICA_OK : mi_out_of_memory(&data->error);
+    size_t elements = mi_preprocess_row(p);
+    mica_status status = sums_create(&s, elements) ? MICA_OK : mi_out_of_memory(&data->error);
     if (status == MICA_OK) {
-        add_up(data, field, &s, field->elements);
-        for (size_t i = 0; i < field->elements; i++) {
+        add_up(data, field, &s, elements);
+        for (size_t i = 0; i < elements; i++) {
             int column;
             if (s.seen[i]) {
                 p->fill[i] = s.sum[i] / (double)s.seen[i];

@@ -16,15 +16,24 @@ void mi_preprocess_destroy(struct mi_preprocess *preprocess)
 /* Element i of a raw row as the network sees it; its parameters have the number c. */
 static float prepared(const struct mi_preprocess *p, double raw, size_t i, size_t c)
 {
-    double x = p->fill && isnan(raw) ? p->fill[i] : raw;
+    double x = p->fill && isnan(raw) ? p->fill[i] : p->logarithm && p->logarithm[i] ? log(raw) : raw;
     return (float)(p->count ? (x - p->subtract[c]) / p->divide[c] : x);
+}
+
+size_t mi_preprocess_rows(const struct mi_preprocess *p)
+{
+    return p->window.steps > 0 ? (size_t)p->window.steps : 1;
+}
+
+size_t mi_preprocess_row(const struct mi_preprocess *p)
+{
+    size_t elements = 0;
+    return mi_sample_elements(&p->shape, &elements) ? elements / mi_preprocess_rows(p) : 0;
 }
 
 void mi_preprocess_doubles(const struct mi_preprocess *p, const double *raw, size_t n, float *out)
 {
-    size_t elements, runs = p->count ? (size_t)p->count : 1;
-    if (!mi_sample_elements(&p->shape, &elements))
-        return;
+    size_t elements = mi_preprocess_row(p), runs = p->count ? (size_t)p->count : 1;
     size_t run = elements / runs; /* neighbours that share parameters */
     for (size_t row = 0; row < n; row++, raw += elements, out += elements)
         for (size_t c = 0; c < runs; c++)
@@ -44,12 +53,10 @@ static void normalize_channels(const struct mi_preprocess *p, const float *raw, 
 
 void mi_preprocess_apply(const struct mi_preprocess *p, const float *raw, size_t n, float *out)
 {
-    size_t elements, runs = p->count ? (size_t)p->count : 1;
-    if (!mi_sample_elements(&p->shape, &elements))
-        return;
+    size_t elements = mi_preprocess_row(p), runs = p->count ? (size_t)p->count : 1;
     size_t run = elements / runs;
     for (size_t row = 0; row < n; row++, raw += elements, out += elements) {
-        if (p->count && run > 1 && !p->fill) {
+        if (p->count && run > 1 && !p->fill && !p->logarithm) {
             normalize_channels(p, raw, run, out);
             continue;
         }
@@ -61,9 +68,7 @@ void mi_preprocess_apply(const struct mi_preprocess *p, const float *raw, size_t
 
 void mi_preprocess_bytes(const struct mi_preprocess *p, const unsigned char *raw, float *out)
 {
-    size_t elements, count = (size_t)p->count;
-    if (!mi_sample_elements(&p->shape, &elements))
-        return;
+    size_t elements = mi_preprocess_row(p), count = (size_t)p->count;
     for (size_t c = 0; c < (count ? count : 1); c++) {
         float s = count ? (float)p->subtract[c] : 0, d = count ? (float)p->divide[c] : 1;
         size_t group = count ? elements / count : elements;
@@ -72,18 +77,50 @@ void mi_preprocess_bytes(const struct mi_preprocess *p, const unsigned char *raw
     }
 }
 
+void mi_preprocess_undo(const struct mi_preprocess *p, float *values, size_t n)
+{
+    size_t elements = mi_preprocess_row(p), count = (size_t)p->count, run = count ? elements / count : elements;
+    bool changed = count || p->logarithm;
+    for (size_t row = 0; changed && row < n * mi_preprocess_rows(p); row++, values += elements)
+        for (size_t i = 0; i < elements; i++) {
+            double x = count ? (double)values[i] * p->divide[i / run] + p->subtract[i / run] : (double)values[i];
+            values[i] = (float)(p->logarithm && p->logarithm[i] ? exp(x) : x);
+        }
+}
+
+size_t mi_column_width(const struct mi_column *column)
+{
+    return column->categorical ? (size_t)column->count : column->calendar ? (size_t)mi_calendar_width(column->calendar) : 1;
+}
+
+bool mi_preprocess_mark(struct mi_preprocess *p)
+{
+    size_t features = mi_preprocess_features(p), at = 0;
+    bool any = false, *marks = NULL;
+    for (int i = 0; i < p->column_count; i++)
+        any = any || p->columns[i].logarithm;
+    if (!any)
+        return true;
+    marks = mi_arena_new(&p->arena, features, sizeof *marks);
+    for (int i = 0; marks && i < p->column_count; at += mi_column_width(&p->columns[i++]))
+        if (p->columns[i].logarithm)
+            marks[at] = true;
+    p->logarithm = marks;
+    return marks != NULL;
+}
+
 size_t mi_preprocess_features(const struct mi_preprocess *preprocess)
 {
     size_t features = 0;
     for (int i = 0; i < preprocess->column_count; i++)
-        features += preprocess->columns[i].categorical ? (size_t)preprocess->columns[i].count : 1;
+        features += mi_column_width(&preprocess->columns[i]);
     return features;
 }
 
 const struct mi_column *mi_preprocess_feature(const struct mi_preprocess *preprocess, size_t i, int *column)
 {
     for (int c = 0; c < preprocess->column_count; c++) {
-        size_t width = preprocess->columns[c].categorical ? (size_t)preprocess->columns[c].count : 1;
+        size_t width = mi_column_width(&preprocess->columns[c]);
         if (i < width) {
             *column = c;
             return &preprocess->columns[c];
@@ -126,15 +163,31 @@ static double *copy_numbers(struct mi_arena *arena, const double *from, size_t c
     return copy;
 }
 
+static const bool *copy_flags(struct mi_arena *arena, const bool *from, size_t count)
+{
+    bool *copy = mi_arena_new(arena, count, sizeof *copy);
+    if (copy)
+        memcpy(copy, from, count * sizeof *copy);
+    return copy;
+}
+
+static const struct mi_column *copy_date(struct mi_arena *arena, const struct mi_column *from)
+{
+    struct mi_column *copy = mi_arena_new(arena, 1, sizeof *copy);
+    if (copy) {
+        *copy = *from;
+        copy->name = mi_arena_strdup(arena, from->name);
+    }
+    return copy;
+}
+
 mica_status mi_preprocess_copy(struct mi_error *error, const struct mi_preprocess *from,
                                struct mi_preprocess *to)
 {
     struct mi_arena arena = {0};
-    size_t elements = 0;
-    (void)mi_sample_elements(&from->shape, &elements);
     *to = *from;
     to->name = mi_arena_strdup(&arena, from->name);
-    to->fill = copy_numbers(&arena, from->fill, elements);
+    to->fill = copy_numbers(&arena, from->fill, mi_preprocess_row(from));
     to->subtract = copy_numbers(&arena, from->subtract, (size_t)from->count);
     to->divide = copy_numbers(&arena, from->divide, (size_t)from->count);
     to->class_names = from->class_names ? copy_texts(&arena, from->class_names, from->classes) : NULL;
@@ -153,6 +206,8 @@ mica_status mi_preprocess_copy(struct mi_error *error, const struct mi_preproces
         to->columns[i].name = mi_arena_strdup(&arena, from->columns[i].name);
         to->columns[i].values = copy_texts(&arena, from->columns[i].values, from->columns[i].count);
     }
+    to->date = from->date ? copy_date(&arena, from->date) : NULL;
+    to->logarithm = from->logarithm ? copy_flags(&arena, from->logarithm, mi_preprocess_row(from)) : NULL;
     if (arena.failed) {
         mi_arena_destroy(&arena);
         *to = (struct mi_preprocess){0};

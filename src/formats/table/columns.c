@@ -124,6 +124,9 @@ struct choice {
     int count;
     bool *marks;                     /* (count x columns) the fields' */
     bool *answers, *dropped, *words; /* (columns) of targets and weights; left out; categorical */
+    bool *logarithms;                /* (columns) */
+    unsigned *calendar;              /* (columns) of dates: features of the calendar */
+    size_t date;                     /* the column of a series' dates; columns: there is none */
 };
 
 static bool is_input(const struct mi_table_field *field)
@@ -147,6 +150,29 @@ static mica_status mark_answers(const struct choice *c, const struct mi_column_w
     return MICA_OK;
 }
 
+static mica_status mark_dates(struct choice *c)
+{
+    const char *const *known = mi_calendar_names();
+    for (int i = 0; i < c->wishes->calendar_count; i++) {
+        const mica_calendar *of = &c->wishes->calendar[i];
+        size_t column;
+        MI_TRY(find_column(&c->find, "calendar", of->column ? of->column : "", &column));
+        for (const char *const *feature = of->features; feature && *feature; feature++) {
+            int k = 0;
+            while (known[k] && strcmp(known[k], *feature) != 0)
+                k++;
+            if (!known[k])
+                return mi_fail(c->find.error, MICA_DATA, "%s: calendar: there is no feature \"%s\"%s", c->find.place,
+                               mi_show(*feature).text, mi_advise(*feature, known).text);
+            c->calendar[column] |= 1u << k;
+        }
+        if (!c->calendar[column])
+            return mi_fail(c->find.error, MICA_DATA, "%s: calendar: no feature of %s is named", c->find.place,
+                           mi_table_place(c->find.table, 0, column).text);
+    }
+    return MICA_OK;
+}
+
 static mica_status mark_all(struct choice *c)
 {
     size_t columns = c->find.table->columns;
@@ -160,6 +186,10 @@ static mica_status mark_all(struct choice *c)
             c->answers[k] = c->answers[k] || marks[k];
     }
     MI_TRY(mark(&c->find, "drop", c->wishes->drop, c->dropped));
+    MI_TRY(mark(&c->find, "logarithm", c->wishes->logarithm, c->logarithms));
+    MI_TRY(mark_dates(c));
+    if (c->wishes->date)
+        MI_TRY(find_column(&c->find, "date", c->wishes->date, &c->date));
     return mark(&c->find, "categorical", c->wishes->categorical, c->words);
 }
 
@@ -178,7 +208,7 @@ static mica_status check_answers(const struct choice *c)
     for (size_t i = 0; i < t->columns; i++) {
         const char *name = t->names ? t->names[i] : NULL;
         const char *key = is_named(c->wishes->drop, name) ? "drop" : c->words[i] ? "categorical" : NULL;
-        if (c->answers[i] && key)
+        if (c->answers[i] && key && !c->wishes->shared)
             return mi_fail(c->find.error, MICA_DATA, "%s: %s: %s is the label", c->find.place, key, mi_table_place(t, 0, i).text);
     }
     return MICA_OK;
@@ -194,7 +224,7 @@ static mica_status check_inputs(const struct choice *c)
             if (strpbrk(*name, "*?"))
                 continue;
             MI_TRY(find_column(&c->find, wish->key, *name, &column));
-            if (c->answers[column])
+            if (c->answers[column] && !c->wishes->shared)
                 return mi_fail(c->find.error, MICA_DATA, "%s: %s: %s is a target or a weight", c->find.place, wish->key,
                                mi_table_place(c->find.table, 0, column).text);
         }
@@ -208,7 +238,20 @@ static bool belongs(const struct choice *c, int field, size_t i)
     bool marked = c->marks[(size_t)field * c->find.table->columns + i];
     if (!is_input(&c->fields[field]))
         return marked;
-    return (marked || !c->wishes->fields[field].columns) && !c->dropped[i] && !c->answers[i];
+    bool usual = !c->wishes->fields[field].columns && (i != c->date || c->calendar[i]);
+    return (marked || usual) && !c->dropped[i] && (!c->answers[i] || c->wishes->shared);
+}
+
+static const struct mi_column *take_date(const struct choice *c, struct mi_preprocess *p)
+{
+    const struct mi_table *t = c->find.table;
+    struct mi_column *date = mi_arena_new(&p->arena, 1, sizeof *date);
+    if (!date)
+        return NULL;
+    date->index = (int)c->date;
+    date->nth = t->names ? (int)mi_column_names_nth(&t->sorted, t->names[c->date], c->date) : 0;
+    date->name = t->names ? mi_arena_strdup(&p->arena, t->names[c->date]) : NULL;
+    return date;
 }
 
 static mica_status make_columns(struct choice *c, int field)
@@ -234,25 +277,32 @@ static mica_status make_columns(struct choice *c, int field)
         column->index = (int)i;
         column->nth = t->names ? (int)mi_column_names_nth(&t->sorted, t->names[i], i) : 0;
         column->name = t->names ? mi_arena_strdup(&p->arena, t->names[i]) : NULL;
-        column->categorical = c->words[i];
+        column->categorical = c->words[i] && (is_input(f) || !c->wishes->shared);
+        column->logarithm = c->logarithms[i] && f->field->preprocess.role != MICA_WEIGHT && !f->classes;
+        column->calendar = is_input(f) ? c->calendar[i] : 0;
     }
+    if (c->date < t->columns && is_input(f) && !(p->date = take_date(c, p)))
+        return mi_out_of_memory(c->find.error);
     p->table_columns = (int)t->columns;
     p->decimal = t->decimal;
     f->as = p;
     return p->arena.failed ? mi_out_of_memory(c->find.error) : MICA_OK;
 }
 
-/* A column of words has to be read by some input. */
-static mica_status check_words(const struct choice *c)
+/* A column of which something is said has to be read by some field that it can mean, and one thing alone is said. */
+static mica_status check_kinds(const struct choice *c)
 {
     const struct mi_table *t = c->find.table;
     for (size_t i = 0; i < t->columns; i++) {
-        bool read = !c->words[i];
+        const char *key = c->words[i] ? "categorical" : c->calendar[i] ? "calendar" : c->logarithms[i] ? "logarithm" : NULL;
+        bool read = !key;
         for (int f = 0; f < c->count && !read; f++)
-            read = belongs(c, f, i);
+            read = belongs(c, f, i) && (is_input(&c->fields[f]) || (c->logarithms[i] && !c->fields[f].classes));
         if (!read)
-            return mi_fail(c->find.error, MICA_DATA, "%s: categorical: %s is left out", c->find.place, mi_table_place(t, 0,
-                    i).text);
+            return mi_fail(c->find.error, MICA_DATA, "%s: %s: %s is left out", c->find.place, key, mi_table_place(t, 0, i).text);
+        if (c->words[i] + (c->calendar[i] > 0) + c->logarithms[i] > 1)
+            return mi_fail(c->find.error, MICA_DATA, "%s: %s: %s is %s, too", c->find.place, key, mi_table_place(t, 0, i).text,
+                           c->words[i] && c->calendar[i] ? "in \"calendar\"" : "in \"logarithm\"");
     }
     return MICA_OK;
 }
@@ -263,7 +313,7 @@ static mica_status choose(struct choice *c)
     MI_TRY(mark_all(c));
     MI_TRY(check_answers(c));
     MI_TRY(check_inputs(c));
-    MI_TRY(check_words(c));
+    MI_TRY(check_kinds(c));
     if (t->columns > INT32_MAX / 2)
         return mi_fail(c->find.error, MICA_DATA, "%s: %zu columns are too many", c->find.place, t->columns);
     for (int i = 0; i < c->count; i++)
@@ -275,15 +325,19 @@ mica_status mi_table_choose(struct mi_error *error, const char *place, const str
                             const struct mi_column_wishes *wishes, struct mi_table_field *fields, int count)
 {
     size_t lists = (size_t)count, columns = table->columns;
-    bool *marks = mi_new((lists + 3) * columns, sizeof *marks);
-    struct choice c = {.find = {error, place, table}, .wishes = wishes, .fields = fields, .count = count, .marks = marks};
-    if (!marks)
-        return mi_out_of_memory(error);
-    c.answers = marks + lists * columns;
-    c.dropped = c.answers + columns;
-    c.words = c.dropped + columns;
-    mica_status status = choose(&c);
+    bool *marks = mi_new((lists + 4) * columns, sizeof *marks);
+    unsigned *calendar = mi_new(columns, sizeof *calendar);
+    struct choice c = {.find = {error, place, table}, .wishes = wishes, .fields = fields, .count = count, .marks = marks,
+                       .calendar = calendar, .date = columns};
+    if (marks) {
+        c.answers = marks + lists * columns;
+        c.dropped = c.answers + columns;
+        c.words = c.dropped + columns;
+        c.logarithms = c.words + columns;
+    }
+    mica_status status = marks && calendar ? choose(&c) : mi_out_of_memory(error);
     free(marks);
+    free(calendar);
     return status;
 }
 
@@ -301,13 +355,25 @@ static bool is_answer(const struct mi_table_field *field)
     return field->as->role != MICA_INPUT;
 }
 
-/* How many columns of targets and weights stand before one in the model's own table, and in all of it. */
+/* Whether an input reads a column. */
+static bool is_read(const struct mi_table_field *fields, int count, int index)
+{
+    for (int f = 0; f < count; f++)
+        for (int c = 0; c < fields[f].as->column_count && !is_answer(&fields[f]); c++)
+            if (fields[f].as->columns[c].index == index)
+                return true;
+    return false;
+}
+
+/* How many columns of targets and weights alone stand before one in the model's own table, and in all of it. */
 static size_t answers_before(const struct mi_table_field *fields, int count, int index)
 {
     size_t before = 0;
     for (int f = 0; f < count; f++)
-        for (int c = 0; c < fields[f].as->column_count && is_answer(&fields[f]); c++)
-            before += fields[f].as->columns[c].index < index;
+        for (int c = 0; c < fields[f].as->column_count && is_answer(&fields[f]); c++) {
+            int own = fields[f].as->columns[c].index;
+            before += own < index && !is_read(fields, count, own);
+        }
     return before;
 }
 

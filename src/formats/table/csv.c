@@ -14,9 +14,10 @@ struct opening {
     struct mi_table table;
     struct mi_table_field *fields;
     struct mi_column_wish *wishes;       /* (count) where no model says what is read */
-    const char *label[2];                /* the label as a list */
+    const char *label[2], *date_name[2]; /* the label and the dates' column as lists */
     int count;
     mica_missing missing;
+    size_t date;                         /* the column of the rows' dates; no column: there is none */
     struct mi_rows rows;
     struct mi_budget budget;
 };
@@ -65,9 +66,11 @@ static mica_status add_field(struct opening *o, const mica_column_field *given)
 static mica_status add_fields(struct opening *o)
 {
     const mica_csv_desc *desc = o->desc;
+    bool scaled = desc->series.sequence_length && desc->regression;
     const mica_column_field usual[] = {
         {.role = MICA_INPUT, .columns = desc->columns, .normalize = desc->normalize, .text = desc->text},
-        {.role = MICA_TARGET, .columns = o->label, .regression = desc->regression},
+        {.role = MICA_TARGET, .columns = o->label, .regression = desc->regression,
+         .normalize = scaled ? desc->normalize : (mica_normalize){.type = MICA_NORMALIZE_NONE}},
     };
     bool named = desc->fields && desc->field_count > 0;
     const mica_column_field *given = named ? desc->fields : usual;
@@ -85,22 +88,41 @@ static mica_status add_fields(struct opening *o)
     return MICA_OK;
 }
 
+/* A column of texts is of no other kind, and the only one of its field. */
+static mica_status check_texts(struct opening *o)
+{
+    for (int i = 0; i < o->count; i++) {
+        const struct mi_column *first = o->fields[i].as->columns;
+        int count = o->fields[i].as->column_count;
+        if (!o->fields[i].text || (count == 1 && !first->categorical && !first->calendar && !first->logarithm))
+            continue;
+        const char *why = count == 1 ? ", and not categorical, of a calendar or a logarithm"
+                                     : mi_arena_format(&o->table.arena, ", these are %d", count);
+        return mi_fail(&o->data->error, MICA_DATA, "%s: %s: a text is one column%s", o->path, o->wishes[i].key, why ? why : "");
+    }
+    return MICA_OK;
+}
+
 static mica_status choose_columns(struct opening *o)
 {
     struct mi_error *error = &o->data->error;
     MI_TRY(add_fields(o));
     o->missing = o->desc->missing;
-    struct mi_column_wishes wishes = {o->wishes, o->desc->drop, o->desc->categorical};
+    struct mi_column_wishes wishes = {
+        .fields = o->wishes, .drop = o->desc->drop, .categorical = o->desc->categorical, .logarithm = o->desc->logarithm,
+        .calendar = o->desc->calendar, .calendar_count = o->desc->calendar_count, .date = o->desc->date,
+        .shared = o->desc->series.sequence_length != 0};
     MI_TRY(mi_table_choose(error, o->path, &o->table, &wishes, o->fields, o->count));
     for (int i = 0; i < o->count; i++)
         if (o->fields[i].classes && o->fields[i].as->column_count != 1)
             return mi_fail(error, MICA_DATA, "%s: %s: a class is one column, these are %d; values to regress need a regression",
                            o->path, o->wishes[i].key, o->fields[i].as->column_count);
-        else if (o->fields[i].text && (o->fields[i].as->column_count != 1 || o->fields[i].as->columns[0].categorical))
-            return mi_fail(error, MICA_DATA, "%s: %s: a text is one column%s", o->path, o->wishes[i].key,
-                           o->fields[i].as->column_count == 1 ? ", and not categorical" :
-                           mi_arena_format(&o->table.arena, ", these are %d", o->fields[i].as->column_count));
-    return mi_table_categories(error, o->path, &o->table, o->fields, o->count);
+    MI_TRY(check_texts(o));
+    MI_TRY(mi_table_categories(error, o->path, &o->table, o->fields, o->count));
+    for (int i = 0; i < o->count; i++)
+        if (!mi_preprocess_mark(&o->fields[i].field->preprocess))
+            return mi_out_of_memory(error);
+    return MICA_OK;
 }
 
 static bool is_read_from_table(const struct mi_preprocess *as)
@@ -175,6 +197,8 @@ static mica_status take_row(void *user, const struct mi_cursor *cursor, size_t r
     struct opening *o = user;
     if (!row)
         o->data->first_line = cursor->line;
+    if (o->date < o->table.columns)
+        MI_TRY(mi_table_date(o->data, o->path, cursor, o->date, row));
     return take_line(o, cursor->line, row);
 }
 
@@ -195,9 +219,20 @@ static mica_status take_class_names(struct opening *o, struct mi_field *field)
     return labels->words.arena.failed ? mi_out_of_memory(&o->data->error) : MICA_OK;
 }
 
+/* The first input says where dates are. */
+static void find_date(struct opening *o)
+{
+    o->date = o->table.columns;
+    for (int i = 0; i < o->count; i++)
+        if (o->fields[i].as->date &&
+            !mi_table_find_date(&o->table, o->fields[i].as->date, o->fields[i].as->table_columns, &o->date))
+            o->date = o->table.columns;
+}
+
 static mica_status take_rows(struct opening *o)
 {
     mica_data *data = o->data;
+    find_date(o);
     MI_TRY(mi_table_rows(data, o->path, &o->table, o->fields, o->count, o->missing, &o->budget, take_row, o, &o->rows));
     data->count[MICA_TRAIN] = data->samples;
     for (int i = 0; i < o->count; i++) {
@@ -210,6 +245,24 @@ static mica_status take_rows(struct opening *o)
         MI_TRY(mi_labels_finish(data, from->field, o->path, o->fitted ? from->as : NULL));
     }
     return MICA_OK;
+}
+
+/* The rows of a series become windows over them, as the description or the model has them. */
+static mica_status cut_rows(struct opening *o)
+{
+    mica_data *data = o->data;
+    bool told = !o->fitted || mi_data_fields(data, MICA_TARGET) > 0; /* else the future is asked for */
+    for (int i = 0; o->fitted && i < o->count; i++)
+        o->fields[i].field->preprocess.window = o->fields[i].as->window;
+    if (o->rows.dropped && data->fields[0]->preprocess.window.steps + o->desc->series.sequence_length > 0)
+        return mi_fail(&data->error, MICA_DATA, "%s: line %zu lacks a value, and a series has no row less; the mean of the "
+                       "column or the value of the row above can stand there", o->path, o->rows.first_dropped);
+    if (!o->fitted && o->desc->series.sequence_length)
+        MI_TRY(mi_series_describe(data, o->path, &o->desc->series));
+    if (!data->fields[0]->preprocess.window.steps)
+        return MICA_OK;
+    MI_TRY(mi_series_cut(data, o->path, !told));
+    return mi_dates_finish(data, !o->fitted);
 }
 
 /* ---- What was understood ---- */
@@ -226,6 +279,9 @@ static void note_table(struct opening *o)
     mi_text_add(&line, "table %s: cells between %ss, %s%s, %zu lines", mi_show(o->path).text, separator(t->delimiter),
                 t->names ? "a header" : t->class_names ? "a first line of class names" : "no header",
                 t->decimal == ',' ? ", decimal commas" : "", t->rows);
+    if (o->data->starts)
+        mi_text_add(&line, "; %lld windows of %lld steps", (long long)o->data->samples,
+                    (long long)o->data->fields[0]->preprocess.window.steps);
     mi_data_note(o->data, MI_NOTE_TABLE, &line);
 }
 
@@ -235,7 +291,7 @@ static bool is_read(const struct opening *o, size_t column)
         for (int c = 0; c < o->fields[f].as->column_count; c++)
             if (o->fields[f].columns[c] == column)
                 return true;
-    return false;
+    return column == o->date;
 }
 
 static void note_left_out(struct opening *o)
@@ -263,6 +319,9 @@ static void note_dropped(struct opening *o)
     if (o->rows.dropped)
         mi_text_add(&line, "%zu of %zu lines were dropped, since they lack a value; the first is line %zu", o->rows.dropped,
                     o->table.rows, o->rows.first_dropped);
+    if (o->rows.filled)
+        mi_text_add(&line, "%zu of %zu lines take missing values from the line above; the first is line %zu", o->rows.filled,
+                    o->table.rows, o->rows.first_filled);
     mi_data_note(o->data, MI_NOTE_DROPPED, &line);
 }
 
@@ -283,13 +342,16 @@ static mica_status list_names(struct opening *o, const char *const ***lists, int
 {
     const mica_csv_desc *desc = o->desc;
     o->label[0] = desc->label;
-    const char *const **all = *lists = mi_new((size_t)(desc->fields ? desc->field_count : 0) + 4, sizeof *all);
+    const char *const **all = *lists = mi_new((size_t)(desc->fields ? desc->field_count : 0) + 6, sizeof *all);
     if (!all)
         return mi_out_of_memory(&o->data->error);
     all[(*count)++] = o->label;
     all[(*count)++] = desc->categorical;
     all[(*count)++] = desc->columns;
     all[(*count)++] = desc->drop;
+    all[(*count)++] = desc->logarithm;
+    o->date_name[0] = desc->date;
+    all[(*count)++] = o->date_name;
     for (int i = 0; desc->fields && i < desc->field_count; i++)
         all[(*count)++] = desc->fields[i].columns;
     return MICA_OK;
@@ -324,6 +386,7 @@ static mica_status open_table(struct opening *o, char *text, size_t size)
     MI_TRY(parse(o, text, size));
     MI_TRY(o->fitted ? map_columns(o) : choose_columns(o));
     MI_TRY(take_rows(o));
+    MI_TRY(cut_rows(o));
     note_all(o);
     MI_TRY(data->error.status);
     mi_table_destroy(&o->table); /* before more memory is taken */

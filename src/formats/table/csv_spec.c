@@ -1,8 +1,10 @@
 /* A table in the "data" object of a job:
  *
  *   {"format": "csv", "path": FILE, "label": COLUMN, "columns", "drop", "categorical": [COLUMN or PATTERN, ...],
- *    "header": true | false, "missing": "error" | "drop" | "mean", "decimal": "." | ",",
- *    "text": "words" | {"tokens": "words" | "characters" | "bpe", "lower", "max_tokens", "max_length", "padding", "truncating"}}
+ *    "header": true | false, "missing": "error" | "drop" | "mean" | "previous", "decimal": "." | ",",
+ *    "text": "words" | {"tokens": "words" | "characters" | "bpe", "lower", "max_tokens", "max_length", "padding", "truncating"},
+ *    "logarithm": [COLUMN or PATTERN, ...], "calendar": {COLUMN: [FEATURE, ...], ...},
+ *    "sequence_length", "sequence_stride", "sampling_rate", "horizon", "gap": NUMBER, "date": COLUMN}
  *
  * A field of "inputs", "targets" and "sample_weight" is a column, or a list of them; where "inputs" names several, "text" is an
  * object of these names. */
@@ -118,8 +120,10 @@ static mica_status read_columns(struct mi_spec *s, const char *key, const char *
 
 static mica_status add_field(struct mi_spec *s, const struct mi_spec_field *given, mica_column_field *out)
 {
+    bool scaled = mi_spec_get(s, "sequence_length") && given->role == MICA_TARGET && given->regression;
     *out = (mica_column_field){.name = given->name, .role = given->role, .regression = given->regression,
-                               .normalize = given->normalize};
+                               .normalize = scaled && given->normalize.type == MICA_NORMALIZE_NONE ? s->normalize
+                                                                                                   : given->normalize};
     if (given->role == MICA_INPUT)
         MI_TRY(find_text(s, given->name, &out->text));
     MI_TRY(read_list(s, given->item, given->key, &out->columns));
@@ -133,6 +137,7 @@ static mica_status read_fields(struct mi_spec *s, mica_csv_desc *desc)
 {
     struct mi_spec_field *given = NULL;
     int count = 0, inputs = 0, targets = 0;
+    bool scaled = desc->series.sequence_length && desc->regression;
     MI_TRY(mi_spec_fields(s, s->json, "", 0, &given, &count));
     if (!count)
         return MICA_OK;
@@ -153,15 +158,61 @@ static mica_status read_fields(struct mi_spec *s, mica_csv_desc *desc)
                                               .text = desc->text};
     label[0] = desc->label;
     if (!targets && desc->label)
-        fields[count++] = (mica_column_field){.role = MICA_TARGET, .columns = label, .regression = desc->regression};
+        fields[count++] = (mica_column_field){.role = MICA_TARGET, .columns = label, .regression = desc->regression,
+                                              .normalize = scaled ? s->normalize : (mica_normalize){.type = MICA_NORMALIZE_NONE}};
     desc->fields = fields;
     desc->field_count = count;
     return MICA_OK;
 }
 
+/* {"Date": ["month", "weekday"]} */
+static mica_status read_calendar(struct mi_spec *s, mica_csv_desc *desc)
+{
+    const cJSON *object = mi_spec_get(s, "calendar"), *item;
+    if (!object)
+        return MICA_OK;
+    if (!cJSON_IsObject(object))
+        return mi_spec_wrong(s, "calendar", "an object of lists of features by names of columns");
+    mica_calendar *list = mi_arena_new(&s->arena, (size_t)cJSON_GetArraySize(object) + 1, sizeof *list);
+    if (!list)
+        return mi_out_of_memory(&s->error);
+    cJSON_ArrayForEach(item, object) {
+        mica_calendar *of = &list[desc->calendar_count++];
+        const char *key = mi_arena_format(&s->arena, "calendar.%s", mi_show(item->string).text);
+        of->column = mi_arena_strdup(&s->arena, item->string);
+        if (s->arena.failed)
+            return mi_out_of_memory(&s->error);
+        if (!cJSON_IsArray(item))
+            return mi_spec_wrong(s, key, "a list of features");
+        MI_TRY(read_list(s, item, key, &of->features));
+    }
+    desc->calendar = list;
+    return MICA_OK;
+}
+
+/* Windows over the rows. A split of them takes the end. */
+static mica_status read_series(struct mi_spec *s, mica_csv_desc *desc)
+{
+    mica_series *series = &desc->series;
+    static const char *const keys[] = {"sequence_stride", "sampling_rate", "horizon", "gap", "date"};
+    MI_TRY(mi_spec_whole(s, "sequence_length", 1, &series->sequence_length));
+    for (size_t i = 0; i < MI_COUNT(keys) && !series->sequence_length; i++)
+        if (mi_spec_get(s, keys[i]))
+            return mi_fail(&s->error, MICA_FORMAT, "%s: \"%s\" is of windows, which need a \"sequence_length\"", s->place, keys[i]);
+    MI_TRY(mi_spec_whole(s, keys[0], 1, &series->sequence_stride));
+    MI_TRY(mi_spec_whole(s, keys[1], 1, &series->sampling_rate));
+    MI_TRY(mi_spec_whole(s, keys[2], 1, &series->horizon));
+    MI_TRY(mi_spec_whole(s, keys[3], -(double)series->sequence_length, &series->gap));
+    if (series->sequence_length && desc->missing == MICA_MISSING_DROP)
+        return mi_spec_wrong(s, "missing", "\"error\", \"mean\" or \"previous\": a series has no row less");
+    if (series->sequence_length && cJSON_IsTrue(mi_spec_get(s, "shuffle")))
+        return mi_spec_wrong(s, "shuffle", "false, or left out: the parts of a series follow one another");
+    return MICA_OK;
+}
+
 static mica_status read_csv(struct mi_spec *s, mica_csv_desc *desc, const char **path)
 {
-    static const char *const policies[] = {"error", "drop", "mean", NULL}, *const marks[] = {".", ",", NULL};
+    static const char *const policies[] = {"error", "drop", "mean", "previous", NULL}, *const marks[] = {".", ",", NULL};
     int missing = MICA_MISSING_ERROR, decimal = -1;
     const cJSON *header = mi_spec_get(s, "header"), *label = mi_spec_get(s, "label");
     MI_TRY(mi_spec_path(s, mi_spec_get(s, "path"), "path", path));
@@ -181,6 +232,11 @@ static mica_status read_csv(struct mi_spec *s, mica_csv_desc *desc, const char *
     MI_TRY(check_text(s));
     if (!mi_spec_get(s, "inputs"))
         MI_TRY(find_text(s, NULL, &desc->text));
+    MI_TRY(read_columns(s, "logarithm", &desc->logarithm));
+    MI_TRY(read_calendar(s, desc));
+    MI_TRY(read_series(s, desc));
+    if (mi_spec_get(s, "date"))
+        MI_TRY(read_column(s, mi_spec_get(s, "date"), "date", &desc->date));
     return read_fields(s, desc);
 }
 
@@ -193,6 +249,7 @@ static mica_data *open_csv(struct mi_spec *s)
 }
 
 static const char *const keys[] = {"path", "label", "header", "missing", "decimal", "columns", "drop", "categorical", "text",
-                                   NULL};
+                                   "logarithm", "calendar", "sequence_length", "sequence_stride", "sampling_rate", "horizon",
+                                   "gap", "date", NULL};
 
 const struct mi_format mi_format_csv = {"csv", keys, open_csv};

@@ -30,6 +30,7 @@ struct reader {
     int count;
     mica_missing missing;
     struct mi_cursor cursor;
+    bool begun, fills;         /* there is a row above; the row takes values from it */
 };
 
 /* ---- A cell ---- */
@@ -97,6 +98,45 @@ static mica_status category_cell(struct reader *r, size_t column, const struct m
     return MICA_OK;
 }
 
+static mica_status date_cell(struct reader *r, size_t column, const struct mi_column *is, double *out)
+{
+    const char *text = r->cursor.cells[column].text, *lacks;
+    struct mi_date date;
+    struct mi_cell_place place = mi_table_place(r->table, r->cursor.line, column);
+    if (!mi_date_read(text, &date))
+        return mi_fail(r->error, MICA_DATA, "%s: %s: \"%s\" is no date such as 2024-03-31, 2024-03-31 17:30 or 31.03.2024",
+                       r->place, place.text, mi_show(text).text);
+    if ((lacks = mi_calendar_lacks(is->calendar, &date)) != NULL)
+        return mi_fail(r->error, MICA_DATA, "%s: %s: \"%s\" says no %s", r->place, place.text, mi_show(text).text, lacks);
+    mi_calendar_features(is->calendar, &date, out);
+    return MICA_OK;
+}
+
+static mica_status number_cell(struct reader *r, size_t column, const struct mi_column *is, mica_role role, double *out)
+{
+    static const char *const advice[] = {"; a column of words is listed in \"categorical\", or left out by \"drop\"",
+                                         ", and the label is a value to regress", ", as a weight is"};
+    if (r->missing == MICA_MISSING_MEAN && mi_cell_missing(&r->cursor.cells[column], true)) {
+        *out = (double)NAN;
+        return MICA_OK;
+    }
+    MI_TRY(mi_table_number(r->error, r->place, &r->cursor, column, advice[role], out));
+    if (!is->logarithm || *out > 0)
+        return MICA_OK;
+    return mi_fail(r->error, MICA_DATA, "%s: %s: %s has no logarithm; it must be more than 0", r->place,
+                   mi_table_place(r->table, r->cursor.line, column).text, mi_show(r->cursor.cells[column].text).text);
+}
+
+/* *out has what the row above had, which stays where it should. */
+static mica_status read_cell(struct reader *r, size_t column, const struct mi_column *is, mica_role role, double *out)
+{
+    if (r->missing == MICA_MISSING_PREVIOUS && mi_cell_missing(&r->cursor.cells[column], !is->categorical))
+        return MICA_OK;
+    return is->categorical ? category_cell(r, column, is, out)
+           : is->calendar  ? date_cell(r, column, is, out)
+                           : number_cell(r, column, is, role, out);
+}
+
 /* ---- A row ---- */
 
 static mica_status missing(struct reader *r, size_t column, const char *advice)
@@ -111,19 +151,23 @@ static mica_status judge_field(struct reader *r, const struct mi_table_field *fi
     bool input = field->as->role == MICA_INPUT;
     for (int c = 0; c < field->as->column_count; c++) {
         size_t column = field->columns[c];
-        bool number = mi_table_takes_numbers(field) && !field->as->columns[c].categorical;
+        bool number = mi_table_takes_numbers(field) && !field->as->columns[c].categorical && !field->as->columns[c].calendar;
         const struct mi_cell *cell = &r->cursor.cells[column];
         if (field->text ? *cell->text != 0 : !mi_cell_missing(cell, number)) /* in a text, such as "null", every word counts */
             continue;
         if (r->missing == MICA_MISSING_ERROR)
             return missing(r, column, r->table->fitted ? ", and the model has nothing to put there" :
-                           "; \"missing\" can be \"drop\" or \"mean\"");
+                           "; \"missing\" can be \"drop\", \"mean\" or \"previous\"");
         if (r->missing == MICA_MISSING_DROP) {
             *stays = false;
             return MICA_OK;
         }
-        if (!input || !number)
-            return missing(r, column, ", and words and labels have no mean");
+        if (r->missing == MICA_MISSING_MEAN && (!input || !number))
+            return missing(r, column, ", and words, dates and labels have no mean");
+        if (r->missing == MICA_MISSING_PREVIOUS && (!mi_table_takes_numbers(field) || field->as->columns[c].calendar || !r->begun))
+            return missing(r, column, r->begun ? ", and classes, texts and dates are not those of the row above" :
+                           ", and there is no row above");
+        r->fills = r->missing == MICA_MISSING_PREVIOUS;
     }
     return MICA_OK;
 }
@@ -131,6 +175,7 @@ static mica_status judge_field(struct reader *r, const struct mi_table_field *fi
 static mica_status judge_row(struct reader *r, bool *stays)
 {
     *stays = true;
+    r->fills = false;
     for (int i = 0; i < r->count && *stays; i++)
         MI_TRY(judge_field(r, &r->fields[i], stays));
     return MICA_OK;
@@ -138,22 +183,11 @@ static mica_status judge_row(struct reader *r, bool *stays)
 
 static mica_status read_field(struct reader *r, struct mi_table_field *field)
 {
-    bool input = field->as->role == MICA_INPUT;
     double *out = field->row;
     for (int c = 0; c < field->as->column_count; c++) {
         const struct mi_column *column = &field->as->columns[c];
-        size_t at = field->columns[c];
-        if (column->categorical) {
-            MI_TRY(category_cell(r, at, column, out));
-            out += column->count;
-        } else if (r->missing == MICA_MISSING_MEAN && mi_cell_missing(&r->cursor.cells[at], true)) {
-            *out++ = (double)NAN;
-        } else {
-            MI_TRY(mi_table_number(r->error, r->place, &r->cursor, at,
-                                   input ? "; a column of words is listed in \"categorical\", or left out by \"drop\""
-                                   : field->as->role == MICA_WEIGHT ? ", as a weight is" : ", and the label is a value to regress",
-                                   out++));
-        }
+        MI_TRY(read_cell(r, field->columns[c], column, field->as->role, out));
+        out += mi_column_width(column);
     }
     return MICA_OK;
 }
@@ -190,6 +224,9 @@ static mica_status count_rows(struct reader *r, struct mi_rows *out)
             out->dropped++;
             continue;
         }
+        out->first_filled = r->fills && !out->filled ? r->cursor.line : out->first_filled;
+        out->filled += r->fills;
+        r->begun = true;
         MI_TRY(read_row(r));
         for (int i = 0; i < r->count; i++)
             measure_field(r, &r->fields[i]);

@@ -109,7 +109,11 @@ struct mi_column_wish {
 
 struct mi_column_wishes {
     const struct mi_column_wish *fields; /* (of as many fields as are chosen) */
-    const char *const *drop, *const *categorical; /* NULL-terminated, or NULL */
+    const char *const *drop, *const *categorical, *const *logarithm; /* NULL-terminated, or NULL */
+    const mica_calendar *calendar;
+    int calendar_count;
+    const char *date;          /* the column of a series' dates; NULL: there is none */
+    bool shared;               /* what is a target may be an input, too: of a series, whose future is told from its past */
 };
 
 /* What is read of one field. */
@@ -144,11 +148,19 @@ mica_status mi_table_find(struct mi_error *error, const char *place, const struc
                           const char *name,
                           size_t *column);
 
+/* ---- Dates of a series ---- */
+
+/* Takes the date of a row, which is not before the one above. */
+mica_status mi_table_date(mica_data *data, const char *place, const struct mi_cursor *cursor, size_t column, size_t row);
+/* The column that a model has dates from, in its own table of so many columns; false: it is not there. */
+bool mi_table_find_date(const struct mi_table *table, const struct mi_column *date, int table_columns, size_t *column);
+
 /* ---- Rows ---- */
 
 struct mi_rows {
     size_t count;
     size_t dropped, first_dropped; /* rows that lack a value, and the line of the first of them */
+    size_t filled, first_filled;   /* rows that take values from the row above, and the line of the first of them */
 };
 
 /* Is told of each row that stays. */

@@ -6,19 +6,6 @@
  * "shuffle", of all formats, is false here: what a split takes off is the end of the text. */
 #include "formats/spec.h"
 
-#include <math.h>
-
-/* A whole number from least on; absent: *out stays. */
-static mica_status read_count(struct mi_spec *s, const char *key, double least, int64_t *out)
-{
-    const cJSON *item = mi_spec_get(s, key);
-    double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
-    if (item && (!(number >= least && number <= INT32_MAX) || floor(number) != number))
-        return mi_spec_wrong(s, key, mi_arena_format(&s->arena, "a whole number from %g to %d", least, INT32_MAX));
-    *out = item ? (int64_t)number : *out;
-    return MICA_OK;
-}
-
 /* Keys that all other formats have. */
 static mica_status check_keys(struct mi_spec *s)
 {
@@ -49,9 +36,9 @@ static mica_status read_text(struct mi_spec *s, mica_text_desc *desc)
     MI_TRY(mi_spec_choice(s, "tokens", mi_tokens_names, &tokens));
     if (lower && !cJSON_IsBool(lower))
         return mi_spec_wrong(s, "lower", "true or false");
-    MI_TRY(read_count(s, "max_tokens", 2, &most));
-    MI_TRY(read_count(s, "window", 1, &desc->window));
-    MI_TRY(read_count(s, "stride", 1, &desc->stride));
+    MI_TRY(mi_spec_whole(s, "max_tokens", 2, &most));
+    MI_TRY(mi_spec_whole(s, "window", 1, &desc->window));
+    MI_TRY(mi_spec_whole(s, "stride", 1, &desc->stride));
     desc->tokens = (mica_tokens)tokens;
     desc->lower = cJSON_IsTrue(lower);
     desc->max_tokens = (int)most;

@@ -1,173 +1,17 @@
-/* Preprocessing of a field as JSON; a saved model carries a list of them:
- *
- *   {"role": "input", "shape": [3], "table_columns": 5, "columns": [{"name": "age", "index": 0},
- *    {"name": "colour", "index": 2, "values": ["blue", "red"]}], "missing": "mean", "fill": [...],
- *    "normalize": {"type": "standard", "subtract": [...], "divide": [...]}}
- *   {"role": "input", "shape": [64], "text": {"tokens": "words", "lower": true, "vocabulary": ["a", "cat", "\ufffd"]}}
- *   {"role": "input", "shape": [64], "text": {"tokens": "bpe", "merges": ["t h", "th e"]}}
- *   {"role": "input", "shape": [64], "text": {"tokens": "words", "padding": "pre", "vocabulary": ["", "a", "cat", "\ufffd"]},
- *    "table_columns": 2, "columns": [{"name": "sentence", "index": 0}]}
- *   {"role": "target", "columns": [{"name": "kind", "index": 4}], "table_columns": 5, "classes": 3, "class_names": ["a", "b", "c"]}
- *
- * What is as it mostly is stands nowhere: "name" where a field is the only one of its role, "shape" of classes, "nth" of columns
- * where names do not repeat, "decimal" where it is a point, "label_numbers" where the data have no numbers of classes that have
- * names. */
-#include "data/data.h"
+/* Preprocessing of a field from JSON: nothing in the file is believed. */
+#include "data/preprocess/preprocess_json.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const normalize_names[] = {"none", "standard", "min_max", "divide_by", "mean_std", NULL};
 enum { MOST_COLUMNS = 1 << 30 };
-
-static const char *const missing_names[] = {"error", "drop", "mean", NULL};
-static const char *const sides[] = {"post", "pre", NULL};
-static const char *const role_names[] = {"input", "target", "weight", NULL};
-
-/* ---- Writing ---- */
-
-static bool add_numbers(cJSON *object, const char *key, const double *values, size_t count)
-{
-    cJSON *array = cJSON_AddArrayToObject(object, key);
-    for (size_t i = 0; array && i < count; i++) {
-        cJSON *number = cJSON_CreateNumber(values[i]);
-        if (!number || !cJSON_AddItemToArray(array, number)) {
-            cJSON_Delete(number);
-            return false;
-        }
-    }
-    return array != NULL;
-}
-
-static bool add_texts(cJSON *object, const char *key, const char *const *texts, int count)
-{
-    cJSON *array = cJSON_AddArrayToObject(object, key);
-    for (int i = 0; array && i < count; i++) {
-        cJSON *text = cJSON_CreateString(texts[i]);
-        if (!text || !cJSON_AddItemToArray(array, text)) {
-            cJSON_Delete(text);
-            return false;
-        }
-    }
-    return array != NULL;
-}
-
-static bool add_columns(cJSON *object, const struct mi_preprocess *p)
-{
-    cJSON *array = cJSON_AddArrayToObject(object, "columns");
-    for (int i = 0; array && i < p->column_count; i++) {
-        const struct mi_column *column = &p->columns[i];
-        cJSON *item = cJSON_CreateObject();
-        if (!item || !cJSON_AddItemToArray(array, item)) {
-            cJSON_Delete(item);
-            return false;
-        }
-        if (column->name && !cJSON_AddStringToObject(item, "name", column->name))
-            return false;
-        if (column->nth && !cJSON_AddNumberToObject(item, "nth", column->nth))
-            return false;
-        if (!cJSON_AddNumberToObject(item, "index", column->index))
-            return false;
-        if (column->categorical && !add_texts(item, "values", column->values, column->count))
-            return false;
-    }
-    return array != NULL;
-}
-
-static bool add_shape(cJSON *object, const mica_shape *shape)
-{
-    cJSON *array = cJSON_AddArrayToObject(object, "shape");
-    for (int i = 0; array && i < shape->rank; i++) {
-        cJSON *number = cJSON_CreateNumber((double)shape->dim[i]);
-        if (!number || !cJSON_AddItemToArray(array, number)) {
-            cJSON_Delete(number);
-            return false;
-        }
-    }
-    return array != NULL;
-}
-
-static bool add_normalize(cJSON *object, const struct mi_preprocess *p)
-{
-    cJSON *item = cJSON_AddObjectToObject(object, "normalize");
-    return item && cJSON_AddStringToObject(item, "type", normalize_names[p->normalize]) &&
-           add_numbers(item, "subtract", p->subtract, (size_t)p->count) &&
-           add_numbers(item, "divide", p->divide, (size_t)p->count);
-}
-
-/* What a table was like, beside its columns. */
-static bool add_table(cJSON *json, const struct mi_preprocess *p)
-{
-    return add_columns(json, p) && cJSON_AddNumberToObject(json, "table_columns", p->table_columns) &&
-           cJSON_AddStringToObject(json, "missing", missing_names[p->missing]) &&
-           (p->decimal != ',' || cJSON_AddStringToObject(json, "decimal", ","));
-}
-
-static bool add_classes(cJSON *json, const struct mi_preprocess *p)
-{
-    if (!cJSON_AddNumberToObject(json, "classes", p->classes))
-        return false;
-    return !p->class_names || (add_texts(json, "class_names", p->class_names, p->classes) &&
-                               (!p->label_numbers || cJSON_AddTrueToObject(json, "label_numbers")));
-}
-
-/* Each as the texts of its two tokens with a blank between, as files of merges have them. */
-static bool add_merges(cJSON *json, const struct mi_vocabulary *vocabulary)
-{
-    struct mi_arena arena = {0};
-    const char *const *tokens = vocabulary->texts + vocabulary->padded;
-    const char **list = mi_arena_new(&arena, (size_t)vocabulary->merge_count, sizeof *list);
-    for (int i = 0; list && i < vocabulary->merge_count; i++)
-        list[i] = mi_arena_format(&arena, "%s %s", tokens[vocabulary->merges[i].left], tokens[vocabulary->merges[i].right]);
-    bool added = list && !arena.failed && add_texts(json, "merges", list, vocabulary->merge_count);
-    mi_arena_destroy(&arena);
-    return added;
-}
-
-static bool add_vocabulary(cJSON *object, const struct mi_vocabulary *vocabulary)
-{
-    cJSON *json = cJSON_AddObjectToObject(object, "text");
-    return json && cJSON_AddStringToObject(json, "tokens", mi_tokens_names[vocabulary->tokens]) &&
-           (!vocabulary->lower || cJSON_AddTrueToObject(json, "lower")) &&
-           (!vocabulary->padded || cJSON_AddStringToObject(json, "padding", sides[vocabulary->pad_before])) &&
-           (!vocabulary->cut_before || cJSON_AddStringToObject(json, "truncating", sides[1])) &&
-           (vocabulary->tokens == MICA_BPE ? add_merges(json, vocabulary)
-                                           : add_texts(json, "vocabulary", vocabulary->texts, vocabulary->count));
-}
-
-cJSON *mi_preprocess_to_json(const struct mi_preprocess *p)
-{
-    size_t elements = 0;
-    (void)mi_sample_elements(&p->shape, &elements);
-    cJSON *json = cJSON_CreateObject();
-    bool good = json && cJSON_AddStringToObject(json, "role", role_names[p->role]) &&
-                (!p->name || cJSON_AddStringToObject(json, "name", p->name));
-    if (good && p->shape.rank)
-        good = add_shape(json, &p->shape);
-    if (good && p->vocabulary.count)
-        good = add_vocabulary(json, &p->vocabulary);
-    if (good && p->column_count)
-        good = add_table(json, p);
-    if (good && p->fill)
-        good = add_numbers(json, "fill", p->fill, elements);
-    if (good && p->classes)
-        good = add_classes(json, p);
-    if (good && p->count)
-        good = add_normalize(json, p);
-    if (good)
-        return json;
-    cJSON_Delete(json);
-    return NULL;
-}
-
-/* ---- Reading: nothing in the file is believed ---- */
 
 struct reader {
     struct mi_error *error;
     const char *place;
     struct mi_preprocess *out;
-    size_t elements;
+    size_t elements;           /* of a raw row */
 };
 
 static mica_status bad(struct reader *r, const char *key, const char *what)
@@ -241,6 +85,26 @@ static mica_status read_shape(struct reader *r, const cJSON *array)
     return mi_sample_elements(shape, &r->elements) ? MICA_OK : bad(r, "shape", "is empty or too large");
 }
 
+/* What a sample sees of a series; a class is at one step. */
+static mica_status read_window(struct reader *r, const cJSON *json)
+{
+    struct mi_window *window = &r->out->window;
+    const struct { const char *key; int64_t *out; double least; } numbers[] = {
+        {"steps", &window->steps, 1}, {"first", &window->first, 0}, {"told", &window->told, 0},
+        {"rate", &window->rate, 1}, {"stride", &window->stride, 1}};
+    for (size_t i = 0; json && i < MI_COUNT(numbers); i++) {
+        double number;
+        if (!read_whole(cJSON_GetObjectItemCaseSensitive(json, numbers[i].key), numbers[i].least, 4294967296.0, &number))
+            return bad(r, numbers[i].key, "is not a number of rows or steps");
+        *numbers[i].out = (int64_t)number;
+    }
+    if (window->steps && r->elements % (size_t)window->steps)
+        return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"window\" has %lld steps, \"shape\" %zu elements", r->place,
+                       (long long)window->steps, r->elements);
+    r->elements /= (size_t)(window->steps ? window->steps : 1);
+    return MICA_OK;
+}
+
 /* A whole number of 0 or more; absent: *out stays. */
 static mica_status read_count(struct reader *r, const cJSON *object, const char *key, double most, int *out)
 {
@@ -254,6 +118,31 @@ static mica_status read_count(struct reader *r, const cJSON *object, const char 
     return MICA_OK;
 }
 
+static mica_status read_choice(struct reader *r, const cJSON *item, const char *key,
+                               const char *const *names, int *out)
+{
+    for (int i = 0; cJSON_IsString(item) && names[i]; i++) {
+        if (!strcmp(names[i], item->valuestring)) {
+            *out = i;
+            return MICA_OK;
+        }
+    }
+    return bad(r, key, "has an unknown value");
+}
+
+static mica_status read_calendar(struct reader *r, const cJSON *array, unsigned *features)
+{
+    const cJSON *item;
+    if (!array)
+        return MICA_OK;
+    cJSON_ArrayForEach(item, array) {
+        int feature = 0;
+        MI_TRY(read_choice(r, item, "calendar", mi_calendar_names(), &feature));
+        *features |= 1u << feature;
+    }
+    return *features ? MICA_OK : bad(r, "calendar", "is not a list of features");
+}
+
 static mica_status read_column(struct reader *r, const cJSON *item, struct mi_column *column)
 {
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(item, "name");
@@ -265,6 +154,10 @@ static mica_status read_column(struct reader *r, const cJSON *item, struct mi_co
     column->nth = column->index = -1; /* an index is needed */
     MI_TRY(read_count(r, item, "nth", MOST_COLUMNS, &column->nth));
     MI_TRY(read_count(r, item, "index", MOST_COLUMNS, &column->index));
+    column->logarithm = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(item, "logarithm"));
+    MI_TRY(read_calendar(r, cJSON_GetObjectItemCaseSensitive(item, "calendar"), &column->calendar));
+    if ((column->logarithm + (column->calendar > 0) + (values != NULL)) > 1)
+        return bad(r, "columns", "holds a column of two kinds");
     if (!values)
         return MICA_OK;
     const char **texts = NULL;
@@ -294,11 +187,28 @@ static mica_status read_columns(struct reader *r, const cJSON *array)
     }
     cJSON_ArrayForEach(item, array)
         MI_TRY(read_column(r, item, &p->columns[i++]));
-    if (p->vocabulary.count && (p->column_count != 1 || p->columns[0].categorical || p->role != MICA_INPUT || !p->shape.rank))
+    const struct mi_column *first = p->columns;
+    bool plain = p->column_count == 1 && !first->categorical && !first->calendar && !first->logarithm;
+    if (p->vocabulary.count && (!plain || p->role != MICA_INPUT || !p->shape.rank))
         return bad(r, "text", "is not read from one column");
     if (!p->vocabulary.count && p->shape.rank && mi_preprocess_features(p) != r->elements)
         return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"columns\" make %zu features, \"shape\" "
                        "has %zu", r->place, mi_preprocess_features(p), r->elements);
+    return mi_preprocess_mark(p) ? MICA_OK : mi_out_of_memory(r->error);
+}
+
+static mica_status read_date(struct reader *r, const cJSON *json)
+{
+    struct mi_column *date = json ? mi_arena_new(&r->out->arena, 1, sizeof *date) : NULL;
+    if (!json)
+        return MICA_OK;
+    if (!date)
+        return mi_out_of_memory(r->error);
+    MI_TRY(read_column(r, json, date));
+    if (date->categorical || date->calendar || date->logarithm || date->index < 0)
+        return bad(r, "date", "is no column of dates");
+    date->nth = date->nth < 0 ? 0 : date->nth;
+    r->out->date = date;
     return MICA_OK;
 }
 
@@ -335,18 +245,6 @@ static mica_status read_places(struct reader *r, const cJSON *json)
     return good ? MICA_OK : bad(r, "columns", "are not places in one table");
 }
 
-static mica_status read_choice(struct reader *r, const cJSON *item, const char *key,
-                               const char *const *names, int *out)
-{
-    for (int i = 0; cJSON_IsString(item) && names[i]; i++) {
-        if (!strcmp(names[i], item->valuestring)) {
-            *out = i;
-            return MICA_OK;
-        }
-    }
-    return bad(r, key, "has an unknown value");
-}
-
 static mica_status read_classes(struct reader *r, const cJSON *json)
 {
     struct mi_preprocess *p = r->out;
@@ -373,7 +271,7 @@ static mica_status read_side(struct reader *r, const cJSON *json, const char *ke
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
     int side = 0;
     if (item)
-        MI_TRY(read_choice(r, item, key, sides, &side));
+        MI_TRY(read_choice(r, item, key, mi_side_names, &side));
     *before = side == 1;
     return MICA_OK;
 }
@@ -448,6 +346,8 @@ static mica_status read_vocabulary(struct reader *r, const cJSON *json)
     int tokens = 0;
     if (!json)
         return MICA_OK;
+    if (r->out->window.steps)
+        return bad(r, "text", "is of no series");
     MI_TRY(read_choice(r, cJSON_GetObjectItemCaseSensitive(json, "tokens"), "tokens", mi_tokens_names, &tokens));
     vocabulary->tokens = (mica_tokens)tokens;
     vocabulary->lower = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "lower"));
@@ -462,7 +362,7 @@ static mica_status read_name(struct reader *r, const cJSON *json)
 {
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
     int role = MICA_INPUT;
-    MI_TRY(read_choice(r, cJSON_GetObjectItemCaseSensitive(json, "role"), "role", role_names, &role));
+    MI_TRY(read_choice(r, cJSON_GetObjectItemCaseSensitive(json, "role"), "role", mi_role_names, &role));
     r->out->role = (mica_role)role;
     if (!name)
         return MICA_OK;
@@ -480,10 +380,10 @@ static mica_status read_normalize(struct reader *r, const cJSON *json)
         return MICA_OK;
     const cJSON *subtract = cJSON_GetObjectItemCaseSensitive(json, "subtract");
     const cJSON *divide = cJSON_GetObjectItemCaseSensitive(json, "divide");
-    MI_TRY(read_choice(r, cJSON_GetObjectItemCaseSensitive(json, "type"), "type", normalize_names, &type));
+    MI_TRY(read_choice(r, cJSON_GetObjectItemCaseSensitive(json, "type"), "type", mi_normalize_names, &type));
     p->normalize = (mica_normalize_type)type;
     size_t count = cJSON_IsArray(subtract) ? (size_t)cJSON_GetArraySize(subtract) : 0;
-    size_t channels = p->shape.rank < 2 ? r->elements : (size_t)p->shape.dim[0];
+    size_t channels = p->shape.rank < 2 || p->window.steps ? r->elements : (size_t)p->shape.dim[0];
     if (count != 1 && count != channels && count != r->elements)
         return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"subtract\" has %zu numbers for a sample "
                        "of shape %s", r->place, count, mi_sample_text(&p->shape).text);
@@ -505,12 +405,14 @@ static mica_status read_all(struct reader *r, const cJSON *json)
         return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing of a field is not a JSON object", r->place);
     MI_TRY(read_name(r, json));
     MI_TRY(read_shape(r, cJSON_GetObjectItemCaseSensitive(json, "shape")));
+    MI_TRY(read_window(r, cJSON_GetObjectItemCaseSensitive(json, "window")));
     MI_TRY(read_vocabulary(r, cJSON_GetObjectItemCaseSensitive(json, "text")));
     MI_TRY(read_columns(r, cJSON_GetObjectItemCaseSensitive(json, "columns")));
+    MI_TRY(read_date(r, cJSON_GetObjectItemCaseSensitive(json, "date")));
     MI_TRY(read_classes(r, json));
     MI_TRY(read_places(r, json));
     if (missing)
-        MI_TRY(read_choice(r, missing, "missing", missing_names, &choice));
+        MI_TRY(read_choice(r, missing, "missing", mi_missing_names, &choice));
     r->out->missing = (mica_missing)choice;
     if (fill)
         MI_TRY(read_numbers(r, fill, "fill", r->elements, &r->out->fill));
