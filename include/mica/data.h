@@ -193,7 +193,8 @@ typedef struct mica_field {
     mica_role role;
     mica_shape shape;        /* of a sample; of weights (1). rank 0: the index of a class */
     const float *values;     /* samples x shape; copied */
-    const int32_t *classes;  /* samples, where the rank is 0; copied */
+    const int32_t *classes;  /* of a target: samples, where the rank is 0; otherwise samples x shape, in the place of values: the
+                              * index of a class at each place. copied */
     mica_normalize normalize;
     const void *elements;    /* in the place of values: the same as elements of `type`; copied. Integers are exact up to 2^53 */
     mica_type type;

@@ -43,8 +43,8 @@ static mica_status take_lengths(mica_data *data, struct mi_field *field, const m
 /* Kept as bytes, floats or doubles, whichever holds them. */
 static mica_status take_elements(mica_data *data, struct mi_field *field, const mica_field *given)
 {
-    const void *elements = given->elements ? given->elements : given->values;
-    enum mi_type type = given->elements ? (enum mi_type)given->type : MI_FLOAT;
+    const void *elements = given->classes ? given->classes : given->elements ? given->elements : given->values;
+    enum mi_type type = given->classes ? MI_INT32 : given->elements ? (enum mi_type)given->type : MI_FLOAT;
     bool bytes = type == MI_UINT8, wide = !bytes && mi_type_is_wide(type);
     size_t to = 0;
     MI_TRY(mi_field_make(data, field, bytes ? 1 : wide ? sizeof *field->doubles : sizeof *field->floats));
@@ -66,6 +66,20 @@ static mica_status take_elements(mica_data *data, struct mi_field *field, const 
     return MICA_OK;
 }
 
+/* How many classes there are, of numbers at each place. */
+static mica_status count_classes(mica_data *data, struct mi_field *field, const mica_field *given)
+{
+    for (size_t i = 0; given->classes && i < (size_t)data->samples * field->elements; i++) {
+        int32_t label = given->classes[i];
+        if (label < 0 || label >= MI_MOST_CLASSES)
+            return mi_fail(&data->error, MICA_DATA, "arrays: %s: row %zu has class %d at place %zu; classes count from 0 to %d",
+                           mi_show(what(given)).text, i / field->elements, (int)label, i % field->elements, MI_MOST_CLASSES - 1);
+        if (label >= field->preprocess.classes)
+            field->preprocess.classes = (int)label + 1;
+    }
+    return MICA_OK;
+}
+
 static mica_status take_values(mica_data *data, struct mi_field *field, const mica_field *given)
 {
     if (!mi_sample_elements(&given->shape, &field->elements))
@@ -73,19 +87,23 @@ static mica_status take_values(mica_data *data, struct mi_field *field, const mi
                        mi_show(what(given)).text, mi_sample_text(&given->shape).text);
     field->preprocess.shape = given->shape;
     MI_TRY(take_lengths(data, field, given));
-    return given->elements || given->values ? take_elements(data, field, given) : MICA_OK;
+    if (given->elements || given->values || given->classes)
+        MI_TRY(take_elements(data, field, given));
+    return count_classes(data, field, given);
 }
 
 /* Whether a field is given as it must be: values or classes, or a function that makes them. */
 static mica_status check(mica_data *data, const mica_fields_desc *desc, const mica_field *field)
 {
     const char *name = mi_show(what(field)).text;
-    bool classes = !field->shape.rank, given = classes ? field->classes != NULL : field->values || field->elements;
+    bool classes = !field->shape.rank, given = field->classes || (!classes && (field->values || field->elements));
     if (field->role < MICA_INPUT || field->role > MICA_WEIGHT)
         return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: there is no role %d", name, (int)field->role);
     if (classes && field->role != MICA_TARGET)
         return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: the shape has no dimensions, which only classes have",
                        name);
+    if (field->classes && field->role != MICA_TARGET)
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: only targets are classes", name);
     if ((field->values != NULL) + (field->classes != NULL) + (field->elements != NULL) > 1)
         return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "arrays: %s: more than one of values, elements and classes is given",
                        name);
@@ -116,7 +134,8 @@ static mica_status take_field(mica_data *data, const mica_fields_desc *desc, con
     struct mi_field *field = mi_data_add(data, given->name, given->role);
     if (!field)
         return data->error.status;
-    field->normalize = given->normalize;
+    if (!given->classes)
+        field->normalize = given->normalize;
     return given->shape.rank ? take_values(data, field, given) : take_classes(data, field, given);
 }
 
@@ -127,7 +146,10 @@ static mica_status cut(mica_data *data, const mica_fields_desc *desc)
         return mi_fail(&data->error, MICA_INVALID_ARGUMENT,
                        "arrays: a function fills the batches, so there are no rows of a series");
     for (int i = 0; i < desc->field_count; i++)
-        if (desc->fields[i].shape.rank > 1)
+        if (desc->fields[i].shape.rank > 0 && desc->fields[i].classes)
+            return mi_fail(&data->error, MICA_SHAPE, "arrays: a row of the series %s has shape %s; a row has one class",
+                           mi_show(what(&desc->fields[i])).text, mi_sample_text(&desc->fields[i].shape).text);
+        else if (desc->fields[i].shape.rank > 1)
             return mi_fail(&data->error, MICA_SHAPE, "arrays: a row of the series %s has shape %s; it must have one dimension",
                            mi_show(what(&desc->fields[i])).text, mi_sample_text(&desc->fields[i].shape).text);
     for (int i = 0; i < desc->field_count; i++)

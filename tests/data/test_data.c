@@ -234,6 +234,29 @@ static void test_arrays_refused(void **state)
     assert_refused(mica_arrays_open(NULL, NULL), MICA_INVALID_ARGUMENT, "fields are missing");
 }
 
+static void test_classes_at_places_refused(void **state)
+{
+    (void)state;
+    static const float inputs[2] = {1, 2};
+    static const int32_t classes[4] = {0, 3, 1, 2}, negative[4] = {0, 1, 2, -1};
+    mica_field fields[] = {{.role = MICA_INPUT, .shape = MICA_SHAPE(1), .values = inputs},
+                           {.role = MICA_TARGET, .shape = MICA_SHAPE(2), .classes = classes}};
+    mica_fields_desc desc = {.samples = 2, .fields = fields, .field_count = 2};
+    mica_data *data = mica_fields_open(NULL, &desc);
+    assert_good(data);
+    assert_int_equal(mica_data_classes(data), 4);
+    mica_data_destroy(data);
+    desc.series.sequence_length = 1;
+    assert_refused(mica_fields_open(NULL, &desc), MICA_SHAPE, "a row of the series labels has shape [2]; a row has one class");
+    desc.series.sequence_length = 0;
+    fields[1].classes = negative;
+    assert_refused(mica_fields_open(NULL, &desc), MICA_DATA, "labels: row 1 has class -1 at place 1; classes count from 0 to");
+    fields[1].values = inputs;
+    assert_refused(mica_fields_open(NULL, &desc), MICA_INVALID_ARGUMENT, "more than one of values, elements and classes");
+    fields[1] = (mica_field){.role = MICA_INPUT, .shape = MICA_SHAPE(2), .classes = classes, .name = "x"};
+    assert_refused(mica_fields_open(NULL, &desc), MICA_INVALID_ARGUMENT, "x: only targets are classes");
+}
+
 /* ---- What a model keeps ---- */
 
 static struct mi_preprocess table_preprocess(void)
@@ -351,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_split),          cmocka_unit_test(test_hold_out),
         cmocka_unit_test(test_fitted_on_training), cmocka_unit_test(test_given_normalisation),
         cmocka_unit_test(test_channels),       cmocka_unit_test(test_arrays_refused),
+        cmocka_unit_test(test_classes_at_places_refused),
         cmocka_unit_test(test_json),           cmocka_unit_test(test_json_refused),
         cmocka_unit_test(test_apply),
     };

@@ -118,6 +118,39 @@ static void classes_of_steps(void **state)
     free(s);
 }
 
+/* Indices of classes at each place are what rows of one 1 are, in evaluation and in training. */
+static void numbers_of_classes(void **state)
+{
+    struct sequences *s = draw();
+    double losses[2];
+    float trained[2][FEATURES * CLASSES];
+    for (int numbers = 0; numbers < 2; numbers++) {
+        mica_model *model = model_of(*state, masked);
+        const mica_field fields[] = {
+            {.role = MICA_INPUT, .shape = MICA_SHAPE(STEPS, FEATURES), .values = s->inputs},
+            {.role = MICA_TARGET, .shape = MICA_SHAPE(STEPS), .classes = s->classes}};
+        mica_data *data = numbers ? mica_fields_open(*state, &(mica_fields_desc){.samples = SAMPLES, .fields = fields, .field_count = 2})
+                                  : data_of(*state, s, false);
+        const mica_objective goal = {.loss = numbers ? "sparse_categorical_crossentropy" : "categorical_crossentropy",
+                                     .setting = {{"axis", -1}}, .metrics = {{"accuracy"}}};
+        mica_scores *scores = NULL;
+        mica_evaluate(model, data, MICA_TRAIN, &goal, 1, &scores);
+        losses[numbers] = mica_scores_get(scores, "loss");
+        mica_fit(model, data, &(mica_fit_desc){.objectives = &goal, .objective_count = 1, .optimizer = {"sgd"}}, NULL);
+        mica_model_read(model, "d.weight", trained[numbers], FEATURES * CLASSES);
+        golden_assert_fine(*state);
+        if (numbers)
+            assert_int_equal(mica_data_classes(data), CLASSES);
+        mica_scores_destroy(scores);
+        mica_data_destroy(data);
+        mica_model_destroy(model);
+    }
+    near("loss", losses[1], losses[0]);
+    for (size_t i = 0; i < FEATURES * CLASSES; i++)
+        near("weight", (double)trained[1][i], (double)trained[0][i]);
+    free(s);
+}
+
 /* Steps that are padding change nothing: whatever their targets are, the trained parameters are the same. */
 static void padding_teaches_nothing(void **state)
 {
@@ -249,7 +282,7 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(classes_of_steps), cmocka_unit_test(padding_teaches_nothing), cmocka_unit_test(several_outputs),
-        cmocka_unit_test(as_a_layer), cmocka_unit_test(refused)};
+        cmocka_unit_test(classes_of_steps), cmocka_unit_test(numbers_of_classes), cmocka_unit_test(padding_teaches_nothing),
+        cmocka_unit_test(several_outputs), cmocka_unit_test(as_a_layer), cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);
 }
