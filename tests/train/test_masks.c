@@ -118,6 +118,22 @@ static void classes_of_steps(void **state)
     free(s);
 }
 
+/* A model that was loaded measures what the one that was saved does, by the loss that it was fitted with. */
+static void assert_saved(mica_device *device, mica_model *model, mica_data *data)
+{
+    mica_scores *saved = NULL, *loaded = NULL;
+    mica_model_save(model, "test_masks.safetensors");
+    mica_model *other = mica_model_load(device, "test_masks.safetensors");
+    mica_evaluate(model, data, MICA_TRAIN, NULL, 0, &saved);
+    mica_evaluate(other, data, MICA_TRAIN, NULL, 0, &loaded);
+    golden_assert_fine(device);
+    near("loss", mica_scores_get(loaded, "loss"), mica_scores_get(saved, "loss"));
+    near("accuracy", mica_scores_get(loaded, "accuracy"), mica_scores_get(saved, "accuracy"));
+    mica_scores_destroy(saved);
+    mica_scores_destroy(loaded);
+    mica_model_destroy(other);
+}
+
 /* Indices of classes at each place are what rows of one 1 are, in evaluation and in training. */
 static void numbers_of_classes(void **state)
 {
@@ -139,8 +155,10 @@ static void numbers_of_classes(void **state)
         mica_fit(model, data, &(mica_fit_desc){.objectives = &goal, .objective_count = 1, .optimizer = {"sgd"}}, NULL);
         mica_model_read(model, "d.weight", trained[numbers], FEATURES * CLASSES);
         golden_assert_fine(*state);
-        if (numbers)
+        if (numbers) {
             assert_int_equal(mica_data_classes(data), CLASSES);
+            assert_saved(*state, model, data);
+        }
         mica_scores_destroy(scores);
         mica_data_destroy(data);
         mica_model_destroy(model);
