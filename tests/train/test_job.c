@@ -382,7 +382,7 @@ static void bad_files(void **state)
         /* What needs no data is found before they are read. */
         {"{\"model\": {\"layers\": [{\"type\": \"relu\"}, {\"type\": \"convlstm2d\"}]}, \"loss\": \"mse\", "
          "\"data\": {\"format\": \"csv\", \"path\": \"absent.csv\"}}",
-         "model.layers[1]: there is no layer type \"convlstm2d\"; Mica has no recurrent convolutions"},
+         "model.layers[1]: there is no layer type \"convlstm2d\"; did you mean \"conv_lstm2d\"?"},
         {"{\"model\": {\"layers\": [{\"type\": \"dense\", \"units\": 2, \"activation\": \"frobnicate\"}]}, \"loss\": \"mse\", "
          "\"data\": {\"format\": \"csv\", \"path\": \"absent.csv\"}}",
          "model.layers[0]: there is no activation \"frobnicate\"; there are \"linear\", "},
