@@ -280,16 +280,24 @@ mica_status mi_store_place_of(struct mi_store *store, const struct mi_variable *
     return MICA_OK;
 }
 
-mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, void *elements)
+/* Places all; a variable of a plan's own, a state, has none here. */
+static mica_status placed(struct mi_store *store, const struct mi_variable *variable)
 {
     MI_TRY(mi_store_place(store));
+    return variable->block >= 0 ? MICA_OK : mi_fail(&store->device->error, MICA_INTERNAL, "variable \"%s\" has no place",
+                                                    variable->name);
+}
+
+mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, void *elements)
+{
+    MI_TRY(placed(store, variable));
     return mi_buffer_read(store->device, &arena_of(store, variable)->block[variable->block], variable->offset * UNIT,
                           elements, mi_variable_bytes(variable));
 }
 
 mica_status mi_store_write(struct mi_store *store, struct mi_variable *variable, const void *elements)
 {
-    MI_TRY(mi_store_place(store));
+    MI_TRY(placed(store, variable));
     variable->version++;
     MI_TRY(mi_buffer_write(store->device, &arena_of(store, variable)->block[variable->block],
                            variable->offset * UNIT, elements, mi_variable_bytes(variable), NULL));

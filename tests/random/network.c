@@ -191,6 +191,8 @@ static void add_keys(struct drawer *d, struct mi_text *out, const struct mi_laye
     if (type->has_cells)
         add_cells(d, out, before);
     for (const struct mi_key *key = type->keys; key && key->name; key++) {
+        if (strcmp(key->name, "stateful") == 0)
+            continue; /* the host does not see what a plan keeps: train.stateful */
         if (key->type == MI_KEY_NUMBERS)
             add_numbers(d, out, key->numbers);
         if (key->type == MI_KEY_NUMBERS || key->alias || (!key->required && !chance(d, 35)))
