@@ -42,6 +42,8 @@ for (IDX item = get_global_id(0); item < MICA_ITEMS; item += get_global_size(0))
                 total[i] *= factor[i];
                 top[i] = new;
             }
+            /* Two keys at once, so that one exponential does not wait for another; a row behind the last one is there, as TILE is
+             * even, and does not count. */
             for (int j = 0; j < keys; j += 2)
                 for (int i = 0; i < BQ; i++) {
                     const float p = mica_exp(s[j*BQ + i] - low[i]), next = mica_exp(s[(j + 1)*BQ + i] - low[i]);

@@ -147,7 +147,8 @@ static mica_status compile(struct mica_plan *plan)
     plan->graph->open = MI_ANY_REPEAT;
     bool kernels = plan->device->is_cpu && !plan->desc.exact && !plan->desc.no_fusion;
     plan->graph->target = (struct mi_target){.lanes = kernels ? plan->device->vector_width : 0,
-                                             .units = (int)plan->device->info.compute_units, .batch = plan->batch};
+                                             .units = plan->device->info.compute_units ? (int)plan->device->info.compute_units : 1,
+                                             .batch = plan->batch};
     MI_TRY(check_types(plan));
     MI_TRY(mi_index_rows(&plan->error, plan->graph, plan->index_rows));
     return run_passes(plan);

@@ -67,7 +67,7 @@ mica_status mi_emit_own(struct mi_emitter *e, struct mi_codes *codes)
         define_dims(e, &defines, "OUT", k, node->out[k]);
     }
     define_attributes(&defines, node);
-    if (mi_attribute_float(node, "rate", 0) > 0)
+    if (mi_draws(node))
         mi_text_add(&defines, "#define MICA_STREAM %s\n", mi_emit_stream(e, node));
     struct mi_dim items = node->op->items(node);
     const char *file = mi_arena_format(e->arena, "%s.cl", node->op->own);

@@ -148,7 +148,7 @@ struct mi_map_view {
 void mi_map_view(const struct mi_node *node, struct mi_map_view *view);
 /* Whether a map's result changes from step to step though its inputs do not: it names a random number, the step or n. */
 bool mi_names_the_step(const struct mi_node *node);
-bool mi_map_draws(const struct mi_node *node); /* random numbers */
+bool mi_draws(const struct mi_node *node); /* random numbers: a map, or an own kernel with a rate above 0 */
 /* Whether it costs little to compute a map again wherever its result is used: it has one result, which has no name of its own,
  * calls no function, draws nothing and does not ask where it is. */
 bool mi_map_is_cheap(const struct mi_node *node);

@@ -132,21 +132,29 @@ static bool map_names(const struct mi_node *node, const char *word)
     return false;
 }
 
-bool mi_map_draws(const struct mi_node *node)
+static bool has_rate(const struct mi_node *node)
 {
-    return map_names(node, "uniform") || map_names(node, "normal");
+    for (int i = 0; i < node->attributes; i++)
+        if (strcmp(node->attribute[i].name, "rate") == 0)
+            return node->attribute[i].f > 0;
+    return false;
+}
+
+bool mi_draws(const struct mi_node *node)
+{
+    return map_names(node, "uniform") || map_names(node, "normal") || (node->op->kind == MI_OWN && has_rate(node));
 }
 
 bool mi_names_the_step(const struct mi_node *node)
 {
-    return mi_map_draws(node) || map_names(node, "learning_rate") ||
+    return mi_draws(node) || map_names(node, "learning_rate") ||
            map_names(node, "step") || map_names(node, "run") || map_names(node, "n");
 }
 
 bool mi_map_is_cheap(const struct mi_node *node)
 {
     return node->op->kind == MI_MAP && node->outputs == 1 && !node->out[0]->name &&
-           !mi_map_calls_functions(node) && !mi_map_draws(node) && !map_names(node, "index");
+           !mi_map_calls_functions(node) && !mi_draws(node) && !map_names(node, "index");
 }
 
 bool mi_map_calls_functions(const struct mi_node *node)

@@ -4,7 +4,7 @@
 
 static bool draws(const struct mi_nest *s, const struct mi_node *node)
 {
-    return mi_map_draws(node) && mi_shape_equal(&node->out[0]->shape, &s->kernel->space);
+    return mi_draws(node) && mi_shape_equal(&node->out[0]->shape, &s->kernel->space);
 }
 
 static bool has_runs(const struct mi_nest *s)

@@ -117,11 +117,6 @@ struct chain {
     mi_value *weights, *dropped;
 };
 
-static mi_value *typed(struct mi_graph *graph, mi_value *x, enum mi_type type)
-{
-    return x && x->type != type ? MI_APPLY(graph, "Cast", ((mi_value *[]){x}), MI_INT("to", type)) : x;
-}
-
 static mi_value *dropped(struct mi_node *node, const char *op, mi_value *x)
 {
     float rate = mi_attribute_float(node, "rate", 0);
@@ -148,7 +143,7 @@ static bool build_chain(struct mi_node *node, const struct mi_attention *a, stru
     if (a->mask)
         scores = mi_op2(graph, "Add", scores, regroup(graph, a->mask, a, true));
     if (a->causal)
-        scores = mi_op2(graph, "Add", scores, typed(graph, mi_causal_mask(graph, &steps), type));
+        scores = mi_op2(graph, "Add", scores, mi_cast(graph, mi_causal_mask(graph, &steps), type));
     c->largest = mi_reduce(graph, "ReduceMaxNumber", scores, &last, 1, true);
     mi_value *power = mi_op1(graph, "Exp", mi_op2(graph, "Sub", scores, c->largest));
     c->part = mi_op1(graph, "Reciprocal", mi_reduce(graph, "ReduceSum", power, &last, 1, true));

@@ -50,8 +50,8 @@ bool mi_attention_tiles(const struct mi_graph *graph, const struct mi_attention 
 {
     const struct mi_target *target = &graph->target;
     bool all_work = !graph->training || target->batch * a->groups >= target->units;
-    return target->lanes >= 4 && mi_types[a->type].bytes <= 4 && a->queries.b >= target->lanes && a->keys.b > 0 && all_work &&
-           a->dim + a->value_dim <= MOST_FEATURES;
+    bool some = a->keys.b > 0 && a->dim > 0 && a->value_dim > 0 && a->dim + a->value_dim <= MOST_FEATURES;
+    return target->lanes >= 4 && mi_types[a->type].bytes <= 4 && a->queries.b >= target->lanes && some && all_work;
 }
 
 /* ---- Rows ---- */
@@ -99,11 +99,6 @@ const struct mi_op mi_op_TiledAttentionGrad = {.name = "TiledAttentionGrad", .ki
 
 /* ---- Lowering ---- */
 
-static mi_value *typed(struct mi_graph *graph, mi_value *x, enum mi_type type)
-{
-    return x && x->type != type ? MI_APPLY(graph, "Cast", ((mi_value *[]){x}), MI_INT("to", type)) : x;
-}
-
 /* How many rows of the mask the kernel tells apart: none, one for all queries, one for each. */
 static int mask_rows(const mi_value *mask)
 {
@@ -125,12 +120,12 @@ mica_status mi_attention_lower_tiled(struct mi_node *node, bool gradient, const 
         MI_INT("seed", mi_attribute_int(node, "seed", 0))};
     mi_value *in[MI_MAX_INPUTS];
     for (int i = 0; i < node->inputs; i++)
-        in[i] = typed(graph, node->in[i], MI_FLOAT);
+        in[i] = mi_cast(graph, node->in[i], MI_FLOAT);
     struct mi_node *made = mi_node_add(graph, op, in, node->inputs, attributes, (int)MI_COUNT(attributes));
     if (!made)
         return graph->error.status;
     made->stable = node->stable;
     for (int o = 0; o < node->outputs; o++)
-        out[o] = typed(graph, made->out[o], node->out[o]->type);
+        out[o] = mi_cast(graph, made->out[o], node->out[o]->type);
     return graph->error.status;
 }

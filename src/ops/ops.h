@@ -199,6 +199,8 @@ bool mi_get_shape(const struct mi_node *node, struct mi_shape *shape);
 struct mi_shape mi_shape_of(int rank, const struct mi_dim *dim);
 mi_value *mi_reshape_to(struct mi_graph *graph, mi_value *value, const struct mi_shape *shape);
 mi_value *mi_expand_to(struct mi_graph *graph, mi_value *value, const struct mi_shape *shape);
+/* value in another type; itself, where it has that one. */
+mi_value *mi_cast(struct mi_graph *graph, mi_value *value, enum mi_type type);
 /* (C) as (C, 1, ...), to stand beside (N, C, ...) of `rank`. */
 mi_value *mi_channels(struct mi_graph *graph, mi_value *value, int rank);
 

@@ -210,6 +210,11 @@ mi_value *mi_reshape_to(struct mi_graph *graph, mi_value *value, const struct mi
     return apply_shape(graph, "Reshape", value, shape);
 }
 
+mi_value *mi_cast(struct mi_graph *graph, mi_value *value, enum mi_type type)
+{
+    return value && value->type != type ? MI_APPLY(graph, "Cast", ((mi_value *[]){value}), MI_INT("to", type)) : value;
+}
+
 mi_value *mi_expand_to(struct mi_graph *graph, mi_value *value, const struct mi_shape *shape)
 {
     return apply_shape(graph, "Expand", value, shape);

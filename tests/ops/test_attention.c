@@ -2,11 +2,13 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A head of a query: where it reads, and how many of each there are. */
 struct place {
     int64_t b, h, t;
     int64_t dim, value_dim, shared;
+    uint64_t stable;                /* of the node: its number behind the inputs */
 };
 
 static double score(const struct op_case *c, const struct tensor *in, const struct place *p, int64_t s)
@@ -28,7 +30,7 @@ static double counts(const struct op_case *c, const struct tensor *in, const str
     double rate = c->training ? op_float(c, "rate", 0) : 0;
     int64_t heads = op_int(c, "q_num_heads", 1);
     int64_t index = ((p->b * heads + p->h) * in[0].dim[1] + p->t) * in[1].dim[1] + s;
-    double drawn = (double)mi_chance(42, ((uint64_t)3 << 32) + 4, (uint64_t)index);
+    double drawn = (double)mi_chance(42, ((uint64_t)3 << 32) + p->stable, (uint64_t)index);
     return rate > 0 ? drawn < (double)(float)rate ? 0 : 1 / (1 - rate) : 1;
 }
 
@@ -59,7 +61,7 @@ static void attend(const struct op_case *c, const struct tensor *in, const struc
     }
 }
 
-static void reference(const struct op_case *c, const struct tensor *in, struct tensor *out)
+static void node(const struct op_case *c, uint64_t stable, const struct tensor *in, struct tensor *out)
 {
     const struct tensor *q = &in[0], *v = &in[2];
     int64_t heads = op_int(c, "q_num_heads", 1), groups = op_int(c, "kv_num_heads", heads);
@@ -68,10 +70,34 @@ static void reference(const struct op_case *c, const struct tensor *in, struct t
     for (int64_t b = 0; b < q->dim[0]; b++)
         for (int64_t h = 0; h < heads; h++)
             for (int64_t t = 0; t < q->dim[1]; t++) {
-                const struct place p = {b, h, t, q->dim[2] / heads, v->dim[2] / groups, h / (heads / groups)};
+                const struct place p = {b, h, t, q->dim[2] / heads, v->dim[2] / groups, h / (heads / groups), stable};
                 attend(c, in, &p, weight, out);
             }
     free(weight);
+}
+
+static void reference(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    node(c, 4, in, out);
+}
+
+/* Two of the same inputs draw different numbers. */
+static mi_value *twice(struct mi_graph *graph, mi_value *const *in, const struct op_case *c)
+{
+    mi_value *first = mi_apply(graph, "Attention", in, 3, c->attribute, 1);
+    return mi_op2(graph, "Sub", first, mi_apply(graph, "Attention", in, 3, c->attribute, 1));
+}
+
+static void reference_twice(const struct op_case *c, const struct tensor *in, struct tensor *out)
+{
+    node(c, 4, in, out);
+    double *first = malloc((size_t)out->count * sizeof *first);
+    assert_non_null(first);
+    memcpy(first, out->data, (size_t)out->count * sizeof *first);
+    node(c, 5, in, out);
+    for (int64_t i = 0; i < out->count; i++)
+        out->data[i] = first[i] - out->data[i];
+    free(first);
 }
 
 #define HEADS(q, kv) MI_INT("q_num_heads", q), MI_INT("kv_num_heads", kv)
@@ -142,6 +168,8 @@ static void dropout(void **state)
         {"Attention", {IN("n 17 4"), IN("n 50 4"), IN("n 50 4")}, {HEADS(2, 2), MI_REAL("rate", 0.5f), CAUSAL},
          .reference = reference, .batch = 2, .training = true, .apart = true},
         {"Attention", {IN("n 17 4"), IN("n 9 4"), IN("n 9 4")}, {MI_REAL("rate", 0.5f)}, .reference = reference, .batch = 2},
+        {"Attention", {IN("n 17 4"), IN("n 9 4"), IN("n 9 4")}, {MI_REAL("rate", 0.5f)}, .build = twice, .reference = reference_twice,
+         .batch = 2, .training = true},
     };
     OP_CHECK_ALL(state, cases);
 }

@@ -604,6 +604,7 @@ void op_check_widths(void **state, const struct op_case *cases, size_t count)
 {
     struct devices *devices = *state;
     mica_device *own = devices->plain;
+    int tried = 0;
     for (int i = 0; i < DEVICE_SIZES; i++) {
         bool runs;
         if (!is_tried(&device_sizes[i], own) || device_sizes[i].lanes == own->vector_width ||
@@ -611,7 +612,10 @@ void op_check_widths(void **state, const struct op_case *cases, size_t count)
             continue;
         if (runs)
             op_check_all(state, cases, count);
+        tried += runs;
         mica_device_destroy(devices->plain);
     }
     devices->plain = own;
+    if (!tried)
+        skip();
 }

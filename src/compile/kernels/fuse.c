@@ -138,7 +138,7 @@ static bool is_filled(const struct mica_plan *plan, const struct mi_node *node)
 /* Functions of the step, which a nest calls once, would be called for each number of a product. */
 static bool calls_functions_of_step(const struct mi_node *node)
 {
-    bool reads = mi_names_the_step(node) && !mi_map_draws(node);
+    bool reads = mi_names_the_step(node) && !mi_draws(node);
     for (int i = 0; i < node->inputs; i++) {
         const mi_value *in = node->in[i];
         reads = reads || (in && in->shape.rank == 0 && mi_names_the_step(in->node));

@@ -2,6 +2,7 @@
  * floats, which every engine computes. */
 #include "compile/rewrite/rewrite.h"
 #include "emit/kernel.h"
+#include "ops/ops.h"
 
 #include <stdlib.h>
 
@@ -15,20 +16,15 @@ static bool has_16_bits(const mi_value *value)
     return mi_types[value->type].kind == 'f' && mi_types[value->type].bytes == 2;
 }
 
-static mi_value *cast(struct mi_graph *graph, mi_value *value, enum mi_type type)
-{
-    return MI_APPLY(graph, "Cast", ((mi_value *[]){value}), MI_INT("to", type));
-}
-
 /* Casts are maps: a product computes them while it packs, or they ride on what makes its operand. */
 static mica_status lower_to_floats(struct mi_node *node, mi_value **out)
 {
     mi_value *in[MI_MAX_INPUTS] = {NULL};
     for (int i = 0; i < node->inputs; i++)
-        in[i] = node->in[i] && has_16_bits(node->in[i]) ? cast(node->graph, node->in[i], MI_FLOAT) : node->in[i];
+        in[i] = node->in[i] && has_16_bits(node->in[i]) ? mi_cast(node->graph, node->in[i], MI_FLOAT) : node->in[i];
     struct mi_node *made = mi_node_of(node->graph, node->op, in, node->inputs, node->attribute, node->attributes);
     if (made)
-        out[0] = cast(node->graph, made->out[0], node->out[0]->type);
+        out[0] = mi_cast(node->graph, made->out[0], node->out[0]->type);
     return node->graph->error.status;
 }
 

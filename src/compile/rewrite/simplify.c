@@ -136,7 +136,7 @@ static bool same_node(const struct mi_node *x, const struct mi_node *y)
         return same_constant(x, y);
     if (memcmp(x->in, y->in, (size_t)x->inputs * sizeof *x->in) != 0 || !same_attributes(x, y))
         return false;
-    return !mi_map_draws(x) || x->stable == y->stable;
+    return !mi_draws(x) || x->stable == y->stable;
 }
 
 static uint64_t node_key(const struct mi_node *node)

@@ -74,7 +74,7 @@ static mi_value *find_rows(const struct sink *s, const struct mi_node *map)
 static bool may_sink(const struct mi_node *map)
 {
     return map->op->kind == MI_MAP && map->op != &mi_op_derivative && map->outputs == 1 && !map->out[0]->name && !map->repeat &&
-           map->out[0]->shape.rank > 1 && !mi_map_draws(map) && !mi_names_coordinates(map);
+           map->out[0]->shape.rank > 1 && !mi_draws(map) && !mi_names_coordinates(map);
 }
 
 static mica_status sink_map(struct sink *s, struct mi_node *map)

@@ -1,4 +1,4 @@
-/* What every attention does: its inputs, its heads, and the chain from scores to the mean of the values. */
+/* What every attention does: its inputs, what is added to scores, and the mean of the values. */
 #include "nn/layer/attention.h"
 
 #include "ops/ops.h"
@@ -82,11 +82,6 @@ static mi_value *places(struct mi_graph *graph, const struct mi_shape *shape, in
     return MI_APPLY(graph, "Index", ((mi_value *[]){space}), MI_INT("axis", axis));
 }
 
-static mi_value *as_float(struct mi_graph *graph, mi_value *x)
-{
-    return MI_APPLY(graph, "Cast", ((mi_value *[]){x}), MI_INT("to", MI_FLOAT));
-}
-
 /* (N, 1, 1, S): so low a number where a step is padding that no weight is left, and finite, so that where all are padding the
  * weights are equal and not 0 / 0. */
 static mi_value *padding_mask(struct mi_graph *graph, mi_value *real)
@@ -97,26 +92,36 @@ static mi_value *padding_mask(struct mi_graph *graph, mi_value *real)
     return mi_apply(graph, "Where", in, 3, NULL, 0);
 }
 
+int64_t mi_alibi_power(int64_t heads)
+{
+    int64_t power = 1;
+    while (power <= heads / 2)
+        power *= 2;
+    return power;
+}
+
+float mi_alibi_slope(int64_t power)
+{
+    return (float)(-8 * log(2) / (double)power);
+}
+
 /* (heads, 1, 1): slopes of a geometric series that ends with 2^-8. Where the heads are no power of 2, those of the largest one
  * below, n, and then every second one of 2n: head h has 2^(-8 / n * (h + 1)), or of h >= n 2^(-8 / n * (h - n + 1/2)). */
 static mi_value *alibi_slopes(struct mi_graph *graph, int64_t heads)
 {
     const struct mi_shape shape = {.rank = 3, .dim = {mi_fixed(heads), mi_fixed(1), mi_fixed(1)}};
-    int64_t power = 1;
-    while (power <= heads / 2)
-        power *= 2;
-    mi_value *head = as_float(graph, places(graph, &shape, 0));
+    const int64_t power = mi_alibi_power(heads);
+    mi_value *head = mi_cast(graph, places(graph, &shape, 0), MI_FLOAT);
     mi_value *in[] = {mi_op2(graph, "Less", head, mi_scalar(graph, (float)power)), mi_op2(graph, "Add", head, mi_scalar(graph, 1)),
                       mi_op2(graph, "Sub", head, mi_scalar(graph, (float)power - 0.5f))};
     mi_value *number = mi_apply(graph, "Where", in, 3, NULL, 0);
-    float factor = (float)(-8 * log(2) / (double)power);
-    return mi_op1(graph, "Exp", mi_op2(graph, "Mul", number, mi_scalar(graph, factor)));
+    return mi_op1(graph, "Exp", mi_op2(graph, "Mul", number, mi_scalar(graph, mi_alibi_slope(power))));
 }
 
 /* (heads, T, S): -slope * |t - s| */
 static mi_value *alibi(struct mi_graph *graph, const struct mi_shape *steps, int64_t heads)
 {
-    mi_value *t = as_float(graph, places(graph, steps, 0)), *s = as_float(graph, places(graph, steps, 1));
+    mi_value *t = mi_cast(graph, places(graph, steps, 0), MI_FLOAT), *s = mi_cast(graph, places(graph, steps, 1), MI_FLOAT);
     mi_value *distance = mi_op1(graph, "Abs", mi_op2(graph, "Sub", t, s));
     return mi_op1(graph, "Neg", mi_op2(graph, "Mul", distance, alibi_slopes(graph, heads)));
 }

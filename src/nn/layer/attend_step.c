@@ -24,19 +24,10 @@ static mi_value *keep(struct mi_layer *layer, const char *prefix, mi_value *row)
     return mi_append(layer->graph, mi_layer_state(layer, name, &shape), row);
 }
 
-/* ALiBi's slopes follow from the largest power of 2 among the heads; 0: there are none. */
-static int64_t power_of(const struct mi_heads *how)
-{
-    int64_t power = 1;
-    while (power <= how->heads / 2)
-        power *= 2;
-    return how->scoring.alibi ? power : 0;
-}
-
 mi_value *mi_attend_step(struct mi_layer *layer, const struct mi_heads *how, int64_t groups, mi_value *query, mi_value *row)
 {
-    const int64_t power = power_of(how);
-    const float slope = power ? (float)(-8 * log(2) / (double)power) : 0, scale = (float)(1 / sqrt((double)how->key_dim));
+    const int64_t power = how->scoring.alibi ? mi_alibi_power(how->heads) : 0; /* 0: there are no slopes */
+    const float slope = power ? mi_alibi_slope(power) : 0, scale = (float)(1 / sqrt((double)how->key_dim));
     mi_value *in[] = {query, keep(layer, how->prefix, row)};
     if (!in[0] || !in[1])
         return NULL;

@@ -53,6 +53,10 @@ bool mi_attention_rate(struct mi_layer *layer, float dropout);
 /* x where a chance is left of it to be something else than 0, in training. */
 mi_value *mi_attention_dropout(struct mi_layer *layer, mi_value *x, float rate, uint64_t seed);
 
+/* ALiBi's slopes follow from the largest power of 2 among the heads: the logarithm of the first one of those. */
+int64_t mi_alibi_power(int64_t heads);
+float mi_alibi_slope(int64_t power);
+
 /* The mean of the values with weights of the dot products: query (N, T, heads * d), key (N, S, groups * d) and value (N, S,
  * groups * e) make (N, T, heads * e). Heads of the query that lie side by side share one of the others. */
 mi_value *mi_attend(struct mi_layer *layer, mi_value *const of[MI_ATTENDED], int64_t heads, int64_t groups,

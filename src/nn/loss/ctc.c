@@ -62,11 +62,6 @@ static mi_value *places_of(struct mi_graph *graph, mi_value *x, int axis)
     return mi_apply(graph, "Index", &x, 1, (const struct mi_attribute[]){MI_INT("axis", axis)}, 1);
 }
 
-static mi_value *cast(struct mi_graph *graph, mi_value *x, enum mi_type type)
-{
-    return mi_apply(graph, "Cast", &x, 1, (const struct mi_attribute[]){MI_INT("to", type)}, 1);
-}
-
 static mi_value *as_shape(struct mi_graph *graph, mi_value *x, const int64_t *dims, int rank)
 {
     return mi_op2(graph, "Reshape", x, mi_ints(graph, dims, rank));
@@ -91,7 +86,7 @@ static void spell(struct ctc *c, mi_value *labels)
     const int64_t length = labels->shape.dim[1].b, apart[] = {0, length, 1}, pairs[] = {0, 2 * length};
     mi_value *const real[] = {mi_op2(graph, "GreaterOrEqual", labels, mi_number(graph, MI_INT32, 0)),
                               mi_op1(graph, "Not", mi_op2(graph, "Equal", labels, c->blank))};
-    mi_value *counted = cast(graph, mi_op2(graph, "And", real[0], real[1]), MI_INT32);
+    mi_value *counted = mi_cast(graph, mi_op2(graph, "And", real[0], real[1]), MI_INT32);
     c->count = mi_sum_axis(graph, counted, 1, true);
     mi_value *blanks = columns(graph, labels, length, c->blank);
     mi_value *both = joined(graph, as_shape(graph, blanks, apart, 3), as_shape(graph, labels, apart, 3), 2);
@@ -110,7 +105,7 @@ static void look_up(struct ctc *c, mi_value *logs)
     const struct mi_attribute turned = MI_INT("transB", 1);
     const struct mi_shape rows = {.rank = 3, .dim = {logs->shape.dim[0], mi_fixed(places), mi_fixed(classes)}};
     mi_value *wide = mi_expand_to(graph, as_shape(graph, c->spelled, column, 3), &rows);
-    mi_value *hot = cast(graph, mi_op2(graph, "Equal", wide, cast(graph, places_of(graph, wide, 2), MI_INT32)), MI_FLOAT);
+    mi_value *hot = mi_cast(graph, mi_op2(graph, "Equal", wide, mi_cast(graph, places_of(graph, wide, 2), MI_INT32)), MI_FLOAT);
     mi_value *beyond = mi_op2(graph, "GreaterOrEqual", c->spelled, mi_number(graph, MI_INT32, (double)classes));
     mi_value *never = which(graph, beyond, mi_scalar(graph, NEVER), mi_scalar(graph, 0));
     mi_value *picked = mi_apply(graph, "MatMul", (mi_value *const[]){logs, hot}, 2, &turned, 1);
@@ -133,7 +128,7 @@ static mi_value *walk(const struct ctc *c, mi_value *mask)
     struct mi_graph *graph = c->graph;
     mi_value *never = mi_scalar(graph, NEVER);
     mi_value *place = places_of(graph, c->spelled, 1);
-    mi_value *first = which(graph, mi_op2(graph, "Equal", cast(graph, place, MI_INT32), mi_number(graph, MI_INT32, 0)),
+    mi_value *first = which(graph, mi_op2(graph, "Equal", mi_cast(graph, place, MI_INT32), mi_number(graph, MI_INT32, 0)),
                             mi_scalar(graph, 0), never);
     if (!first || !c->logs || !mi_repeat_begin(graph, c->logs->shape.dim[1].b, false))
         return NULL;
@@ -153,7 +148,7 @@ static mi_value *arrived(const struct ctc *c, mi_value *ways)
 {
     struct mi_graph *graph = c->graph;
     const struct mi_attribute along[] = {MI_INTS("axes", ((int64_t[]){1}), 1), MI_INT("keepdims", 1)};
-    mi_value *place = cast(graph, places_of(graph, ways, 1), MI_INT32);
+    mi_value *place = mi_cast(graph, places_of(graph, ways, 1), MI_INT32);
     mi_value *last = mi_op2(graph, "Mul", c->count, mi_number(graph, MI_INT32, 2));
     mi_value *left = mi_op2(graph, "Sub", last, place); /* 0 and 1 are ends */
     mi_value *ends = mi_op2(graph, "And", mi_op2(graph, "GreaterOrEqual", left, mi_number(graph, MI_INT32, 0)),
@@ -174,7 +169,7 @@ static mi_value *log_probabilities(struct mi_graph *graph, const struct mi_loss_
 static mi_value *each(struct mi_graph *graph, const struct mi_loss_use *use)
 {
     struct ctc c = {.graph = graph, .blank = mi_number(graph, MI_INT32, (double)use->value[BLANK])};
-    mi_value *labels = use->target && use->target->type != MI_INT32 ? cast(graph, use->target, MI_INT32) : use->target;
+    mi_value *labels = use->target && use->target->type != MI_INT32 ? mi_cast(graph, use->target, MI_INT32) : use->target;
     if (!labels)
         return NULL;
     spell(&c, labels);
@@ -185,7 +180,7 @@ static mi_value *each(struct mi_graph *graph, const struct mi_loss_use *use)
                            mi_scalar(graph, use->value[ZERO_INFINITY] > 0 ? 0 : INFINITY), mi_op1(graph, "Neg", log));
     if (!(use->value[NORMALIZE] > 0))
         return loss;
-    mi_value *labels_of = mi_sum_axis(graph, cast(graph, c.count, MI_FLOAT), 1, false);
+    mi_value *labels_of = mi_sum_axis(graph, mi_cast(graph, c.count, MI_FLOAT), 1, false);
     return mi_op2(graph, "Div", loss, mi_at_least(graph, labels_of, 1));
 }
 

@@ -23,16 +23,11 @@ static bool same_but_ones(const struct mi_shape *x, const struct mi_shape *y)
     return true;
 }
 
-static mi_value *cast(struct mi_graph *graph, mi_value *x, enum mi_type type)
-{
-    return x->type == type ? x : mi_apply(graph, "Cast", &x, 1, (const struct mi_attribute[]){MI_INT("to", type)}, 1);
-}
-
 /* Numbers of classes in rows of any length. */
 static mi_value *fit_labels(struct mi_layer *layer, mi_value *target)
 {
     if (target->shape.rank == 2 && target->shape.dim[0].a && target->shape.dim[1].b > 0)
-        return cast(layer->graph, target, MI_INT32);
+        return mi_cast(layer->graph, target, MI_INT32);
     return mi_layer_fail(layer, MICA_SHAPE, "the target has shape %s, it must be a row of labels for each sample, padded to one "
                          "length", mi_shape_text(&layer->graph->arena, &target->shape));
 }
@@ -57,7 +52,7 @@ static mi_value *fit_target(struct mi_layer *layer, const struct mi_loss *loss, 
             dims[i] = wanted.dim[i].b;
         target = mi_op2(layer->graph, "Reshape", target, mi_ints(layer->graph, dims, wanted.rank));
     }
-    return target ? cast(layer->graph, target, task == MI_SPARSE ? MI_INT32 : MI_FLOAT) : NULL;
+    return target ? mi_cast(layer->graph, target, task == MI_SPARSE ? MI_INT32 : MI_FLOAT) : NULL;
 }
 
 /* The row that a layer's type is the layer of. */
