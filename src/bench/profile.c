@@ -74,21 +74,22 @@ void mi_bench_work_of(const mica_plan *plan, double *flops, double *bytes)
 /* ---- Names ---- */
 
 /* "ConvProduct+Add+Relu conv2d_1": what is computed and where it stands in the model. */
-static const char *kernel_name(mica_bench *bench, const struct mi_kernel *kernel)
+static const char *kernel_name(mica_bench *bench, const mica_plan *plan, const struct mi_kernel *kernel)
 {
     const struct mi_node *named = kernel->anchor ? kernel->anchor : kernel->nodes[kernel->count - 1];
     const char *text = "", *last = "";
     int names = 0;
-    for (int m = 0; m < kernel->count; m++) {
-        const struct mi_node *node = kernel->nodes[m];
-        const char *op = node->of ? node->of->name : node->op->name;
-        if (strcmp(op, last) == 0 || names > MOST_NAMES)
-            continue;
-        text = mi_arena_format(&bench->arena, "%s%s%s%s", text, names ? "+" : "", names == MOST_NAMES ? "..." : op,
-                               names < MOST_NAMES && node->of ? "'" : "");
-        last = op;
-        names++;
-    }
+    for (size_t k = 0; k < plan->kernels.count; k++)
+        for (int m = 0; m < plan->kernels.list[k].count && plan->kernels.list[k].time == kernel->time; m++) {
+            const struct mi_node *node = plan->kernels.list[k].nodes[m];
+            const char *op = node->of ? node->of->name : node->op->name;
+            if (strcmp(op, last) == 0 || names > MOST_NAMES)
+                continue;
+            text = mi_arena_format(&bench->arena, "%s%s%s%s", text, names ? "+" : "", names == MOST_NAMES ? "..." : op,
+                                   names < MOST_NAMES && node->of ? "'" : "");
+            last = op;
+            names++;
+        }
     return mi_arena_format(&bench->arena, "%s %s", text, named->name ? named->name : "");
 }
 
@@ -134,12 +135,12 @@ static void fill_rows(mica_bench *bench, const mica_plan *plan, const double *se
         row->shown.launches += launches_of(plan, (int)k);
         row->shown.ms += seconds[k] * 1000;
         for (size_t j = 0; j < plan->kernels.count; j++)
-            if (j == k || (kernel->stage && plan->kernels.list[j].time == kernel->time)) /* all that its launches run */
+            if (j == k || plan->kernels.list[j].time == kernel->time) /* all that its launches run */
                 work_of_kernel(plan, (int)j, &row->flops, &row->bytes);
         if (row->shown.name)
             continue;
-        row->shown.name = kernel->update ? kernel->nodes[0]->op->name : kernel_name(bench, kernel);
-        row->shown.engine = kernel->choice.engine ? kernel->choice.engine->name : kernel->anchor ? "own" : "nest";
+        row->shown.name = kernel->update ? kernel->nodes[0]->op->name : kernel_name(bench, plan, kernel);
+        row->shown.engine = mi_kernel_engine(plan, kernel);
     }
 }
 

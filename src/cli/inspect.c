@@ -121,9 +121,11 @@ static void print_kernels(const cJSON *kernels)
     int number = 0;
     printf("\nlaunches\n");
     cJSON_ArrayForEach(kernel, kernels) {
-        const cJSON *turns = cJSON_GetObjectItem(kernel, "turns");
+        const cJSON *turns = cJSON_GetObjectItem(kernel, "turns"), *rows = cJSON_GetObjectItem(kernel, "rows");
         printf("  %2d %-32s engine %s", ++number, cli_show(text_of(kernel, "kernel")).text, text_of(kernel, "engine"));
-        if (turns)
+        if (rows)
+            printf(", %.0f turns of %.0f samples an item", turns->valuedouble, rows->valuedouble);
+        else if (turns)
             printf(", in each of %.0f turns", turns->valuedouble);
         putchar('\n');
         print_list("       computes ", cJSON_GetObjectItem(kernel, "nodes"));

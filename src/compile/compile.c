@@ -1,5 +1,6 @@
 /* Compiling: the passes that make a plan of a graph. */
 #include "compile/choose/choose.h"
+#include "compile/choose/rows.h"
 #include "compile/kernels/kernels.h"
 #include "compile/rewrite/rewrite.h"
 
@@ -99,6 +100,7 @@ static const struct pass {
     {.rewrite = mi_inline, .unless = APART},
     {.rewrite = mi_ring},
     {.decide = reserve_variables},
+    {.decide = mi_choose_rows},
     {.decide = mi_choose_engines},
     {.decide = mi_find_endings, .unless = APART},
     {.decide = mi_fuse},
@@ -107,6 +109,7 @@ static const struct pass {
     {.decide = mi_derive},
     {.decide = mi_emit_plan},
     {.decide = mi_join_alike},
+    {.decide = mi_join_turns},
     {.decide = mi_place},
     {.decide = fill_variables, .unless = DESCRIBED},
     {.decide = mi_build},

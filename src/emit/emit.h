@@ -60,6 +60,7 @@ struct mi_emitter {
     int locals;
     bool wide;                       /* some tensor has 2^31 elements or more: 64-bit indices */
     bool alike;                      /* one of many that differ in sizes: these do not shape the code, and a launch runs several */
+    bool by_rows;                    /* a function for the kernel that takes some rows through a repeat (compile/kernels/turns.c) */
     bool once;                       /* runs when a variable was written, not in each step: that kernels are shared matters more */
 
     /* Axes of a nest of maps that were joined: group g covers axes first[g]..first[g+1]-1. groups 0: not joined. */
@@ -167,7 +168,8 @@ void mi_emit_local(struct mi_emitter *e, const char *type, const char *name, int
  * Sizes marked "@56", in the definitions of the prologue and in the body, become arguments of the kernel, so that kernels that
  * differ in them alone are one program. A size that must be known when the kernel is compiled (of an array or a vector, in an
  * #if), or that is divided by often (a constant division is a product), is written without the mark. The emitter is ready for
- * another kernel then. */
+ * another kernel then. What is one of several in a kernel (by_rows) becomes the function NAME_body: n and places are those of the
+ * rows that it works on, and the last four arguments stand for what work-item functions say. */
 void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue, struct mi_code *code);
 
 /* Marks each size of a text once more, which makes it an argument of its own: "@@56". */

@@ -143,15 +143,14 @@ static void add_kernel(struct mi_text *out, const struct mi_emitter *e, const ch
     mi_text_add(out, "%s}\n", body);
 }
 
-/* The body as a function of its own, which the kernel calls. Work-item functions are known in kernels alone, so it is given what
- * they say. */
-static void add_function_and_kernel(struct mi_text *out, const struct mi_emitter *e, const char *name,
-                                    const struct mi_code *code, const char *body)
+/* The body as a function NAME_body. Work-item functions are known in kernels alone, so it is given what they say. */
+static void add_function(struct mi_text *out, const struct mi_emitter *e, const char *name, const struct mi_code *code,
+                         const char *body)
 {
     mi_text_add(out, "#define get_global_id(axis) mica_id##axis\n#define get_global_size(axis) mica_size##axis\n"
-                     "__attribute__((noinline)) static void %s_body(\n"
+                     "%sstatic void %s_body(\n"
                      "    __global const mica_step *restrict mica_s, const int n",
-                name);
+                e->device->quirks.copies_kernels ? "__attribute__((noinline)) " : "", name);
     for (int i = 0; i < e->arguments; i++)
         mi_text_add(out, ",\n    __global %s%s *restrict p%d", qualifier(&e->argument[i]), stored_type(&e->argument[i]), i);
     for (int i = 0; i < e->locals; i++)
@@ -160,6 +159,13 @@ static void add_function_and_kernel(struct mi_text *out, const struct mi_emitter
     add_turn(out, e);
     mi_text_add(out, ",\n    const size_t mica_id0, const size_t mica_id1, const size_t mica_id2, const size_t mica_size0)\n"
                      "{\n%s}\n#undef get_global_id\n#undef get_global_size\n", body);
+}
+
+/* A kernel that only calls the function. */
+static void add_function_and_kernel(struct mi_text *out, const struct mi_emitter *e, const char *name,
+                                    const struct mi_code *code, const char *body)
+{
+    add_function(out, e, name, code, body);
     add_head(out, e, name, code);
     mi_text_add(out, "    %s_body(mica_s, n", name);
     for (int i = 0; i < e->arguments; i++)
@@ -189,7 +195,7 @@ void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue
     for (int i = 0; i < e->locals; i++)
         code->local[code->locals++] = local_bytes(&e->local[i]);
     bool apart = e->device->quirks.copies_kernels && e->device->is_cpu;
-    (apart ? add_function_and_kernel : add_kernel)(&out, e, name, code, mi_text_get(&body));
+    (e->by_rows ? add_function : apart ? add_function_and_kernel : add_kernel)(&out, e, name, code, mi_text_get(&body));
     code->name = mi_arena_strdup(e->arena, name);
     code->source = mi_arena_strdup(e->arena, mi_text_get(&out));
     memcpy(code->argument, e->argument, sizeof code->argument);

@@ -19,6 +19,7 @@ struct mi_problem {
     mica_device *device;
     int64_t batch;
     bool plain_only; /* blocked layouts are switched off */
+    bool by_rows;    /* part of a kernel in which an item takes some rows, its batch, through a repeat: one core does it */
     bool exact;      /* only engines that round as the plain sum of products does */
     bool constant;   /* operand b is the same in every step, or in every turn of a repeat: what is prepared of it costs nothing */
     const struct mi_ahead *ahead; /* to be computed too, in the same kernel; NULL: nothing */
@@ -44,6 +45,7 @@ struct mi_engine {
     bool memory;   /* reads its operands from memory: they must be stored (plain, unless it wishes otherwise) */
     bool blocked;  /* makes its result in blocks of channels, and stores it best so */
     bool calls;    /* runs a library, which compiles kernels for each new class of shapes: seconds, on a CPU minutes */
+    bool by_rows;  /* its kernel may be part of another one: a problem by rows becomes one launch, without scratch memory */
     bool ahead;    /* computes problems with another contraction ahead, and only those; the others are never asked about them */
     void (*wishes)(const struct mi_problem *problem, struct mi_wishes *wishes); /* NULL: none */
     /* Adds nodes that compute another form of operand b from it, and returns their result: it becomes the node's third input,
@@ -55,6 +57,12 @@ struct mi_engine {
     uint32_t (*packs)(const struct mi_problem *problem, uint32_t asked, struct mi_variant *variant);
     mica_status (*emit)(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes);
 };
+
+/* Whether the engine computes the problem. */
+static inline bool mi_engine_can(const struct mi_engine *engine, const struct mi_problem *problem)
+{
+    return (engine->by_rows || !problem->by_rows) && engine->supports(problem);
+}
 
 /* Variant number `which` of those the engine offers, or the last; 0 is its best guess. */
 struct mi_variant mi_variant_of(const struct mi_engine *engine, const struct mi_problem *problem, int which);

@@ -8,10 +8,11 @@ static bool supports_all(const struct mi_problem *problem)
     return true;
 }
 
-/* A launch, and a rate that loops without a register tile reach. */
+/* A launch where it is one, and a rate that loops without a register tile reach. */
 static double nest_cost(const struct mi_problem *problem)
 {
-    return 2.4e-6 + mi_problem_products(problem) / (1e9 * problem->device->info.compute_units);
+    double units = problem->by_rows ? 1 : problem->device->info.compute_units;
+    return (problem->by_rows ? 0 : 2.4e-6) + mi_problem_products(problem) / (1e9 * units);
 }
 
 static mica_status emit_nest(struct mi_emitter *e, const struct mi_problem *problem, struct mi_codes *codes)
@@ -21,4 +22,4 @@ static mica_status emit_nest(struct mi_emitter *e, const struct mi_problem *prob
 }
 
 const struct mi_engine mi_engine_nest = {
-    .name = "nest", .supports = supports_all, .cost = nest_cost, .epilogue = true, .emit = emit_nest};
+    .name = "nest", .supports = supports_all, .cost = nest_cost, .epilogue = true, .by_rows = true, .emit = emit_nest};

@@ -118,10 +118,10 @@ mica_status mi_actions_walk(mica_plan *plan, const struct mi_walk *walk)
 {
     size_t end = 0;
     for (size_t first = 0; first < plan->action_count; first = end) {
-        int repeat = kernel_of(plan, first)->repeat;
-        while (end < plan->action_count && kernel_of(plan, end)->repeat == repeat)
+        int repeat = mi_repeat_of(plan, kernel_of(plan, first));
+        while (end < plan->action_count && mi_repeat_of(plan, kernel_of(plan, end)) == repeat)
             end++;
-        int64_t turns = walk->once ? 1 : mi_turns_of(plan, kernel_of(plan, first));
+        int64_t turns = walk->once ? 1 : mi_launches_of(plan, kernel_of(plan, first));
         bool backwards = repeat && plan->graph->repeats[repeat].backwards;
         for (int64_t t = 0; t < turns; t++)
             MI_TRY(walk_turn(plan, walk, first, end, backwards ? turns - 1 - t : t));
@@ -133,7 +133,7 @@ int mi_actions_count(const mica_plan *plan, const struct mi_walk *walk)
 {
     int64_t count = 0;
     for (size_t i = 0; i < plan->action_count; i++) {
-        int64_t turns = walk->once ? 1 : mi_turns_of(plan, kernel_of(plan, i));
+        int64_t turns = walk->once ? 1 : mi_launches_of(plan, kernel_of(plan, i));
         count += is_visited(plan, walk, &plan->actions[i]) ? turns : 0;
     }
     return (int)(count < INT32_MAX ? count : INT32_MAX);

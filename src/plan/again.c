@@ -95,7 +95,7 @@ static mica_status profile_kernels(struct mica_plan *plan, int64_t n, cl_event *
             row[s] = seconds[(size_t)s * count + i];
         qsort(row, PROFILE_STEPS, sizeof *row, by_value);
         const struct mi_kernel *kernel = &plan->kernels.list[plan->actions[i].kernel];
-        by_kernel[plan->actions[i].kernel] += (double)mi_turns_of(plan, kernel) * row[PROFILE_STEPS / 2];
+        by_kernel[plan->actions[i].kernel] += (double)mi_launches_of(plan, kernel) * row[PROFILE_STEPS / 2];
     }
     return MICA_OK;
 }

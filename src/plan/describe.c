@@ -26,14 +26,8 @@ static void add_text(struct description *d, cJSON *to, const char *key, const ch
     add(d, to, key, cJSON_CreateString(text));
 }
 
-static void add_kernel(struct description *d, const struct mi_action *action, bool with_source, cJSON *list)
+static void add_work(struct description *d, const struct mi_kernel *kernel, cJSON *nodes, cJSON *outputs)
 {
-    const struct mica_plan *plan = d->plan;
-    const struct mi_kernel *kernel = &plan->kernels.list[action->kernel];
-    cJSON *object = add(d, list, NULL, cJSON_CreateObject());
-    cJSON *nodes = add(d, object, "nodes", cJSON_CreateArray()), *outputs = add(d, object, "stores", cJSON_CreateArray());
-    add_text(d, object, "kernel", action->code->name);
-    add_text(d, object, "engine", kernel->choice.engine ? kernel->choice.engine->name : kernel->anchor ? "own" : "nest");
     for (int m = 0; m < kernel->count; m++) {
         const struct mi_node *node = kernel->nodes[m];
         const char *of = node->of ? mi_arena_format(&d->scratch, "%s'", node->of->name) : node->op->name;
@@ -41,11 +35,27 @@ static void add_kernel(struct description *d, const struct mi_action *action, bo
     }
     for (int o = 0; o < kernel->outs; o++) {
         const mi_value *value = kernel->out[o];
-        const struct mi_layout *layout = &plan->tensors[value->id].layout;
+        const struct mi_layout *layout = &d->plan->tensors[value->id].layout;
         add_text(d, outputs, NULL, mi_arena_format(&d->scratch, "%s %s %s", mi_types[value->type].name,
                                                    mi_shape_text(&d->scratch, &value->shape),
                                                    mi_layout_text(&d->scratch, layout, value->shape.rank)));
     }
+}
+
+static void add_kernel(struct description *d, const struct mi_action *action, bool with_source, cJSON *list)
+{
+    const struct mica_plan *plan = d->plan;
+    const struct mi_kernel *kernel = &plan->kernels.list[action->kernel];
+    int rows = plan->rows[kernel->repeat];
+    cJSON *object = add(d, list, NULL, cJSON_CreateObject());
+    cJSON *nodes = add(d, object, "nodes", cJSON_CreateArray()), *outputs = add(d, object, "stores", cJSON_CreateArray());
+    add_text(d, object, "kernel", action->code->name);
+    add_text(d, object, "engine", mi_kernel_engine(plan, kernel));
+    for (size_t k = 0; k < plan->kernels.count; k++)
+        if ((int)k == action->kernel || (rows && plan->kernels.list[k].repeat == kernel->repeat))
+            add_work(d, &plan->kernels.list[k], nodes, outputs);
+    if (rows)
+        add(d, object, "rows", cJSON_CreateNumber(rows));
     if (kernel->repeat)
         add(d, object, "turns", cJSON_CreateNumber((double)mi_turns_of(plan, kernel)));
     if (with_source && action->code->source)

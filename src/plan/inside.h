@@ -69,6 +69,8 @@ struct mica_plan {
     bool *updates;                 /* by node id: an optimizer's step on a parameter */
     bool *endings;                 /* by node id: small work on parameters alone, at the end of a step; NULL: nobody looked */
     struct mi_kernel_list kernels;
+    int *rows;                     /* by repeat: samples that an item takes through all its turns, in one launch; 0: each turn has
+                                    * launches of its own */
     int *order;                    /* kernels in the order they run */
     struct mi_codes *codes;        /* by kernel */
     struct mi_home (*scratch)[4];  /* places of scratch, by kernel */
@@ -104,10 +106,26 @@ static inline mica_status mi_plan_from_device(struct mica_plan *plan, mica_statu
     return status == MICA_OK ? status : mi_error_report(&plan->error, &plan->device->error);
 }
 
-/* How often a step runs a kernel. */
+/* The repeat in whose turns a kernel is launched; 0: none, or one whose turns are all in one launch. */
+static inline int mi_repeat_of(const struct mica_plan *plan, const struct mi_kernel *kernel)
+{
+    return kernel->repeat && plan->rows[kernel->repeat] ? 0 : kernel->repeat;
+}
+
+/* How often a step runs a kernel, and how often it launches it. */
 static inline int64_t mi_turns_of(const struct mica_plan *plan, const struct mi_kernel *kernel)
 {
     return kernel->repeat ? plan->graph->repeats[kernel->repeat].turns : 1;
+}
+static inline int64_t mi_launches_of(const struct mica_plan *plan, const struct mi_kernel *kernel)
+{
+    return mi_repeat_of(plan, kernel) ? mi_turns_of(plan, kernel) : 1;
+}
+
+/* Who writes a kernel: an engine, an own operator or the nest; "rows": several in one, through all turns of a repeat. */
+static inline const char *mi_kernel_engine(const struct mica_plan *plan, const struct mi_kernel *kernel)
+{
+    return plan->rows[kernel->repeat] ? "rows" : kernel->choice.engine ? kernel->choice.engine->name : kernel->anchor ? "own" : "nest";
 }
 
 /* ---- plan.c ---- */

@@ -66,6 +66,8 @@ static mica_status find_problems(struct search *search)
         if (graph->nodes[i]->op->kind != MI_CONTRACT || search->plan->inside[i])
             continue;
         MI_TRY(mi_read_problem(search->plan, graph->nodes[i], &wanted.problem));
+        if (wanted.problem.by_rows) /* no launch of its own, whose time would say what it costs */
+            continue;
         wanted.key = mi_problem_key(&search->arena, &wanted.problem);
         if (search->arena.failed)
             return mi_out_of_memory(&search->plan->error);

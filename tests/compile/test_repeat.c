@@ -73,6 +73,16 @@ static void summed(struct network *net, mi_value *x, mi_value *const *now, mi_va
     next[1] = mi_op2(graph, "Mul", next[0], mi_op2(graph, "Add", next[0], now[1]));
 }
 
+/* Rows that are not alone: each adds what all carry on average. */
+static void mixed(struct network *net, mi_value *x, mi_value *const *now, mi_value **next)
+{
+    struct mi_graph *graph = net->graph;
+    mi_value *mean = MI_APPLY(graph, "ReduceMean", ((mi_value *[]){now[0]}), MI_INTS("axes", (&(int64_t){0}), 1));
+    next[0] = mi_op1(graph, "Tanh", mi_op2(graph, "Add", product(net, x, "w", WIDTH), mean));
+}
+
+static const struct cell mixing = {"mixed", 1, mixed};
+
 static const struct cell cells[] = {{"simple", 1, simple}, {"gated", 2, gated}, {"shifted", 3, shifted}, {"summed", 2, summed}};
 
 /* ---- The two ways ---- */
@@ -245,6 +255,32 @@ static void test_gradients(void **state)
     }
 }
 
+/* How many repeats of the plan an item takes some rows through. */
+static int repeats_by_rows(mica_device *device, const struct cell *cell, unsigned what, int64_t batch)
+{
+    struct network net;
+    int count = 0;
+    network_begin(&net, device);
+    build(&net, cell, repeated, what);
+    network_compile(&net, batch, &(struct mi_plan_desc){0});
+    for (size_t r = 1; r < net.plan->graph->repeat_count; r++)
+        count += net.plan->rows[r] > 0;
+    network_end(&net);
+    return count;
+}
+
+/* Rows that do not depend on each other are taken through all turns, a few by each item, the last by one that has fewer. */
+static void test_rows(void **state)
+{
+    bool cpu = ((mica_device *)*state)->is_cpu;
+    const struct cell *cell = &cells[1];
+    compare(*state, cell, GRADIENTS | LAST | FIRST | BACKWARDS, 40, 37, false);
+    compare(*state, cell, GRADIENTS | LAST | FIRST | BACKWARDS, 40, 1, false);
+    assert_int_equal(repeats_by_rows(*state, cell, GRADIENTS | LAST | FIRST | BACKWARDS, 40), cpu ? 2 : 0);
+    compare(*state, &mixing, LAST | ALL, 40, 37, false);
+    assert_int_equal(repeats_by_rows(*state, &mixing, LAST | ALL, 40), 0);
+}
+
 static void test_errors(void **state)
 {
     struct network net;
@@ -274,6 +310,6 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_results), cmocka_unit_test(test_gradients),
-                                       cmocka_unit_test(test_errors)};
+                                       cmocka_unit_test(test_rows), cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests_name("repeat", tests, open_device, close_device);
 }

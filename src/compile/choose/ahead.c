@@ -9,7 +9,7 @@ static const struct mi_engine *cheapest(const struct mica_plan *plan, const stru
 {
     const struct mi_engine *best = NULL;
     for (const struct mi_engine *const *engine = mi_engines; *engine; engine++)
-        if ((*engine)->ahead && mi_engine_is_allowed(plan, *engine) && (*engine)->supports(problem) &&
+        if ((*engine)->ahead && mi_engine_is_allowed(plan, *engine) && mi_engine_can(*engine, problem) &&
             (!best || (*engine)->cost(problem) < best->cost(problem)))
             best = *engine;
     return best;

@@ -299,8 +299,8 @@ static void add_contraction(struct mi_text *text, const struct mi_contraction *c
 const char *mi_problem_key(struct mi_arena *arena, const struct mi_problem *problem)
 {
     struct mi_text text = {0};
-    mi_text_add(&text, "b%lld%s%s%s", (long long)problem->batch, problem->exact ? ";exact" : "",
-                problem->constant ? ";constant" : "", problem->plain_only ? ";plain" : "");
+    mi_text_add(&text, "b%lld%s%s%s%s", (long long)problem->batch, problem->by_rows ? ";rows" : "",
+                problem->exact ? ";exact" : "", problem->constant ? ";constant" : "", problem->plain_only ? ";plain" : "");
     add_contraction(&text, &problem->c);
     if (problem->ahead) {
         mi_text_add(&text, ";ahead%s", problem->ahead->constant ? ";constant" : "");
@@ -316,7 +316,7 @@ bool mi_choice_fits(const struct mi_choice *choice, const struct mi_problem *pro
 {
     struct mi_variant list[MI_MOST_VARIANTS] = {{{0}}};
     const struct mi_engine *engine = choice->engine;
-    if (!engine->supports(problem))
+    if (!mi_engine_can(engine, problem))
         return false;
     int count = engine->variants ? engine->variants(problem, list, MI_MOST_VARIANTS) : 1;
     for (int i = 0; i < count; i++)

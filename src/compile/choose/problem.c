@@ -15,7 +15,7 @@ const struct mi_engine *mi_cheapest(const struct mica_plan *plan, const struct m
     const struct mi_engine *best = &mi_engine_nest;
     double cost = best->cost(problem);
     for (const struct mi_engine *const *engine = mi_engines; *engine; engine++) {
-        if ((*engine)->ahead || !mi_engine_is_allowed(plan, *engine) || !(*engine)->supports(problem))
+        if ((*engine)->ahead || !mi_engine_is_allowed(plan, *engine) || !mi_engine_can(*engine, problem))
             continue;
         if (plan->desc.engine)
             return *engine; /* asked for, at whatever cost; the reference, which does everything, is the last */
@@ -32,7 +32,8 @@ mica_status mi_read_problem(const struct mica_plan *plan, const struct mi_node *
 {
     *problem = (struct mi_problem){.node = node,
                                    .device = plan->device,
-                                   .batch = plan->batch,
+                                   .batch = plan->rows[node->repeat] ? plan->rows[node->repeat] : plan->batch,
+                                   .by_rows = plan->rows[node->repeat] > 0,
                                    .plain_only = plan->desc.no_blocked,
                                    .exact = plan->desc.exact};
     MI_TRY(node->op->contract(node, &problem->c));

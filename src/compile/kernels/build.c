@@ -54,7 +54,7 @@ static mica_status set_others(struct mica_plan *plan, struct mi_action *action)
     cl_uint at = 1 + (table ? 1 : 2) * (cl_uint)code->arguments;
     MI_TRY(set_argument(plan, action, 0, sizeof plan->step_block.mem, &plan->step_block.mem));
     MI_TRY(table ? set_argument(plan, action, at++, sizeof table, &table) : set_sizes(plan, action, &at));
-    if (plan->kernels.list[action->kernel].repeat)
+    if (mi_repeat_of(plan, &plan->kernels.list[action->kernel]))
         action->turn_at = at++;
     for (int i = 0; i < code->locals; i++)
         MI_TRY(set_argument(plan, action, at++, (size_t)code->local[i], NULL));

@@ -8,6 +8,7 @@
 
 static void emitter_init(struct mica_plan *plan, int kernel, struct mi_emitter *e)
 {
+    int rows = plan->rows[plan->kernels.list[kernel].repeat];
     *e = (struct mi_emitter){.arena = &plan->arena,
                              .error = &plan->error,
                              .device = plan->device,
@@ -16,8 +17,9 @@ static void emitter_init(struct mica_plan *plan, int kernel, struct mi_emitter *
                              .self = kernel,
                              .kernel = &plan->kernels.list[kernel],
                              .alike = plan->kernels.list[kernel].stage > 0,
+                             .by_rows = rows > 0,
                              .once = plan->derived[kernel],
-                             .batch = plan->batch};
+                             .batch = rows ? rows : plan->batch};
 }
 
 static mica_status read_ahead(struct mica_plan *plan, const struct mi_node *anchor, struct mi_ahead *ahead)
@@ -28,12 +30,13 @@ static mica_status read_ahead(struct mica_plan *plan, const struct mi_node *anch
     return status;
 }
 
-static mica_status emit_kernel(struct mica_plan *plan, int index)
+mica_status mi_emit_kernel(struct mica_plan *plan, int index)
 {
     struct mi_emitter e;
     struct mi_kernel *kernel = &plan->kernels.list[index];
     struct mi_codes *codes = &plan->codes[index];
     mica_status status;
+    *codes = (struct mi_codes){0};
     emitter_init(plan, index, &e);
     if (kernel->choice.engine) {
         struct mi_problem problem;
@@ -137,7 +140,7 @@ mica_status mi_emit_plan(struct mica_plan *plan)
     for (size_t k = 0; k < plan->kernels.count; k++) {
         const struct mi_kernel *kernel = &plan->kernels.list[k];
         if (!kernel->update)
-            MI_TRY(emit_kernel(plan, (int)k));
+            MI_TRY(mi_emit_kernel(plan, (int)k));
         else if (!kernel->together)
             MI_TRY(emit_range(plan, kernel, mi_variable_count(updated(kernel))));
     }

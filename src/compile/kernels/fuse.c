@@ -440,8 +440,6 @@ static bool alias(struct fuse *f, struct mi_node *node)
     return true;
 }
 
-/* Joins the kernel that computes one contraction ahead of another, or begins it: with the first, which the second replaces as
- * the anchor. */
 /* The part at the turn of a tensor that lies part behind part. */
 static bool alias_turn(struct fuse *f, const struct mi_node *node)
 {
@@ -459,6 +457,8 @@ static bool alias_turn(struct fuse *f, const struct mi_node *node)
     return true;
 }
 
+/* Joins the kernel that computes one contraction ahead of another, or begins it: with the first, which the second replaces as
+ * the anchor. */
 static mica_status visit_inside(struct fuse *f, struct mi_node *node)
 {
     struct mica_plan *plan = f->plan;
@@ -491,6 +491,9 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
         return visit_inside(f, node);
     if (is_virtual_kind(node)) {
         bool renames = mi_is_squeeze(node) && node->in[0]->node->op->kind == MI_SOURCE;
+        bool by_rows = plan->rows[node->repeat] > 0; /* whose kernels do not know how far apart turns lie */
+        if (by_rows && alias_turn(f, node))
+            return MICA_OK;
         if (!f->needed[node->out[0]->id] && !plan->desc.no_fusion && !renames)
             return MICA_OK;
         if (alias(f, node) || alias_turn(f, node) || (!f->needed[node->out[0]->id] && !plan->desc.no_fusion))

@@ -11,8 +11,12 @@ mica_status mi_order(struct mica_plan *plan);         /* kernels in an order, wr
 mica_status mi_derive(struct mica_plan *plan);        /* which kernels only copy variables */
 mica_status mi_emit_plan(struct mica_plan *plan);     /* source of every kernel */
 mica_status mi_join_alike(struct mica_plan *plan);    /* that work's kernels of equal source become one launch */
+mica_status mi_join_turns(struct mica_plan *plan);    /* kernels of a repeat by rows become one launch of all turns */
 mica_status mi_place(struct mica_plan *plan);         /* memory */
 mica_status mi_build(struct mica_plan *plan);         /* programs and launches */
+
+/* Writes one kernel's source, in place of what there was (emit.c, for turns). */
+mica_status mi_emit_kernel(struct mica_plan *plan, int kernel);
 
 /* Whether all that a kernel computes is work of the end of a step (endings.c, for order). */
 bool mi_kernel_is_ending(const struct mica_plan *plan, const struct mi_kernel *kernel);

@@ -34,7 +34,8 @@ void mi_gemm_read(const struct mi_problem *problem, const struct mi_product *pro
                           .depth = extent[MI_PRODUCT_K],
                           .batch = extent[MI_PRODUCT_BATCH],
                           .vw = device->vector_width,
-                          .units = device->info.compute_units > 0 ? (int)device->info.compute_units : 1,
+                          .by_rows = problem->by_rows,
+                          .units = device->info.compute_units > 0 && !problem->by_rows ? (int)device->info.compute_units : 1,
                           .local_bytes = device->info.local_memory_bytes};
     g->constant_b = !problem->plain_only && product->a != product->b && product->b->shape.rank == 2 &&
                     mi_is_prepared(problem->node, product->b);
@@ -151,6 +152,14 @@ static double tile_step(const struct mi_gemm *g, const struct mi_variant *v)
     return cycles;
 }
 
+/* Whether B stays in a core's own cache from item to item. By rows a core reads it in each turn, and hardly anything else; CPUs say
+ * that they have as much local memory. */
+static bool stays_near(const struct mi_gemm *g)
+{
+    int64_t count = g->columns * g->depth;
+    return count <= NEAR || (g->by_rows && count * (int64_t)sizeof(float) <= (int64_t)(g->local_bytes / 4 * 3));
+}
+
 static double item_price(const struct mi_gemm *g, const struct mi_variant *v)
 {
     int mr = v->number[MI_GEMM_MR], nv = v->number[MI_GEMM_NV], mb = v->number[MI_GEMM_MB], nb = v->number[MI_GEMM_NB];
@@ -162,7 +171,7 @@ static double item_price(const struct mi_gemm *g, const struct mi_variant *v)
     price += tiles * (double)(mi_divide_up(share, v->number[MI_GEMM_KB]) - 1) * (part * mr * nv + 10);
     /* A panel of B comes from the second cache, once for all rows of the item. */
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE)
-        price += depth * nb * (g->columns * g->depth <= NEAR ? 0.125 : 0.5);
+        price += depth * nb * (stays_near(g) ? 0.125 : 0.5);
     /* Wide pieces of both push one another out of the nearest cache. */
     bool both = v->number[MI_GEMM_PACK_B] == MI_GEMM_BLOCK && mi_dim_is(g->p.stride_a[MI_PRODUCT_M], 1);
     if (v->number[MI_GEMM_PACK_A])
@@ -184,6 +193,8 @@ static double cut_price(const struct mi_gemm *g, const struct mi_variant *v)
 {
     int split = v->number[MI_GEMM_SPLIT];
     int64_t items = count_items(g, v) * split;
+    if (g->by_rows)
+        return (double)items * item_price(g, v);
     double rounds = items <= 1 ? 1 : (double)mi_divide_up(items, g->units) + 0.5;
     double price = launch_cycles + (items > 1 ? wake_cycles : 0) + rounds * item_price(g, v);
     if (v->number[MI_GEMM_PACK_B] == MI_GEMM_BEFORE && !g->constant_b)
@@ -208,6 +219,9 @@ static bool fits(const struct mi_gemm *g, const struct mi_variant *v)
     const int32_t *n = v->number;
     int64_t width = (int64_t)n[MI_GEMM_NV] * g->vw;
     if ((g->made_a && !n[MI_GEMM_PACK_A]) || (g->made_b && n[MI_GEMM_PACK_B] == MI_GEMM_IN_PLACE))
+        return false;
+    if (g->by_rows && (n[MI_GEMM_SPLIT] > 1 || (n[MI_GEMM_PACK_B] == MI_GEMM_BEFORE && !g->constant_b) ||
+                       (g->depth > n[MI_GEMM_KB] && !mi_gemm_sums_near(g, v))))
         return false;
     bool fixed = g->p.extent[MI_PRODUCT_N].a == 0;
     if (n[MI_GEMM_PACK_B] == MI_GEMM_IN_PLACE &&

@@ -477,5 +477,6 @@ const struct mi_engine mi_engine_gemm = {.name = "gemm",
                                          .totals = true,
                                          .memory = true,
                                          .wishes = wishes,
+                                         .by_rows = true,
                                          .packs = packs,
                                          .emit = emit};

@@ -29,6 +29,7 @@ struct mi_gemm {
     struct mi_product p;
     int64_t rows, columns, depth, batch;
     int vw, units; /* lanes of a vector; compute units */
+    bool by_rows;  /* one launch, without scratch memory, in one core and without what a launch costs */
     uint64_t local_bytes;
     bool constant_b; /* B is made of variables that nothing changes: it is packed once */
     bool made_a, made_b; /* in no memory: computed while it is packed */
