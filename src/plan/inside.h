@@ -125,7 +125,8 @@ static inline int64_t mi_launches_of(const struct mica_plan *plan, const struct 
 /* Who writes a kernel: an engine, an own operator or the nest; "rows": several in one, through all turns of a repeat. */
 static inline const char *mi_kernel_engine(const struct mica_plan *plan, const struct mi_kernel *kernel)
 {
-    return plan->rows[kernel->repeat] ? "rows" : kernel->choice.engine ? kernel->choice.engine->name : kernel->anchor ? "own" : "nest";
+    const char *alone = kernel->choice.engine ? kernel->choice.engine->name : kernel->anchor ? "own" : "nest";
+    return plan->rows[kernel->repeat] ? "rows" : alone;
 }
 
 /* ---- plan.c ---- */

@@ -10,7 +10,6 @@
 
 #include "compile/choose/problem.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Rows an item takes: as many as a few register tiles have, so that weights are read from the cache seldom enough. */
@@ -42,19 +41,18 @@ bool mi_has_no_batch(const struct mi_shape *shape)
 static bool trace_map(const struct mi_node *node, int axis, int *in)
 {
     struct mi_map_view view;
-    char place[8];
+    static const char *const place[MI_MAX_RANK] = {"at0", "at1", "at2", "at3", "at4", "at5", "at6", "at7"};
     const struct mi_shape *out = &node->out[0]->shape;
     mi_map_view(node, &view);
-    snprintf(place, sizeof place, "at%d", axis);
     for (int o = 0; o < node->outputs && axis >= 0; o++)
-        if (mi_expression_names(view.expr[o], place) || mi_expression_names(view.expr[o], "index"))
+        if (mi_expression_names(view.expr[o], place[axis]) || mi_expression_names(view.expr[o], "index"))
             return false;
     for (int k = 0; k < node->inputs; k++) {
         const struct mi_shape *shape = node->in[k] ? &node->in[k]->shape : NULL;
         int own = shape && axis >= 0 ? axis - (out->rank - shape->rank) : NOWHERE;
         in[k] = own >= 0 && mi_dim_equal(shape->dim[own], out->dim[axis]) ? own : NOWHERE;
     }
-    return axis < 0 || !mi_draws(node);
+    return axis < 0 || !mi_names_the_step(node); /* n, or random numbers, which are of a place */
 }
 
 static bool trace_reduce(const struct mi_node *node, int axis, int *in)

@@ -11,8 +11,8 @@ mica_status mi_choose_rows(struct mica_plan *plan);
 bool mi_has_rows(const struct mi_shape *shape);
 /* Whether a value is the same for all samples. */
 bool mi_has_no_batch(const struct mi_shape *shape);
-/* Follows rows from a node's outputs to its inputs: where axis `axis` (-1: none) of an output counts them, in[k] is the axis of input
- * k that does, or -1. false: it makes rows of others, or of where they stand. */
+/* Follows rows from a node's outputs to its inputs: where axis `axis` (-1: none) of an output counts them, in[k] is the axis of
+ * input k that does, or -1. false: it makes rows of others, or of where they stand. */
 bool mi_trace_rows(const struct mi_node *node, int axis, int in[MI_MAX_INPUTS]);
 
 #endif

@@ -16,8 +16,9 @@
  *                 map(n, q2 + o2 + first*8, q0 + o0 + ((1 + turn) % 4)*(all*8) + first*8, ...);
  *         }
  *
- * where q0 is a ring of four parts of (n, 8), of which turn t reads part t and stores part t + 1, and q1 has no batch. A kernel that
- * turns out not to fit, because a tensor does not lie row after row, or it needs scratch memory, leaves its repeat turn by turn. */
+ * where q0 is a ring of four parts of (n, 8), of which turn t reads part t and stores part t + 1, and q1 has no batch. A kernel
+ * that turns out not to fit, because a tensor does not lie row after row, or it needs scratch memory, leaves its repeat turn by
+ * turn. */
 #include "compile/choose/rows.h"
 #include "compile/kernels/kernels.h"
 #include "device/programs.h"
@@ -168,7 +169,8 @@ static void add_kernel(const struct turns *t, struct mi_text *out)
     for (int i = 0; i < t->code.locals; i++)
         mi_text_add(out, ",\n    __local float *l%d", i);
     mi_text_add(out, ")\n{\n    const int all = mica_s->n, first = (int)get_global_id(0)*%d;\n"
-                     "    if (first >= all)\n        return;\n    const int n = min(%d, all - first);\n    for (int at = 0; at < %lld; at++) {\n",
+                     "    if (first >= all)\n        return;\n    const int n = min(%d, all - first);\n"
+                     "    for (int at = 0; at < %lld; at++) {\n",
                 rows, rows, (long long)repeat->turns);
     if (repeat->backwards)
         mi_text_add(out, "        const int turn = %lld - at;\n", (long long)repeat->turns - 1);
@@ -180,19 +182,18 @@ static void add_kernel(const struct turns *t, struct mi_text *out)
 
 /* Adds the functions, as PART0, PART1, ... What their sources define has a suffix that no other kernel of the program has: it is of
  * all that makes this one. */
-static bool add_functions(const struct turns *t, struct mi_text *out)
+static bool add_functions(const struct turns *t, const struct mi_text *kernel, struct mi_text *out)
 {
     struct mica_plan *plan = t->plan;
-    uint64_t hash = mi_hash(mi_text_get(&t->calls), t->calls.size, 0);
+    uint64_t hash = mi_hash(mi_text_get(kernel), kernel->size, 0);
     bool good = true;
-    int part = 0;
     for (int i = 0; i < t->count; i++)
         hash = mi_hash(t->part[i]->source, strlen(t->part[i]->source), hash);
-    for (; part < t->count && good; part++) {
-        const char *suffix = mi_arena_format(&plan->arena, "_%llx_%d", (unsigned long long)hash, part);
-        const char *name = mi_arena_format(&plan->arena, "%s_body", t->part[part]->name);
-        good = mi_join_source(out, name, t->part[part]->source, suffix);
-        mi_text_add(out, "#define PART%d %s%s\n", part, name, suffix);
+    for (int i = 0; i < t->count && good; i++) {
+        const char *suffix = mi_arena_format(&plan->arena, "_%llx_%d", (unsigned long long)hash, i);
+        const char *name = mi_arena_format(&plan->arena, "%s_body", t->part[i]->name);
+        good = mi_join_source(out, name, t->part[i]->source, suffix);
+        mi_text_add(out, "#define PART%d %s%s\n", i, name, suffix);
     }
     return good;
 }
@@ -200,14 +201,16 @@ static bool add_functions(const struct turns *t, struct mi_text *out)
 static mica_status write(struct turns *t, bool *fits)
 {
     struct mica_plan *plan = t->plan;
-    struct mi_text out = {0};
+    struct mi_text out = {0}, kernel = {0};
     for (int i = 0; i < t->count && *fits; i++)
         *fits = add_call(t, t->part[i], i);
-    *fits = *fits && add_functions(t, &out);
-    add_kernel(t, &out);
+    add_kernel(t, &kernel);
+    *fits = *fits && add_functions(t, &kernel, &out);
+    mi_text_append(&out, mi_text_get(&kernel), kernel.size);
     t->code.source = mi_arena_strdup(&plan->arena, mi_text_get(&out));
-    bool failed = out.failed || t->calls.failed || plan->arena.failed;
+    bool failed = out.failed || kernel.failed || t->calls.failed || plan->arena.failed;
     mi_text_destroy(&out);
+    mi_text_destroy(&kernel);
     mi_text_destroy(&t->calls);
     return failed ? mi_out_of_memory(&plan->error) : MICA_OK;
 }
