@@ -139,6 +139,8 @@ const char *mi_emit_attribute(struct mi_emitter *e, const struct mi_node *node, 
 /* The kernel function that makes a map's random numbers ("s" behind it: many at once), and its arguments seed and stream. */
 const char *mi_emit_stream(struct mi_emitter *e, const struct mi_node *node); /* those two */
 const char *mi_emit_generator(struct mi_emitter *e, const struct mi_node *node, const char **stream);
+/* What is added to the index of an element's random number where a kernel's first row is not the batch's; "": nothing. */
+const char *mi_emit_rows_before(struct mi_emitter *e, const struct mi_node *node);
 const char *mi_emit_float(struct mi_emitter *e, float number);
 const char *mi_emit_literal(struct mi_emitter *e, const mi_value *value); /* a constant of one element */
 
@@ -169,7 +171,8 @@ void mi_emit_local(struct mi_emitter *e, const char *type, const char *name, int
  * differ in them alone are one program. A size that must be known when the kernel is compiled (of an array or a vector, in an
  * #if), or that is divided by often (a constant division is a product), is written without the mark. The emitter is ready for
  * another kernel then. What is one of several in a kernel (by_rows) becomes the function NAME_body: n and places are those of the
- * rows that it works on, and the last four arguments stand for what work-item functions say. */
+ * rows that it works on, mica_first is the number of the first one, and the last four arguments stand for what work-item functions
+ * say. */
 void mi_emit_finish(struct mi_emitter *e, const char *name, const char *prologue, struct mi_code *code);
 
 /* Marks each size of a text once more, which makes it an argument of its own: "@@56". */

@@ -149,8 +149,9 @@ static void add_function(struct mi_text *out, const struct mi_emitter *e, const 
 {
     mi_text_add(out, "#define get_global_id(axis) mica_id##axis\n#define get_global_size(axis) mica_size##axis\n"
                      "%sstatic void %s_body(\n"
-                     "    __global const mica_step *restrict mica_s, const int n",
-                e->device->quirks.copies_kernels ? "__attribute__((noinline)) " : "", name);
+                     "    __global const mica_step *restrict mica_s, const int n%s",
+                e->device->quirks.copies_kernels ? "__attribute__((noinline)) " : "", name,
+                e->by_rows ? ", const int mica_first" : "");
     for (int i = 0; i < e->arguments; i++)
         mi_text_add(out, ",\n    __global %s%s *restrict p%d", qualifier(&e->argument[i]), stored_type(&e->argument[i]), i);
     for (int i = 0; i < e->locals; i++)

@@ -77,6 +77,12 @@ const char *mi_emit_stream(struct mi_emitter *e, const struct mi_node *node)
     return mi_arena_format(e->arena, "%s, (mica_s->step << 32) + %lluUL", from, (unsigned long long)node->stable);
 }
 
+const char *mi_emit_rows_before(struct mi_emitter *e, const struct mi_node *node)
+{
+    long long each = (long long)mi_shape_count(&node->out[0]->shape, 1);
+    return e->by_rows ? mi_arena_format(e->arena, " + (ulong)mica_first*%lld", each) : "";
+}
+
 static const char *random_text(struct mi_emitter *e, const struct mi_node *node, const struct mi_coordinate *at)
 {
     const char *stream;
@@ -84,7 +90,8 @@ static const char *random_text(struct mi_emitter *e, const struct mi_node *node,
         if (e->draw[i].node == node)
             return e->draw[i].text;
     const char *generator = mi_emit_generator(e, node, &stream);
-    return mi_arena_format(e->arena, "%s(%s, (ulong)(%s))", generator, stream, mi_emit_linear(e, node->out[0], at));
+    return mi_arena_format(e->arena, "%s(%s, (ulong)(%s)%s)", generator, stream, mi_emit_linear(e, node->out[0], at),
+                           mi_emit_rows_before(e, node));
 }
 
 static const char *builtin_text(struct mi_emitter *e, const struct mi_node *node, const char *word,

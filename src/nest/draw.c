@@ -38,7 +38,8 @@ void mi_nest_draw(struct mi_nest *s)
         if (!name) {
             struct mi_layout plain = mi_layout_plain(s->kept.rank);
             name = mi_emit_name(e, "d");
-            mi_line(e, "const ulong i%s = %s;", name, mi_layout_place(e->arena, &plain, &s->kept, at));
+            mi_line(e, "const ulong i%s = (ulong)(%s)%s;", name, mi_layout_place(e->arena, &plain, &s->kept, at),
+                    mi_emit_rows_before(e, node));
             mi_line(e, "const int o%s = (int)(i%s %% 64);", name, name);
         }
         const char *numbers = mi_emit_name(e, "u"), *stream, *generator = mi_emit_generator(e, node, &stream);

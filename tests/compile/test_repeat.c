@@ -81,7 +81,14 @@ static void mixed(struct network *net, mi_value *x, mi_value *const *now, mi_val
     next[0] = mi_op1(graph, "Tanh", mi_op2(graph, "Add", product(net, x, "w", WIDTH), mean));
 }
 
-static const struct cell mixing = {"mixed", 1, mixed};
+/* What is carried is dropped by chance, anew in each turn. */
+static void dropped(struct network *net, mi_value *x, mi_value *const *now, mi_value **next)
+{
+    mi_value *left = MI_APPLY(net->graph, "Dropout", ((mi_value *[]){now[0]}), MI_REAL("rate", 0.4f));
+    next[0] = mi_op1(net->graph, "Tanh", mi_op2(net->graph, "Add", product(net, x, "w", WIDTH), left));
+}
+
+static const struct cell mixing = {"mixed", 1, mixed}, dropping = {"dropped", 1, dropped};
 
 static const struct cell cells[] = {{"simple", 1, simple}, {"gated", 2, gated}, {"shifted", 3, shifted}, {"summed", 2, summed}};
 
@@ -215,11 +222,13 @@ static int run(mica_device *device, const struct cell *cell, build_fn *way, unsi
     return outputs;
 }
 
-static void compare(mica_device *device, const struct cell *cell, unsigned what, int64_t batch, int64_t n, bool no_fusion)
+/* Beside another way to build the same, with every node apart. */
+static void compare_with(mica_device *device, const struct cell *cell, build_fn *way, unsigned what, int64_t batch, int64_t n,
+                         bool no_fusion)
 {
     struct outcome got[24], expected[24];
     int count = run(device, cell, repeated, what, batch, n, no_fusion, got);
-    assert_int_equal(run(device, cell, written_out, what, batch, n, true, expected), count);
+    assert_int_equal(run(device, cell, way, what, batch, n, true, expected), count);
     for (int i = 0; i < count; i++) {
         char text[160];
         snprintf(text, sizeof text, "%s, results %u, %lld of %lld samples: %.31s", cell->name, what, (long long)n, (long long)batch,
@@ -230,6 +239,11 @@ static void compare(mica_device *device, const struct cell *cell, unsigned what,
         free(got[i].values);
         free(expected[i].values);
     }
+}
+
+static void compare(mica_device *device, const struct cell *cell, unsigned what, int64_t batch, int64_t n, bool no_fusion)
+{
+    compare_with(device, cell, written_out, what, batch, n, no_fusion);
 }
 
 /* ---- Tests ---- */
@@ -277,6 +291,8 @@ static void test_rows(void **state)
     compare(*state, cell, GRADIENTS | LAST | FIRST | BACKWARDS, 40, 37, false);
     compare(*state, cell, GRADIENTS | LAST | FIRST | BACKWARDS, 40, 1, false);
     assert_int_equal(repeats_by_rows(*state, cell, GRADIENTS | LAST | FIRST | BACKWARDS, 40), cpu ? 2 : 0);
+    compare_with(*state, &dropping, repeated, GRADIENTS | LAST | FIRST, 40, 37, false);
+    assert_int_equal(repeats_by_rows(*state, &dropping, GRADIENTS | LAST | FIRST, 40), cpu ? 2 : 0);
     compare(*state, &mixing, LAST | ALL, 40, 37, false);
     assert_int_equal(repeats_by_rows(*state, &mixing, LAST | ALL, 40), 0);
 }

@@ -45,14 +45,15 @@ static bool trace_map(const struct mi_node *node, int axis, int *in)
     const struct mi_shape *out = &node->out[0]->shape;
     mi_map_view(node, &view);
     for (int o = 0; o < node->outputs && axis >= 0; o++)
-        if (mi_expression_names(view.expr[o], place[axis]) || mi_expression_names(view.expr[o], "index"))
+        if (mi_expression_names(view.expr[o], place[axis]) || mi_expression_names(view.expr[o], "index") ||
+            mi_expression_names(view.expr[o], "n"))
             return false;
     for (int k = 0; k < node->inputs; k++) {
         const struct mi_shape *shape = node->in[k] ? &node->in[k]->shape : NULL;
         int own = shape && axis >= 0 ? axis - (out->rank - shape->rank) : NOWHERE;
         in[k] = own >= 0 && mi_dim_equal(shape->dim[own], out->dim[axis]) ? own : NOWHERE;
     }
-    return axis < 0 || !mi_names_the_step(node); /* n, or random numbers, which are of a place */
+    return axis <= 0 || !mi_draws(node); /* a number is of an element's place, which is counted from row 0 */
 }
 
 static bool trace_reduce(const struct mi_node *node, int axis, int *in)

@@ -11,9 +11,9 @@
  *         for (int at = 0; at < 3; at++) {
  *             const int turn = at;
  *             for each item of the product's grid
- *                 product(n, q0 + o0 + (turn % 4)*(all*8) + first*8, q1 + o1, q2 + o2 + first*8, ...);
+ *                 product(n, first, q0 + o0 + (turn % 4)*(all*8) + first*8, q1 + o1, q2 + o2 + first*8, ...);
  *             for each item of the map's grid
- *                 map(n, q2 + o2 + first*8, q0 + o0 + ((1 + turn) % 4)*(all*8) + first*8, ...);
+ *                 map(n, first, q2 + o2 + first*8, q0 + o0 + ((1 + turn) % 4)*(all*8) + first*8, ...);
  *         }
  *
  * where q0 is a ring of four parts of (n, 8), of which turn t reads part t and stores part t + 1, and q1 has no batch. A kernel
@@ -141,7 +141,7 @@ static bool add_call(struct turns *t, const struct mi_code *code, int part)
     if (t->code.locals + code->locals > MI_MAX_LOCALS)
         return false;
     mi_text_add(&t->calls, "        for (size_t z = 0; z < %zu; z++)\n            for (size_t y = 0; y < %zu; y++)\n"
-                           "                for (size_t x = 0; x < %zu; x++)\n                    PART%d(mica_s, n",
+                           "                for (size_t x = 0; x < %zu; x++)\n                    PART%d(mica_s, n, first",
                 global[2], global[1], global[0], part);
     bool good = true;
     for (int i = 0; i < code->arguments && good; i++)
