@@ -12,9 +12,10 @@
 
 #include <string.h>
 
-/* Rows an item takes: as many as a few register tiles have, so that weights are read from the cache seldom enough. */
-enum { MOST_ROWS = 16, NOWHERE = -1 };
-static const double launch_seconds = 6e-6; /* of a kernel of maps in a turn */
+enum { NOWHERE = -1 };
+/* Rows an item takes at most: few are shared out more evenly, and read weights from the cache more often. */
+static const int most_rows[] = {8, 16};
+static const double launch_seconds = 6e-6, pass_seconds = 4e-10; /* of a kernel of maps in a turn, and of each number for it */
 
 /* ---- Rows ---- */
 
@@ -179,15 +180,16 @@ static bool keeps_rows(const struct mi_node *node)
 
 /* ---- Prices ---- */
 
-/* A batch in parts of equal size, as many as there are cores, or some for each. */
-static int64_t rows_of_an_item(const struct mica_plan *plan)
+/* A batch in parts of equal size, of at most so many rows, as many as there are cores or some for each. */
+static int rows_of_an_item(const struct mica_plan *plan, int most)
 {
     int64_t units = plan->graph->target.units, share = mi_divide_up(plan->batch, units);
-    int64_t parts = units * mi_divide_up(share, MOST_ROWS);
-    return mi_divide_up(plan->batch, parts);
+    int64_t parts = units * mi_divide_up(share, most);
+    return (int)mi_divide_up(plan->batch, parts);
 }
 
-/* Seconds of the repeat's nodes in one turn. Maps between two products are taken as one launch. */
+/* Seconds of the repeat's nodes in one turn. Maps between two products are taken as one launch, whose numbers come from the cache
+ * of another core. */
 static mica_status price_turn(struct mica_plan *plan, int repeat, double *seconds)
 {
     *seconds = plan->rows[repeat] ? 0 : launch_seconds;
@@ -198,25 +200,30 @@ static mica_status price_turn(struct mica_plan *plan, int repeat, double *second
             continue;
         MI_TRY(mi_read_problem(plan, node, &problem));
         *seconds += mi_cheapest(plan, &problem)->cost(&problem);
+        if (!plan->rows[repeat])
+            *seconds += pass_seconds * (double)mi_shape_count(&node->out[0]->shape, plan->batch);
     }
     return MICA_OK;
 }
 
 static mica_status choose(struct mica_plan *plan, int repeat)
 {
-    double by_turns, by_rows;
-    bool keeps = true;
-    for (size_t i = 0; i < plan->graph->node_count && keeps; i++)
-        keeps = plan->graph->nodes[i]->repeat != repeat || keeps_rows(plan->graph->nodes[i]);
-    if (!keeps)
-        return MICA_OK;
-    MI_TRY(price_turn(plan, repeat, &by_turns));
-    plan->rows[repeat] = (int)rows_of_an_item(plan);
-    MI_TRY(price_turn(plan, repeat, &by_rows));
-    int64_t items = mi_divide_up(plan->batch, plan->rows[repeat]);
-    by_rows *= (double)mi_divide_up(items, plan->graph->target.units);
-    if (by_rows > by_turns)
-        plan->rows[repeat] = 0;
+    double least, seconds;
+    int best = 0;
+    for (size_t i = 0; i < plan->graph->node_count; i++)
+        if (plan->graph->nodes[i]->repeat == repeat && !keeps_rows(plan->graph->nodes[i]))
+            return MICA_OK;
+    MI_TRY(price_turn(plan, repeat, &least));
+    for (size_t i = 0; i < MI_COUNT(most_rows); i++) {
+        plan->rows[repeat] = rows_of_an_item(plan, most_rows[i]);
+        MI_TRY(price_turn(plan, repeat, &seconds));
+        seconds *= (double)mi_divide_up(mi_divide_up(plan->batch, plan->rows[repeat]), plan->graph->target.units);
+        if (seconds < least) {
+            least = seconds;
+            best = plan->rows[repeat];
+        }
+    }
+    plan->rows[repeat] = best;
     return MICA_OK;
 }
 
