@@ -92,6 +92,8 @@ static const struct pass {
 } passes[] = {
     {.rewrite = mi_lower},
     {.rewrite = mi_simplify},
+    {.rewrite = mi_lift, .unless = APART},
+    {.rewrite = mi_simplify, .unless = APART},
     {.rewrite = mi_sink, .unless = APART},
     {.rewrite = mi_fold, .unless = EXACT | APART},
     {.rewrite = mi_separate},

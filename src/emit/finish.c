@@ -94,11 +94,14 @@ static void add_sizes(struct mi_text *out, const struct mi_code *code)
         mi_text_add(out, ",%s const %s dim%d", i % 10 ? "" : "\n   ", code->size[i] > INT32_MAX ? "long" : "int", i);
 }
 
-/* What runs in a repeat is told which turn it is. */
-static void add_turn(struct mi_text *out, const struct mi_emitter *e)
+/* What runs in a repeat is told which turn it is, of each repeat around it, the outermost first. */
+static void add_turns(struct mi_text *out, const struct mi_emitter *e, int repeat, const char *before)
 {
-    if (e->kernel->repeat)
-        mi_text_add(out, ", const int turn");
+    if (!repeat)
+        return;
+    const struct mi_graph *graph = e->kernel->nodes[0]->graph;
+    add_turns(out, e, graph->repeats[repeat].outer, before);
+    mi_text_add(out, ", %s%s", before, mi_turn_name(graph, repeat));
 }
 
 /* A launch for several kernels finds places and sizes in the row of a table, the places first. */
@@ -125,7 +128,7 @@ static void add_head(struct mi_text *out, const struct mi_emitter *e, const char
         mi_text_add(out, ",\n    __global const long *restrict table");
     else
         add_sizes(out, code);
-    add_turn(out, e);
+    add_turns(out, e, e->kernel->repeat, "const int ");
     for (int i = 0; i < e->locals; i++)
         mi_text_add(out, ",\n    __local %s *restrict %s", e->local[i].type, e->local[i].name);
     mi_text_add(out, ")\n{\n    const int n = mica_s->n;\n    if (n == 0)\n        return;\n");
@@ -157,7 +160,7 @@ static void add_function(struct mi_text *out, const struct mi_emitter *e, const 
     for (int i = 0; i < e->locals; i++)
         mi_text_add(out, ",\n    __local %s *restrict %s", e->local[i].type, e->local[i].name);
     add_sizes(out, code);
-    add_turn(out, e);
+    add_turns(out, e, e->kernel->repeat, "const int ");
     mi_text_add(out, ",\n    const size_t mica_id0, const size_t mica_id1, const size_t mica_id2, const size_t mica_size0)\n"
                      "{\n%s}\n#undef get_global_id\n#undef get_global_size\n", body);
 }
@@ -175,8 +178,7 @@ static void add_function_and_kernel(struct mi_text *out, const struct mi_emitter
         mi_text_add(out, ", %s", e->local[i].name);
     for (int i = 0; i < code->sizes; i++)
         mi_text_add(out, ", dim%d", i);
-    if (e->kernel->repeat)
-        mi_text_add(out, ", turn");
+    add_turns(out, e, e->kernel->repeat, "");
     mi_text_add(out, ",\n        get_global_id(0), get_global_id(1), get_global_id(2), get_global_size(0));\n}\n");
 }
 

@@ -19,7 +19,8 @@ struct mi_variant {
 struct mi_part {
     mi_value *of;                /* NULL: it is no part */
     int64_t shift;
-    bool turns, runs;
+    int repeat;                  /* which of the parts it is follows from the turn of this one; 0: from none ... */
+    bool runs;                   /* ... and from the number of the run */
 };
 
 /* How a value lies in memory; one for each value of the plan's graph, by its id. */

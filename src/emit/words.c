@@ -68,12 +68,22 @@ const char *mi_emit_generator(struct mi_emitter *e, const struct mi_node *node, 
     return normal ? "mica_normal" : "mica_chance";
 }
 
+/* Each turn has a seed of its own, by the golden ratio of 2^64. */
+static const char *seed_of_turn(struct mi_emitter *e, const struct mi_graph *graph, int repeat)
+{
+    int outer = graph->repeats[repeat].outer;
+    const char *turn = mi_arena_format(e->arena, "(ulong)%s", mi_turn_name(graph, repeat));
+    if (outer)
+        turn = mi_arena_format(e->arena, "(%s + %s)", seed_of_turn(e, graph, outer), turn);
+    return mi_arena_format(e->arena, "%s * 0x9E3779B97F4A7C15UL", turn);
+}
+
 const char *mi_emit_stream(struct mi_emitter *e, const struct mi_node *node)
 {
     int64_t seed = mi_attribute_int(node, "seed", 0);
     const char *from = seed ? mi_arena_format(e->arena, "%lluUL", (unsigned long long)seed) : "mica_s->seed";
-    if (node->repeat) /* each turn has a seed of its own, by the golden ratio of 2^64 */
-        from = mi_arena_format(e->arena, "%s + (ulong)turn * 0x9E3779B97F4A7C15UL", from);
+    if (node->repeat)
+        from = mi_arena_format(e->arena, "%s + %s", from, seed_of_turn(e, node->graph, node->repeat));
     return mi_arena_format(e->arena, "%s, (mica_s->step << 32) + %lluUL", from, (unsigned long long)node->stable);
 }
 

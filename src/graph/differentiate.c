@@ -78,7 +78,7 @@ static mica_status node_gradient(struct mi_node *node, mi_value *const *dy, mi_v
 struct walk {
     struct mi_graph *graph;
     mi_value **gradient;           /* by value id; NULL: none so far */
-    mi_value **in_turn;            /* the same, of what a repeat reads from outside: what one turn adds */
+    mi_value **in_turn;            /* the same, of what the repeat on its way reads from outside: what one turn adds */
     mi_value **mirror;             /* what stands for a value of a repeat in the one that runs back */
     bool *on_path;                 /* a wanted value reaches it, so that no gradient is built in vain */
     size_t known;
@@ -116,15 +116,16 @@ static bool mark_carried(const struct mi_graph *graph, const struct mi_node *end
 
 static void mark_paths(const struct mi_graph *graph, mi_value *const *values, int count, bool *on_path)
 {
+    bool news = true;
     for (int i = 0; i < count; i++)
         on_path[values[i]->id] = true;
-    for (size_t k = 0; k < graph->node_count; k++) {
-        const struct mi_node *node = graph->nodes[k];
-        while (node->op == &mi_op_repeat && mark_carried(graph, node, on_path))
-            for (int id = 0; id < node->id; id++)
-                if (graph->nodes[id]->repeat == node->ends)
-                    mark_node(graph->nodes[id], on_path);
-        mark_node(node, on_path);
+    while (news) {
+        news = false;
+        for (size_t k = 0; k < graph->node_count; k++) {
+            const struct mi_node *node = graph->nodes[k];
+            news = (node->op == &mi_op_repeat && mark_carried(graph, node, on_path)) || news;
+            mark_node(node, on_path);
+        }
     }
 }
 
@@ -140,6 +141,12 @@ static struct mi_node seen(const struct walk *w, const struct mi_node *node, mi_
     for (int o = 0; o < node->outputs; o++)
         stub.out[o] = w->mirror[node->out[o]->id] ? w->mirror[node->out[o]->id] : node->out[o];
     return stub;
+}
+
+/* The gradient that a value has so far, as nodes see it that the repeat runs: its own, or of what is read from outside. */
+static mi_value **gradient_in(const struct walk *w, int repeat, const mi_value *value)
+{
+    return value->node->repeat == repeat ? &w->gradient[value->id] : &w->in_turn[value->id];
 }
 
 static mica_status visit(struct walk *w, struct mi_node *node)
@@ -167,7 +174,7 @@ static mica_status visit(struct walk *w, struct mi_node *node)
         if (!dx[i] && node->backward && is_real(of) && is_real(node->out[0]))
             return mi_fail(&graph->error, MICA_UNSUPPORTED, "%s \"%s\": the derivative of its derivative is not known",
                            node->of ? node->of->name : node->op->name, node->name);
-        add(graph, of->node->repeat == node->repeat ? &w->gradient[of->id] : &w->in_turn[of->id], dx[i]);
+        add(graph, gradient_in(w, node->repeat, of), dx[i]);
     }
     return graph->error.status;
 }
@@ -185,18 +192,22 @@ static mi_value *zeros_like(struct mi_graph *graph, const mi_value *value)
                     MI_INTS("shape_n", of_n, value->shape.rank));
 }
 
-/* The gradient that a value of the repeat has so far: its own, or of what is read from outside. */
-static mi_value **gradient_in(const struct walk *w, const struct mi_node *end, const mi_value *value)
-{
-    return value->node->repeat == end->ends ? &w->gradient[value->id] : &w->in_turn[value->id];
-}
+/* A repeat on its way back. */
+struct back {
+    const struct mi_node *end;     /* the forward one's */
+    struct mi_node *made;          /* its own */
+    int *carried, count;           /* which of the forward one's carried values have gradients, that are carried in this order */
+    mi_value **next;               /* what becomes of what is carried */
+    mi_value **in_turn;            /* what one turn adds to the gradients of values from outside */
+    int *sum;                      /* by value id: 1 + which carried value adds that up; 0: none, it is summed behind the turns */
+};
 
-/* Gives the repeat's results their gradients, in the turn that runs back; *count of them are carried from there on, and `carried`
- * is the number of each. */
-static void begin_back(struct walk *w, const struct mi_node *end, int *carried, int *count)
+/* Gives the repeat's results their gradients, in the turn that runs back. */
+static void begin_back(struct walk *w, struct back *b)
 {
     struct mi_graph *graph = w->graph;
-    const struct mi_repeat repeat = graph->repeats[end->ends];
+    const struct mi_node *end = b->end;
+    const int carries = graph->repeats[end->ends].carries;
     mi_value **last = mi_arena_new(&graph->arena, (size_t)end->inputs + 1, sizeof *last);
     for (size_t v = 0; v < w->known && last; v++) {
         const struct mi_node *node = graph->values[v]->node;
@@ -206,14 +217,14 @@ static void begin_back(struct walk *w, const struct mi_node *end, int *carried, 
         if (node->op == &mi_op_last)
             add(graph, &last[of], w->gradient[v]);
         else
-            add(graph, gradient_in(w, end, end->in[of]), mi_at_turn(graph, w->gradient[v], 0));
+            add(graph, gradient_in(w, end->ends, end->in[of]), mi_at_turn(graph, w->gradient[v], 0));
     }
-    for (int i = 0; i < repeat.carries && last; i++) {
+    for (int i = 0; i < carries && last; i++) {
         if (!w->on_path[end->in[i]->id])
             continue;
         mi_value *from = last[i] ? last[i] : zeros_like(graph, end->in[i]);
-        add(graph, gradient_in(w, end, end->in[i]), mi_carry(graph, from));
-        carried[(*count)++] = i;
+        add(graph, gradient_in(w, end->ends, end->in[i]), mi_carry(graph, from));
+        b->carried[b->count++] = i;
     }
 }
 
@@ -228,16 +239,33 @@ static struct mi_node *carry_of(const struct mi_graph *graph, const struct mi_no
     return NULL;
 }
 
-static struct mi_node *end_back(struct walk *w, const struct mi_node *end, const int *carried, int count)
+/* What the turns add to the gradients of values from outside is carried where a turn keeps nothing: else all turns' would be kept
+ * to be summed. Gives how many values are carried. */
+static int carry_sums(struct walk *w, struct back *b)
 {
     struct mi_graph *graph = w->graph;
-    mi_value **next = mi_arena_new(&graph->arena, (size_t)count + 1, sizeof *next);
-    for (int i = 0; i < count && next; i++) {
-        const struct mi_node *carry = carry_of(graph, end, carried[i]);
-        mi_value *gradient = carry ? w->gradient[carry->out[0]->id] : NULL;
-        next[i] = gradient ? gradient : zeros_like(graph, end->in[carried[i]]);
+    int count = b->count;
+    for (size_t v = 0; v < w->known && mi_repeat_has_inner(graph, b->end->ends); v++) {
+        mi_value *sum = b->in_turn[v] ? mi_carry(graph, zeros_like(graph, graph->values[v])) : NULL;
+        if (!sum)
+            continue;
+        add(graph, &sum, b->in_turn[v]);
+        b->next[count] = sum;
+        b->sum[v] = ++count;
     }
-    return next ? mi_repeat_end(graph, next, count) : NULL;
+    return count;
+}
+
+static bool end_back(struct walk *w, struct back *b)
+{
+    struct mi_graph *graph = w->graph;
+    for (int i = 0; i < b->count; i++) {
+        const struct mi_node *carry = carry_of(graph, b->end, b->carried[i]);
+        mi_value *gradient = carry ? w->gradient[carry->out[0]->id] : NULL;
+        b->next[i] = gradient ? gradient : zeros_like(graph, b->end->in[b->carried[i]]);
+    }
+    b->made = mi_repeat_end(graph, b->next, carry_sums(w, b));
+    return b->made != NULL;
 }
 
 /* What all turns add to the gradient of a tensor of which each turn read its part: these, side by side along that axis. */
@@ -251,26 +279,38 @@ static mi_value *beside(struct mi_node *back, const struct mi_node *turn, mi_val
 }
 
 /* Gives what lies outside of the repeat its gradients, which the one that runs back has made. */
-static void leave_back(struct walk *w, const struct mi_node *end, struct mi_node *back, const int *carried, int count)
+static void leave_back(struct walk *w, const struct back *b)
 {
     struct mi_graph *graph = w->graph;
+    const struct mi_node *end = b->end;
     for (int id = 0; id < end->id; id++) {
         const struct mi_node *node = graph->nodes[id];
         graph->scope = node->name;
         if (node->op == &mi_op_turn && node->repeat == end->ends && w->gradient[node->out[0]->id] && w->on_path[node->in[0]->id])
-            add(graph, &w->gradient[node->in[0]->id], beside(back, node, w->gradient[node->out[0]->id]));
+            add(graph, gradient_in(w, end->repeat, node->in[0]), beside(b->made, node, w->gradient[node->out[0]->id]));
         for (int o = 0; o < node->outputs; o++) {
-            mi_value **in_turn = &w->in_turn[node->out[o]->id];
-            if (*in_turn)
-                add(graph, &w->gradient[node->out[o]->id], mi_sum_of_turns(back, *in_turn));
-            *in_turn = NULL;
+            int of = node->out[o]->id;
+            if (b->in_turn[of])
+                add(graph, gradient_in(w, end->repeat, node->out[o]),
+                    b->sum[of] ? mi_last(b->made, b->sum[of] - 1) : mi_sum_of_turns(b->made, b->in_turn[of]));
         }
     }
-    for (int i = 0; i < count; i++) {
-        const struct mi_node *carry = carry_of(graph, end, carried[i]);
+    for (int i = 0; i < b->count; i++) {
+        const struct mi_node *carry = carry_of(graph, end, b->carried[i]);
         if (carry && w->on_path[carry->in[0]->id])
-            add(graph, &w->gradient[carry->in[0]->id], mi_last(back, i));
+            add(graph, gradient_in(w, end->repeat, carry->in[0]), mi_last(b->made, i));
     }
+}
+
+static bool new_back(struct walk *w, const struct mi_node *end, struct back *b)
+{
+    struct mi_arena *arena = &w->graph->arena;
+    *b = (struct back){.end = end};
+    b->carried = mi_arena_new(arena, (size_t)end->inputs + 1, sizeof *b->carried);
+    b->next = mi_arena_new(arena, (size_t)end->inputs + w->known + 1, sizeof *b->next);
+    b->in_turn = mi_arena_new(arena, w->known, sizeof *b->in_turn);
+    b->sum = mi_arena_new(arena, w->known, sizeof *b->sum);
+    return b->carried && b->next && b->in_turn && b->sum;
 }
 
 /* A repeat's gradient is a repeat that runs the other way: it carries the gradients of what was carried. */
@@ -278,29 +318,32 @@ static mica_status visit_repeat(struct walk *w, struct mi_node *end)
 {
     struct mi_graph *graph = w->graph;
     const struct mi_repeat repeat = graph->repeats[end->ends];
-    int open = graph->open, count = 0, *carried = mi_arena_new(&graph->arena, (size_t)end->inputs + 1, sizeof *carried);
+    mi_value **around = w->in_turn;
+    struct back b;
     bool any = false;
     for (size_t v = 0; v < w->known; v++) {
         const struct mi_node *node = graph->values[v]->node;
         any = any || (node->inputs && node->in[0] == end->out[0] && w->gradient[v]);
     }
-    if (!carried)
-        return mi_out_of_memory(&graph->error);
     if (!any)
         return MICA_OK;
+    if (!new_back(w, end, &b))
+        return mi_out_of_memory(&graph->error);
     graph->scope = end->name;
-    graph->open = 0;
     if (!mi_repeat_begin(graph, repeat.turns, !repeat.backwards))
         return graph->error.status;
-    begin_back(w, end, carried, &count);
+    w->in_turn = b.in_turn;
+    begin_back(w, &b);
     MI_TRY(mi_mirror(end, w->mirror));
-    for (int id = end->id; id >= 0 && graph->error.status == MICA_OK; id--)
-        if (graph->nodes[id]->repeat == end->ends)
-            visit(w, graph->nodes[id]);
-    struct mi_node *back = end_back(w, end, carried, count);
-    if (back)
-        leave_back(w, end, back, carried, count);
-    graph->open = open;
+    for (int id = end->id; id >= 0 && graph->error.status == MICA_OK; id--) {
+        struct mi_node *node = graph->nodes[id];
+        if (node->repeat == end->ends)
+            node->op == &mi_op_repeat ? visit_repeat(w, node) : visit(w, node);
+    }
+    bool ended = end_back(w, &b);
+    w->in_turn = around;
+    if (ended)
+        leave_back(w, &b);
     return graph->arena.failed ? mi_out_of_memory(&graph->error) : graph->error.status;
 }
 
@@ -310,16 +353,14 @@ static bool walk_begin(struct walk *w, struct mi_graph *graph)
 {
     *w = (struct walk){.graph = graph, .known = graph->value_count};
     w->gradient = mi_new(w->known, sizeof(mi_value *));
-    w->in_turn = mi_new(w->known, sizeof(mi_value *));
     w->mirror = mi_new(w->known, sizeof(mi_value *));
     w->on_path = mi_new(w->known, sizeof *w->on_path);
-    return w->gradient && w->in_turn && w->mirror && w->on_path;
+    return w->gradient && w->mirror && w->on_path;
 }
 
 static void walk_end(struct walk *w)
 {
     free(w->gradient);
-    free(w->in_turn);
     free(w->mirror);
     free(w->on_path);
 }
@@ -338,19 +379,20 @@ mica_status mi_differentiate(struct mi_graph *graph, mi_value *loss, mi_value *c
     }
     mark_paths(graph, values, count, w.on_path);
     const char *scope = graph->scope;
+    int open = graph->open;
+    graph->open = 0;
     graph->backward = true;
     w.gradient[loss->id] = mi_number(graph, loss->type, 1);
     for (int id = loss->node->id; id >= 0 && graph->error.status == MICA_OK; id--) {
         struct mi_node *node = graph->nodes[id];
-        if (node->op == &mi_op_repeat)
-            visit_repeat(&w, node);
-        else if (!node->repeat)
-            visit(&w, node);
+        if (!node->repeat)
+            node->op == &mi_op_repeat ? visit_repeat(&w, node) : visit(&w, node);
     }
     for (int i = 0; i < count; i++)
         gradients[i] = w.gradient[values[i]->id];
     graph->backward = false;
     graph->scope = scope;
+    graph->open = open;
     walk_end(&w);
     return graph->error.status;
 }

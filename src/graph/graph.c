@@ -143,7 +143,8 @@ static bool inputs_fit(struct mi_graph *graph, const struct mi_op *op, mi_value 
     return true;
 }
 
-/* A node runs in every turn of a repeat if one of its inputs does; what comes after all turns runs once. */
+/* A node runs in every turn of a repeat if one of its inputs does, of several in the innermost; what comes after all turns runs
+ * once, or once in a turn of the repeat around. */
 static mica_status find_repeat(struct mi_node *node)
 {
     struct mi_graph *graph = node->graph;
@@ -151,11 +152,12 @@ static mica_status find_repeat(struct mi_node *node)
         int repeat = node->in[i] ? node->in[i]->node->repeat : 0;
         if (!repeat)
             continue;
-        if (graph->open != MI_ANY_REPEAT && graph->open != repeat)
+        if (graph->open != MI_ANY_REPEAT && !mi_repeat_within(graph, graph->open, repeat))
             return mi_fail(&graph->error, MICA_INVALID_ARGUMENT,
                            "%s \"%s\": takes \"%s\", which is made anew in every turn of a repeat, outside of it", node->op->name,
                            node->name, node->in[i]->node->name);
-        node->repeat = repeat;
+        if (mi_repeat_within(graph, repeat, node->repeat))
+            node->repeat = repeat;
     }
     return MICA_OK;
 }

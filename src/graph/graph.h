@@ -153,7 +153,7 @@ struct mi_node {
     bool backward;               /* differentiation added it */
     bool still;                  /* also in training it reads its running statistics, and leaves them */
     enum mi_again again;
-    int repeat;                  /* which of the graph's repeats runs it; 0: it runs once */
+    int repeat;                  /* which of the graph's repeats runs it, the innermost; 0: it runs once */
     int ends;                    /* of Repeat: which one ends here */
 };
 
@@ -162,9 +162,13 @@ struct mi_repeat {
     int64_t turns;
     bool backwards;              /* from the last turn to the first */
     int carries;                 /* how many values go from each turn to the next */
+    int outer;                   /* the repeat each turn of which runs all of its turns; 0: none, it runs once */
 };
 
-enum { MI_ANY_REPEAT = -1 };
+enum {
+    MI_ANY_REPEAT = -1,
+    MI_MOST_REPEATS = 4          /* one within the other */
+};
 
 /* What rows need to know of the device where they choose between ways to compute the same. */
 struct mi_target {
@@ -266,8 +270,8 @@ bool mi_is_prepared(const struct mi_node *reader, const mi_value *value);
 
 /* ---- Repeats (repeat.c) ---- */
 
-/* Begins a repeat of so many turns; false: there is an error. Nodes that are made of a carried value or of what is taken at the
- * turn run in every turn, all others once. */
+/* Begins a repeat of so many turns, within the one that is open, if any; false: there is an error. Nodes that are made of a carried
+ * value or of what is taken at the turn run in every turn, all others once, or once in a turn of a repeat around it. */
 bool mi_repeat_begin(struct mi_graph *graph, int64_t turns, bool backwards);
 /* A value that goes from turn to turn: `first` in the one that runs first, later what the last one made of it. */
 mi_value *mi_carry(struct mi_graph *graph, mi_value *first);
@@ -285,6 +289,17 @@ int mi_carry_number(const struct mi_node *carry);
 /* A state whose first axis counts runs, with this run's row in its place: run r, counted from 1, writes row r - 1, round and round.
  * The others are what they were. It is written where it lies, for one n from reset to reset. */
 mi_value *mi_append(struct mi_graph *graph, struct mi_variable *state, mi_value *row);
+
+/* ---- Repeats within repeats (nesting.c) ---- */
+
+/* Whether a repeat is another one, or runs within its turns; 0 is what runs once, and all is within it. */
+bool mi_repeat_within(const struct mi_graph *graph, int repeat, int outer);
+/* How many repeats a turn of it is within, itself counted. */
+int mi_repeat_depth(const struct mi_graph *graph, int repeat);
+/* Whether repeats run within its turns. */
+bool mi_repeat_has_inner(const struct mi_graph *graph, int repeat);
+/* The name by which kernels know the number of a repeat's turn. */
+const char *mi_turn_name(const struct mi_graph *graph, int repeat);
 
 /* ---- Users (users.c) ---- */
 

@@ -4,12 +4,31 @@
  *     forward    h = Carry(zeros)    y = MatMul(h, u)    z = Relu(y)    ... end = Repeat(z)
  *     back       h' = Turn(Stack(end; h))    y' = Turn(Stack(end; y))    z' = Relu(y')
  *
- * What nobody reads of all that is dropped when the graph is simplified, and then not kept either. */
+ * What nobody reads of all that is dropped when the graph is simplified, and then not kept either.
+ *
+ * A turn that has repeats within it is computed again as a whole, from what was carried into it: that alone is kept. So a long
+ * repeat that is written as an outer one of chunks and an inner one of their turns keeps the states between chunks, and for a chunk
+ * at a time what its turns make; the inner repeat runs once more in the turn that runs back, and from that its own gradient is
+ * taken. */
 #include "graph/differentiate.h"
 
-static mi_value *kept(struct mi_node *end, mi_value *value)
+/* What a repeat's nodes and values are where the backward pass computes them again; at first, themselves. */
+struct again {
+    struct mi_graph *graph;
+    struct mi_node *end;
+    mi_value **mirror;
+    int *number;                   /* by repeat: the one that stands for it where turns are computed again */
+};
+
+static mi_value *now(const struct again *a, mi_value *value)
 {
-    return mi_at_turn(end->graph, mi_stack(end, value), 0);
+    return value && a->mirror[value->id] ? a->mirror[value->id] : value;
+}
+
+/* What a value was in the turn: it is kept in all turns of the repeat that ran last. */
+static mi_value *kept(const struct again *a, mi_value *value)
+{
+    return mi_at_turn(a->graph, mi_stack(now(a, a->end->out[0])->node, now(a, value)), 0);
 }
 
 static bool is_computed_again(const struct mi_node *node)
@@ -17,39 +36,103 @@ static bool is_computed_again(const struct mi_node *node)
     return node->op->kind == MI_MOVE || mi_map_is_cheap(node);
 }
 
-static void mirror_node(struct mi_node *end, const struct mi_node *node, mi_value **mirror)
+static void compute_again(const struct again *a, const struct mi_node *node)
 {
-    struct mi_graph *graph = end->graph;
-    mi_value *in[MI_MAX_INPUTS] = {NULL};
-    if (node->op == &mi_op_turn) {
-        mirror[node->out[0]->id] = mi_at_turn(graph, node->in[0], (int)mi_attribute_int(node, "axis", 0));
-        return;
-    }
-    if (!is_computed_again(node) || node->inputs > MI_MAX_INPUTS) {
-        for (int o = 0; o < node->outputs; o++)
-            mirror[node->out[o]->id] = kept(end, node->out[o]);
-        return;
-    }
-    for (int i = 0; i < node->inputs; i++)
-        in[i] = node->in[i] && mirror[node->in[i]->id] ? mirror[node->in[i]->id] : node->in[i];
-    struct mi_node *made = mi_node_of(graph, node->op, in, node->inputs, node->attribute, node->attributes);
+    mi_value **in = mi_arena_new(&a->graph->arena, (size_t)node->inputs + 1, sizeof *in);
+    for (int i = 0; i < node->inputs && in; i++)
+        in[i] = now(a, node->in[i]);
+    struct mi_node *made = in ? mi_node_of(a->graph, node->op, in, node->inputs, node->attribute, node->attributes) : NULL;
     if (!made)
         return;
     made->stable = node->stable;
     made->of = node->of;
     made->wrt = node->wrt;
+    made->still = node->still;
     for (int o = 0; o < node->outputs; o++)
-        mirror[node->out[o]->id] = made->out[o];
+        a->mirror[node->out[o]->id] = made->out[o];
 }
+
+static void mirror_node(const struct again *a, const struct mi_node *node)
+{
+    if (node->op == &mi_op_turn)
+        a->mirror[node->out[0]->id] = mi_at_turn(a->graph, now(a, node->in[0]), (int)mi_attribute_int(node, "axis", 0));
+    else if (is_computed_again(node) && node->inputs <= MI_MAX_INPUTS)
+        compute_again(a, node);
+    else
+        for (int o = 0; o < node->outputs; o++)
+            a->mirror[node->out[o]->id] = kept(a, node->out[o]);
+}
+
+/* ---- Turns that have repeats within them ---- */
+
+/* Opens the repeat that stands for the one which runs a node, and begins it with its first node. */
+static bool open_again(const struct again *a, int repeat)
+{
+    struct mi_graph *graph = a->graph;
+    if (!a->number[repeat]) {
+        const struct mi_repeat of = graph->repeats[repeat];
+        if (!open_again(a, of.outer) || !mi_repeat_begin(graph, of.turns, of.backwards))
+            return false;
+        a->number[repeat] = graph->open;
+    }
+    graph->open = a->number[repeat];
+    return true;
+}
+
+/* The next values of a repeat are those of its end, behind which results come. */
+static mi_value *end_again(const struct again *a, const struct mi_node *end)
+{
+    struct mi_graph *graph = a->graph;
+    int carries = graph->repeats[end->ends].carries;
+    mi_value **next = mi_arena_new(&graph->arena, (size_t)carries + 1, sizeof *next);
+    for (int i = 0; i < carries && next; i++)
+        next[i] = now(a, end->in[i]);
+    struct mi_node *made = next && open_again(a, end->ends) ? mi_repeat_end(graph, next, carries) : NULL;
+    return made ? made->out[0] : NULL;
+}
+
+static void mirror_turn(const struct again *a, const struct mi_node *node)
+{
+    struct mi_graph *graph = a->graph;
+    mi_value **mirror = node->outputs ? &a->mirror[node->out[0]->id] : NULL;
+    int number = (int)mi_attribute_int(node, "of", 0);
+    if (node->op == &mi_op_repeat)
+        *mirror = end_again(a, node);
+    else if (!open_again(a, node->repeat))
+        return;
+    else if (node->op == &mi_op_turn)
+        *mirror = mi_at_turn(graph, now(a, node->in[0]), (int)mi_attribute_int(node, "axis", 0));
+    else if (node->op == &mi_op_carry)
+        *mirror = node->repeat == a->end->ends ? kept(a, node->out[0]) : mi_carry(graph, now(a, node->in[0]));
+    else if (node->op == &mi_op_last)
+        *mirror = mi_last(now(a, node->in[0])->node, number);
+    else if (node->op == &mi_op_stack)
+        *mirror = mi_stack(now(a, node->in[0])->node, now(a, node->in[0]->node->in[number]));
+    else
+        compute_again(a, node);
+}
+
+/* ---- Either ---- */
 
 mica_status mi_mirror(struct mi_node *end, mi_value **mirror)
 {
     struct mi_graph *graph = end->graph;
-    for (int id = 0; id < end->id && graph->error.status == MICA_OK; id++)
-        if (graph->nodes[id]->repeat == end->ends) {
-            graph->scope = graph->nodes[id]->name;
-            mirror_node(end, graph->nodes[id], mirror);
-        }
+    bool whole = mi_repeat_has_inner(graph, end->ends);
+    struct again a = {.graph = graph, .end = end, .mirror = mirror};
+    int back = graph->open;
+    a.number = mi_arena_new(&graph->arena, graph->repeat_count, sizeof *a.number);
+    if (!a.number)
+        return mi_out_of_memory(&graph->error);
+    a.number[end->ends] = back;
+    for (int id = 0; id < end->id && graph->error.status == MICA_OK; id++) {
+        const struct mi_node *node = graph->nodes[id];
+        graph->scope = node->name;
+        if (whole && mi_repeat_within(graph, node->repeat, end->ends))
+            mirror_turn(&a, node);
+        else if (node->repeat == end->ends)
+            mirror_node(&a, node);
+    }
+    graph->open = back;
     return graph->error.status;
 }
 

@@ -11,7 +11,10 @@
  *     end = Repeat(y)                  y is carried on; it may have more inputs, whose values in each turn are kept
  *     last = Last(end), all = Stack(end)     (n, 4) and (5, n, 4)
  *
- * Repeat has no result but the one that makes Last and Stack wait for all turns. */
+ * Repeat has no result but the one that makes Last and Stack wait for all turns.
+ *
+ * A repeat that begins while another one is open stands within it: each turn of the outer one runs all of its turns. What it reads
+ * is made once in the outer turn, or outside of both; its Last and Stack are values of the outer turn. */
 #include "graph/op.h"
 
 #include <string.h>
@@ -36,7 +39,7 @@ static int move_turn(struct mi_arena *arena, const struct mi_node *node, const c
     int axis = (int)mi_attribute_int(node, "axis", 0), from = 0;
     *access = (struct mi_access){.value = node->in[0]};
     for (int i = 0; i < node->in[0]->shape.rank; i++)
-        access->index[i] = i == axis ? "turn" : index[from++];
+        access->index[i] = i == axis ? mi_turn_name(node->graph, node->repeat) : index[from++];
     return 1;
 }
 
@@ -86,8 +89,10 @@ bool mi_repeat_begin(struct mi_graph *graph, int64_t turns, bool backwards)
 {
     if (graph->error.status != MICA_OK)
         return false;
-    if (graph->open > 0) {
-        mi_fail(&graph->error, MICA_UNSUPPORTED, "a repeat within a repeat is not possible");
+    int outer = graph->open > 0 ? graph->open : 0;
+    if (mi_repeat_depth(graph, outer) == MI_MOST_REPEATS) {
+        mi_fail(&graph->error, MICA_UNSUPPORTED, "a repeat within %d others, more than %d are not possible", MI_MOST_REPEATS,
+                MI_MOST_REPEATS);
         return false;
     }
     if (turns < 1 || turns > INT32_MAX) {
@@ -100,7 +105,7 @@ bool mi_repeat_begin(struct mi_graph *graph, int64_t turns, bool backwards)
         mi_out_of_memory(&graph->error);
         return false;
     }
-    graph->repeats[number] = (struct mi_repeat){.turns = turns, .backwards = backwards};
+    graph->repeats[number] = (struct mi_repeat){.turns = turns, .backwards = backwards, .outer = outer};
     graph->repeat_count = number + 1;
     graph->open = (int)number;
     return true;
@@ -162,8 +167,8 @@ static bool check_next(struct mi_graph *graph, const mi_value *const *carry, mi_
 
 struct mi_node *mi_repeat_end(struct mi_graph *graph, mi_value *const *next, int count)
 {
-    int repeat = graph->open;
-    graph->open = 0;
+    int repeat = graph->open, outer = repeat > 0 ? graph->repeats[repeat].outer : 0;
+    graph->open = outer;
     if (graph->error.status != MICA_OK || repeat <= 0)
         return NULL;
     const mi_value **carry = mi_arena_new(&graph->arena, (size_t)count + 1, sizeof *carry);
@@ -183,10 +188,10 @@ struct mi_node *mi_repeat_end(struct mi_graph *graph, mi_value *const *next, int
         return NULL;
     graph->open = MI_ANY_REPEAT;
     struct mi_node *node = mi_node_of(graph, &mi_op_repeat, next, count, NULL, 0);
-    graph->open = 0;
+    graph->open = outer;
     if (!node)
         return NULL;
-    node->repeat = 0;
+    node->repeat = outer;
     node->ends = repeat;
     node->out[0]->type = MI_BOOL;
     return node;

@@ -2,21 +2,21 @@
 #include "plan/inside.h"
 
 /* Where a part begins in the value that it lies within, in elements. */
-static uint64_t part_offset(const struct mica_plan *plan, const struct mi_part *part, int64_t n, int64_t turn)
+static uint64_t part_offset(const struct mica_plan *plan, const struct mi_part *part, int64_t n)
 {
     const struct mi_shape *shape = &part->of->shape;
     int64_t parts = shape->dim[0].b, runs = part->runs ? (int64_t)(plan->runs % (uint64_t)parts) : 0;
-    int64_t which = (part->shift + (part->turns ? turn : 0) + runs) % parts;
+    int64_t which = (part->shift + (part->repeat ? plan->turn[part->repeat] : 0) + runs) % parts;
     return (uint64_t)(which * (mi_shape_count(shape, n) / parts));
 }
 
-mica_status mi_place_of(struct mica_plan *plan, const mi_value *from, int64_t n, int64_t turn, struct mi_place *place)
+mica_status mi_place_of(struct mica_plan *plan, const mi_value *from, int64_t n, struct mi_place *place)
 {
     mi_value *value = mi_canonical(plan, plan->graph->values[from->id]);
     const struct mi_part *part = &plan->tensors[value->id].part;
     if (part->of) {
-        MI_TRY(mi_place_of(plan, part->of, n, turn, place));
-        place->offset += part_offset(plan, part, n, turn);
+        MI_TRY(mi_place_of(plan, part->of, n, place));
+        place->offset += part_offset(plan, part, n);
         return MICA_OK;
     }
     const struct mi_home *home = &plan->homes[value->id];
@@ -37,7 +37,7 @@ static mica_status argument_place(struct mica_plan *plan, const struct mi_action
                                   int64_t n, struct mi_place *place)
 {
     if (argument->value)
-        return mi_place_of(plan, argument->value, n, action->turn, place);
+        return mi_place_of(plan, argument->value, n, place);
     const struct mi_home *home = &plan->scratch[action->kernel][argument->scratch];
     place->mem = plan->blocks[home->block].mem;
     place->offset = home->offset / sizeof(float);
@@ -78,10 +78,13 @@ static mica_status move(struct mica_plan *plan, struct mi_action *action, int64_
         if (action->code->source && action->place[i].offset != before)
             MI_TRY(set_offset(plan, action, i));
     }
-    cl_int turn = (cl_int)action->turn;
-    if (!action->turn_at)
-        return MICA_OK;
-    return mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, action->turn_at, sizeof turn, &turn));
+    int repeat = action->turn_at ? mi_repeat_of(plan, &plan->kernels.list[action->kernel]) : 0;
+    for (int depth = mi_repeat_depth(plan->graph, repeat); depth > 0; depth--, repeat = plan->graph->repeats[repeat].outer) {
+        cl_int turn = (cl_int)plan->turn[repeat];
+        cl_uint at = action->turn_at + (cl_uint)depth - 1;
+        MI_TRY(mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, at, sizeof turn, &turn)));
+    }
+    return MICA_OK;
 }
 
 mica_status mi_action_run(mica_plan *plan, struct mi_action *action, int64_t n)
@@ -98,42 +101,46 @@ static bool is_visited(const mica_plan *plan, const struct mi_walk *walk, const 
     return (walk->derived || !plan->derived[action->kernel]) && (!walk->contractions || contraction);
 }
 
-static const struct mi_kernel *kernel_of(const mica_plan *plan, size_t action)
+static int repeat_of(const mica_plan *plan, size_t action)
 {
-    return &plan->kernels.list[plan->actions[action].kernel];
+    return mi_repeat_of(plan, &plan->kernels.list[plan->actions[action].kernel]);
 }
 
-/* The actions from `first` up to `end`, which one repeat runs, or that run once, at a turn. */
-static mica_status walk_turn(mica_plan *plan, const struct mi_walk *walk, size_t first, size_t end, int64_t turn)
+/* The actions from `first` up to `end` that run once in a turn of the repeat; what runs within its turns does so as often. */
+static mica_status walk_turn(mica_plan *plan, const struct mi_walk *walk, size_t first, size_t end, int repeat)
 {
-    for (size_t i = first; i < end; i++) {
-        plan->actions[i].turn = turn;
-        if (is_visited(plan, walk, &plan->actions[i]))
-            MI_TRY(walk->visit(plan, &plan->actions[i], walk->data));
+    const struct mi_graph *graph = plan->graph;
+    for (size_t i = first, behind; i < end; i = behind) {
+        int inner = repeat_of(plan, i);
+        behind = i + 1;
+        if (inner == repeat) {
+            if (is_visited(plan, walk, &plan->actions[i]))
+                MI_TRY(walk->visit(plan, &plan->actions[i], walk->data));
+            continue;
+        }
+        while (graph->repeats[inner].outer != repeat)
+            inner = graph->repeats[inner].outer;
+        while (behind < end && mi_repeat_within(graph, repeat_of(plan, behind), inner))
+            behind++;
+        int64_t all = graph->repeats[inner].turns;
+        for (int64_t t = 0; t < (walk->once ? 1 : all); t++) {
+            plan->turn[inner] = graph->repeats[inner].backwards ? (walk->once ? 0 : all - 1 - t) : t;
+            MI_TRY(walk_turn(plan, walk, i, behind, inner));
+        }
     }
     return MICA_OK;
 }
 
 mica_status mi_actions_walk(mica_plan *plan, const struct mi_walk *walk)
 {
-    size_t end = 0;
-    for (size_t first = 0; first < plan->action_count; first = end) {
-        int repeat = mi_repeat_of(plan, kernel_of(plan, first));
-        while (end < plan->action_count && mi_repeat_of(plan, kernel_of(plan, end)) == repeat)
-            end++;
-        int64_t turns = walk->once ? 1 : mi_launches_of(plan, kernel_of(plan, first));
-        bool backwards = repeat && plan->graph->repeats[repeat].backwards;
-        for (int64_t t = 0; t < turns; t++)
-            MI_TRY(walk_turn(plan, walk, first, end, backwards ? turns - 1 - t : t));
-    }
-    return MICA_OK;
+    return walk_turn(plan, walk, 0, plan->action_count, 0);
 }
 
 int mi_actions_count(const mica_plan *plan, const struct mi_walk *walk)
 {
     int64_t count = 0;
     for (size_t i = 0; i < plan->action_count; i++) {
-        int64_t turns = walk->once ? 1 : mi_launches_of(plan, kernel_of(plan, i));
+        int64_t turns = walk->once ? 1 : mi_launches_of(plan, &plan->kernels.list[plan->actions[i].kernel]);
         count += is_visited(plan, walk, &plan->actions[i]) ? turns : 0;
     }
     return (int)(count < INT32_MAX ? count : INT32_MAX);

@@ -26,8 +26,7 @@ struct mi_action {
     const struct mi_code *code;
     struct mi_launch launch;       /* of source */
     struct mi_place place[MI_MAX_ARGUMENTS]; /* of a call */
-    int64_t turn;                  /* of the repeat that runs it */
-    unsigned turn_at;              /* which argument of the launch that is; 0: none */
+    unsigned turn_at;              /* which argument of the launch is the turn of the outermost repeat that runs it; 0: none */
     bool moves;                    /* a tensor's place depends on the turn, or on n */
     struct mi_buffer table;        /* places and sizes of a launch for several kernels */
 };
@@ -89,6 +88,7 @@ struct mica_plan {
 
     struct mi_action *actions;
     size_t action_count, action_capacity;
+    int64_t *turn;                 /* by repeat: which turn is on its way */
     struct mi_buffer step_block;
     struct mi_step slot[2];        /* host memory of the last two steps */
     cl_event in_flight[2];
@@ -106,20 +106,27 @@ static inline mica_status mi_plan_from_device(struct mica_plan *plan, mica_statu
     return status == MICA_OK ? status : mi_error_report(&plan->error, &plan->device->error);
 }
 
-/* The repeat in whose turns a kernel is launched; 0: none, or one whose turns are all in one launch. */
+/* The repeat in whose turns a kernel is launched; 0: none. Turns of a repeat by rows are all in one launch. */
 static inline int mi_repeat_of(const struct mica_plan *plan, const struct mi_kernel *kernel)
 {
-    return kernel->repeat && plan->rows[kernel->repeat] ? 0 : kernel->repeat;
+    return plan->rows[kernel->repeat] ? plan->graph->repeats[kernel->repeat].outer : kernel->repeat;
 }
 
-/* How often a step runs a kernel, and how often it launches it. */
+/* How many turns a step has of a repeat, within those around it; how often it runs a kernel, and how often it launches it. */
+static inline int64_t mi_turns_in(const struct mica_plan *plan, int repeat)
+{
+    int64_t turns = 1;
+    for (; repeat && turns < INT32_MAX; repeat = plan->graph->repeats[repeat].outer)
+        turns *= plan->graph->repeats[repeat].turns;
+    return turns;
+}
 static inline int64_t mi_turns_of(const struct mica_plan *plan, const struct mi_kernel *kernel)
 {
-    return kernel->repeat ? plan->graph->repeats[kernel->repeat].turns : 1;
+    return mi_turns_in(plan, kernel->repeat);
 }
 static inline int64_t mi_launches_of(const struct mica_plan *plan, const struct mi_kernel *kernel)
 {
-    return mi_repeat_of(plan, kernel) ? mi_turns_of(plan, kernel) : 1;
+    return mi_turns_in(plan, mi_repeat_of(plan, kernel));
 }
 
 /* Who writes a kernel: an engine, an own operator or the nest; "rows": several in one, through all turns of a repeat. */
@@ -205,8 +212,8 @@ uint64_t mi_store_gradient_bytes(const struct mi_store *store);
 
 /* ---- values.c ---- */
 
-/* The place of a stored value in a step of n samples, and at a turn of its repeat (action.c). */
-mica_status mi_place_of(struct mica_plan *plan, const mi_value *value, int64_t n, int64_t turn, struct mi_place *place);
+/* The place of a stored value in a step of n samples, at the turns that are on their way (action.c). */
+mica_status mi_place_of(struct mica_plan *plan, const mi_value *value, int64_t n, struct mi_place *place);
 mi_value *mi_canonical(const struct mica_plan *plan, mi_value *value);
 /* The value whose memory it is that this one lies in. */
 mi_value *mi_owner(const struct mica_plan *plan, mi_value *value);

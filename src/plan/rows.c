@@ -12,8 +12,8 @@ static mica_status share_memory(struct mica_plan *plan, const struct mi_row *x, 
     *share = true;
     for (int i = 0; i < x->code->arguments && *share; i++) {
         struct mi_place place[2];
-        MI_TRY(mi_place_of(plan, argument_of(x, i)->value, 0, 0, &place[0]));
-        MI_TRY(mi_place_of(plan, argument_of(y, i)->value, 0, 0, &place[1]));
+        MI_TRY(mi_place_of(plan, argument_of(x, i)->value, 0, &place[0]));
+        MI_TRY(mi_place_of(plan, argument_of(y, i)->value, 0, &place[1]));
         *share = place[0].mem == place[1].mem;
     }
     return MICA_OK;
@@ -45,7 +45,7 @@ mica_status mi_rows_write(struct mica_plan *plan, const struct mi_row *row, int 
         for (int i = 0; i < columns; i++) {
             struct mi_place place = {0};
             if (i < arguments)
-                MI_TRY(mi_place_of(plan, argument_of(&row[r], i)->value, 0, 0, &place));
+                MI_TRY(mi_place_of(plan, argument_of(&row[r], i)->value, 0, &place));
             values[r * columns + i] = i < arguments ? (cl_long)place.offset : row[r].code->size[i - arguments];
         }
     MI_TRY(mi_plan_from_device(plan, mi_buffer_create(plan->device, numbers * sizeof *values, table)));

@@ -14,7 +14,7 @@ mica_status mi_plan_check(struct mica_plan *plan, int64_t n)
 static mica_status place_buffer(struct mica_plan *plan, const mi_value *value, struct mi_buffer *buffer, uint64_t *offset)
 {
     struct mi_place place;
-    MI_TRY(mi_place_of(plan, value, 0, 0, &place)); /* inputs and outputs are no parts */
+    MI_TRY(mi_place_of(plan, value, 0, &place)); /* inputs and outputs are no parts */
     buffer->mem = place.mem;
     *offset = place.offset * mi_types[value->type].bytes;
     buffer->bytes = *offset + (uint64_t)mi_shape_count(&value->shape, plan->batch) * mi_types[value->type].bytes;
@@ -95,7 +95,7 @@ static mica_status copy_assignments(struct mica_plan *plan, int64_t n)
         struct mi_place from, to;
         if (assignment->in_place)
             continue;
-        MI_TRY(mi_place_of(plan, assignment->value, n, 0, &from));
+        MI_TRY(mi_place_of(plan, assignment->value, n, &from));
         MI_TRY(mi_variable_place(plan, assignment->variable, false, &to));
         uint64_t each = mi_types[assignment->variable->type].bytes;
         uint64_t bytes = (uint64_t)mi_shape_count(&assignment->variable->shape, n) * each;

@@ -11,7 +11,8 @@ mi_value *mi_canonical(const struct mica_plan *plan, mi_value *value)
 mi_value *mi_owner(const struct mica_plan *plan, mi_value *value)
 {
     value = mi_canonical(plan, value);
-    return plan->tensors[value->id].part.of ? plan->tensors[value->id].part.of : value;
+    mi_value *of = plan->tensors[value->id].part.of;
+    return of ? mi_canonical(plan, of) : value;
 }
 
 bool mi_is_made_by(const struct mica_plan *plan, const mi_value *value, int kernel)
@@ -19,7 +20,8 @@ bool mi_is_made_by(const struct mica_plan *plan, const mi_value *value, int kern
     const struct mi_node *node = value->node;
     if (node->op == &mi_op_part)
         node = node->in[1]->node;
-    return node->op == &mi_op_repeat ? plan->kernels.list[kernel].repeat == node->ends : plan->home[node->id] == kernel;
+    return node->op == &mi_op_repeat ? mi_repeat_within(plan->graph, plan->kernels.list[kernel].repeat, node->ends)
+                                     : plan->home[node->id] == kernel;
 }
 
 uint64_t mi_value_bytes(const struct mica_plan *plan, const mi_value *value)
@@ -73,7 +75,8 @@ int mi_sources(const struct mica_plan *plan, const struct mi_node *node, struct 
 static void set_part(struct mica_plan *plan, const mi_value *value, mi_value *of)
 {
     struct mi_tensor *tensor = &plan->tensors[value->id];
-    tensor->part = (struct mi_part){of, mi_attribute_int(value->node, "shift", 0), mi_attribute_int(value->node, "turns", 0) != 0,
+    bool turns = mi_attribute_int(value->node, "turns", 0) != 0;
+    tensor->part = (struct mi_part){of, mi_attribute_int(value->node, "shift", 0), turns ? value->node->repeat : 0,
                                     mi_attribute_int(value->node, "runs", 0) != 0};
     tensor->stored = true;
 }
@@ -99,6 +102,7 @@ mica_status mi_start_tensors(struct mica_plan *plan)
     plan->choices = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->choices);
     plan->inside = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->inside);
     plan->wanted = mi_arena_new(&plan->arena, graph->value_count, sizeof *plan->wanted);
+    plan->turn = mi_arena_new(&plan->arena, graph->repeat_count + 1, sizeof *plan->turn);
     plan->updates = mi_arena_new(&plan->arena, graph->node_count, sizeof *plan->updates);
     if (plan->arena.failed)
         return mi_out_of_memory(&plan->error);

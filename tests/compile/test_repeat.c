@@ -1,4 +1,5 @@
-/* Repeats beside the same operators written out turn by turn: results and gradients, however a repeat begins, ends and is read. */
+/* Repeats beside the same operators written out turn by turn: results and gradients, however a repeat begins, ends and is read, also
+ * within another one. */
 #include "plan/inside.h"
 #include "support/network.h"
 
@@ -6,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TURNS = 5, WIDTH = 6, IN = 3, MOST = 3 };
+enum { TURNS = 6, CHUNK = 3, WIDTH = 6, IN = 3, MOST = 3 };
 
 /* What a repeat carries, and what becomes of it in a turn. */
 struct cell {
@@ -90,7 +91,18 @@ static void dropped(struct network *net, mi_value *x, mi_value *const *now, mi_v
 
 static const struct cell mixing = {"mixed", 1, mixed}, dropping = {"dropped", 1, dropped};
 
+/* What is made of the step by layers of its own, with a mean between. */
+static void deep(struct network *net, mi_value *x, mi_value *const *now, mi_value **next)
+{
+    struct mi_graph *graph = net->graph;
+    mi_value *of_x = bias(net, product(net, x, "v", WIDTH), "bv");
+    mi_value *mean = MI_APPLY(graph, "ReduceMean", ((mi_value *[]){of_x}), MI_INTS("axes", ((int64_t[]){1}), 1), MI_INT("keepdims", 1));
+    mi_value *z = product(net, mi_op1(graph, "Relu", mi_op2(graph, "Sub", of_x, mean)), "w", WIDTH);
+    next[0] = mi_op1(graph, "Tanh", mi_op2(graph, "Add", z, product(net, now[0], "u", WIDTH)));
+}
+
 static const struct cell cells[] = {{"simple", 1, simple}, {"gated", 2, gated}, {"shifted", 3, shifted}, {"summed", 2, summed}};
+static const struct cell deep_cell = {"deep", 1, deep};
 
 /* ---- The two ways ---- */
 
@@ -123,6 +135,33 @@ static void repeated(struct network *net, const struct cell *cell, mi_value *x, 
     for (int i = 0; i < cell->carries; i++)
         out->last[i] = mi_last(end, i);
     out->all = MI_APPLY(net->graph, "Transpose", ((mi_value *[]){mi_stack(end, next[0])}), MI_INTS("perm", ((int64_t[]){1, 0, 2}), 3));
+}
+
+/* The same turns as chunks of an outer repeat, each of which an inner one runs through. */
+static void chunked(struct network *net, const struct cell *cell, mi_value *x, mi_value *const *first, bool backwards,
+                    struct results *out)
+{
+    struct mi_graph *graph = net->graph;
+    mi_value *now[MOST], *within[MOST], *next[MOST];
+    const struct mi_shape chunks = network_shape("n 2 3 3"), turns = network_shape("6 n 6");
+    begin(net, first, cell->carries, now);
+    assert_true(mi_repeat_begin(graph, TURNS / CHUNK, backwards));
+    for (int i = 0; i < cell->carries; i++)
+        now[i] = mi_carry(graph, now[i]);
+    mi_value *chunk = mi_at_turn(graph, mi_reshape_to(graph, x, &chunks), 1);
+    assert_true(mi_repeat_begin(graph, CHUNK, backwards));
+    for (int i = 0; i < cell->carries; i++)
+        within[i] = mi_carry(graph, now[i]);
+    cell->turn(net, mi_at_turn(graph, chunk, 1), within, next);
+    struct mi_node *inner = mi_repeat_end(graph, next, cell->carries);
+    mi_value *all = mi_stack(inner, next[0]);
+    for (int i = 0; i < cell->carries; i++)
+        next[i] = mi_last(inner, i);
+    struct mi_node *end = mi_repeat_end(graph, next, cell->carries);
+    for (int i = 0; i < cell->carries; i++)
+        out->last[i] = mi_last(end, i);
+    all = mi_reshape_to(graph, mi_stack(end, all), &turns);
+    out->all = MI_APPLY(graph, "Transpose", ((mi_value *[]){all}), MI_INTS("perm", ((int64_t[]){1, 0, 2}), 3));
 }
 
 static void written_out(struct network *net, const struct cell *cell, mi_value *x, mi_value *const *first, bool backwards,
@@ -159,7 +198,7 @@ enum { LAST = 1, ALL = 2, FIRST = 4, BACKWARDS = 8, GRADIENTS = 16 };
 static void build(struct network *net, const struct cell *cell, build_fn *way, unsigned what)
 {
     struct mi_graph *graph = net->graph;
-    mi_value *x = network_input(net, "x", "n 5 3", MI_FLOAT), *wanted[16] = {x}, *gradient[16], *loss = NULL;
+    mi_value *x = network_input(net, "x", "n 6 3", MI_FLOAT), *wanted[16] = {x}, *gradient[16], *loss = NULL;
     mi_value *first[MOST] = {what & FIRST ? network_input(net, "first", "n 6", MI_FLOAT) : NULL};
     struct results results;
     char name[32];
@@ -222,13 +261,13 @@ static int run(mica_device *device, const struct cell *cell, build_fn *way, unsi
     return outputs;
 }
 
-/* Beside another way to build the same, with every node apart. */
-static void compare_with(mica_device *device, const struct cell *cell, build_fn *way, unsigned what, int64_t batch, int64_t n,
-                         bool no_fusion)
+/* One way to build a repeat, as it is compiled, beside another one with every node apart. */
+static void compare_ways(mica_device *device, const struct cell *cell, build_fn *way, build_fn *other, unsigned what, int64_t batch,
+                         int64_t n, bool no_fusion)
 {
     struct outcome got[24], expected[24];
-    int count = run(device, cell, repeated, what, batch, n, no_fusion, got);
-    assert_int_equal(run(device, cell, way, what, batch, n, true, expected), count);
+    int count = run(device, cell, way, what, batch, n, no_fusion, got);
+    assert_int_equal(run(device, cell, other, what, batch, n, true, expected), count);
     for (int i = 0; i < count; i++) {
         char text[160];
         snprintf(text, sizeof text, "%s, results %u, %lld of %lld samples: %.31s", cell->name, what, (long long)n, (long long)batch,
@@ -243,7 +282,7 @@ static void compare_with(mica_device *device, const struct cell *cell, build_fn 
 
 static void compare(mica_device *device, const struct cell *cell, unsigned what, int64_t batch, int64_t n, bool no_fusion)
 {
-    compare_with(device, cell, written_out, what, batch, n, no_fusion);
+    compare_ways(device, cell, repeated, written_out, what, batch, n, no_fusion);
 }
 
 /* ---- Tests ---- */
@@ -291,31 +330,60 @@ static void test_rows(void **state)
     compare(*state, cell, GRADIENTS | LAST | FIRST | BACKWARDS, 40, 37, false);
     compare(*state, cell, GRADIENTS | LAST | FIRST | BACKWARDS, 40, 1, false);
     assert_int_equal(repeats_by_rows(*state, cell, GRADIENTS | LAST | FIRST | BACKWARDS, 40), cpu ? 2 : 0);
-    compare_with(*state, &dropping, repeated, GRADIENTS | LAST | FIRST, 40, 37, false);
+    compare_ways(*state, &dropping, repeated, repeated, GRADIENTS | LAST | FIRST, 40, 37, false);
     assert_int_equal(repeats_by_rows(*state, &dropping, GRADIENTS | LAST | FIRST, 40), cpu ? 2 : 0);
     compare(*state, &mixing, LAST | ALL, 40, 37, false);
     assert_int_equal(repeats_by_rows(*state, &mixing, LAST | ALL, 40), 0);
+}
+
+static void test_within(void **state)
+{
+    compare_ways(*state, &cells[1], chunked, written_out, GRADIENTS | LAST | ALL | FIRST | BACKWARDS, 3, 2, false);
+    compare_ways(*state, &cells[2], chunked, written_out, LAST | ALL, 4, 3, true);
+    compare_ways(*state, &deep_cell, chunked, written_out, GRADIENTS | ALL, 4, 4, false);
+}
+
+/* Of simple, gated and deep the only products in a turn are those with the state, and with its gradient. */
+static void test_lifted(void **state)
+{
+    compare(*state, &deep_cell, GRADIENTS | ALL | FIRST, 4, 3, false);
+    const struct cell *of_state[] = {&cells[0], &cells[1], &deep_cell};
+    for (size_t c = 0; c < MI_COUNT(of_state); c++) {
+        struct network net;
+        int products = 0, reductions = 0;
+        network_begin(&net, *state);
+        build(&net, of_state[c], repeated, GRADIENTS | ALL);
+        network_compile(&net, 4, &(struct mi_plan_desc){.described = true});
+        for (size_t i = 0; i < net.plan->graph->node_count; i++) {
+            const struct mi_node *node = net.plan->graph->nodes[i];
+            products += node->repeat && node->op->kind == MI_CONTRACT;
+            reductions += node->repeat && node->op->kind == MI_REDUCE;
+        }
+        assert_int_equal(products, 2);
+        assert_int_equal(reductions, 0);
+        network_end(&net);
+    }
 }
 
 static void test_errors(void **state)
 {
     struct network net;
     network_begin(&net, *state);
-    mi_value *x = network_input(&net, "x", "n 5 3", MI_FLOAT);
+    mi_value *x = network_input(&net, "x", "n 6 3", MI_FLOAT);
     assert_false(mi_repeat_begin(net.graph, 0, false));
     assert_string_equal(net.graph->error.text, "a repeat of 0 turns, there must be from 1 to 2147483647");
     network_end(&net);
 
     network_begin(&net, *state);
-    x = network_input(&net, "x", "n 5 3", MI_FLOAT);
+    x = network_input(&net, "x", "n 6 3", MI_FLOAT);
     assert_true(mi_repeat_begin(net.graph, 4, false));
     assert_null(mi_at_turn(net.graph, x, 1));
-    assert_string_equal(net.graph->error.text, "axis 1 of shape (n, 5, 3) is not 4 turns long");
+    assert_string_equal(net.graph->error.text, "axis 1 of shape (n, 6, 3) is not 4 turns long");
     network_end(&net);
 
     network_begin(&net, *state);
-    x = network_input(&net, "x", "n 5 3", MI_FLOAT);
-    assert_true(mi_repeat_begin(net.graph, 5, false));
+    x = network_input(&net, "x", "n 6 3", MI_FLOAT);
+    assert_true(mi_repeat_begin(net.graph, 6, false));
     mi_value *now = mi_at_turn(net.graph, x, 1);
     assert_non_null(mi_repeat_end(net.graph, NULL, 0));
     assert_null(mi_op1(net.graph, "Relu", now));
@@ -326,6 +394,7 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_results), cmocka_unit_test(test_gradients),
-                                       cmocka_unit_test(test_rows), cmocka_unit_test(test_errors)};
+                                       cmocka_unit_test(test_rows), cmocka_unit_test(test_within), cmocka_unit_test(test_lifted),
+                                       cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests_name("repeat", tests, open_device, close_device);
 }

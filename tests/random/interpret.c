@@ -72,7 +72,8 @@ static struct names *names_of(struct interpreter *in, const struct mi_node *node
     names_add(names, "step", ball_whole((double)in->step.step));
     names_add(names, "learning_rate", ball_float((double)in->step.learning_rate));
     names_add(names, "MICA_NAN", ball_float((double)NAN));
-    names_add(names, "turn", ball_whole((double)in->turn));
+    for (int r = node->repeat; r; r = in->graph->repeats[r].outer)
+        names_add(names, mi_turn_name(in->graph, r), ball_whole((double)in->turn[mi_repeat_depth(in->graph, r) - 1]));
     for (int i = 0; i < node->attributes; i++) {
         const struct mi_attribute *a = &node->attribute[i];
         bool again = false; /* the first of a name counts */
@@ -504,7 +505,8 @@ static void keep_results(struct interpreter *in, const struct mi_node *end)
         if ((node->op != &mi_op_last && node->op != &mi_op_stack) || node->in[0] != end->out[0])
             continue;
         const struct balls *from = tensor(in, end->in[mi_attribute_int(node, "of", 0)]);
-        copy_balls(from, tensor(in, node->out[0]), node->op == &mi_op_stack ? in->turn * from->count : 0);
+        int64_t turn = in->turn[mi_repeat_depth(in->graph, end->ends) - 1];
+        copy_balls(from, tensor(in, node->out[0]), node->op == &mi_op_stack ? turn * from->count : 0);
     }
 }
 
@@ -531,30 +533,37 @@ static void carry(struct interpreter *in, const struct mi_node *end, bool first)
         }
 }
 
+static void run_turn(struct interpreter *in, int repeat, int nodes);
+
 /* All turns, once all that they take from outside is there. */
 static void run_repeat(struct interpreter *in, const struct mi_node *end)
 {
     const struct mi_repeat *repeat = &in->graph->repeats[end->ends];
+    int64_t *turn = &in->turn[mi_repeat_depth(in->graph, end->ends) - 1];
     for (int64_t t = 0; t < repeat->turns; t++) {
         carry(in, end, t == 0);
-        in->turn = repeat->backwards ? repeat->turns - 1 - t : t;
-        for (int i = 0; i < end->id; i++)
-            if (in->graph->nodes[i]->repeat == end->ends)
-                run_node(in, in->graph->nodes[i]);
+        *turn = repeat->backwards ? repeat->turns - 1 - t : t;
+        run_turn(in, end->ends, end->id);
         keep_results(in, end);
     }
-    in->turn = 0;
+    *turn = 0;
+}
+
+/* What runs once in a turn of the repeat, of so many nodes. */
+static void run_turn(struct interpreter *in, int repeat, int nodes)
+{
+    for (int i = 0; i < nodes; i++) {
+        const struct mi_node *node = in->graph->nodes[i];
+        if (node->repeat == repeat && node->op == &mi_op_repeat)
+            run_repeat(in, node);
+        else if (node->repeat == repeat)
+            run_node(in, node);
+    }
 }
 
 void interpreter_run(struct interpreter *in)
 {
-    for (size_t i = 0; i < in->graph->node_count; i++) {
-        const struct mi_node *node = in->graph->nodes[i];
-        if (node->op == &mi_op_repeat)
-            run_repeat(in, node);
-        else if (!node->repeat)
-            run_node(in, node);
-    }
+    run_turn(in, 0, (int)in->graph->node_count);
 }
 
 void interpreter_destroy(struct interpreter *in)

@@ -24,7 +24,7 @@ struct interpreter {
     const struct mi_graph *graph;
     struct mi_step step;
     bool by_winograd;            /* 3 x 3 convolutions may be computed by tiles, which rounds more */
-    int64_t turn;                /* of the repeat that runs */
+    int64_t turn[MI_MOST_REPEATS]; /* of the repeats that run, the outermost first */
     struct mi_arena arena;
     struct balls *values;        /* by value id; inputs and variables are the caller's to fill */
 };

@@ -35,6 +35,8 @@ typedef struct mica_recurrent_desc {
     uint64_t seed;                /* of these; 0: the plan's */
     bool return_sequences, return_state;
     bool go_backwards;            /* the last step first, and so are the results */
+    bool recompute;               /* training keeps the states of every k-th step alone, k about the square root of the steps, and
+                                   * computes the steps between once more for their gradients: less memory for a third more work */
     bool stateful;                /* without states of its own to begin with: those in which the last run of the plan has left the
                                    * same sample of its batch; zeros at first and behind mica_plan_reset_states */
 } mica_recurrent_desc;
@@ -70,7 +72,7 @@ typedef struct mica_conv_lstm_desc {
     float dropout, recurrent_dropout;
     uint64_t seed;
     bool return_sequences, return_state;
-    bool go_backwards;
+    bool go_backwards, recompute;
 } mica_conv_lstm_desc;
 MICA_API mica_node *mica_conv_lstm1d(mica_node *const *x, int count, const mica_conv_lstm_desc *desc);
 MICA_API mica_node *mica_conv_lstm2d(mica_node *const *x, int count, const mica_conv_lstm_desc *desc);
@@ -102,7 +104,7 @@ typedef struct mica_rnn_desc {
     const char *name;
     const mica_cell *cells;       /* required: (cell_count), at most 16 */
     int cell_count;
-    bool return_sequences, return_state, go_backwards; /* as mica_recurrent_desc has them */
+    bool return_sequences, return_state, go_backwards, recompute; /* as mica_recurrent_desc has them */
 } mica_rnn_desc;
 MICA_API mica_node *mica_rnn(mica_node *const *x, int count, const mica_rnn_desc *desc);
 

@@ -210,6 +210,8 @@ static mica_status choose(struct mica_plan *plan, int repeat)
 {
     double least, seconds;
     int best = 0;
+    if (mi_repeat_has_inner(plan->graph, repeat))
+        return MICA_OK;
     for (size_t i = 0; i < plan->graph->node_count; i++)
         if (plan->graph->nodes[i]->repeat == repeat && !keeps_rows(plan->graph->nodes[i]))
             return MICA_OK;

@@ -448,13 +448,21 @@ static bool alias_turn(struct fuse *f, const struct mi_node *node)
     struct mi_tensor *tensor = &plan->tensors[in->id], *out = &plan->tensors[node->out[0]->id];
     bool stored = plan->home[in->node->id] >= 0 || tensor->stored;
     if (node->op != &mi_op_turn || mi_attribute_int(node, "axis", 0) != 0 || plan->desc.no_fusion || !stored ||
-        in->node->op == &mi_op_constant || tensor->part.turns || !mi_shape_equal(&in->shape, &node->in[0]->shape) ||
+        in->node->op == &mi_op_constant || tensor->part.repeat || (tensor->part.of && in != node->in[0]) ||
         !mi_layout_is_plain(&tensor->layout, in->shape.rank) || !mi_layout_is_plain(&out->layout, node->out[0]->shape.rank))
         return false;
-    out->part = (struct mi_part){.of = tensor->part.of ? tensor->part.of : in, .shift = tensor->part.shift, .turns = true};
+    out->part = (struct mi_part){
+        .of = tensor->part.of ? tensor->part.of : node->in[0], .shift = tensor->part.shift, .repeat = node->repeat};
     out->stored = tensor->stored = true;
     f->needed[in->id] = true;
     return true;
+}
+
+/* Whether a repeat by rows reads the value as a part of another: its kernels do not know how far apart turns lie. */
+static bool is_part(struct fuse *f, const struct mi_node *node)
+{
+    struct mi_node *in = node->in[0]->node;
+    return alias_turn(f, node) || (in->op->keeps_order && node->op == &mi_op_turn && alias(f, in) && alias_turn(f, node));
 }
 
 /* Joins the kernel that computes one contraction ahead of another, or begins it: with the first, which the second replaces as
@@ -491,8 +499,7 @@ static mica_status visit(struct fuse *f, struct mi_node *node)
         return visit_inside(f, node);
     if (is_virtual_kind(node)) {
         bool renames = mi_is_squeeze(node) && node->in[0]->node->op->kind == MI_SOURCE;
-        bool by_rows = plan->rows[node->repeat] > 0; /* whose kernels do not know how far apart turns lie */
-        if (by_rows && alias_turn(f, node))
+        if (plan->rows[node->repeat] && is_part(f, node))
             return MICA_OK;
         if (!f->needed[node->out[0]->id] && !plan->desc.no_fusion && !renames)
             return MICA_OK;
@@ -596,6 +603,16 @@ static bool reads_memory(const struct mica_plan *plan, const struct mi_node *nod
            (engine && engine->memory && !inside);
 }
 
+/* What a repeat by rows reads turn by turn is stored where that makes its turns lie one behind another. */
+static void mark_parts(struct fuse *f, const struct mi_node *node)
+{
+    const mi_value *value = node->in[0];
+    while (value->node->op->keeps_order)
+        value = value->node->in[0];
+    if (mi_attribute_int(node, "axis", 0) == 0 && value->node->op->kind == MI_MAP)
+        f->needed[value->id] = true;
+}
+
 static void mark_needed(struct fuse *f)
 {
     const struct mi_graph *graph = f->plan->graph;
@@ -604,6 +621,8 @@ static void mark_needed(struct fuse *f)
         for (int k = 0; k < node->inputs; k++)
             if (node->in[k] && reads_memory(f->plan, node, node->in[k]))
                 f->needed[node->in[k]->id] = true;
+        if (node->op == &mi_op_turn && f->plan->rows[node->repeat])
+            mark_parts(f, node);
         for (int o = 0; o < node->outputs; o++)
             if (node->out[o]->name)
                 f->needed[node->out[o]->id] = true;

@@ -26,19 +26,26 @@ static void add_data(const struct mica_plan *plan, struct edges *edges)
         }
 }
 
+static bool runs_in(const struct mica_plan *plan, size_t kernel, int repeat)
+{
+    return mi_repeat_within(plan->graph, plan->kernels.list[kernel].repeat, repeat);
+}
+
 /* A repeat runs as one: what one of its kernels waits for is there before the first turn, and who waits for one waits for all. */
 static void join_repeat(const struct mica_plan *plan, int repeat, struct edges *edges)
 {
     size_t count = edges->count;
     for (size_t other = 0; other < count; other++) {
         bool before = false, behind = false;
+        if (runs_in(plan, other, repeat))
+            continue;
         for (size_t k = 0; k < count; k++)
-            if (plan->kernels.list[k].repeat == repeat && plan->kernels.list[other].repeat != repeat) {
+            if (runs_in(plan, k, repeat)) {
                 before = before || edges->before[k * count + other];
                 behind = behind || edges->before[other * count + k];
             }
         for (size_t k = 0; k < count; k++)
-            if (plan->kernels.list[k].repeat == repeat) {
+            if (runs_in(plan, k, repeat)) {
                 edges->before[k * count + other] |= before;
                 edges->before[other * count + k] |= behind;
             }
@@ -211,22 +218,16 @@ static int turn_of(const struct mi_kernel *kernel)
     return kernel->together ? 2 : kernel->stage ? 1 : 0;
 }
 
-/* Whether the kernel may follow: where some of a repeat's have been taken, the rest of these come first. */
-static bool may_follow(const struct mica_plan *plan, size_t kernel, int repeat, int left)
-{
-    return !left || plan->kernels.list[kernel].repeat == repeat;
-}
-
-/* The next kernel: of those that wait for nothing the one that gives back the most memory; where none does, the first by rank.
- * Those that run in launches of several, behind the others, are only told apart by rank. */
-static size_t best_ready(const struct mica_plan *plan, const struct memory *memory, const bool *taken, const int *waits, int repeat,
-                         int left)
+/* The next kernel: of those of the repeat that wait for nothing the one that gives back the most memory; where none does, the first
+ * by rank. Those that run in launches of several, behind the others, are only told apart by rank. */
+static size_t best_ready(const struct mica_plan *plan, const struct memory *memory, const bool *taken, const int *waits,
+                         int repeat)
 {
     size_t count = plan->kernels.count, best = count;
     double least = 0;
     for (int turn = 0; turn < 3 && best == count; turn++)
         for (size_t k = 0; k < count; k++) {
-            if (taken[k] || waits[k] > 0 || turn_of(&plan->kernels.list[k]) != turn || !may_follow(plan, k, repeat, left))
+            if (taken[k] || waits[k] > 0 || turn_of(&plan->kernels.list[k]) != turn || !runs_in(plan, k, repeat))
                 continue;
             double bytes = turn ? 0 : growth(plan, memory, k);
             bytes = bytes < 0 ? bytes : 0;
@@ -269,29 +270,38 @@ static bool list_waiting(const struct edges *edges, int *waits, struct waiting *
     return true;
 }
 
-/* How many kernels a repeat has; of what runs once each is alone. */
-static int kernels_of(const struct mica_plan *plan, int repeat)
+/* How many kernels each repeat has, by number; NULL: out of memory. */
+static int *count_kernels(struct mica_plan *plan)
 {
-    int count = 0;
-    for (size_t k = 0; k < plan->kernels.count; k++)
-        count += plan->kernels.list[k].repeat == repeat;
-    return repeat ? count : 1;
+    int *count = mi_arena_new(&plan->arena, plan->graph->repeat_count + 1, sizeof *count);
+    for (size_t k = 0; k < plan->kernels.count && count; k++)
+        for (int r = plan->kernels.list[k].repeat; r; r = plan->graph->repeats[r].outer)
+            count[r]++;
+    return count;
+}
+
+/* A kernel is taken: the repeat that the next one is of, the innermost that has begun and lacks some; 0: it may be any. */
+static int begun_with(const struct mica_plan *plan, size_t kernel, int *left)
+{
+    int begun = 0;
+    for (int r = plan->kernels.list[kernel].repeat; r; r = plan->graph->repeats[r].outer)
+        begun = --left[r] && !begun ? r : begun;
+    return begun;
 }
 
 /* Puts kernels in order until none is ready. Returns how many could be taken. */
-static size_t take(struct mica_plan *plan, const struct waiting *waiting, struct memory *memory, bool *taken, int *waits)
+static size_t take(struct mica_plan *plan, const struct waiting *waiting, struct memory *memory, bool *taken, int *waits, int *left)
 {
     size_t done = 0, count = plan->kernels.count;
-    int repeat = 0, left = 0;
+    int repeat = 0;
     for (size_t k = 0; k < count; k++)
         taken[k] = false;
     for (;;) {
-        size_t k = best_ready(plan, memory, taken, waits, repeat, left);
+        size_t k = best_ready(plan, memory, taken, waits, repeat);
         if (k == count)
             return done;
         taken[k] = true;
-        left = left ? left - 1 : kernels_of(plan, plan->kernels.list[k].repeat) - 1;
-        repeat = plan->kernels.list[k].repeat;
+        repeat = begun_with(plan, k, left);
         plan->order[done++] = (int)k;
         for (int i = memory->first[k]; i < memory->first[k + 1]; i++)
             memory->readers[memory->read[i]]--;
@@ -382,8 +392,8 @@ static mica_status put_in_order(struct mica_plan *plan, struct edges *edges, boo
     size_t count = edges->count;
     struct memory memory = {0};
     struct waiting waiting = {0};
-    int *waits = mi_new(count, sizeof *waits), *writer = list_writers(plan);
-    mica_status status = waits && writer ? memory_list(plan, &memory) : mi_out_of_memory(&plan->error);
+    int *waits = mi_new(count, sizeof *waits), *writer = list_writers(plan), *left = count_kernels(plan);
+    mica_status status = waits && writer && left ? memory_list(plan, &memory) : mi_out_of_memory(&plan->error);
     for (size_t i = 0; i < count * count; i++)
         edges->before[i] = 0;
     if (status == MICA_OK) {
@@ -392,7 +402,7 @@ static mica_status put_in_order(struct mica_plan *plan, struct edges *edges, boo
         join_repeats(plan, edges);
         set_ranks(plan, edges, &memory);
         if (list_waiting(edges, waits, &waiting))
-            *done = take(plan, &waiting, &memory, taken, waits);
+            *done = take(plan, &waiting, &memory, taken, waits, left);
         else
             status = mi_out_of_memory(&plan->error);
     }

@@ -55,25 +55,27 @@ static bool has_memory(const struct mica_plan *plan, size_t v)
            plan->graph->values[v]->node->op != &mi_op_constant;
 }
 
-/* When the repeat that runs a kernel begins and ends; what runs once does so at its own time. */
-static void find_span(const struct mica_plan *plan, const struct mi_kernel *kernel, int span[2])
+/* When a repeat begins and ends. */
+static void find_span(const struct mica_plan *plan, int repeat, int span[2])
 {
-    span[0] = span[1] = kernel->time;
-    for (size_t k = 0; k < plan->kernels.count && kernel->repeat; k++) {
-        const struct mi_kernel *other = &plan->kernels.list[k];
-        if (other->repeat != kernel->repeat)
+    for (size_t k = 0; k < plan->kernels.count; k++) {
+        const struct mi_kernel *kernel = &plan->kernels.list[k];
+        if (!mi_repeat_within(plan->graph, kernel->repeat, repeat))
             continue;
-        span[0] = other->time < span[0] ? other->time : span[0];
-        span[1] = other->time > span[1] ? other->time : span[1];
+        span[0] = kernel->time < span[0] ? kernel->time : span[0];
+        span[1] = kernel->time > span[1] ? kernel->time : span[1];
     }
 }
 
-/* A kernel uses a value: at its own time where its repeat makes the value anew in every turn, else as long as the repeat runs. */
+/* A kernel uses a value: at its own time where its repeat makes the value anew in every turn, else as long as the outermost repeat
+ * runs that runs the kernel and does not make the value anew. */
 static void use(const struct mica_plan *plan, const struct mi_kernel *kernel, const mi_value *owner, struct interval *interval)
 {
-    int span[2] = {kernel->time, kernel->time};
-    if (kernel->repeat && owner->node->repeat != kernel->repeat)
-        find_span(plan, kernel, span);
+    int span[2] = {kernel->time, kernel->time}, runs = 0;
+    for (int r = kernel->repeat; r && !mi_repeat_within(plan->graph, owner->node->repeat, r); r = plan->graph->repeats[r].outer)
+        runs = r;
+    if (runs)
+        find_span(plan, runs, span);
     interval->first = span[0] < interval->first ? span[0] : interval->first;
     interval->last = span[1] > interval->last ? span[1] : interval->last;
 }

@@ -119,8 +119,9 @@ static bool add_place(struct turns *t, const struct mi_argument *argument)
         const struct mi_part *part = &plan->tensors[value->id].part;
         int64_t parts = part->of->shape.dim[0].b;
         int64_t fixed = mi_shape_count(&part->of->shape, 0) / parts, row = mi_shape_count(&part->of->shape, 1) / parts - fixed;
-        mi_text_add(&offset, " + (ulong)((%lld%s) %% %lld)*((ulong)all*%lld + %lld)", (long long)part->shift,
-                    part->turns ? " + turn" : "", (long long)parts, (long long)row, (long long)fixed);
+        const char *turn = part->repeat ? mi_turn_name(plan->graph, part->repeat) : "0";
+        mi_text_add(&offset, " + (ulong)((%lld + %s) %% %lld)*((ulong)all*%lld + %lld)", (long long)part->shift, turn,
+                    (long long)parts, (long long)row, (long long)fixed);
         value = mi_canonical(plan, part->of);
     }
     int number = argument_of(t, value, argument->written);
@@ -131,6 +132,15 @@ static bool add_place(struct turns *t, const struct mi_argument *argument)
 }
 
 /* ---- Writing ---- */
+
+/* Adds which turn it is, of a repeat and of those around it, the outermost first. */
+static void add_turns(const struct turns *t, struct mi_text *out, int repeat, const char *before)
+{
+    if (!repeat)
+        return;
+    add_turns(t, out, t->plan->graph->repeats[repeat].outer, before);
+    mi_text_add(out, ", %s%s", before, mi_turn_name(t->plan->graph, repeat));
+}
 
 /* Adds a call of a kernel's function for each item of its grid. */
 static bool add_call(struct turns *t, const struct mi_code *code, int part)
@@ -152,7 +162,8 @@ static bool add_call(struct turns *t, const struct mi_code *code, int part)
     }
     for (int i = 0; i < code->sizes; i++)
         mi_text_add(&t->calls, ", %lld", (long long)code->size[i]);
-    mi_text_add(&t->calls, ", turn,\n                        x, y, z, (size_t)%zu);\n", global[0]);
+    add_turns(t, &t->calls, t->repeat, "");
+    mi_text_add(&t->calls, ",\n                        x, y, z, (size_t)%zu);\n", global[0]);
     return good;
 }
 
@@ -166,16 +177,17 @@ static void add_kernel(const struct turns *t, struct mi_text *out)
         mi_text_add(out, ",\n    __global %s%s *q%d, const ulong o%d", argument->written ? "" : "const ",
                     mi_types[argument->value->type].stored, i, i);
     }
+    add_turns(t, out, repeat->outer, "const int ");
     for (int i = 0; i < t->code.locals; i++)
         mi_text_add(out, ",\n    __local float *l%d", i);
     mi_text_add(out, ")\n{\n    const int all = mica_s->n, first = (int)get_global_id(0)*%d;\n"
                      "    if (first >= all)\n        return;\n    const int n = min(%d, all - first);\n"
                      "    for (int at = 0; at < %lld; at++) {\n",
                 rows, rows, (long long)repeat->turns);
+    mi_text_add(out, "        const int %s = ", mi_turn_name(t->plan->graph, t->repeat));
     if (repeat->backwards)
-        mi_text_add(out, "        const int turn = %lld - at;\n", (long long)repeat->turns - 1);
-    else
-        mi_text_add(out, "        const int turn = at;\n");
+        mi_text_add(out, "%lld - ", (long long)repeat->turns - 1);
+    mi_text_add(out, "at;\n");
     mi_text_append(out, mi_text_get(&t->calls), t->calls.size);
     mi_text_add(out, "    }\n}\n");
 }

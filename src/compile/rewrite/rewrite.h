@@ -7,6 +7,7 @@
 
 mica_status mi_lower(struct mi_graph *graph, int64_t batch);     /* composites become maps, reductions and moves */
 mica_status mi_simplify(struct mi_graph *graph, int64_t batch);  /* drops what nobody needs, what is the same twice, identities */
+mica_status mi_lift(struct mi_graph *graph, int64_t batch);      /* what turns do not need of one another leaves the repeat */
 mica_status mi_sink(struct mi_graph *graph, int64_t batch);      /* reshapes of a contraction go behind the maps on it */
 mica_status mi_fold(struct mi_graph *graph, int64_t batch);      /* affine maps behind a contraction go into its constant operand */
 mica_status mi_separate(struct mi_graph *graph, int64_t batch);  /* each update reads a gradient of its own */

@@ -44,7 +44,8 @@ static bool is_result(const struct rings *r, const struct mi_node *node)
 static struct mi_node *carry_at(const struct rings *r, int number)
 {
     struct mi_node *node = r->end->in[number]->node;
-    return number >= r->repeat->carries && node->op == &mi_op_carry ? node : NULL;
+    bool carries = node->op == &mi_op_carry && node->repeat == r->end->ends;
+    return number >= r->repeat->carries && carries ? node : NULL;
 }
 
 static void look(struct rings *r, size_t nodes)
@@ -69,7 +70,7 @@ static mi_value *part(struct rings *r, const struct mi_op *op, mi_value *const *
     struct mi_node *node = mi_node_of(r->graph, op, in, inputs, attributes, 2);
     if (!node)
         return NULL;
-    node->repeat = turns ? r->end->ends : 0;
+    node->repeat = turns ? r->end->ends : r->end->repeat;
     return node->out[0];
 }
 
@@ -79,6 +80,7 @@ static mi_value *ring_of(struct rings *r, const mi_value *value, int64_t parts)
     if (!node)
         return NULL;
     mi_value *ring = node->out[0];
+    node->repeat = r->end->repeat;
     ring->type = value->type;
     ring->shape.rank = value->shape.rank + 1;
     ring->shape.dim[0] = mi_fixed(parts);
@@ -99,7 +101,7 @@ static mi_value *put(struct rings *r, mi_value *value, int64_t shift, size_t nod
     mi_value *stored = part(r, &mi_op_put, &value, 1, shift, true);
     for (size_t i = 0; i < nodes && stored && may_be_read(r, value); i++) {
         struct mi_node *node = r->graph->nodes[i];
-        for (int k = 0; k < node->inputs && node->repeat == r->end->ends; k++)
+        for (int k = 0; k < node->inputs && mi_repeat_within(r->graph, node->repeat, r->end->ends); k++)
             if (node->in[k] == value)
                 node->in[k] = stored;
     }

@@ -95,7 +95,8 @@ bool mi_recurs_alone(struct mi_layer *layer, const void *given, struct mi_recurr
     const struct mi_cell *cell = layer->type->cell;
     *out = (struct mi_recurrence){.cell = {{.cell = cell, .desc = desc, .states = cell->states}}, .cells = 1,
                                   .return_sequences = desc->return_sequences, .return_state = desc->return_state,
-                                  .go_backwards = desc->go_backwards, .stateful = desc->stateful};
+                                  .go_backwards = desc->go_backwards, .stateful = desc->stateful,
+                                  .recompute = desc->recompute};
     return true;
 }
 

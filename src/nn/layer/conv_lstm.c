@@ -17,7 +17,8 @@ static bool recurs(struct mi_layer *layer, const void *given, struct mi_recurren
     *window = (struct mi_window_fields){MI_WINDOW_FIELDS(desc)};
     *out = (struct mi_recurrence){
         .cell = {{.cell = &mi_cell_lstm, .desc = own, .window = window, .states = mi_cell_lstm.states}}, .cells = 1,
-        .return_sequences = desc->return_sequences, .return_state = desc->return_state, .go_backwards = desc->go_backwards};
+        .return_sequences = desc->return_sequences, .return_state = desc->return_state, .go_backwards = desc->go_backwards,
+        .recompute = desc->recompute};
     return true;
 }
 

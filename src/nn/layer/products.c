@@ -112,12 +112,24 @@ static struct mi_window window_of_state(const struct mi_window *of_input)
     return out;
 }
 
+/* What dropout leaves of x: within chunks, where a node draws anew in each, by a mask from outside. */
+static mi_value *left_of(const struct mi_turn *turn, mi_value *x)
+{
+    float rate = turn->desc->dropout;
+    struct mi_graph *graph = turn->layer->graph;
+    if (!turn->chunks || rate <= 0)
+        return dropped(turn, x, rate, 1);
+    struct mi_shape step = x->shape;
+    step.dim[1] = mi_fixed(1);
+    return mi_op2(graph, "Mul", x, dropped(turn, mi_expand_to(graph, mi_scalar(graph, 1), &step), rate, 0));
+}
+
 /* W x of all steps: (N, T, gates * units, ...). */
 static mi_value *of_inputs(struct mi_turn *turn, mi_value *x, mi_value *bias)
 {
     struct mi_graph *graph = turn->layer->graph;
     const mica_recurrent_desc *desc = turn->desc;
-    mi_value *kept = dropped(turn, mi_layer_float(turn->layer, x), desc->dropout, 1);
+    mi_value *kept = left_of(turn, mi_layer_float(turn->layer, x));
     mi_value *samples = kept ? mi_steps_as_samples(graph, kept) : NULL;
     if (!samples || (turn->use->window && !mi_window_resolve(turn->layer, samples, turn->use->window, &turn->window)))
         return NULL;

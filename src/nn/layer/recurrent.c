@@ -49,32 +49,135 @@ static bool first_states(struct mi_turn *turn, bool keeps, mi_value *const *give
     return true;
 }
 
+/* ---- Chunks of turns, which training computes again ---- */
+
+/* How many turns a chunk has: about the square root of all, so that what is kept between chunks and what a chunk keeps take the
+ * least together; if there is one near, a divisor of all. */
+static int64_t turns_of_chunk(int64_t turns)
+{
+    int64_t root = 1;
+    while (root * root < turns)
+        root++;
+    for (int64_t off = 0; off <= root / 2; off++)
+        for (int64_t chunk = root - off; chunk <= root + off; chunk += off ? 2 * off : 1)
+            if (chunk > 1 && turns % chunk == 0)
+                return chunk;
+    return root;
+}
+
+/* (N, T, ...) with steps of one value behind the others. */
+static mi_value *with_steps(struct mi_graph *graph, mi_value *x, int64_t more, mi_value *value)
+{
+    struct mi_shape shape = x->shape;
+    shape.dim[1] = mi_fixed(more);
+    mi_value *in[] = {x, mi_expand_to(graph, value, &shape)};
+    return more ? mi_apply(graph, "Concat", in, 2, (const struct mi_attribute[]){MI_INT("axis", 1)}, 1) : x;
+}
+
+/* (N, chunks * steps, ...) at the turn of the chunks: (N, steps, ...). */
+static mi_value *chunk_of(struct mi_graph *graph, mi_value *x, int64_t chunks)
+{
+    if (!x)
+        return NULL;
+    struct mi_shape shape = {.rank = x->shape.rank + 1, .dim = {x->shape.dim[0], mi_fixed(chunks)}};
+    for (int i = 2; i < shape.rank; i++)
+        shape.dim[i] = x->shape.dim[i - 1];
+    shape.dim[2].b /= chunks;
+    return mi_at_turn(graph, mi_reshape_to(graph, x, &shape), 1);
+}
+
+/* Whether the cell may run in chunks; an input that does not fit is told of as a whole. */
+static bool has_chunks(const struct mi_turn *turn, const mi_value *x)
+{
+    const struct mi_layer *layer = turn->layer;
+    int rank = turn->use->own ? x->shape.rank : turn->use->window ? 3 + layer->type->spatial : 3;
+    return !layer->stepping && x->shape.rank == rank && rank > 1 && rank < MI_MAX_RANK && x->shape.dim[1].b > 3;
+}
+
+/* Opens the repeat of chunks, which the cell's own turns stand within: x and the mask are then those of a chunk. Where chunks do
+ * not divide the steps, more of them follow that are padding. */
+static bool begin_chunks(struct mi_turn *turn, bool backwards, mi_value **x, mi_value **mask)
+{
+    struct mi_graph *graph = turn->layer->graph;
+    int64_t steps = (*x)->shape.dim[1].b, each = turns_of_chunk(steps), chunks = (steps + each - 1) / each;
+    int64_t more = chunks * each - steps;
+    const struct mi_shape all = {.rank = 2, .dim = {mi_fixed(1), mi_fixed(steps)}};
+    mi_value *real = *mask || !more ? *mask : mi_expand_to(graph, mi_number(graph, MI_BOOL, 1), &all);
+    mi_value *padded = with_steps(graph, *x, more, mi_number(graph, (*x)->type, 0));
+    real = real ? with_steps(graph, real, more, mi_number(graph, MI_BOOL, 0)) : NULL;
+    if (!padded || !mi_repeat_begin(graph, chunks, backwards))
+        return false;
+    turn->chunks = chunks;
+    turn->steps = steps;
+    *x = chunk_of(graph, padded, chunks);
+    *mask = chunk_of(graph, real, chunks);
+    return *x != NULL;
+}
+
+/* A value that the repeat of chunks carries, while the one within it is open. */
+static mi_value *carry_chunks(struct mi_graph *graph, mi_value *first)
+{
+    int within = graph->open;
+    graph->open = graph->repeats[within].outer;
+    mi_value *value = mi_carry(graph, first);
+    graph->open = within;
+    return value;
+}
+
+/* Ends the repeat of chunks: what a chunk has left is what the next one begins with. */
+static bool end_chunks(const struct mi_turn *turn, int result, struct mi_run *run, mi_value **last)
+{
+    struct mi_graph *graph = turn->layer->graph;
+    const int64_t axis = 0, from = 0;
+    int states = turn->use->states, carried = result == states ? states + 1 : states;
+    mi_value *next[MI_MOST_STATES + 1] = {NULL}, *within = run->all;
+    for (int i = 0; i < carried; i++)
+        next[i] = i < states ? last[i] : run->result;
+    struct mi_node *end = mi_repeat_end(graph, next, carried);
+    for (int i = 0; i < states; i++)
+        last[i] = mi_last(end, i);
+    mi_value *all = end ? mi_stack(end, within) : NULL;
+    struct mi_shape shape = within->shape;
+    shape.dim[0].b *= turn->chunks;
+    all = mi_reshape_to(graph, all, &shape);
+    run->result = end ? mi_last(end, result) : NULL;
+    run->all = shape.dim[0].b == turn->steps ? all : MI_APPLY(graph, "Slice", ((mi_value *[]){all}), MI_INTS("starts", &from, 1),
+                                                              MI_INTS("ends", &turn->steps, 1), MI_INTS("axes", &axis, 1));
+    return run->all != NULL;
+}
+
+/* ---- Turns ---- */
+
 /* The place of the result among the values that are carried on. One that is no state is carried too, so that a step that is
  * padding has that of the step before. -1: there is none. */
-static int carried_result(struct mi_graph *graph, mi_value *y, mi_value **now, mi_value **next, int states)
+static int carried_result(const struct mi_turn *turn, mi_value *y, mi_value **now, mi_value **next)
 {
-    int i = 0;
+    struct mi_graph *graph = turn->layer->graph;
+    int i = 0, states = turn->use->states;
     while (i < states && next[i] != y)
         i++;
     if (!y || i < states)
         return y ? i : -1;
-    now[i] = mi_carry(graph, mi_expand_to(graph, mi_scalar(graph, 0), &y->shape));
+    now[i] = mi_expand_to(graph, mi_scalar(graph, 0), &y->shape);
+    now[i] = mi_carry(graph, turn->chunks ? carry_chunks(graph, now[i]) : now[i]);
     next[i] = y;
     return now[i] ? i : -1;
 }
 
-/* All turns, from the states of before. */
+/* All turns, or those of a chunk, from the states of before. */
 static bool run_turns(struct mi_turn *turn, mi_value *mask, mi_value **now, bool backwards, struct mi_run *run, mi_value **last)
 {
     struct mi_graph *graph = turn->layer->graph;
     mi_value *next[MI_MOST_STATES + 1] = {NULL};
     int states = turn->use->states;
+    for (int i = 0; i < states && turn->chunks; i++)
+        now[i] = mi_carry(graph, now[i]);
     if (!mi_repeat_begin(graph, turn->inputs->shape.dim[1].b, backwards))
         return false;
     for (int i = 0; i < states; i++)
         now[i] = mi_carry(graph, now[i]);
     mi_value *y = turn->use->cell->turn(turn, mi_at_turn(graph, turn->inputs, 1), now, next);
-    int result = carried_result(graph, y, now, next, states), carried = result == states ? states + 1 : states;
+    int result = carried_result(turn, y, now, next), carried = result == states ? states + 1 : states;
     hold(turn->layer, mask, now, next, carried);
     struct mi_node *end = mi_repeat_end(graph, next, carried);
     if (!end || result < 0)
@@ -83,7 +186,7 @@ static bool run_turns(struct mi_turn *turn, mi_value *mask, mi_value **now, bool
         last[i] = mi_last(end, i);
     run->result = mi_last(end, result);
     run->all = mi_stack(end, next[result]);
-    return run->all != NULL;
+    return run->all && (!turn->chunks || end_chunks(turn, result, run, last));
 }
 
 /* The only step of a run. */
@@ -111,9 +214,10 @@ static mi_value *sequence(struct mi_graph *graph, mi_value *all)
 bool mi_recurrent_run(struct mi_layer *layer, const struct mi_recurrence *how, mi_value *x, mi_value *const *first, bool backwards,
                       struct mi_run *run)
 {
-    mi_value *mask = mi_layer_mask(layer, x);
+    mi_value *masked = mi_layer_mask(layer, x);
     int before = 0;
     for (int k = 0; k < how->cells; k++) {
+        mi_value *mask = masked;
         const struct mi_cell_use *use = &how->cell[k];
         struct mi_turn turn = {.layer = layer, .use = use, .desc = use->desc, .number = k, .several = how->cells > 1};
         mi_value *now[MI_MOST_STATES + 1] = {NULL};
@@ -121,6 +225,8 @@ bool mi_recurrent_run(struct mi_layer *layer, const struct mi_recurrence *how, m
             x = sequence(layer->graph, run->all);
         mi_value **last = run->last + before;
         bool keeps = how->stateful || layer->stepping;
+        if (how->recompute && has_chunks(&turn, x) && !begin_chunks(&turn, backwards, &x, &mask))
+            return false;
         if (!use->cell->begin(&turn, x) || !first_states(&turn, keeps, first ? first + before : NULL, 1 + before, now) ||
             !(layer->stepping ? run_step(&turn, now, run, last) : run_turns(&turn, mask, now, backwards, run, last)))
             return false;

@@ -36,6 +36,7 @@ struct mi_recurrence {
     int cells;
     bool return_sequences, return_state, go_backwards;
     bool stateful;                   /* what a run leaves is what the next one begins with */
+    bool recompute;                  /* in chunks of turns, which training computes again */
 };
 
 /* A cell on its way through a sequence. */
@@ -48,7 +49,8 @@ struct mi_turn {
     mi_value *weight, *bias;         /* weight_hh, and bias_hh where the turn adds it; else NULL */
     mi_value *mask;                  /* of recurrent dropout; NULL: none */
     struct mi_window window;         /* of the products with states, of a cell that convolves */
-    mi_value *inputs;                /* (N, T, ...) */
+    mi_value *inputs;                /* (N, T, ...); where there are chunks, those of one */
+    int64_t chunks, steps;           /* 0: there is but one repeat; else how many chunks, and steps of all */
     struct mi_shape shape[MI_MOST_STATES]; /* of the states */
     struct mi_variable *kept[MI_MOST_STATES]; /* where they are from run to run; NULL: nowhere */
 };
@@ -121,7 +123,7 @@ extern const struct mi_layer_type *const mi_cell_types[];
 /* The keys of what runs cells. */
 #define MI_SEQUENCE_KEYS(desc)                                                                                                   \
     MI_KEY(desc, "return_sequences", MI_KEY_BOOL, return_sequences), MI_KEY(desc, "return_state", MI_KEY_BOOL, return_state),    \
-    MI_KEY(desc, "go_backwards", MI_KEY_BOOL, go_backwards)
+    MI_KEY(desc, "go_backwards", MI_KEY_BOOL, go_backwards), MI_KEY(desc, "recompute", MI_KEY_BOOL, recompute)
 
 /* ---- Steps (steps.c) ---- */
 

@@ -51,7 +51,8 @@ static bool recurs(struct mi_layer *layer, const void *given, struct mi_recurren
 {
     const mica_rnn_desc *desc = given;
     *out = (struct mi_recurrence){.cells = desc->cell_count, .return_sequences = desc->return_sequences,
-                                  .return_state = desc->return_state, .go_backwards = desc->go_backwards};
+                                  .return_state = desc->return_state, .go_backwards = desc->go_backwards,
+                                  .recompute = desc->recompute};
     if (!desc->cells || desc->cell_count < 1 || desc->cell_count > MI_MOST_CELLS) {
         mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "has 1 to %d cells, not %d", MI_MOST_CELLS, desc->cells ? desc->cell_count : 0);
         return false;
