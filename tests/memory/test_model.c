@@ -33,7 +33,7 @@ static mica_model *build_recurrent(void)
     y = mica_masking(y, NULL);
     y = mica_bidirectional(&y, 1, &(mica_bidirectional_desc){
         .layer = "gru", .desc = &(mica_recurrent_desc){.units = 3, .return_sequences = true}});
-    y = mica_lstm(&y, 1, &(mica_recurrent_desc){.units = 5, .go_backwards = true});
+    y = mica_lstm(&y, 1, &(mica_recurrent_desc){.units = 5, .go_backwards = true, .recompute = true});
     mica_output(model, NULL, mica_dense(y, &(mica_dense_desc){.units = CLASSES, .activation = "softmax"}));
     return model;
 }

@@ -31,7 +31,7 @@ static const char description[] =
     "{\"type\": \"rnn\", \"return_sequences\": true, \"cell\": [{\"type\": \"lstm_cell\", \"units\": 2}, {\"states\": ["
     "{\"name\": \"h\", \"shape\": [3], \"next\": \"new\"}], \"layers\": [{\"type\": \"concatenate\", \"inputs\": [\"x\", \"h\"]},"
     "{\"type\": \"dense\", \"units\": 3, \"name\": \"new\"}]}]},"
-    "{\"type\": \"lstm\", \"name\": \"side\", \"units\": 5},"
+    "{\"type\": \"lstm\", \"name\": \"side\", \"units\": 5, \"recompute\": true},"
     "{\"type\": \"concatenate\", \"inputs\": [\"dense\", \"side\"]}, {\"type\": \"dropout\", \"rate\": 0.5},"
     "{\"type\": \"dense\", \"units\": 3, \"kernel_initializer\": \"orthogonal\", \"kernel_regularizer\": \"orthogonal\","
     " \"bias_constraint\": \"non_neg\", \"activity_regularizer\": \"l1\"}]}";
