@@ -47,10 +47,6 @@ static void error_texts(void **state)
          "rnn \"r\": the cell's next state 0 is no layer's result that follows from a step"},
         {OF("[5, 4]", RNN(OWN(H, NEW "}, {\"type\": \"permute\", \"dims\": [1], \"inputs\": [\"input\"]"))), "permute \"r.permute\""},
         /* What cannot be within. */
-        {OF("[5, 3]", RNN(OWN(H, NEW "}, {\"type\": \"reshape\", \"target_shape\": [2, 2]}, {\"type\": \"lstm\", \"units\": 2"))),
-         "lstm \"r.lstm\": it runs over a sequence, within a step of another recurrent layer"},
-        {OF("[5, 3]", RNN(OWN(H, NEW "}, {\"type\": \"reshape\", \"target_shape\": [2, 2]}, {\"type\": \"rnn\", \"cell\": " GRU))),
-         "rnn \"r.rnn\": it runs over a sequence, within a step of another recurrent layer"},
         {OF("[5, 3]", RNN(OWN(H, NEW "}, {\"type\": \"batch_normalization\""))),
          "batch_normalization \"r.batch_normalization\": its running_mean would change in each step of the recurrent layer around it"},
         {OF("[5, 3]", RNN(OWN(H, NEW "}, {\"type\": \"spectral_normalization\", \"layer\": {\"type\": \"dense\", \"units\": 2}"))), "would change in each step"},

@@ -1,4 +1,5 @@
-/* Recurrent layers that compute chunks of their turns again for the gradients, beside the same ones that keep all turns. */
+/* Recurrent layers whose turns have others within: those that compute chunks of their turns again for the gradients, beside the
+ * same ones that keep all turns, and one in each step of another one. */
 #include "nn/model.h"
 #include "train/golden.h"
 
@@ -12,15 +13,25 @@ enum { BATCH = 4, STEPS = 100, FEATURES = 3, RUNS = 2, MOST = 1024 };
 #define OWN(key)                                                                                                                 \
     "{\"type\": \"masking\"}, {\"type\": \"rnn\", \"cell\": {"                                                                     \
     "\"states\": [{\"name\": \"h\", \"shape\": [3], \"next\": \"next\"}], \"layers\": ["                                           \
-    "{\"type\": \"dense\", \"units\": 3, \"name\": \"in\", \"inputs\": [\"x\"]}, {\"type\": \"add\", \"inputs\": [\"in\", \"h\"]}, "  \
+    "{\"type\": \"dense\", \"units\": 3, \"name\": \"in\", \"inputs\": [\"x\"]}, "                                              \
+    "{\"type\": \"add\", \"inputs\": [\"in\", \"h\"]}, "                                                                         \
     "{\"type\": \"tanh\", \"name\": \"next\"}, {\"type\": \"dense\", \"units\": 4}]}" key "}"
+/* Steps of four are sequences of five: an lstm runs over these in each step, or over all of them before. */
+#define STEP "{\"type\": \"reshape\", \"target_shape\": [4, 5, 3]}, "
+#define CELL(more, of_x)                                                                                                         \
+    "{\"type\": \"rnn\", \"cell\": {\"states\": [{\"name\": \"h\", \"shape\": [4], \"next\": \"next\"}], \"layers\": [" more        \
+    "{\"type\": \"dense\", \"units\": 4, \"name\": \"of_h\", \"inputs\": [\"h\"]}, "                                               \
+    "{\"type\": \"add\", \"inputs\": [\"of_h\", \"" of_x "\"]}, {\"type\": \"tanh\", \"name\": \"next\"}]}}"
+#define BEFORE                                                                                                                   \
+    STEP "{\"type\": \"time_distributed\", \"name\": \"rnn.in\", \"layer\": {\"type\": \"lstm\", \"units\": 4}}, " CELL("", "x")
+#define WITHIN STEP CELL("{\"type\": \"lstm\", \"units\": 4, \"name\": \"in\", \"inputs\": [\"x\"]}, ", "in")
 #define AGAIN ", \"recompute\": true"
 
 static const struct row {
     int steps;
-    const char *layers[2];         /* without, and with */
+    const char *layers[2];         /* in one repeat after the other, and one within the other */
     double saves;                  /* how many times less memory that takes, at least */
-} rows[] = {{100, {LSTM(""), LSTM(AGAIN)}, 3}, {7, {OWN(""), OWN(AGAIN)}, 0.5}};
+} rows[] = {{100, {LSTM(""), LSTM(AGAIN)}, 3}, {7, {OWN(""), OWN(AGAIN)}, 0.5}, {20, {BEFORE, WITHIN}, 0}};
 
 struct outcome {
     float losses[RUNS], values[MOST];
@@ -94,7 +105,7 @@ static void trained(void **state)
         struct outcome whole, chunks, other;
         train(*state, row->steps, row->layers[0], &whole);
         train(*state, row->steps, row->layers[1], &chunks);
-        assert_same("computed again", &chunks, &whole, 1e-6f);
+        assert_same("one within the other", &chunks, &whole, 1e-6f);
         assert_true(whole.losses[0] != whole.losses[1]);
         if ((double)chunks.bytes * row->saves > (double)whole.bytes)
             fail_msg("%llu bytes, and %llu without", (unsigned long long)chunks.bytes, (unsigned long long)whole.bytes);

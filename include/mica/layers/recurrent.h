@@ -86,9 +86,9 @@ typedef struct mica_cell {
     /* Your own adds the layers of one step by the calls of these headers: of x (N, ...), the step, and states (N, shape...) it
      * makes its result and next[], the states that the next step begins with. NULL is an error. It is called once, or within
      * bidirectional twice. What its layers take from outside, all steps see alike; a dropout drops the same in all of them. Layers
-     * within have names that begin with the recurrent layer's and a dot. Those that run over a sequence themselves, or that change
-     * statistics in training, as batch_normalization does, cannot be within. A model file holds the layers: loading takes no
-     * function. */
+     * within have names that begin with the recurrent layer's and a dot. Those that run over a sequence themselves may be within,
+     * four in one another, of which one with recompute counts twice; those that change statistics in training, as
+     * batch_normalization does, cannot. A model file holds the layers: loading takes no function. */
     mica_node *(*step)(mica_model *model, mica_node *x, mica_node *const *states, mica_node **next, void *user);
     void *user;
     const mica_shape *states;     /* (state_count): the shapes of a sample's states; at most 8 */

@@ -9,6 +9,7 @@ struct before {
     cJSON *description;
     const char *scope, *of_graph;
     mi_value *last;
+    const struct mi_inside *inside;
 };
 
 static void out_of_memory(mica_model *model)
@@ -41,7 +42,7 @@ static bool begin_within(const struct mi_turn *turn, struct mi_inside *inside, s
     const struct mi_layer *layer = turn->layer;
     const char *part = turn->several ? mi_arena_format(arena, "l%d.", turn->number) : "";
     *before = (struct before){model->layer_count, model->group_count, model->description, model->scope, model->graph->scope,
-                              model->before};
+                              model->before, model->inside};
     *inside = (struct mi_inside){.scope = mi_arena_format(arena, "%s.%s", layer->name, part), .suffix = layer->suffix,
                                  .groups = model->group_count,
                                  .again = layer->again ? mi_arena_format(arena, "%s.%s", layer->again, part) : NULL};
@@ -63,7 +64,7 @@ static cJSON *end_within(mica_model *model, const struct before *before)
     model->scope = before->scope;
     model->graph->scope = before->of_graph;
     model->before = before->last;
-    model->inside = NULL;
+    model->inside = before->inside;
     return layers;
 }
 

@@ -247,9 +247,7 @@ int mi_recurrence_states(const struct mi_recurrence *how)
 
 bool mi_recurrent_fits(struct mi_layer *layer, int count, int states)
 {
-    if (layer->graph->open > 0)
-        mi_layer_fail(layer, MICA_UNSUPPORTED, "it runs over a sequence, within a step of another recurrent layer");
-    else if (count != 1 && count != 1 + states)
+    if (count != 1 && count != 1 + states)
         mi_layer_fail(layer, MICA_INVALID_ARGUMENT, "takes a sequence, and %d state%s to begin with or none, not %d", states,
                       states == 1 ? "" : "s", count - 1);
     else
