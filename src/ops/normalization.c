@@ -1,4 +1,4 @@
-/* BatchNormalization(x (N, C, ...), scale (C), bias (C), mean (C), var (C)) -> y, new mean, new var;
+/* BatchNormalization(x (N, C, ...), scale (C), bias (C), mean (C), var (C), counts (N, C) or none) -> y, new mean, new var;
  * attributes epsilon (1e-5) and momentum (0.9).
  *
  *   y = (x - mean) / sqrt(var + epsilon) * scale + bias      per channel
@@ -6,8 +6,11 @@
  * In training (mi_trains) mean and variance are those of the batch, over all axes but 1, and new = old
  * * momentum + batch * (1 - momentum), where the new variance takes the unbiased one (as PyTorch; ONNX says
  * the biased one). One value a channel says nothing of a variance: the new one is the old. Otherwise they are
- * the inputs, which pass unchanged. */
+ * the inputs, which pass unchanged. With `counts`, of zeros and ones, those are of the elements alone that count; of a
+ * channel that has none the new mean is the old, too. */
 #include "ops/ops.h"
+
+enum { COUNTS = 5 };
 
 static mica_status infer_batch_normalization(struct mi_node *node)
 {
@@ -19,6 +22,10 @@ static mica_status infer_batch_normalization(struct mi_node *node)
     MI_TRY(mi_default_float(node, "momentum", 0.9f));
     if (x->rank < 2)
         return mi_op_fail(node, MICA_SHAPE, "input has rank %d, it must be at least 2 (N, C)", x->rank);
+    const struct mi_shape *counts = node->inputs > COUNTS ? &node->in[COUNTS]->shape : NULL;
+    if (counts && (counts->rank != 2 || !mi_dim_equal(counts->dim[0], x->dim[0]) || !mi_dim_equal(counts->dim[1], x->dim[1])))
+        return mi_op_fail(node, MICA_SHAPE, "input has shape %s, what counts of it %s", mi_shape_text(arena, x),
+                          mi_shape_text(arena, counts));
     for (int i = 1; i < 5; i++) {
         const struct mi_shape *shape = &node->in[i]->shape;
         if (shape->rank != 1 || !mi_dim_equal(shape->dim[0], x->dim[1]))
@@ -165,20 +172,51 @@ static struct mi_node *sum_over_batch(struct mi_graph *graph, mi_value *value)
 }
 
 /* What the forward and the gradient both start from; the plan computes what is the same only once. Of shape (1, C, 1...) or
- * (C, 1...); factor: scale * inverse. */
+ * (C, 1...); factor: scale * inverse. Where not all elements count in training: which do, (N, C, 1...), how many, and the larger
+ * of that and 1. */
 struct statistics {
     struct mi_moments of;
     mi_value *inverse, *factor;
+    mi_value *counts, *count, *divisor;
 };
+
+/* Those of the elements that count, by two sweeps; 0 where there are none. */
+static bool counted_moments(struct mi_node *node, const int64_t *axes, int axis_count, struct statistics *s)
+{
+    struct mi_graph *graph = node->graph;
+    mi_value *x = node->in[0], *one = mi_number(graph, x->type, 1);
+    struct mi_shape shape = {.rank = x->shape.rank, .dim = {x->shape.dim[0], x->shape.dim[1]}};
+    double each = 1;
+    for (int i = 2; i < shape.rank; i++) {
+        shape.dim[i] = mi_fixed(1);
+        each *= (double)x->shape.dim[i].b;
+    }
+    s->counts = mi_reshape_to(graph, node->in[COUNTS], &shape);
+    mi_value *samples = s->counts ? mi_reduce(graph, "ReduceSum", s->counts, axes, axis_count, true) : NULL;
+    s->count = mi_op2(graph, "Mul", samples, mi_number(graph, x->type, each));
+    s->divisor = mi_op2(graph, "Max", s->count, one);
+    s->of.first = MI_APPLY(graph, "FirstAlong", ((mi_value *[]){x}), MI_INTS("axes", axes, axis_count));
+    mi_value *from = mi_op2(graph, "Sub", x, s->of.first), *counted = mi_op2(graph, "Mul", from, s->counts);
+    mi_value *total = counted ? mi_reduce(graph, "ReduceSum", counted, axes, axis_count, true) : NULL;
+    mi_value *mean = mi_op2(graph, "Div", total, s->divisor);
+    mi_value *centred = mi_op2(graph, "Sub", from, mean);
+    mi_value *squares = mi_op2(graph, "Mul", mi_op2(graph, "Mul", centred, centred), s->counts);
+    mi_value *sum = squares ? mi_reduce(graph, "ReduceSum", squares, axes, axis_count, true) : NULL;
+    s->of.mean = mi_op2(graph, "Mul", mi_op2(graph, "Add", mean, s->of.first), mi_op2(graph, "Min", s->count, one));
+    s->of.variance = mi_op2(graph, "Div", sum, s->divisor);
+    s->of.unbiased = mi_op2(graph, "Div", sum, mi_op2(graph, "Max", mi_op2(graph, "Sub", s->count, one), one));
+    return s->of.mean && s->of.unbiased;
+}
 
 static bool statistics(struct mi_node *node, struct statistics *s)
 {
     struct mi_graph *graph = node->graph;
     int rank = node->in[0]->shape.rank;
     int64_t axes[MI_MAX_RANK];
+    int count = over_batch(node->in[0], axes);
     if (!mi_trains(node))
         s->of.mean = s->of.first = mi_channels(graph, node->in[3], rank);
-    else if (!mi_moments(graph, node->in[0], axes, over_batch(node->in[0], axes), &s->of))
+    else if (node->inputs > COUNTS ? !counted_moments(node, axes, count, s) : !mi_moments(graph, node->in[0], axes, count, &s->of))
         return false;
     s->inverse = mi_inverse_root(node, mi_trains(node) ? s->of.variance : mi_channels(graph, node->in[4], rank));
     s->factor = mi_op2(graph, "Mul", s->inverse, mi_channels(graph, node->in[1], rank));
@@ -197,6 +235,17 @@ static mi_value *moving(struct mi_node *node, const char *op, mi_value *old, mi_
                     MI_INT("per_n", above.a), MI_INT("fixed", above.b));
 }
 
+/* What a state becomes where more than `least` elements of a channel count; elsewhere it stays. */
+static mi_value *moved(struct mi_node *node, const struct statistics *s, mi_value *old, mi_value *moving, double least)
+{
+    struct mi_graph *graph = node->graph;
+    if (!s->count || !moving)
+        return moving;
+    mi_value *count = mi_reshape_to(graph, s->count, &old->shape);
+    mi_value *in[] = {mi_op2(graph, "Greater", count, mi_number(graph, old->type, least)), moving, old};
+    return mi_apply(graph, "Where", in, 3, NULL, 0);
+}
+
 static mica_status lower_batch_normalization(struct mi_node *node, mi_value **out)
 {
     struct mi_graph *graph = node->graph;
@@ -206,13 +255,18 @@ static mica_status lower_batch_normalization(struct mi_node *node, mi_value **ou
     mi_value *in[] = {node->in[0], s.of.mean, s.factor,
                       mi_channels(graph, node->in[2], node->in[0]->shape.rank)};
     out[0] = mi_apply(graph, "ScaleShift", in, 4, NULL, 0);
-    out[1] = mi_trains(node) ? moving(node, "MovingAverage", node->in[3], s.of.mean) : node->in[3];
-    out[2] = mi_trains(node) ? moving(node, "MovingVariance", node->in[4], s.of.unbiased) : node->in[4];
+    out[1] = node->in[3];
+    out[2] = node->in[4];
+    if (mi_trains(node)) {
+        out[1] = moved(node, &s, node->in[3], moving(node, "MovingAverage", node->in[3], s.of.mean), 0);
+        out[2] = moved(node, &s, node->in[4], moving(node, "MovingVariance", node->in[4], s.of.unbiased), 1);
+    }
     return graph->error.status;
 }
 
 /* dbias = sum(dy), dscale = sum(dy * xhat), dx = factor * (dy - mean(dy) - xhat * mean(dy * xhat)); in
- * inference dx = factor * dy. */
+ * inference dx = factor * dy. Where not all elements count the means are sums over all, divided by how many count, and are
+ * taken from those alone, as only they have made mean and variance. */
 static mica_status gradient_batch_normalization(struct mi_node *node, mi_value *const *dy, mi_value **dx)
 {
     struct mi_graph *graph = node->graph;
@@ -229,7 +283,13 @@ static mica_status gradient_batch_normalization(struct mi_node *node, mi_value *
     mi_value *sum_dx = mi_apply(graph, "NormalizedSums", sums, 7, NULL, 0);
     if (!sum_dx)
         return graph->error.status;
-    mi_value *in[] = {dy[0], node->in[0], s.of.mean, s.inverse, s.factor, sum_d->out[1], sum_dx->node->out[1]};
+    mi_value *mean_d = sum_d->out[1], *mean_dx = sum_dx->node->out[1];
+    if (s.counts) {
+        mi_value *share = mi_op2(graph, "Div", s.counts, s.divisor);
+        mean_d = mi_op2(graph, "Mul", sum_d->out[0], share);
+        mean_dx = mi_op2(graph, "Mul", sum_dx, share);
+    }
+    mi_value *in[] = {dy[0], node->in[0], s.of.mean, s.inverse, s.factor, mean_d, mean_dx};
     dx[0] = mi_trains(node) ? mi_apply(graph, "NormalizationGrad", in, 7, NULL, 0)
                             : mi_op2(graph, "Mul", s.factor, dy[0]);
     dx[1] = mi_reshape_to(graph, sum_dx, &node->in[1]->shape);
@@ -238,6 +298,6 @@ static mica_status gradient_batch_normalization(struct mi_node *node, mi_value *
 }
 
 const struct mi_op mi_op_BatchNormalization = {
-    .name = "BatchNormalization", .kind = MI_COMPOSITE, .min_inputs = 5, .max_inputs = 5, .outputs = 3,
+    .name = "BatchNormalization", .kind = MI_COMPOSITE, .min_inputs = 5, .max_inputs = 6, .outputs = 3,
     .next_of = {[1] = 3, [2] = 4}, .infer = infer_batch_normalization, .gradient = gradient_batch_normalization,
     .lower = lower_batch_normalization};

@@ -99,10 +99,23 @@ static void round_trip(void **state)
     fixture_round_trip_of(whole);
 }
 
+/* Batch normalisation is told which steps are real, and hands that on. */
+static void masked(void **state)
+{
+    struct fixture *f = *state;
+    mica_node *x = mica_input(f->model, NULL, MICA_SHAPE(5, 6));
+    mica_node *y = mica_batch_normalization(mica_masking(x, NULL), NULL), *plain = mica_batch_normalization(x, NULL);
+    assert_int_equal(y->node->inputs, 6);
+    assert_int_equal(plain->node->inputs, 5);
+    assert_non_null(mi_model_mask(f->model, y));
+    assert_null(mi_model_mask(f->model, plain));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_texts),
+        cmocka_unit_test_setup_teardown(masked, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(variables, fixture_begin, fixture_end),
         cmocka_unit_test(round_trip),
     };

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Inputs x, scale, bias, mean, var; outputs y, new mean, new var. */
+/* Inputs x, scale, bias, mean, var, and which elements count, or all; outputs y, new mean, new var. */
 static void reference(const struct op_case *c, const struct tensor *in, struct tensor *out)
 {
     const struct tensor *x = &in[0];
@@ -11,22 +11,23 @@ static void reference(const struct op_case *c, const struct tensor *in, struct t
     int64_t channels = x->dim[1], inner = 1;
     for (int i = 2; i < x->rank; i++)
         inner *= x->dim[i];
-    int64_t count = x->dim[0] * inner;
+    int64_t all = x->dim[0] * inner;
     for (int64_t k = 0; k < channels; k++) {
-        double mean = 0, square = 0;
-        for (int64_t i = 0; i < count; i++)
-            mean += x->data[(i / inner * channels + k) * inner + i % inner] / (double)count;
-        for (int64_t i = 0; i < count; i++)
-            square += pow(x->data[(i / inner * channels + k) * inner + i % inner] - mean, 2);
-        double used_mean = c->training ? mean : in[3].data[k],
-               used = c->training ? square / (double)count : in[4].data[k];
-        double unbiased = count > 1 ? square / (double)(count - 1) : in[4].data[k];
-        for (int64_t i = 0; i < count; i++) {
-            int64_t at = (i / inner * channels + k) * inner + i % inner;
-            out[0].data[at] =
-                (x->data[at] - used_mean) / sqrt(used + epsilon) * in[1].data[k] + in[2].data[k];
-        }
-        out[1].data[k] = c->training ? in[3].data[k] * momentum + mean * (1 - momentum) : in[3].data[k];
+        double mean = 0, square = 0, count = 0;
+#define AT(i) ((i) / inner * channels + k) * inner + (i) % inner
+#define COUNTS(i) (c->in[5].shape ? in[5].data[(i) / inner * channels + k] : 1)
+        for (int64_t i = 0; i < all; i++)
+            count += COUNTS(i);
+        for (int64_t i = 0; i < all; i++)
+            mean += count > 0 ? COUNTS(i) * x->data[AT(i)] / count : 0;
+        for (int64_t i = 0; i < all; i++)
+            square += COUNTS(i) * pow(x->data[AT(i)] - mean, 2);
+        double used_mean = c->training ? mean : in[3].data[k];
+        double used = c->training ? square / (count > 1 ? count : 1) : in[4].data[k];
+        double new_mean = count > 0 ? mean : in[3].data[k], unbiased = count > 1 ? square / (count - 1) : in[4].data[k];
+        for (int64_t i = 0; i < all; i++)
+            out[0].data[AT(i)] = (x->data[AT(i)] - used_mean) / sqrt(used + epsilon) * in[1].data[k] + in[2].data[k];
+        out[1].data[k] = c->training ? in[3].data[k] * momentum + new_mean * (1 - momentum) : in[3].data[k];
         out[2].data[k] = c->training ? in[4].data[k] * momentum + unbiased * (1 - momentum) : in[4].data[k];
     }
 }
@@ -94,6 +95,19 @@ static void test_inference(void **state)
         NORMALIZE("n 3 5 5", "3", false, {0}),
         NORMALIZE("n 13", "13", false, {0}),
     };
+    OP_CHECK_ALL(state, cases);
+}
+
+/* Of a channel all elements count, of others some, one, or none. */
+static void test_counted(void **state)
+{
+    static const double some[] = {1, 1, 0, 0, 1, 1, 1, 0, 1, 0, 0, 0};
+#define COUNTED(x, trains)                                                                                   \
+    {"BatchNormalization", {IN(x), IN("4"), IN("4"), STATISTICS("4"), STATISTICS("4"),                       \
+                            {.shape = "n 4", .first = some, .firsts = 12, .no_gradient = true}},             \
+     {MI_REAL("epsilon", 0.1f)}, .reference = reference, .outputs = 3, .training = (trains), .batch = 3,     \
+     .tolerance = 5e-6, .gradient_tolerance = 5e-4}
+    const struct op_case cases[] = {COUNTED("n 4 3", true), COUNTED("n 4", true), COUNTED("n 4 3", false)};
     OP_CHECK_ALL(state, cases);
 }
 
@@ -223,7 +237,7 @@ int main(void)
         cmocka_unit_test(test_axes_of_one),
         cmocka_unit_test(test_one_value),
         cmocka_unit_test(test_far_from_zero),
-        cmocka_unit_test(test_inference),
+        cmocka_unit_test(test_inference), cmocka_unit_test(test_counted),
         cmocka_unit_test(test_layer),
         cmocka_unit_test(test_rms),
         cmocka_unit_test(test_channels),

@@ -52,8 +52,10 @@ static mi_value *build_batch(struct mi_layer *layer, mi_value *const *x, int cou
     mi_value *beta = of_channels(layer, "bias", channels, desc->no_center, 0, &desc->beta);
     struct mi_variable *mean = mi_layer_statistic(layer, "running_mean", channels, 0);
     struct mi_variable *variance = mi_layer_statistic(layer, "running_var", channels, 1);
-    mi_value *in[] = {x[0], gamma, beta, mi_newest(layer->graph, mean), mi_newest(layer->graph, variance)};
-    struct mi_node *node = mi_node_add(layer->graph, "BatchNormalization", in, (int)MI_COUNT(in),
+    mi_value *mask = layer->mask = mi_layer_mask(layer, x[0]);
+    mi_value *in[] = {x[0], gamma, beta, mi_newest(layer->graph, mean), mi_newest(layer->graph, variance),
+                      mask ? mi_cast(layer->graph, mask, x[0]->type) : NULL};
+    struct mi_node *node = mi_node_add(layer->graph, "BatchNormalization", in, mask ? 6 : 5,
                                        (const struct mi_attribute[]){MI_REAL("epsilon", epsilon), MI_REAL("momentum", momentum)},
                                        2);
     if (!node || !mi_assign(layer->graph, mean, node->out[1]) || !mi_assign(layer->graph, variance, node->out[2]))
