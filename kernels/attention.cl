@@ -7,6 +7,7 @@ const IDX blocks = (MICA_IN0_D1 + TILES*BQ - 1)/(TILES*BQ);
 for (IDX item = get_global_id(0); item < MICA_ITEMS; item += get_global_size(0)) {
     const IDX b = item / (blocks*MICA_Q_NUM_HEADS), h = item / blocks % MICA_Q_NUM_HEADS, first = item % blocks*(TILES*BQ);
     const IDX shared = h / (MICA_Q_NUM_HEADS/MICA_KV_NUM_HEADS), last = min((IDX)MICA_IN0_D1, first + TILES*BQ);
+    const float slope = SLOPE(h);
     float q[TILES*MICA_DIM*BQ], y[TILES*FULL*BQ], most[TILES*BQ], sum[TILES*BQ];
     float k[KEYS*MICA_DIM], v[KEYS*MICA_VALUE_DIM], s[KEYS*BQ], factor[BQ], low[BQ];
     for (IDX t0 = first, tile = 0; t0 < last; t0 += BQ, tile++)
@@ -20,21 +21,23 @@ for (IDX item = get_global_id(0); item < MICA_ITEMS; item += get_global_size(0))
         y[i] = 0;
     const IDX end = MICA_IS_CAUSAL ? min((IDX)MICA_IN1_D1, last) : (IDX)MICA_IN1_D1;
     for (IDX j0 = 0; j0 < end; j0 += KEYS) {
-        const int keys = (int)min((IDX)KEYS, end - j0);
-        mica_attention_copy(&MICA_LOAD1(b, j0, shared*MICA_DIM), MICA_IN1_D2, keys, MICA_DIM, k);
-        mica_attention_copy(&MICA_LOAD2(b, j0, shared*MICA_VALUE_DIM), MICA_IN2_D2, keys, MICA_VALUE_DIM, v);
+        const int block = (int)min((IDX)KEYS, end - j0), next = (int)min((IDX)KEYS, end - j0 - KEYS);
+        mica_attention_copy(&MICA_LOAD1(b, j0, shared*MICA_DIM), MICA_IN1_D2, block, MICA_DIM, k);
+        mica_attention_copy(&MICA_LOAD2(b, j0, shared*MICA_VALUE_DIM), MICA_IN2_D2, block, MICA_VALUE_DIM, v);
         for (IDX t0 = first, tile = 0; t0 < last; t0 += BQ, tile++) {
-            const int rows = (int)min((IDX)BQ, last - t0);
+            const int rows = (int)min((IDX)BQ, last - t0), keys = SEEN_BY_TILE(block);
             float *top = most + tile*BQ, *total = sum + tile*BQ;
-            if (MICA_IS_CAUSAL && j0 >= t0 + rows)
+            if (keys <= 0)
                 continue;
+            ASK(MICA_LOAD1, b, shared*MICA_DIM, MICA_DIM, MICA_IN1_D2, j0 + KEYS, next)
+            ASK(MICA_LOAD2, b, shared*MICA_VALUE_DIM, MICA_VALUE_DIM, MICA_IN2_D2, j0 + KEYS, next)
+#ifdef MICA_GET0
+            if (next <= 0)
+                mica_attention_ask(&MICA_GET0(b, t0, h*MICA_VALUE_DIM), MICA_OUT0_D2, rows, MICA_VALUE_DIM, 0, 1);
+#endif
             mica_attention_scores(k, keys, MICA_DIM, q + tile*(MICA_DIM*BQ), s);
             MASK_SCORES(3)
-            for (int i = 0; i < BQ; i++)
-                low[i] = top[i];
-            for (int j = 0; j < keys; j++)
-                for (int i = 0; i < BQ; i++)
-                    low[i] = s[j*BQ + i] > low[i] ? s[j*BQ + i] : low[i];
+            mica_attention_largest(s, keys, top, low);
             for (int i = 0; i < BQ; i++) {
                 const float new = low[i];
                 low[i] = new == -MICA_INF ? 0 : new;
@@ -44,13 +47,15 @@ for (IDX item = get_global_id(0); item < MICA_ITEMS; item += get_global_size(0))
             }
             /* Two keys at once, so that one exponential does not wait for another; a row behind the last one is there, as TILE is
              * even, and does not count. */
-            for (int j = 0; j < keys; j += 2)
+            for (int j = 0; j < keys; j += 2) {
+                TILE_LANES
                 for (int i = 0; i < BQ; i++) {
-                    const float p = mica_exp(s[j*BQ + i] - low[i]), next = mica_exp(s[(j + 1)*BQ + i] - low[i]);
+                    const float p = mica_exp(s[j*BQ + i] - low[i]), behind = mica_exp(s[(j + 1)*BQ + i] - low[i]);
                     s[j*BQ + i] = p*COUNTS(j, i);
-                    s[(j + 1)*BQ + i] = next*COUNTS(j + 1, i);
-                    total[i] += p + (j + 1 < keys ? next : 0);
+                    s[(j + 1)*BQ + i] = behind*COUNTS(j + 1, i);
+                    total[i] += p + (j + 1 < keys ? behind : 0);
                 }
+            }
             mica_attention_gather(v, keys, MICA_VALUE_DIM, s, factor, y + tile*(FULL*BQ));
         }
     }

@@ -21,14 +21,28 @@
 #else
 #define COUNTS(j, q) 1.0f
 #endif
+/* Ahead of a loop: compilers count with narrower vectors where a core slows down for wide ones, which those of the products make it
+ * do anyway. */
+#define PRAGMA(text) _Pragma(#text)
+#define LANES_PRAGMA(lanes) PRAGMA(clang loop vectorize_width(lanes))
+#define ALL_LANES LANES_PRAGMA(MICA_LANES)
+#define UNROLLED_PRAGMA(lanes, count) PRAGMA(clang loop vectorize_width(lanes) unroll_count(count))
+#define TILE_LANES UNROLLED_PRAGMA(MICA_LANES, MICA_VECTORS)
 #define ROUND_UP(x, to) (((x) + (to) - 1)/(to)*(to))
 
 /* What is added to s[j][q], the scores of key j0 + j and query t0 + q of head h of sample b: the mask, which is input k, and minus
- * infinity where a key is behind its query. */
+ * infinity where a key is behind its query. A mask that hides tells which scores stay what they are. */
 #define ALONG(k, d, at) (MICA_IN##k##_D##d == 1 ? 0 : (at))
 #define MASK_AT(k, j, q) \
     MICA_LOAD##k(ALONG(k, 0, b), ALONG(k, 1, h), MICA_MASKS == 1 ? 0 : t0 + min(q, rows - 1), ALONG(k, 3, j0 + (j)))
-#if MICA_MASKS
+#if MICA_HIDES
+#define HIDDEN (MICA_HIDES == 2 ? -MICA_INF : MICA_HIDDEN)
+#define HIDE(k, x, otherwise) \
+    for (int j = 0; j < keys; j++) \
+        for (int i = 0; i < BQ; i++) \
+            x[j*BQ + i] = MASK_AT(k, j, i) ? x[j*BQ + i] : (otherwise);
+#define ADD_MASK(k) HIDE(k, s, HIDDEN)
+#elif MICA_MASKS
 #define ADD_MASK(k) \
     for (int j = 0; j < keys; j++) \
         for (int i = 0; i < BQ; i++) \
@@ -36,22 +50,50 @@
 #else
 #define ADD_MASK(k)
 #endif
+#if !MICA_HIDES
+#define HIDE(k, x, otherwise)
+#endif
+/* How many keys of a block from j0 on a tile of queries from t0 on may see. */
+#define SEEN_BY_TILE(block) (MICA_IS_CAUSAL ? (int)min((IDX)(block), t0 + rows - j0) : (block))
+/* ALiBi's slope of head h, and what distances take from scores. */
+#if MICA_ALIBI
+#define SLOPE(h) mica_exp(MICA_SLOPE*((h) < MICA_ALIBI ? (float)((h) + 1) : (float)((h) - MICA_ALIBI) + 0.5f))
+#define ADD_DISTANCE \
+    for (int j = 0; j < keys; j++) { \
+        const float ahead = (float)(j0 + j) - (float)t0; \
+        for (int i = 0; i < BQ; i++) \
+            s[j*BQ + i] -= slope*fabs(ahead - (float)i); \
+    }
+#else
+#define SLOPE(h) 0
+#define ADD_DISTANCE
+#endif
 #define MASK_SCORES(k) \
+    ADD_DISTANCE \
     ADD_MASK(k) \
     if (MICA_IS_CAUSAL && j0 + keys > t0 + 1) \
         for (int j = 0; j < keys; j++) \
             for (int i = 0; i < BQ; i++) \
                 s[j*BQ + i] = j0 + j > t0 + i ? -MICA_INF : s[j*BQ + i];
 
-/* to[c][q] = factor * from[q][c] of `rows` rows; those that are not there are 0. */
+/* to[c][q] = factor * from[q][c] of `rows` rows; those that are not there are 0. A vector of rows at a time, so that the lines of
+ * one set of them stay in the cache for all their features. */
 static inline void mica_attention_turn(__global const float *from, const IDX step, const int rows, const int features,
                                        const float factor, float *to)
 {
-    for (int q = 0; q < BQ; q++) {
-        __global const float *row = from + min(q, rows - 1)*step;
-        const float real = q < rows ? factor : 0;
-        for (int c = 0; c < features; c++)
-            to[c*BQ + q] = row[c]*real;
+    for (int q = 0; q < BQ; q += LANES) {
+        __global const float *row[LANES];
+        float real[LANES];
+        #pragma unroll
+        for (int l = 0; l < LANES; l++) {
+            row[l] = from + min(q + l, rows - 1)*step;
+            real[l] = q + l < rows ? factor : 0;
+        }
+        for (int c = 0; c < features; c++) {
+            #pragma unroll
+            for (int l = 0; l < LANES; l++)
+                to[c*BQ + q + l] = row[l][c]*real[l];
+        }
     }
 }
 
@@ -87,6 +129,25 @@ static inline void mica_attention_scores(const float *near, const int rows, cons
             for (int v = 0; v < NV; v++)
                 VSTORE(acc[i][v], v, s + (j + i)*BQ);
     }
+}
+
+/* largest[q] = the largest of from[q] and s[j][q], of `rows` rows j. */
+static inline void mica_attention_largest(const float *s, const int rows, const float *from, float *largest)
+{
+    VEC most[NV];
+    #pragma unroll
+    for (int v = 0; v < NV; v++)
+        most[v] = VLOAD(v, from);
+    for (int j = 0; j < rows; j++) {
+        #pragma unroll
+        for (int v = 0; v < NV; v++) {
+            const VEC x = VLOAD(v, s + j*BQ);
+            most[v] = x > most[v] ? x : most[v];
+        }
+    }
+    #pragma unroll
+    for (int v = 0; v < NV; v++)
+        VSTORE(most[v], v, largest);
 }
 
 /* y[c][q] = y[c][q] * factor[q] + sum over the rows j of near[j][c] * p[j][q]. y has features rounded up to TILE. */
@@ -125,8 +186,8 @@ static inline void mica_attention_gather(const float *near, const int rows, cons
     }
 }
 
-/* y[j][c] += sum over q of p[j][q] * x[q][c], for `rows` rows j up to a multiple of ROWS, and `full` features, a multiple of
- * WIDTH. */
+/* y[j][c] += sum over q of p[j][q] * x[q][c], for `rows` rows j of p, up to a multiple of ROWS with zeros behind them, and `full`
+ * features, a multiple of WIDTH. */
 #define ROWS 6
 #define ACROSS MICA_ACROSS
 #define WIDTH (LANES*ACROSS)
@@ -165,24 +226,64 @@ static inline void mica_attention_spread(const float *p, const float *x, const i
 static inline void mica_attention_rows(__global const float *from, const IDX step, const int rows, const int features,
                                        const int full, const float factor, float *to)
 {
-    for (int q = 0; q < BQ; q++)
-        for (int c = 0; c < full; c++)
-            to[q*full + c] = q < rows && c < features ? factor*from[q*step + c] : 0;
+    for (int q = 0; q < rows; q++) {
+        ALL_LANES
+        for (int c = 0; c < features; c++)
+            to[q*full + c] = factor*from[q*step + c];
+        for (int c = features; c < full; c++)
+            to[q*full + c] = 0;
+    }
+    for (int i = rows*full; i < BQ*full; i++)
+        to[i] = 0;
 }
+
+/* Asks for rows that are copied next: part `part` of `parts`, as asking for all at once would keep a core waiting. */
+static inline void mica_attention_ask(__global const float *from, const IDX step, const int rows, const int features,
+                                      const int part, const int parts)
+{
+    const int share = (rows + parts - 1)/parts;
+    for (int j = part*share; j < min(rows, (part + 1)*share); j++)
+        for (int c = 0; c < features; c += 16)
+            MICA_PREFETCH(from + j*step + c);
+}
+
+/* The same of rows j0 and on of a tensor, from a column on, in the turn of `tile`. */
+#define ASK(at, sample, column, features, step, j0, rows) \
+    mica_attention_ask(&at(sample, j0, column), step, rows, features, (int)tile, TILES);
 
 /* to[j][c] = from[j][c] */
 static inline void mica_attention_copy(__global const float *from, const IDX step, const int rows, const int features, float *to)
 {
-    for (int j = 0; j < rows; j++)
+    for (int j = 0; j < rows; j++) {
+        ALL_LANES
         for (int c = 0; c < features; c++)
             to[j*features + c] = from[j*step + c];
+    }
 }
 
-/* to[j][c] += near[j][c], of rows that lie `full` and `step` apart. */
-static inline void mica_attention_add(const float *near, const int rows, const int features, const int full, __global float *to,
-                                      const IDX step)
+/* to[j][c] = near[j][c], or what it was and that, of rows that lie `full` and `step` apart. */
+static inline void mica_attention_give(const float *near, const int rows, const int features, const int full, const bool adds,
+                                       __global float *to, const IDX step)
 {
-    for (int j = 0; j < rows; j++)
+    for (int j = 0; j < rows; j++) {
+        ALL_LANES
         for (int c = 0; c < features; c++)
-            to[j*step + c] += near[j*full + c];
+            to[j*step + c] = near[j*full + c] + (adds ? to[j*step + c] : 0);
+    }
+}
+
+/* The sum of x[c] * y[c], as LANES sums that do not wait for one another. */
+static inline float mica_attention_dot(__global const float *x, __global const float *y, const int features)
+{
+    float part[LANES], sum = 0;
+    for (int l = 0; l < LANES; l++)
+        part[l] = 0;
+    for (int c = 0; c + LANES <= features; c += LANES)
+        for (int l = 0; l < LANES; l++)
+            part[l] = fma(x[c + l], y[c + l], part[l]);
+    for (int c = features/LANES*LANES; c < features; c++)
+        sum = fma(x[c], y[c], sum);
+    for (int l = 0; l < LANES; l++)
+        sum += part[l];
+    return sum;
 }

@@ -1,11 +1,14 @@
 /* Attention(q (N, T, heads * d), k (N, S, groups * d), v (N, S, groups * e), mask or none; q_num_heads, kv_num_heads, is_causal,
- * scale, rate, seed) -> y (N, T, heads * e), and of each query (N, heads, T, 1) the largest score and one over the sum of
- * exponentials, of which the gradient makes the weights again:
+ * scale, rate, seed, hidden, alibi, slope) -> y (N, T, heads * e), and of each query (N, heads, T, 1) the largest score and one
+ * over the sum of exponentials, of which the gradient makes the weights again:
  *
  *     y = drop(softmax(scale * q k^T + mask)) v          in each head
  *
- * as ONNX's, with three axes. `mask` is a float that fits (N, heads, T, S). Heads of q that lie side by side share one of k and v.
- * is_causal: a query sees the keys up to its own number. `rate` is the chance that a weight is 0 in training.
+ * as ONNX's, with three axes. `mask` fits (N, heads, T, S); where it is bool nothing is added, and scores are `hidden` (minus
+ * infinity) where it is false. Heads of q that lie side by side share one of k and v. is_causal: a query sees the keys up to its
+ * own number. `rate` is the chance that a weight is 0 in training. `alibi`, where it is not 0: from a score is taken the distance
+ * of query and key in steps, times the slope of the head, exp(slope * number): the number of head h is h + 1, and of the heads
+ * from alibi on h - alibi + 1/2 (Press, Smith, Lewis: "Train Short, Test Long", ICLR 2022).
  *
  * It is lowered to products, maps and reductions, which keep the scores; or where a kernel for it pays, on a CPU with enough
  * queries, to one that never has them in memory (attention_tiled.c). */
@@ -32,9 +35,17 @@ static mica_status infer_sizes(struct mi_node *node, struct mi_attention *a)
     return MICA_OK;
 }
 
+static bool has_bool_mask(const struct mi_node *node)
+{
+    return node->inputs > MI_ATTENTION_MASK && node->in[MI_ATTENTION_MASK] && node->in[MI_ATTENTION_MASK]->type == MI_BOOL;
+}
+
 static mica_status infer_attention(struct mi_node *node)
 {
-    MI_TRY(mi_float_types(node));
+    struct mi_node floats = *node;
+    floats.inputs = has_bool_mask(node) ? MI_ATTENTION_MASK : node->inputs;
+    MI_TRY(mi_float_types(&floats));
+    MI_TRY(mi_default_float(node, "hidden", -INFINITY));
     MI_TRY(mi_default_int(node, "q_num_heads", 1));
     MI_TRY(mi_default_int(node, "kv_num_heads", mi_attribute_int(node, "q_num_heads", 1)));
     MI_TRY(mi_default_int(node, "is_causal", 0));
@@ -64,34 +75,42 @@ static mica_status infer_attention(struct mi_node *node)
 
 /* ---- Of products, maps and reductions ---- */
 
-/* (N, steps, heads * d) as (N, groups, heads / groups, steps, d): heads that share a key are side by side. */
-static mi_value *split(struct mi_graph *graph, mi_value *x, int64_t groups, int64_t heads)
+/* (N, steps, heads * d) as (N, heads, steps, d); or where heads share keys, as (N, groups, heads / groups, steps, d), with those
+ * side by side that do. */
+static mi_value *split(struct mi_graph *graph, mi_value *x, const struct mi_attention *a, int64_t heads)
 {
+    static const int64_t order[2][5] = {{0, 2, 1, 3}, {0, 2, 3, 1, 4}};
+    bool apart = a->heads != a->groups;
     if (!x)
         return NULL;
-    const struct mi_dim *dim = x->shape.dim;
-    const int64_t order[] = {0, 2, 3, 1, 4};
-    const struct mi_shape parts = {.rank = 5, .dim = {dim[0], dim[1], mi_fixed(groups), mi_fixed(heads / groups),
-                                                      mi_fixed(dim[2].b / heads)}};
-    return MI_APPLY(graph, "Transpose", ((mi_value *[]){mi_reshape_to(graph, x, &parts)}), MI_INTS("perm", order, 5));
+    const struct mi_dim *dim = x->shape.dim, each = mi_fixed(dim[2].b / heads);
+    const struct mi_shape alone = {.rank = 4, .dim = {dim[0], mi_fixed(1), dim[1], each}};
+    const struct mi_shape parts = apart ? (struct mi_shape){.rank = 5, .dim = {dim[0], dim[1], mi_fixed(a->groups),
+                                                                               mi_fixed(heads / a->groups), each}}
+                                        : (struct mi_shape){.rank = 4, .dim = {dim[0], dim[1], mi_fixed(heads), each}};
+    x = mi_reshape_to(graph, x, a->heads == 1 ? &alone : &parts);
+    return a->heads == 1 ? x : MI_APPLY(graph, "Transpose", ((mi_value *[]){x}), MI_INTS("perm", order[apart], parts.rank));
 }
 
 /* The way back, to the shape of `like`; the sum of those heads where it has fewer. */
 static mi_value *join(struct mi_graph *graph, mi_value *x, const mi_value *like, bool shared)
 {
-    const int64_t order[] = {0, 3, 1, 2, 4}, axis = 2;
+    static const int64_t order[2][5] = {{0, 2, 1, 3}, {0, 3, 1, 2, 4}}, axis = 2;
     if (!x)
         return NULL;
-    if (shared && !mi_dim_is(x->shape.dim[2], 1))
+    bool apart = x->shape.rank == 5;
+    if (shared && apart)
         x = mi_reduce(graph, "ReduceSum", x, &axis, 1, true);
-    return mi_reshape_to(graph, MI_APPLY(graph, "Transpose", ((mi_value *[]){x}), MI_INTS("perm", order, 5)), &like->shape);
+    if (x && (apart || !mi_dim_is(x->shape.dim[1], 1)))
+        x = MI_APPLY(graph, "Transpose", ((mi_value *[]){x}), MI_INTS("perm", order[apart], x->shape.rank));
+    return mi_reshape_to(graph, x, &like->shape);
 }
 
-/* x (N, heads, ...) as (N, groups, heads / groups, ...), or back. */
+/* x (N, heads, ...) beside what `split` has made, or back. */
 static mi_value *regroup(struct mi_graph *graph, mi_value *x, const struct mi_attention *a, bool apart)
 {
-    if (!x)
-        return NULL;
+    if (!x || a->heads == a->groups)
+        return x;
     bool one = mi_dim_is(x->shape.dim[1], 1);
     struct mi_shape shape = {.rank = apart ? 5 : 4, .dim = {x->shape.dim[0], mi_fixed(apart ? one ? 1 : a->groups : a->heads)}};
     if (apart)
@@ -108,6 +127,28 @@ mi_value *mi_causal_mask(struct mi_graph *graph, const struct mi_shape *steps)
     mi_value *query = MI_APPLY(graph, "Index", ((mi_value *[]){space}), MI_INT("axis", 0));
     mi_value *in[] = {mi_op2(graph, "Greater", key, query), mi_scalar(graph, -INFINITY), mi_scalar(graph, 0)};
     return mi_apply(graph, "Where", in, 3, NULL, 0);
+}
+
+/* Numbers along one axis of a shape, as floats. */
+static mi_value *places(struct mi_graph *graph, const struct mi_shape *shape, int axis)
+{
+    mi_value *space = mi_expand_to(graph, mi_scalar(graph, 0), shape);
+    return mi_cast(graph, MI_APPLY(graph, "Index", ((mi_value *[]){space}), MI_INT("axis", axis)), MI_FLOAT);
+}
+
+/* (1, heads, T, S): -slope * |t - s| */
+static mi_value *distances(struct mi_graph *graph, const struct mi_attention *a)
+{
+    const struct mi_shape each = {.rank = 4, .dim = {mi_fixed(1), mi_fixed(a->heads), mi_fixed(1), mi_fixed(1)}};
+    const struct mi_shape steps = {.rank = 4, .dim = {mi_fixed(1), mi_fixed(1), a->queries, a->keys}};
+    mi_value *head = places(graph, &each, 1);
+    mi_value *in[] = {mi_op2(graph, "Less", head, mi_scalar(graph, (float)a->alibi)),
+                      mi_op2(graph, "Add", head, mi_scalar(graph, 1)),
+                      mi_op2(graph, "Sub", head, mi_scalar(graph, (float)a->alibi - 0.5f))};
+    mi_value *number = mi_apply(graph, "Where", in, 3, NULL, 0);
+    mi_value *slope = mi_op1(graph, "Exp", mi_op2(graph, "Mul", number, mi_scalar(graph, a->slope)));
+    mi_value *distance = mi_op1(graph, "Abs", mi_op2(graph, "Sub", places(graph, &steps, 2), places(graph, &steps, 3)));
+    return mi_op1(graph, "Neg", mi_op2(graph, "Mul", distance, slope));
 }
 
 /* What the forward pass has on its way; the gradient makes the same nodes, which simplification joins. */
@@ -128,20 +169,30 @@ static mi_value *dropped(struct mi_node *node, const char *op, mi_value *x)
     return made;
 }
 
+/* x where the mask holds. */
+static mi_value *hide(struct mi_graph *graph, mi_value *mask, mi_value *x, double otherwise)
+{
+    mi_value *in[] = {mask, x, x ? mi_number(graph, x->type, otherwise) : NULL};
+    return mi_apply(graph, "Where", in, 3, NULL, 0);
+}
+
 static bool build_chain(struct mi_node *node, const struct mi_attention *a, struct chain *c)
 {
     struct mi_graph *graph = node->graph;
-    const int64_t last = 4;
+    const int64_t last = a->heads == a->groups ? 3 : 4;
     const struct mi_shape steps = {.rank = 2, .dim = {a->queries, a->keys}};
     enum mi_type type = node->in[0]->type;
-    c->q = split(graph, node->in[0], a->groups, a->heads);
-    c->k = split(graph, node->in[1], a->groups, a->groups);
-    c->v = split(graph, node->in[2], a->groups, a->groups);
+    c->q = split(graph, node->in[0], a, a->heads);
+    c->k = split(graph, node->in[1], a, a->groups);
+    c->v = split(graph, node->in[2], a, a->groups);
     mi_value *scores = MI_APPLY(graph, "MatMul", ((mi_value *[]){c->q, c->k}), MI_INT("transB", 1));
     if (a->scale < 1 || a->scale > 1)
         scores = mi_op2(graph, "Mul", scores, mi_number(graph, type, (double)a->scale));
-    if (a->mask)
-        scores = mi_op2(graph, "Add", scores, regroup(graph, a->mask, a, true));
+    if (a->alibi)
+        scores = mi_op2(graph, "Add", scores, regroup(graph, mi_cast(graph, distances(graph, a), type), a, true));
+    mi_value *mask = regroup(graph, a->mask, a, true);
+    if (mask)
+        scores = a->hides ? hide(graph, mask, scores, (double)a->hidden) : mi_op2(graph, "Add", scores, mask);
     if (a->causal)
         scores = mi_op2(graph, "Add", scores, mi_cast(graph, mi_causal_mask(graph, &steps), type));
     c->largest = mi_reduce(graph, "ReduceMaxNumber", scores, &last, 1, true);
@@ -177,14 +228,15 @@ static mica_status gradient_attention(struct mi_node *node, mi_value *const *dy,
     mi_value *in[] = {node->in[0], node->in[1], node->in[2], node->out[0], node->out[1], node->out[2], dy[0], mask};
     if (!dy[0])
         return MICA_OK;
+    bool added = mask && mask->type != MI_BOOL;
     struct mi_node *of[2] = {mi_node_add(graph, "AttentionGrad", in, mask ? 8 : 7, node->attribute, node->attributes),
-                             mask ? mi_node_add(graph, "AttentionScoreGrad", in, 8, node->attribute, node->attributes) : NULL};
-    if (!of[0] || (mask && !of[1]))
+                             added ? mi_node_add(graph, "AttentionScoreGrad", in, 8, node->attribute, node->attributes) : NULL};
+    if (!of[0] || (added && !of[1]))
         return graph->error.status;
     of[0]->stable = node->stable;
     for (int i = 0; i < 3; i++)
         dx[i] = of[0]->out[i];
-    if (mask) {
+    if (added) {
         of[1]->stable = node->stable;
         dx[MI_ATTENTION_MASK] = mi_sum_to(graph, of[1]->out[0], &mask->shape);
     }
@@ -215,14 +267,16 @@ struct chain_gradient {
 static bool build_gradient(struct mi_node *node, const struct mi_attention *a, struct chain_gradient *c)
 {
     struct mi_graph *graph = node->graph;
-    const int64_t last = 4;
+    const int64_t last = a->heads == a->groups ? 3 : 4;
     if (!build_chain(node, a, &c->forward))
         return false;
-    c->dy = split(graph, node->in[MI_ATTENTION_GRAD_DY], a->groups, a->heads);
+    c->dy = split(graph, node->in[MI_ATTENTION_GRAD_DY], a, a->heads);
     mi_value *weights = MI_APPLY(graph, "MatMul", ((mi_value *[]){c->dy, c->forward.v}), MI_INT("transB", 1));
     weights = dropped(node, "Drop", weights);
     mi_value *sum = mi_reduce(graph, "ReduceSum", mi_op2(graph, "Mul", weights, c->forward.weights), &last, 1, true);
     c->scores = mi_op2(graph, "Mul", c->forward.weights, mi_op2(graph, "Sub", weights, sum));
+    if (a->hides)
+        c->scores = hide(graph, regroup(graph, a->mask, a, true), c->scores, 0);
     return c->scores != NULL;
 }
 

@@ -13,7 +13,9 @@ struct mi_attention {
     struct mi_dim batch, queries, keys;
     enum mi_type type;
     float scale, rate;
-    bool causal;
+    bool causal, hides;              /* hides: the mask is bool, and scores are `hidden` where it is false */
+    float hidden, slope;
+    int64_t alibi;                   /* 0: distances do not count */
     mi_value *mask;                  /* NULL: none */
 };
 

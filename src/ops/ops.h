@@ -41,7 +41,8 @@
  *   Index(x; axis)                     int32: the coordinate along an axis, in the shape of x
  *   RowIndex(x; rows) -> row, missed   int32: x where it is the number of a row, else one near it; 1 there
  *   HashBin(x; bins, salt)             numbers of bins, as if drawn by lot (hash.c)
- *   Attention(q, k, v, mask; q_num_heads, kv_num_heads, is_causal, scale, rate, seed) -> y, largest, part   attention.c
+ *   Attention(q, k, v, mask; q_num_heads, kv_num_heads, is_causal, scale, rate, seed, hidden, alibi, slope) -> y, largest, part
+ *                                      attention.c
  *   DivideByCount(x; per_n, fixed)     x / (per_n * n + fixed), n the samples of the step
  *   SizePenalty(x; l1, l2)             l1 * |x| + l2 * x^2
  *   SpectralNorm(w, u, v; iterations, epsilon) -> sigma, u, v   the largest singular value (spectral.c)

@@ -19,7 +19,12 @@ static double score(const struct op_case *c, const struct tensor *in, const stru
         sum += q->data[tensor_offset(q, (const int64_t[]){p->b, p->t, p->h * p->dim + i})] *
                k->data[tensor_offset(k, (const int64_t[]){p->b, s, p->shared * p->dim + i})];
     sum *= scale;
-    if (c->in[3].shape)
+    int64_t power = op_int(c, "alibi", 0);
+    double number = p->h < power ? (double)(p->h + 1) : (double)(p->h - power) + 0.5;
+    sum -= power ? exp(op_float(c, "slope", 0) * number) * fabs((double)(p->t - s)) : 0;
+    if (c->in[3].type == MI_BOOL)
+        sum = tensor_broadcast(mask, 4, (const int64_t[]){p->b, p->h, p->t, s}) > 0 ? sum : op_float(c, "hidden", 0);
+    else if (c->in[3].shape)
         sum += tensor_broadcast(mask, 4, (const int64_t[]){p->b, p->h, p->t, s});
     return op_int(c, "is_causal", 0) && s > p->t ? -(double)INFINITY : sum;
 }
@@ -124,6 +129,7 @@ static void many_queries(void **state)
         {"Attention", {IN("n 50 24"), IN("n 50 8"), IN("n 50 10")}, {HEADS(6, 2), MI_REAL("scale", 0.3f)}, .reference = reference,
          .batch = 2},
         {"Attention", {IN("n 100 66"), IN("n 97 66"), IN("n 97 66")}, {HEADS(2, 2)}, .reference = reference, .batch = 1},
+        {"Attention", {IN("n 16 4"), {.shape = "n 3 4", .no_gradient = true}, IN("n 3 4")}, .reference = reference, .batch = 1},
         {"Attention", {IN_RANGE("n 16 8", -30, 30), IN_RANGE("n 50 8", -30, 30), IN("n 50 8")}, .reference = reference, .batch = 1,
          .no_gradient = true, .tolerance = 1e-4},
     };
@@ -144,6 +150,7 @@ static void causal(void **state)
 static void masks(void **state)
 {
     static const double hidden[] = {-1e30, -1e30, -1e30, -1e30, -1e30, 0, -1e30, -1e30, -1e30};
+    static const double nothing[9] = {0}; /* of a row: all weights are equal there */
     static const double out_of_sight[] = {-(double)INFINITY, 0, -(double)INFINITY, -(double)INFINITY};
     const struct op_case cases[] = {
         {"Attention", {IN("n 17 4"), IN("n 9 4"), IN("n 9 4"), IN("n 1 1 9")}, {HEADS(2, 2)}, .reference = reference, .batch = 2},
@@ -156,6 +163,12 @@ static void masks(void **state)
         {"Attention", {IN("n 17 4"), IN("n 4 4"), IN("n 4 4"),
                        {.shape = "1 1 1 4", .first = out_of_sight, .firsts = 4, .no_gradient = true}},
          .reference = reference, .batch = 2},
+        {"Attention", {IN("n 17 4"), IN("n 9 4"), IN("n 9 4"), {.shape = "n 1 17 9", .type = MI_BOOL, .high = 1, .first = nothing, .firsts = 9}},
+         {MI_REAL("hidden", -20)}, .reference = reference, .batch = 2},
+        {"Attention", {IN("n 5 9"), IN("n 4 3"), IN("n 4 3")}, {HEADS(3, 1), MI_INT("alibi", 2), MI_REAL("slope", -2)},
+         .reference = reference, .batch = 2},
+        {"Attention", {IN("n 17 9"), IN("n 20 9"), IN("n 20 9")}, {HEADS(3, 3), MI_INT("alibi", 2), MI_REAL("slope", -2)},
+         .reference = reference, .batch = 1},
     };
     OP_CHECK_ALL(state, cases);
 }

@@ -75,13 +75,6 @@ mi_value *mi_rows_product(struct mi_graph *graph, mi_value *x, mi_value *weight,
 
 /* ---- What is added to scores ---- */
 
-/* Numbers along one axis of (a, b), or of (a, b, c). */
-static mi_value *places(struct mi_graph *graph, const struct mi_shape *shape, int axis)
-{
-    mi_value *space = mi_expand_to(graph, mi_scalar(graph, 0), shape);
-    return MI_APPLY(graph, "Index", ((mi_value *[]){space}), MI_INT("axis", axis));
-}
-
 /* (N, 1, 1, S): so low a number where a step is padding that no weight is left, and finite, so that where all are padding the
  * weights are equal and not 0 / 0. */
 static mi_value *padding_mask(struct mi_graph *graph, mi_value *real)
@@ -105,38 +98,6 @@ float mi_alibi_slope(int64_t power)
     return (float)(-8 * log(2) / (double)power);
 }
 
-/* (heads, 1, 1): slopes of a geometric series that ends with 2^-8. Where the heads are no power of 2, those of the largest one
- * below, n, and then every second one of 2n: head h has 2^(-8 / n * (h + 1)), or of h >= n 2^(-8 / n * (h - n + 1/2)). */
-static mi_value *alibi_slopes(struct mi_graph *graph, int64_t heads)
-{
-    const struct mi_shape shape = {.rank = 3, .dim = {mi_fixed(heads), mi_fixed(1), mi_fixed(1)}};
-    const int64_t power = mi_alibi_power(heads);
-    mi_value *head = mi_cast(graph, places(graph, &shape, 0), MI_FLOAT);
-    mi_value *in[] = {mi_op2(graph, "Less", head, mi_scalar(graph, (float)power)), mi_op2(graph, "Add", head, mi_scalar(graph, 1)),
-                      mi_op2(graph, "Sub", head, mi_scalar(graph, (float)power - 0.5f))};
-    mi_value *number = mi_apply(graph, "Where", in, 3, NULL, 0);
-    return mi_op1(graph, "Exp", mi_op2(graph, "Mul", number, mi_scalar(graph, mi_alibi_slope(power))));
-}
-
-/* (heads, T, S): -slope * |t - s| */
-static mi_value *alibi(struct mi_graph *graph, const struct mi_shape *steps, int64_t heads)
-{
-    mi_value *t = mi_cast(graph, places(graph, steps, 0), MI_FLOAT), *s = mi_cast(graph, places(graph, steps, 1), MI_FLOAT);
-    mi_value *distance = mi_op1(graph, "Abs", mi_op2(graph, "Sub", t, s));
-    return mi_op1(graph, "Neg", mi_op2(graph, "Mul", distance, alibi_slopes(graph, heads)));
-}
-
-/* What is added to scores for a start: (N or 1, heads or 1, T or 1, S); NULL: nothing, or an error. */
-static mi_value *added(struct mi_graph *graph, const struct mi_shape *steps, int64_t heads, const struct mi_scoring *how)
-{
-    mi_value *padding = how->mask ? padding_mask(graph, how->mask) : NULL;
-    if (!how->alibi)
-        return padding;
-    const struct mi_shape all = {.rank = 4, .dim = {mi_fixed(1), mi_fixed(heads), steps->dim[0], steps->dim[1]}};
-    mi_value *distance = mi_reshape_to(graph, alibi(graph, steps, heads), &all);
-    return padding ? mi_op2(graph, "Add", distance, padding) : distance;
-}
-
 /* ---- The mean ---- */
 
 mi_value *mi_attend(struct mi_layer *layer, mi_value *const of[MI_ATTENDED], int64_t heads, int64_t groups,
@@ -144,11 +105,12 @@ mi_value *mi_attend(struct mi_layer *layer, mi_value *const of[MI_ATTENDED], int
 {
     if (!of[MI_Q] || !of[MI_K] || !of[MI_V])
         return NULL;
-    const struct mi_shape steps = {.rank = 2, .dim = {of[MI_Q]->shape.dim[1], of[MI_K]->shape.dim[1]}};
-    mi_value *in[] = {of[MI_Q], of[MI_K], of[MI_V], added(layer->graph, &steps, heads, how)};
+    const int64_t power = how->alibi ? mi_alibi_power(heads) : 0; /* 0: there are no slopes */
+    mi_value *in[] = {of[MI_Q], of[MI_K], of[MI_V], how->mask ? padding_mask(layer->graph, how->mask) : NULL};
     const struct mi_attribute attributes[] = {MI_INT("q_num_heads", heads), MI_INT("kv_num_heads", groups),
                                               MI_INT("is_causal", how->causal), MI_REAL("scale", how->scale),
-                                              MI_REAL("rate", how->dropout), MI_INT("seed", (int64_t)how->seed)};
+                                              MI_REAL("rate", how->dropout), MI_INT("seed", (int64_t)how->seed),
+                                              MI_INT("alibi", power), MI_REAL("slope", power ? mi_alibi_slope(power) : 0)};
     return mi_apply(layer->graph, "Attention", in, in[3] ? 4 : 3, attributes, (int)MI_COUNT(attributes));
 }
 
