@@ -334,6 +334,9 @@ mica_status mi_differentiate(struct mi_graph *graph, mi_value *loss, mi_value *c
                              mi_value **gradients);
 /* Before differentiation: a pick of the largest goes before a map that rises (commute.c). */
 mica_status mi_pick_first(struct mi_graph *graph);
+/* Before differentiation: chains of nodes become the one that computes the same (recognise.c). *root is wanted beside the graph's
+ * outputs, and follows; NULL: nothing is. */
+mica_status mi_recognise(struct mi_graph *graph, mi_value **root);
 /* g times the derivative of a map by input i, as a node that keeps only what the expression names (g itself where it is no
  * more); of the shape that these make together. NULL: there is none. */
 mi_value *mi_map_slope(struct mi_node *node, mi_value *g, int i);

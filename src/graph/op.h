@@ -84,6 +84,19 @@ struct mi_access {
     int64_t period[MI_MAX_RANK];
 };
 
+/* Who reads the values of a graph, for rows that recognise chains (recognise.c). */
+struct mi_readers {
+    const int *count;            /* by value id: by how many inputs of nodes that somebody wants it is read */
+    const bool *learns;          /* whether it is made of a parameter that training changes */
+    size_t known;                /* values with such a number */
+};
+
+/* Whether only one node reads a value, which is none that recognition has made. */
+static inline bool mi_read_once(const struct mi_readers *readers, const mi_value *value)
+{
+    return (size_t)value->id < readers->known && readers->count[value->id] == 1;
+}
+
 struct mi_op {
     const char *name;            /* ONNX's where ONNX has it */
     enum mi_kind kind;
@@ -96,6 +109,10 @@ struct mi_op {
     mica_status (*infer)(struct mi_node *node);
     bool makes_bool;             /* of a map without infer: out[0] is bool, as of a comparison */
 
+    /* Where nodes that end with this one compute together what one of this row does, and nobody else reads what lies between: adds
+     * that one, and gives what stands for out[0] of the end. NULL: it is no such end, or there is an error. */
+    mi_value *(*recognise)(struct mi_node *end, const struct mi_readers *readers);
+
     /* Adds the gradient by each input, dx[i], from those of the outputs, dy[o] (NULL: zero). NULL: a map uses its rule;
      * any other kind has no gradient. */
     mica_status (*gradient)(struct mi_node *node, mi_value *const *dy, mi_value **dx);
@@ -104,6 +121,7 @@ struct mi_op {
     bool rises;                  /* of a map of one input: y never falls as x grows ... */
     bool picks_largest;          /* ... and each output element is the largest of some of the input's: they commute (commute.c) */
     const struct mi_reduce_rule *reduce;                                 /* axes: mi_reduce_axes */
+    /* Also of a composite, where a node of it is one contraction: before it is lowered chains are recognised by it. */
     mica_status (*contract)(const struct mi_node *node, struct mi_contraction *out);
     int (*move)(struct mi_arena *arena, const struct mi_node *node, const char *const *index, struct mi_access *access);
     bool keeps_order;            /* of a move: the row-major order stays, so that plain rows may share memory (Reshape) */

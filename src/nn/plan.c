@@ -22,7 +22,7 @@ mica_status mi_model_graph(mica_model *model, bool training, struct mi_graph **c
     if (!*copy)
         return mi_error_report(&model->device->error, &error);
     (*copy)->training = training;
-    if (!training || mi_pick_first(*copy) == MICA_OK)
+    if (mi_recognise(*copy, NULL) == MICA_OK && (!training || mi_pick_first(*copy) == MICA_OK))
         return MICA_OK;
     mica_status status = mi_error_report(&model->device->error, &(*copy)->error);
     mi_graph_destroy(*copy);
@@ -226,6 +226,7 @@ static mica_status build(struct wanted *w, bool described)
     if (trains(w))
         MI_TRY(mi_pick_first(w->graph));
     MI_TRY(add_objectives(w));
+    MI_TRY(mi_recognise(w->graph, &w->loss));
     return trains(w) ? add_update(w) : MICA_OK;
 }
 

@@ -308,6 +308,8 @@ static mica_status lower_score_gradient(struct mi_node *node, mi_value **out)
     return node->graph->error.status;
 }
 
-MI_COMPOSITE_ROW(Attention, 3, 4, 3, infer_attention, gradient_attention, lower_attention);
+const struct mi_op mi_op_Attention = {.name = "Attention", .kind = MI_COMPOSITE, .min_inputs = 3, .max_inputs = 4, .outputs = 3,
+                                      .infer = infer_attention, .gradient = gradient_attention, .lower = lower_attention,
+                                      .recognise = mi_attention_recognise};
 MI_COMPOSITE_ROW(AttentionGrad, 7, 8, 3, infer_gradient, NULL, lower_gradient);
 MI_COMPOSITE_ROW(AttentionScoreGrad, 7, 8, 1, infer_score_gradient, NULL, lower_score_gradient);

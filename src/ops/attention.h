@@ -27,4 +27,7 @@ bool mi_attention_tiles(const struct mi_graph *graph, const struct mi_attention 
 /* Lowers Attention, or AttentionGrad, to a node that has such a kernel, and the same inputs and outputs. */
 mica_status mi_attention_lower_tiled(struct mi_node *node, bool gradient, const struct mi_attention *a, mi_value **out);
 
+/* The `recognise` of Attention's row (attention_chain.c). */
+mi_value *mi_attention_recognise(struct mi_node *end, const struct mi_readers *readers);
+
 #endif

@@ -247,4 +247,38 @@ static mica_status gradient_einsum(struct mi_node *node, mi_value *const *dy, mi
     return node->graph->error.status;
 }
 
-MI_COMPOSITE_ROW(Einsum, 1, MI_MOST_TERMS, 1, infer_einsum, gradient_einsum, lower_einsum);
+/* ---- As one contraction, for whoever asks before it is lowered ---- */
+
+static void index_by(const struct mi_term *term, const struct mi_term *axes, struct mi_index *index)
+{
+    for (int i = 0; i < term->count; i++)
+        index[i] = (struct mi_index){.terms = 1, .axis = {mi_term_find(axes, term->letter[i])}, .coefficient = {1}, .divisor = 1};
+}
+
+/* Of two operands. */
+static mica_status contract_einsum(const struct mi_node *node, struct mi_contraction *c)
+{
+    struct mi_error error = {0};
+    struct mi_equation equation;
+    MI_TRY(mi_equation_parse(&error, mi_attribute_text(node, "equation", ""), &equation));
+    struct mi_term axes = equation.result;
+    add(&axes, &equation.operand[0]);
+    if (equation.operands == 2)
+        add(&axes, &equation.operand[1]);
+    if (equation.operands != 2 || axes.count > MI_MAX_AXES)
+        return MICA_UNSUPPORTED;
+    *c = (struct mi_contraction){.axes = axes.count, .out_axes = equation.result.count, .a.value = node->in[0],
+                                 .b.value = node->in[1], .out.value = node->out[0]};
+    index_by(&equation.operand[0], &axes, c->a.index);
+    index_by(&equation.operand[1], &axes, c->b.index);
+    index_by(&equation.result, &axes, c->out.index);
+    for (int i = 0; i < axes.count; i++) {
+        int of = has(&equation.operand[0], axes.letter[i]) ? 0 : 1;
+        c->extent[i] = size_of(&(struct lettered){node->in[of], equation.operand[of]}, axes.letter[i]);
+    }
+    return MICA_OK;
+}
+
+const struct mi_op mi_op_Einsum = {.name = "Einsum", .kind = MI_COMPOSITE, .min_inputs = 1, .max_inputs = MI_MOST_TERMS,
+                                   .outputs = 1, .infer = infer_einsum, .gradient = gradient_einsum, .contract = contract_einsum,
+                                   .lower = lower_einsum};

@@ -138,6 +138,28 @@ static void of_others(void **state)
     assert_null(mi_variable_find(&f->model->variables, "transformer_decoder_1.multihead_attn.in_proj_weight"));
 }
 
+/* Layers that are attention together become the operator in a plan's graph; where the weights are a result too they stay. */
+static void of_layers(void **state)
+{
+    (void)state;
+    for (int weights_too = 0; weights_too < 2; weights_too++) {
+        struct fixture *f = fixture_open(
+            "{\"input_shape\": [5, 6], \"layers\": [{\"type\": \"dense\", \"name\": \"k\", \"units\": 6},"
+            "{\"type\": \"dot\", \"axes\": [2, 2], \"inputs\": [\"input\", \"k\"]}, {\"type\": \"softmax\", \"name\": \"w\"},"
+            "{\"type\": \"dot\", \"name\": \"y\", \"axes\": [2, 1], \"inputs\": [\"w\", \"input\"]}]}");
+        if (weights_too)
+            assert_non_null(mica_output(f->model, "weights", mica_model_node(f->model, "w")));
+        struct mi_graph *graph;
+        int found = 0;
+        assert_int_equal(mi_model_graph(f->model, true, &graph), MICA_OK);
+        for (size_t i = 0; i < graph->node_count; i++)
+            found += strcmp(graph->nodes[i]->op->name, "Attention") == 0;
+        assert_int_equal(found, !weights_too);
+        mi_graph_destroy(graph);
+        fixture_close(f);
+    }
+}
+
 /* The query's mask is the result's, and goes through what keeps steps. */
 static void masks(void **state)
 {
@@ -210,6 +232,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_heads, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(of_others, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(masks, fixture_begin, fixture_end),
+        cmocka_unit_test(of_layers),
         cmocka_unit_test_setup_teardown(first_values, fixture_begin, fixture_end),
         cmocka_unit_test(round_trip),
     };

@@ -192,12 +192,50 @@ static mi_value *passed_on(struct mi_graph *graph, const struct mi_node *node)
     return NULL;
 }
 
+/* The input of one move, each element of which the output has at the place that index[] names; index[] then names where in it. */
+static mi_value *moved_from(struct mi_graph *graph, const struct mi_node *node, const char *index[MI_MAX_RANK])
+{
+    struct mi_access access[3] = {{0}};
+    if (node->op->kind != MI_MOVE || node->inputs != 1)
+        return NULL;
+    if (node->op->move(&graph->arena, node, index, access) != 1 || access[0].guard)
+        return NULL;
+    memcpy(index, access[0].index, sizeof access[0].index);
+    return access[0].value;
+}
+
+/* What moves one behind another give back as it was, such as two transposes, or two reshapes; NULL: they do not. */
+static mi_value *moved_back(struct mi_graph *graph, const struct mi_node *node)
+{
+    enum { DEEPEST = 6 };
+    static const char *const names[MI_MAX_RANK] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
+    const struct mi_shape *shape = &node->out[0]->shape;
+    const char *index[MI_MAX_RANK];
+    mi_value *value = node->out[0];
+    bool ordered = true;
+    memcpy(index, names, sizeof index);
+    if (node->inputs != 1 || node->in[0]->node->op->kind != MI_MOVE)
+        return NULL;
+    for (int depth = 0; depth < DEEPEST && value->node->repeat == node->repeat; depth++) {
+        ordered = ordered && value->node->op->keeps_order;
+        value = moved_from(graph, value->node, index);
+        if (!value)
+            return NULL;
+        bool back = mi_shape_equal(&value->shape, shape);
+        for (int i = 0; i < shape->rank && back && !ordered; i++)
+            back = mi_dim_is(shape->dim[i], 1) || (index[i] && strcmp(index[i], names[i]) == 0);
+        if (back)
+            return value;
+    }
+    return NULL;
+}
+
 /* What may stand for the result of an identity; NULL: it is none. Outputs keep theirs, since they need a place of their own. */
 static mi_value *identical_to(struct mi_graph *graph, const struct mi_node *node)
 {
-    if (node->op->kind != MI_MAP || node->outputs != 1 || node->out[0]->name)
+    if ((node->op->kind != MI_MAP && node->op->kind != MI_MOVE) || node->outputs != 1 || node->out[0]->name)
         return NULL;
-    mi_value *in = passed_on(graph, node);
+    mi_value *in = node->op->kind == MI_MAP ? passed_on(graph, node) : moved_back(graph, node);
     const mi_value *out = node->out[0];
     return in && in->type == out->type && mi_shape_equal(&in->shape, &out->shape) ? in : NULL;
 }
