@@ -226,7 +226,8 @@ static mica_status build(struct wanted *w, bool described)
     if (trains(w))
         MI_TRY(mi_pick_first(w->graph));
     MI_TRY(add_objectives(w));
-    MI_TRY(mi_recognise(w->graph, &w->loss));
+    if (!w->model->exact) /* which computes what is written, as it is */
+        MI_TRY(mi_recognise(w->graph, &w->loss));
     return trains(w) ? add_update(w) : MICA_OK;
 }
 
