@@ -254,9 +254,11 @@ static void run(mica_device *device, const char *keys, bool training, bool first
 static void dropped(void **state)
 {
     static float y[COUNT], other[COUNT];
-    for (int recurrent = 0; recurrent < 2; recurrent++) {
+    static const char *const keys[] = {OF_X, OF_H, OF_X ", \"recompute\": true"};
+    for (int way = 0; way < 3; way++) {
+        bool recurrent = way == 1;
         int zeros = 0;
-        run(*state, recurrent ? OF_H : OF_X, true, recurrent, 3, y);
+        run(*state, keys[way], true, recurrent, 3, y);
         for (int n = 0; n < SAMPLES; n++)
             for (int c = 0; c < WIDE; c++) {
                 const float *at = y + n * STEPS * WIDE + c;
@@ -268,9 +270,9 @@ static void dropped(void **state)
             }
         /* Five standard errors. */
         assert_true(fabs(zeros / (double)(SAMPLES * WIDE) - 0.5) < 5 * sqrt(0.25 / (SAMPLES * WIDE)));
-        run(*state, recurrent ? OF_H : OF_X, true, recurrent, 4, other);
+        run(*state, keys[way], true, recurrent, 4, other);
         assert_memory_not_equal(y, other, sizeof y);
-        run(*state, recurrent ? OF_H : OF_X, false, recurrent, 3, other);
+        run(*state, keys[way], false, recurrent, 3, other);
         for (int i = 0; i < COUNT; i++)
             assert_true(fabsf(other[i] - 1) < 1e-6f);
     }

@@ -112,12 +112,12 @@ static struct mi_window window_of_state(const struct mi_window *of_input)
     return out;
 }
 
-/* What dropout leaves of x: within chunks, where a node draws anew in each, by a mask from outside. */
+/* What dropout leaves of x: within a repeat, where a node draws anew in each turn, by a mask from outside. */
 static mi_value *left_of(const struct mi_turn *turn, mi_value *x)
 {
     float rate = turn->desc->dropout;
     struct mi_graph *graph = turn->layer->graph;
-    if (!turn->chunks || rate <= 0)
+    if (graph->open <= 0 || rate <= 0)
         return dropped(turn, x, rate, 1);
     struct mi_shape step = x->shape;
     step.dim[1] = mi_fixed(1);
