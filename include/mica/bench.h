@@ -86,7 +86,7 @@ typedef struct mica_bench_model_desc {
     const char *const *sets;      /* "key.path=value" overrides of the job */
     int set_count;
     bool training;                /* steps of training, with the job's loss and optimizer, instead of inference */
-    bool generation;              /* else: steps of a text that is generated, a token each (train.h); only of a batch of 1 */
+    bool generation;              /* else: steps of a text that is generated, a token each (generate.h); only of a batch of 1 */
     bool profile;                 /* also time every kernel of a step */
     bool check;                   /* inference: the error of one sample against plain loops, none of them fused; slow */
     bool start_only;              /* only start_seconds: no step beyond the first */

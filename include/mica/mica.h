@@ -26,6 +26,7 @@
 #include <mica/optimizer.h>
 #include <mica/status.h>
 #include <mica/train.h>
+#include <mica/generate.h>
 #include <mica/tune.h>
 
 #endif

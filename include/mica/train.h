@@ -144,34 +144,6 @@ MICA_API mica_status mica_classify(mica_model *model, const float *inputs, int64
 MICA_API mica_status mica_classify_data(mica_model *model, mica_data *data, mica_part part, const char *output, int k,
                                         mica_answer *answers);
 
-/* ---- Continuing a text ---- */
-
-typedef struct mica_generate_desc {
-    int64_t tokens;              /* so many are added; at least 1 */
-    bool greedy;                 /* always the most probable one; otherwise it is drawn: */
-    float temperature;           /* the scores are divided by it first; 0: 1 */
-    int top_k;                   /* from so many of the most probable; 0: from all */
-    float top_p;                 /* from the fewest of these, the most probable first, that have this share of all; 0: 1 */
-    uint64_t seed;               /* the same one, the same text */
-    /* Told of each token as it comes, with its text as it stands in the continuation: a word has its blank before it. A
-     * byte pair that ends within a character says it with the next one. Returns false to stop there. */
-    bool (*on_token)(void *user, const char *text, int32_t token);
-    void (*note)(void *user, const char *line); /* told of tokens of the prompt that the model does not know; NULL: nobody is */
-    void *user;
-} mica_generate_desc;
-
-/* Continues a prompt in UTF-8 by a model that was trained on a text (mica_text_open), token by token: the scores at the last one
- * say what comes next. Its output is (classes, window), as the loss has it, or (window, classes).
- *
- * A model is run one step a token where each of its layers can be: recurrent layers keep their states, attention its keys and
- * values, what acts on each step by itself needs nothing. A model without attention and places reads the whole prompt and goes on
- * for ever; one with them ends with its window: of a longer prompt it reads the last window, and when that is full the last half
- * of it begins another. A model with other layers reads for each token the whole window of the last ones. A shorter prompt then
- * stands at its front, so the model must not read what is behind a place: a network that does is MICA_UNSUPPORTED.
- *
- * What is unknown is never added. A model without a vocabulary is MICA_DATA. A stop that was asked for is MICA_CANCELLED. */
-MICA_API mica_status mica_generate(mica_model *model, const char *prompt, const mica_generate_desc *desc);
-
 #ifdef __cplusplus
 }
 #endif

@@ -93,7 +93,9 @@ static mica_status compile_generation(struct model_run *run)
     if (run->batch > 1 || run->desc->training)
         return mi_fail(&run->bench->error, MICA_INVALID_ARGUMENT, "a text is generated %s",
                        run->batch > 1 ? "in a batch of 1" : "without training");
-    MI_TRY(mi_bench_from_device(run->bench, mi_stepper_create(model, &run->stepper)));
+    if (model->graph->input_count == 1 && model->graph->output_count)
+        MI_TRY(mi_bench_from_device(run->bench, mi_stepper_create(model, model->graph->inputs[0], mi_model_output(model->graph, NULL),
+                                                                  1, &run->stepper)));
     run->plan = run->stepper.plan;
     if (!run->plan)
         return mi_fail(&run->bench->error, MICA_UNSUPPORTED, "the network cannot be run step by step");
@@ -257,7 +259,10 @@ mica_bench *mica_bench_model(mica_device *device, const char *path, const mica_b
         free(run.inputs[i]);
     free(run.inputs);
     free(run.outputs);
-    mica_plan_destroy(run.plan);
+    if (run.stepper.plan)
+        mi_stepper_destroy(&run.stepper);
+    else
+        mica_plan_destroy(run.plan);
     mica_job_destroy(run.job);
     return bench;
 }

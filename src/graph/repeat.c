@@ -1,4 +1,4 @@
-/* Repeats: parts of a graph that run some turns in a row, as a recurrent layer's cell does; and what grows by a row with each run.
+/* Repeats: parts of a graph that run some turns in a row, as a recurrent layer's cell does; and what grows by some rows with each run.
  *
  * There is one graph: a repeat's nodes stand among the others and say which repeat runs them. What is read at the turn, and what is
  * carried from one turn to the next, is where a repeat begins; a node that reads neither, through whatever lies between, runs once.
@@ -46,17 +46,14 @@ static int move_turn(struct mi_arena *arena, const struct mi_node *node, const c
 static mica_status infer_append(struct mi_node *node)
 {
     struct mi_graph *graph = node->graph;
-    const mi_value *kept = node->in[0], *row = node->in[1];
-    struct mi_shape rows = {.rank = row->shape.rank + 1};
-    bool fits = kept->node->variable && kept->node->variable->role == MI_STATE && kept->shape.rank == rows.rank &&
-                kept->type == row->type && kept->shape.dim[0].a == 0;
-    if (fits) {
-        rows.dim[0] = kept->shape.dim[0];
-        memcpy(&rows.dim[1], row->shape.dim, (size_t)row->shape.rank * sizeof *rows.dim);
-    }
-    if (!fits || !mi_shape_equal(&rows, &kept->shape))
-        return mi_fail(&graph->error, MICA_SHAPE, "Append \"%s\": a row of %s of shape %s is none of a state of %s of shape %s",
-                       node->name, mi_types[row->type].name, mi_shape_text(&graph->arena, &row->shape),
+    const mi_value *kept = node->in[0], *rows = node->in[1];
+    struct mi_shape all = rows->shape;
+    bool fits = kept->node->variable && kept->node->variable->role == MI_STATE && kept->type == rows->type && all.rank > 0 &&
+                kept->shape.rank == all.rank && !kept->shape.dim[0].a && !all.dim[0].a && all.dim[0].b <= kept->shape.dim[0].b;
+    all.dim[0] = kept->shape.dim[0];
+    if (!fits || !mi_shape_equal(&all, &kept->shape))
+        return mi_fail(&graph->error, MICA_SHAPE, "Append \"%s\": rows of %s of shape %s are none of a state of %s of shape %s",
+                       node->name, mi_types[rows->type].name, mi_shape_text(&graph->arena, &rows->shape),
                        mi_types[kept->type].name, mi_shape_text(&graph->arena, &kept->shape));
     node->out[0]->type = kept->type;
     node->out[0]->shape = kept->shape;
@@ -78,10 +75,10 @@ const struct mi_op mi_op_put = {.name = "Put", .kind = MI_MAP, .min_inputs = 1, 
 
 /* ---- Building ---- */
 
-mi_value *mi_append(struct mi_graph *graph, struct mi_variable *state, mi_value *row)
+mi_value *mi_append(struct mi_graph *graph, struct mi_variable *state, mi_value *rows)
 {
-    mi_value *in[] = {mi_variable(graph, state), row};
-    struct mi_node *node = in[0] && row ? mi_node_of(graph, &mi_op_append, in, 2, NULL, 0) : NULL;
+    mi_value *in[] = {mi_variable(graph, state), rows};
+    struct mi_node *node = in[0] && rows ? mi_node_of(graph, &mi_op_append, in, 2, NULL, 0) : NULL;
     return node && infer_append(node) == MICA_OK ? node->out[0] : NULL;
 }
 

@@ -34,16 +34,17 @@ struct mi_around {
     cJSON *written;                  /* ... and `layer`, to which its keys are written once it is built; NULL: they are there */
 };
 
-/* Of a layer that takes one step of its sequences in each run, and keeps what it needs of those before in states. */
+/* Of a layer that takes some steps of its sequences in each run, and keeps what it needs of those before in states. */
 struct mi_stepping {
-    mica_model *whole;               /* whose layers they are */
+    int64_t length;                  /* steps of a run */
     int64_t most;                    /* of a layer that keeps steps apart: so many at most */
-    mi_value *place;                 /* the number of the step from 0, float32 of one element: what runs of the plan there were */
+    mi_value *place;                 /* the number of the run's first step from 0, float32 of one element */
 };
 
 /* A layer that is being built. */
 struct mi_layer {
     mica_model *model;
+    mica_model *whole;               /* whose layer is built once more, apart from it; NULL: it is the model's */
     struct mi_graph *graph;
     const struct mi_layer_type *type;
     const char *name;
@@ -74,9 +75,10 @@ struct mi_layer_type {
     bool wraps;                      /* around another layer: the descriptor begins with a struct mi_around */
     bool keeps_steps;                /* step t of the result is made of step t of the inputs: their mask is the result's */
     bool takes_any;                  /* inputs of every shape; else they have a first axis, and no other grows with the batch */
-    /* Whether it can be built for one step at a time (layer->stepping), though its steps hang on one another, on their numbers, or
-     * are none of its axes; NULL: where it keeps steps. x are the inputs of whole sequences. */
-    bool (*steps)(const void *desc, mi_value *const *x, int count);
+    /* Whether it can be built for some steps at a time (layer->stepping), though its steps hang on one another, on their numbers, or
+     * are none of its axes; NULL: where it keeps steps. x are the inputs of whole sequences, of which some are taken in steps, and
+     * the others are there before the first. */
+    bool (*steps)(const void *desc, mi_value *const *x, const bool *taken, int count);
     /* Adds variables and nodes; NULL after an error. */
     mi_value *(*build)(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
     /* Where automatic names begin otherwise than with the type; NULL: they do not. */
@@ -215,7 +217,7 @@ struct mi_variable *mi_layer_statistic(struct mi_layer *layer, const char *name,
 /* LAYER.name, a state of the plan: what the layer's last run left there; zeros at first. A layer that is used again has states of
  * its own for each use. */
 struct mi_variable *mi_layer_state(struct mi_layer *layer, const char *name, const struct mi_shape *shape);
-/* The number of the step that is taken, from 0, of one element: of a layer that is built for one step at a time. */
+/* The number of the first step that is taken, from 0, of one element: of a layer that is built for some steps at a time. */
 mi_value *mi_layer_place(struct mi_layer *layer);
 /* Another initializer of a variable than those that have names; NULL stays NULL. */
 void mi_layer_first_values(struct mi_layer *layer, struct mi_variable *variable, const struct mi_initial *make);

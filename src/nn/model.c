@@ -2,6 +2,7 @@
 #include "nn/model.h"
 
 #include "nn/layer.h"
+#include "nn/stepper.h"
 #include "ops/ops.h"
 
 #include <stdlib.h>
@@ -45,7 +46,7 @@ void mica_model_destroy(mica_model *model)
     if (!model)
         return;
     mi_model_drop_predictor(model);
-    mica_plan_destroy(model->stepper.plan);
+    mi_stepper_destroy(&model->stepper);
     mi_store_destroy(model->store);
     mi_graph_destroy(model->graph);
     mi_variables_destroy(&model->variables);

@@ -54,9 +54,19 @@ struct mi_inside {
     size_t groups;                    /* of the model, which are not theirs */
 };
 
-/* The model's layers as a plan that takes the steps of one sequence in turn (stepper.h). */
+/* The model's layers as plans that take the steps of sequences in turn (stepper.h). */
 struct mi_stepper {
     struct mica_plan *plan;           /* its input takes one step, its output has one; NULL: there is none */
+    struct mica_plan *several;        /* the same for several steps; NULL: not made */
+    struct mica_plan *places;         /* makes states change places; NULL: not made */
+    struct mica_plan *early;          /* of what steps read of other inputs, for so many `sources`; NULL: not made */
+    mica_model *model;
+    const mi_value *input, *output;   /* of the model: of which there are steps */
+    struct mi_graph *early_graph;
+    struct mi_variable **early_states; /* (early_count) of the plan: its outputs in their order */
+    int early_count;
+    bool tried_several;
+    int64_t batch, sources;
     int64_t most;                     /* so many steps from a beginning; 0: without end */
     int64_t taken;                    /* since the last beginning */
 };

@@ -1,174 +1,26 @@
-/* Building a model's layers once more, for one step at a time. What stands for a value of the model has 1 where that has steps. */
+/* Plans of a model's steps: of one, of several at once, of what is there before the first, and of states that change places. They
+ * have the same states. */
 #include "nn/stepper.h"
 
 #include "nn/layer.h"
 #include "nn/part.h"
+#include "nn/steps.h"
 #include "ops/ops.h"
 #include "tune/tune.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct stand_in {
-    mi_value *by;                     /* NULL: nothing stands for the value */
-    int axis;                         /* that of the steps */
-};
+enum { SEVERAL = 32 }; /* steps at once */
 
-struct building {
-    mica_model *model;
-    mica_model apart;                 /* what the layers see: it has their errors, and no layers */
-    struct mi_stepping stepping;
-    struct stand_in *of;              /* by the id of the model's value */
-};
+/* ---- Compiling ---- */
 
-/* ---- One layer ---- */
-
-/* The axis along which the whole value has the steps and the other one has 1; 0: they differ otherwise. */
-static int axis_of_steps(const struct building *b, const mi_value *whole, const mi_value *one)
-{
-    int axis = 0;
-    for (int i = 0; i < whole->shape.rank && whole->shape.rank == one->shape.rank; i++) {
-        if (mi_dim_equal(whole->shape.dim[i], one->shape.dim[i]))
-            continue;
-        if (axis || !mi_dim_is(whole->shape.dim[i], b->stepping.most) || !mi_dim_is(one->shape.dim[i], 1))
-            return 0;
-        axis = i;
-    }
-    return axis;
-}
-
-static void stand(struct building *b, const mi_value *whole, mi_value *one)
-{
-    int axis = one ? axis_of_steps(b, whole, one) : 0;
-    if (axis)
-        b->of[whole->id] = (struct stand_in){one, axis};
-}
-
-/* Whether a layer that keeps steps works along them all the same, as its key "axis" says. */
-static bool is_along_steps(const struct mi_layer_type *type, const void *desc, const mi_value *x)
-{
-    for (const struct mi_key *key = type->keys; key->name; key++) {
-        const char *at = (const char *)desc + key->offset;
-        const mica_shape *axes = (const void *)at;
-        int64_t axis = -1;
-        if (strcmp(key->name, "axis") != 0)
-            continue;
-        for (int i = 0; key->type == MI_KEY_AXES && i < axes->rank; i++)
-            if (axes->dim[i] == 1 || axes->dim[i] == 1 - x->shape.rank)
-                return true;
-        if (key->type == MI_KEY_INT)
-            axis = *(const int *)(const void *)at;
-        if (axis == 1 || axis == 1 - x->shape.rank)
-            return true;
-    }
-    return false;
-}
-
-/* Whether the layer can take one step of its inputs at a time, and these are there. */
-static bool may_step(const struct building *b, const struct mi_layer_record *record, const void *desc)
-{
-    const struct mi_layer_type *type = record->type;
-    bool may = record->inputs > 0 && (type->steps || type->keeps_steps) && !record->mask;
-    for (int i = 0; i < record->inputs && may; i++) {
-        const struct stand_in *in = &b->of[record->in[i]->id];
-        may = in->by && (in->axis == 1 || !type->keeps_steps) && (type->steps || record->in[i]->shape.rank > 2);
-    }
-    if (may && type->steps)
-        return type->steps(desc, record->in, record->inputs);
-    return may && !is_along_steps(type, desc, record->in[0]);
-}
-
-static mica_status add_layer(struct building *b, const struct mi_layer_record *record)
-{
-    const char *used = mi_layer_used(record);
-    const struct mi_layer_record *owner = used ? mi_model_layer(b->model, used) : record;
-    const struct mi_layer_type *type = NULL;
-    mica_regularizer activity;
-    void *desc = NULL;
-    mi_value **x = mi_arena_new(&b->apart.graph->arena, (size_t)record->inputs + 1, sizeof *x);
-    if (!owner || !x)
-        return mi_out_of_memory(&b->apart.error);
-    MI_TRY(mi_layer_read(&b->apart.error, &b->apart.graph->arena, b->model->device, owner->json, owner->name, &type, &desc,
-                         &activity));
-    struct mi_layer layer = {.model = &b->apart, .graph = b->apart.graph, .type = type, .name = record->name, .again = owner->name,
-                             .stepping = &b->stepping};
-    for (int i = 0; i < record->inputs; i++)
-        x[i] = b->of[record->in[i]->id].by;
-    if (may_step(b, record, desc)) {
-        layer.graph->scope = layer.name;
-        mi_value *value = type->build(&layer, x, record->inputs, desc);
-        layer.graph->scope = NULL;
-        stand(b, record->value, value);
-        for (int i = 0; i < record->result_count && i < layer.result_count; i++)
-            stand(b, record->results[i], layer.results[i]);
-    }
-    return mi_model_check(&b->apart);
-}
-
-/* ---- All of them ---- */
-
-static mi_value *place(struct mi_graph *graph)
-{
-    const struct mi_shape one = {.rank = 1, .dim = {mi_fixed(1)}};
-    mi_value *run = mi_op1(graph, "UpdateCount", mi_expand_to(graph, mi_scalar(graph, 1), &one));
-    return mi_op2(graph, "Sub", run, mi_scalar(graph, 1));
-}
-
-static mica_status add_layers(struct building *b, const mi_value *input)
-{
-    struct mi_graph *graph = b->apart.graph;
-    struct mi_shape shape = input->shape;
-    shape.dim[1] = mi_fixed(1);
-    b->stepping.whole = b->model;
-    b->stepping.most = input->shape.dim[1].b;
-    b->stepping.place = place(graph);
-    stand(b, input, mi_input(graph, input->name, input->type, &shape));
-    for (size_t i = 0; i < b->model->layer_count; i++)
-        if (b->model->layers[i].value != input)
-            MI_TRY(add_layer(b, &b->model->layers[i]));
-    return graph->error.status;
-}
-
-/* Whether steps come to an end: some layer keeps each of them. */
-static bool keeps_all(const struct mi_graph *graph)
-{
-    for (size_t i = 0; i < graph->node_count; i++)
-        if (graph->nodes[i]->op == &mi_op_append)
-            return true;
-    return false;
-}
-
-/* The graph of one step; NULL: there is none. Where layers ask for the steps' numbers these come to an end too. */
-static struct mi_graph *build(mica_model *model, bool *ends)
-{
-    const struct mi_graph *whole = model->graph;
-    const mi_value *output = mi_model_output(whole, NULL), *input = whole->input_count == 1 ? whole->inputs[0] : NULL;
-    struct building b = {.model = model, .apart = {.device = model->device, .seed = model->seed}};
-    bool needs = false;
-    if (!output || !input || input->shape.rank < 2 || input->shape.dim[1].a || input->shape.dim[1].b < 2)
-        return NULL;
-    b.of = mi_new(whole->value_count, sizeof *b.of);
-    b.apart.graph = mi_graph_create(mi_ops, &model->variables);
-    bool built = b.of && b.apart.graph && add_layers(&b, input) == MICA_OK && b.of[output->id].by &&
-                 mi_output(b.apart.graph, whole->outputs[0]->name, b.of[output->id].by) &&
-                 mi_part_needs(b.apart.graph, b.of[input->id].by, &needs) == MICA_OK && needs &&
-                 mi_part_needs(b.apart.graph, b.stepping.place, ends) == MICA_OK;
-    free(b.of);
-    if (built) {
-        *ends = *ends || keeps_all(b.apart.graph);
-        return b.apart.graph;
-    }
-    mi_graph_destroy(b.apart.graph);
-    return NULL;
-}
-
-/* A compiled graph, which is taken over. */
-static mica_status compile(mica_model *model, struct mi_graph *graph, mica_plan **plan)
+/* A compiled graph, which is taken over; NULL after an error. `of`: the plan whose states it has too. */
+static mica_status compile(mica_model *model, struct mi_graph *graph, int64_t batch, const mica_plan *of, mica_plan **plan)
 {
     struct mi_store *store = NULL;
-    mica_status status = mi_part_take(graph, NULL);
-    if (status == MICA_OK)
-        status = mi_adapted_check(model, graph);
+    mica_status status = mi_adapted_check(model, graph);
+    *plan = NULL;
     if (status == MICA_OK)
         status = mi_model_store(model, &store);
     if (status != MICA_OK) {
@@ -176,38 +28,194 @@ static mica_status compile(mica_model *model, struct mi_graph *graph, mica_plan 
         mi_graph_destroy(graph);
         return status;
     }
-    const struct mi_plan_desc how = {.device = model->device, .store = store, .graph = graph, .batch = 1, .exact = model->exact,
-                                     .choices = &model->choices, .search = mi_tune, .seed = model->seed};
+    const struct mi_plan_desc how = {.device = model->device, .store = store, .graph = graph, .batch = batch, .exact = model->exact,
+                                     .choices = &model->choices, .search = mi_tune, .seed = model->seed, .states_of = of};
     mi_plan_create(&how, plan);
-    return *plan ? mica_plan_status(*plan) : mi_out_of_memory(&model->device->error);
+    status = *plan ? mica_plan_status(*plan) : mi_out_of_memory(&model->device->error);
+    if (status != MICA_OK) {
+        mica_plan_destroy(*plan);
+        *plan = NULL;
+    }
+    return status;
 }
 
-mica_status mi_stepper_create(mica_model *model, struct mi_stepper *out)
+/* The same of the part of a graph that its outputs need. */
+static mica_status compile_part(mica_model *model, struct mi_graph *graph, int64_t batch, const mica_plan *of, mica_plan **plan)
 {
-    *out = (struct mi_stepper){NULL};
-    MI_TRY(mi_model_check(model));
-    struct mi_error before = model->device->error;
-    bool ends = false;
-    struct mi_graph *graph = build(model, &ends);
-    model->device->error = before; /* what a layer could not do is nobody's business */
-    if (!graph)
-        return MICA_OK;
-    out->most = ends ? model->graph->inputs[0]->shape.dim[1].b : 0;
-    mica_status status = compile(model, graph, &out->plan);
-    if (status == MICA_OK)
-        return MICA_OK;
-    mica_plan_destroy(out->plan);
-    out->plan = NULL;
+    if (mi_part_take(graph, NULL) == MICA_OK)
+        return compile(model, graph, batch, of, plan);
+    mica_status status = mi_error_report(&model->device->error, &graph->error);
+    mi_graph_destroy(graph);
     return status;
+}
+
+mica_status mi_stepper_create(mica_model *model, const mi_value *input, const mi_value *output, int64_t batch,
+                              struct mi_stepper *out)
+{
+    struct mi_steps steps;
+    *out = (struct mi_stepper){.model = model, .input = input, .output = output, .batch = batch};
+    MI_TRY(mi_model_check(model));
+    mi_steps_build(model, input, output, 1, &steps);
+    if (!steps.steps)
+        return MICA_OK;
+    out->most = steps.ends ? input->shape.dim[1].b : 0;
+    out->early_count = steps.state_count;
+    out->early_states = mi_new((size_t)steps.state_count, sizeof(struct mi_variable *));
+    if (out->early_states && steps.state_count)
+        memcpy(out->early_states, steps.state, (size_t)steps.state_count * sizeof *steps.state);
+    mica_status status = out->early_states ? MICA_OK : mi_out_of_memory(&model->device->error);
+    if (status == MICA_OK)
+        status = compile_part(model, steps.steps, batch, NULL, &out->plan);
+    else
+        mi_graph_destroy(steps.steps);
+    out->early_graph = steps.early;
+    if (status != MICA_OK)
+        mi_stepper_destroy(out);
+    return status;
+}
+
+void mi_stepper_destroy(struct mi_stepper *stepper)
+{
+    mica_plan_destroy(stepper->several);
+    mica_plan_destroy(stepper->places);
+    mica_plan_destroy(stepper->early);
+    mica_plan_destroy(stepper->plan); /* the last: the states are its own */
+    mi_graph_destroy(stepper->early_graph);
+    free(stepper->early_states);
+    *stepper = (struct mi_stepper){NULL};
+}
+
+/* ---- What is there before the first step ---- */
+
+/* Its plan, for so many sources. */
+static mica_status compile_early(struct mi_stepper *stepper, int64_t sources)
+{
+    mica_model *model = stepper->model;
+    if (stepper->early && stepper->sources == sources)
+        return MICA_OK;
+    mica_plan_destroy(stepper->early);
+    stepper->early = NULL;
+    struct mi_graph *graph = mi_graph_copy(stepper->early_graph, &model->device->error);
+    MI_TRY(graph ? MICA_OK : model->device->error.status);
+    MI_TRY(compile_part(model, graph, sources, NULL, &stepper->early));
+    stepper->sources = sources;
+    return MICA_OK;
+}
+
+mica_status mi_stepper_read(struct mi_stepper *stepper, const void *const *elements, int64_t sources)
+{
+    const struct mi_graph *whole = stepper->model->graph;
+    if (!stepper->early_count)
+        return MICA_OK;
+    MI_TRY(compile_early(stepper, sources));
+    for (size_t i = 0; i < whole->input_count; i++) {
+        const mi_value *input = whole->inputs[i];
+        if (input == stepper->input || mi_plan_input(stepper->early, input->name) < 0)
+            continue;
+        MI_TRY(mica_plan_write_elements(stepper->early, input->name, (mica_type)input->type, elements[i],
+                                        (size_t)mi_shape_count(&input->shape, sources)));
+    }
+    return mica_plan_run(stepper->early, sources);
 }
 
 mica_status mi_stepper_begin(struct mi_stepper *stepper)
 {
     stepper->taken = 0;
-    return mica_plan_reset_states(stepper->plan);
+    MI_TRY(mica_plan_reset_states(stepper->plan));
+    for (int i = 0; i < stepper->early_count && stepper->early; i++)
+        MI_TRY(mi_state_copy(stepper->plan, stepper->early_states[i], stepper->early, i, stepper->sources));
+    return MICA_OK;
+}
+
+/* ---- Steps ---- */
+
+static mica_status compile_several(struct mi_stepper *stepper)
+{
+    struct mi_steps steps;
+    stepper->tried_several = true;
+    mi_steps_build(stepper->model, stepper->input, stepper->output, SEVERAL, &steps);
+    mi_graph_destroy(steps.early);
+    if (!steps.steps)
+        return MICA_OK;
+    return compile_part(stepper->model, steps.steps, stepper->batch, stepper->plan, &stepper->several);
+}
+
+mica_status mi_stepper_length(struct mi_stepper *stepper, int64_t waiting, int64_t *length)
+{
+    if (waiting > SEVERAL && !stepper->tried_several && stepper->input->shape.dim[1].b > SEVERAL)
+        MI_TRY(compile_several(stepper));
+    *length = waiting > SEVERAL && stepper->several ? SEVERAL : 1; /* the answer is read behind a single one */
+    return MICA_OK;
+}
+
+/* `length` steps, which the plan's input has. */
+static mica_status run(struct mi_stepper *stepper, mica_plan *plan, int64_t length)
+{
+    stepper->taken += length;
+    return mi_plan_step(plan, &(struct mi_step){.n = (int32_t)stepper->batch, .step = (uint64_t)stepper->taken});
 }
 
 mica_status mi_stepper_run(struct mi_stepper *stepper)
 {
-    return mi_plan_step(stepper->plan, &(struct mi_step){.n = 1, .step = (uint64_t)++stepper->taken});
+    return run(stepper, stepper->plan, 1);
+}
+
+mica_status mi_stepper_take(struct mi_stepper *stepper, const float *steps, int64_t length)
+{
+    mica_plan *plan = length == 1 ? stepper->plan : stepper->several;
+    MI_TRY(mica_plan_write(plan, NULL, steps, (size_t)(stepper->batch * length)));
+    return run(stepper, plan, length);
+}
+
+mica_status mi_stepper_answer(struct mi_stepper *stepper, float *values, size_t count)
+{
+    return mica_plan_read(stepper->plan, NULL, values, count);
+}
+
+/* ---- Changing places ---- */
+
+/* The axis of a state that counts samples. */
+static int axis_of_samples(const struct mi_variable *state)
+{
+    int axis = 0;
+    while (axis < state->shape.rank && !state->shape.dim[axis].a)
+        axis++;
+    return axis;
+}
+
+static bool is_early(const struct mi_stepper *stepper, const struct mi_variable *state)
+{
+    bool early = false;
+    for (int i = 0; i < stepper->early_count; i++)
+        early = early || stepper->early_states[i] == state;
+    return early;
+}
+
+/* Each state becomes what it has at other samples; all of one source have the same early ones. */
+static mica_status compile_places(struct mi_stepper *stepper)
+{
+    const struct mi_shape samples = {.rank = 1, .dim = {{1, 0}}};
+    mica_model *model = stepper->model;
+    struct mi_variable *state;
+    struct mi_graph *graph = mi_graph_create(mi_ops, &model->variables);
+    if (!graph)
+        return mi_out_of_memory(&model->device->error);
+    mi_value *from = mi_input(graph, "from", MI_INT32, &samples);
+    mi_output(graph, "places", mi_op1(graph, "Neg", from));
+    for (int i = 0; (state = mi_plan_state(stepper->plan, i)) != NULL; i++) {
+        int axis = axis_of_samples(state);
+        mi_value *in[] = {mi_variable(graph, state), from};
+        if (axis < state->shape.rank && !is_early(stepper, state))
+            mi_assign(graph, state, mi_apply(graph, "Gather", in, 2, (const struct mi_attribute[]){
+                MI_INT("axis", axis), MI_INT("checked", 1)}, 2));
+    }
+    return compile(model, graph, stepper->batch, stepper->plan, &stepper->places);
+}
+
+mica_status mi_stepper_reorder(struct mi_stepper *stepper, const int32_t *from)
+{
+    if (!stepper->places)
+        MI_TRY(compile_places(stepper));
+    MI_TRY(mica_plan_write_elements(stepper->places, "from", MICA_INT32, from, (size_t)stepper->batch));
+    return mica_plan_run(stepper->places, stepper->batch);
 }

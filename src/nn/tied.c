@@ -13,7 +13,7 @@ static const struct mi_layer_record *named(mica_model *model, const char *name)
 
 mi_value *mi_layer_tied(struct mi_layer *layer, const char *to, const struct mi_shape *shape)
 {
-    mica_model *model = layer->stepping ? layer->stepping->whole : layer->model;
+    mica_model *model = layer->whole ? layer->whole : layer->model;
     struct mi_arena *arena = &layer->graph->arena;
     const struct mi_layer_record *record = named(model, to);
     if (layer->wrapped)

@@ -82,7 +82,11 @@ struct mica_plan {
     size_t block_count;
     struct mi_buffer *own;         /* debug: a buffer for each value id */
     uint64_t activation_bytes, scratch_bytes;
-    struct mi_state { struct mi_variable *variable; struct mi_buffer buffer; } *states; /* what goes from run to run (states.c) */
+    struct mi_state {              /* what goes from run to run (states.c) */
+        struct mi_variable *variable;
+        struct mi_buffer buffer;
+        bool borrowed;             /* it is another plan's */
+    } *states;
     size_t state_count;
     uint64_t state_bytes;
 

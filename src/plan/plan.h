@@ -71,6 +71,7 @@ struct mi_plan_desc {
     uint64_t seed;
     const struct mi_plan_metric *metrics; /* (metric_count) the graph's */
     int metric_count;
+    const struct mica_plan *states_of; /* of which it has the same states, where that has them; it outlives this one. NULL: none */
 };
 
 /* Compiles. *out is NULL only when out of memory; a failure is also the plan's own error. */
@@ -100,6 +101,11 @@ mica_status mi_plan_refuse(struct mica_plan *plan, mica_status status, const cha
 /* Enqueues a copy of n samples' elements, of the input's own type, from host memory that stays as it is until *done (may be
  * NULL) has passed. Does not wait. */
 mica_status mi_plan_feed(struct mica_plan *plan, int input, const void *elements, int64_t n, cl_event *done);
+/* The i-th of a plan's states; NULL: there is none. */
+struct mi_variable *mi_plan_state(const struct mica_plan *plan, int i);
+/* Enqueues copies of an output of another plan, of `rows` samples, to a state of the same type and shape: as many samples of the
+ * plan's batch, side by side, get the same row. */
+mica_status mi_state_copy(struct mica_plan *plan, const struct mi_variable *state, struct mica_plan *from, int output, int64_t rows);
 /* Enqueues the step's launches; at most two steps are in flight, a third waits for the first. */
 mica_status mi_plan_step(struct mica_plan *plan, const struct mi_step *step);
 /* Waits, then copies n samples' elements of the output, in its own type. */

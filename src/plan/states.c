@@ -1,6 +1,7 @@
 /* States: what a plan's layers carry from one run to the next. A state is a variable of the plan alone: another plan of the model
  * has its own, no file has it, and its shape may have n. It lies in a buffer that no other tensor shares, sample after sample, so
- * that a run of fewer samples than the largest leaves those of the others as they are. */
+ * that a run of fewer samples than the largest leaves those of the others as they are. Plans that take turns over the same sequences
+ * have the same states: one of them has the buffers, which the others borrow. */
 #include "plan/inside.h"
 
 static uint64_t bytes_of(const struct mica_plan *plan, const struct mi_variable *variable)
@@ -28,13 +29,50 @@ mica_status mi_states_list(struct mica_plan *plan)
     return MICA_OK;
 }
 
+static struct mi_state *find_state(const struct mica_plan *plan, const struct mi_variable *variable)
+{
+    for (size_t i = 0; plan && i < plan->state_count; i++)
+        if (plan->states[i].variable == variable)
+            return &plan->states[i];
+    return NULL;
+}
+
 mica_status mi_states_make(struct mica_plan *plan)
 {
     for (size_t i = 0; i < plan->state_count; i++) {
-        uint64_t bytes = bytes_of(plan, plan->states[i].variable);
-        MI_TRY(mi_plan_from_device(plan, mi_buffer_create(plan->device, bytes ? bytes : 4, &plan->states[i].buffer)));
+        struct mi_state *state = &plan->states[i];
+        const struct mi_state *other = find_state(plan->desc.states_of, state->variable);
+        uint64_t bytes = bytes_of(plan, state->variable);
+        state->borrowed = other != NULL;
+        if (other)
+            state->buffer = other->buffer;
+        else
+            MI_TRY(mi_plan_from_device(plan, mi_buffer_create(plan->device, bytes ? bytes : 4, &state->buffer)));
     }
     return plan->desc.described ? MICA_OK : mi_states_reset(plan);
+}
+
+struct mi_variable *mi_plan_state(const struct mica_plan *plan, int i)
+{
+    return (size_t)i < plan->state_count ? plan->states[i].variable : NULL;
+}
+
+mica_status mi_state_copy(struct mica_plan *plan, const struct mi_variable *variable, struct mica_plan *from, int output,
+                          int64_t rows)
+{
+    const struct mi_state *state = find_state(plan, variable);
+    const mi_value *value = from->graph->outputs[output];
+    struct mi_place place;
+    if (!state) /* nothing reads it */
+        return MICA_OK;
+    MI_TRY(mi_place_of(from, value, 0, 0, &place));
+    uint64_t type = mi_types[value->type].bytes, each = (uint64_t)mi_shape_count(&value->shape, 1) * type;
+    const struct mi_buffer source = {place.mem, place.offset * type + (uint64_t)rows * each};
+    for (int64_t i = 0; i < plan->batch; i++)
+        MI_TRY(mi_plan_from_device(plan, mi_buffer_copy(plan->device, &source, place.offset * type + (uint64_t)(i * rows / plan->batch) *
+                                                        each, &state->buffer, (uint64_t)i * each, each)));
+    state->variable->version++;
+    return MICA_OK;
 }
 
 mica_status mi_states_reset(struct mica_plan *plan)
@@ -42,6 +80,8 @@ mica_status mi_states_reset(struct mica_plan *plan)
     const unsigned char zero = 0;
     for (size_t i = 0; i < plan->state_count; i++) {
         const struct mi_buffer *buffer = &plan->states[i].buffer;
+        if (plan->states[i].borrowed)
+            continue;
         plan->states[i].variable->version++;
         MI_TRY(mi_plan_from_device(plan, mi_buffer_fill(plan->device, buffer, 0, buffer->bytes, &zero, sizeof zero)));
     }
@@ -51,16 +91,17 @@ mica_status mi_states_reset(struct mica_plan *plan)
 void mi_states_destroy(struct mica_plan *plan)
 {
     for (size_t i = 0; i < plan->state_count; i++)
-        mi_buffer_destroy(plan->device, &plan->states[i].buffer);
+        if (!plan->states[i].borrowed)
+            mi_buffer_destroy(plan->device, &plan->states[i].buffer);
 }
 
 mica_status mi_variable_place(struct mica_plan *plan, const struct mi_variable *variable, bool gradient, struct mi_place *place)
 {
-    for (size_t i = 0; i < plan->state_count; i++)
-        if (plan->states[i].variable == variable) {
-            *place = (struct mi_place){.mem = plan->states[i].buffer.mem};
-            return MICA_OK;
-        }
+    const struct mi_state *state = find_state(plan, variable);
+    if (state) {
+        *place = (struct mi_place){.mem = state->buffer.mem};
+        return MICA_OK;
+    }
     mica_status status = mi_store_place_of(plan->store, variable, gradient, place);
     return status == MICA_OK ? status : mi_error_report(&plan->error, &plan->device->error);
 }

@@ -1,7 +1,8 @@
-/* Continues a text: the model's answer at the last token that it reads is drawn from, and what was drawn is read next. */
-#include "nn/loss/loss.h"
-#include "nn/stepper.h"
+/* Continues texts: the model's answer at the last token that it reads is drawn from, and what was drawn is read next. Prompts side by
+ * side are read from their first tokens on: a shorter one is continued while longer ones are still read. */
+#include "train/beams.h"
 #include "train/training.h"
+#include "train/writing.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,15 +16,18 @@ struct weighted {
 struct generating {
     mica_model *model;
     const mica_generate_desc *desc;
+    int64_t first, count;          /* prompts side by side, from a number on */
     struct mi_prepared prepared;
     const struct mi_vocabulary *vocabulary;
-    int64_t window, classes;       /* the model's output has at least as many classes as the vocabulary */
-    bool classes_last, shares;     /* the output is (window, classes); it has probabilities already */
-    struct mi_stepper stepper;     /* takes token after token; without a plan the model runs its whole window for each */
-    float *inputs, *outputs;       /* (window), (window x classes), or (classes) of the last token that a stepper took */
-    int64_t count;                 /* tokens that the window holds */
-    struct weighted *candidates;   /* (of the vocabulary) */
-    struct mi_text bytes;          /* of a character that is not whole yet */
+    int64_t known;                 /* classes that may be added */
+    bool *never;                   /* (known) which may not: none */
+    int32_t end;                   /* -1: there is none */
+    struct mi_sequences sequences;
+    struct mi_tokens *prompts;     /* (count) */
+    struct mi_writing *written;    /* (count) */
+    int32_t *next;                 /* (count) the token that each reads next */
+    struct weighted *candidates;   /* (known) */
+    double *logarithms;            /* (known) */
 };
 
 static struct mi_error *error_of(const struct generating *g)
@@ -31,26 +35,51 @@ static struct mi_error *error_of(const struct generating *g)
     return &g->model->device->error;
 }
 
+static int beams_of(const mica_generate_desc *desc)
+{
+    return desc->num_beams > 1 ? desc->num_beams : 1;
+}
+
 /* ---- What is asked for ---- */
 
-static mica_status check_desc(mica_model *model, const char *prompt, const mica_generate_desc *desc)
+static mica_status check_drawing(struct mi_error *error, const mica_generate_desc *desc)
 {
-    struct mi_error *error = &model->device->error;
-    if (!prompt || !desc)
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "to continue a text takes a prompt and a description; the %s NULL",
-                       !prompt ? "prompt is" : "description is");
-    if (desc->tokens < 1)
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "tokens is %lld, must be at least 1", (long long)desc->tokens);
     if (!(desc->temperature >= 0) || isinf(desc->temperature))
         return mi_fail(error, MICA_INVALID_ARGUMENT, "temperature is %g, must be at least 0", (double)desc->temperature);
     if (desc->top_k < 0)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "top_k is %d, must be at least 0", desc->top_k);
     if (!(desc->top_p >= 0 && desc->top_p <= 1))
         return mi_fail(error, MICA_INVALID_ARGUMENT, "top_p is %g, must be from 0 to 1", (double)desc->top_p);
+    if (beams_of(desc) > 1 && (desc->temperature > 0 || desc->top_k || desc->top_p > 0))
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "num_beams is %d: beam search draws nothing, and takes no temperature, top_k or "
+                       "top_p", desc->num_beams);
+    return MICA_OK;
+}
+
+static mica_status check_prompt(struct mi_error *error, const char *prompt)
+{
+    if (!prompt)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "to continue a text takes a prompt and a description; the prompt is NULL");
     size_t size = strlen(prompt), fault = mi_text_fault(prompt, size);
     if (fault == size)
         return MICA_OK;
     return mi_fail(error, MICA_DATA, "the prompt: byte %zu (0x%02x) is no text in UTF-8", fault, (unsigned char)prompt[fault]);
+}
+
+static mica_status check(mica_model *model, const char *const *prompts, int64_t count, const mica_generate_desc *desc)
+{
+    struct mi_error *error = &model->device->error;
+    if (!desc || !prompts)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "to continue a text takes a prompt and a description; the %s NULL",
+                       desc ? "prompts are" : "description is");
+    if (count < 0)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%lld prompts to continue", (long long)count);
+    for (int64_t i = 0; i < count; i++)
+        MI_TRY(check_prompt(error, prompts[i]));
+    if (desc->tokens < 1)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "tokens is %lld, must be at least 1", (long long)desc->tokens);
+    MI_TRY(mi_beams_check(error, desc->num_beams, desc->length_penalty));
+    return check_drawing(error, desc);
 }
 
 static mica_status find_vocabulary(struct generating *g)
@@ -67,143 +96,13 @@ static mica_status find_vocabulary(struct generating *g)
     if (p->vocabulary.padded)
         return mi_fail(error_of(g), MICA_UNSUPPORTED, "the model was trained on a column of texts, not to say what comes next");
     g->vocabulary = &p->vocabulary;
-    g->window = mi_shape_count(&graph->inputs[0]->shape, 1);
+    g->known = mi_vocabulary_known(g->vocabulary); /* nothing unknown is added */
+    if (g->vocabulary->count < 2)
+        return mi_fail(error_of(g), MICA_DATA, "the model's vocabulary has nothing that could be added");
     return MICA_OK;
 }
 
-/* Which axis of the output is that of the classes. */
-static mica_status find_classes(struct generating *g)
-{
-    const mi_value *output = mi_model_output(g->model->graph, NULL);
-    struct mi_arena arena = {0};
-    if (!output)
-        return mi_fail(error_of(g), MICA_INVALID_ARGUMENT, "the model has no output: mica_output declares one");
-    MI_TRY(mi_model_check_samples(error_of(g), output));
-    const struct mi_dim *dim = output->shape.dim;
-    bool both = output->shape.rank == 3;
-    if (both && dim[2].b == g->window && dim[1].b >= g->vocabulary->count) {
-        g->classes = dim[1].b;
-    } else if (both && dim[1].b == g->window && dim[2].b >= g->vocabulary->count) {
-        g->classes = dim[2].b;
-        g->classes_last = true;
-    } else {
-        mi_fail(error_of(g), MICA_SHAPE, "the model's output has shape %s; to continue a text it must be (%d classes, %lld "
-                "places), or these the other way round", mi_shape_text(&arena, &output->shape), g->vocabulary->count,
-                (long long)g->window);
-        mi_arena_destroy(&arena);
-        return MICA_SHAPE;
-    }
-    return mi_gives_shares(error_of(g), output, &g->shares);
-}
-
-/* ---- Running ---- */
-
-static float score(const struct generating *g, int64_t place, int64_t token)
-{
-    if (g->stepper.plan)
-        return g->outputs[token];
-    return g->outputs[g->classes_last ? place * g->classes + token : token * g->window + place];
-}
-
-static mica_status run(struct generating *g)
-{
-    const struct mi_graph *graph = g->model->graph;
-    MI_TRY(mi_model_predictor(g->model, 1)); /* kept from turn to turn, but whoever is told of a token may have trained the model */
-    mica_plan *plan = g->model->predictor;
-    if (mi_plan_input(plan, graph->inputs[0]->name) < 0)
-        return mi_fail(error_of(g), MICA_UNSUPPORTED, "the model's output does not depend on its input: it cannot continue a text");
-    MI_TRY(mica_plan_write(plan, graph->inputs[0]->name, g->inputs, (size_t)g->window));
-    MI_TRY(mica_plan_run(plan, 1));
-    return mica_plan_read(plan, graph->outputs[0]->name, g->outputs, (size_t)(g->window * g->classes));
-}
-
-/* The stepper, of an earlier call or made now; a call within this one makes its own. */
-static mica_status take_stepper(struct generating *g)
-{
-    g->stepper = g->model->stepper;
-    g->model->stepper.plan = NULL;
-    if (!g->stepper.plan)
-        MI_TRY(mi_stepper_create(g->model, &g->stepper));
-    return g->stepper.plan ? mi_stepper_begin(&g->stepper) : MICA_OK;
-}
-
-static void give_stepper(struct generating *g)
-{
-    mica_plan_destroy(g->model->stepper.plan);
-    g->model->stepper = g->stepper;
-}
-
-static mica_status take_step(struct generating *g, float token)
-{
-    MI_TRY(mica_plan_write(g->stepper.plan, NULL, &token, 1));
-    return mi_stepper_run(&g->stepper);
-}
-
-/* A stepper that is at its end begins anew with the last half of the window. */
-static mica_status step(struct generating *g)
-{
-    int64_t from = g->count - 1;
-    if (g->stepper.most && g->stepper.taken == g->stepper.most) {
-        MI_TRY(mi_stepper_begin(&g->stepper));
-        from = g->window - g->window / 2;
-    }
-    for (int64_t i = from; i < g->count; i++)
-        MI_TRY(take_step(g, g->inputs[i]));
-    return MICA_OK;
-}
-
-/* The scores of what comes behind the window's last token. */
-static mica_status answer(struct generating *g)
-{
-    if (!g->stepper.plan)
-        return run(g);
-    return mica_plan_read(g->stepper.plan, NULL, g->outputs, (size_t)g->classes);
-}
-
-/* Whether the answer at the first place hangs on what stands behind it: it is asked for with other tokens there. */
-static mica_status check_reading(struct generating *g)
-{
-    int64_t many = g->vocabulary->count;
-    float *first = mi_new((size_t)many, sizeof *first);
-    bool same = true;
-    mica_status status = first ? run(g) : mi_out_of_memory(error_of(g));
-    for (int64_t c = 0; status == MICA_OK && c < many; c++)
-        first[c] = score(g, 0, c);
-    for (int64_t i = 1; i < g->window; i++)
-        g->inputs[i] = (float)(many - 1);
-    if (status == MICA_OK)
-        status = run(g);
-    for (int64_t c = 0; status == MICA_OK && c < many; c++)
-        same = same && !(fabsf(first[c] - score(g, 0, c)) > 1e-3f * (1 + fabsf(first[c])));
-    free(first);
-    if (same)
-        return status;
-    return mi_fail(error_of(g), MICA_UNSUPPORTED, "the model reads what stands behind a place, as a bidirectional layer does: it "
-                   "cannot say what comes next");
-}
-
-/* ---- The prompt ---- */
-
-/* Behind the last token; the oldest leaves a full window. */
-static mica_status push(struct generating *g, int32_t token)
-{
-    if (g->count == g->window)
-        memmove(g->inputs, g->inputs + 1, (size_t)(g->window - 1) * sizeof *g->inputs);
-    else
-        g->count++;
-    g->inputs[g->count - 1] = (float)token;
-    return g->stepper.plan ? step(g) : MICA_OK;
-}
-
-/* A model whose window ends reads the last tokens that it holds, one that goes on for ever all of them. */
-static mica_status push_all(struct generating *g, const struct mi_tokens *tokens)
-{
-    bool for_ever = g->stepper.plan && !g->stepper.most;
-    size_t from = for_ever || tokens->count < (size_t)g->window ? 0 : tokens->count - (size_t)g->window;
-    for (size_t i = from; i < tokens->count; i++)
-        MI_TRY(push(g, tokens->list[i]));
-    return MICA_OK;
-}
+/* ---- Prompts ---- */
 
 static void note_unknown(const struct generating *g, const struct mi_words *words, const struct mi_numbering *numbering)
 {
@@ -223,24 +122,51 @@ static void note_unknown(const struct generating *g, const struct mi_words *word
     free(unknown);
 }
 
-static mica_status read_prompt(struct generating *g, const char *prompt)
+/* The numbers of a text's tokens; the caller frees them, also after an error. */
+static mica_status read_tokens(struct generating *g, const char *text, bool note, struct mi_tokens *tokens)
 {
     struct mi_words words = {0};
-    struct mi_tokens tokens = {0};
     struct mi_numbering numbering = {0};
-    bool read = mi_tokens_read(g->vocabulary, prompt, &words, &tokens) &&
-                mi_vocabulary_number(g->vocabulary, &words, &numbering) && mi_tokens_number(&numbering, &tokens, NULL, 0);
-    mica_status status = read ? MICA_OK : mi_out_of_memory(error_of(g));
-    if (read && !tokens.count)
-        status = mi_fail(error_of(g), MICA_INVALID_ARGUMENT, "the prompt is empty: the model continues at least one token");
-    if (read && g->desc->note)
+    bool read = mi_tokens_read(g->vocabulary, text, &words, tokens) && mi_vocabulary_number(g->vocabulary, &words, &numbering) &&
+                mi_tokens_number(&numbering, tokens, NULL, 0);
+    if (read && note)
         note_unknown(g, &words, &numbering);
-    if (status == MICA_OK)
-        status = push_all(g, &tokens);
     mi_numbering_destroy(&numbering);
-    free(tokens.list);
     mi_words_destroy(&words);
+    return read ? MICA_OK : mi_out_of_memory(error_of(g));
+}
+
+static mica_status read_end(struct generating *g)
+{
+    const char *end = g->desc->end;
+    struct mi_tokens tokens = {0};
+    g->end = -1;
+    if (!end)
+        return MICA_OK;
+    if (mi_text_fault(end, strlen(end)) < strlen(end))
+        return mi_fail(error_of(g), MICA_DATA, "end is no text in UTF-8");
+    mica_status status = read_tokens(g, end, false, &tokens);
+    bool one = status == MICA_OK && tokens.count == 1 && tokens.list[0] < g->known;
+    if (status == MICA_OK && !one)
+        status = mi_fail(error_of(g), MICA_INVALID_ARGUMENT, "end is \"%s\", which is %s of the model's %s, and must be one",
+                         mi_show(end).text, tokens.count > 1 ? "several" : "none", mi_tokens_noun(g->vocabulary->tokens));
+    g->end = one ? tokens.list[0] : -1;
+    free(tokens.list);
     return status;
+}
+
+/* A model whose window ends reads the last tokens that it holds, one that goes on for ever all of them. */
+static mica_status read_prompt(struct generating *g, const char *prompt, struct mi_tokens *tokens)
+{
+    size_t window = (size_t)g->sequences.window;
+    MI_TRY(read_tokens(g, prompt, g->desc->note != NULL, tokens));
+    if (!tokens->count)
+        return mi_fail(error_of(g), MICA_INVALID_ARGUMENT, "the prompt is empty: the model continues at least one token");
+    if (tokens->count > window && !mi_sequences_go_on(&g->sequences)) {
+        memmove(tokens->list, tokens->list + (tokens->count - window), window * sizeof *tokens->list);
+        tokens->count = window;
+    }
+    return MICA_OK;
 }
 
 /* ---- Drawing ---- */
@@ -253,26 +179,22 @@ static int by_weight(const void *a, const void *b)
 }
 
 /* The candidates in the order of their probability, as weights whose largest is 1. */
-static mica_status weigh(struct generating *g)
+static mica_status weigh(struct generating *g, int64_t row)
 {
-    int64_t many = mi_vocabulary_known(g->vocabulary); /* nothing unknown is added */
     double temperature = g->desc->temperature > 0 ? (double)g->desc->temperature : 1;
-    for (int64_t c = 0; c < many; c++) {
-        double value = (double)score(g, g->count - 1, c);
-        if (!isfinite(value))
-            return mi_fail(error_of(g), MICA_DIVERGED, "the network's output is %g, which is no number", value);
-        g->candidates[c] = (struct weighted){g->shares ? log(value > 1e-30 ? value : 1e-30) : value, (int32_t)c};
-    }
-    qsort(g->candidates, (size_t)many, sizeof *g->candidates, by_weight);
-    for (int64_t c = many - 1; c >= 0; c--)
+    MI_TRY(mi_sequences_logarithms(&g->sequences, row, g->known, g->never, g->logarithms));
+    for (int64_t c = 0; c < g->known; c++)
+        g->candidates[c] = (struct weighted){g->logarithms[c], (int32_t)c};
+    qsort(g->candidates, (size_t)g->known, sizeof *g->candidates, by_weight);
+    for (int64_t c = g->known - 1; c >= 0; c--)
         g->candidates[c].weight = exp((g->candidates[c].weight - g->candidates[0].weight) / temperature);
     return MICA_OK;
 }
 
-static int32_t draw(const struct generating *g, int64_t turn)
+static int32_t draw(const struct generating *g, uint64_t seed, uint64_t turn)
 {
     const mica_generate_desc *desc = g->desc;
-    int64_t count = mi_vocabulary_known(g->vocabulary), kept = 0;
+    int64_t count = g->known, kept = 0;
     double sum = 0, share = 0;
     if (desc->greedy)
         return g->candidates[0].token;
@@ -282,7 +204,7 @@ static int32_t draw(const struct generating *g, int64_t turn)
     double most = desc->top_p > 0 && desc->top_p < 1 ? (double)desc->top_p * sum : sum;
     while (kept < count && (!kept || share < most))
         share += g->candidates[kept++].weight;
-    double at = (double)mi_uniform(desc->seed, 0, (uint64_t)turn) * share;
+    double at = (double)mi_uniform(seed, 0, turn) * share;
     for (int64_t c = 0; c + 1 < kept; c++) {
         at -= g->candidates[c].weight;
         if (at < 0)
@@ -291,74 +213,179 @@ static int32_t draw(const struct generating *g, int64_t turn)
     return g->candidates[kept - 1].token;
 }
 
-/* ---- All together ---- */
+/* ---- Telling ---- */
 
-/* A token of byte pairs may end within a character, which is told with the next one, or after the last. */
-static void add_token(struct generating *g, int32_t token, bool last, struct mi_text *out)
+static mica_status take(struct generating *g, int64_t i, int32_t token, bool last)
 {
-    const char *text = g->vocabulary->texts[token];
-    bool bytes = g->vocabulary->tokens == MICA_BPE, blank = g->vocabulary->tokens == MICA_WORDS && !mi_is_mark(text);
-    if (!bytes)
-        mi_text_add(out, blank ? " %s" : "%s", text);
-    if (!bytes)
-        return;
-    mi_token_bytes(text, &g->bytes);
-    mi_characters_take(&g->bytes, last, out);
+    struct mi_writing *writing = &g->written[i];
+    size_t from;
+    if (!mi_writing_add(writing, token, last, &from))
+        return mi_out_of_memory(error_of(g));
+    if (g->desc->on_token && !g->desc->on_token(g->desc->user, mi_text_get(&writing->text) + from, token))
+        return MICA_CANCELLED;
+    return MICA_OK;
 }
 
-static mica_status tell(struct generating *g, int32_t token, bool last)
+static mica_status tell(struct generating *g, int64_t i)
 {
-    struct mi_text spaced = {0};
-    if (!g->desc->on_token)
-        return MICA_OK;
-    add_token(g, token, last, &spaced);
-    bool failed = spaced.failed, goes_on = failed || g->desc->on_token(g->desc->user, mi_text_get(&spaced), token);
-    mi_text_destroy(&spaced);
-    if (failed)
-        return mi_out_of_memory(error_of(g));
-    return goes_on ? MICA_OK : MICA_CANCELLED;
+    const mica_written told = mi_writing_told(&g->written[i], g->first + i);
+    g->written[i].over = true;
+    return !g->desc->on_written || g->desc->on_written(g->desc->user, &told) ? MICA_OK : MICA_CANCELLED;
 }
 
-static mica_status generate(struct generating *g, const char *prompt)
+/* ---- One token after another ---- */
+
+/* What comes behind the last token of a sequence. */
+static mica_status continue_one(struct generating *g, int64_t i)
 {
-    size_t outputs;
-    MI_TRY(find_vocabulary(g));
-    MI_TRY(find_classes(g));
-    if (g->vocabulary->count < 2 || !mi_mul_size((size_t)g->window, (size_t)g->classes, &outputs))
-        return mi_fail(error_of(g), MICA_DATA, "the model's vocabulary has nothing that could be added");
-    g->inputs = mi_new((size_t)g->window, sizeof *g->inputs);
-    g->outputs = mi_new(outputs, sizeof *g->outputs);
-    g->candidates = mi_new((size_t)g->vocabulary->count, sizeof *g->candidates);
-    if (!g->inputs || !g->outputs || !g->candidates)
-        return mi_out_of_memory(error_of(g));
-    MI_TRY(take_stepper(g));
-    if (!g->stepper.plan)
-        MI_TRY(check_reading(g));
-    MI_TRY(read_prompt(g, prompt));
-    for (int64_t turn = 0; turn < g->desc->tokens; turn++) {
-        MI_TRY(answer(g));
-        MI_TRY(weigh(g));
-        int32_t token = draw(g, turn);
-        MI_TRY(tell(g, token, turn + 1 == g->desc->tokens));
-        if (turn + 1 < g->desc->tokens)
-            MI_TRY(push(g, token));
+    struct mi_writing *writing = &g->written[i];
+    uint64_t turn = writing->count;
+    MI_TRY(weigh(g, i));
+    int32_t token = draw(g, g->desc->seed + (uint64_t)(g->first + i), turn);
+    bool last = (int64_t)turn + 1 == g->desc->tokens;
+    writing->score += g->logarithms[token];
+    writing->ended = token == g->end;
+    g->next[i] = token;
+    if (!writing->ended)
+        MI_TRY(take(g, i, token, last));
+    return writing->ended || last ? tell(g, i) : MICA_OK;
+}
+
+static mica_status draw_all(struct generating *g)
+{
+    for (size_t at = 0, left = (size_t)g->count; left; at++) {
+        bool asks = false;
+        for (int64_t i = 0; i < g->count; i++) {
+            g->next[i] = at < g->prompts[i].count ? g->prompts[i].list[at] : g->next[i];
+            asks = asks || (at + 1 >= g->prompts[i].count && !g->written[i].over);
+        }
+        MI_TRY(mi_sequences_push(&g->sequences, g->next));
+        if (asks)
+            MI_TRY(mi_sequences_answer(&g->sequences));
+        for (int64_t i = 0; i < g->count; i++) {
+            if (at + 1 < g->prompts[i].count || g->written[i].over)
+                continue;
+            MI_TRY(continue_one(g, i));
+            left -= g->written[i].over;
+        }
     }
     return MICA_OK;
 }
 
-mica_status mica_generate(mica_model *model, const char *prompt, const mica_generate_desc *desc)
+/* ---- Beams ---- */
+
+static mica_status take_way(struct generating *g, int64_t i, const struct mi_way *way)
+{
+    g->written[i].ended = way->ended;
+    g->written[i].score = way->score;
+    for (int64_t k = 0; k < way->count; k++)
+        MI_TRY(take(g, i, way->tokens[k], k + 1 == way->count));
+    return tell(g, i);
+}
+
+static mica_status search(struct generating *g)
+{
+    size_t count = (size_t)g->count;
+    const int32_t **begin = mi_new(count, sizeof *begin);
+    int64_t *begin_count = mi_new(count, sizeof *begin_count);
+    struct mi_way *best = mi_new(count, sizeof *best);
+    bool made = begin && begin_count && best;
+    for (size_t i = 0; i < count && made; i++) {
+        begin[i] = g->prompts[i].list;
+        begin_count[i] = (int64_t)g->prompts[i].count;
+    }
+    const struct mi_beams_desc how = {
+        .groups = g->count, .beams = beams_of(g->desc), .begin = begin, .begin_count = begin_count, .tokens = g->desc->tokens,
+        .known = g->known, .never = g->never, .end = g->end, .length_penalty = (double)g->desc->length_penalty};
+    mica_status status = made ? mi_beam_search(&g->sequences, &how, best) : mi_out_of_memory(error_of(g));
+    for (size_t i = 0; i < count && made; i++) {
+        if (status == MICA_OK)
+            status = take_way(g, (int64_t)i, &best[i]);
+        free(best[i].tokens);
+    }
+    free(begin);
+    free(begin_count);
+    free(best);
+    return status;
+}
+
+/* ---- All together ---- */
+
+static mica_status generate(struct generating *g, const char *const *prompts)
+{
+    const struct mi_graph *graph = g->model->graph;
+    const mi_value *output = mi_model_output(graph, NULL);
+    size_t count = (size_t)g->count;
+    if (!output)
+        return mi_fail(error_of(g), MICA_INVALID_ARGUMENT, "the model has no output: mica_output declares one");
+    g->sequences = (struct mi_sequences){.model = g->model, .input = graph->inputs[0], .output = output, .sources = 1,
+                                         .rows = g->count * beams_of(g->desc)};
+    g->prompts = mi_new(count, sizeof *g->prompts);
+    g->written = mi_new(count, sizeof *g->written);
+    g->next = mi_new(count, sizeof *g->next);
+    g->never = mi_new((size_t)g->known, sizeof *g->never);
+    g->candidates = mi_new((size_t)g->known, sizeof *g->candidates);
+    g->logarithms = mi_new((size_t)g->known, sizeof *g->logarithms);
+    if (!g->prompts || !g->written || !g->next || !g->never || !g->candidates || !g->logarithms)
+        return mi_out_of_memory(error_of(g));
+    MI_TRY(mi_sequences_create(&g->sequences, g->vocabulary->count));
+    for (int64_t i = 0; i < g->count; i++) {
+        g->written[i].vocabulary = g->vocabulary;
+        MI_TRY(read_prompt(g, prompts[i], &g->prompts[i]));
+    }
+    return beams_of(g->desc) > 1 ? search(g) : draw_all(g);
+}
+
+static void end(struct generating *g)
+{
+    mi_sequences_destroy(&g->sequences);
+    for (int64_t i = 0; i < g->count; i++) {
+        if (g->prompts)
+            free(g->prompts[i].list);
+        if (g->written)
+            mi_writing_destroy(&g->written[i]);
+    }
+    free(g->prompts);
+    free(g->written);
+    free(g->next);
+    free(g->never);
+    free(g->candidates);
+    free(g->logarithms);
+}
+
+static mica_status generate_all(mica_model *model, const char *const *prompts, int64_t count, const mica_generate_desc *desc)
 {
     struct generating g = {.model = model, .desc = desc};
+    int64_t most = MI_MOST_SEQUENCES / beams_of(desc);
+    mica_status status = find_vocabulary(&g);
+    if (status == MICA_OK)
+        status = read_end(&g);
+    for (; g.first < count && status == MICA_OK; g.first += most) {
+        struct generating some = g;
+        some.count = count - g.first < most ? count - g.first : most;
+        status = generate(&some, prompts + g.first);
+        end(&some);
+    }
+    mi_prepared_destroy(&g.prepared);
+    return status;
+}
+
+mica_status mica_generate(mica_model *model, const char *prompt, const mica_generate_desc *desc)
+{
     if (!model)
         return MICA_INVALID_ARGUMENT;
     MI_TRY(mi_model_begin(model));
-    MI_TRY(check_desc(model, prompt, desc));
-    mica_status status = generate(&g, prompt);
-    give_stepper(&g);
-    mi_prepared_destroy(&g.prepared);
-    free(g.inputs);
-    free(g.outputs);
-    free(g.candidates);
-    mi_text_destroy(&g.bytes);
-    return status;
+    MI_TRY(check(model, &prompt, 1, desc));
+    return generate_all(model, &prompt, 1, desc);
+}
+
+mica_status mica_generate_all(mica_model *model, const char *const *prompts, int64_t count, const mica_generate_desc *desc)
+{
+    if (!model)
+        return MICA_INVALID_ARGUMENT;
+    MI_TRY(mi_model_begin(model));
+    MI_TRY(check(model, prompts, count, desc));
+    mica_generate_desc own = *desc;
+    own.on_token = NULL;
+    return generate_all(model, prompts, count, &own);
 }

@@ -31,11 +31,16 @@ static void fine(mica_device *device, mica_status status)
         fail_msg("%s", mica_device_error(device));
 }
 
+/* The model's layers, of its first input and its first output. */
+static void make(mica_device *device, mica_model *model, int64_t batch, struct mi_stepper *stepper)
+{
+    fine(device, mi_stepper_create(model, model->graph->inputs[0], mi_model_output(model->graph, NULL), batch, stepper));
+}
+
 static void take(mica_device *device, struct mi_stepper *stepper, float token, float *out)
 {
-    fine(device, mica_plan_write(stepper->plan, NULL, &token, 1));
-    fine(device, mi_stepper_run(stepper));
-    fine(device, mica_plan_read(stepper->plan, NULL, out, TOKENS));
+    fine(device, mi_stepper_take(stepper, &token, 1));
+    fine(device, mi_stepper_answer(stepper, out, TOKENS));
 }
 
 static void compare(mica_device *device, const char *layers, bool turned, bool ends)
@@ -50,7 +55,7 @@ static void compare(mica_device *device, const char *layers, bool turned, bool e
     mica_plan_run(plan, 1);
     fine(device, mica_plan_read(plan, NULL, whole, WINDOW * TOKENS));
     mica_plan_destroy(plan);
-    fine(device, mi_stepper_create(model, &stepper));
+    make(device, model, 1, &stepper);
     if (!stepper.plan)
         fail_msg("%s: it cannot be taken apart", layers);
     assert_int_equal(stepper.most, ends ? WINDOW : 0);
@@ -69,7 +74,7 @@ static void compare(mica_device *device, const char *layers, bool turned, bool e
                 memcpy(first, one, sizeof first);
         }
     }
-    mica_plan_destroy(stepper.plan);
+    mi_stepper_destroy(&stepper);
     mica_model_destroy(model);
 }
 
@@ -91,6 +96,9 @@ static const struct { const char *layers; bool turned, ends; } steps[] = {
     {HEAD "{\"type\": \"multi_head_attention\", \"num_heads\": 2, \"key_dim\": 4, \"rotary\": true" CAUSAL TAIL, false, true},
     {HEAD "{\"type\": \"grouped_query_attention\", \"head_dim\": 4, \"num_query_heads\": 4, \"num_key_value_heads\": 2, "
           "\"rotary\": true" CAUSAL "{\"type\": \"dense\", \"units\": 7, \"use_bias\": false, \"tied_to\": \"e\"}", false, true},
+    {"{\"type\": \"embedding\", \"input_dim\": 7, \"output_dim\": 8, \"mask_zero\": true}, " DECODER "}, " TAIL, false, true},
+    {"{\"type\": \"embedding\", \"input_dim\": 7, \"output_dim\": 8, \"mask_zero\": true}, "
+     "{\"type\": \"lstm\", \"units\": 6, \"return_sequences\": true}, " TAIL, false, false},
     {HEAD "{\"type\": \"time_distributed\", \"layer\": {\"type\": \"dense\", \"units\": 4}}, {\"type\": \"map\", \"expression\": \"x * x\"}, " TAIL,
      false, false},
 };
@@ -116,7 +124,7 @@ static void shared(void **state)
     float weight[8 * TOKENS] = {0}, out[TOKENS], bias[TOKENS];
     struct mi_stepper stepper;
     mica_model *model = described(*state, steps[4].layers);
-    fine(*state, mi_stepper_create(model, &stepper));
+    make(*state, model, 1, &stepper);
     take(*state, &stepper, 3, out);
     for (int c = 0; c < TOKENS; c++)
         bias[c] = (float)c;
@@ -124,7 +132,7 @@ static void shared(void **state)
     fine(*state, mica_model_write(model, "dense.bias", bias, TOKENS));
     take(*state, &stepper, 3, out);
     assert_memory_equal(out, bias, sizeof bias);
-    mica_plan_destroy(stepper.plan);
+    mi_stepper_destroy(&stepper);
     mica_model_destroy(model);
 }
 
@@ -141,13 +149,12 @@ static void whole_alone(void **state)
         HEAD "{\"type\": \"layer_normalization\", \"axis\": 1}, " TAIL,
         HEAD "{\"type\": \"batch_normalization\"}, " TAIL,
         HEAD "{\"type\": \"permute\", \"dims\": [2, 1]}, {\"type\": \"dense\", \"units\": 9}, {\"type\": \"permute\", \"dims\": [2, 1]}, " TAIL,
-        "{\"type\": \"embedding\", \"input_dim\": 7, \"output_dim\": 8, \"mask_zero\": true}, " TAIL,
         HEAD "{\"type\": \"flatten\"}, {\"type\": \"dense\", \"units\": 63}, {\"type\": \"reshape\", \"target_shape\": [9, 7]}",
     };
     for (size_t i = 0; i < MI_COUNT(layers); i++) {
         struct mi_stepper stepper;
         mica_model *model = described(*state, layers[i]);
-        fine(*state, mi_stepper_create(model, &stepper));
+        make(*state, model, 1, &stepper);
         if (stepper.plan)
             fail_msg("%s: it was taken apart", layers[i]);
         assert_int_equal(mica_model_status(model), MICA_OK);

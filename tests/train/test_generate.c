@@ -3,6 +3,8 @@
 #include "support/files.h"
 #include "train/training.h"
 
+#include <mica/generate.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -193,19 +193,19 @@ static mica_status place_repeats(struct mi_graph *graph, mi_value **replacement)
     return MICA_OK;
 }
 
-/* ---- What grows by a row with each run ---- */
+/* ---- What grows by some rows with each run ---- */
 
-/* The row is put in the state's part of this run, and who reads the state then reads all parts. */
+/* The rows are put in the state's parts of this run, the last of which has its number, and who reads the state then reads all. */
 static mica_status place_appends(struct mi_graph *graph, mi_value **replacement)
 {
-    const struct mi_attribute moves = MI_INT("runs", 1);
     size_t nodes = graph->node_count;
     for (size_t i = 0; i < nodes; i++) {
         const struct mi_node *node = graph->nodes[i];
         if (node->op != &mi_op_append)
             continue;
+        const struct mi_attribute moves[] = {MI_INT("runs", 1), MI_INT("shift", 1 - node->in[1]->shape.dim[0].b)};
         graph->scope = node->name;
-        struct mi_node *stored = mi_node_of(graph, &mi_op_put, &node->in[1], 1, &moves, 1);
+        struct mi_node *stored = mi_node_of(graph, &mi_op_put, &node->in[1], 1, moves, 2);
         struct mi_node *all = stored ? mi_node_of(graph, &mi_op_part, (mi_value *const[]){node->in[0], stored->out[0]}, 2, NULL, 0)
                                      : NULL;
         graph->scope = NULL;

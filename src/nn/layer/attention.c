@@ -38,6 +38,12 @@ static mi_value *additive_scores(struct mi_graph *graph, mi_value *const in[MI_A
     return mi_reduce(graph, "ReduceSum", weight ? mi_op2(graph, "Mul", weight, bent) : bent, &axis, 1, false);
 }
 
+/* A query that is taken in steps asks a sequence that is there before the first. */
+static bool asks_another(mi_value *const *x, const bool *taken, int count, bool causal)
+{
+    return !causal && mi_attention_steps(x, taken, count, false, false);
+}
+
 /* ---- attention ---- */
 
 static const char *const modes[] = {"dot", "concat", NULL};
@@ -68,6 +74,11 @@ static mi_value *build_attention(struct mi_layer *layer, mi_value *const *x, int
     return mi_attend(layer, in, 1, 1, &how);
 }
 
+static bool attention_steps(const void *desc, mi_value *const *x, const bool *taken, int count)
+{
+    return asks_another(x, taken, count, ((const mica_attention_desc *)desc)->use_causal_mask);
+}
+
 #define LAST_KEYS(desc)                                                                                                          \
     MI_KEY_WITH(desc, "dropout", MI_KEY_FLOAT, dropout, MI_KEY_BELOW(0, 1)), MI_KEY(desc, "seed", MI_KEY_SEED, seed),            \
         MI_KEY(desc, "use_causal_mask", MI_KEY_BOOL, use_causal_mask), {0}
@@ -80,7 +91,7 @@ static const struct mi_key attention_keys[] = {
 
 const struct mi_layer_type mi_layer_attention = {
     .type = "attention", .desc_size = sizeof(mica_attention_desc), .keys = attention_keys, .min_inputs = 1, .max_inputs = 3,
-    .build = build_attention};
+    .steps = attention_steps, .build = build_attention};
 
 mica_node *mica_attention(mica_node *const *x, int count, const mica_attention_desc *desc)
 {
@@ -103,6 +114,11 @@ static mi_value *build_additive(struct mi_layer *layer, mi_value *const *x, int 
     return mi_attend_scores(layer, additive_scores(layer->graph, in, NULL, scale), in[MI_V], &how);
 }
 
+static bool additive_steps(const void *desc, mi_value *const *x, const bool *taken, int count)
+{
+    return asks_another(x, taken, count, ((const mica_additive_attention_desc *)desc)->use_causal_mask);
+}
+
 static const struct mi_key additive_keys[] = {
     MI_KEY(mica_additive_attention_desc, "use_scale", MI_KEY_NOT, no_scale),
     LAST_KEYS(mica_additive_attention_desc),
@@ -110,7 +126,7 @@ static const struct mi_key additive_keys[] = {
 
 const struct mi_layer_type mi_layer_additive_attention = {
     .type = "additive_attention", .desc_size = sizeof(mica_additive_attention_desc), .keys = additive_keys, .min_inputs = 1,
-    .max_inputs = 3, .build = build_additive};
+    .max_inputs = 3, .steps = additive_steps, .build = build_additive};
 
 mica_node *mica_additive_attention(mica_node *const *x, int count, const mica_additive_attention_desc *desc)
 {

@@ -64,11 +64,14 @@ mi_value *mi_attend(struct mi_layer *layer, mi_value *const of[MI_ATTENDED], int
 /* The same with scores (N, T, S) of another kind, for v (N, S, d): neither scale nor alibi count. */
 mi_value *mi_attend_scores(struct mi_layer *layer, mi_value *scores, mi_value *v, const struct mi_scoring *how);
 
-/* Whether attention of these inputs can be built for one step at a time: of a sequence to itself and its past alone. */
-bool mi_attention_steps(mi_value *const *x, int count, bool causal);
-/* What a layer that is built so gives, (N, 1, heads * value_dim), of the heads of its step, the first of query (N, 1, ...), and its
- * row: key and value of all groups, (N, 1, groups * (key_dim + value_dim)), which a state keeps. */
-mi_value *mi_attend_step(struct mi_layer *layer, const struct mi_heads *how, int64_t groups, mi_value *query, mi_value *row);
+/* Whether attention of these inputs can be built for some steps at a time: of a sequence to itself and its past alone, where it is
+ * `causal`, or to one that is there before the first step, of which a causal mask or `places` would ask for the steps' numbers. */
+bool mi_attention_steps(mi_value *const *x, const bool *taken, int count, bool causal, bool places);
+/* Whether a layer that is built so attends to its own steps. */
+bool mi_attends_to_itself(const struct mi_layer *layer, mi_value *const in[MI_ATTENDED]);
+/* What it gives then, (N, T, heads * value_dim), of the heads of its steps, the first of query (N, T, ...), and their rows: key and
+ * value of all groups, (N, T, groups * (key_dim + value_dim)), which a state keeps, with the mask. */
+mi_value *mi_attend_step(struct mi_layer *layer, const struct mi_heads *how, int64_t groups, mi_value *query, mi_value *rows);
 
 /* x (N, steps, features) times a weight (rows, features), and a bias or NULL: (N, steps, rows). */
 mi_value *mi_rows_product(struct mi_graph *graph, mi_value *x, mi_value *weight, mi_value *bias);

@@ -100,10 +100,14 @@ bool mi_recurs_alone(struct mi_layer *layer, const void *given, struct mi_recurr
     return true;
 }
 
-static bool steps(const void *given, mi_value *const *x, int count)
+/* States to begin with are there before the first step. */
+static bool steps(const void *given, mi_value *const *x, const bool *taken, int count)
 {
     const mica_recurrent_desc *desc = given;
-    return (void)x, count == 1 && desc->return_sequences && !desc->go_backwards;
+    bool states = false;
+    for (int i = 1; i < count; i++)
+        states = states || taken[i];
+    return (void)x, taken[0] && !states && desc->return_sequences && !desc->go_backwards;
 }
 
 #define FIRST_KEYS                                                                                                               \

@@ -124,9 +124,9 @@ static mi_value *build(struct mi_layer *layer, mi_value *const *x, int count, co
     return without_gradient(layer, desc, index, y);
 }
 
-static bool steps(const void *given, mi_value *const *x, int count)
+static bool steps(const void *given, mi_value *const *x, const bool *taken, int count)
 {
-    return (void)count, x[0]->shape.rank == 2 && !((const mica_embedding_desc *)given)->mask_zero;
+    return (void)given, (void)count, taken[0] && x[0]->shape.rank == 2;
 }
 
 static const struct mi_key keys[] = {

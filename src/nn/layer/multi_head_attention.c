@@ -96,7 +96,7 @@ static mi_value *finish(struct mi_layer *layer, const struct mi_heads *how, mi_v
     return weight && (bias || how->no_bias) ? mi_rows_product(graph, y, weight, bias) : NULL;
 }
 
-/* Of one step, Q, K and V (N, 1, heads * dim). Where they are parts of one product, the query is read from that. */
+/* Of a run's steps, Q, K and V (N, T, heads * dim). Where they are parts of one product, the query is read from that. */
 static mi_value *attend_step(struct mi_layer *layer, const struct mi_heads *how, int64_t groups, mi_value *const of[MI_ATTENDED],
                              const char *name, const mi_value *query)
 {
@@ -105,9 +105,9 @@ static mi_value *attend_step(struct mi_layer *layer, const struct mi_heads *how,
         return NULL;
     bool parts = all == of[MI_K]->node->in[0] && all == of[MI_V]->node->in[0];
     int64_t width = all->shape.dim[all->shape.rank - 1].b, first = of[MI_Q]->shape.dim[2].b;
-    mi_value *row = parts ? part(layer->graph, all, 2, first, width, width)
-                          : MI_APPLY(layer->graph, "Concat", ((mi_value *[]){of[MI_K], of[MI_V]}), MI_INT("axis", 2));
-    return finish(layer, how, mi_attend_step(layer, how, groups, parts ? all : of[MI_Q], row), name, query);
+    mi_value *rows = parts ? part(layer->graph, all, 2, first, width, width)
+                           : MI_APPLY(layer->graph, "Concat", ((mi_value *[]){of[MI_K], of[MI_V]}), MI_INT("axis", 2));
+    return finish(layer, how, mi_attend_step(layer, how, groups, parts ? all : of[MI_Q], rows), name, query);
 }
 
 mi_value *mi_multi_head(struct mi_layer *layer, const struct mi_heads *how, mi_value *const in[MI_ATTENDED])
@@ -117,11 +117,11 @@ mi_value *mi_multi_head(struct mi_layer *layer, const struct mi_heads *how, mi_v
         return NULL;
     of[MI_Q] = turned(layer, &how->rotary, of[MI_Q], how->heads);
     of[MI_K] = turned(layer, &how->rotary, of[MI_K], how->heads);
-    if (layer->stepping)
-        return attend_step(layer, how, how->heads, of, "out_proj", in[MI_Q]);
-    struct mi_scoring scoring = how->scoring;
-    scoring.scale = (float)(1 / sqrt((double)how->key_dim));
-    return finish(layer, how, mi_attend(layer, of, how->heads, how->heads, &scoring), "out_proj", in[MI_Q]);
+    struct mi_heads scaled = *how;
+    scaled.scoring.scale = (float)(1 / sqrt((double)how->key_dim));
+    if (mi_attends_to_itself(layer, in))
+        return attend_step(layer, &scaled, how->heads, of, "out_proj", in[MI_Q]);
+    return finish(layer, how, mi_attend(layer, of, how->heads, how->heads, &scaled.scoring), "out_proj", in[MI_Q]);
 }
 
 /* ---- multi_head_attention ---- */
@@ -143,9 +143,10 @@ static mi_value *build_multi_head(struct mi_layer *layer, mi_value *const *x, in
     return mi_multi_head(layer, &how, in);
 }
 
-static bool multi_head_steps(const void *desc, mi_value *const *x, int count)
+static bool multi_head_steps(const void *given, mi_value *const *x, const bool *taken, int count)
 {
-    return mi_attention_steps(x, count, ((const mica_multi_head_attention_desc *)desc)->use_causal_mask);
+    const mica_multi_head_attention_desc *desc = given;
+    return mi_attention_steps(x, taken, count, desc->use_causal_mask, desc->alibi || desc->rotary);
 }
 
 #define LAST_KEYS(desc)                                                                                                          \
@@ -210,14 +211,15 @@ static mi_value *build_grouped(struct mi_layer *layer, mi_value *const *x, int c
         of[i] = own_heads(layer, &how, in[i], i, heads);
         of[i] = i == MI_V ? of[i] : turned(layer, &how.rotary, of[i], heads);
     }
-    if (layer->stepping)
+    if (mi_attends_to_itself(layer, in))
         return attend_step(layer, &how, groups, of, "o_proj", in[MI_Q]);
     return finish(layer, &how, mi_attend(layer, of, how.heads, groups, &how.scoring), "o_proj", in[MI_Q]);
 }
 
-static bool grouped_steps(const void *desc, mi_value *const *x, int count)
+static bool grouped_steps(const void *given, mi_value *const *x, const bool *taken, int count)
 {
-    return mi_attention_steps(x, count, ((const mica_grouped_query_attention_desc *)desc)->use_causal_mask);
+    const mica_grouped_query_attention_desc *desc = given;
+    return mi_attention_steps(x, taken, count, desc->use_causal_mask, desc->alibi || desc->rotary);
 }
 
 static const struct mi_key grouped_keys[] = {

@@ -49,23 +49,24 @@ static mi_value *angles(struct mi_graph *graph, mi_value *step, mi_value *pair, 
 }
 
 /* Whether the steps are those of axis 1, which are the ones that have numbers. */
-static bool steps(const void *given, mi_value *const *x, int count)
+static bool steps(const void *given, mi_value *const *x, const bool *taken, int count)
 {
-    return (void)given, (void)x, count == 1;
+    return (void)given, (void)x, (void)count, taken[0];
 }
 
-static bool rotary_steps(const void *given, mi_value *const *x, int count)
+static bool rotary_steps(const void *given, mi_value *const *x, const bool *taken, int count)
 {
     int64_t axis = ((const mica_rotary_embedding_desc *)given)->sequence_axis;
-    return count == 1 && (axis == 0 || axis == 1 || axis == 1 - x[0]->shape.rank);
+    return (void)count, taken[0] && (axis == 0 || axis == 1 || axis == 1 - x[0]->shape.rank);
 }
 
 /* ---- position_embedding ---- */
 
-/* (1, features): the row that has the number of the step. */
-static mi_value *row_of_place(struct mi_layer *layer, mi_value *weight)
+/* (steps, features): the rows that have the numbers of the steps. */
+static mi_value *rows_of_places(struct mi_layer *layer, mi_value *weight)
 {
-    mi_value *place = mi_layer_place(layer);
+    const int64_t steps = layer->stepping->length;
+    mi_value *place = mi_op2(layer->graph, "Reshape", numbers(layer, steps, 1, 0), mi_ints(layer->graph, &steps, 1));
     mi_value *index = MI_APPLY(layer->graph, "Cast", ((mi_value *[]){place}), MI_INT("to", MI_INT32));
     return mi_apply(layer->graph, "Gather", (mi_value *const[]){weight, index}, 2,
                     (const struct mi_attribute[]){MI_INT("axis", 0), MI_INT("checked", 1)}, 2);
@@ -86,7 +87,7 @@ static mi_value *build_embedding(struct mi_layer *layer, mi_value *const *x, int
         .name = "weight", .rank = 2, .dim = {desc->sequence_length, features}, .desc = &desc->embeddings, .inputs_first = true,
         .otherwise = "glorot_uniform", .fan_in = (double)desc->sequence_length, .fan_out = (double)features});
     if (layer->stepping)
-        return mi_expand_to(layer->graph, row_of_place(layer, weight), &x[0]->shape);
+        return mi_expand_to(layer->graph, rows_of_places(layer, weight), &x[0]->shape);
     mi_value *rows = steps == desc->sequence_length ? weight
                                                     : MI_APPLY(layer->graph, "Slice", ((mi_value *[]){weight}),
                                                                MI_INTS("starts", &start, 1), MI_INTS("ends", &steps, 1),

@@ -17,17 +17,23 @@ static bool state_fits(struct mi_layer *layer, const struct mi_shape *shape, con
     return false;
 }
 
-/* Where the step is padding, values stay as they are. */
-static void hold(struct mi_layer *layer, mi_value *mask, mi_value *const *now, mi_value **next, int count)
+/* Where the step is padding, values stay as they are; real (N), or (N, 1): where it is not. */
+static void hold(struct mi_layer *layer, mi_value *real, mi_value *const *now, mi_value **next, int count)
 {
     struct mi_graph *graph = layer->graph;
-    mi_value *real = mask ? mi_at_turn(graph, mask, 1) : NULL;
     for (int i = 0; i < count && real && next[i]; i++) {
         struct mi_shape beside = {.rank = next[i]->shape.rank, .dim = {real->shape.dim[0]}};
         for (int k = 1; k < beside.rank; k++)
             beside.dim[k] = mi_fixed(1);
         next[i] = mi_apply(graph, "Where", (mi_value *const[]){mi_reshape_to(graph, real, &beside), next[i], now[i]}, 3, NULL, 0);
     }
+}
+
+/* A state that is given counts in the run of the first step; later ones begin with what the last has left. */
+static mi_value *given_once(struct mi_layer *layer, mi_value *given, mi_value *kept)
+{
+    mi_value *first = mi_op2(layer->graph, "Equal", mi_layer_place(layer), mi_scalar(layer->graph, 0));
+    return mi_apply(layer->graph, "Where", (mi_value *const[]){first, given, kept}, 3, NULL, 0);
 }
 
 /* What the first turn begins with: states that are given, from input `number` on; what the last run has left; or zeros. */
@@ -38,11 +44,13 @@ static bool first_states(struct mi_turn *turn, bool keeps, mi_value *const *give
     for (int i = 0; i < turn->use->states; i++) {
         if (given && !state_fits(layer, &turn->shape[i], given[i], number + i))
             return false;
-        const char *name = keeps && !given ? mi_arena_format(&graph->arena, "state_%d", number - 1 + i) : NULL;
+        bool kept = layer->stepping || (keeps && !given);
+        const char *name = kept ? mi_arena_format(&graph->arena, "state_%d", number - 1 + i) : NULL;
         turn->kept[i] = name ? mi_layer_state(layer, name, &turn->shape[i]) : NULL;
-        now[i] = given           ? given[i]
-                 : turn->kept[i] ? mi_variable(graph, turn->kept[i])
-                                 : mi_expand_to(graph, mi_scalar(graph, 0), &turn->shape[i]);
+        now[i] = turn->kept[i] ? mi_variable(graph, turn->kept[i])
+                 : given       ? given[i]
+                               : mi_expand_to(graph, mi_scalar(graph, 0), &turn->shape[i]);
+        now[i] = given && turn->kept[i] ? given_once(layer, given[i], now[i]) : now[i];
         if (!now[i])
             return false;
     }
@@ -178,7 +186,7 @@ static bool run_turns(struct mi_turn *turn, mi_value *mask, mi_value **now, bool
         now[i] = mi_carry(graph, now[i]);
     mi_value *y = turn->use->cell->turn(turn, mi_at_turn(graph, turn->inputs, 1), now, next);
     int result = carried_result(turn, y, now, next), carried = result == states ? states + 1 : states;
-    hold(turn->layer, mask, now, next, carried);
+    hold(turn->layer, mask ? mi_at_turn(graph, mask, 1) : NULL, now, next, carried);
     struct mi_node *end = mi_repeat_end(graph, next, carried);
     if (!end || result < 0)
         return false;
@@ -189,13 +197,18 @@ static bool run_turns(struct mi_turn *turn, mi_value *mask, mi_value **now, bool
     return run->all && (!turn->chunks || end_chunks(turn, result, run, last));
 }
 
-/* The only step of a run. */
-static bool run_step(struct mi_turn *turn, mi_value *const *now, struct mi_run *run, mi_value **last)
+/* The only step of a run. Cells that run so have a state for a result. */
+static bool run_step(struct mi_turn *turn, mi_value *mask, mi_value *const *now, struct mi_run *run, mi_value **last)
 {
     struct mi_graph *graph = turn->layer->graph;
     const int64_t axis = 1, first = 0;
     mi_value *x = MI_APPLY(graph, "Squeeze", ((mi_value *[]){turn->inputs}), MI_INTS("axes", &axis, 1));
     run->result = turn->use->cell->turn(turn, x, now, last);
+    int result = 0;
+    while (result + 1 < turn->use->states && last[result] != run->result)
+        result++;
+    hold(turn->layer, mask, now, last, turn->use->states);
+    run->result = last[result];
     run->all = MI_APPLY(graph, "Unsqueeze", ((mi_value *[]){run->result}), MI_INTS("axes", &first, 1));
     return run->all != NULL;
 }
@@ -228,7 +241,8 @@ bool mi_recurrent_run(struct mi_layer *layer, const struct mi_recurrence *how, m
         if (how->recompute && has_chunks(&turn, x) && !begin_chunks(&turn, backwards, &x, &mask))
             return false;
         if (!use->cell->begin(&turn, x) || !first_states(&turn, keeps, first ? first + before : NULL, 1 + before, now) ||
-            !(layer->stepping ? run_step(&turn, now, run, last) : run_turns(&turn, mask, now, backwards, run, last)))
+            !(layer->stepping && layer->stepping->length == 1 ? run_step(&turn, mask, now, run, last)
+                                                              : run_turns(&turn, mask, now, backwards, run, last)))
             return false;
         for (int i = 0; i < use->states && turn.kept[i]; i++)
             mi_assign(layer->graph, turn.kept[i], last[i]);

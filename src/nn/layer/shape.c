@@ -216,9 +216,9 @@ static mi_value *build_permute(struct mi_layer *layer, mi_value *const *x, int c
 }
 
 /* The axis of the steps goes along. */
-static bool permute_steps(const void *given, mi_value *const *x, int count)
+static bool permute_steps(const void *given, mi_value *const *x, const bool *taken, int count)
 {
-    return (void)given, (void)x, count == 1;
+    return (void)given, (void)x, (void)count, taken[0];
 }
 
 static const struct mi_key permute_keys[] = {

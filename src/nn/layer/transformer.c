@@ -128,9 +128,10 @@ static mi_value *build_decoder(struct mi_layer *layer, mi_value *const *x, int c
     return add_part(layer, y, &(struct part){.norm = count > 1 ? "norm3" : "norm2", .dense = true}, desc);
 }
 
-static bool decoder_steps(const void *desc, mi_value *const *x, int count)
+static bool decoder_steps(const void *desc, mi_value *const *x, const bool *taken, int count)
 {
-    return count == 1 && mi_attention_steps(x, count, !((const mica_transformer_desc *)desc)->no_causal_mask);
+    bool memory = count == 1 || !taken[1];
+    return memory && mi_attention_steps(x, taken, 1, !((const mica_transformer_desc *)desc)->no_causal_mask, false);
 }
 
 /* ---- Rows ---- */
