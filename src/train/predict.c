@@ -37,6 +37,7 @@ struct source {
     mica_part part;
     int64_t n;
     const char *output;                     /* what is asked for */
+    const mi_value *apart;                  /* an input that the data lack; NULL: none */
 };
 
 static const struct mi_preprocess none;
@@ -179,6 +180,22 @@ static mica_status find_output(mica_model *model, struct source *source, size_t 
                    mi_advise(source->output, names).text);
 }
 
+static mica_status check_input(mica_model *model, const struct source *source, size_t i)
+{
+    struct mi_error *error = &model->device->error;
+    const mi_value *input = model->graph->inputs[i];
+    struct mi_field *field = field_of(model, source, i);
+    size_t wanted = input_elements(model, i);
+    if (field && field->elements != wanted && field->preprocess.shape.rank == input->shape.rank - 1)
+        MI_TRY(mi_field_fit(source->data, field, model->graph, input, error, "the model's input"));
+    if (!field)
+        return mi_fail(error, MICA_DATA, "the data have no input \"%s\"", mi_show(input->name).text);
+    if (field->elements != wanted)
+        return mi_fail(error, MICA_SHAPE, "a sample of the data has shape %s, the model takes %zu values",
+                       mi_sample_text(&field->preprocess.shape).text, wanted);
+    return MICA_OK;
+}
+
 static mica_status check_data(mica_model *model, const struct source *source)
 {
     struct mi_error *error = &model->device->error;
@@ -187,18 +204,9 @@ static mica_status check_data(mica_model *model, const struct source *source)
         return mi_error_report(error, &data->error);
     if (data->fill)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "to predict from data that a function fills: give the values themselves");
-    for (size_t i = 0; i < model->graph->input_count; i++) {
-        const mi_value *input = model->graph->inputs[i];
-        struct mi_field *field = field_of(model, source, i);
-        size_t wanted = input_elements(model, i);
-        if (field && field->elements != wanted && field->preprocess.shape.rank == input->shape.rank - 1)
-            MI_TRY(mi_field_fit(source->data, field, model->graph, input, error, "the model's input"));
-        if (!field)
-            return mi_fail(error, MICA_DATA, "the data have no input \"%s\"", mi_show(model->graph->inputs[i]->name).text);
-        if (field->elements != wanted)
-            return mi_fail(error, MICA_SHAPE, "a sample of the data has shape %s, the model takes %zu values",
-                           mi_sample_text(&field->preprocess.shape).text, wanted);
-    }
+    for (size_t i = 0; i < model->graph->input_count; i++)
+        if (model->graph->inputs[i] != source->apart)
+            MI_TRY(check_input(model, source, i));
     return MICA_OK;
 }
 
@@ -267,6 +275,33 @@ static mica_status part_of(mica_model *model, mica_data *data, mica_part part, c
                        " takes the training, the validation or the test part");
     *source = (struct source){.data = data, .part = part, .n = mica_data_count(data, part), .output = output};
     return MICA_OK;
+}
+
+/* ---- Inputs alone ---- */
+
+mica_status mi_samples_check(mica_model *model, mica_data *data, mica_part part, const mi_value *apart)
+{
+    struct source source = {0};
+    MI_TRY(part_of(model, data, part, NULL, &source));
+    source.apart = apart;
+    return check_data(model, &source);
+}
+
+mica_status mi_samples_stage(mica_model *model, mica_data *data, mica_part part, int64_t first, int64_t count, size_t input,
+                             void *out)
+{
+    const struct source source = {.data = data, .part = part};
+    struct mi_error *error = &model->device->error;
+    size_t each = input_elements(model, input), bytes = each * mi_types[model->graph->inputs[input]->type].bytes;
+    int64_t *rows = mi_new(model->graph->input_count, sizeof *rows);
+    const struct staging staged = {.row = mi_new(each, sizeof *staged.row), .numbers = mi_new(each, sizeof *staged.numbers)};
+    mica_status status = rows && staged.row && staged.numbers ? mi_index_rows(error, model->graph, rows) : mi_out_of_memory(error);
+    for (int64_t k = 0; k < count && status == MICA_OK; k++)
+        status = stage_sample(model, &source, input, first + k, each, rows[input], &staged, (unsigned char *)out + (size_t)k * bytes);
+    free(rows);
+    free(staged.row);
+    free(staged.numbers);
+    return status;
 }
 
 mica_status mica_predict_data(mica_model *model, mica_data *data, mica_part part, const char *output, float *outputs, size_t count)

@@ -127,17 +127,33 @@ static mica_status check_reading(struct mi_sequences *s)
 
 /* ---- Step by step ---- */
 
+static mica_status read_given(struct mi_sequences *s)
+{
+    const struct mi_graph *graph = s->model->graph;
+    const void **elements = mi_new(graph->input_count, sizeof *elements);
+    for (size_t i = 0; elements && i < graph->input_count; i++)
+        for (int k = 0; k < s->given_count; k++)
+            if (s->given[k].input == graph->inputs[i])
+                elements[i] = s->given[k].elements;
+    mica_status status = elements ? mi_stepper_read(&s->stepper, elements, s->sources) : mi_out_of_memory(error_of(s));
+    free(elements);
+    return status;
+}
+
 /* The stepper of an earlier call, where it is such a one, or made now; a call within this one makes its own. */
 static mica_status take_stepper(struct mi_sequences *s)
 {
     struct mi_stepper *kept = &s->model->stepper;
-    if (kept->plan && kept->input == s->input && kept->batch == s->rows) {
+    if (kept->plan && kept->input == s->input && kept->output == s->output && kept->batch == s->rows) {
         s->stepper = *kept;
         *kept = (struct mi_stepper){NULL};
     } else {
         MI_TRY(mi_stepper_create(s->model, s->input, s->output, s->rows, &s->stepper));
     }
-    return s->stepper.plan ? mi_stepper_begin(&s->stepper) : MICA_OK;
+    if (!s->stepper.plan)
+        return MICA_OK;
+    MI_TRY(read_given(s));
+    return mi_stepper_begin(&s->stepper);
 }
 
 /* What was pushed and not taken yet. */

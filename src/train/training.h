@@ -56,6 +56,12 @@ mica_status mi_numbers_refuse(struct mi_error *error, const char *sample, const 
 /* Sees to it that model->predictor is there, and takes n samples, or as many as it ever does, in a run (predict.c). */
 mica_status mi_model_predictor(mica_model *model, int64_t n);
 
+/* Whether a part of the data has samples for all inputs of the model but one that is `apart` (NULL: none). */
+mica_status mi_samples_check(mica_model *model, mica_data *data, mica_part part, const mi_value *apart);
+/* Samples of an input as elements of its type, (count, elements of a sample), which are checked as prediction does; the data were. */
+mica_status mi_samples_stage(mica_model *model, mica_data *data, mica_part part, int64_t first, int64_t count, size_t input,
+                             void *out);
+
 /* Layers learn from the training part: those that have yet to; `again`: all that learn (adapt.c). */
 mica_status mi_adapt(mica_model *model, mica_data *data, bool again);
 
