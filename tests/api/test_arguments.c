@@ -473,6 +473,13 @@ static void prediction(void **state)
     REFUSED(&api, mica_generate(api.model, "prompt", &(mica_generate_desc){.tokens = 1, .temperature = NAN}), INVALID, "temperature");
     REFUSED(&api, mica_generate(api.model, "prompt", &(mica_generate_desc){.tokens = 1, .top_p = NAN}), INVALID, "top_p is ");
     REFUSED(&api, mica_generate(api.model, "prompt", &one), MICA_DATA, "no vocabulary");
+    REFUSED(&api, mica_generate(api.model, "prompt", &(mica_generate_desc){.tokens = 1, .num_beams = -1}), INVALID, "num_beams is -1");
+    REFUSED(&api, mica_generate(api.model, "prompt", &(mica_generate_desc){.tokens = 1, .num_beams = 2, .top_k = 3}), INVALID,
+            "beam search draws nothing");
+    REFUSED(&api, mica_generate_all(api.model, NULL, 1, &one), INVALID, "the prompts are NULL");
+    REFUSED(&api, mica_generate_all(api.model, NULL, 1, NULL), INVALID, "the description is NULL");
+    REFUSED(&api, mica_decode(api.model, NULL, MICA_TRAIN, &(mica_decode_desc){.input = "x"}), INVALID, "the data are NULL");
+    REFUSED(&api, mica_decode(api.model, NULL, MICA_TRAIN, NULL), INVALID, "the description is NULL");
     REFUSED(&api, mica_predict_data(api.model, NULL, MICA_TRAIN, NULL, outputs, 2), INVALID, "they are NULL");
     REFUSED(&api, mica_predict_data(api.model, api.data, (mica_part)7, NULL, outputs, 2), INVALID, "the training, the validation");
     REFUSED(&api, mica_predict_data(api.model, api.data, MICA_TRAIN, NULL, outputs, 3), MICA_SHAPE, "room for 3");

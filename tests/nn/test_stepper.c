@@ -3,6 +3,8 @@
 #include "plan/inside.h"
 #include "support/device.h"
 
+#include <mica/train.h>
+
 #include <math.h>
 #include <string.h>
 
@@ -118,6 +120,54 @@ static void debug(void **state)
     mica_device_destroy(device);
 }
 
+/* Many steps in a run, of two sequences, which then change places. */
+static void several(void **state)
+{
+    enum { LONG = 40, AT_ONCE = 32 };
+    static const char *const layers[] = {
+        PLACES("\"position_embedding\", \"sequence_length\": 40") DECODER "}, " TAIL,
+        HEAD "{\"type\": \"multi_head_attention\", \"num_heads\": 2, \"key_dim\": 4, \"rotary\": true" CAUSAL
+             "{\"type\": \"lstm\", \"units\": 6, \"return_sequences\": true}, " TAIL};
+    for (size_t k = 0; k < MI_COUNT(layers); k++) {
+        char json[1200];
+        float tokens[2][LONG], whole[2][LONG * TOKENS], first[2 * AT_ONCE], two[2], out[2][TOKENS];
+        const int32_t turned[] = {1, 0};
+        struct mi_stepper stepper;
+        int64_t length = 0;
+        mica_model *model = mica_model_create(*state, &(mica_model_desc){.seed = 5});
+        mi_format(json, sizeof json, "{\"input_shape\": [%d], \"layers\": [%s]}", LONG, layers[k]);
+        assert_int_equal(mica_model_add_json(model, json), MICA_OK);
+        for (int t = 0; t < LONG; t++) {
+            tokens[0][t] = (float)((t * 5 + 2) % TOKENS);
+            tokens[1][t] = (float)((t * t + 1) % TOKENS);
+        }
+        assert_int_equal(mica_predict(model, tokens[0], 2, whole[0], 2 * LONG * TOKENS), MICA_OK);
+        make(*state, model, 2, &stepper);
+        fine(*state, mi_stepper_begin(&stepper));
+        fine(*state, mi_stepper_length(&stepper, LONG, &length));
+        assert_int_equal(length, AT_ONCE);
+        for (int i = 0; i < 2 * AT_ONCE; i++)
+            first[i] = tokens[i / AT_ONCE][i % AT_ONCE];
+        fine(*state, mi_stepper_take(&stepper, first, AT_ONCE));
+        for (int t = AT_ONCE; t < LONG; t++) {
+            int other = t >= LONG - 4; /* since the sequences have changed places */
+            if (t == LONG - 4)
+                fine(*state, mi_stepper_reorder(&stepper, turned));
+            for (int i = 0; i < 2; i++)
+                two[i] = tokens[i ^ other][t];
+            fine(*state, mi_stepper_take(&stepper, two, 1));
+            fine(*state, mi_stepper_answer(&stepper, out[0], 2 * TOKENS));
+            for (int i = 0; i < 2 * TOKENS; i++) {
+                float want = whole[(i / TOKENS) ^ other][t * TOKENS + i % TOKENS], is = out[i / TOKENS][i % TOKENS];
+                if (!(fabsf(is - want) <= 3e-6f * fmaxf(1, fabsf(want))))
+                    fail_msg("%s: step %d is %.9g, not %.9g", layers[k], t, (double)is, (double)want);
+            }
+        }
+        mi_stepper_destroy(&stepper);
+        mica_model_destroy(model);
+    }
+}
+
 /* What is trained meanwhile counts: the plan reads the model's variables. */
 static void shared(void **state)
 {
@@ -166,7 +216,7 @@ static void whole_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(step_by_step), cmocka_unit_test(debug), cmocka_unit_test(shared), cmocka_unit_test(whole_alone),
+        cmocka_unit_test(step_by_step), cmocka_unit_test(debug), cmocka_unit_test(several), cmocka_unit_test(shared), cmocka_unit_test(whole_alone),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -274,6 +274,90 @@ static void within(void **state)
     mica_model_destroy(model);
 }
 
+/* ---- Several, and beams ---- */
+
+/* The texts of several prompts, by their numbers. */
+static bool collect(void *user, const mica_written *written)
+{
+    struct told *all = user;
+    assert_int_equal(written->count, all[written->number].most);
+    snprintf(all[written->number].text, sizeof all->text, "%s", written->text);
+    return true;
+}
+
+/* Longer and shorter ones than a window, and some that are still read while others are continued: each as alone with its seed. */
+static void side_by_side(void **state)
+{
+    static const char *const prompts[] = {"ca", "abcabd", "b", "bbbbbabcabd"};
+    static const char *const layers[] = {DECODERS, RECURRENT};
+    for (size_t k = 0; k < MI_COUNT(layers); k++) {
+        mica_model *model = trained(*state, layers[k], TEXT, MICA_CHARACTERS, 4);
+        struct told all[4] = {{.most = 16}, {.most = 16}, {.most = 16}, {.most = 16}};
+        mica_generate_desc desc = {.tokens = 16, .temperature = 1.2f, .seed = 7, .on_written = collect, .user = all};
+        if (mica_generate_all(model, prompts, 4, &desc) != MICA_OK)
+            fail_msg("%s", mica_device_error(model->device));
+        desc.on_written = NULL;
+        for (size_t i = 0; i < 4; i++, desc.seed++)
+            assert_string_equal(all[i].text, continued(model, prompts[i], desc).text);
+        mica_model_destroy(model);
+    }
+}
+
+static bool keep(void *user, const mica_written *written)
+{
+    struct told *told = user;
+    snprintf(told->text, sizeof told->text, "%s", written->text);
+    told->most = written->ended;
+    snprintf(told->note, sizeof told->note, "%.4f", written->score);
+    return true;
+}
+
+/* The most probable of all 64 texts of three characters behind "b": more beams than there are beginnings miss none. */
+static void beams(void **state)
+{
+    float outputs[5 * WINDOW], inputs[WINDOW] = {0, 1, 2, 3, 0, 0};
+    double p[4][4], best = -INFINITY;
+    char text[4] = "", note_of[32];
+    struct told told = {.text = ""};
+    mica_model *model = trained(*state, BIGRAM ", " TURNED, TEXT, MICA_CHARACTERS, 2);
+    assert_int_equal(mica_predict(model, inputs, 1, outputs, 5 * WINDOW), MICA_OK);
+    for (int i = 0; i < 4; i++) {
+        double sum = 0;
+        for (int c = 0; c < 4; c++)
+            sum += exp((double)outputs[c * WINDOW + i]);
+        for (int c = 0; c < 4; c++)
+            p[i][c] = (double)outputs[c * WINDOW + i] - log(sum);
+    }
+    for (int i = 0; i < 64; i++) {
+        double sum = p[1][i / 16] + p[i / 16][i / 4 % 4] + p[i / 4 % 4][i % 4];
+        if (sum > best) {
+            best = sum;
+            snprintf(text, sizeof text, "%c%c%c", 'a' + i / 16, 'a' + i / 4 % 4, 'a' + i % 4);
+        }
+    }
+    const mica_generate_desc desc = {.tokens = 3, .num_beams = 16, .on_written = keep, .user = &told};
+    assert_int_equal(mica_generate(model, "ab", &desc), MICA_OK);
+    snprintf(note_of, sizeof note_of, "%.4f", best);
+    assert_string_equal(told.text, text);
+    assert_string_equal(told.note, note_of);
+    mica_model_destroy(model);
+}
+
+/* A text ends before its end, also of beams. */
+static void ends(void **state)
+{
+    struct told told = {.text = ""};
+    mica_model *model = trained(*state, RECURRENT, TEXT, MICA_CHARACTERS, 60);
+    mica_generate_desc desc = {.tokens = 14, .greedy = true, .end = "d", .on_written = keep, .user = &told};
+    for (int k = 1; k < 4; k++) {
+        desc.num_beams = k;
+        assert_int_equal(mica_generate(model, "abc", &desc), MICA_OK);
+        assert_string_equal(told.text, "ab");
+        assert_int_equal(told.most, true);
+    }
+    mica_model_destroy(model);
+}
+
 /* ---- What is refused ---- */
 
 static void refused(mica_model *model, const char *prompt, mica_generate_desc desc, mica_status status, const char *part)
@@ -296,6 +380,11 @@ static void prompts(void **state)
     refused(model, "a", (mica_generate_desc){.tokens = 1, .temperature = -1}, MICA_INVALID_ARGUMENT, "temperature is -1");
     refused(model, "a", (mica_generate_desc){.tokens = 1, .top_k = -1}, MICA_INVALID_ARGUMENT, "top_k is -1");
     refused(model, "a", (mica_generate_desc){.tokens = 1, .top_p = 1.5f}, MICA_INVALID_ARGUMENT, "top_p is 1.5");
+    refused(model, "a", (mica_generate_desc){.tokens = 1, .num_beams = -1}, MICA_INVALID_ARGUMENT, "num_beams is -1");
+    refused(model, "a", (mica_generate_desc){.tokens = 1, .num_beams = 2, .top_k = 1}, MICA_INVALID_ARGUMENT, "draws nothing");
+    refused(model, "a", (mica_generate_desc){.tokens = 1, .length_penalty = -1}, MICA_INVALID_ARGUMENT, "length_penalty is -1");
+    refused(model, "a", (mica_generate_desc){.tokens = 1, .end = "ab"}, MICA_INVALID_ARGUMENT, "end is \"ab\", which is several");
+    refused(model, "a", (mica_generate_desc){.tokens = 1, .end = "x"}, MICA_INVALID_ARGUMENT, "end is \"x\", which is none");
     refused(model, "a", (mica_generate_desc){.tokens = 9, .on_token = take, .user = &told}, MICA_CANCELLED, "");
     assert_int_equal(told.tokens, 3);
     told = continued(model, "zbz\xc3\xa9", one);
@@ -401,6 +490,7 @@ int main(void)
         cmocka_unit_test(recurrent), cmocka_unit_test(drawing), cmocka_unit_test(seeds),    cmocka_unit_test(outputs),
         cmocka_unit_test(words),     cmocka_unit_test(prompts), cmocka_unit_test(networks), cmocka_unit_test(places),
         cmocka_unit_test(misfits),   cmocka_unit_test(byte_pairs), cmocka_unit_test(decoders), cmocka_unit_test(within),
+        cmocka_unit_test(side_by_side), cmocka_unit_test(beams), cmocka_unit_test(ends),
     };
     return cmocka_run_group_tests_name("generate", tests, open_device, close_device);
 }
