@@ -39,6 +39,8 @@ MICA_API mica_data *mica_data_open_spec(mica_device *device, const char *path, m
  * line), checked against the model's input: samples without labels, in the training part, with the preprocessing that the model
  * was fitted with. */
 MICA_API mica_data *mica_data_open_inputs(mica_device *device, const char *path, mica_model *model);
+/* The same of texts in memory (count), of a model that was trained on a column of texts, or on pairs of them: what it reads. */
+MICA_API mica_data *mica_data_open_texts(mica_device *device, const char *const *texts, int64_t count, mica_model *model);
 /* The same as floats, which round large numbers such as times before they are normalised, and do not say how many steps a sample
  * has, where that varies. *inputs is the caller's: mica_free. */
 MICA_API mica_status mica_read_inputs(mica_model *model, const char *path, float **inputs, int64_t *n);

@@ -13,13 +13,15 @@
 static int run(int argc, char **argv);
 
 const struct cli_command cli_generate = {
-    "generate", "continue a text with a model that was trained on one",
+    "generate", "continue a text, or answer one, with a model that was trained on such",
     "Usage: mica generate MODEL (--prompt TEXT | --prompts FILE) --tokens N [--temperature T] [--top-k K] [--top-p P]\n"
-    "                     [--seed S] [--end TEXT] [--beams K] [--length-penalty P] [--device D] [--json] [--debug]\n\n"
+    "                     [--seed S] [--end TEXT] [--beams K] [--length-penalty P] [--device D] [--json] [--debug]\n"
+    "       mica generate MODEL (--source TEXT | --sources FILE) [--tokens N] [--beams K] [--length-penalty P]\n\n"
     "Prints what the model adds to the prompt, and nothing else, as it comes. --json: {\"text\": ..., \"tokens\": how many,\n"
     "\"score\": the logarithm of its probability}.\n\n"
     "  --prompt       the text to go on with; at least one character, or word\n"
     "  --prompts      a file with a prompt in each line, which are continued side by side: a line, or an object, for each\n"
+    "  --source       a text to answer, by a model that was trained on pairs of texts; --sources: one in each line of a file\n"
     "  --tokens       how many characters, or words, are added\n"
     "  --temperature  below 1 what is probable becomes more so; 0 always takes the most probable (1)\n"
     "  --top-k        draws from the K most probable alone\n"
@@ -34,7 +36,7 @@ const struct cli_command cli_generate = {
 struct task {
     const char *path, *prompt, *file;
     mica_generate_desc desc;
-    bool as_json;
+    bool as_json, answers;           /* the prompts are sources */
 };
 
 /* What has come so far, where it is printed at the end. */
@@ -129,11 +131,24 @@ static int print(const struct task *task, const struct collected *out)
     return fflush(stdout) ? cli_fail(CLI_FAILED, "standard output cannot be written") : CLI_OK;
 }
 
+static mica_status decode(mica_device *device, mica_model *model, const char *const *sources, int64_t count,
+                          const mica_generate_desc *desc)
+{
+    mica_data *data = count ? mica_data_open_texts(device, sources, count, model) : NULL;
+    mica_status status = count ? mica_data_status(data) : MICA_OK;
+    if (status == MICA_OK && count)
+        status = mica_decode(model, data, MICA_TRAIN, &(mica_decode_desc){
+            .tokens = desc->tokens, .num_beams = desc->num_beams, .length_penalty = desc->length_penalty,
+            .on_written = desc->on_written, .user = desc->user});
+    mica_data_destroy(data);
+    return status;
+}
+
 static int generate(mica_device *device, struct task *task)
 {
     char *bytes = NULL, **lines = NULL;
     int64_t count = task->prompt ? 1 : 0;
-    bool streams = !task->as_json && task->prompt;
+    bool streams = !task->as_json && task->prompt && !task->answers;
     int code = task->prompt ? CLI_OK : read_lines(task->file, &bytes, &lines, &count);
     const char *const *prompts = task->prompt ? &task->prompt : (const char *const *)lines;
     struct collected out = {.as_json = task->as_json, .count = count};
@@ -143,7 +158,7 @@ static int generate(mica_device *device, struct task *task)
     task->desc.on_token = streams ? show : NULL;
     task->desc.on_written = streams ? NULL : take;
     task->desc.user = &out;
-    mica_status status = code != CLI_OK ? MICA_OK : streams ? mica_generate(model, task->prompt, &task->desc)
+    mica_status status = code != CLI_OK ? MICA_OK : task->answers ? decode(device, model, prompts, count, &task->desc) : streams ? mica_generate(model, task->prompt, &task->desc)
                                                             : mica_generate_all(model, prompts, count, &task->desc);
     if (status != MICA_OK)
         code = out.failed ? cli_fail(CLI_FAILED, streams ? "standard output cannot be written" : "out of memory")
@@ -218,8 +233,10 @@ static int run(int argc, char **argv)
     struct cli_common common = {0};
     struct task task = {.desc.note = show_note};
     struct words words = {NULL};
+    const char *source = NULL, *sources = NULL;
     const struct cli_option options[] = {
         {.name = "--prompt", .value = &task.prompt}, {.name = "--prompts", .value = &task.file},
+        {.name = "--source", .value = &source}, {.name = "--sources", .value = &sources},
         {.name = "--tokens", .value = &words.tokens}, {.name = "--temperature", .value = &words.temperature},
         {.name = "--top-k", .value = &words.top_k}, {.name = "--top-p", .value = &words.top_p},
         {.name = "--seed", .value = &words.seed}, {.name = "--end", .value = &task.desc.end},
@@ -227,12 +244,21 @@ static int run(int argc, char **argv)
     int code = cli_parse(&cli_generate, argc, argv, options, (int)(sizeof options / sizeof *options), &common, &task.path, 1, 1);
     if (code != CLI_OK || common.help)
         return code;
-    if (task.prompt && task.file)
-        return cli_fail(CLI_USAGE, "generate: --prompt and --prompts: give one of them");
-    if ((!task.prompt && !task.file) || !words.tokens)
-        return cli_fail(CLI_USAGE, "generate: %s is missing", !task.prompt && !task.file ? "--prompt TEXT" : "--tokens N");
+    if ((task.prompt != NULL) + (task.file != NULL) + (source != NULL) + (sources != NULL) > 1)
+        return cli_fail(CLI_USAGE, "generate: --prompt, --prompts, --source and --sources: give one of them");
+    task.answers = source || sources;
     if ((code = read_words(&words, &task.desc)) != CLI_OK)
         return code;
+    if (!task.answers && ((!task.prompt && !task.file) || !words.tokens))
+        return cli_fail(CLI_USAGE, "generate: %s is missing", !task.prompt && !task.file ? "--prompt TEXT" : "--tokens N");
+    if (task.answers && (words.temperature || words.top_k || words.top_p || words.seed || task.desc.end))
+        return cli_fail(CLI_USAGE, "generate: the answer to a source is not drawn, and has its own end: it takes no %s",
+                        words.temperature ? "--temperature" : words.top_k ? "--top-k" : words.top_p ? "--top-p"
+                                                                            : words.seed ? "--seed" : "--end");
+    if (task.answers) {
+        task.prompt = source;
+        task.file = sources;
+    }
     task.as_json = common.json;
     mica_device *device = cli_open_device(&common);
     if (!device)

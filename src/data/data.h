@@ -33,12 +33,21 @@ struct mi_vocabulary {
     mica_tokens tokens;
     bool lower;
     bool padded;               /* the first one, whose text is empty, is no token but padding */
+    bool marked;               /* the next one, MI_MARK_TOKEN, stands before a text and behind it */
     bool pad_before, cut_before; /* of a column's texts: where padding stands, and where a text that is too long is cut */
     int count;                 /* with the last one, which stands for all that are unknown; 0: the field is no text */
     const char **texts;        /* (count); of byte pairs as GPT-2 writes them, a character of Unicode for each byte */
     int merge_count;           /* of byte pairs, which know every text: none of them is unknown */
     struct mi_merge *merges;   /* in the order of their learning; without padding */
 };
+
+#define MI_MARK_TOKEN "</s>"
+
+/* How many numbers stand before those of tokens. */
+static inline int mi_vocabulary_before(const struct mi_vocabulary *vocabulary)
+{
+    return vocabulary->padded + vocabulary->marked;
+}
 
 /* The number of what is unknown; -1: there is none. */
 static inline int mi_vocabulary_unknown(const struct mi_vocabulary *vocabulary)

@@ -62,6 +62,66 @@ static void cut(const mica_data *data, struct mi_field *field, int64_t length, b
     texts->tokens.count = (size_t)kept;
 }
 
+/* ---- Texts to tell ---- */
+
+/* A mark stands before the first text and behind each: what stands behind the mark before a text is what should be told, and what is
+ * read meanwhile begins one token earlier. */
+static mica_status add_marks(mica_data *data, struct mi_field *field, int32_t mark)
+{
+    struct mi_tokens *tokens = &field->texts.tokens;
+    size_t count, at = 0;
+    int32_t *list = mi_add_size(tokens->count, (size_t)data->samples + 1, &count) ? mi_new(count, sizeof *list) : NULL;
+    if (!list)
+        return mi_out_of_memory(&data->error);
+    list[at++] = mark;
+    for (int64_t i = 0, begin = 0; i < data->samples; i++) {
+        size_t length = (size_t)(field->offsets[i + 1] - begin);
+        memcpy(list + at, tokens->list + begin, length * sizeof *list);
+        begin = field->offsets[i + 1];
+        at += length;
+        list[at++] = mark;
+        field->offsets[i + 1] = (int64_t)at - 1;
+    }
+    free(tokens->list);
+    *tokens = (struct mi_tokens){list, count, count};
+    return MICA_OK;
+}
+
+/* The input NAME_before of the target NAME. */
+static mica_status add_before(mica_data *data, const struct mi_field *target)
+{
+    struct mi_arena arena = {0};
+    const char *name = mi_arena_format(&arena, "%s_before", target->preprocess.name);
+    struct mi_field *field = name ? mi_data_add(data, name, MICA_INPUT) : NULL;
+    mi_arena_destroy(&arena);
+    if (!field)
+        return mi_out_of_memory(&data->error);
+    field->preprocess.shape = target->preprocess.shape;
+    field->preprocess.vocabulary = target->preprocess.vocabulary;
+    field->elements = target->elements;
+    field->width = 1;
+    field->tokens = target->texts.tokens.list;
+    field->offsets = mi_new((size_t)data->samples + 1, sizeof *field->offsets);
+    if (!field->offsets)
+        return mi_out_of_memory(&data->error);
+    memcpy(field->offsets, target->offsets, ((size_t)data->samples + 1) * sizeof *field->offsets);
+    return MICA_OK;
+}
+
+/* Tokens are the classes of a text that should be told. */
+static mica_status finish_told(mica_data *data, struct mi_field *field, const struct mi_vocabulary *vocabulary)
+{
+    struct mi_preprocess *p = &field->preprocess;
+    MI_TRY(add_marks(data, field, vocabulary->padded));
+    field->tokens = field->texts.tokens.list + 1;
+    p->vocabulary = *vocabulary; /* a model's until that takes its place */
+    p->classes = vocabulary->count;
+    p->class_names = mi_arena_new(&p->arena, (size_t)p->classes, sizeof *p->class_names);
+    for (int i = 0; p->class_names && i < p->classes; i++)
+        p->class_names[i] = mi_arena_strdup(&p->arena, vocabulary->texts[i]);
+    return p->arena.failed ? mi_out_of_memory(&data->error) : add_before(data, field);
+}
+
 mica_status mi_texts_finish(mica_data *data, struct mi_field *field, const struct mi_preprocess *fitted)
 {
     struct mi_texts *texts = &field->texts;
@@ -74,13 +134,13 @@ mica_status mi_texts_finish(mica_data *data, struct mi_field *field, const struc
     const struct mi_vocabulary *vocabulary = fitted ? &fitted->vocabulary : &p->vocabulary;
     MI_TRY(number_tokens(data, field, vocabulary));
     (void)(fitted && mi_sample_elements(&fitted->shape, &elements));
-    int64_t length = fitted ? (int64_t)elements : texts->length ? texts->length : longest(data, field);
-    cut(data, field, length, vocabulary->cut_before);
+    int64_t length = fitted ? (int64_t)elements : texts->length ? texts->length : longest(data, field) + vocabulary->marked;
+    cut(data, field, length - vocabulary->marked, vocabulary->cut_before);
     p->shape = MICA_SHAPE(length);
     field->elements = (size_t)length;
     field->width = 1;
     field->tokens = texts->tokens.list;
-    return MICA_OK;
+    return vocabulary->marked ? finish_told(data, field, vocabulary) : MICA_OK;
 }
 
 /* ---- What is told ---- */

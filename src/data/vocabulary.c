@@ -110,18 +110,26 @@ mica_status mi_vocabulary_check(struct mi_error *error, const char *place, const
 {
     if (how->tokens < MICA_CHARACTERS || how->tokens > MICA_BPE)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: there are no tokens %d", place, (int)how->tokens);
-    int least = how->padded + (how->tokens == MICA_BPE ? MI_BYTES : 2);
+    int least = mi_vocabulary_before(how) + (how->tokens == MICA_BPE ? MI_BYTES : 2);
     if (!most || (most >= least && most <= MI_MOST_CLASSES))
         return MICA_OK;
     return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: max_tokens is %d; it must be from %d to %d%s", place, most, least,
                    MI_MOST_CLASSES, how->tokens == MICA_BPE ? ", as each byte is a token" : "");
 }
 
+static void name_first(struct mi_vocabulary *vocabulary)
+{
+    if (vocabulary->padded)
+        vocabulary->texts[0] = "";
+    if (vocabulary->marked)
+        vocabulary->texts[vocabulary->padded] = MI_MARK_TOKEN;
+}
+
 static bool make_of_words(struct mi_vocabulary *vocabulary, struct mi_arena *arena, const struct mi_words *words,
                           const int64_t *seen, int most)
 {
     struct counted *list = mi_new(words->count, sizeof *list);
-    size_t count = 0, before = vocabulary->padded, beside = before + 1;
+    size_t count = 0, before = (size_t)mi_vocabulary_before(vocabulary), beside = before + 1;
     for (size_t i = 0; list && i < words->count; i++)
         if (seen[i] && strcmp(words->list[i], MI_UNKNOWN_TOKEN) != 0)
             list[count++] = (struct counted){words->list[i], seen[i]};
@@ -133,8 +141,8 @@ static bool make_of_words(struct mi_vocabulary *vocabulary, struct mi_arena *are
         qsort(list, count, sizeof *list, by_text);
     vocabulary->texts = mi_arena_new(arena, count + beside, sizeof *vocabulary->texts);
     vocabulary->count = (int)(count + beside);
-    if (vocabulary->texts && before)
-        vocabulary->texts[0] = "";
+    if (vocabulary->texts)
+        name_first(vocabulary);
     for (size_t i = 0; list && vocabulary->texts && i <= count; i++)
         vocabulary->texts[before + i] = mi_arena_strdup(arena, i < count ? list[i].text : MI_UNKNOWN_TOKEN);
     bool made = list && !arena->failed;
@@ -144,18 +152,18 @@ static bool make_of_words(struct mi_vocabulary *vocabulary, struct mi_arena *are
 
 bool mi_vocabulary_spell(struct mi_vocabulary *vocabulary, struct mi_arena *arena)
 {
-    int before = vocabulary->padded, count = before + MI_BYTES;
+    int before = mi_vocabulary_before(vocabulary), count = before + MI_BYTES;
     for (int i = 0; i < vocabulary->merge_count; i++)
         count += vocabulary->merges[i].token == count - before;
     const char **texts = mi_arena_new(arena, (size_t)count, sizeof *texts), **tokens = texts + before;
-    if (texts && before)
-        texts[0] = "";
+    vocabulary->texts = texts;
+    if (texts)
+        name_first(vocabulary);
     for (int byte = 0; texts && byte < MI_BYTES; byte++)
         tokens[mi_token_of_byte((unsigned char)byte)] = mi_byte_text(arena, (unsigned char)byte);
     for (int i = 0; texts && i < vocabulary->merge_count && !arena->failed; i++)
         tokens[vocabulary->merges[i].token] = mi_arena_format(arena, "%s%s", tokens[vocabulary->merges[i].left],
                                                               tokens[vocabulary->merges[i].right]);
-    vocabulary->texts = texts;
     vocabulary->count = count;
     return texts && !arena->failed;
 }
@@ -165,7 +173,7 @@ bool mi_vocabulary_make(struct mi_vocabulary *vocabulary, struct mi_arena *arena
 {
     if (vocabulary->tokens != MICA_BPE)
         return make_of_words(vocabulary, arena, words, seen, most);
-    int merges = (most ? most : USUAL_PAIRS) - MI_BYTES - vocabulary->padded;
+    int merges = (most ? most : USUAL_PAIRS) - MI_BYTES - mi_vocabulary_before(vocabulary);
     return mi_merges_learn(arena, words, seen, merges, &vocabulary->merges, &vocabulary->merge_count) &&
            mi_vocabulary_spell(vocabulary, arena);
 }
@@ -237,7 +245,7 @@ static bool number_pieces(const struct mi_vocabulary *vocabulary, const struct m
             all.list[all.count + k] = mi_token_of_byte((unsigned char)words->list[w][k]);
         size_t count = good ? merge_word(vocabulary->merges, &ranks, all.list + all.count, size) : 0;
         for (size_t k = 0; k < count; k++)
-            all.list[all.count + k] += vocabulary->padded;
+            all.list[all.count + k] += mi_vocabulary_before(vocabulary);
         out->begin[w + 1] = all.count += count;
     }
     mi_pairs_destroy(&ranks);

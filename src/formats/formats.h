@@ -55,6 +55,8 @@ mica_data *mi_data_from_spec(mica_device *device, const cJSON *spec, const char 
  * `shape` where it has none. */
 mica_data *mi_inputs_open(mica_device *device, const char *path, const struct mi_prepared *fitted, const char *name,
                           const mica_shape *shape);
+/* Samples of the only input that a model was trained on, a column of texts. */
+mica_data *mi_texts_open(mica_device *device, const char *const *texts, int64_t count, const struct mi_prepared *fitted);
 
 /* Writes n rows of `columns` numbers under a line of names (NULL: "output_0" and so on), atomically. */
 mica_status mi_csv_write(struct mi_error *error, const char *path, const char *const *names, const float *values,

@@ -215,3 +215,48 @@ mica_data *mi_inputs_open(mica_device *device, const char *path, const struct mi
     (void)mi_data_report(data);
     return data;
 }
+
+/* ---- Texts in memory ---- */
+
+static mica_status take_texts(mica_data *data, const char *const *texts, int64_t count, const struct mi_prepared *fitted,
+                              const struct mi_preprocess *known)
+{
+    struct mi_field *field = mi_data_add(data, known->name, MICA_INPUT);
+    data->samples = data->count[MICA_TRAIN] = count;
+    if (!field)
+        return data->error.status;
+    for (int64_t i = 0; i < count; i++) {
+        size_t size = texts[i] ? strlen(texts[i]) : 0, fault = texts[i] ? mi_text_fault(texts[i], size) : 0;
+        if (!texts[i])
+            return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "text %lld is NULL", (long long)i);
+        if (fault < size)
+            return mi_fail(&data->error, MICA_FORMAT, "text %lld: byte %zu (0x%02x) is no text in UTF-8", (long long)i, fault,
+                           (unsigned char)texts[i][fault]);
+        MI_TRY(mi_texts_add(data, field, &known->vocabulary, i, texts[i]));
+    }
+    return mi_data_finish(data, &(struct mi_finish){.place = "the texts", .fitted = fitted});
+}
+
+mica_data *mi_texts_open(mica_device *device, const char *const *texts, int64_t count, const struct mi_prepared *fitted)
+{
+    mica_data *data = mi_data_create(device);
+    const struct mi_preprocess *known = NULL;
+    int inputs = 0;
+    if (!data)
+        return NULL;
+    for (int i = 0; i < fitted->count; i++) {
+        const struct mi_preprocess *p = &fitted->fields[i];
+        inputs += p->role == MICA_INPUT && !p->vocabulary.marked;
+        if (p->role == MICA_INPUT && p->vocabulary.padded && !p->vocabulary.marked)
+            known = p;
+    }
+    if (!known || inputs != 1)
+        mi_fail(&data->error, MICA_UNSUPPORTED, "the model was trained on %s", inputs > 1 ? "several inputs, texts are one of them"
+                                                                                       : "no column of texts");
+    else if (!texts || count < 1)
+        mi_fail(&data->error, MICA_INVALID_ARGUMENT, "%lld texts%s", (long long)count, texts ? "" : ", and they are NULL");
+    else
+        (void)take_texts(data, texts, count, fitted, known);
+    (void)mi_data_report(data);
+    return data;
+}

@@ -133,6 +133,22 @@ mica_data *mica_data_open_inputs(mica_device *device, const char *path, mica_mod
     return error.status == MICA_OK ? data : failed_data(device, &error);
 }
 
+mica_data *mica_data_open_texts(mica_device *device, const char *const *texts, int64_t count, mica_model *model)
+{
+    struct mi_prepared prepared;
+    struct mi_error error = {0};
+    mica_data *data = NULL;
+    if (!model)
+        mi_fail(&error, MICA_INVALID_ARGUMENT, "texts: a model is needed");
+    else if (mi_model_begin(model) != MICA_OK)
+        mi_error_report(&error, &model->device->error);
+    else if (mi_prepared_parse(&error, "the model", model->preprocess, &prepared) == MICA_OK) {
+        data = mi_texts_open(device, texts, count, &prepared);
+        mi_prepared_destroy(&prepared);
+    }
+    return error.status == MICA_OK ? data : failed_data(device, &error);
+}
+
 mica_status mica_read_inputs(mica_model *model, const char *path, float **inputs, int64_t *n)
 {
     if (inputs)

@@ -50,6 +50,22 @@ static mica_status find_input(struct decoding *d)
     return MICA_OK;
 }
 
+/* What a model of pairs of texts was trained with. */
+static mica_status find_texts(struct decoding *d)
+{
+    for (int i = 0; i < d->prepared.count && !d->vocabulary; i++) {
+        const struct mi_preprocess *p = &d->prepared.fields[i];
+        if (p->role != MICA_INPUT || !p->vocabulary.marked || !p->name)
+            continue;
+        d->vocabulary = &p->vocabulary;
+        d->desc.input = p->name;
+        d->desc.start = d->desc.end = p->vocabulary.padded;
+    }
+    if (d->vocabulary)
+        return MICA_OK;
+    return mi_fail(error_of(d), MICA_INVALID_ARGUMENT, "input is NULL, and the model was not trained on pairs of texts");
+}
+
 static mica_status find_output(struct decoding *d)
 {
     const char *output = d->desc.output;
@@ -203,7 +219,7 @@ mica_status mica_decode(mica_model *model, mica_data *data, mica_part part, cons
     d.desc = *desc;
     mica_status status = mi_prepared_parse(error_of(&d), "the model", model->preprocess, &d.prepared);
     if (status == MICA_OK && !desc->input)
-        status = mi_fail(error_of(&d), MICA_INVALID_ARGUMENT, "input is NULL, and the model was not trained on pairs of texts");
+        status = find_texts(&d);
     if (status == MICA_OK)
         status = decode(&d);
     mi_prepared_destroy(&d.prepared);

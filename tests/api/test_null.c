@@ -153,6 +153,9 @@ static void null_calls(void **state)
     assert_int_equal(mica_classify_data(NULL, api.data, MICA_TRAIN, NULL, 1, &(mica_answer){0}), INVALID);
     assert_int_equal(mica_generate(NULL, "prompt", &(mica_generate_desc){.tokens = 1}), INVALID);
     assert_int_equal(mica_generate_all(NULL, NULL, 1, NULL), INVALID);
+    mica_data *texts = mica_data_open_texts(api.device, NULL, 1, NULL);
+    assert_int_equal(mica_data_status(texts), INVALID);
+    mica_data_destroy(texts);
     assert_int_equal(mica_decode(NULL, NULL, MICA_TRAIN, NULL), INVALID);
     assert_int_equal(mica_data_notes(NULL), 0);
     assert_null(mica_data_note(NULL, 0));

@@ -189,7 +189,8 @@ static mica_status read_columns(struct reader *r, const cJSON *array)
         MI_TRY(read_column(r, item, &p->columns[i++]));
     const struct mi_column *first = p->columns;
     bool plain = p->column_count == 1 && !first->categorical && !first->calendar && !first->logarithm;
-    if (p->vocabulary.count && (!plain || p->role != MICA_INPUT || !p->shape.rank))
+    bool told = p->role == MICA_TARGET && p->name && p->vocabulary.marked, read = p->role == MICA_INPUT && !p->vocabulary.marked;
+    if (p->vocabulary.count && (!plain || !(told || read) || !p->shape.rank))
         return bad(r, "text", "is not read from one column");
     if (!p->vocabulary.count && p->shape.rank && mi_preprocess_features(p) != r->elements)
         return mi_fail(r->error, MICA_FORMAT, "%s: preprocessing: \"columns\" make %zu features, \"shape\" "
@@ -281,10 +282,12 @@ static mica_status read_words(struct reader *r, const cJSON *json)
     struct mi_vocabulary *vocabulary = &r->out->vocabulary;
     int count = 0;
     MI_TRY(read_texts(r, cJSON_GetObjectItemCaseSensitive(json, "vocabulary"), "vocabulary", &count, &vocabulary->texts));
-    if (count < 1 + vocabulary->padded || count > MI_MOST_CLASSES)
+    if (count < 1 + mi_vocabulary_before(vocabulary) || count > MI_MOST_CLASSES)
         return bad(r, "vocabulary", "is empty or too large");
     if (vocabulary->padded != !*vocabulary->texts[0])
         return bad(r, "vocabulary", vocabulary->padded ? "does not begin with padding" : "begins with padding");
+    if (vocabulary->marked && strcmp(vocabulary->texts[1], MI_MARK_TOKEN) != 0)
+        return bad(r, "vocabulary", "has no mark behind padding");
     vocabulary->count = count;
     return MICA_OK;
 }
@@ -316,7 +319,7 @@ static mica_status read_merge_list(struct reader *r, const char *const *texts, i
     int32_t next = 0;
     if (!mi_vocabulary_spell(vocabulary, &r->out->arena)) /* bytes alone */
         return mi_out_of_memory(r->error);
-    for (int k = vocabulary->padded; k < vocabulary->count; k++)
+    for (int k = mi_vocabulary_before(vocabulary); k < vocabulary->count; k++)
         if (!mi_names_add(known, vocabulary->texts[k], (size_t)next++))
             return mi_out_of_memory(r->error);
     for (int i = 0; i < count; i++)
@@ -352,6 +355,9 @@ static mica_status read_vocabulary(struct reader *r, const cJSON *json)
     vocabulary->tokens = (mica_tokens)tokens;
     vocabulary->lower = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "lower"));
     vocabulary->padded = cJSON_GetObjectItemCaseSensitive(json, "padding") != NULL;
+    vocabulary->marked = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "marked"));
+    if (vocabulary->marked && !vocabulary->padded)
+        return bad(r, "marked", "is of a padded vocabulary");
     MI_TRY(tokens == MICA_BPE ? read_merges(r, json) : read_words(r, json));
     MI_TRY(read_side(r, json, "padding", &vocabulary->pad_before));
     return read_side(r, json, "truncating", &vocabulary->cut_before);

@@ -110,7 +110,7 @@ static bool add_classes(cJSON *json, const struct mi_preprocess *p)
 static bool add_merges(cJSON *json, const struct mi_vocabulary *vocabulary)
 {
     struct mi_arena arena = {0};
-    const char *const *tokens = vocabulary->texts + vocabulary->padded;
+    const char *const *tokens = vocabulary->texts + mi_vocabulary_before(vocabulary);
     const char **list = mi_arena_new(&arena, (size_t)vocabulary->merge_count, sizeof *list);
     for (int i = 0; list && i < vocabulary->merge_count; i++)
         list[i] = mi_arena_format(&arena, "%s %s", tokens[vocabulary->merges[i].left], tokens[vocabulary->merges[i].right]);
@@ -125,6 +125,7 @@ static bool add_vocabulary(cJSON *object, const struct mi_vocabulary *vocabulary
     return json && cJSON_AddStringToObject(json, "tokens", mi_tokens_names[vocabulary->tokens]) &&
            (!vocabulary->lower || cJSON_AddTrueToObject(json, "lower")) &&
            (!vocabulary->padded || cJSON_AddStringToObject(json, "padding", mi_side_names[vocabulary->pad_before])) &&
+           (!vocabulary->marked || cJSON_AddTrueToObject(json, "marked")) &&
            (!vocabulary->cut_before || cJSON_AddStringToObject(json, "truncating", mi_side_names[1])) &&
            (vocabulary->tokens == MICA_BPE ? add_merges(json, vocabulary)
                                            : add_texts(json, "vocabulary", vocabulary->texts, vocabulary->count));

@@ -24,18 +24,22 @@ struct opening {
 
 /* ---- What is read ---- */
 
-/* How the texts of an input are taken apart. */
+/* How the texts of a column are taken apart. One that should be told is read as well, from its mark on. */
 static mica_status take_text(struct opening *o, const mica_column_field *given, struct mi_field *field)
 {
     const mica_text_column *text = given->text;
     struct mi_error *error = &o->data->error;
-    if (given->role != MICA_INPUT || given->normalize.type != MICA_NORMALIZE_NONE)
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: only inputs are texts, and their tokens are not normalised",
-                       o->path);
+    bool told = given->role == MICA_TARGET;
+    if (given->role == MICA_WEIGHT || given->normalize.type != MICA_NORMALIZE_NONE)
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: only inputs and targets are texts, and their tokens are not "
+                       "normalised", o->path);
+    if (told && (!given->name || text->pad_before || text->max_length == 1))
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: a target that is a text has a name, padding behind it, and "
+                       "a max_length above 1", o->path);
     if (text->max_length < 0 || text->max_length > INT32_MAX)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: max_length is %lld; it must be from 1 to %d", o->path,
                        (long long)text->max_length, INT32_MAX);
-    field->preprocess.vocabulary = (struct mi_vocabulary){.tokens = text->tokens, .lower = text->lower, .padded = true,
+    field->preprocess.vocabulary = (struct mi_vocabulary){.tokens = text->tokens, .lower = text->lower, .padded = true, .marked = told,
                                                           .pad_before = text->pad_before, .cut_before = text->cut_before};
     MI_TRY(mi_vocabulary_check(error, o->path, &field->preprocess.vocabulary, text->max_tokens));
     field->texts.most = text->max_tokens;
@@ -53,7 +57,7 @@ static mica_status add_field(struct opening *o, const mica_column_field *given)
         return o->data->error.status;
     field->field->preprocess.missing = o->desc->missing;
     field->field->normalize = given->normalize;
-    field->classes = given->role == MICA_TARGET && !given->regression;
+    field->classes = given->role == MICA_TARGET && !given->regression && !given->text;
     field->text = given->text != NULL;
     const char *key = keys[given->role];
     o->wishes[o->count++] = (struct mi_column_wish){

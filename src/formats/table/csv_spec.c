@@ -7,7 +7,7 @@
  *    "sequence_length", "sequence_stride", "sampling_rate", "horizon", "gap": NUMBER, "date": COLUMN}
  *
  * A field of "inputs", "targets" and "sample_weight" is a column, or a list of them; where "inputs" names several, "text" is an
- * object of these names. */
+ * object of these names, and of those of targets that are texts. */
 #include "formats/spec.h"
 #include "json/keys.h"
 
@@ -66,14 +66,17 @@ static mica_status find_text(struct mi_spec *s, const char *name, const mica_tex
 /* Texts of an input that there is not. */
 static mica_status check_text(struct mi_spec *s)
 {
-    const cJSON *text = mi_spec_get(s, "text"), *inputs = mi_spec_get(s, "inputs"), *item;
+    const cJSON *text = mi_spec_get(s, "text"), *inputs = mi_spec_get(s, "inputs"), *targets = mi_spec_get(s, "targets"), *item;
     const char *names[65];
     size_t count = 0;
     if (!text || !cJSON_IsObject(inputs))
         return MICA_OK;
     if (!cJSON_IsObject(text))
-        return mi_spec_wrong(s, "text", "an object of the names of inputs, as \"inputs\" is");
+        return mi_spec_wrong(s, "text", "an object of the names of inputs and targets, as \"inputs\" is");
     cJSON_ArrayForEach(item, inputs)
+        if (count + 1 < MI_COUNT(names))
+            names[count++] = item->string;
+    for (item = cJSON_IsObject(targets) ? targets->child : NULL; item; item = item->next)
         if (count + 1 < MI_COUNT(names))
             names[count++] = item->string;
     names[count] = NULL;
@@ -124,7 +127,7 @@ static mica_status add_field(struct mi_spec *s, const struct mi_spec_field *give
     *out = (mica_column_field){.name = given->name, .role = given->role, .regression = given->regression,
                                .normalize = scaled && given->normalize.type == MICA_NORMALIZE_NONE ? s->normalize
                                                                                                    : given->normalize};
-    if (given->role == MICA_INPUT)
+    if (given->role == MICA_INPUT || (given->role == MICA_TARGET && given->name && cJSON_IsObject(mi_spec_get(s, "inputs"))))
         MI_TRY(find_text(s, given->name, &out->text));
     MI_TRY(read_list(s, given->item, given->key, &out->columns));
     if (!out->columns[0])
