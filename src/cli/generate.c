@@ -136,10 +136,12 @@ static mica_status decode(mica_device *device, mica_model *model, const char *co
 {
     mica_data *data = count ? mica_data_open_texts(device, sources, count, model) : NULL;
     mica_status status = count ? mica_data_status(data) : MICA_OK;
-    if (status == MICA_OK && count)
+    if (status == MICA_OK && count) {
+        cli_print_notes(data);
         status = mica_decode(model, data, MICA_TRAIN, &(mica_decode_desc){
             .tokens = desc->tokens, .num_beams = desc->num_beams, .length_penalty = desc->length_penalty,
             .on_written = desc->on_written, .user = desc->user});
+    }
     mica_data_destroy(data);
     return status;
 }

@@ -1,10 +1,13 @@
 /* Answers of encoders and decoders: beside every way to answer, tried on the host, and beside a plain beam search there. */
 #include "support/device.h"
+#include "support/files.h"
 #include "train/training.h"
 
 #include <mica/generate.h>
+#include <mica/job.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,6 +240,87 @@ static void networks(void **state)
     network(*state, whole, false);
 }
 
+/* ---- Pairs of texts ---- */
+
+struct answers {
+    char text[8][16];
+    int count;
+};
+
+static bool take_text(void *user, const mica_written *written)
+{
+    struct answers *answers = user;
+    assert_true(written->number == answers->count && answers->count < 8 && strlen(written->text) < 16);
+    strcpy(answers->text[answers->count++], written->text);
+    return true;
+}
+
+static mica_data *open_pairs(mica_device *device)
+{
+    static const char *const from[] = {"from", NULL}, *const into[] = {"into", NULL};
+    char table[1000] = "from,into\n";
+    for (int i = 0; i < 12; i++)
+        strcat(table, "ab,ba\nabc,cba\nc,c\nbca,acb\n");
+    write_text("decode_pairs.csv", table);
+    const mica_column_field fields[] = {
+        {.name = "from", .role = MICA_INPUT, .columns = from, .text = &(mica_text_column){.tokens = MICA_CHARACTERS}},
+        {.name = "into", .role = MICA_TARGET, .columns = into, .text = &(mica_text_column){.tokens = MICA_CHARACTERS}}};
+    mica_data *data = mica_csv_open(device, "decode_pairs.csv", &(mica_csv_desc){.fields = fields, .field_count = 2});
+    remove("decode_pairs.csv");
+    if (mica_data_status(data) != MICA_OK)
+        fail_msg("%s", mica_data_error(data));
+    return data;
+}
+
+#define PAIRS "{\"layers\": [{\"type\": \"input\", \"name\": \"from\", \"shape\": [3]}, " \
+    "{\"type\": \"input\", \"name\": \"into_before\", \"shape\": [4]}, " \
+    "{\"type\": \"embedding\", \"input_dim\": 5, \"output_dim\": 8, \"mask_zero\": true, \"inputs\": [\"from\"]}, " \
+    "{\"type\": \"gru\", \"name\": \"memory\", \"units\": 16}, " \
+    "{\"type\": \"embedding\", \"name\": \"read\", \"input_dim\": 6, \"output_dim\": 8, \"mask_zero\": true, \"inputs\": [\"into_before\"]}, " \
+    "{\"type\": \"gru\", \"units\": 16, \"return_sequences\": true, \"inputs\": [\"read\", \"memory\"]}, " \
+    "{\"type\": \"dense\", \"name\": \"into\", \"units\": 6}], \"outputs\": {\"into\": \"into\"}}"
+
+/* What a field has, and what a model that was trained on it answers, also from a file. */
+static void pairs(void **state)
+{
+    static const char *const texts[] = {"abc", "c", "bca", "ab"};
+    const float before[] = {1, 4, 3, 2};
+    float row[4];
+    mica_data *data = open_pairs(*state);
+    struct mi_field *read = mi_data_field(data, MICA_INPUT, "into_before"), *told = mi_data_field(data, MICA_TARGET, NULL);
+    mi_field_values(read, 1, row);
+    assert_memory_equal(row, before, sizeof before); /* the mark, c, b, a */
+    mi_field_values(told, 2, row);
+    assert_memory_equal(row, ((float[]){4, 1, 0, 0}), sizeof row); /* c, the mark, padding */
+    mica_model *model = described(*state, PAIRS);
+    const mica_fit_desc fit = {.objectives = &(mica_objective){.loss = "sparse_categorical_crossentropy", .setting = {{"axis", -1}},
+                                                               .classes = true}, .objective_count = 1,
+                               .optimizer = {"adam", {{"learning_rate", 0.02}}}, .batch_size = 8, .epochs = 25};
+    if (mica_fit(model, data, &fit, NULL) != MICA_OK)
+        fail_msg("%s", mica_device_error(*state));
+    assert_int_equal(mica_model_save(model, "decode.safetensors"), MICA_OK);
+    mica_model *loaded = mica_model_load(*state, "decode.safetensors");
+    remove("decode.safetensors");
+    for (int beams = 1; beams < 4; beams += 2) {
+        struct answers answers = {.count = 0};
+        mica_data *asked = mica_data_open_texts(*state, texts, 4, beams > 1 ? loaded : model);
+        const mica_decode_desc desc = {.num_beams = beams, .on_written = take_text, .user = &answers};
+        if (mica_decode(beams > 1 ? loaded : model, asked, MICA_TRAIN, &desc) != MICA_OK)
+            fail_msg("%s", mica_device_error(*state));
+        assert_string_equal(answers.text[0], "cba");
+        assert_string_equal(answers.text[1], "c");
+        assert_string_equal(answers.text[2], "acb");
+        assert_string_equal(answers.text[3], "ba");
+        mica_data_destroy(asked);
+    }
+    mica_data *none = mica_data_open_texts(*state, (const char *const[]){"a\xff"}, 1, model);
+    assert_non_null(strstr(mica_data_error(none), "text 0: byte 1 (0xff) is no text in UTF-8"));
+    mica_data_destroy(none);
+    mica_model_destroy(loaded);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
 static void refused(mica_model *model, mica_data *data, mica_decode_desc desc, mica_status status, const char *part)
 {
     mica_device_clear_error(model->device);
@@ -271,6 +355,6 @@ static void hostile(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(networks), cmocka_unit_test(hostile)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(networks), cmocka_unit_test(pairs), cmocka_unit_test(hostile)};
     return cmocka_run_group_tests_name("decode", tests, open_device, close_device);
 }
