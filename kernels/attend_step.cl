@@ -1,8 +1,9 @@
 /* AttendStep: what a head of a step gives, over the steps that are kept.
  *
- * An item is a head of a step of a sample. It goes through the steps once: y is the sum of the values so far, each times exp(score - most)
- * with the largest score so far, and is made smaller where a larger one comes (Milakov and Gimelshein: "Online normalizer
- * calculation for softmax", arXiv:1805.02867). A score is eight sums of products side by side, then their sum. */
+ * An item is a head of a step of a sample. It goes through the steps once: y is the sum of the values so far, each times
+ * exp(score - most) with the largest score so far, and is made smaller where a larger one comes (Milakov and Gimelshein:
+ * "Online normalizer calculation for softmax", arXiv:1805.02867). A score is eight sums of products side by side, then their
+ * sum. */
 for (IDX item = get_global_id(0); item < MICA_ITEMS; item += get_global_size(0)) {
     const IDX head = item % MICA_HEADS, group = head / (MICA_HEADS / MICA_GROUPS);
     const IDX t = item / MICA_HEADS % MICA_IN0_D1, b = item / MICA_HEADS / MICA_IN0_D1;

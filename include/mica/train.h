@@ -35,10 +35,10 @@ typedef struct mica_batches_desc {
 } mica_batches_desc;
 
 /* Feeds the plan's inputs from the fields of the data: a field of the input's name; for an input "OUTPUT_target" the target,
- * and for "OUTPUT_weight" the weight of that output; where there is one of a role alone, its name does not matter. Plan and data
- * outlive the batches. An input without a field, or one of another size, is an error. Several plans, also of several models, can be
- * fed from the same data at once; only where text labels are numbers of outputs for one of them and names for another, the later is
- * refused. */
+ * and for "OUTPUT_weight" the weight of that output; where there is one of a role alone, its name does not matter. Plan and
+ * data outlive the batches. An input without a field, or one of another size, is an error. Several plans, also of several
+ * models, can be fed from the same data at once; only where text labels are numbers of outputs for one of them and names for
+ * another, the later is refused. */
 MICA_API mica_status mica_batches_create(mica_plan *plan, mica_data *data, const mica_batches_desc *desc, mica_batches **out);
 MICA_API void mica_batches_destroy(mica_batches *batches); /* NULL is fine */
 MICA_API int64_t mica_batches_count(const mica_batches *batches);        /* in an epoch */
@@ -48,9 +48,9 @@ MICA_API mica_status mica_batches_next(mica_batches *batches, int64_t *n);
 
 /* ---- Layers that learn from data before the first step (layers/preprocessing.h) ---- */
 
-/* Each such layer learns its statistics from the training part, in the order of the network, from what the layers before it make of
- * it. mica_fit does that for layers that have not learnt yet; this call for all of them, as Keras's adapt does. Plans see the new
- * values; one that needs a layer that has not learnt does not compile. */
+/* Each such layer learns its statistics from the training part, in the order of the network, from what the layers before it
+ * make of it. mica_fit does that for layers that have not learnt yet; this call for all of them, as Keras's adapt does. Plans
+ * see the new values; one that needs a layer that has not learnt does not compile. */
 MICA_API mica_status mica_model_adapt(mica_model *model, mica_data *data);
 
 /* ---- Training ---- */
@@ -98,13 +98,13 @@ typedef struct mica_fit_desc {
 typedef struct mica_history mica_history;
 
 /* Trains the model on the training part of the data; with use_ema, the parameters are their averages at the end: a plan with
- * objectives, in a loop over its batches (examples/loop.c is that
- * loop). Targets that a loss cannot take, and indices that are no row of their embedding, are MICA_DATA and name the sample, before
- * anything is trained. *history may be NULL; otherwise the caller destroys it, also after an error.
+ * objectives, in a loop over its batches (examples/loop.c is that loop). Targets that a loss cannot take, and indices that are
+ * no row of their embedding, are MICA_DATA and name the sample, before anything is trained. *history may be NULL; otherwise
+ * the caller destroys it, also after an error.
  *
- * A second fit goes on where the first ended: with the optimizer's moments, its count of steps and the order of samples that one
- * longer fit would have; an optimizer of another kind, a model that was loaded, and `restart` begin these anew. The parameters
- * stay as they are in any case.
+ * A second fit goes on where the first ended: with the optimizer's moments, its count of steps and the order of samples that
+ * one longer fit would have; an optimizer of another kind, a model that was loaded, and `restart` begin these anew. The
+ * parameters stay as they are in any case.
  *
  * A stop asked for by a callback is MICA_CANCELLED, with the whole epochs so far in the history. A loss that is no number, or
  * parameters that are none at the end, are MICA_DIVERGED: the model is of no use then. */

@@ -94,8 +94,8 @@ static mica_status compile_generation(struct model_run *run)
         return mi_fail(&run->bench->error, MICA_INVALID_ARGUMENT, "a text is generated %s",
                        run->batch > 1 ? "in a batch of 1" : "without training");
     if (model->graph->input_count == 1 && model->graph->output_count)
-        MI_TRY(mi_bench_from_device(run->bench, mi_stepper_create(model, model->graph->inputs[0], mi_model_output(model->graph, NULL),
-                                                                  1, &run->stepper)));
+        MI_TRY(mi_bench_from_device(run->bench, mi_stepper_create(model, model->graph->inputs[0],
+                                                                  mi_model_output(model->graph, NULL), 1, &run->stepper)));
     run->plan = run->stepper.plan;
     if (!run->plan)
         return mi_fail(&run->bench->error, MICA_UNSUPPORTED, "the network cannot be run step by step");

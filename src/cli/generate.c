@@ -96,7 +96,8 @@ static int read_lines(const char *path, char **bytes, char ***lines, int64_t *co
         if (!more) {
             if (file)
                 fclose(file);
-            return cli_fail(CLI_FAILED, "%s: %s", path, !file ? "it cannot be read" : size > MOST ? "it is too large" : "out of memory");
+            return cli_fail(CLI_FAILED, "%s: %s", path, !file         ? "it cannot be read"
+                                                        : size > MOST ? "it is too large" : "out of memory");
         }
         *bytes = more;
         size += got = fread(more + size, 1, room - size, file);
@@ -160,8 +161,10 @@ static int generate(mica_device *device, struct task *task)
     task->desc.on_token = streams ? show : NULL;
     task->desc.on_written = streams ? NULL : take;
     task->desc.user = &out;
-    mica_status status = code != CLI_OK ? MICA_OK : task->answers ? decode(device, model, prompts, count, &task->desc) : streams ? mica_generate(model, task->prompt, &task->desc)
-                                                            : mica_generate_all(model, prompts, count, &task->desc);
+    mica_status status = code != CLI_OK  ? MICA_OK
+                         : task->answers ? decode(device, model, prompts, count, &task->desc)
+                         : streams       ? mica_generate(model, task->prompt, &task->desc)
+                                         : mica_generate_all(model, prompts, count, &task->desc);
     if (status != MICA_OK)
         code = out.failed ? cli_fail(CLI_FAILED, streams ? "standard output cannot be written" : "out of memory")
                           : cli_device_failed(device);

@@ -23,7 +23,8 @@ struct mi_column {
     const char *const *values;
 };
 
-/* Two tokens that become one: the first 256 are bytes, and what a merge makes is the next one, unless there is one of its text. */
+/* Two tokens that become one: the first 256 are bytes, and what a merge makes is the next one, unless there is one of its
+ * text. */
 struct mi_merge {
     int32_t left, right, token;
 };
@@ -70,9 +71,9 @@ struct mi_window {
     int64_t stride;            /* rows from the beginning of a window to that of the next */
 };
 
-/* A raw row has as many numbers as the shape has elements, or as each step of a window has: categories are one-hot in it already, a
- * missing number is NaN where there is a `fill`. A field of classes has texts or numbers of classes instead, one a sample, or
- * numbers of classes at each place of its shape. All memory is the arena's. */
+/* A raw row has as many numbers as the shape has elements, or as each step of a window has: categories are one-hot in it
+ * already, a missing number is NaN where there is a `fill`. A field of classes has texts or numbers of classes instead, one a
+ * sample, or numbers of classes at each place of its shape. All memory is the arena's. */
 struct mi_preprocess {
     struct mi_arena arena;
     const char *name;          /* of the field; NULL: it is the only one of its role */
@@ -168,7 +169,8 @@ struct mi_date {
     enum mi_date_precision precision;           /* what was said; the rest is the first of its kind */
 };
 
-/* 2024, 2024-03, 2024-03-31, also with / and ., 31.03.2024; behind a day a time of day, 2024-03-31T17:30:00. false: it is none. */
+/* 2024, 2024-03, 2024-03-31, also with / and ., 31.03.2024; behind a day a time of day, 2024-03-31T17:30:00. false: it is
+ * none. */
 bool mi_date_read(const char *text, struct mi_date *out);
 int64_t mi_date_days(const struct mi_date *date);       /* from 1 January 1970 */
 int64_t mi_date_seconds(const struct mi_date *date);
@@ -235,7 +237,8 @@ void mi_numbering_destroy(struct mi_numbering *numbering);
 /* Puts the numbers of words in the place of the words. Marks are rising places between tokens, from 0 to their number, and become
  * those between the same words. false: out of memory. */
 bool mi_tokens_number(const struct mi_numbering *numbering, struct mi_tokens *tokens, int64_t *marks, size_t mark_count);
-/* Appends the bytes that the text of a token of byte pairs stands for, and gives their number; the text that stands for a byte. */
+/* Appends the bytes that the text of a token of byte pairs stands for, and gives their number; the text that stands for a
+ * byte. */
 size_t mi_token_bytes(const char *text, struct mi_text *out);
 const char *mi_byte_text(struct mi_arena *arena, unsigned char byte);
 /* Moves the characters that begin `bytes` to `out`: one that is not whole yet stays, unless `all` are taken. Bytes that are of no
@@ -366,8 +369,8 @@ struct mi_field *mi_data_add(mica_data *data, const char *name, mica_role role);
 void mi_field_destroy(struct mi_field *field);
 /* The name of a class, or its number; "" where there is none. */
 const char *mi_field_class_name(const struct mi_field *field, int i);
-/* The field of a role and a name (NULL: the first); where there is one of that role alone, its name does not matter. NULL: there is
- * none. */
+/* The field of a role and a name (NULL: the first); where there is one of that role alone, its name does not matter. NULL:
+ * there is none. */
 struct mi_field *mi_data_field(const mica_data *data, mica_role role, const char *name);
 int mi_data_fields(const mica_data *data, mica_role role); /* how many have it */
 /* A list of what every field is prepared by, as JSON; the caller deletes it. NULL: out of memory. */
@@ -386,12 +389,12 @@ struct mi_finish {
 
 /* What each field sees of a series as it is described. An error where a number is out of range. */
 mica_status mi_series_describe(mica_data *data, const char *place, const mica_series *series);
-/* The data's samples, which were the rows of a series in order of time, become windows over them, as each field sees them. A sample
- * has no window where a target would be behind the end. to_end: the last window ends with the last row; otherwise the first one
- * begins with the first. */
+/* The data's samples, which were the rows of a series in order of time, become windows over them, as each field sees them. A
+ * sample has no window where a target would be behind the end. to_end: the last window ends with the last row; otherwise the
+ * first one begins with the first. */
 mica_status mi_series_cut(mica_data *data, const char *place, bool to_end);
-/* The date of a row, while they are read; the samples are the rows. Then how evenly they follow one another is noted, `all` that is
- * known of them or only what is odd; and the date of a row, also of one that would follow (false: it has none). */
+/* The date of a row, while they are read; the samples are the rows. Then how evenly they follow one another is noted, `all`
+ * that is known of them or only what is odd; and the date of a row, also of one that would follow (false: it has none). */
 mica_status mi_dates_add(mica_data *data, int64_t row, const struct mi_date *date);
 mica_status mi_dates_finish(mica_data *data, bool all);
 bool mi_dates_text(const mica_data *data, int64_t row, struct mi_shape_text *out);
@@ -399,8 +402,8 @@ bool mi_dates_text(const mica_data *data, int64_t row, struct mi_shape_text *out
 size_t mi_field_count(const mica_data *data, const struct mi_field *field);
 
 mica_data *mi_data_create(mica_device *device); /* NULL: out of memory */
-/* Allocates order and checks, splits, reshapes and fits. The reader has set samples, count (of the files' parts), and of each field
- * its elements, values, and the table's or the shape's side of the preprocessing. */
+/* Allocates order and checks, splits, reshapes and fits. The reader has set samples, count (of the files' parts), and of each
+ * field its elements, values, and the table's or the shape's side of the preprocessing. */
 mica_status mi_data_finish(mica_data *data, const struct mi_finish *finish);
 /* Sample by sample, the text of a label; then all of them become classes: those of `fitted`, or such that there is no
  * model yet. */

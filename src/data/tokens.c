@@ -64,8 +64,8 @@ static void cut(const mica_data *data, struct mi_field *field, int64_t length, b
 
 /* ---- Texts to tell ---- */
 
-/* A mark stands before the first text and behind each: what stands behind the mark before a text is what should be told, and what is
- * read meanwhile begins one token earlier. */
+/* A mark stands before the first text and behind each: what stands behind the mark before a text is what should be told, and
+ * what is read meanwhile begins one token earlier. */
 static mica_status add_marks(mica_data *data, struct mi_field *field, int32_t mark)
 {
     struct mi_tokens *tokens = &field->texts.tokens;

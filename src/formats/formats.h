@@ -50,9 +50,9 @@ struct mi_regressions {
 mica_data *mi_data_from_spec(mica_device *device, const cJSON *spec, const char *folder, const char *place,
                              const struct mi_prepared *fitted, const struct mi_regressions *regressions);
 
-/* Raw values of one input for prediction from one file: .npy or IDX by contents, also .gz; of a model of a column's texts lines of
- * a .txt; else a table, also .gz. Checked against the preprocessing that the model has for the input of that name, or against
- * `shape` where it has none. */
+/* Raw values of one input for prediction from one file: .npy or IDX by contents, also .gz; of a model of a column's texts
+ * lines of a .txt; else a table, also .gz. Checked against the preprocessing that the model has for the input of that name, or
+ * against `shape` where it has none. */
 mica_data *mi_inputs_open(mica_device *device, const char *path, const struct mi_prepared *fitted, const char *name,
                           const mica_shape *shape);
 /* Samples of the only input that a model was trained on, a column of texts. */
@@ -80,8 +80,9 @@ void mi_array_file_close(struct mi_array_file *file);
 /* All rows; an error names the row and the element of a sample. `missing`: nan is a value that is missing. */
 mica_status mi_array_file_floats(struct mi_error *error, const struct mi_array_file *file, const mica_shape *shape,
                                  bool missing, float *out);
-/* The rows of the files one after the other become the samples' values of a field: as bytes, floats or doubles. The field knows the
- * shape and the elements of a sample. Each file is closed when it has been read. `fitted` is a model's preprocessing, or NULL. */
+/* The rows of the files one after the other become the samples' values of a field: as bytes, floats or doubles. The field
+ * knows the shape and the elements of a sample. Each file is closed when it has been read. `fitted` is a model's
+ * preprocessing, or NULL. */
 mica_status mi_take_values(mica_data *data, struct mi_field *field, struct mi_budget *budget, struct mi_array_file *files,
                            int count, const struct mi_preprocess *fitted);
 

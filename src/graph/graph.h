@@ -286,9 +286,9 @@ mi_value *mi_stack(struct mi_node *repeat, mi_value *value);
 /* Which carried value it is that the node carries. */
 int mi_carry_number(const struct mi_node *carry);
 
-/* A state whose first axis counts steps, with those of this run, (steps, ...), in their places: the run whose number is r, counted
- * from 1, writes rows r - steps to r - 1, which are within the state, or one row round and round. The others are what they were. It
- * is written where it lies, for one n from reset to reset. */
+/* A state whose first axis counts steps, with those of this run, (steps, ...), in their places: the run whose number is r,
+ * counted from 1, writes rows r - steps to r - 1, which are within the state, or one row round and round. The others are what
+ * they were. It is written where it lies, for one n from reset to reset. */
 mi_value *mi_append(struct mi_graph *graph, struct mi_variable *state, mi_value *rows);
 
 /* ---- Repeats within repeats (nesting.c) ---- */

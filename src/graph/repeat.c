@@ -1,8 +1,9 @@
-/* Repeats: parts of a graph that run some turns in a row, as a recurrent layer's cell does; and what grows by some rows with each run.
+/* Repeats: parts of a graph that run some turns in a row, as a recurrent layer's cell does; and what grows by some rows with
+ * each run.
  *
- * There is one graph: a repeat's nodes stand among the others and say which repeat runs them. What is read at the turn, and what is
- * carried from one turn to the next, is where a repeat begins; a node that reads neither, through whatever lies between, runs once.
- * With x (n, 5, 8), of 5 turns, and weights w (8, 4) and u (4, 4),
+ * There is one graph: a repeat's nodes stand among the others and say which repeat runs them. What is read at the turn, and
+ * what is carried from one turn to the next, is where a repeat begins; a node that reads neither, through whatever lies
+ * between, runs once. With x (n, 5, 8), of 5 turns, and weights w (8, 4) and u (4, 4),
  *
  *     h = Carry(zeros)                 the repeat's
  *     x_t = Turn(x; axis 1)            the repeat's: (n, 8)

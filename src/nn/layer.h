@@ -75,9 +75,9 @@ struct mi_layer_type {
     bool wraps;                      /* around another layer: the descriptor begins with a struct mi_around */
     bool keeps_steps;                /* step t of the result is made of step t of the inputs: their mask is the result's */
     bool takes_any;                  /* inputs of every shape; else they have a first axis, and no other grows with the batch */
-    /* Whether it can be built for some steps at a time (layer->stepping), though its steps hang on one another, on their numbers, or
-     * are none of its axes; NULL: where it keeps steps. x are the inputs of whole sequences, of which some are taken in steps, and
-     * the others are there before the first. */
+    /* Whether it can be built for some steps at a time (layer->stepping), though its steps hang on one another, on their
+     * numbers, or are none of its axes; NULL: where it keeps steps. x are the inputs of whole sequences, of which some are
+     * taken in steps, and the others are there before the first. */
     bool (*steps)(const void *desc, mi_value *const *x, const bool *taken, int count);
     /* Adds variables and nodes; NULL after an error. */
     mi_value *(*build)(struct mi_layer *layer, mi_value *const *x, int count, const void *desc);
@@ -142,8 +142,8 @@ const struct mi_layer_type *mi_layer_type_named(const char *name);
 /* `PLACE: there is no layer type "NAME"; did you mean ...`, or which there are: first those that the application registered with
  * the device (NULL: none). */
 mica_status mi_layer_type_unknown(struct mi_error *error, const mica_device *device, const char *place, const char *name);
-/* A layer's type, its descriptor, which is made in the arena, and what its result is penalized by, from JSON. Texts stay the JSON's
- * (read.c). */
+/* A layer's type, its descriptor, which is made in the arena, and what its result is penalized by, from JSON. Texts stay the
+ * JSON's (read.c). */
 mica_status mi_layer_read(struct mi_error *error, struct mi_arena *arena, const mica_device *device, const cJSON *json,
                           const char *place, const struct mi_layer_type **type, void **desc, mica_regularizer *activity);
 
@@ -193,7 +193,8 @@ void mi_layer_results(struct mi_layer *layer, mi_value **results, int count);
 bool mi_layer_size(struct mi_layer *layer, const char *what, int64_t value, int64_t least);
 /* Fails for an axis that a sample of an input of so many axes, with the batch, does not have: "axis 5; a sample ...". */
 void mi_layer_no_axis(struct mi_layer *layer, const char *what, int64_t axis, int rank);
-/* An axis of x as Keras counts it, 1 the first behind the batch and -1 the last, which 0 stands for too: from 1 on. 0: an error. */
+/* An axis of x as Keras counts it, 1 the first behind the batch and -1 the last, which 0 stands for too: from 1 on. 0: an
+ * error. */
 int mi_layer_axis(struct mi_layer *layer, const mi_value *x, int64_t axis);
 /* The shape of a value without its batch, as text: "(3, 28, 28)". */
 const char *mi_layer_shape_text(struct mi_layer *layer, const mi_value *x);

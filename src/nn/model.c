@@ -2,7 +2,6 @@
 #include "nn/model.h"
 
 #include "nn/layer.h"
-#include "nn/stepper.h"
 #include "ops/ops.h"
 
 #include <stdlib.h>
@@ -39,6 +38,17 @@ void mi_model_drop_predictor(mica_model *model)
     mica_plan_destroy(model->predictor);
     model->predictor = NULL;
     model->predictor_batch = 0;
+}
+
+void mi_stepper_destroy(struct mi_stepper *stepper)
+{
+    mica_plan_destroy(stepper->several);
+    mica_plan_destroy(stepper->places);
+    mica_plan_destroy(stepper->early);
+    mica_plan_destroy(stepper->plan); /* the last: the states are its own */
+    mi_graph_destroy(stepper->early_graph);
+    free(stepper->early_states);
+    *stepper = (struct mi_stepper){NULL};
 }
 
 void mica_model_destroy(mica_model *model)

@@ -71,6 +71,8 @@ struct mi_stepper {
     int64_t taken;                    /* since the last beginning */
 };
 
+void mi_stepper_destroy(struct mi_stepper *stepper);
+
 struct mica_model {
     mica_device *device;
     struct mi_error error;            /* of the calls that built it */

@@ -74,17 +74,6 @@ mica_status mi_stepper_create(mica_model *model, const mi_value *input, const mi
     return status;
 }
 
-void mi_stepper_destroy(struct mi_stepper *stepper)
-{
-    mica_plan_destroy(stepper->several);
-    mica_plan_destroy(stepper->places);
-    mica_plan_destroy(stepper->early);
-    mica_plan_destroy(stepper->plan); /* the last: the states are its own */
-    mi_graph_destroy(stepper->early_graph);
-    free(stepper->early_states);
-    *stepper = (struct mi_stepper){NULL};
-}
-
 /* ---- What is there before the first step ---- */
 
 /* Its plan, for so many sources. */

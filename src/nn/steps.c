@@ -1,5 +1,5 @@
-/* Building a model's layers once more, for some steps at a time. What stands for a value of the model has as many where that has all
- * its steps; what does not hang on the steps is as the model has it. */
+/* Building a model's layers once more, for some steps at a time. What stands for a value of the model has as many where that
+ * has all its steps; what does not hang on the steps is as the model has it. */
 #include "nn/steps.h"
 
 #include "compile/rewrite/rewrite.h"

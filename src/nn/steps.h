@@ -13,9 +13,9 @@ struct mi_steps {
     bool ends;                       /* steps come to an end: some layer keeps each of them, or asks for their numbers */
 };
 
-/* Builds the layers between inputs and one output for `length` steps of one input, whose axis 1 they are, with the model's variables.
- * What layers need of earlier steps is in states; what does not hang on the steps is in a graph of its own. Where layers cannot be
- * taken apart, as one that reads later steps, there is no graph, and no error. The graphs are the caller's. */
+/* Builds the layers between inputs and one output for `length` steps of one input, whose axis 1 they are, with the model's
+ * variables. What layers need of earlier steps is in states; what does not hang on the steps is in a graph of its own. Where
+ * layers cannot be taken apart, as one that reads later steps, there is no graph, and no error. The graphs are the caller's. */
 void mi_steps_build(mica_model *model, const mi_value *input, const mi_value *output, int64_t length, struct mi_steps *out);
 
 #endif

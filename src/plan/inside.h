@@ -228,8 +228,8 @@ uint64_t mi_value_bytes(const struct mica_plan *plan, const mi_value *value);
 /* Whether who computes this node in passing reads its inputs at the places of its output. */
 bool mi_keeps_places(const struct mi_node *node);
 
-/* The values that a kernel's node reads from memory or from other members, looked for through virtual nodes; how many. They are at
- * most MI_MOST_SOURCES: larger joins are lowered to smaller ones, and long expressions are cut. */
+/* The values that a kernel's node reads from memory or from other members, looked for through virtual nodes; how many. They
+ * are at most MI_MOST_SOURCES: larger joins are lowered to smaller ones, and long expressions are cut. */
 struct mi_source {
     mi_value *value;
     bool direct;                   /* element by element: no move between that changes the coordinates */

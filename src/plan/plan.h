@@ -105,7 +105,7 @@ mica_status mi_plan_feed(struct mica_plan *plan, int input, const void *elements
 struct mi_variable *mi_plan_state(const struct mica_plan *plan, int i);
 /* Enqueues copies of an output of another plan, of `rows` samples, to a state of the same type and shape: as many samples of the
  * plan's batch, side by side, get the same row. */
-mica_status mi_state_copy(struct mica_plan *plan, const struct mi_variable *state, struct mica_plan *from, int output, int64_t rows);
+mica_status mi_state_copy(struct mica_plan *plan, struct mi_variable *state, struct mica_plan *from, int output, int64_t rows);
 /* Enqueues the step's launches; at most two steps are in flight, a third waits for the first. */
 mica_status mi_plan_step(struct mica_plan *plan, const struct mi_step *step);
 /* Waits, then copies n samples' elements of the output, in its own type. */

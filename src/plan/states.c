@@ -1,7 +1,7 @@
-/* States: what a plan's layers carry from one run to the next. A state is a variable of the plan alone: another plan of the model
- * has its own, no file has it, and its shape may have n. It lies in a buffer that no other tensor shares, sample after sample, so
- * that a run of fewer samples than the largest leaves those of the others as they are. Plans that take turns over the same sequences
- * have the same states: one of them has the buffers, which the others borrow. */
+/* States: what a plan's layers carry from one run to the next. A state is a variable of the plan alone: another plan of the
+ * model has its own, no file has it, and its shape may have n. It lies in a buffer that no other tensor shares, sample after
+ * sample, so that a run of fewer samples than the largest leaves those of the others as they are. Plans that take turns over
+ * the same sequences have the same states: one of them has the buffers, which the others borrow. */
 #include "plan/inside.h"
 
 static uint64_t bytes_of(const struct mica_plan *plan, const struct mi_variable *variable)
@@ -55,24 +55,6 @@ mica_status mi_states_make(struct mica_plan *plan)
 struct mi_variable *mi_plan_state(const struct mica_plan *plan, int i)
 {
     return (size_t)i < plan->state_count ? plan->states[i].variable : NULL;
-}
-
-mica_status mi_state_copy(struct mica_plan *plan, const struct mi_variable *variable, struct mica_plan *from, int output,
-                          int64_t rows)
-{
-    const struct mi_state *state = find_state(plan, variable);
-    const mi_value *value = from->graph->outputs[output];
-    struct mi_place place;
-    if (!state) /* nothing reads it */
-        return MICA_OK;
-    MI_TRY(mi_place_of(from, value, 0, 0, &place));
-    uint64_t type = mi_types[value->type].bytes, each = (uint64_t)mi_shape_count(&value->shape, 1) * type;
-    const struct mi_buffer source = {place.mem, place.offset * type + (uint64_t)rows * each};
-    for (int64_t i = 0; i < plan->batch; i++)
-        MI_TRY(mi_plan_from_device(plan, mi_buffer_copy(plan->device, &source, place.offset * type + (uint64_t)(i * rows / plan->batch) *
-                                                        each, &state->buffer, (uint64_t)i * each, each)));
-    state->variable->version++;
-    return MICA_OK;
 }
 
 mica_status mi_states_reset(struct mica_plan *plan)

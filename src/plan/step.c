@@ -105,6 +105,33 @@ static mica_status copy_assignments(struct mica_plan *plan, int64_t n)
     return MICA_OK;
 }
 
+static bool has_state(const struct mica_plan *plan, const struct mi_variable *state)
+{
+    bool has = false;
+    for (size_t i = 0; i < plan->state_count; i++)
+        has = has || plan->states[i].variable == state;
+    return has;
+}
+
+mica_status mi_state_copy(struct mica_plan *plan, struct mi_variable *state, struct mica_plan *from, int output, int64_t rows)
+{
+    const mi_value *value = from->graph->outputs[output];
+    struct mi_place place, to;
+    if (!has_state(plan, state)) /* nothing reads it */
+        return MICA_OK;
+    MI_TRY(mi_place_of(from, value, 0, 0, &place));
+    MI_TRY(mi_variable_place(plan, state, false, &to));
+    uint64_t type = mi_types[value->type].bytes, each = (uint64_t)mi_shape_count(&value->shape, 1) * type;
+    const struct mi_buffer source = {place.mem, place.offset * type + (uint64_t)rows * each};
+    const struct mi_buffer target = {to.mem, (uint64_t)plan->batch * each};
+    for (int64_t i = 0; i < plan->batch; i++) {
+        uint64_t at = place.offset * type + (uint64_t)(i * rows / plan->batch) * each;
+        MI_TRY(mi_plan_from_device(plan, mi_buffer_copy(plan->device, &source, at, &target, (uint64_t)i * each, each)));
+    }
+    state->version++;
+    return MICA_OK;
+}
+
 static mica_status enqueue_step(struct mica_plan *plan, const struct mi_step *step)
 {
     size_t slot = plan->steps++ % 2;

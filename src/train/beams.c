@@ -110,7 +110,8 @@ static int place(struct candidate *list, int count, int room, const struct candi
     return count < room ? count + 1 : room;
 }
 
-/* The most probable beginnings of a group that have one token more; how many there are. At first all its rows are the same one. */
+/* The most probable beginnings of a group that have one token more; how many there are. At first all its rows are the same
+ * one. */
 static mica_status find_candidates(struct search *search, int64_t group, bool first, int *count)
 {
     const struct mi_beams_desc *how = search->how;

@@ -27,10 +27,10 @@ struct mi_beams_desc {
 
 /* Whether there can be so many beams, and such a penalty: MICA_INVALID_ARGUMENT. */
 mica_status mi_beams_check(struct mi_error *error, int num_beams, float length_penalty);
-/* The best way of each group into best (groups), whose tokens the caller frees, also after an error. Each step keeps the `beams` most
- * probable beginnings that have not ended; one that ends counts where it is among the `beams` most probable itself. A group's search
- * ends when so many have ended, no beginning can become better than the best of these, or the length is reached, which ends the
- * beginnings too. */
+/* The best way of each group into best (groups), whose tokens the caller frees, also after an error. Each step keeps the
+ * `beams` most probable beginnings that have not ended; one that ends counts where it is among the `beams` most probable
+ * itself. A group's search ends when so many have ended, no beginning can become better than the best of these, or the length
+ * is reached, which ends the beginnings too. */
 mica_status mi_beam_search(struct mi_sequences *sequences, const struct mi_beams_desc *how, struct mi_way *best);
 
 #endif

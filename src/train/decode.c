@@ -112,8 +112,8 @@ static mica_status check(struct decoding *d)
     *s = (struct mi_sequences){.model = d->model, .input = d->input, .output = d->output, .output_name = d->desc.output};
     MI_TRY(mi_sequences_check(s, d->vocabulary ? d->vocabulary->count : 2));
     if (d->desc.tokens < 0 || d->desc.tokens > s->window)
-        return mi_fail(error_of(d), MICA_INVALID_ARGUMENT, "tokens is %lld, the input \"%s\" has %lld steps", (long long)d->desc.tokens,
-                       mi_show(d->desc.input).text, (long long)s->window);
+        return mi_fail(error_of(d), MICA_INVALID_ARGUMENT, "tokens is %lld, the input \"%s\" has %lld steps",
+                       (long long)d->desc.tokens, mi_show(d->desc.input).text, (long long)s->window);
     d->desc.tokens = d->desc.tokens ? d->desc.tokens : s->window;
     d->known = d->vocabulary ? mi_vocabulary_known(d->vocabulary) : s->classes;
     MI_TRY(check_classes(d));

@@ -1,5 +1,5 @@
-/* Continues texts: the model's answer at the last token that it reads is drawn from, and what was drawn is read next. Prompts side by
- * side are read from their first tokens on: a shorter one is continued while longer ones are still read. */
+/* Continues texts: the model's answer at the last token that it reads is drawn from, and what was drawn is read next. Prompts
+ * side by side are read from their first tokens on: a shorter one is continued while longer ones are still read. */
 #include "train/beams.h"
 #include "train/training.h"
 #include "train/writing.h"
@@ -51,8 +51,8 @@ static mica_status check_drawing(struct mi_error *error, const mica_generate_des
     if (!(desc->top_p >= 0 && desc->top_p <= 1))
         return mi_fail(error, MICA_INVALID_ARGUMENT, "top_p is %g, must be from 0 to 1", (double)desc->top_p);
     if (beams_of(desc) > 1 && (desc->temperature > 0 || desc->top_k || desc->top_p > 0))
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "num_beams is %d: beam search draws nothing, and takes no temperature, top_k or "
-                       "top_p", desc->num_beams);
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "num_beams is %d: beam search draws nothing, and takes no temperature, "
+                       "top_k or top_p", desc->num_beams);
     return MICA_OK;
 }
 

@@ -297,7 +297,8 @@ mica_status mi_samples_stage(mica_model *model, mica_data *data, mica_part part,
     const struct staging staged = {.row = mi_new(each, sizeof *staged.row), .numbers = mi_new(each, sizeof *staged.numbers)};
     mica_status status = rows && staged.row && staged.numbers ? mi_index_rows(error, model->graph, rows) : mi_out_of_memory(error);
     for (int64_t k = 0; k < count && status == MICA_OK; k++)
-        status = stage_sample(model, &source, input, first + k, each, rows[input], &staged, (unsigned char *)out + (size_t)k * bytes);
+        status = stage_sample(model, &source, input, first + k, each, rows[input], &staged,
+                              (unsigned char *)out + (size_t)k * bytes);
     free(rows);
     free(staged.row);
     free(staged.numbers);

@@ -98,7 +98,8 @@ static mica_status run(struct mi_sequences *s)
         MI_TRY(write_given(s, &s->given[i]));
     MI_TRY(mica_plan_reset_states(plan));
     MI_TRY(mica_plan_run(plan, s->rows));
-    return mica_plan_read(plan, s->output_name ? s->output_name : s->model->graph->outputs[0]->name, s->outputs, (size_t)(s->rows * s->window * s->classes));
+    const char *output = s->output_name ? s->output_name : s->model->graph->outputs[0]->name;
+    return mica_plan_read(plan, output, s->outputs, (size_t)(s->rows * s->window * s->classes));
 }
 
 /* Whether the answer at the first place hangs on what stands behind it: it is asked for with other tokens there. */

@@ -32,8 +32,8 @@ struct mi_sequences {
 
 /* Which axis of the output is that of the classes, of which there are at least so many. */
 mica_status mi_sequences_check(struct mi_sequences *sequences, int64_t least);
-/* Makes what stands above from model, input, output, rows, given and sources, of which the output was checked; begins. A model that
- * runs whole windows and reads what stands behind a place is MICA_UNSUPPORTED. */
+/* Makes what stands above from model, input, output, rows, given and sources, of which the output was checked; begins. A model
+ * that runs whole windows and reads what stands behind a place is MICA_UNSUPPORTED. */
 mica_status mi_sequences_create(struct mi_sequences *sequences, int64_t least);
 /* The stepper becomes the model's, for the next call. */
 void mi_sequences_destroy(struct mi_sequences *sequences);
@@ -46,7 +46,8 @@ mica_status mi_sequences_push(struct mi_sequences *sequences, const int32_t *tok
 mica_status mi_sequences_answer(struct mi_sequences *sequences);
 /* The logarithms of the probabilities of the first `count` classes to come next in a row, of those that may: never (count) says
  * which may not, whose logarithm is -infinity. MICA_DIVERGED: the network's output is no number. */
-mica_status mi_sequences_logarithms(const struct mi_sequences *sequences, int64_t row, int64_t count, const bool *never, double *out);
+mica_status mi_sequences_logarithms(const struct mi_sequences *sequences, int64_t row, int64_t count, const bool *never,
+                                    double *out);
 /* Row i goes on from where row from[i] is, which has the same source. */
 mica_status mi_sequences_reorder(struct mi_sequences *sequences, const int32_t *from);
 

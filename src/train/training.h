@@ -24,9 +24,9 @@ int mi_usual_objectives(const mica_model *model, mica_objective *out);
 /* Instead of an objective's metrics: every one that its output and targets have. */
 #define MI_ALL_METRICS "*"
 
-/* Checks that model, objectives and data fit together: a field for each input and each target, which the loss takes; labels in its
- * range; indices that are rows of their embedding. data NULL: only the objectives are looked at. Data of another shape with as many
- * elements are reshaped. mi_training_end in any case. */
+/* Checks that model, objectives and data fit together: a field for each input and each target, which the loss takes; labels in
+ * its range; indices that are rows of their embedding. data NULL: only the objectives are looked at. Data of another shape
+ * with as many elements are reshaped. mi_training_end in any case. */
 mica_status mi_training_begin(struct mi_error *error, mica_model *model, mica_data *data, const mica_objective *objectives,
                               int count,
                           struct mi_training *task);
@@ -47,8 +47,8 @@ mica_status mi_field_fit(mica_data *data, struct mi_field *field, const struct m
 
 /* Whether any number is an element of an input, which names no rows (mi_index_rows) either. */
 bool mi_numbers_are_free(const mi_value *input, int64_t rows);
-/* The first number of a sample that is none of the input's type, or no row of an embedding; count: there is none. And what is said
- * of it: MICA_DATA. */
+/* The first number of a sample that is none of the input's type, or no row of an embedding; count: there is none. And what is
+ * said of it: MICA_DATA. */
 size_t mi_first_wrong(const mi_value *input, const double *numbers, size_t count, int64_t rows);
 mica_status mi_numbers_refuse(struct mi_error *error, const char *sample, const struct mi_preprocess *preprocess,
                               const mi_value *input, const double *numbers, size_t at, int64_t rows);
@@ -58,7 +58,8 @@ mica_status mi_model_predictor(mica_model *model, int64_t n);
 
 /* Whether a part of the data has samples for all inputs of the model but one that is `apart` (NULL: none). */
 mica_status mi_samples_check(mica_model *model, mica_data *data, mica_part part, const mi_value *apart);
-/* Samples of an input as elements of its type, (count, elements of a sample), which are checked as prediction does; the data were. */
+/* Samples of an input as elements of its type, (count, elements of a sample), which are checked as prediction does; the data
+ * were. */
 mica_status mi_samples_stage(mica_model *model, mica_data *data, mica_part part, int64_t first, int64_t count, size_t input,
                              void *out);
 

@@ -39,8 +39,9 @@ static mica_status take_text(struct opening *o, const mica_column_field *given, 
     if (text->max_length < 0 || text->max_length > INT32_MAX)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%s: text: max_length is %lld; it must be from 1 to %d", o->path,
                        (long long)text->max_length, INT32_MAX);
-    field->preprocess.vocabulary = (struct mi_vocabulary){.tokens = text->tokens, .lower = text->lower, .padded = true, .marked = told,
-                                                          .pad_before = text->pad_before, .cut_before = text->cut_before};
+    field->preprocess.vocabulary = (struct mi_vocabulary){.tokens = text->tokens, .lower = text->lower, .padded = true,
+                                                          .marked = told, .pad_before = text->pad_before,
+                                                          .cut_before = text->cut_before};
     MI_TRY(mi_vocabulary_check(error, o->path, &field->preprocess.vocabulary, text->max_tokens));
     field->texts.most = text->max_tokens;
     field->texts.length = text->max_length;

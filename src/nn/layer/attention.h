@@ -43,8 +43,8 @@ struct mi_heads {
     struct mi_scoring scoring;
 };
 
-/* Query, key and value of Keras's inputs, [query, value, key], as float32; false: they do not fit one another. The query's mask is
- * the result's. */
+/* Query, key and value of Keras's inputs, [query, value, key], as float32; false: they do not fit one another. The query's
+ * mask is the result's. */
 bool mi_attention_inputs(struct mi_layer *layer, mi_value *const *x, int count, mi_value *in[MI_ATTENDED]);
 /* Which steps of both key and value are real, (N, S); NULL: all. */
 mi_value *mi_attention_mask(struct mi_layer *layer, const mi_value *key, const mi_value *value);
@@ -64,13 +64,14 @@ mi_value *mi_attend(struct mi_layer *layer, mi_value *const of[MI_ATTENDED], int
 /* The same with scores (N, T, S) of another kind, for v (N, S, d): neither scale nor alibi count. */
 mi_value *mi_attend_scores(struct mi_layer *layer, mi_value *scores, mi_value *v, const struct mi_scoring *how);
 
-/* Whether attention of these inputs can be built for some steps at a time: of a sequence to itself and its past alone, where it is
- * `causal`, or to one that is there before the first step, of which a causal mask or `places` would ask for the steps' numbers. */
+/* Whether attention of these inputs can be built for some steps at a time: of a sequence to itself and its past alone, where
+ * it is `causal`, or to one that is there before the first step, of which a causal mask or `places` would ask for the steps'
+ * numbers. */
 bool mi_attention_steps(mi_value *const *x, const bool *taken, int count, bool causal, bool places);
 /* Whether a layer that is built so attends to its own steps. */
 bool mi_attends_to_itself(const struct mi_layer *layer, mi_value *const in[MI_ATTENDED]);
-/* What it gives then, (N, T, heads * value_dim), of the heads of its steps, the first of query (N, T, ...), and their rows: key and
- * value of all groups, (N, T, groups * (key_dim + value_dim)), which a state keeps, with the mask. */
+/* What it gives then, (N, T, heads * value_dim), of the heads of its steps, the first of query (N, T, ...), and their rows:
+ * key and value of all groups, (N, T, groups * (key_dim + value_dim)), which a state keeps, with the mask. */
 mi_value *mi_attend_step(struct mi_layer *layer, const struct mi_heads *how, int64_t groups, mi_value *query, mi_value *rows);
 
 /* x (N, steps, features) times a weight (rows, features), and a bias or NULL: (N, steps, rows). */

@@ -1,5 +1,5 @@
-/* Recurrent cells: what becomes of the states in one turn. A cell is one function and three rows: what it does, and the types of a
- * cell and of a layer that runs it alone. */
+/* Recurrent cells: what becomes of the states in one turn. A cell is one function and three rows: what it does, and the types
+ * of a cell and of a layer that runs it alone. */
 #include "nn/layer/recurrent.h"
 
 /* ---- What each turn does ---- */

@@ -43,8 +43,8 @@ static mi_value *part(struct mi_graph *graph, mi_value *x, int64_t axis, int64_t
                     MI_INTS("axes", &axis, 1));
 }
 
-/* Q, K and V, (N, steps, heads * dim) each. Where all read inputs of one number of features their rows are one weight's, and those
- * that read the same input are one product. */
+/* Q, K and V, (N, steps, heads * dim) each. Where all read inputs of one number of features their rows are one weight's, and
+ * those that read the same input are one product. */
 static bool project(struct mi_layer *layer, const struct mi_heads *how, mi_value *const in[MI_ATTENDED], mi_value *out[MI_ATTENDED])
 {
     static const char *const names[] = {"q_proj_weight", "k_proj_weight", "v_proj_weight"};
