@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEVERAL = 32 }; /* steps at once */
+/* Steps at once, and how many must be waiting before a plan for so many is compiled. */
+enum { SEVERAL = 32, WORTH = 2 * SEVERAL };
 
 /* ---- Compiling ---- */
 
@@ -131,7 +132,7 @@ static mica_status compile_several(struct mi_stepper *stepper)
 
 mica_status mi_stepper_length(struct mi_stepper *stepper, int64_t waiting, int64_t *length)
 {
-    if (waiting > SEVERAL && !stepper->tried_several && stepper->input->shape.dim[1].b > SEVERAL)
+    if (waiting > WORTH && !stepper->tried_several && stepper->input->shape.dim[1].b > SEVERAL)
         MI_TRY(compile_several(stepper));
     *length = waiting > SEVERAL && stepper->several ? SEVERAL : 1; /* the answer is read behind a single one */
     return MICA_OK;

@@ -145,6 +145,8 @@ static void several(void **state)
         make(*state, model, 2, &stepper);
         fine(*state, mi_stepper_begin(&stepper));
         fine(*state, mi_stepper_length(&stepper, LONG, &length));
+        assert_int_equal(length, 1); /* no plan is compiled for so few */
+        fine(*state, mi_stepper_length(&stepper, 2 * LONG, &length));
         assert_int_equal(length, AT_ONCE);
         for (int i = 0; i < 2 * AT_ONCE; i++)
             first[i] = tokens[i / AT_ONCE][i % AT_ONCE];
