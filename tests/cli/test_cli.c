@@ -97,6 +97,7 @@ static void usage(void **state)
     assert_fails("generate m.safetensors --prompt a --tokens 5 --beams 0", 2, "--beams 0: it must be a whole number from 1");
     assert_fails("generate m.safetensors --prompt a --tokens 5 --beams 2 --top-k 3", 2, "takes no --top-k");
     assert_fails("generate m.safetensors --prompt a --prompts b --tokens 5", 2, "give one of them");
+    assert_fails("generate m.safetensors --source a --top-k 3", 2, "it takes no --top-k");
     assert_fails("tune m.safetensors --batch 0", 2, "--batch 0");
     assert_fails("tune m.safetensors --budget 0", 2, "--budget 0");
     assert_fails("tune --save", 2, "--save needs a saved model");
@@ -310,6 +311,8 @@ static void text(void **state)
     remove("cli_prompts.txt");
     assert_fails("generate cli_text.safetensors --prompt '' --tokens 5", 1, "the prompt is empty");
     assert_fails("generate cli.safetensors --prompt a --tokens 5", 1, "the model has no vocabulary");
+    assert_fails("generate cli.safetensors --source a", 1, "the model was trained on no column of texts");
+    assert_fails("generate cli_text.safetensors --prompts cli_none.txt --tokens 5", 1, "cli_none.txt: it cannot be read");
     assert_fails("train cli_text.json --set model.layers.2.units=9", 1, "the data have 10 classes (\\n, e, i, n, o, s, t, w and 2 more)");
     remove("cli_text.txt");
     remove("cli_text.json");
