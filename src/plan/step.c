@@ -119,7 +119,7 @@ mica_status mi_state_copy(struct mica_plan *plan, struct mi_variable *state, str
     struct mi_place place, to;
     if (!has_state(plan, state)) /* nothing reads it */
         return MICA_OK;
-    MI_TRY(mi_place_of(from, value, 0, 0, &place));
+    MI_TRY(mi_place_of(from, value, 0, &place));
     MI_TRY(mi_variable_place(plan, state, false, &to));
     uint64_t type = mi_types[value->type].bytes, each = (uint64_t)mi_shape_count(&value->shape, 1) * type;
     const struct mi_buffer source = {place.mem, place.offset * type + (uint64_t)rows * each};
