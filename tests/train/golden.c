@@ -1,6 +1,8 @@
 /* Golden vectors. */
 #include "train/golden.h"
 
+#include "nn/optimizer/optimizer.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,7 @@ void golden_open(struct golden *golden, const char *name)
     char path[1024];
     size_t size = 0;
     struct mi_error error = {0};
-    snprintf(path, sizeof path, "%s/tests/golden/%s", MICA_SOURCE_DIR, name);
+    snprintf(path, sizeof path, "%s%s%s", *name == '/' ? "" : MICA_SOURCE_DIR, *name == '/' ? "" : "/tests/golden/", name);
     if (mi_file_read(&error, path, 1 << 26, &golden->bytes, &size) ||
         mi_safetensors_open(&error, path, golden->bytes, size, &golden->file))
         fail_msg("%s", error.text);
@@ -63,6 +65,16 @@ cJSON *golden_json(const struct golden *golden, const char *key)
     cJSON *json = cJSON_Parse(text);
     assert_non_null(json);
     return json;
+}
+
+mica_optimizer golden_optimizer(const cJSON *json, struct mi_arena *arena, const mica_schedule **schedule)
+{
+    mica_optimizer optimizer;
+    struct mi_error error = {0};
+    if (mi_optimizer_read(&error, json, "optimizer", &optimizer) != MICA_OK ||
+        mi_optimizer_read_schedule(&error, arena, json, "optimizer", schedule) != MICA_OK)
+        fail_msg("%s", error.text);
+    return optimizer;
 }
 
 void golden_compare(const char *what, const float *got, const float *wanted, size_t count, double tolerance)

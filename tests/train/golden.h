@@ -20,6 +20,7 @@ struct golden {
     struct mi_safetensors file;
 };
 
+/* A file of tests/golden, or of an absolute path. */
 void golden_open(struct golden *golden, const char *name);
 void golden_close(struct golden *golden);
 
@@ -29,6 +30,9 @@ float *golden_floats(const struct golden *golden, const char *prefix, const char
 int32_t *golden_integers(const struct golden *golden, const char *prefix, const char *name, size_t *count);
 const struct mi_safetensor *golden_find(const struct golden *golden, const char *prefix, const char *name);
 cJSON *golden_json(const struct golden *golden, const char *key); /* of the metadata */
+
+/* The optimizer that JSON describes, whose texts stay the JSON's; its schedule is the arena's. */
+mica_optimizer golden_optimizer(const cJSON *json, struct mi_arena *arena, const mica_schedule **schedule);
 
 /* How far an element may be off, of its tensor's largest magnitude: float32's rounding, and what sums of some hundred terms make of it. */
 #define GOLDEN_TOLERANCE 1e-5

@@ -1,6 +1,5 @@
 /* Ten steps of training against PyTorch: every loss, and the weights at the end. */
 #include "train/golden.h"
-#include "nn/optimizer/optimizer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,17 +21,6 @@ static bool note_loss(void *user, const mica_progress *now)
         losses->samples[losses->count++] = now->samples;
     }
     return true;
-}
-
-/* Texts stay the JSON's, and the schedule is the arena's. */
-static mica_optimizer read_optimizer(const cJSON *json, struct mi_arena *arena, const mica_schedule **schedule)
-{
-    mica_optimizer optimizer;
-    struct mi_error error = {0};
-    if (mi_optimizer_read(&error, json, "optimizer", &optimizer) != MICA_OK ||
-        mi_optimizer_read_schedule(&error, arena, json, "optimizer", schedule) != MICA_OK)
-        fail_msg("%s", error.text);
-    return optimizer;
 }
 
 static mica_data *read_data(mica_device *device, const struct golden *golden)
@@ -95,7 +83,7 @@ static void check(mica_device *device, const char *name)
     cJSON *json = golden_json(&golden, "optimizer");
     struct mi_arena arena = {0};
     const mica_schedule *schedule;
-    const mica_optimizer optimizer = read_optimizer(json, &arena, &schedule);
+    const mica_optimizer optimizer = golden_optimizer(json, &arena, &schedule);
     mica_fit(model, data, &(mica_fit_desc){
         .loss = "sparse_categorical_crossentropy", .optimizer = optimizer, .schedule = schedule,
         .batch_size = strtol(mi_safetensors_metadata(&golden.file, "batch"), NULL, 10), .no_shuffle = true,
