@@ -32,6 +32,10 @@ typedef struct mica_batches_desc {
     int64_t batch_size;              /* 0: as many as the plan takes */
     bool shuffle;                    /* each epoch in an order of its own */
     uint64_t seed;                   /* of these orders */
+    bool bucket_by_length;           /* batches have samples of similar lengths (of texts, and `lengths` of mica_field): samples in
+                                      * their order are taken in pools of up to 50 batches, a quarter of them all at most, each
+                                      * sorted by length. Where they are shuffled the batches are, too, but for a smaller one at
+                                      * the end. Data whose samples all have as many steps are MICA_INVALID_ARGUMENT */
 } mica_batches_desc;
 
 /* Feeds the plan's inputs from the fields of the data: a field of the input's name; for an input "OUTPUT_target" the target,
@@ -85,6 +89,7 @@ typedef struct mica_fit_desc {
     float validation_split;      /* of the training part, held out first */
     mica_data *validation;       /* instead: the training part of other data */
     bool no_shuffle;
+    bool bucket_by_length;       /* as mica_batches_desc has it */
     uint64_t seed;
     int log_interval;            /* batches between calls of on_batch; 0: only at the end of an epoch */
     int log_every;               /* epochs between its calls at the end of one; the last one always has it. 0: 1 */

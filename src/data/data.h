@@ -463,6 +463,24 @@ void mi_field_elements(const struct mi_field *field, int64_t index, enum mi_type
 /* The index of the i-th sample of a part, for mi_field_values and classes. */
 int64_t mi_data_index(const mica_data *data, mica_part part, int64_t i);
 
+/* ---- The order of an epoch's samples (order.c) ---- */
+
+struct mi_order;
+
+struct mi_order_desc {
+    int64_t samples, batch;    /* how many there are, and in a batch */
+    uint64_t seed;             /* epoch e is shuffled by mi_shuffle(seed, e) */
+    bool shuffle;
+    /* Batches have samples of similar lengths, which this tells of each; NULL: nobody asks. Called while the order is created. */
+    int64_t (*length_of)(const void *of, int64_t sample);
+    const void *of;
+};
+
+struct mi_order *mi_order_create(const struct mi_order_desc *desc); /* NULL: out of memory */
+/* The samples of an epoch in their order; the order's, until the next call. */
+const int64_t *mi_order_of(struct mi_order *order, uint64_t epoch);
+void mi_order_destroy(struct mi_order *order); /* NULL is fine */
+
 /* ---- Loader: batches in an epoch's order, prepared by a thread while the device works ---- */
 
 enum { MI_LOADER_SLOTS = 2 };
@@ -472,8 +490,9 @@ struct mi_loader;
 struct mi_loader_desc {
     mica_part part;
     int64_t batch;   /* the most samples in a batch; at least 1 */
-    uint64_t seed;   /* epoch e goes in the order mi_shuffle(seed, e) */
+    uint64_t seed;   /* of the order, as mi_order_desc has it */
     bool shuffle;
+    bool bucket_by_length; /* batches of similar lengths: the longest that a sample's inputs have */
     bool no_thread;  /* prepare each batch when it is asked for */
     struct mi_field *const *fields; /* (field_count) what a batch holds; borrowed */
     const enum mi_type *types; /* (field_count) of the elements; NULL: floats, and int32 for classes; read once */

@@ -25,7 +25,8 @@ struct mi_loader {
     mica_data *data;
     struct mi_loader_desc desc;
     int64_t samples, batches;
-    int64_t *order;            /* (samples) of the epoch; unused where nothing is shuffled */
+    struct mi_order *ordering;
+    const int64_t *order;      /* (samples) of the epoch, the ordering's; NULL: as they lie */
     uint64_t epoch;
     enum mi_type *types;       /* (field_count) */
     void **raw;                /* (field_count) a batch as it is before it becomes elements of another type; NULL: of its own */
@@ -60,7 +61,7 @@ static void fill_field(const struct mi_loader *loader, int which, int64_t first,
     enum mi_type type = loader->types[which];
     size_t bytes = field->elements * mi_types[type].bytes;
     for (int64_t i = 0; i < n; i++) {
-        int64_t place = loader->desc.shuffle ? loader->order[first + i] : first + i;
+        int64_t place = loader->order ? loader->order[first + i] : first + i;
         int64_t index = mi_data_index(data, loader->desc.part, place);
         if (field->classes && type == MI_INT32)
             ((int32_t *)(void *)out)[i] = field->classes[index];
@@ -170,6 +171,34 @@ static bool choose_types(struct mi_loader *loader, size_t n, size_t count)
     return true;
 }
 
+static bool varies(const struct mi_field *field)
+{
+    return field->offsets && field->preprocess.role == MICA_INPUT;
+}
+
+/* How many steps a sample of the part has: the most of any input. */
+static int64_t length_of(const void *of, int64_t sample)
+{
+    const struct mi_loader *loader = of;
+    int64_t index = mi_data_index(loader->data, loader->desc.part, sample), most = 0;
+    for (int i = 0; i < loader->data->field_count; i++) {
+        int64_t length = varies(loader->data->fields[i]) ? mi_field_length(loader->data->fields[i], index) : 0;
+        most = length > most ? length : most;
+    }
+    return most;
+}
+
+static bool make_order(struct mi_loader *loader)
+{
+    const struct mi_loader_desc *desc = &loader->desc;
+    if (!desc->shuffle && !desc->bucket_by_length)
+        return true;
+    loader->ordering = mi_order_create(&(struct mi_order_desc){
+        .samples = loader->samples, .batch = desc->batch, .seed = desc->seed, .shuffle = desc->shuffle,
+        .length_of = desc->bucket_by_length ? length_of : NULL, .of = loader});
+    return loader->ordering != NULL;
+}
+
 static bool make_slots(struct mi_loader *loader)
 {
     size_t n = (size_t)loader->desc.batch, count = (size_t)loader->desc.field_count;
@@ -184,11 +213,10 @@ static bool make_slots(struct mi_loader *loader)
             if (!slot->fields || !slot->fields[k])
                 return false;
     }
-    if (loader->data->fill)
-        loader->filled_fields = mi_new((size_t)loader->data->field_count, sizeof *loader->filled_fields);
-    else
-        loader->order = mi_new((size_t)loader->samples, sizeof *loader->order);
-    return loader->order || loader->filled_fields;
+    if (!loader->data->fill)
+        return make_order(loader);
+    loader->filled_fields = mi_new((size_t)loader->data->field_count, sizeof *loader->filled_fields);
+    return loader->filled_fields != NULL;
 }
 
 static void free_memory(struct mi_loader *loader)
@@ -203,8 +231,23 @@ static void free_memory(struct mi_loader *loader)
     free(loader->raw);
     free(loader->types);
     free(loader->filled_fields);
-    free(loader->order);
+    mi_order_destroy(loader->ordering);
     free(loader);
+}
+
+static mica_status check(mica_data *data, const struct mi_loader_desc *desc)
+{
+    bool has_lengths = false;
+    if (desc->batch < 1)
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "the batch size is %lld; it must be at least 1",
+                       (long long)desc->batch);
+    for (int i = 0; i < data->field_count; i++)
+        has_lengths = has_lengths || (varies(data->fields[i]) && !data->fill);
+    if (desc->bucket_by_length && !has_lengths)
+        return mi_fail(&data->error, MICA_INVALID_ARGUMENT, "bucket_by_length: %s", data->fill
+                       ? "the samples are made batch by batch, in an order that is the application's"
+                       : "all samples of the data have as many steps; columns of texts, and fields with lengths, have others");
+    return MICA_OK;
 }
 
 mica_status mi_loader_create(mica_data *data, const struct mi_loader_desc *desc, struct mi_loader **out)
@@ -212,11 +255,8 @@ mica_status mi_loader_create(mica_data *data, const struct mi_loader_desc *desc,
     *out = NULL;
     if (data->error.status != MICA_OK)
         return data->error.status;
-    if (desc->batch < 1) {
-        mi_fail(&data->error, MICA_INVALID_ARGUMENT, "the batch size is %lld; it must be at least 1",
-                (long long)desc->batch);
+    if (check(data, desc) != MICA_OK)
         return mi_data_report(data);
-    }
     struct mi_loader *loader = mi_new(1, sizeof *loader);
     if (!loader) {
         mi_out_of_memory(&data->error);
@@ -281,8 +321,7 @@ void mi_loader_begin(struct mi_loader *loader, uint64_t epoch)
     while (is_filling(loader))
         pthread_cond_wait(&loader->changed, &loader->lock);
     loader->epoch = epoch;
-    if (loader->desc.shuffle)
-        mi_shuffle(loader->desc.seed, epoch, loader->order, loader->samples);
+    loader->order = loader->ordering ? mi_order_of(loader->ordering, epoch) : NULL;
     for (int i = 0; i < MI_LOADER_SLOTS; i++)
         loader->slots[i].state = SLOT_FREE;
     loader->filled = loader->taken = 0;

@@ -24,7 +24,7 @@ struct job_keys {
     int epochs, log_every;
     float validation_split;
     uint64_t seed;
-    bool no_shuffle, exact;
+    bool no_shuffle, bucket_by_length, exact;
 };
 
 static const char *const precisions[] = {"float32", "float16", "bfloat16", NULL};
@@ -45,6 +45,7 @@ static const struct mi_key job_keys[] = {
     MI_KEY_WITH(struct job_keys, "validation_split", MI_KEY_FLOAT, validation_split, MI_KEY_BELOW(0, 1)),
     MI_KEY_WITH(struct job_keys, "seed", MI_KEY_SEED, seed, MI_KEY_AT_LEAST(0)),
     MI_KEY(struct job_keys, "shuffle", MI_KEY_NOT, no_shuffle),
+    MI_KEY(struct job_keys, "bucket_by_length", MI_KEY_BOOL, bucket_by_length),
     MI_KEY(struct job_keys, "exact", MI_KEY_BOOL, exact),
     {0},
 };
@@ -114,6 +115,7 @@ static mica_status read_keys(mica_job *job, struct job_keys *keys)
     job->fit.log_every = keys->log_every;
     job->fit.validation_split = keys->validation_split;
     job->fit.no_shuffle = keys->no_shuffle;
+    job->fit.bucket_by_length = keys->bucket_by_length;
     job->fit.seed = keys->seed;
     job->fit.train = keys->train;
     job->fit.precision = keys->precision ? (mica_type)mi_type_named(keys->precision) : MICA_FLOAT32;

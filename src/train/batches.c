@@ -195,7 +195,7 @@ static mica_status make_loader(mica_batches *b, const mica_batches_desc *desc)
     for (int i = 0; types && i < b->count; i++)
         types[i] = mi_plan_input_type(b->plan, i);
     const struct mi_loader_desc how = {.part = desc->part, .batch = size ? size : most, .seed = desc->seed,
-                                       .shuffle = desc->shuffle,
+                                       .shuffle = desc->shuffle, .bucket_by_length = desc->bucket_by_length,
                                        .fields = b->fields, .types = types, .field_count = b->count};
     mica_status status = types ? mi_loader_create(b->data, &how, &b->loader) : MICA_OUT_OF_MEMORY;
     free(types);

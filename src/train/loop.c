@@ -160,7 +160,8 @@ static mica_status compile_training(struct fit *fit)
     const mica_plan_desc how = {.batch = batch, .objectives = task->objectives, .objective_count = task->count,
                                 .optimizer = desc->optimizer, .groups = desc->groups, .group_count = desc->group_count,
                                 .schedule = desc->schedule, .train = desc->train, .precision = desc->precision};
-    const mica_batches_desc order = {.part = MICA_TRAIN, .shuffle = !desc->no_shuffle, .seed = desc->seed};
+    const mica_batches_desc order = {.part = MICA_TRAIN, .shuffle = !desc->no_shuffle, .seed = desc->seed,
+                                     .bucket_by_length = desc->bucket_by_length};
     mica_plan *plan = fit->train.plan = mica_compile(task->model, &how);
     if (plan && mica_plan_status(plan) == MICA_OK)
         MI_TRY(mi_optimizer_begin(task->model, &fit->optimizer, desc->restart));

@@ -9,6 +9,7 @@
 #include "data/data.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { SAMPLES = 23 };
 
@@ -149,6 +150,92 @@ static void test_empty_part(void **state)
     mica_data_destroy(data);
 }
 
+/* ---- Batches of similar lengths ---- */
+
+enum { SEQUENCES = 997, LONGEST = 40, BATCH = 16 };
+
+/* Sequence i begins with the number i. */
+static mica_data *open_sequences(int64_t *lengths)
+{
+    float *values = mi_new(SEQUENCES * LONGEST, sizeof *values);
+    assert_non_null(values);
+    for (int64_t i = 0; i < SEQUENCES; i++) {
+        lengths[i] = 1 + (int64_t)(mi_uniform(5, 1, (uint64_t)i) * LONGEST);
+        values[i * LONGEST] = (float)i;
+    }
+    const mica_field field = {.shape = MICA_SHAPE(LONGEST, 1), .values = values, .lengths = lengths};
+    mica_data *data = mica_fields_open(NULL, &(mica_fields_desc){.samples = SEQUENCES, .fields = &field, .field_count = 1});
+    assert_int_equal(mica_data_status(data), MICA_OK);
+    free(values);
+    return data;
+}
+
+/* The samples of an epoch in their order, and the steps of all batches with their padding. */
+static int64_t order_of(struct mi_loader *loader, uint64_t epoch, const int64_t *lengths, int64_t *order)
+{
+    struct mi_batch batch;
+    int64_t steps = 0, seen = 0;
+    mi_loader_begin(loader, epoch);
+    while (mi_loader_next(loader, &batch)) {
+        int64_t longest = 0;
+        for (int64_t i = 0; i < batch.n; i++) {
+            int64_t sample = order[seen++] = (int64_t)((const float *)batch.fields[0])[i * LONGEST];
+            longest = lengths[sample] > longest ? lengths[sample] : longest;
+        }
+        assert_int_equal(batch.n, seen < SEQUENCES ? BATCH : SEQUENCES % BATCH); /* the smaller one is the last */
+        steps += longest * batch.n;
+        mi_loader_release(loader, batch.slot);
+    }
+    assert_int_equal(seen, SEQUENCES);
+    return steps;
+}
+
+static void test_buckets(void **state)
+{
+    (void)state;
+    static int64_t lengths[SEQUENCES], first[SEQUENCES], again[SEQUENCES], next[SEQUENCES];
+    mica_data *data = open_sequences(lengths);
+    for (int shuffle = 0; shuffle < 2; shuffle++) {
+        struct mi_loader_desc desc = {.fields = data->fields, .field_count = 1, .batch = BATCH, .seed = 3, .shuffle = shuffle};
+        struct mi_loader *plain, *loader;
+        int64_t real = 0, seen[SEQUENCES] = {0};
+        assert_int_equal(mi_loader_create(data, &desc, &plain), MICA_OK);
+        desc.bucket_by_length = true;
+        assert_int_equal(mi_loader_create(data, &desc, &loader), MICA_OK);
+        int64_t unsorted = order_of(plain, 1, lengths, first), steps = order_of(loader, 1, lengths, first);
+        for (int64_t i = 0; i < SEQUENCES; i++) {
+            real += lengths[i];
+            seen[first[i]]++;
+        }
+        for (int64_t i = 0; i < SEQUENCES; i++)
+            assert_int_equal(seen[i], 1);
+        assert_true(unsorted > real * 17 / 10 && steps < real * 11 / 10);
+        order_of(loader, 2, lengths, next);
+        order_of(loader, 1, lengths, again);
+        assert_memory_equal(first, again, sizeof first);
+        assert_int_equal(memcmp(first, next, sizeof first) != 0, shuffle);
+        /* Pools are sorted, the longest first; of what is shuffled, batches are no longer in that order. */
+        int64_t sorted = 0;
+        for (int64_t i = BATCH; i < SEQUENCES; i += BATCH)
+            sorted += lengths[first[i]] <= lengths[first[i - BATCH]];
+        assert_true(shuffle ? sorted < SEQUENCES / BATCH * 3 / 4 : sorted >= SEQUENCES / BATCH - 4);
+        mi_loader_destroy(plain);
+        mi_loader_destroy(loader);
+    }
+    mica_data_destroy(data);
+}
+
+static void test_no_lengths(void **state)
+{
+    (void)state;
+    mica_data *data = open_counting(false);
+    struct mi_loader *loader;
+    const struct mi_loader_desc desc = {.fields = data->fields, .field_count = data->field_count, .batch = 4, .bucket_by_length = true};
+    assert_int_equal(mi_loader_create(data, &desc, &loader), MICA_INVALID_ARGUMENT);
+    assert_non_null(strstr(mica_data_error(data), "bucket_by_length: all samples of the data have as many steps"));
+    mica_data_destroy(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +243,8 @@ int main(void)
         cmocka_unit_test(test_slots),
         cmocka_unit_test(test_leaving),
         cmocka_unit_test(test_empty_part),
+        cmocka_unit_test(test_buckets),
+        cmocka_unit_test(test_no_lengths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,16 +198,17 @@ static mica_status try_series(void)
 
 static mica_status try_loader(void)
 {
-    static const float inputs[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static const float inputs[16] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static const int64_t lengths[8] = {1, 2, 2, 1, 2, 1, 1, 2};
     struct mi_loader *loader = NULL;
     struct mi_batch batch;
     mica_data *data = mica_arrays_open(NULL, &(mica_arrays_desc){
-        .samples = 8, .input_shape = MICA_SHAPE(1), .inputs = inputs, .label_shape = MICA_SHAPE(1),
+        .samples = 8, .input_shape = MICA_SHAPE(2), .inputs = inputs, .lengths = lengths, .label_shape = MICA_SHAPE(1),
         .values = inputs});
     mica_status status = mica_data_status(data);
     if (status == MICA_OK)
-        status = mi_loader_create(data, &(struct mi_loader_desc){.batch = 3, .shuffle = true, .fields = data->fields,
-                                                                 .field_count = data->field_count}, &loader);
+        status = mi_loader_create(data, &(struct mi_loader_desc){.batch = 3, .shuffle = true, .bucket_by_length = true,
+                                                                 .fields = data->fields, .field_count = data->field_count}, &loader);
     if (status == MICA_OK) {
         long before = allocations();
         mi_loader_begin(loader, 0);

@@ -24,7 +24,7 @@ static const char with_nulls[] =
     " \"data\": {\"format\": \"csv\", \"path\": \"test_job.csv\", \"label\": \"kind\", \"split\": [0.5, 0.25, 0.25], \"seed\": null,\n"
     "  \"header\": null, \"missing\": null, \"categorical\": null, \"normalize\": null, \"shuffle\": null, \"sample_shape\": null},\n"
     " \"loss\": {\"type\": \"sparse_categorical_crossentropy\", \"from_logits\": null}, \"from_logits\": null,\n"
-    " \"metrics\": [\"accuracy\"], \"validation_split\": null, \"shuffle\": null, \"exact\": null,\n"
+    " \"metrics\": [\"accuracy\"], \"validation_split\": null, \"shuffle\": null, \"bucket_by_length\": null, \"exact\": null,\n"
     " \"optimizer\": {\"type\": \"adam\", \"learning_rate\": 0.01, \"beta_1\": null, \"weight_decay\": null},\n"
     " \"batch_size\": 4, \"epochs\": 2, \"seed\": 3}";
 
@@ -304,6 +304,8 @@ static void mistakes(void **state)
         {"epochs=-1", "epochs: must lie between 0 and"},
         {"seed=-1", "seed: must be at least 0"},
         {"validation_split=0.1", "validation_split stands beside data.split"},
+        {"bucket_by_length=1", "test_job.json: bucket_by_length: must be true or false"},
+        {"bucket_by_length=true", "bucket_by_length: all samples of the data have as many steps"},
         {"validation_split=1.5", "test_job.json: validation_split: must be at least 0 and below 1, not 1.5"},
         {"validation_split=1", "test_job.json: validation_split: must be at least 0 and below 1, not 1"},
         {"validation_split=0.99999999", "must be at least 0 and below 1, not 0.99999999, which is 1 as a float"},
