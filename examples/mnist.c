@@ -6,9 +6,8 @@
 static bool show(void *user, const mica_progress *now)
 {
     (void)user;
-    if (now->batch == now->batches)
-        printf("epoch %d of %d: loss %.4f, accuracy %.4f, validation %.4f, %.1f s\n", now->epoch, now->epochs,
-               now->loss, mica_scores_get(now->scores, "accuracy"), mica_scores_get(now->scores, "val_accuracy"), now->seconds);
+    printf("epoch %d of %d: loss %.4f, accuracy %.4f, validation %.4f, %.1f s\n", now->epoch, now->epochs,
+           now->loss, mica_scores_get(now->scores, "accuracy"), mica_scores_get(now->scores, "val_accuracy"), now->seconds);
     return true;
 }
 
@@ -47,7 +46,8 @@ int main(int argc, char **argv)
     mica_scores *test = NULL;
     mica_fit(model, data, &(mica_fit_desc){
         .loss = "sparse_categorical_crossentropy", .optimizer = {"adam"}, .batch_size = 128, .epochs = 5,
-        .validation_split = 0.1f, .metrics = {{"accuracy"}}, .on_batch = show}, NULL);
+        .validation_split = 0.1f, .metrics = {{"accuracy"}},
+        .callbacks = &(mica_callback){.epoch = show}, .callback_count = 1}, NULL);
     mica_evaluate(model, data, MICA_TEST, NULL, 0, &test);
     mica_model_save(model, "mnist.safetensors");
 

@@ -82,7 +82,7 @@ int main(int argc, char **argv)
         mica_model *model = describe(device);
         mica_fit(model, learned, &(mica_fit_desc){
             .loss = "sparse_categorical_crossentropy", .optimizer = {"adam"}, .epochs = argc > 3 ? atoi(argv[3]) : 15,
-            .metrics = {{"accuracy"}}, .on_batch = show}, NULL);
+            .metrics = {{"accuracy"}}, .callbacks = &(mica_callback){.epoch = show}, .callback_count = 1}, NULL);
         mica_evaluate(model, held, MICA_TRAIN, NULL, 0, &test);
         failed = mica_device_status(device);
         mica_model_destroy(model);

@@ -4,7 +4,6 @@
  * Ends with 0 where each of them makes the loss on new digits smaller. Usage: overfitting [TABLE [NETWORKS]] */
 #include <mica/mica.h>
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -62,32 +61,20 @@ static mica_model *describe(mica_device *device, const mica_data *data, float dr
     return model;
 }
 
-/* Early stopping by hand: the training ends where the loss on the validation part has not been smaller for some epochs. The best
- * parameters would have to be kept as well; so few epochs behind them the last will do. */
-struct patience {
-    float best;
-    int waited;
-};
-
-static bool watch(void *user, const mica_progress *now)
-{
-    struct patience *patience = user;
-    patience->waited = now->val_loss < patience->best ? 0 : patience->waited + 1;
-    patience->best = fminf(patience->best, now->val_loss);
-    return patience->waited < PATIENCE;
-}
+/* The training ends where the loss on the validation part has not been smaller for some epochs, with the parameters of the best. */
+static const mica_callback early_stopping = {
+    "early_stopping", .setting = {{"patience", PATIENCE}, {"restore_best_weights", 1}}};
 
 static void try(mica_device *device, const char *path, struct remedy *remedy, int networks)
 {
     mica_data *data = open_digits(device, path, remedy->samples);
     for (int i = 0; i < networks; i++) {
         mica_model *model = describe(device, data, remedy->dropout, (uint64_t)i);
-        struct patience patience = {.best = INFINITY};
         mica_scores *learned = NULL, *test = NULL;
         mica_fit(model, data, &(mica_fit_desc){
             .loss = "sparse_categorical_crossentropy", .epochs = EPOCHS, .seed = (uint64_t)i,
             .optimizer = {"adam", {{"weight_decay", remedy->decay}}},
-            .on_batch = remedy->stop_early ? watch : NULL, .user = &patience}, NULL);
+            .callbacks = &early_stopping, .callback_count = remedy->stop_early}, NULL);
         mica_evaluate(model, data, MICA_TRAIN, NULL, 0, &learned);
         mica_evaluate(model, data, MICA_TEST, NULL, 0, &test);
         remedy->learned += mica_scores_get(learned, "accuracy") / networks;

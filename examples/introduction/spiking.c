@@ -93,7 +93,8 @@ int main(int argc, char **argv)
     const mica_objective digit = {.output = "digit", .loss = "sparse_categorical_crossentropy", .metrics = {{"accuracy"}}};
     mica_scores *test = NULL;
     mica_fit(model, data, &(mica_fit_desc){.objectives = &digit, .objective_count = 1, .epochs = argc > 2 ? atoi(argv[2]) : 10,
-                                           .optimizer = {"adam", {{"learning_rate", 0.003}}}, .on_batch = show}, NULL);
+                                           .optimizer = {"adam", {{"learning_rate", 0.003}}},
+                                           .callbacks = &(mica_callback){.epoch = show}, .callback_count = 1}, NULL);
     mica_evaluate(model, data, MICA_TEST, &digit, 1, &test);
     double accuracy = mica_scores_get(test, "accuracy");
     draw_spikes(model, data);

@@ -239,7 +239,8 @@ static void train(mica_model *model, mica_device *device, const pairs *all, int 
     const mica_schedule falling = {.type = "cosine_decay", .setting = {{"decay_steps", steps}, {"alpha", 0.02}}};
     mica_fit(model, data, &(mica_fit_desc){
         .objectives = &goal, .objective_count = 1, .batch_size = BATCH, .epochs = epochs, .schedule = &falling,
-        .optimizer = {"adam", {{"learning_rate", 0.004}, {"clipnorm", 1}}}, .on_batch = print_epoch}, NULL);
+        .optimizer = {"adam", {{"learning_rate", 0.004}, {"clipnorm", 1}}},
+        .callbacks = &(mica_callback){.epoch = print_epoch}, .callback_count = 1}, NULL);
     mica_data_destroy(data);
 }
 

@@ -24,6 +24,9 @@ MICA_API const char *mica_job_error(const mica_job *job);
 MICA_API mica_model *mica_job_model(mica_job *job);
 MICA_API mica_data *mica_job_data(mica_job *job);
 MICA_API mica_fit_desc *mica_job_fit(mica_job *job);
+/* Adds a callback behind the job's own; its texts stay as they are until the job is destroyed. */
+MICA_API mica_status mica_job_add_callback(mica_job *job, const mica_callback *callback);
+MICA_API int mica_job_log_every(const mica_job *job);        /* epochs between the lines that a program prints; 0 for NULL */
 MICA_API int mica_job_notes(const mica_job *job);            /* notes gathered while opening, such as unused weights */
 MICA_API const char *mica_job_note(const mica_job *job, int i);
 

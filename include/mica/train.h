@@ -2,6 +2,7 @@
 #ifndef MICA_TRAIN_H
 #define MICA_TRAIN_H
 
+#include <mica/callback.h>
 #include <mica/data.h>
 #include <mica/model.h>
 
@@ -10,8 +11,6 @@ extern "C" {
 #endif
 
 /* ---- Scores: the loss and the metrics of an epoch or of an evaluation, by their names ---- */
-
-typedef struct mica_scores mica_scores;
 
 MICA_API void mica_scores_destroy(mica_scores *scores); /* NULL is fine */
 MICA_API int mica_scores_count(const mica_scores *scores);
@@ -59,17 +58,6 @@ MICA_API mica_status mica_model_adapt(mica_model *model, mica_data *data);
 
 /* ---- Training ---- */
 
-/* What is known after a batch or an epoch. */
-typedef struct mica_progress {
-    int epoch, epochs;           /* epoch counts from 1 */
-    int64_t batch, batches;      /* batch counts from 1; batch == batches: the epoch is over */
-    int64_t samples;             /* seen in this epoch */
-    float loss, val_loss;        /* means over the samples of this epoch so far; val_loss is NaN where nothing was validated */
-    const mica_scores *scores;   /* these and the metrics, each before its update; those of the validation part begin with "val_" */
-    double seconds;              /* since the epoch began */
-    float learning_rate;         /* of the last step */
-} mica_progress;
-
 typedef struct mica_fit_desc {
     /* One output: */
     const char *loss;            /* a name of losses.h: "mean_squared_error" */
@@ -91,11 +79,8 @@ typedef struct mica_fit_desc {
     bool no_shuffle;
     bool bucket_by_length;       /* as mica_batches_desc has it */
     uint64_t seed;
-    int log_interval;            /* batches between calls of on_batch; 0: only at the end of an epoch */
-    int log_every;               /* epochs between its calls at the end of one; the last one always has it. 0: 1 */
-    bool (*on_batch)(void *user, const mica_progress *now); /* returns false to stop after this batch */
-    void *user;
-    bool (*stop)(void *user);    /* asked after every batch, without waiting for the device; returns true to stop */
+    const mica_callback *callbacks; /* (callback_count) */
+    int callback_count;
     mica_type precision;         /* of training, as mica_plan_desc has it; evaluation is in float32 */
     bool restart;                /* forget what earlier fits of this model left of the optimizer; see mica_fit */
 } mica_fit_desc;

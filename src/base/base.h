@@ -209,6 +209,9 @@ mica_status mi_file_write(struct mi_file *file, const void *bytes, size_t size);
 mica_status mi_file_write_floats(struct mi_file *file, const float *values, size_t count); /* little-endian */
 mica_status mi_file_commit(struct mi_file *file);  /* frees it either way */
 void mi_file_abandon(struct mi_file *file);        /* NULL is fine */
+/* Cuts a file to `at` bytes, where it has more, and adds others there, all or none; makes a file that is not there. */
+mica_status mi_file_append(struct mi_error *error, const char *path, uint64_t at, const void *bytes, size_t size);
+uint64_t mi_file_size(const char *path); /* 0: there is none */
 /* Whether a file could be written there: makes one beside its place, and removes it. */
 mica_status mi_file_check_place(struct mi_error *error, const char *path);
 

@@ -55,7 +55,11 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, const st
 #endif
 
 int cli_fail(int code, const char *format, ...) CLI_PRINTF(2, 3);
-void cli_note(const char *format, ...) CLI_PRINTF(1, 2);
+void cli_note(const char *format, ...) CLI_PRINTF(1, 2); /* after "note: " */
+void cli_say(const char *format, ...) CLI_PRINTF(1, 2);
+/* From now on errors alone are said. */
+void cli_be_quiet(void);
+bool cli_is_quiet(void);
 
 /* ---- Standard output ---- */
 

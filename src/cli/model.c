@@ -57,5 +57,5 @@ int cli_batch(const struct cli_command *command, const char *text, int64_t *batc
 void cli_print_notes(const mica_data *data)
 {
     for (int i = 0; i < mica_data_notes(data); i++)
-        fprintf(stderr, "%s\n", cli_show(mica_data_note(data, i)).text);
+        cli_say("%s", mica_data_note(data, i));
 }

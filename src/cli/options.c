@@ -12,19 +12,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool quiet;
+
+void cli_be_quiet(void)
+{
+    quiet = true;
+}
+
+bool cli_is_quiet(void)
+{
+    return quiet;
+}
+
 /* One line, whatever the words in it are. */
 static void say(const char *before, const char *format, va_list arguments)
 {
     char text[4096], shown[4096];
     vsnprintf(text, sizeof text, format, arguments);
-    fprintf(stderr, "%s: %s\n", before, mica_printable(text, shown, sizeof shown));
+    fprintf(stderr, "%s%s\n", before, mica_printable(text, shown, sizeof shown));
 }
 
 int cli_fail(int code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    say("mica", format, arguments);
+    say("mica: ", format, arguments);
     va_end(arguments);
     return code;
 }
@@ -33,7 +45,17 @@ void cli_note(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    say("note", format, arguments);
+    if (!quiet)
+        say("note: ", format, arguments);
+    va_end(arguments);
+}
+
+void cli_say(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (!quiet)
+        say("", format, arguments);
     va_end(arguments);
 }
 
@@ -145,7 +167,7 @@ mica_device *cli_open_device(const struct cli_common *common)
 {
     mica_device *device = mica_device_open(
         &(mica_device_desc){.select = common->device, .debug = common->debug, .tuning = common->tuning});
-    mica_device_on_compile(device, isatty(STDERR_FILENO) ? show_compiling : show_note, NULL);
+    mica_device_on_compile(device, isatty(STDERR_FILENO) && !quiet ? show_compiling : show_note, NULL);
     if (device && mica_device_status(device) == MICA_OK)
         return device;
     cli_fail(CLI_FAILED, "%s", device ? mica_device_error(device) : mica_status_text(MICA_OUT_OF_MEMORY));

@@ -2,7 +2,7 @@
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "cli/cli.h"
+#include "cli/progress.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,65 +14,18 @@ static int run(int argc, char **argv);
 
 const struct cli_command cli_train = {
     "train", "train the network of a job file and save it",
-    "Usage: mica train JOB.json [--set KEY.PATH=VALUE]... [--out MODEL.safetensors] [--device D] [--json] [--debug]\n\n"
+    "Usage: mica train JOB.json [--set KEY.PATH=VALUE]... [--out MODEL.safetensors] [--device D]\n"
+    "                  [--json] [--quiet] [--debug]\n\n"
     "Trains the network that the job describes on its data, tests it on the test part, and saves it\n"
     "(by default as JOB.safetensors in the current folder).\n\n"
     "  --set     changes the job: --set epochs=10 --set optimizer.learning_rate=0.01 --set model.layers.0.units=64\n"
     "  --out     the file of the trained model\n"
     "  --device  gpu, cpu, 1:0, or a part of the name; otherwise MICA_DEVICE or the best\n"
     "  --json    one JSON object on standard output\n"
+    "  --quiet   nothing but errors\n"
     "  --debug   every tensor in a buffer of its own, poisoned with NaN, and a wait after each launch\n\n"
     "Ctrl-C and SIGTERM finish the step and save what is there (exit status 130 and 143); a second one ends it at once.\n",
     run};
-
-enum { BAR = 24, BAR_STEPS = 50 };
-
-/* ---- Progress, on standard error ---- */
-
-/* Four decimals, or as many digits of a large number. */
-static void print_number(const char *name, double value)
-{
-    fprintf(stderr, value < 1000 ? "  %s %.4f" : "  %s %.5g", name, value);
-}
-
-static void print_epoch(const mica_progress *now, bool scheduled)
-{
-    fprintf(stderr, "epoch %d/%d", now->epoch, now->epochs);
-    for (int i = 0; i < mica_scores_count(now->scores); i++)
-        if (!isnan(mica_scores_value(now->scores, i)))
-            print_number(mica_scores_name(now->scores, i), mica_scores_value(now->scores, i));
-    if (scheduled)
-        fprintf(stderr, "  learning_rate %.4g", (double)now->learning_rate);
-    fprintf(stderr, "  %.1f s\n", now->seconds);
-}
-
-struct watch {
-    bool terminal;   /* standard error is one */
-    bool scheduled;  /* the learning rate changes */
-    bool stepped;    /* there is something to save */
-};
-
-static bool stop(void *user)
-{
-    struct watch *watch = user;
-    watch->stepped = true;
-    return cli_caught_signal() != 0;
-}
-
-static bool show(void *user, const mica_progress *now)
-{
-    const struct watch *watch = user;
-    if (watch->terminal) {
-        int done = now->batches ? (int)(now->batch * BAR / now->batches) : BAR;
-        fprintf(stderr, "\r[%.*s%.*s] ", done, "########################", BAR - done, "........................");
-    }
-    if (now->batch == now->batches)
-        print_epoch(now, watch->scheduled);
-    else if (watch->terminal)
-        fprintf(stderr, "epoch %d/%d  loss %.5g    ", now->epoch, now->epochs, (double)now->loss);
-    fflush(stderr);
-    return true;
-}
 
 static void print_start(mica_job *job, const mica_device *device)
 {
@@ -80,12 +33,12 @@ static void print_start(mica_job *job, const mica_device *device)
     const mica_data *data = mica_job_data(job);
     for (int i = 0; i < mica_job_notes(job); i++)
         cli_note("%s", mica_job_note(job, i));
-    fprintf(stderr, "device %s: %s (%s)\n", info->id, cli_show(info->name).text, cli_show(info->platform).text);
+    cli_say("device %s: %s (%s)", info->id, cli_show(info->name).text, cli_show(info->platform).text);
     long long train = (long long)mica_data_count(data, MICA_TRAIN), held = 0;
     if (mica_job_fit(job)->validation_split > 0) /* the fit will hold them out */
         held = (long long)ceil(((double)mica_job_fit(job)->validation_split - 1e-7) * (double)train);
     cli_print_notes(data);
-    fprintf(stderr, "%lld parameters, %lld training, %lld validation and %lld test samples\n",
+    cli_say("%lld parameters, %lld training, %lld validation and %lld test samples",
             (long long)mica_model_parameter_count(mica_job_model(job)), train - held,
             held + (long long)mica_data_count(data, MICA_VALIDATION), (long long)mica_data_count(data, MICA_TEST));
     cli_note_unused_gpu(device);
@@ -110,12 +63,13 @@ static int print_result(mica_job *job, const mica_device *device, const mica_his
 {
     long long samples = (long long)mica_data_count(mica_job_data(job), MICA_TEST);
     if (!as_json) {
-        if (test) {
+        if (test && !cli_is_quiet()) {
             printf("test: ");
             cli_print_scores(stdout, test, 4);
             printf(" on %lld samples\n", samples);
         }
-        printf("saved %s\n", cli_show(out).text);
+        if (!cli_is_quiet())
+            printf("saved %s\n", cli_show(out).text);
         return CLI_OK;
     }
     cJSON *json = cJSON_CreateObject(), *epochs = cJSON_AddArrayToObject(json, "epochs");
@@ -151,11 +105,9 @@ static char *default_out(const char *job)
 }
 
 /* A signal asked for it. `saved` NULL: there was nothing to save. */
-static int stopped(mica_job *job, const struct watch *watch, const mica_history *history, const char *saved)
+static int stopped(mica_job *job, const mica_history *history, const char *saved)
 {
     int number = cli_caught_signal(), epochs = mica_job_fit(job)->epochs;
-    if (watch->terminal)
-        fputc('\n', stderr);
     if (!saved)
         return cli_fail(128 + number, "stopped by %s before the first step, nothing is saved", cli_signal_name(number));
     return cli_fail(128 + number, "stopped by %s after %d of %d epochs, saved %s", cli_signal_name(number),
@@ -163,14 +115,14 @@ static int stopped(mica_job *job, const struct watch *watch, const mica_history 
 }
 
 /* Saves what was trained, says how it went, and returns the exit status. */
-static int finish(mica_job *job, mica_device *device, mica_status status, const struct watch *watch,
-                  const mica_history *history, const mica_scores *test, const char *out, bool as_json)
+static int finish(mica_job *job, mica_device *device, mica_status status, const mica_history *history,
+                  const mica_scores *test, const char *out, bool as_json)
 {
     double loss = test ? mica_scores_get(test, "loss") : 0;
     if ((status != MICA_OK && status != MICA_CANCELLED) || mica_model_save(mica_job_model(job), out) != MICA_OK)
         return cli_device_failed(device);
     if (cli_caught_signal())
-        return stopped(job, watch, history, out);
+        return stopped(job, history, out);
     if (!isfinite(loss))
         return cli_fail(CLI_FAILED, "the loss on the test part is %g, which is no number; saved %s", loss, out);
     return print_result(job, device, history, test, out, as_json);
@@ -188,17 +140,17 @@ static int untested(mica_job *job, mica_device *device, const char *out)
 }
 
 /* Tests what was trained, where there is a test part. */
-static int test_and_finish(mica_job *job, mica_device *device, mica_status status, const struct watch *watch,
+static int test_and_finish(mica_job *job, mica_device *device, mica_status status, const struct cli_progress *progress,
                            const mica_history *history, const char *out, bool as_json)
 {
     mica_scores *test = NULL;
     const mica_fit_desc *fit = mica_job_fit(job);
-    if (status == MICA_CANCELLED && !watch->stepped)
-        return stopped(job, watch, history, NULL);
+    if (status == MICA_CANCELLED && !progress->stepped)
+        return stopped(job, history, NULL);
     if (status == MICA_OK && mica_data_count(mica_job_data(job), MICA_TEST) > 0 &&
         mica_evaluate(mica_job_model(job), mica_job_data(job), MICA_TEST, fit->objectives, fit->objective_count, &test) != MICA_OK)
         return untested(job, device, out);
-    int code = finish(job, device, status, watch, history, test, out, as_json);
+    int code = finish(job, device, status, history, test, out, as_json);
     mica_scores_destroy(test);
     return code;
 }
@@ -206,22 +158,16 @@ static int test_and_finish(mica_job *job, mica_device *device, mica_status statu
 static int train(mica_job *job, mica_device *device, const char *out, bool as_json)
 {
     mica_history *history = NULL;
-    struct watch watch = {.terminal = isatty(STDERR_FILENO) == 1};
-    mica_fit_desc *fit = mica_job_fit(job);
     if (mica_job_status(job) != MICA_OK)
         return cli_fail(CLI_FAILED, "%s", mica_job_error(job));
     print_start(job, device);
-    int64_t samples = mica_data_count(mica_job_data(job), MICA_TRAIN);
-    int64_t batch = fit->batch_size == MICA_ALL_SAMPLES ? samples : fit->batch_size ? fit->batch_size : 32;
-    int64_t batches = batch > 0 ? samples / batch : 0;
-    fit->on_batch = show;
-    fit->stop = stop;
-    fit->user = &watch;
-    watch.scheduled = fit->schedule != NULL;
-    fit->log_interval = watch.terminal ? (int)(batches / BAR_STEPS + 1) : 0;
+    struct cli_progress progress = {.log_every = mica_job_log_every(job), .changes = mica_job_fit(job)->schedule != NULL};
+    const mica_callback callback = cli_progress(&progress);
+    if (mica_job_add_callback(job, &callback) != MICA_OK)
+        return cli_device_failed(device);
     cli_catch_signals();
     mica_status status = mica_job_run(job, &history);
-    int code = test_and_finish(job, device, status, &watch, history, out, as_json);
+    int code = test_and_finish(job, device, status, &progress, history, out, as_json);
     mica_history_destroy(history);
     return code;
 }
@@ -239,10 +185,14 @@ static int run(int argc, char **argv)
     struct cli_common common = {0};
     struct cli_list sets = {.count = 0};
     const char *path = NULL, *out = NULL;
-    const struct cli_option options[] = {{.name = "--set", .list = &sets}, {.name = "--out", .value = &out}};
-    int code = cli_parse(&cli_train, argc, argv, options, 2, &common, &path, 1, 1);
+    bool quiet = false;
+    const struct cli_option options[] = {{.name = "--set", .list = &sets}, {.name = "--out", .value = &out},
+                                         {.name = "--quiet", .flag = &quiet}};
+    int code = cli_parse(&cli_train, argc, argv, options, 3, &common, &path, 1, 1);
     if (code != CLI_OK || common.help)
         return code;
+    if (quiet)
+        cli_be_quiet();
     char *made = out ? NULL : default_out(path);
     if (!out && !made)
         return cli_fail(CLI_FAILED, "%s", mica_status_text(MICA_OUT_OF_MEMORY));

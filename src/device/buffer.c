@@ -92,19 +92,26 @@ mica_status mi_buffer_write(mica_device *device, const struct mi_buffer *buffer,
     return code == CL_SUCCESS ? MICA_OK : mi_cl_fail(device, code, "write a buffer");
 }
 
+mica_status mi_buffer_ask(mica_device *device, const struct mi_buffer *buffer, uint64_t offset, void *bytes, uint64_t size,
+                          cl_event *done)
+{
+    *done = NULL;
+    MI_TRY(check_range(device, buffer, offset, size, "read"));
+    if (!size)
+        return mi_device_marker(device, 0, NULL, done);
+    cl_int code = device->cl->EnqueueReadBuffer(device->queue, buffer->mem, CL_FALSE, (size_t)offset,
+                                                (size_t)size, bytes, 0, NULL, done);
+    return code == CL_SUCCESS ? MICA_OK : mi_cl_fail_at(device, code, MI_STAGE_WAIT, "read a buffer");
+}
+
 /* Not blocking, then waited for as an event: where a blocking read spins, that sleeps. */
 mica_status mi_buffer_read(mica_device *device, const struct mi_buffer *buffer, uint64_t offset, void *bytes,
                            uint64_t size)
 {
     cl_event done = NULL;
-    MI_TRY(check_range(device, buffer, offset, size, "read"));
-    if (!size)
-        return mi_device_finish(device);
-    cl_int code = device->cl->EnqueueReadBuffer(device->queue, buffer->mem, CL_FALSE, (size_t)offset,
-                                                (size_t)size, bytes, 0, NULL, &done);
-    if (code != CL_SUCCESS)
-        return mi_cl_fail_at(device, code, MI_STAGE_WAIT, "read a buffer");
-    return mi_event_wait(device, &done);
+    MI_TRY(size ? mi_buffer_ask(device, buffer, offset, bytes, size, &done)
+                : check_range(device, buffer, offset, size, "read"));
+    return size ? mi_event_wait(device, &done) : mi_device_finish(device);
 }
 
 mica_status mi_buffer_copy(mica_device *device, const struct mi_buffer *from, uint64_t from_offset,

@@ -93,6 +93,9 @@ mica_status mi_buffer_write(mica_device *device, const struct mi_buffer *buffer,
                             uint64_t size, cl_event *done);
 /* Waits for everything enqueued so far, then copies. */
 mica_status mi_buffer_read(mica_device *device, const struct mi_buffer *buffer, uint64_t offset, void *bytes, uint64_t size);
+/* Enqueues the read alone: `bytes` are there once *done has passed, which the caller releases. */
+mica_status mi_buffer_ask(mica_device *device, const struct mi_buffer *buffer, uint64_t offset, void *bytes, uint64_t size,
+                          cl_event *done);
 mica_status mi_buffer_copy(mica_device *device, const struct mi_buffer *from, uint64_t from_offset,
                            const struct mi_buffer *to, uint64_t to_offset, uint64_t size);
 /* Fills with a repeated pattern of 1, 2, 4 or 8 bytes. Enqueued. */

@@ -19,7 +19,7 @@ enum { EPOCHS_ABSENT = INT_MIN };
 
 struct job_keys {
     struct mi_job_losses losses;
-    const cJSON *data, *optimizer, *batch_size;
+    const cJSON *data, *optimizer, *batch_size, *callbacks;
     const char *train, *precision;
     int epochs, log_every;
     float validation_split;
@@ -40,6 +40,7 @@ static const struct mi_key job_keys[] = {
     MI_KEY_WITH(struct job_keys, "precision", MI_KEY_TEXT, precision, .choices = precisions),
     MI_KEY(struct job_keys, "optimizer", MI_KEY_JSON, optimizer),
     MI_KEY(struct job_keys, "batch_size", MI_KEY_JSON, batch_size),
+    MI_KEY(struct job_keys, "callbacks", MI_KEY_JSON, callbacks),
     MI_KEY_WITH(struct job_keys, "epochs", MI_KEY_INT, epochs, MI_KEY_BETWEEN(0, 1000000000.0)),
     MI_KEY_WITH(struct job_keys, "log_every", MI_KEY_INT, log_every, MI_KEY_BETWEEN(1, 1000000000.0)),
     MI_KEY_WITH(struct job_keys, "validation_split", MI_KEY_FLOAT, validation_split, MI_KEY_BELOW(0, 1)),
@@ -112,7 +113,7 @@ static mica_status read_keys(mica_job *job, struct job_keys *keys)
     if (keys->validation_split > 0 && cJSON_GetObjectItemCaseSensitive(keys->data, "split"))
         return inside(job, MICA_FORMAT, "validation_split stands beside data.split: give one of them");
     job->fit.epochs = keys->epochs == EPOCHS_ABSENT ? 1 : keys->epochs == 0 ? -1 : keys->epochs;
-    job->fit.log_every = keys->log_every;
+    job->log_every = keys->log_every ? keys->log_every : 1;
     job->fit.validation_split = keys->validation_split;
     job->fit.no_shuffle = keys->no_shuffle;
     job->fit.bucket_by_length = keys->bucket_by_length;
@@ -132,7 +133,7 @@ static mica_status read_keys(mica_job *job, struct job_keys *keys)
                    mi_optimizer_set_groups(&error, "optimizer", job->fit.groups, job->fit.group_count, &resolved) != MICA_OK))
         return inside(job, error.status, error.text);
     MI_TRY(read_batch_size(job, keys->batch_size));
-    if (mi_job_objectives(job, &error, &keys->losses) != MICA_OK)
+    if (mi_job_objectives(job, &error, &keys->losses) != MICA_OK || mi_job_callbacks(job, &error, keys->callbacks) != MICA_OK)
         return inside(job, error.status, error.text);
     return MICA_OK;
 }
@@ -435,6 +436,7 @@ void mica_job_destroy(mica_job *job)
     mica_data_destroy(job->data);
     cJSON_Delete(job->json);
     free(job->notes);
+    free(job->callbacks);
     mi_arena_destroy(&job->arena);
     free(job);
 }
@@ -462,6 +464,11 @@ mica_data *mica_job_data(mica_job *job)
 mica_fit_desc *mica_job_fit(mica_job *job)
 {
     return job ? &job->fit : NULL;
+}
+
+int mica_job_log_every(const mica_job *job)
+{
+    return job ? job->log_every : 0;
 }
 
 int mica_job_notes(const mica_job *job)

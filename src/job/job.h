@@ -21,6 +21,9 @@ struct mica_job {
     mica_fit_desc fit;
     mica_objective *objectives;        /* (fit.objective_count) the arena's */
     const cJSON **class_weights;       /* of each objective, the JSON's; NULL: none, or balanced */
+    mica_callback *callbacks;          /* (fit.callback_count) */
+    size_t callback_capacity;
+    int log_every;                     /* epochs between the lines of a program */
     const char **notes;
     size_t note_count, note_capacity;
 };
@@ -33,6 +36,8 @@ struct mi_job_losses {
 };
 /* Reads them into the fit's description. */
 mica_status mi_job_objectives(mica_job *job, struct mi_error *error, const struct mi_job_losses *keys);
+/* Reads the list of callbacks (NULL: there is none) behind those that there are. */
+mica_status mi_job_callbacks(mica_job *job, struct mi_error *error, const cJSON *list);
 /* Looks the names of weighted classes up in the data. */
 mica_status mi_job_class_weights(mica_job *job);
 /* Whether the target of an output is a value, as its loss says (mi_regressions). */

@@ -100,6 +100,11 @@ struct mica_plan {
     uint64_t runs;                 /* before the one that is enqueued: its step, counted from 0 */
     struct mi_step next;           /* the next run's, without n */
     uint64_t samples;              /* of all runs since the metrics were set to zero */
+    struct mi_measured {
+        float *sums;               /* of all metrics, made when first asked for */
+        uint64_t samples;          /* that they are of */
+        cl_event come;             /* passes when they are there; NULL: nobody waits for them */
+    } measured;
     struct mi_staging *staging;    /* by input; made by the first mica_plan_write */
     struct mi_bound { struct mi_buffer buffer; size_t offset; } *bound; /* buffers of an application, by value id; NULL: none */
 };

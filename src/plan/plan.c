@@ -24,6 +24,8 @@ void mica_plan_destroy(mica_plan *plan)
         mi_buffer_destroy(plan->device, &plan->bound[v].buffer);
     mi_states_destroy(plan);
     mi_staging_destroy(plan);
+    mi_event_release(plan->device, &plan->measured.come);
+    free(plan->measured.sums);
     mi_buffer_destroy(plan->device, &plan->step_block);
     mi_graph_destroy(plan->graph);
     free(plan->kernels.list);

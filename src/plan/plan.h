@@ -24,6 +24,8 @@ mica_status mi_store_reserve(struct mi_store *store);
 mica_status mi_store_settle(struct mi_store *store);
 /* Waits, then copies count = all elements (float32, whatever the type). Places the variable first if need be. */
 mica_status mi_store_read(struct mi_store *store, const struct mi_variable *variable, void *elements);
+/* The same without waiting: the copy is enqueued, and *come, which is replaced, passes with it. All variables have their places. */
+mica_status mi_store_ask(struct mi_store *store, const struct mi_variable *variable, void *elements, cl_event *come);
 mica_status mi_store_write(struct mi_store *store, struct mi_variable *variable, const void *elements);
 /* What was counted on the device since the last call as gone wrong: MICA_DATA, and the first of it in the error. Waits where
  * something is counted. */
@@ -111,9 +113,14 @@ mica_status mi_plan_step(struct mica_plan *plan, const struct mi_step *step);
 /* Waits, then copies n samples' elements of the output, in its own type. */
 mica_status mi_plan_fetch(struct mica_plan *plan, int output, void *elements, int64_t n);
 
-/* How many sums a metric has, and what they are now; waits. */
-int mi_plan_metric_places(const struct mica_plan *plan, int metric);
-mica_status mi_plan_metric_sums(struct mica_plan *plan, int metric, float *sums);
+/* Asks for the sums of all metrics as they are behind the last run, without waiting; whether they have come; asks,
+ * waits, and tells what went wrong on the device (metrics.c). */
+mica_status mi_plan_ask(struct mica_plan *plan);
+bool mi_plan_heard(const struct mica_plan *plan);
+mica_status mi_plan_measure(struct mica_plan *plan);
+/* What a metric is by the sums that came last, and these themselves. */
+double mi_plan_metric_value(const struct mica_plan *plan, int metric);
+const float *mi_plan_metric_sums(const struct mica_plan *plan, int metric, int *places);
 
 /* Enqueues the launches of the last step, of n samples, `times` times over, and waits once. contractions: only those of
  * kernels that an engine wrote. Copies of variables are left as they are. What a plan assigns to variables goes on changing. */

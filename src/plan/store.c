@@ -295,6 +295,14 @@ mica_status mi_store_read(struct mi_store *store, const struct mi_variable *vari
                           elements, mi_variable_bytes(variable));
 }
 
+mica_status mi_store_ask(struct mi_store *store, const struct mi_variable *variable, void *elements, cl_event *come)
+{
+    MI_TRY(placed(store, variable));
+    mi_event_release(store->device, come);
+    return mi_buffer_ask(store->device, &arena_of(store, variable)->block[variable->block], variable->offset * UNIT,
+                         elements, mi_variable_bytes(variable), come);
+}
+
 mica_status mi_store_write(struct mi_store *store, struct mi_variable *variable, const void *elements)
 {
     MI_TRY(placed(store, variable));

@@ -15,4 +15,7 @@ struct mica_history {
     uint64_t peak_bytes;
 };
 
+/* Adds an epoch; takes the scores. False: out of memory. */
+bool mi_history_add(mica_history *history, const mica_progress *progress, mica_scores *scores);
+
 #endif

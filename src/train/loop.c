@@ -1,76 +1,18 @@
 /* The training loop: a plan with objectives, batches, and what is told of them. */
-#include "nn/optimizer/optimizer.h"
-#include "plan/plan.h"
-#include "train/history.h"
-#include "train/training.h"
+#include "train/fit.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { DEFAULT_BATCH = 32, EVALUATION_BATCH = 256 };
 
-/* ---- History ---- */
-
-void mica_history_destroy(mica_history *history)
-{
-    for (int i = 0; history && i < history->count; i++)
-        mica_scores_destroy(history->epochs[i].scores);
-    if (history)
-        free(history->epochs);
-    free(history);
-}
-
-int mica_history_epochs(const mica_history *history)
-{
-    return history ? history->count : 0;
-}
-
-const mica_progress *mica_history_epoch(const mica_history *history, int i)
-{
-    return history && i >= 0 && i < history->count ? &history->epochs[i].progress : NULL;
-}
-
-double mica_history_compile_seconds(const mica_history *history)
-{
-    return history ? history->compile_seconds : 0;
-}
-
-uint64_t mica_history_peak_bytes(const mica_history *history)
-{
-    return history ? history->peak_bytes : 0;
-}
-
-/* ---- One training ---- */
-
-/* A plan and what it is fed with. */
-struct running {
-    mica_plan *plan;
-    mica_batches *batches;
-};
-
-struct fit {
-    const mica_fit_desc *desc;
-    struct mi_training task;
-    struct mi_optimizer optimizer;
-    int epochs;
-    struct running train, validation;
-    uint64_t steps;              /* that the optimizer has made, those of earlier fits too */
-    uint64_t first_step;         /* before this fit */
-    float first_scale;           /* of the loss in float16 */
-    mica_progress now;
-    mica_scores *scores;         /* of now */
-    double epoch_began;
-    mica_history *history;
-};
-
-static mica_status fail(const struct fit *fit, mica_status status, const char *text)
+static mica_status fail(const mica_training *fit, mica_status status, const char *text)
 {
     return mi_fail(&fit->task.model->device->error, status, "%s", text);
 }
 
 /* The names of an output's classes. */
-static mica_status remember_classes(const struct fit *fit, const mica_objective *objective)
+static mica_status remember_classes(const mica_training *fit, const mica_objective *objective)
 {
     mica_model *model = fit->task.model;
     const char *output = objective->output ? objective->output : model->graph->outputs[0]->name;
@@ -87,7 +29,7 @@ static mica_status remember_classes(const struct fit *fit, const mica_objective 
 }
 
 /* Writes down in the model what prediction needs. */
-static mica_status remember(struct fit *fit)
+static mica_status remember(mica_training *fit)
 {
     mica_model *model = fit->task.model;
     cJSON *json = mi_data_describe(fit->task.data);
@@ -102,7 +44,7 @@ static mica_status remember(struct fit *fit)
     return status;
 }
 
-static mica_status check_settings(const struct fit *fit)
+static mica_status check_settings(const mica_training *fit)
 {
     const mica_fit_desc *desc = fit->desc;
     struct mi_error *error = &fit->task.model->device->error;
@@ -117,13 +59,14 @@ static mica_status check_settings(const struct fit *fit)
     return MICA_OK;
 }
 
-static mica_status check(struct fit *fit, mica_model *model, mica_data *data)
+static mica_status check(mica_training *fit, mica_model *model, mica_data *data)
 {
     const mica_fit_desc *desc = fit->desc;
     struct mi_error *error = &model->device->error, wrong = {0};
     mica_objective one;
     int count;
     MI_TRY(check_settings(fit));
+    MI_TRY(mi_callbacks_make(fit));
     if (mi_optimizer_resolve(&wrong, "optimizer", &desc->optimizer, &fit->optimizer) != MICA_OK ||
         mi_optimizer_set_schedule(&wrong, "optimizer", desc->schedule, &fit->optimizer) != MICA_OK)
         return mi_fail(error, MICA_INVALID_ARGUMENT, "%s", wrong.text);
@@ -136,7 +79,8 @@ static mica_status check(struct fit *fit, mica_model *model, mica_data *data)
     return mi_training_balance(error, &fit->task);
 }
 
-static mica_status begin_plan(struct fit *fit, mica_plan *plan, mica_data *data, const mica_batches_desc *desc, struct running *out)
+static mica_status begin_plan(mica_training *fit, mica_plan *plan, mica_data *data, const mica_batches_desc *desc,
+                              struct mi_running *out)
 {
     out->plan = plan;
     if (!plan)
@@ -148,7 +92,7 @@ static mica_status begin_plan(struct fit *fit, mica_plan *plan, mica_data *data,
     return MICA_OK;
 }
 
-static mica_status compile_training(struct fit *fit)
+static mica_status compile_training(mica_training *fit)
 {
     const struct mi_training *task = &fit->task;
     const mica_fit_desc *desc = fit->desc;
@@ -168,7 +112,7 @@ static mica_status compile_training(struct fit *fit)
     return begin_plan(fit, plan, task->data, &order, &fit->train);
 }
 
-static mica_status compile_validation(struct fit *fit)
+static mica_status compile_validation(mica_training *fit)
 {
     const struct mi_training *task = &fit->task;
     mica_data *data = fit->desc->validation ? fit->desc->validation : task->data;
@@ -188,7 +132,7 @@ static mica_status compile_validation(struct fit *fit)
     return begin_plan(fit, mica_compile(task->model, &how), data, &(mica_batches_desc){.part = part}, &fit->validation);
 }
 
-static mica_status compile(struct fit *fit)
+static mica_status compile(mica_training *fit)
 {
     double began = mi_seconds();
     MI_TRY(compile_training(fit));
@@ -207,61 +151,9 @@ static mica_status compile(struct fit *fit)
 
 /* ---- Epochs ---- */
 
-/* Outputs that a loss does not take diverge at any rate, so it says which it takes. */
-static mica_status diverged(const struct fit *fit, const char *what, float value)
+static mica_status run_steps(mica_training *fit)
 {
-    char takes[120] = "";
-    for (int i = fit->task.count; i-- > 0;) {
-        const struct mi_loss_row *row = mi_loss_find(fit->task.objectives[i].loss);
-        if (row->outputs)
-            mi_format(takes, sizeof takes, "%s takes %s; if they are, ", row->layer.type, row->outputs);
-    }
-    return mi_fail(&fit->task.model->device->error, MICA_DIVERGED, "epoch %d: the training diverged, %s is %g: %sa smaller "
-                   "learning rate may help", fit->now.epoch, what, (double)value, takes);
-}
-
-/* In float16 a step whose gradients are no finite numbers is left out: whether that was so with every one of this fit, or with so
- * many that the scale of the loss is as small as it gets. */
-static mica_status check_scale(const struct fit *fit, bool at_the_end)
-{
-    float scale, good_steps, least = ldexpf(1, -20);
-    int steps = fit->steps - fit->first_step > 60 ? 60 : (int)(fit->steps - fit->first_step);
-    if (fit->desc->precision != MICA_FLOAT16)
-        return MICA_OK;
-    MI_TRY(mi_loss_scale_read(fit->task.model, &scale, &good_steps));
-    bool none = at_the_end && steps > 0 && good_steps <= 0 && scale <= ldexpf(fit->first_scale, -steps);
-    if (!none && (scale > least || good_steps > 0))
-        return MICA_OK;
-    return mi_fail(&fit->task.model->device->error, MICA_DIVERGED, "epoch %d: the training diverged, its gradients are no numbers "
-                   "that float16 holds, at a scale of the loss of %g: a smaller learning rate, or bfloat16, may help",
-                   fit->now.epoch, (double)scale);
-}
-
-/* Brings fit->now up to date; waits for the device. */
-static mica_status look(struct fit *fit)
-{
-    struct mi_error *error = &fit->task.model->device->error;
-    mica_scores_destroy(fit->scores);
-    fit->now.scores = fit->scores = mi_scores_create();
-    if (!fit->scores)
-        return mi_out_of_memory(error);
-    MI_TRY(mi_scores_read(fit->scores, error, fit->train.plan, ""));
-    fit->now.loss = (float)mica_scores_get(fit->scores, "loss");
-    fit->now.seconds = mi_seconds() - fit->epoch_began;
-    fit->now.learning_rate = mi_plan_learning_rate(fit->train.plan);
-    return isfinite(fit->now.loss) ? check_scale(fit, false) : diverged(fit, "its loss", fit->now.loss);
-}
-
-static mica_status show(const struct fit *fit)
-{
-    bool goes_on = !fit->desc->on_batch || fit->desc->on_batch(fit->desc->user, &fit->now);
-    return goes_on ? MICA_OK : MICA_CANCELLED;
-}
-
-static mica_status run_steps(struct fit *fit)
-{
-    int interval = fit->desc->log_interval;
-    for (;;) {
+    while (!fit->ended) {
         int64_t n;
         MI_TRY(mica_batches_next(fit->train.batches, &n));
         if (n == 0)
@@ -270,55 +162,66 @@ static mica_status run_steps(struct fit *fit)
         fit->steps++;
         fit->now.batch++;
         fit->now.samples += n;
-        if (fit->desc->stop && fit->desc->stop(fit->desc->user))
-            return MICA_CANCELLED;
-        if (interval > 0 && fit->now.batch % interval == 0 && fit->now.batch < fit->now.batches) {
-            MI_TRY(look(fit));
-            MI_TRY(show(fit));
-        }
+        MI_TRY(mi_fit_hear(fit));
+        MI_TRY(mi_callbacks_batch(&fit->callbacks));
     }
+    return MICA_OK;
 }
 
 /* The history takes the scores. */
-static mica_status write_down(struct fit *fit)
+static mica_status write_down(mica_training *fit)
 {
-    mica_history *history = fit->history;
-    if (!mi_grow(&history->epochs, &history->capacity, (size_t)history->count + 1, sizeof *history->epochs))
+    if (!mi_history_add(fit->history, &fit->now, fit->scores))
         return mi_out_of_memory(&fit->task.model->device->error);
-    history->epochs[history->count++] = (struct mi_epoch){fit->now, fit->scores};
     fit->scores = NULL;
     return MICA_OK;
 }
 
-/* Whether on_batch is told of the end of this epoch. */
-static bool is_told(const struct fit *fit)
+static mica_status begin_epoch(mica_training *fit, int epoch)
 {
-    int every = fit->desc->log_every;
-    return every <= 1 || fit->now.epoch % every == 0 || fit->now.epoch == fit->epochs;
-}
-
-static mica_status run_epoch(struct fit *fit, int epoch)
-{
-    struct mi_error *error = &fit->task.model->device->error;
+    mica_scores_destroy(fit->scores);
+    fit->scores = NULL;
     fit->now = (mica_progress){.epoch = epoch, .epochs = fit->epochs, .batches = mica_batches_count(fit->train.batches),
-                               .loss = NAN,
-                               .val_loss = NAN};
+                               .loss = NAN, .val_loss = NAN, .learning_rate = mi_plan_learning_rate(fit->train.plan),
+                               .training = fit};
     fit->epoch_began = mi_seconds();
     MI_TRY(mica_plan_reset_metrics(fit->train.plan));
     MI_TRY(mica_plan_reset_states(fit->train.plan));
     MI_TRY(mica_batches_begin(fit->train.batches, ++fit->task.model->trained.epochs));
-    MI_TRY(run_steps(fit));
-    MI_TRY(look(fit));
+    return mi_callbacks_epoch_begin(&fit->callbacks);
+}
+
+static mica_status end_epoch(mica_training *fit)
+{
+    MI_TRY(mi_fit_look(fit));
     if (fit->validation.plan) {
+        struct mi_error *error = &fit->task.model->device->error;
         MI_TRY(mi_measure(fit->validation.plan, fit->validation.batches, "val_", error, fit->scores));
         fit->now.val_loss = (float)mica_scores_get(fit->scores, "val_loss");
     }
     MI_TRY(write_down(fit));
-    return is_told(fit) ? show(fit) : MICA_OK;
+    return mi_callbacks_epoch(&fit->callbacks);
+}
+
+static mica_status run_epoch(mica_training *fit, int epoch)
+{
+    MI_TRY(begin_epoch(fit, epoch));
+    fit->in_epoch = true;
+    mica_status status = run_steps(fit);
+    fit->in_epoch = false;
+    return status == MICA_OK && fit->now.batch == fit->now.batches ? end_epoch(fit) : status;
+}
+
+static mica_status run_epochs(mica_training *fit)
+{
+    MI_TRY(mi_callbacks_begin(&fit->callbacks, false));
+    for (int epoch = 1; epoch <= fit->epochs && !fit->ended; epoch++)
+        MI_TRY(run_epoch(fit, epoch));
+    return MICA_OK;
 }
 
 /* A loss is of the parameters before an update: those after the last one are looked at themselves. */
-static mica_status check_parameters(const struct fit *fit)
+static mica_status check_parameters(const mica_training *fit)
 {
     mica_model *model = fit->task.model;
     mica_status status = MICA_OK;
@@ -332,14 +235,14 @@ static mica_status check_parameters(const struct fit *fit)
             status = mi_store_read(model->store, variable, values);
         for (size_t k = 0; k < count && status == MICA_OK; k++)
             if (!isfinite(values[k]))
-                status = diverged(fit, variable->name, values[k]);
+                status = mi_fit_diverged(fit, variable->name, values[k]);
         free(values);
     }
     return status;
 }
 
 /* What the next fit goes on with: nothing after a failure. */
-static void leave(struct fit *fit, mica_status status)
+static void leave(mica_training *fit, mica_status status)
 {
     mica_model *model = fit->task.model;
     model->trained.steps = fit->steps;
@@ -347,7 +250,7 @@ static void leave(struct fit *fit, mica_status status)
         model->trained.kind = 0;
 }
 
-static mica_status run(struct fit *fit, mica_model *model, mica_data *data)
+static mica_status run(mica_training *fit, mica_model *model, mica_data *data)
 {
     mica_status status = MICA_OK;
     MI_TRY(check(fit, model, data));
@@ -357,16 +260,18 @@ static mica_status run(struct fit *fit, mica_model *model, mica_data *data)
     if (fit->epochs == 0)
         return MICA_OK;
     MI_TRY(compile(fit));
-    for (int epoch = 1; epoch <= fit->epochs && status == MICA_OK; epoch++)
-        status = run_epoch(fit, epoch);
+    status = run_epochs(fit);
+    mica_status last = mi_callbacks_end(&fit->callbacks, status);
+    status = status == MICA_OK ? last : status;
     if (status == MICA_OK || status == MICA_CANCELLED) {
         mica_status found = check_parameters(fit);
-        found = found == MICA_OK ? check_scale(fit, true) : found;
+        found = found == MICA_OK ? mi_fit_check_scale(fit, true) : found;
         status = found == MICA_OK ? status : found;
     }
     leave(fit, status);
     float every = fit->optimizer.accumulate > 1 ? fit->optimizer.accumulate : 1;
-    if ((status == MICA_OK || status == MICA_CANCELLED) && fit->optimizer.use_ema > 0 && (float)fit->steps >= every) {
+    if ((status == MICA_OK || status == MICA_CANCELLED) && fit->optimizer.use_ema > 0 && (float)fit->steps >= every &&
+        !fit->restored) {
         mica_status taken = mica_model_take_averages(model);
         status = status == MICA_OK ? taken : status;
     }
@@ -383,7 +288,7 @@ mica_status mica_fit(mica_model *model, mica_data *data, const mica_fit_desc *de
     if (!data || !desc)
         return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to fit takes data and a description; the %s NULL",
                        !data ? "data are" : "description is");
-    struct fit fit = {.desc = desc, .task = {.model = model, .data = data}};
+    mica_training fit = {.desc = desc, .task = {.model = model, .data = data}};
     fit.epochs = desc->epochs == 0 ? 1 : desc->epochs < 0 ? 0 : desc->epochs;
     fit.history = mi_new(1, sizeof *fit.history);
     if (!fit.history)
@@ -394,6 +299,7 @@ mica_status mica_fit(mica_model *model, mica_data *data, const mica_fit_desc *de
     mica_plan_destroy(fit.train.plan);
     mica_plan_destroy(fit.validation.plan);
     mica_scores_destroy(fit.scores);
+    mi_callbacks_destroy(&fit.callbacks);
     mi_training_end(&fit.task);
     if (history)
         *history = fit.history;

@@ -54,28 +54,22 @@ bool mi_scores_add(mica_scores *scores, const char *prefix, const char *name, do
     return true;
 }
 
-static bool add_metric(mica_scores *scores, mica_plan *plan, const char *prefix, int i, double value)
+mica_status mi_scores_take(mica_scores *scores, struct mi_error *error, const mica_plan *plan, const char *prefix)
 {
-    int places = mi_plan_metric_places(plan, i);
-    float *parts = places > 1 ? mi_new((size_t)places, sizeof *parts) : NULL;
-    bool good = places == 1 || (parts && mi_plan_metric_sums(plan, i, parts) == MICA_OK);
-    good = good && mi_scores_add(scores, prefix, mica_plan_metric_name(plan, i), value, parts, places);
-    free(parts);
-    return good;
+    for (int i = 0; i < mica_plan_metric_count(plan); i++) {
+        int places;
+        const float *sums = mi_plan_metric_sums(plan, i, &places);
+        if (!mi_scores_add(scores, prefix, mica_plan_metric_name(plan, i), mi_plan_metric_value(plan, i), places > 1 ? sums : NULL,
+                           places))
+            return mi_out_of_memory(error);
+    }
+    return MICA_OK;
 }
 
 mica_status mi_scores_read(mica_scores *scores, struct mi_error *error, mica_plan *plan, const char *prefix)
 {
-    int count = mica_plan_metric_count(plan);
-    double *values = mi_new((size_t)count, sizeof *values);
-    if (!values)
-        return mi_out_of_memory(error);
-    mica_status status = mica_plan_metrics(plan, values, count);
-    for (int i = 0; i < count && status == MICA_OK; i++)
-        if (!add_metric(scores, plan, prefix, i, values[i]))
-            status = mi_out_of_memory(error);
-    free(values);
-    return status;
+    MI_TRY(mi_plan_measure(plan));
+    return mi_scores_take(scores, error, plan, prefix);
 }
 
 int mica_scores_count(const mica_scores *scores)

@@ -83,7 +83,8 @@ mica_status mi_measure(mica_plan *plan, mica_batches *batches, const char *prefi
 /* ---- Scores (scores.c) ---- */
 
 mica_scores *mi_scores_create(void); /* NULL: out of memory */
-/* Appends a plan's metrics, each name behind `prefix`. Waits. */
+/* Appends a plan's metrics, each name behind `prefix`: as they came last; as they are, for which it waits. */
+mica_status mi_scores_take(mica_scores *scores, struct mi_error *error, const mica_plan *plan, const char *prefix);
 mica_status mi_scores_read(mica_scores *scores, struct mi_error *error, mica_plan *plan, const char *prefix);
 void mi_scores_set(mica_scores *scores, const char *name, double value); /* of a score that is there */
 /* Metrics that are more exact of all answers than of sums (exact.c). */

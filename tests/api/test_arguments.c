@@ -416,6 +416,12 @@ static void training(void **state)
     REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .batch_size = INT64_MAX}, NULL), INVALID, "batch_size");
     REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .validation_split = 2}, NULL), INVALID,
             "validation_split is 2");
+    REFUSED(&api, mica_fit(api.model, api.data, &(mica_fit_desc){.loss = loss, .callback_count = 1}, NULL), INVALID, "the list is NULL");
+    assert_null(mica_training_model(NULL));
+    assert_int_equal(mica_training_look(NULL), INVALID);
+    assert_int_equal(mica_training_ask(NULL), INVALID);
+    assert_int_equal(mica_training_set_learning_rate(NULL, 1), INVALID);
+    assert_int_equal(mica_training_stop(NULL), INVALID);
     REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TRAIN, NULL, 1, &result), INVALID, "their list is NULL");
     REFUSED(&api, mica_evaluate(api.model, NULL, MICA_TRAIN, &(mica_objective){.loss = loss}, 1, &result), INVALID, "the data are NULL");
     REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TRAIN, &(mica_objective){.loss = loss}, 1, NULL), INVALID, "the place is NULL");
@@ -441,7 +447,8 @@ static void many_epochs(void **state)
     (void)state;
     mica_device_clear_error(api.device);
     assert_int_equal(mica_fit(api.model, api.data, &(mica_fit_desc){.loss = "sparse_categorical_crossentropy", .epochs = INT32_MAX,
-                                                                    .on_batch = stop}, &history), MICA_CANCELLED);
+                                                                    .callbacks = &(mica_callback){.epoch = stop},
+                                                                    .callback_count = 1}, &history), MICA_CANCELLED);
     assert_int_equal(mica_history_epochs(history), 2);
     assert_int_equal(mica_device_status(api.device), MICA_OK);
     mica_history_destroy(history);
@@ -540,6 +547,9 @@ static void jobs(void **state)
     mica_job *job = mica_job_open_model(api.device, api_path("job.json"), NULL, 0);
     assert_int_equal(mica_job_status(job), MICA_OK);
     REFUSED(&api, mica_job_run(job, NULL), INVALID, "only the model was opened");
+    REFUSED(&api, mica_job_add_callback(job, NULL), INVALID, "the callback to add is NULL");
+    assert_int_equal(mica_job_add_callback(NULL, &(mica_callback){0}), INVALID);
+    assert_int_equal(mica_job_log_every(job), 1);
     assert_null(mica_job_note(job, 0));
     mica_job_destroy(job);
 }

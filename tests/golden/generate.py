@@ -7,6 +7,7 @@ Files, each with the model as Mica's JSON in its metadata:
   LAYERS.safetensors   CASE/x, CASE/dy, CASE/y, CASE/dx, CASE/weight/NAME, CASE/gradient/NAME, CASE/after/NAME
   losses.safetensors   CASE/x, CASE/labels, CASE/loss, CASE/dx; contrastive.safetensors: losses that are layers alone
   ctc.safetensors      as losses.safetensors; labels are rows of numbers of classes
+  callbacks.safetensors  CASE/scores, CASE/rates: of Keras 3's callbacks
   schedules.safetensors  CASE: the rates of forty updates
   train_*.safetensors  x, labels, losses (one a step), initial/NAME, final/NAME
 """

@@ -246,7 +246,7 @@ static void test_epochs(void **state)
     fail_allocation(0);
     mica_status status = mica_fit(model, data, &(mica_fit_desc){
         .loss = "sparse_categorical_crossentropy", .batch_size = 4, .epochs = 3, .validation_split = 0.25f, .metrics = {{"accuracy"}},
-        .optimizer = {.type = "adam"}, .on_batch = at_end, .user = &e}, NULL);
+        .optimizer = {.type = "adam"}, .callbacks = &(mica_callback){.epoch = at_end, .user = &e}, .callback_count = 1}, NULL);
     if (status != MICA_OK)
         fail_msg("%s", mica_device_error(e.device));
     assert_int_equal(e.made[3] - e.made[2], e.made[2] - e.made[1]); /* what an epoch is remembered by, and no step */

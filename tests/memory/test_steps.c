@@ -52,7 +52,8 @@ static void train(mica_device *device, struct counts *counts)
     fail_allocation(0);
     mica_fit(model, data, &(mica_fit_desc){
         .loss = "sparse_categorical_crossentropy", .optimizer = {.type = "adam"}, .batch_size = 4, .epochs = EPOCHS,
-        .validation_split = 0.2f, .metrics = {{"accuracy"}}, .on_batch = count_epoch, .user = counts}, NULL);
+        .validation_split = 0.2f, .metrics = {{"accuracy"}},
+        .callbacks = &(mica_callback){.epoch = count_epoch, .user = counts}, .callback_count = 1}, NULL);
     if (mica_device_status(device))
         fail_msg("%s", mica_device_error(device));
     mica_model_destroy(model);

@@ -9,6 +9,7 @@
 #include "nn/layer.h"
 #include "nn/loss/loss.h"
 #include "ops/ops.h"
+#include "train/callback/callback.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -100,6 +101,23 @@ static void test_losses_and_initializers(void **state)
             fail_msg("README.md does not name the initializer %s", *name);
 }
 
+/* Callbacks and their keys stand in docs/jobs.md as well. */
+static void test_callbacks(void **state)
+{
+    struct mi_error error = {0};
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    assert_int_equal(mi_file_read(&error, MICA_SOURCE_DIR "/docs/jobs.md", 1 << 20, &bytes, &size), MICA_OK);
+    for (const struct mi_callback_row *const *row = mi_callback_rows; *row; row++) {
+        if (!names(*state, (*row)->name) || !names((char *)bytes, (*row)->name))
+            fail_msg("README.md or docs/jobs.md does not name the callback %s", (*row)->name);
+        for (const struct mi_number *number = (*row)->numbers; number->name; number++)
+            if (!names((char *)bytes, number->name))
+                fail_msg("docs/jobs.md does not name the key %s of %s", number->name, (*row)->name);
+    }
+    free(bytes);
+}
+
 /* docs/jobs.md names every operator that a caller may, and its attributes. */
 static void test_callers(void **state)
 {
@@ -128,6 +146,7 @@ int main(void)
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_operators),
         cmocka_unit_test(test_losses_and_initializers),
+        cmocka_unit_test(test_callbacks),
         cmocka_unit_test(test_callers),
     };
     return cmocka_run_group_tests_name("tables", tests, read_readme, free_readme);

@@ -112,14 +112,24 @@ static bool watch_batch(void *user, const mica_progress *now)
 {
     struct watch *watch = user;
     watch->calls++;
-    if (now->batch == now->batches) {
-        watch->epoch_ends++;
-        if (watch->epoch_ends == 1 && watch->device) {
-            watch->builds = watch->device->calls_build;
-            watch->buffers = watch->device->calls_buffer;
-        }
+    assert_true(now->batch == 1 ? !now->scores && isnan(now->loss) : true);
+    if (now->batch % 2 == 0) {
+        assert_int_equal(mica_training_look(now->training), MICA_OK);
+        assert_true(now->loss > 0 && now->loss >= (float)mica_scores_get(now->scores, "loss"));
     }
     return watch->calls != watch->stop_after;
+}
+
+static bool watch_epoch(void *user, const mica_progress *now)
+{
+    struct watch *watch = user;
+    assert_true(now->batch == now->batches);
+    watch->epoch_ends++;
+    if (watch->epoch_ends == 1 && watch->device) {
+        watch->builds = watch->device->calls_build;
+        watch->buffers = watch->device->calls_buffer;
+    }
+    return true;
 }
 
 static void callbacks(void **state)
@@ -130,23 +140,17 @@ static void callbacks(void **state)
     mica_data *data = open_points(*state, &points, true);
     mica_model *model = make_model(*state, 2, NULL);
     struct watch watch = {.stop_after = -1};
-    mica_fit_desc desc = {.loss = "sparse_categorical_crossentropy", .batch_size = 10, .epochs = 2, .log_interval = 2,
-                          .on_batch = watch_batch, .user = &watch};
+    const mica_callback callback = {.batch = watch_batch, .epoch = watch_epoch, .user = &watch};
+    mica_fit_desc desc = {.loss = "sparse_categorical_crossentropy", .batch_size = 10, .epochs = 2, .callbacks = &callback,
+                          .callback_count = 1};
     assert_int_equal(mica_fit(model, data, &desc, NULL), MICA_OK);
-    assert_int_equal(watch.calls, 2 * 3); /* after batches 2, 4 and 5 of each epoch */
+    assert_int_equal(watch.calls, 2 * 5);
     assert_int_equal(watch.epoch_ends, 2);
-    watch = (struct watch){.stop_after = 4};
+    watch = (struct watch){.stop_after = 7};
     assert_int_equal(mica_fit(model, data, &desc, &history), MICA_CANCELLED);
-    assert_int_equal(watch.calls, 4);
+    assert_int_equal(watch.calls, 7);
     assert_int_equal(mica_history_epochs(history), 1);
-    mica_history_destroy(history);
-    watch = (struct watch){.stop_after = -1};
-    desc.log_interval = 0;
-    desc.log_every = 3;
-    desc.epochs = 8;
-    assert_int_equal(mica_fit(model, data, &desc, &history), MICA_OK);
-    assert_int_equal(watch.calls, 3); /* after epochs 3, 6 and the last, 8 */
-    assert_int_equal(mica_history_epochs(history), 8);
+    assert_null(mica_history_epoch(history, 0)->training);
     mica_history_destroy(history);
     golden_assert_fine(*state);
     mica_model_destroy(model);
@@ -162,8 +166,9 @@ static void steps_only_run(void **state)
     mica_data *data = open_points(device, &points, true);
     mica_model *model = make_model(device, 2, NULL);
     struct watch watch = {.stop_after = -1, .device = device};
-    mica_fit_desc desc = {.loss = "sparse_categorical_crossentropy", .batch_size = 7, .epochs = 4, .on_batch = watch_batch,
-                          .validation_split = 0.2f, .user = &watch};
+    mica_fit_desc desc = {.loss = "sparse_categorical_crossentropy", .batch_size = 7, .epochs = 4,
+                          .callbacks = &(mica_callback){.batch = watch_batch, .epoch = watch_epoch, .user = &watch},
+                          .callback_count = 1, .validation_split = 0.2f};
     assert_int_equal(mica_fit(model, data, &desc, NULL), MICA_OK);
     assert_int_equal(device->calls_build, watch.builds);
     assert_int_equal(device->calls_buffer, watch.buffers);
@@ -285,9 +290,18 @@ static void restarts(void **state)
 
 /* ---- Training that goes wrong, or is stopped ---- */
 
-static bool stop_at_third(void *user)
+static bool stop_at_third(void *user, const mica_progress *now)
 {
-    return ++*(int *)user == 3;
+    (void)now;
+    return ++*(int *)user < 3;
+}
+
+static bool look(void *user, const mica_progress *now)
+{
+    (void)user;
+    mica_status status = mica_training_look(now->training);
+    assert_true(status == MICA_OK || status == MICA_DIVERGED);
+    return status == MICA_OK;
 }
 
 static void stops(void **state)
@@ -299,8 +313,8 @@ static void stops(void **state)
     mica_data *data = open_points(*state, &points, true);
     mica_model *model = make_model(*state, 2, NULL);
     mica_fit_desc desc = fit_with("adam", 2);
-    desc.stop = stop_at_third;
-    desc.user = &asked;
+    desc.callbacks = &(mica_callback){.batch = stop_at_third, .user = &asked};
+    desc.callback_count = 1;
     read_weights(model, before);
     assert_int_equal(mica_fit(model, data, &desc, NULL), MICA_CANCELLED);
     assert_int_equal(asked, 3);
@@ -317,9 +331,10 @@ static void diverges(void **state)
 {
     static const struct {
         int64_t batch;
-        int epochs, interval;
+        int epochs, looks;
         const char *what;
     } cases[] = {{10, 9, 1, "its loss is "}, {10, 9, 0, "its loss is "}, {SAMPLES, 1, 0, "dense"}};
+    const mica_callback looking = {.batch = look};
     struct points points;
     mica_history *history = NULL;
     make_points(&points);
@@ -327,7 +342,8 @@ static void diverges(void **state)
     for (size_t i = 0; i < MI_COUNT(cases); i++) {
         mica_model *model = make_model(*state, 1, NULL);
         mica_fit_desc desc = {.loss = "mean_squared_error", .optimizer = {"sgd", {{"learning_rate", 1e30}}},
-                              .batch_size = cases[i].batch, .epochs = cases[i].epochs, .log_interval = cases[i].interval};
+                              .batch_size = cases[i].batch, .epochs = cases[i].epochs, .callbacks = &looking,
+                              .callback_count = cases[i].looks};
         desc.optimizer.setting[1] = (mica_setting){"weight_decay", 1e20};
         assert_int_equal(mica_fit(model, data, &desc, &history), MICA_DIVERGED);
         assert_true(mica_history_epochs(history) < 9);

@@ -16,6 +16,7 @@ struct losses {
 static bool note_loss(void *user, const mica_progress *now)
 {
     struct losses *losses = user;
+    assert_int_equal(mica_training_look(now->training), MICA_OK);
     if (losses->count < STEPS) {
         losses->mean[losses->count] = (double)now->loss;
         losses->samples[losses->count++] = now->samples;
@@ -87,7 +88,7 @@ static void check(mica_device *device, const char *name)
     mica_fit(model, data, &(mica_fit_desc){
         .loss = "sparse_categorical_crossentropy", .optimizer = optimizer, .schedule = schedule,
         .batch_size = strtol(mi_safetensors_metadata(&golden.file, "batch"), NULL, 10), .no_shuffle = true,
-        .log_interval = 1, .on_batch = note_loss, .user = &losses}, NULL);
+        .callbacks = &(mica_callback){.batch = note_loss, .user = &losses}, .callback_count = 1}, NULL);
     golden_assert_fine(device);
     cJSON_Delete(json);
     mi_arena_destroy(&arena);

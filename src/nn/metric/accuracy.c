@@ -38,7 +38,7 @@ static mica_status check(struct mi_error *error, const struct mi_metric_use *use
                    use->loss->row->layer.type);
 }
 
-const struct mi_metric_row mi_metric_accuracy = {.name = "accuracy", .alias = "acc", .check = check, .sum = sum};
+const struct mi_metric_row mi_metric_accuracy = {.name = "accuracy", .alias = "acc", .rises = true, .check = check, .sum = sum};
 
 /* ---- Among the k best ---- */
 
@@ -62,5 +62,6 @@ static mi_value *top_sum(struct mi_graph *graph, const struct mi_metric_use *use
 }
 
 const struct mi_metric_row mi_metric_top_k_accuracy = {
-    .name = "top_k_accuracy", .keys = {{.name = "k", .otherwise = 5, .least = 1, .most = 1e6f, .whole = true}}, .check = check_top,
+    .name = "top_k_accuracy", .rises = true,
+    .keys = {{.name = "k", .otherwise = 5, .least = 1, .most = 1e6f, .whole = true}}, .check = check_top,
     .sum = top_sum};

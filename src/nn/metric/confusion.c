@@ -79,7 +79,8 @@ static double over_classes(const float *matrix, size_t places, double samples, d
     {                                                                                                                            \
         return over_classes(matrix, places, samples, metric##_of);                                                               \
     }                                                                                                                            \
-    const struct mi_metric_row mi_metric_##metric = {.name = #metric, .check = check_##metric, .sum = sum, .result = metric};
+    const struct mi_metric_row mi_metric_##metric = {                                                                            \
+        .name = #metric, .rises = true, .check = check_##metric, .sum = sum, .result = metric};
 
 OF_CLASSES(precision)
 OF_CLASSES(recall)

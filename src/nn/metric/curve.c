@@ -164,7 +164,7 @@ static mica_status check_auc_pr(struct mi_error *error, const struct mi_metric_u
     return check(error, use, "auc_pr");
 }
 
-const struct mi_metric_row mi_metric_auc = {.name = "auc", .check = check_auc, .sum = sum, .result = auc,
+const struct mi_metric_row mi_metric_auc = {.name = "auc", .rises = true, .check = check_auc, .sum = sum, .result = auc,
                                              .exact = exact_auc};
-const struct mi_metric_row mi_metric_auc_pr = {.name = "auc_pr", .check = check_auc_pr, .sum = sum,
+const struct mi_metric_row mi_metric_auc_pr = {.name = "auc_pr", .rises = true, .check = check_auc_pr, .sum = sum,
                                                 .result = auc_pr, .exact = exact_auc_pr};

@@ -103,7 +103,7 @@ static double exact_explained(const struct mi_metric_answers *answers)
 
 OF_VALUES(r2_score)
 const struct mi_metric_row mi_metric_r2_score = {
-    .name = "r2_score", .alias = "r2", .check = check_r2_score, .sum = moments, .result = explained,
+    .name = "r2_score", .alias = "r2", .rises = true, .check = check_r2_score, .sum = moments, .result = explained,
     .exact = exact_explained};
 
 /* ---- Directions ---- */
@@ -131,4 +131,4 @@ static mica_status check_cosine_similarity(struct mi_error *error, const struct 
 }
 
 const struct mi_metric_row mi_metric_cosine_similarity = {
-    .name = "cosine_similarity", .check = check_cosine_similarity, .sum = cosine};
+    .name = "cosine_similarity", .rises = true, .check = check_cosine_similarity, .sum = cosine};

@@ -31,6 +31,7 @@ struct mi_metric_answers {
 
 struct mi_metric_row {
     const char *name, *alias;     /* alias NULL: none */
+    bool rises;                   /* more is better */
     struct mi_number keys[MI_MOST_METRIC_KEYS + 1]; /* ends with one without a name */
     /* Whether it can be measured of such an output (`target` is NULL); the error says what it takes. NULL: always. */
     mica_status (*check)(struct mi_error *error, const struct mi_metric_use *use);
