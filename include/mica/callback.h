@@ -41,8 +41,9 @@ typedef struct mica_progress {
  *                           epochs; epochs up to start_from_epoch (0) do not count, and a score is only worth waiting on where it
  *                           is better than `baseline` (none), too. restore_best_weights (false): the model ends with the weights
  *                           of its best epoch
- *     model_checkpoint      saves the model at `path` at the end of every `period` (1) epochs, or with save_freq (0) after every so
- *                           many batches of an epoch. save_best_only (false): only where `monitor` is better than ever, and than
+ *     model_checkpoint      saves the training (mica_training_save) at `path` at the end of every `period` (1) epochs, or with
+ *                           save_freq (0) after every so many batches of an epoch, and where it is stopped; with save_seconds (0)
+ *                           also where so many have passed since. save_weights_only (false): the model alone. save_best_only (false): only where `monitor` is better than ever, and than
  *                           initial_value_threshold (none). In the path "{epoch}" and "{val_loss}" stand for these numbers,
  *                           "{epoch:03}" for three digits, "{val_loss:.2}" for two decimals
  *     reduce_lr_on_plateau  multiplies the rate by `factor` (0.1), down to min_lr (0), where `monitor` has not got better by more
@@ -83,6 +84,10 @@ MICA_API mica_status mica_training_ask(mica_training *training);
 MICA_API mica_status mica_training_set_learning_rate(mica_training *training, double learning_rate);
 /* Ends the training after this batch or epoch; mica_fit returns MICA_OK. */
 MICA_API mica_status mica_training_stop(mica_training *training);
+
+/* Saves what the training can be gone on with (mica_fit_desc.resume): a model's file with the optimizer's state, the place in the
+ * epoch and the callbacks' states beside it, and a checksum. The file is replaced whole, or left as it was. Waits. */
+MICA_API mica_status mica_training_save(mica_training *training, const char *path);
 
 #ifdef __cplusplus
 }

@@ -171,6 +171,11 @@ void mi_names_destroy(struct mi_names *names);
 /* ---- Hashing (xxHash, 64 bits) ---- */
 
 uint64_t mi_hash(const void *bytes, size_t size, uint64_t seed);
+/* The same of bytes that come a piece at a time. NULL: out of memory; the end frees it. */
+struct mi_hashing;
+struct mi_hashing *mi_hashing_begin(uint64_t seed);
+void mi_hashing_add(struct mi_hashing *hashing, const void *bytes, size_t size);
+uint64_t mi_hashing_end(struct mi_hashing *hashing);
 
 /* ---- Random numbers: Philox 4x32 (Salmon et al., SC 2011), the same bits as kernels/common.cl ---- */
 
@@ -207,6 +212,9 @@ struct mi_file;
 mica_status mi_file_create(struct mi_error *error, const char *path, struct mi_file **file);
 mica_status mi_file_write(struct mi_file *file, const void *bytes, size_t size); /* the first failure stays */
 mica_status mi_file_write_floats(struct mi_file *file, const float *values, size_t count); /* little-endian */
+/* Hashes what is written from now on; writes the hash of that, 8 bytes, the lowest first. */
+mica_status mi_file_hash(struct mi_file *file);
+mica_status mi_file_write_hash(struct mi_file *file);
 mica_status mi_file_commit(struct mi_file *file);  /* frees it either way */
 void mi_file_abandon(struct mi_file *file);        /* NULL is fine */
 /* Cuts a file to `at` bytes, where it has more, and adds others there, all or none; makes a file that is not there. */

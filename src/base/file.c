@@ -30,6 +30,7 @@ struct mi_file {
     char *temporary;         /* NULL: written in place, because it is a pipe or a device */
     int lock;                /* keeps the temporary file locked until it is renamed; -1: none */
     char *folder;            /* of path */
+    struct mi_hashing *hashing; /* of what is written; NULL: nobody asks */
 };
 
 static void file_free(struct mi_file *file)
@@ -41,6 +42,7 @@ static void file_free(struct mi_file *file)
     free(file->path);
     free(file->temporary);
     free(file->folder);
+    (void)mi_hashing_end(file->hashing);
     free(file);
 }
 
@@ -145,7 +147,27 @@ mica_status mi_file_write(struct mi_file *file, const void *bytes, size_t size)
 {
     if (file->status == MICA_OK && size && fwrite(bytes, 1, size, file->stream) != size)
         file->status = fail_errno(file->error, file->path, errno);
+    if (file->hashing)
+        mi_hashing_add(file->hashing, bytes, size);
     return file->status;
+}
+
+mica_status mi_file_hash(struct mi_file *file)
+{
+    file->hashing = mi_hashing_begin(0);
+    if (!file->hashing)
+        file->status = mi_out_of_memory(file->error);
+    return file->status;
+}
+
+mica_status mi_file_write_hash(struct mi_file *file)
+{
+    unsigned char bytes[8];
+    uint64_t hash = mi_hashing_end(file->hashing);
+    file->hashing = NULL;
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(hash >> (8 * i));
+    return mi_file_write(file, bytes, sizeof bytes);
 }
 
 /* Elements little-endian whatever this machine is, a block at a time. */

@@ -512,6 +512,7 @@ mica_status mi_loader_create(mica_data *data, const struct mi_loader_desc *desc,
 void mi_loader_destroy(struct mi_loader *loader); /* also in the middle of an epoch; NULL is fine */
 /* Begins an epoch: the thread starts on its first batches. All slots count as released. */
 void mi_loader_begin(struct mi_loader *loader, uint64_t epoch);
+void mi_loader_begin_at(struct mi_loader *loader, uint64_t epoch, int64_t batch); /* with a batch in the middle of it */
 /* The next batch, or false: the epoch is over (out->n is 0), or the caller holds every slot (out->n is -1).
  * Waits for the thread only. */
 bool mi_loader_next(struct mi_loader *loader, struct mi_batch *out);

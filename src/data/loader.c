@@ -316,6 +316,11 @@ static bool is_filling(const struct mi_loader *loader)
 
 void mi_loader_begin(struct mi_loader *loader, uint64_t epoch)
 {
+    mi_loader_begin_at(loader, epoch, 0);
+}
+
+void mi_loader_begin_at(struct mi_loader *loader, uint64_t epoch, int64_t batch)
+{
     pthread_mutex_lock(&loader->lock);
     loader->filled = loader->batches; /* the thread begins nothing more of an epoch that was left */
     while (is_filling(loader))
@@ -324,7 +329,7 @@ void mi_loader_begin(struct mi_loader *loader, uint64_t epoch)
     loader->order = loader->ordering ? mi_order_of(loader->ordering, epoch) : NULL;
     for (int i = 0; i < MI_LOADER_SLOTS; i++)
         loader->slots[i].state = SLOT_FREE;
-    loader->filled = loader->taken = 0;
+    loader->filled = loader->taken = batch;
     pthread_cond_broadcast(&loader->changed);
     pthread_mutex_unlock(&loader->lock);
 }

@@ -120,3 +120,13 @@ mica_status mica_plan_reset_metrics(mica_plan *plan)
     plan->samples = 0;
     return mi_plan_end(plan, status);
 }
+
+uint64_t mi_plan_samples(const mica_plan *plan)
+{
+    return plan->samples;
+}
+
+void mi_plan_set_samples(mica_plan *plan, uint64_t samples)
+{
+    plan->samples = samples;
+}

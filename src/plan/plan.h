@@ -122,6 +122,17 @@ mica_status mi_plan_measure(struct mica_plan *plan);
 double mi_plan_metric_value(const struct mica_plan *plan, int metric);
 const float *mi_plan_metric_sums(const struct mica_plan *plan, int metric, int *places);
 
+/* How many samples the sums are of: what a run in another process had, goes on with them. */
+uint64_t mi_plan_samples(const struct mica_plan *plan);
+void mi_plan_set_samples(struct mica_plan *plan, uint64_t samples);
+
+/* What the plan carries from run to run: the states' names and bytes; these waited for, or put in their place. */
+int mi_plan_states(const struct mica_plan *plan);
+const char *mi_plan_state_name(const struct mica_plan *plan, int i);
+uint64_t mi_plan_state_bytes(const struct mica_plan *plan, int i);
+mica_status mi_plan_read_state(struct mica_plan *plan, int i, void *bytes);
+mica_status mi_plan_write_state(struct mica_plan *plan, int i, const void *bytes);
+
 /* Enqueues the launches of the last step, of n samples, `times` times over, and waits once. contractions: only those of
  * kernels that an engine wrote. Copies of variables are left as they are. What a plan assigns to variables goes on changing. */
 mica_status mi_plan_repeat(struct mica_plan *plan, int64_t n, bool contractions, int times);

@@ -87,3 +87,33 @@ mica_status mi_variable_place(struct mica_plan *plan, const struct mi_variable *
     mica_status status = mi_store_place_of(plan->store, variable, gradient, place);
     return status == MICA_OK ? status : mi_error_report(&plan->error, &plan->device->error);
 }
+
+/* ---- What another process goes on with ---- */
+
+int mi_plan_states(const struct mica_plan *plan)
+{
+    return (int)plan->state_count;
+}
+
+const char *mi_plan_state_name(const struct mica_plan *plan, int i)
+{
+    return plan->states[i].variable->name;
+}
+
+uint64_t mi_plan_state_bytes(const struct mica_plan *plan, int i)
+{
+    return bytes_of(plan, plan->states[i].variable);
+}
+
+mica_status mi_plan_read_state(struct mica_plan *plan, int i, void *bytes)
+{
+    return mi_plan_from_device(plan, mi_buffer_read(plan->device, &plan->states[i].buffer, 0, bytes, mi_plan_state_bytes(plan, i)));
+}
+
+mica_status mi_plan_write_state(struct mica_plan *plan, int i, const void *bytes)
+{
+    plan->states[i].variable->version++;
+    MI_TRY(mi_plan_from_device(plan, mi_buffer_write(plan->device, &plan->states[i].buffer, 0, bytes, mi_plan_state_bytes(plan, i),
+                                                     NULL)));
+    return mi_plan_from_device(plan, mi_device_finish(plan->device));
+}

@@ -281,12 +281,17 @@ int64_t mica_batches_count(const mica_batches *batches)
 
 mica_status mica_batches_begin(mica_batches *b, uint64_t epoch)
 {
+    return mi_batches_begin_at(b, epoch, 0);
+}
+
+mica_status mi_batches_begin_at(mica_batches *b, uint64_t epoch, int64_t batch)
+{
     if (!b)
         return MICA_INVALID_ARGUMENT;
     for (int i = 0; i < MI_LOADER_SLOTS; i++)
         MI_TRY(free_slot(b, i));
-    b->oldest = 0;
-    mi_loader_begin(b->loader, epoch);
+    b->oldest = (int)(batch % MI_LOADER_SLOTS);
+    mi_loader_begin_at(b->loader, epoch, batch);
     return MICA_OK;
 }
 

@@ -29,6 +29,11 @@ struct mica_training {
     double epoch_began;
     mica_history *history;
     struct mi_callbacks callbacks;
+    struct mi_fit_place {        /* where a training that is resumed goes on; epoch 0: it begins */
+        int epoch;
+        int64_t batch, samples;  /* of the epoch, that have run */
+    } first;
+    bool rate_is_set;            /* by a callback */
     bool ended;                  /* a callback asked for the end */
     bool restored;               /* the parameters are those of another epoch */
 };

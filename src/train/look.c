@@ -105,6 +105,7 @@ mica_status mica_training_set_learning_rate(mica_training *training, double lear
         return mi_fail(&training->task.model->device->error, MICA_INVALID_ARGUMENT,
                        "the learning rate of the optimizer is a schedule, %s: it cannot be set to %g besides",
                        training->optimizer.schedule.row->name, learning_rate);
+    training->rate_is_set = true;
     return mica_plan_set(training->train.plan, "learning_rate", learning_rate);
 }
 

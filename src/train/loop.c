@@ -1,5 +1,5 @@
 /* The training loop: a plan with objectives, batches, and what is told of them. */
-#include "train/fit.h"
+#include "train/checkpoint.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -177,6 +177,7 @@ static mica_status write_down(mica_training *fit)
     return MICA_OK;
 }
 
+/* An epoch that a resumed training goes on with has its sums, and what began with it, already. */
 static mica_status begin_epoch(mica_training *fit, int epoch)
 {
     mica_scores_destroy(fit->scores);
@@ -185,6 +186,12 @@ static mica_status begin_epoch(mica_training *fit, int epoch)
                                .loss = NAN, .val_loss = NAN, .learning_rate = mi_plan_learning_rate(fit->train.plan),
                                .training = fit};
     fit->epoch_began = mi_seconds();
+    if (epoch == fit->first.epoch && fit->first.batch) {
+        fit->now.batch = fit->first.batch;
+        fit->now.samples = fit->first.samples;
+        mi_plan_set_samples(fit->train.plan, (uint64_t)fit->now.samples);
+        return mi_batches_begin_at(fit->train.batches, fit->task.model->trained.epochs, fit->now.batch);
+    }
     MI_TRY(mica_plan_reset_metrics(fit->train.plan));
     MI_TRY(mica_plan_reset_states(fit->train.plan));
     MI_TRY(mica_batches_begin(fit->train.batches, ++fit->task.model->trained.epochs));
@@ -214,8 +221,8 @@ static mica_status run_epoch(mica_training *fit, int epoch)
 
 static mica_status run_epochs(mica_training *fit)
 {
-    MI_TRY(mi_callbacks_begin(&fit->callbacks, false));
-    for (int epoch = 1; epoch <= fit->epochs && !fit->ended; epoch++)
+    MI_TRY(mi_callbacks_begin(&fit->callbacks));
+    for (int epoch = fit->first.epoch ? fit->first.epoch : 1; epoch <= fit->epochs && !fit->ended; epoch++)
         MI_TRY(run_epoch(fit, epoch));
     return MICA_OK;
 }
@@ -250,16 +257,20 @@ static void leave(mica_training *fit, mica_status status)
         model->trained.kind = 0;
 }
 
-static mica_status run(mica_training *fit, mica_model *model, mica_data *data)
+static mica_status run(mica_training *fit, mica_model *model, mica_data *data, struct mi_checkpoint *checkpoint)
 {
     mica_status status = MICA_OK;
     MI_TRY(check(fit, model, data));
+    if (fit->desc->resume && fit->epochs > 0)
+        MI_TRY(mi_checkpoint_open(checkpoint, fit->desc->resume, fit));
     MI_TRY(remember(fit));
     if (fit->epochs > 0 || mica_data_count(data, MICA_TRAIN) > 0)
         MI_TRY(mi_adapt(model, data, false));
     if (fit->epochs == 0)
         return MICA_OK;
     MI_TRY(compile(fit));
+    if (fit->desc->resume)
+        MI_TRY(mi_checkpoint_restore(checkpoint, fit));
     status = run_epochs(fit);
     mica_status last = mi_callbacks_end(&fit->callbacks, status);
     status = status == MICA_OK ? last : status;
@@ -293,12 +304,14 @@ mica_status mica_fit(mica_model *model, mica_data *data, const mica_fit_desc *de
     fit.history = mi_new(1, sizeof *fit.history);
     if (!fit.history)
         return mi_out_of_memory(&model->device->error);
-    mica_status status = run(&fit, model, data);
+    struct mi_checkpoint checkpoint = {0};
+    mica_status status = run(&fit, model, data, &checkpoint);
     mica_batches_destroy(fit.train.batches);
     mica_batches_destroy(fit.validation.batches);
     mica_plan_destroy(fit.train.plan);
     mica_plan_destroy(fit.validation.plan);
     mica_scores_destroy(fit.scores);
+    mi_checkpoint_close(&checkpoint);
     mi_callbacks_destroy(&fit.callbacks);
     mi_training_end(&fit.task);
     if (history)

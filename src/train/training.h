@@ -77,6 +77,9 @@ struct mi_fit_plan_desc {
 mica_plan *mi_fit_plan(mica_model *model, const mica_fit_desc *fit, const struct mi_fit_plan_desc *how);
 mica_plan *mi_training_plan(mica_model *model, const struct mi_fit_plan_desc *how);
 
+/* mica_batches_begin with a batch in the middle of the epoch. */
+mica_status mi_batches_begin_at(mica_batches *batches, uint64_t epoch, int64_t batch);
+
 /* Runs a plan over an epoch of batches, and appends what it measures. */
 mica_status mi_measure(mica_plan *plan, mica_batches *batches, const char *prefix, struct mi_error *error, mica_scores *scores);
 

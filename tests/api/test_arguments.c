@@ -422,6 +422,7 @@ static void training(void **state)
     assert_int_equal(mica_training_ask(NULL), INVALID);
     assert_int_equal(mica_training_set_learning_rate(NULL, 1), INVALID);
     assert_int_equal(mica_training_stop(NULL), INVALID);
+    assert_int_equal(mica_training_save(NULL, "none"), INVALID);
     REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TRAIN, NULL, 1, &result), INVALID, "their list is NULL");
     REFUSED(&api, mica_evaluate(api.model, NULL, MICA_TRAIN, &(mica_objective){.loss = loss}, 1, &result), INVALID, "the data are NULL");
     REFUSED(&api, mica_evaluate(api.model, api.data, MICA_TRAIN, &(mica_objective){.loss = loss}, 1, NULL), INVALID, "the place is NULL");

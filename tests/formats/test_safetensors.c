@@ -154,7 +154,7 @@ static void test_write(void **state)
                                            {"s", {0}, one + 3, MI_FLOAT},
                                            {"b", MICA_SHAPE(3), NULL, MI_FLOAT}};
     struct mi_metadata metadata[2] = {{"mica", "{\"x\": \"\\u00e4\n\"}"}, {"other", ""}};
-    struct mi_safetensors_out what = {tensors, 3, metadata, 2, give, &calls};
+    struct mi_safetensors_out what = {tensors, 3, metadata, 2, give, &calls, NULL};
     const char *path = scratch_path("w.safetensors");
     unsigned char *bytes;
     size_t size;

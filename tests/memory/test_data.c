@@ -232,7 +232,7 @@ static mica_status try_safetensors(void)
     size_t size;
     mica_status status = mi_safetensors_write(&error, out_path,
                                               &(struct mi_safetensors_out){&tensor, 1, &metadata, 1,
-                                                                           NULL, NULL});
+                                                                           NULL, NULL, NULL});
     if (status == MICA_OK)
         status = mi_file_read(&error, out_path, 10000, &bytes, &size);
     if (status == MICA_OK)

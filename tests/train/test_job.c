@@ -303,7 +303,7 @@ static void mistakes(void **state)
         {"callbacks=[\"early_stoping\"]", "callbacks[0]: there is no type \"early_stoping\"; did you mean \"early_stopping\"?"},
         {"callbacks=[\"terminate_on_nan\", {\"type\": \"early_stopping\", \"patiense\": 3}]",
          "callbacks[1]: there is no key \"patiense\"; did you mean \"patience\"?"},
-        {"callbacks=[{\"type\": \"csv_logger\"}]", "callbacks[0]: the key \"filename\" is missing"},
+        {"callbacks=[{\"type\": \"csv_logger\"}]", "callbacks[0]: \"filename\" is missing"},
         {"callbacks=[{\"type\": \"early_stopping\", \"mode\": \"up\"}]", "callbacks[0]: there is no mode \"up\""},
         {"callbacks=[\"learning_rate_scheduler\"]", "learning_rate_scheduler takes a function"},
         {"batch_size=0", "batch_size: must be a whole number from 1 to 2147483647, or \"all\""},

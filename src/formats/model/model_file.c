@@ -90,19 +90,24 @@ struct saving {
     mica_model *model;
     struct mi_store *store;
     const struct mi_variable **variables;
+    size_t count;                  /* of the model's own tensors */
+    const struct mi_model_more *more;
 };
 
 static mica_status read_variable(void *user, size_t i, void *elements)
 {
     const struct saving *saving = user;
+    if (i >= saving->count)
+        return saving->more->read(saving->more->user, i - saving->count, elements);
     return mi_store_read(saving->store, saving->variables[i], elements);
 }
 
 static mica_status write_file(struct saving *saving, const char *path, const char *description)
 {
     mica_model *model = saving->model;
+    const struct mi_model_more none = {0}, *more = saving->more ? saving->more : &none;
     size_t count = 0;
-    struct mi_safetensor_out *tensors = mi_new(model->variables.count, sizeof *tensors);
+    struct mi_safetensor_out *tensors = mi_new(model->variables.count + more->count, sizeof *tensors);
     saving->variables = mi_new(model->variables.count, sizeof(void *));
     mica_status status = tensors && saving->variables ? MICA_OK : mi_out_of_memory(&model->device->error);
     for (size_t i = 0; i < model->variables.count && status == MICA_OK; i++) {
@@ -116,21 +121,22 @@ static mica_status write_file(struct saving *saving, const char *path, const cha
             tensors[count].shape.dim[k] = variable->shape.dim[k].b;
         saving->variables[count++] = variable;
     }
-    const struct mi_metadata metadata = {"mica", description};
+    saving->count = count;
+    for (size_t i = 0; i < more->count && status == MICA_OK; i++)
+        tensors[count++] = more->tensors[i];
+    const struct mi_metadata metadata[] = {{"mica", description}, more->metadata};
     if (status == MICA_OK)
         status = mi_safetensors_write(&model->device->error, path, &(struct mi_safetensors_out){
-            .tensors = tensors, .count = count, .metadata = &metadata, .metadata_count = 1, .read = read_variable,
-            .user = saving});
+            .tensors = tensors, .count = count, .metadata = metadata, .metadata_count = more->metadata.key ? 2 : 1,
+            .checksum = more->checksum, .read = read_variable, .user = saving});
     free(tensors);
     free(saving->variables);
     return status;
 }
 
-mica_status mica_model_save(mica_model *model, const char *path)
+mica_status mi_model_write(mica_model *model, const char *path, const struct mi_model_more *more)
 {
-    if (!model)
-        return MICA_INVALID_ARGUMENT;
-    struct saving saving = {.model = model};
+    struct saving saving = {.model = model, .more = more};
     MI_TRY(mi_model_begin(model));
     if (!path)
         return mi_fail(&model->device->error, MICA_INVALID_ARGUMENT, "to save a model takes a path; it is NULL");
@@ -146,6 +152,11 @@ mica_status mica_model_save(mica_model *model, const char *path)
     cJSON_free(text);
     cJSON_Delete(json);
     return status;
+}
+
+mica_status mica_model_save(mica_model *model, const char *path)
+{
+    return model ? mi_model_write(model, path, NULL) : MICA_INVALID_ARGUMENT;
 }
 
 /* ---- Weights ---- */
@@ -406,6 +417,16 @@ static mica_status take_choices(struct loading *l, const cJSON *json)
     return status == MICA_OK || status == MICA_UNSUPPORTED ? MICA_OK
            : status == MICA_OUT_OF_MEMORY                  ? mi_out_of_memory(&l->error)
                                                            : bad(l, "choices", why.text);
+}
+
+mica_status mi_model_read_choices(mica_model *model, struct mi_error *error, const char *place, const char *description)
+{
+    cJSON *json = NULL;
+    struct loading l = {.model = model, .place = place};
+    if (mi_json_parse(&l.error, place, description, strlen(description), &json) == MICA_OK)
+        take_choices(&l, cJSON_GetObjectItemCaseSensitive(json, "choices"));
+    cJSON_Delete(json);
+    return mi_error_report(error, &l.error);
 }
 
 static mica_status take_description(struct loading *l, const cJSON *json)

@@ -261,6 +261,22 @@ const struct mi_safetensor *mi_safetensors_find(const struct mi_safetensors *fil
     return NULL;
 }
 
+mica_status mi_safetensors_check(struct mi_error *error, const char *place, const struct mi_safetensors *file,
+                                 size_t size, const char *checksum)
+{
+    const struct mi_safetensor *tensor = mi_safetensors_find(file, checksum);
+    uint64_t stored = 0;
+    if (!tensor || tensor->bytes != sizeof stored || tensor->offset + sizeof stored != size)
+        return mi_fail(error, MICA_FORMAT, "%s: its checksum \"%s\" is missing", place, checksum);
+    for (int i = 0; i < 8; i++)
+        stored |= (uint64_t)file->data[tensor->offset + (size_t)i] << (8 * i);
+    uint64_t hash = mi_hash(file->data, tensor->offset, 0);
+    if (hash == stored)
+        return MICA_OK;
+    return mi_fail(error, MICA_FORMAT, "%s: is damaged: its checksum is %016llx, that of its bytes %016llx", place,
+                   (unsigned long long)stored, (unsigned long long)hash);
+}
+
 const char *mi_safetensors_metadata(const struct mi_safetensors *file, const char *key)
 {
     for (size_t i = 0; i < file->metadata_count; i++)

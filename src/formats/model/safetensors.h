@@ -57,7 +57,11 @@ struct mi_safetensors_out {
     size_t metadata_count;
     mica_status (*read)(void *user, size_t i, void *elements);
     void *user;
+    const char *checksum;      /* the name of one number more, a hash of all bytes before it; NULL: there is none */
 };
+/* Whether a file that was written with a checksum is as it was. */
+mica_status mi_safetensors_check(struct mi_error *error, const char *place, const struct mi_safetensors *file,
+                                 size_t size, const char *checksum);
 /* The format's name of a type that there is: "F32". */
 const char *mi_safetensors_type(enum mi_type type);
 /* Writes the file atomically. Names must differ. */

@@ -64,6 +64,8 @@ static mica_status make_header(struct mi_error *error, const char *path,
         good = add_tensor(header, &what->tensors[i], begin, end);
         begin = end;
     }
+    if (good && what->checksum)
+        good = add_tensor(header, &(struct mi_safetensor_out){.name = what->checksum, .type = MI_UINT64}, begin, begin + 8);
     *text = good ? mi_json_write(header, false) : NULL;
     cJSON_Delete(header);
     return *text ? MICA_OK : mi_out_of_memory(error);
@@ -122,10 +124,14 @@ mica_status mi_safetensors_write(struct mi_error *error, const char *path,
     MI_TRY(make_header(error, path, what, &text, &largest));
     void *scratch = mi_new(what->read ? largest : 0, 1);
     mica_status status = scratch ? mi_file_create(error, path, &file) : mi_out_of_memory(error);
+    if (status == MICA_OK && what->checksum)
+        status = mi_file_hash(file);
     if (status == MICA_OK)
         status = write_header(file, text);
     if (status == MICA_OK)
         status = write_tensors(file, what, scratch);
+    if (status == MICA_OK && what->checksum)
+        status = mi_file_write_hash(file);
     if (status == MICA_OK)
         status = mi_file_commit(file);
     else

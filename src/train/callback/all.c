@@ -64,9 +64,9 @@ static struct mi_callback *in_turn(const struct mi_callbacks *callbacks, int i)
     }                                                                                                                            \
     return MICA_OK
 
-mica_status mi_callbacks_begin(const struct mi_callbacks *callbacks, bool resumed)
+mica_status mi_callbacks_begin(const struct mi_callbacks *callbacks)
 {
-    CALL_ALL(callbacks, begin, one, resumed);
+    CALL_ALL(callbacks, begin, one);
 }
 
 mica_status mi_callbacks_epoch_begin(const struct mi_callbacks *callbacks)

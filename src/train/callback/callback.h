@@ -17,6 +17,7 @@ struct mi_callback {
     const mica_callback *given;
     int number;                          /* in the list */
     float value[MICA_MOST_CALLBACK_SETTINGS]; /* of the row's numbers */
+    bool resumed;                        /* the state was there before this training began */
     bool rises;                          /* a larger score of the monitor is better */
     mica_training *training;
     double state[MI_MOST_CALLBACK_STATES]; /* what goes on with a training that is resumed; NaN where `begin` sets nothing */
@@ -30,8 +31,8 @@ struct mi_callback_row {
     const struct mi_number *numbers;     /* of the keys those that are settings; ends with one without a name */
     const char *in_c_alone;              /* it takes a function; what a job has instead. NULL: jobs have it too */
     bool saves;                          /* it writes down what the others have made of an epoch: it comes after them */
-    /* Each may be NULL. `resumed`: the state is there already. MICA_CANCELLED stops the training. */
-    mica_status (*begin)(struct mi_callback *callback, bool resumed);
+    /* Each may be NULL. MICA_CANCELLED stops the training. */
+    mica_status (*begin)(struct mi_callback *callback);
     mica_status (*epoch_begin)(struct mi_callback *callback);
     mica_status (*batch)(struct mi_callback *callback);
     mica_status (*epoch)(struct mi_callback *callback);
@@ -76,7 +77,7 @@ struct mi_callbacks {
 mica_status mi_callbacks_make(mica_training *training);
 void mi_callbacks_destroy(struct mi_callbacks *callbacks);
 /* One after the other; the first that does not go on ends the calls. At the end all are called. */
-mica_status mi_callbacks_begin(const struct mi_callbacks *callbacks, bool resumed);
+mica_status mi_callbacks_begin(const struct mi_callbacks *callbacks);
 mica_status mi_callbacks_epoch_begin(const struct mi_callbacks *callbacks);
 mica_status mi_callbacks_batch(const struct mi_callbacks *callbacks);
 mica_status mi_callbacks_epoch(const struct mi_callbacks *callbacks);

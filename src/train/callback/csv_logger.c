@@ -9,10 +9,10 @@ static const struct mi_number numbers[] = {[APPEND] = {"append", .otherwise = 0,
 
 enum { SIZE }; /* bytes of the file that are this training's, and what was before it */
 
-static mica_status begin(struct mi_callback *callback, bool resumed)
+static mica_status begin(struct mi_callback *callback)
 {
-    uint64_t size = resumed ? (uint64_t)callback->state[SIZE] : 0;
-    if (!resumed && callback->value[APPEND] > 0)
+    uint64_t size = callback->resumed ? (uint64_t)callback->state[SIZE] : 0;
+    if (!callback->resumed && callback->value[APPEND] > 0)
         size = mi_file_size(callback->given->path);
     callback->state[SIZE] = (double)size;
     return mi_file_append(mi_callback_error(callback), callback->given->path, size, NULL, 0);

@@ -16,10 +16,10 @@ static const struct mi_number numbers[] = {
 
 enum { BEST, WAITED };
 
-static mica_status begin(struct mi_callback *callback, bool resumed)
+static mica_status begin(struct mi_callback *callback)
 {
     MI_TRY(mi_monitor_check(callback));
-    if (!resumed)
+    if (!callback->resumed)
         callback->state[WAITED] = 0;
     return MICA_OK;
 }

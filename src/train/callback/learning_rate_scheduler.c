@@ -1,9 +1,8 @@
 /* The rate of each epoch by a function of the application's. */
 #include "train/fit.h"
 
-static mica_status begin(struct mi_callback *callback, bool resumed)
+static mica_status begin(struct mi_callback *callback)
 {
-    (void)resumed;
     if (!callback->given->schedule)
         return mi_callback_fail(callback, MICA_INVALID_ARGUMENT, "its schedule is NULL: it takes a function");
     return mi_callback_check_rate(callback);

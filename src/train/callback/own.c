@@ -6,9 +6,8 @@ static mica_status call(const struct mi_callback *callback, bool (*function)(voi
     return !function || function(callback->given->user, &callback->training->now) ? MICA_OK : MICA_CANCELLED;
 }
 
-static mica_status begin(struct mi_callback *callback, bool resumed)
+static mica_status begin(struct mi_callback *callback)
 {
-    (void)resumed;
     return call(callback, callback->given->begin);
 }
 

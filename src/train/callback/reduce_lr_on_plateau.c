@@ -16,11 +16,11 @@ static const struct mi_number numbers[] = {
 
 enum { BEST, WAITED, COOLING };
 
-static mica_status begin(struct mi_callback *callback, bool resumed)
+static mica_status begin(struct mi_callback *callback)
 {
     MI_TRY(mi_monitor_check(callback));
     MI_TRY(mi_callback_check_rate(callback));
-    if (!resumed)
+    if (!callback->resumed)
         callback->state[WAITED] = callback->state[COOLING] = 0;
     return MICA_OK;
 }
