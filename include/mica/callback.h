@@ -42,16 +42,18 @@ typedef struct mica_progress {
  *                           is better than `baseline` (none), too. restore_best_weights (false): the model ends with the weights
  *                           of its best epoch
  *     model_checkpoint      saves the training (mica_training_save) at `path` at the end of every `period` (1) epochs, or with
- *                           save_freq (0) after every so many batches of an epoch, and where it is stopped; with save_seconds (0)
- *                           also where so many have passed since. save_weights_only (false): the model alone. save_best_only (false): only where `monitor` is better than ever, and than
- *                           initial_value_threshold (none). In the path "{epoch}" and "{val_loss}" stand for these numbers,
- *                           "{epoch:03}" for three digits, "{val_loss:.2}" for two decimals
+ *                           save_freq (0) after every so many batches of an epoch; and where it is stopped; with save_seconds (0)
+ *                           also where so many have passed since. save_weights_only (false): the model alone. save_best_only
+ *                           (false): only where `monitor` is better than ever, and than initial_value_threshold (none). In the
+ *                           path "{epoch}" and "{val_loss}" stand for these numbers, "{epoch:03}" for three digits,
+ *                           "{val_loss:.2}" for two decimals
  *     reduce_lr_on_plateau  multiplies the rate by `factor` (0.1), down to min_lr (0), where `monitor` has not got better by more
  *                           than min_delta (1e-4) for `patience` (10) epochs, and then waits for `cooldown` (0) epochs
  *     learning_rate_scheduler  sets the rate of each epoch to schedule(user, epoch, rate), epoch counting from 1
  *     terminate_on_nan      ends the training soon after a step whose loss is no number, with MICA_DIVERGED
  *     csv_logger            writes a line for each epoch at `path`: its number, the scores, the rate and the seconds, with
  *                           `separator` (",") between them. append (false): behind what is there
+ *     tensorboard           writes the scores of each epoch for TensorBoard, in the folders train and validation of `path`
  *
  * Files are replaced or added to whole, and are as they were where that fails, which ends the training with MICA_IO.
  *
@@ -62,7 +64,7 @@ typedef struct mica_callback {
     const char *type;
     const char *monitor;         /* a score, by its name; NULL: "val_loss" */
     const char *mode;            /* "min" or "max": what is better; NULL or "auto": max of metrics such as "val_accuracy" */
-    const char *path;            /* in jobs filepath or filename */
+    const char *path;            /* in jobs filepath, filename or log_dir */
     const char *separator;
     mica_setting setting[MICA_MOST_CALLBACK_SETTINGS]; /* up to the first without a key */
     double (*schedule)(void *user, int epoch, double learning_rate);

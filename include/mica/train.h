@@ -79,8 +79,9 @@ typedef struct mica_fit_desc {
     bool no_shuffle;
     bool bucket_by_length;       /* as mica_batches_desc has it */
     uint64_t seed;
-    const char *resume;          /* a file that model_checkpoint or mica_training_save has written: the training goes on from there, in
-                                  * the middle of an epoch, too, to the same bits as if it had never stopped; NULL: it begins */
+    const char *resume;          /* a file that model_checkpoint or mica_training_save has written: the training goes on from there,
+                                  * also in the middle of an epoch, to the same bits as if it had never stopped; its epochs are
+                                  * those in all. NULL: it begins */
     const mica_callback *callbacks; /* (callback_count) */
     int callback_count;
     mica_type precision;         /* of training, as mica_plan_desc has it; evaluation is in float32 */

@@ -225,6 +225,8 @@ mica_status mi_file_check_place(struct mi_error *error, const char *path);
 
 /* "folder/of/path" joined with a relative name; an absolute name is itself. The caller frees it; NULL: out of memory. */
 char *mi_path_join(const char *folder, const char *name);
+/* The same path from the root on, as the current folder is now. The caller frees it; NULL: out of memory, or there is none. */
+char *mi_path_absolute(const char *path);
 char *mi_path_folder(const char *path); /* "." where there is none; the caller frees it */
 
 /* ---- Folders ---- */

@@ -245,6 +245,14 @@ char *mi_path_join(const char *folder, const char *name)
     return path;
 }
 
+char *mi_path_absolute(const char *path)
+{
+    char here[4096];
+    if (path[0] != '/' && !getcwd(here, sizeof here))
+        return NULL;
+    return path[0] == '/' ? mi_strdup(path) : mi_path_join(here, strcmp(path, ".") ? path : "");
+}
+
 char *mi_path_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -110,6 +110,7 @@ static bool batch(void *user, const mica_progress *now)
 {
     struct cli_progress *progress = user;
     progress->stepped = true;
+    progress->done = now->epoch - 1;
     if (progress->terminal && seconds() - progress->drawn >= between_bars) {
         progress->drawn = seconds();
         draw(now);
@@ -127,6 +128,7 @@ static void end_line(const struct cli_progress *progress)
 static bool epoch(void *user, const mica_progress *now)
 {
     struct cli_progress *progress = user;
+    progress->done = now->epoch;
     progress->changes = progress->changes || now->learning_rate < progress->rate || now->learning_rate > progress->rate;
     if (!cli_is_quiet() && (now->epoch % progress->log_every == 0 || now->epoch == now->epochs)) {
         end_line(progress);

@@ -8,6 +8,7 @@ struct cli_progress {
     int log_every;     /* epochs between lines */
     bool changes;      /* the learning rate does, or has done */
     bool stepped;      /* out: there is something to save */
+    int done;          /* out: the last epoch that is over */
     bool terminal;     /* standard error is one, to be drawn on */
     float rate;        /* the first one */
     double drawn;      /* when the bar was last drawn */

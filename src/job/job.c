@@ -20,7 +20,8 @@ enum { EPOCHS_ABSENT = INT_MIN };
 struct job_keys {
     struct mi_job_losses losses;
     const cJSON *data, *optimizer, *batch_size, *callbacks;
-    const char *train, *precision;
+    const char *train, *precision, *folder, *run;
+    bool tensorboard;
     int epochs, log_every;
     float validation_split;
     uint64_t seed;
@@ -40,6 +41,9 @@ static const struct mi_key job_keys[] = {
     MI_KEY_WITH(struct job_keys, "precision", MI_KEY_TEXT, precision, .choices = precisions),
     MI_KEY(struct job_keys, "optimizer", MI_KEY_JSON, optimizer),
     MI_KEY(struct job_keys, "batch_size", MI_KEY_JSON, batch_size),
+    MI_KEY(struct job_keys, "folder", MI_KEY_TEXT, folder),
+    MI_KEY(struct job_keys, "run", MI_KEY_TEXT, run),
+    MI_KEY(struct job_keys, "tensorboard", MI_KEY_BOOL, tensorboard),
     MI_KEY(struct job_keys, "callbacks", MI_KEY_JSON, callbacks),
     MI_KEY_WITH(struct job_keys, "epochs", MI_KEY_INT, epochs, MI_KEY_BETWEEN(0, 1000000000.0)),
     MI_KEY_WITH(struct job_keys, "log_every", MI_KEY_INT, log_every, MI_KEY_BETWEEN(1, 1000000000.0)),
@@ -102,6 +106,27 @@ static mica_status read_batch_size(mica_job *job, const cJSON *item)
     return MICA_OK;
 }
 
+/* Where the job's paths begin, beside its file, and the folder of its run. */
+static mica_status read_folders(mica_job *job, const struct job_keys *keys)
+{
+    char *folder = mi_path_join(job->folder, keys->folder ? keys->folder : "."), *run = NULL;
+    if (folder && keys->folder)
+        job->folder = mi_arena_strdup(&job->arena, folder);
+    if (keys->run && job->folder)
+        run = mi_path_join(job->folder, keys->run);
+    job->run = run ? mi_arena_strdup(&job->arena, run) : NULL;
+    job->tensorboard = keys->tensorboard;
+    bool good = folder && job->folder && (job->run || !keys->run);
+    free(folder);
+    free(run);
+    if (!good)
+        return mi_out_of_memory(&job->error);
+    if (keys->tensorboard && !keys->run)
+        return inside(job, MICA_FORMAT, "tensorboard: is written into the folder of a run, which \"run\" names; or it is a callback with "
+                      "a \"log_dir\"");
+    return MICA_OK;
+}
+
 static mica_status read_keys(mica_job *job, struct job_keys *keys)
 {
     struct mi_error error = {0};
@@ -113,6 +138,7 @@ static mica_status read_keys(mica_job *job, struct job_keys *keys)
     if (keys->validation_split > 0 && cJSON_GetObjectItemCaseSensitive(keys->data, "split"))
         return inside(job, MICA_FORMAT, "validation_split stands beside data.split: give one of them");
     job->fit.epochs = keys->epochs == EPOCHS_ABSENT ? 1 : keys->epochs == 0 ? -1 : keys->epochs;
+    MI_TRY(read_folders(job, keys));
     job->log_every = keys->log_every ? keys->log_every : 1;
     job->fit.validation_split = keys->validation_split;
     job->fit.no_shuffle = keys->no_shuffle;
@@ -393,7 +419,8 @@ static mica_status open_job(mica_job *job, const char *path, const char *const *
     MI_TRY(read_model(job, keys.losses.model, keys.data, &model));
     if (!job->model_only || !has_input(keys.losses.model) || lacks_length(keys.losses.model))
         MI_TRY(open_data(job));
-    return open_model(job, keys.losses.model, &model, keys.exact);
+    MI_TRY(open_model(job, keys.losses.model, &model, keys.exact));
+    return job->run && !job->model_only ? mi_job_add_run(job) : MICA_OK;
 }
 
 static mica_job *job_new(mica_device *device, const char *path, const char *const *sets, int count, bool model_only)
@@ -501,6 +528,8 @@ mica_status mica_job_run(mica_job *job, mica_history **history)
     if (job->model_only)
         return mi_fail(&job->device->error, MICA_INVALID_ARGUMENT, "%s: only the model was opened", job->path);
     bool first = job->device->error.status == MICA_OK;
+    if (job->run)
+        MI_TRY(mi_job_begin_run(job));
     mica_status status = mica_fit(job->model, job->data, &job->fit, history);
     if (first && (status == MICA_INVALID_ARGUMENT || status == MICA_DATA))
         add_place(job, &job->device->error);

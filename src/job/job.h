@@ -23,6 +23,8 @@ struct mica_job {
     const cJSON **class_weights;       /* of each objective, the JSON's; NULL: none, or balanced */
     mica_callback *callbacks;          /* (fit.callback_count) */
     size_t callback_capacity;
+    const char *run;                   /* the folder of its run, the arena's; NULL: there is none */
+    bool tensorboard;
     int log_every;                     /* epochs between the lines of a program */
     const char **notes;
     size_t note_count, note_capacity;
@@ -38,6 +40,9 @@ struct mi_job_losses {
 mica_status mi_job_objectives(mica_job *job, struct mi_error *error, const struct mi_job_losses *keys);
 /* Reads the list of callbacks (NULL: there is none) behind those that there are. */
 mica_status mi_job_callbacks(mica_job *job, struct mi_error *error, const cJSON *list);
+/* What a run leaves in its folder, as callbacks behind the job's own; the folder, and the files that say what the run is (run.c). */
+mica_status mi_job_add_run(mica_job *job);
+mica_status mi_job_begin_run(mica_job *job);
 /* Looks the names of weighted classes up in the data. */
 mica_status mi_job_class_weights(mica_job *job);
 /* Whether the target of an output is a value, as its loss says (mi_regressions). */

@@ -1,6 +1,6 @@
 /* The state of a training in a file, from which it goes on as if it had never stopped.
  *
- * The file is a model's (formats/model/model_file.c), with more tensors under names that begin with "training/": the optimizer's
+ * The file is a model's (src/formats/model/model_file.c), with more tensors, whose names begin with "training/": the optimizer's
  * moments, the sums of losses and metrics, what a stateful plan carries, the weights that callbacks keep, and last a checksum of all.
  * In the metadata, under "mica_training", a JSON object:
  *

@@ -53,8 +53,8 @@ static mica_status check_optimizer(const struct mi_checkpoint *checkpoint, const
     mi_format(own, sizeof own, "%016llx", (unsigned long long)mi_optimizer_kind(&training->optimizer));
     if (cJSON_IsString(kind) && !strcmp(kind->valuestring, own))
         return MICA_OK;
-    return mi_fail(error_of(training), MICA_INVALID_ARGUMENT, "%s: was saved with another optimizer than %s, or with other keys of it",
-                   checkpoint->place, training->optimizer.row->name);
+    return mi_fail(error_of(training), MICA_INVALID_ARGUMENT, "%s: was saved with another optimizer than %s, or other keys "
+                   "of it", checkpoint->place, training->optimizer.row->name);
 }
 
 static mica_status open_file(struct mi_checkpoint *checkpoint, mica_training *training)
@@ -235,8 +235,8 @@ static mica_status restore_place(const struct mi_checkpoint *checkpoint, mica_tr
     if (training->first.batch == saved)
         training->first = (struct mi_fit_place){.epoch = training->first.epoch + 1};
     else if (batches != saved || samples != part)
-        return mi_fail(error_of(training), MICA_INVALID_ARGUMENT, "%s: is in the middle of an epoch of %lld samples in %lld batches, the "
-                       "training has %lld in %lld", checkpoint->place, (long long)part, (long long)saved, (long long)samples,
+        return mi_fail(error_of(training), MICA_INVALID_ARGUMENT, "%s: is in the middle of an epoch of %lld samples in %lld "
+                       "batches, the training has %lld in %lld", checkpoint->place, (long long)part, (long long)saved, (long long)samples,
                        (long long)batches);
     if (cJSON_IsNumber(rate) && rate->valuedouble >= 0 && rate->valuedouble <= 1e30)
         return mica_training_set_learning_rate(training, rate->valuedouble);

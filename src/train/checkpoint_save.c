@@ -28,7 +28,8 @@ static bool add(struct saving *saving, const char *name, enum mi_type type, cons
     if (!mi_grow(&saving->tensors, &saving->tensor_capacity, saving->count + 1, sizeof *saving->tensors) ||
         !mi_grow(&saving->pieces, &saving->piece_capacity, saving->count + 1, sizeof *saving->pieces))
         return false;
-    saving->tensors[saving->count] = (struct mi_safetensor_out){.name = name, .type = type, .shape = *shape, .elements = piece->kept};
+    saving->tensors[saving->count] = (struct mi_safetensor_out){.name = name, .type = type, .shape = *shape,
+                                                                .elements = piece->kept};
     saving->pieces[saving->count++] = *piece;
     return true;
 }

@@ -221,6 +221,8 @@ static mica_status run_epoch(mica_training *fit, int epoch)
 
 static mica_status run_epochs(mica_training *fit)
 {
+    fit->now = (mica_progress){.epochs = fit->epochs, .batches = mica_batches_count(fit->train.batches), .loss = NAN,
+                               .val_loss = NAN, .learning_rate = mi_plan_learning_rate(fit->train.plan), .training = fit};
     MI_TRY(mi_callbacks_begin(&fit->callbacks));
     for (int epoch = fit->first.epoch ? fit->first.epoch : 1; epoch <= fit->epochs && !fit->ended; epoch++)
         MI_TRY(run_epoch(fit, epoch));

@@ -75,6 +75,9 @@ mica_status mi_optimizer_set_groups(struct mi_error *error, const char *place, c
 /* Fills in defaults and checks keys and ranges; errors name the place, such as "optimizer". */
 mica_status mi_optimizer_resolve(struct mi_error *error, const char *place, const mica_optimizer *given, struct mi_optimizer *out);
 
+/* Adds the keys that all optimizers have to a JSON object, where they are not there as schedules; false: out of memory. */
+bool mi_optimizer_describe(const struct mi_optimizer *optimizer, cJSON *object);
+
 /* The operator that updates a parameter. */
 const char *mi_optimizer_update(const struct mi_optimizer *optimizer);
 /* What optimizers have in common whose moments mean the same. Never 0. */

@@ -158,6 +158,25 @@ mica_status mi_optimizer_read_groups(struct mi_error *error, struct mi_arena *ar
     return MICA_OK;
 }
 
+/* What clips, and what is said of averages, is there where it does something. */
+bool mi_optimizer_describe(const struct mi_optimizer *optimizer, cJSON *object)
+{
+    bool good = true;
+    for (size_t i = 0; i < MI_COUNT(common) && good; i++) {
+        const struct mi_number *key = &common[i].key;
+        float value;
+        memcpy(&value, (const char *)optimizer + common[i].offset, sizeof value);
+        bool idle = value <= 0 && strcmp(key->name, "learning_rate") && strcmp(key->name, "weight_decay");
+        if (idle || (common[i].averages && optimizer->use_ema <= 0) ||
+            cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(object, key->name)))
+            continue;
+        cJSON_DeleteItemFromObjectCaseSensitive(object, key->name);
+        good = key->flag ? cJSON_AddTrueToObject(object, key->name) != NULL
+                         : cJSON_AddNumberToObject(object, key->name, mi_json_number(value)) != NULL;
+    }
+    return good;
+}
+
 /* ---- Checking ---- */
 
 static mica_status take(struct mi_error *error, const char *place, const mica_setting *setting, struct mi_optimizer *out)

@@ -46,7 +46,8 @@ struct mi_callback_row {
     X(reduce_lr_on_plateau)                                                                                                      \
     X(learning_rate_scheduler)                                                                                                   \
     X(terminate_on_nan)                                                                                                          \
-    X(csv_logger)
+    X(csv_logger)                                                                                                                \
+    X(tensorboard)
 
 extern const struct mi_callback_row *const mi_callback_rows[];  /* NULL-terminated (table.c) */
 extern const char *const mi_callback_names[];                   /* for messages */

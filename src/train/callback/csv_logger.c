@@ -12,8 +12,9 @@ enum { SIZE }; /* bytes of the file that are this training's, and what was befor
 static mica_status begin(struct mi_callback *callback)
 {
     uint64_t size = callback->resumed ? (uint64_t)callback->state[SIZE] : 0;
-    if (!callback->resumed && callback->value[APPEND] > 0)
-        size = mi_file_size(callback->given->path);
+    uint64_t there = mi_file_size(callback->given->path);
+    if (size > there || (!callback->resumed && callback->value[APPEND] > 0))
+        size = there;
     callback->state[SIZE] = (double)size;
     return mi_file_append(mi_callback_error(callback), callback->given->path, size, NULL, 0);
 }
