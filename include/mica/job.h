@@ -27,8 +27,8 @@ MICA_API mica_fit_desc *mica_job_fit(mica_job *job);
 /* Adds a callback behind the job's own; its texts stay as they are until the job is destroyed. */
 MICA_API mica_status mica_job_add_callback(mica_job *job, const mica_callback *callback);
 /* The folder into which mica_job_run writes what the training was and what it can be resumed from: job.json, run.json, log.csv,
- * best.safetensors, last.safetensors (docs/jobs.md). A folder that holds a run is an error, unless the fit's `resume` is set. Borrowed;
- * NULL: the job names none. */
+ * best.safetensors, last.safetensors (docs/jobs.md). One that holds a run is an error, unless the fit's `resume` is set.
+ * Borrowed; NULL: the job names none. */
 MICA_API const char *mica_job_run_folder(const mica_job *job);
 MICA_API int mica_job_log_every(const mica_job *job);        /* epochs between the lines that a program prints; 0 for NULL */
 MICA_API int mica_job_notes(const mica_job *job);            /* notes gathered while opening, such as unused weights */

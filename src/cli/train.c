@@ -114,7 +114,8 @@ static int stopped(mica_job *job, const struct cli_progress *progress, const cha
     int number = cli_caught_signal(), epochs = mica_job_fit(job)->epochs, done = progress->done;
     if (saved && mica_job_run_folder(job))
         return cli_fail(128 + number, "stopped by %s after %d of %d epochs, saved %s/last.safetensors; the same command with "
-                        "--resume goes on from there", cli_signal_name(number), done, epochs ? epochs : 1, mica_job_run_folder(job));
+                        "--resume goes on from there", cli_signal_name(number), done, epochs ? epochs : 1,
+                        mica_job_run_folder(job));
     if (!saved)
         return cli_fail(128 + number, "stopped by %s before the first step, nothing is saved", cli_signal_name(number));
     return cli_fail(128 + number, "stopped by %s after %d of %d epochs, saved %s", cli_signal_name(number), done,

@@ -122,8 +122,8 @@ static mica_status read_folders(mica_job *job, const struct job_keys *keys)
     if (!good)
         return mi_out_of_memory(&job->error);
     if (keys->tensorboard && !keys->run)
-        return inside(job, MICA_FORMAT, "tensorboard: is written into the folder of a run, which \"run\" names; or it is a callback with "
-                      "a \"log_dir\"");
+        return inside(job, MICA_FORMAT, "tensorboard: is written into the folder of a run, which \"run\" names; or it is a "
+                      "callback with a \"log_dir\"");
     return MICA_OK;
 }
 

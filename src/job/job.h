@@ -40,7 +40,7 @@ struct mi_job_losses {
 mica_status mi_job_objectives(mica_job *job, struct mi_error *error, const struct mi_job_losses *keys);
 /* Reads the list of callbacks (NULL: there is none) behind those that there are. */
 mica_status mi_job_callbacks(mica_job *job, struct mi_error *error, const cJSON *list);
-/* What a run leaves in its folder, as callbacks behind the job's own; the folder, and the files that say what the run is (run.c). */
+/* What a run leaves in its folder, as callbacks behind the job's own; the folder, and the files that say what it is (run.c). */
 mica_status mi_job_add_run(mica_job *job);
 mica_status mi_job_begin_run(mica_job *job);
 /* Looks the names of weighted classes up in the data. */

@@ -136,7 +136,8 @@ static bool put_defaults(const mica_job *job, cJSON *json)
     const mica_fit_desc *fit = &job->fit;
     bool good = put(json, "epochs", cJSON_CreateNumber(fit->epochs < 0 ? 0 : fit->epochs)) &&
                 put(json, "log_every", cJSON_CreateNumber(job->log_every)) &&
-                put(json, "seed", cJSON_CreateNumber((double)fit->seed)) && put(json, "shuffle", cJSON_CreateBool(!fit->no_shuffle)) &&
+                put(json, "seed", cJSON_CreateNumber((double)fit->seed)) &&
+                put(json, "shuffle", cJSON_CreateBool(!fit->no_shuffle)) &&
                 put(json, "exact", cJSON_CreateBool(job->model->exact)) &&
                 put(json, "precision", cJSON_CreateString(mica_type_name(fit->precision))) &&
                 put(json, "folder", path_json(job->folder)) && put(json, "run", path_json(job->run)) &&
@@ -153,7 +154,8 @@ static bool put_defaults(const mica_job *job, cJSON *json)
 static cJSON *job_json(const mica_job *job)
 {
     cJSON *json = cJSON_Duplicate(job->json, true);
-    if (json && put_defaults(job, json) && put(json, "optimizer", optimizer_json(job)) && put(json, "callbacks", callbacks_json(job)))
+    if (json && put_defaults(job, json) && put(json, "optimizer", optimizer_json(job)) &&
+        put(json, "callbacks", callbacks_json(job)))
         return json;
     cJSON_Delete(json);
     return NULL;
@@ -167,8 +169,9 @@ static cJSON *run_json(const mica_job *job)
     cJSON *json = cJSON_CreateObject(), *device = json ? cJSON_AddObjectToObject(json, "device") : NULL;
     cJSON *samples = device ? cJSON_AddObjectToObject(json, "samples") : NULL;
     static const char *const parts[] = {"train", "validation", "test"};
-    bool good = samples && cJSON_AddStringToObject(json, "mica", mica_version()) && cJSON_AddStringToObject(device, "id", info->id) &&
-                cJSON_AddStringToObject(device, "name", info->name) && cJSON_AddStringToObject(device, "platform", info->platform) &&
+    bool good = samples && cJSON_AddStringToObject(json, "mica", mica_version()) &&
+                cJSON_AddStringToObject(device, "id", info->id) && cJSON_AddStringToObject(device, "name", info->name) &&
+                cJSON_AddStringToObject(device, "platform", info->platform) &&
                 cJSON_AddStringToObject(device, "driver", info->driver) &&
                 cJSON_AddStringToObject(device, "opencl_c", info->opencl_c) &&
                 cJSON_AddNumberToObject(json, "parameters", (double)mica_model_parameter_count(job->model));
@@ -204,7 +207,8 @@ mica_status mi_job_begin_run(mica_job *job)
     if (!mi_folder_make(job->run))
         return mi_fail(error, MICA_IO, "%s: the folder of the run cannot be made", job->run);
     if (!job->fit.resume && mi_file_size(last) > 0)
-        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s holds a run already: it can be resumed, or another folder be named", job->run);
+        return mi_fail(error, MICA_INVALID_ARGUMENT, "%s holds a run already: it can be resumed, or another folder be named",
+                       job->run);
     MI_TRY(write_json(job, place(job, "run.json"), run_json(job)));
     return write_json(job, place(job, "job.json"), job_json(job));
 }

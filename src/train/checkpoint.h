@@ -1,7 +1,7 @@
 /* The state of a training in a file, from which it goes on as if it had never stopped.
  *
  * The file is a model's (src/formats/model/model_file.c), with more tensors, whose names begin with "training/": the optimizer's
- * moments, the sums of losses and metrics, what a stateful plan carries, the weights that callbacks keep, and last a checksum of all.
+ * moments, the sums of losses and metrics, what a stateful plan carries, the weights that callbacks keep, and last a checksum.
  * In the metadata, under "mica_training", a JSON object:
  *
  *   {"version": 1, "kind": of the optimizer, "steps": N, "epochs": N, all since its beginning;

@@ -236,8 +236,8 @@ static mica_status restore_place(const struct mi_checkpoint *checkpoint, mica_tr
         training->first = (struct mi_fit_place){.epoch = training->first.epoch + 1};
     else if (batches != saved || samples != part)
         return mi_fail(error_of(training), MICA_INVALID_ARGUMENT, "%s: is in the middle of an epoch of %lld samples in %lld "
-                       "batches, the training has %lld in %lld", checkpoint->place, (long long)part, (long long)saved, (long long)samples,
-                       (long long)batches);
+                       "batches, the training has %lld in %lld", checkpoint->place, (long long)part, (long long)saved,
+                       (long long)samples, (long long)batches);
     if (cJSON_IsNumber(rate) && rate->valuedouble >= 0 && rate->valuedouble <= 1e30)
         return mica_training_set_learning_rate(training, rate->valuedouble);
     return MICA_OK;

@@ -63,6 +63,8 @@ static void null_asked(void **state)
     assert_null(mica_job_model(NULL));
     assert_null(mica_job_data(NULL));
     assert_null(mica_job_fit(NULL));
+    assert_null(mica_job_run_folder(NULL));
+    assert_int_equal(mica_job_log_every(NULL), 0);
     assert_int_equal(mica_job_notes(NULL), 0);
     assert_null(mica_job_note(NULL, 0));
     assert_int_equal(mica_history_epochs(NULL), 0);

@@ -229,6 +229,74 @@ static void writes(void **state)
     mica_data_destroy(data);
 }
 
+/* ---- Records for TensorBoard, read by another way: CRC-32C by a table of nibbles ---- */
+
+static uint32_t crc(const unsigned char *bytes, size_t size)
+{
+    uint32_t table[16], value = 0xffffffffu;
+    for (uint32_t i = 0; i < 16; i++) {
+        table[i] = i;
+        for (int k = 0; k < 4; k++)
+            table[i] = table[i] & 1 ? table[i] >> 1 ^ 0x82f63b78u : table[i] >> 1;
+    }
+    for (size_t i = 0; i < size; i++) {
+        value = value >> 4 ^ table[(value ^ bytes[i]) & 15];
+        value = value >> 4 ^ table[(value ^ (uint32_t)(bytes[i] >> 4)) & 15];
+    }
+    return ~value;
+}
+
+static void assert_masked(const unsigned char *bytes, size_t size, const unsigned char *stored)
+{
+    uint32_t plain = crc(bytes, size), masked = (plain >> 15 | plain << 17) + 0xa282ead8u;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(stored[i], masked >> (8 * i) & 255);
+}
+
+/* The records of a file, each with its checks; whether one of them holds a tag and its number. */
+static int read_records(const char *path, const char *tag, float number, bool *found)
+{
+    struct mi_error error = {0};
+    unsigned char *bytes = NULL;
+    size_t size = 0, at = 0, length = strlen(tag);
+    int count = 0;
+    if (mi_file_read(&error, path, 1 << 20, &bytes, &size) != MICA_OK)
+        fail_msg("%s", error.text);
+    for (; at < size; count++) {
+        size_t record = bytes[at] | (size_t)bytes[at + 1] << 8;
+        assert_masked(bytes + at, 8, bytes + at + 8);
+        assert_true(at + 16 + record <= size);
+        assert_masked(bytes + at + 12, record, bytes + at + 12 + record);
+        for (size_t i = at + 12; i + length + 5 <= at + 12 + record; i++)
+            *found = *found || (!memcmp(bytes + i, tag, length) && bytes[i + length] == 0x15 &&
+                                !memcmp(bytes + i + length + 1, &number, 4));
+        at += 16 + record;
+    }
+    assert_int_equal(at, size);
+    free(bytes);
+    return count;
+}
+
+static void shows(void **state)
+{
+    const mica_callback callback = {.type = "tensorboard", .path = "test_callbacks"};
+    mica_data *data = open_points(*state);
+    mica_model *model = make_model(*state);
+    mica_history *history = NULL;
+    bool loss = false, validated = false;
+    const mica_fit_desc desc = fit_with(&callback, 1, 3);
+    assert_int_equal(crc((const unsigned char *)"123456789", 9), 0xe3069283u);
+    assert_int_equal(mica_fit(model, data, &desc, &history), MICA_OK);
+    const mica_progress *last = mica_history_epoch(history, 2);
+    assert_int_equal(read_records("test_callbacks/train/events.out.tfevents.mica", "epoch_loss", last->loss, &loss), 4);
+    assert_int_equal(read_records("test_callbacks/validation/events.out.tfevents.mica", "epoch_loss", last->val_loss, &validated), 4);
+    assert_true(loss && validated);
+    assert_int_equal(system("rm -r test_callbacks"), 0);
+    mica_history_destroy(history);
+    mica_model_destroy(model);
+    mica_data_destroy(data);
+}
+
 /* What was asked for without waiting comes with one of the next batches. */
 struct heard {
     int asked, came;
@@ -328,7 +396,8 @@ static void refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_keras), cmocka_unit_test(restores), cmocka_unit_test(writes), cmocka_unit_test(asks),
+        cmocka_unit_test(as_keras), cmocka_unit_test(restores), cmocka_unit_test(writes), cmocka_unit_test(shows),
+        cmocka_unit_test(asks),
         cmocka_unit_test(terminates), cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, golden_device_open, golden_device_close);

@@ -52,7 +52,7 @@ static mica_status epoch(struct mi_callback *callback)
     for (int i = 0; i < mica_scores_count(now->scores); i++)
         if (is_shown(now->scores, i))
             add_number(&text, separator, mica_scores_value(now->scores, i));
-    add_number(&text, separator, (double)now->learning_rate);
+    add_number(&text, separator, mi_json_number(now->learning_rate));
     mi_text_add(&text, "%s%.3f\n", separator, now->seconds);
     mica_status status = text.failed ? mi_out_of_memory(mi_callback_error(callback))
                                      : mi_file_append(mi_callback_error(callback), callback->given->path,

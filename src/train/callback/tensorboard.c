@@ -1,6 +1,6 @@
 /* Scores for TensorBoard: files of records, each of them a message of protocol buffers, an Event
- * (https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/event.proto). Names and folders are those of Keras's
- * callback: train/ and validation/ hold epoch_loss and the others, so that both are drawn into one chart. */
+ * (https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/event.proto). Names and folders are those of
+ * Keras's callback: train/ and validation/ hold epoch_loss and the others, so that both are drawn into one chart. */
 #include "train/fit.h"
 
 #include <math.h>
