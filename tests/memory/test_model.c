@@ -20,7 +20,7 @@ static mica_device *device;
 static float inputs[SAMPLES * 32];
 static int32_t labels[SAMPLES];
 static char *described; /* by the first inspect */
-static char model_path[64], out_path[64], said[1024]; /* the last: what the device said */
+static char model_path[64], out_path[64], state_path[64], log_path[64], folder_path[64], said[1024]; /* the last: what the device said */
 
 /* ---- What is tried; each returns its status ---- */
 
@@ -172,6 +172,34 @@ static mica_status try_fit(void)
     return end(model, status);
 }
 
+static bool save_state(void *user, const mica_progress *now)
+{
+    (void)user;
+    return mica_training_save(now->training, state_path) != MICA_OK;
+}
+
+static mica_status train_small(const mica_callback *callbacks, int count, const char *resume)
+{
+    mica_model *model = mica_model_create(device, NULL);
+    mica_data *data = open_data();
+    if (model)
+        mica_output(model, NULL, mica_dense(mica_flatten(mica_input(model, NULL, MICA_SHAPE(2, 4, 4)), NULL),
+                                            &(mica_dense_desc){.units = CLASSES}));
+    mica_status status = !model || !data ? MICA_OUT_OF_MEMORY : mica_fit(model, data, &(mica_fit_desc){
+        .loss = "sparse_categorical_crossentropy", .batch_size = 4, .epochs = 2, .metrics = {{"accuracy"}}, .callbacks = callbacks,
+        .callback_count = count, .resume = resume}, NULL);
+    mica_data_destroy(data);
+    return end(model, status);
+}
+
+static mica_status try_resume(void)
+{
+    const mica_callback callbacks[] = {
+        {"early_stopping", .monitor = "loss", .setting = {{"patience", 9}, {"restore_best_weights", 1}}},
+        {"csv_logger", .path = log_path}, {"tensorboard", .path = folder_path}, {"model_checkpoint", .path = out_path}};
+    return train_small(callbacks, 4, state_path);
+}
+
 static mica_status try_evaluate(void)
 {
     mica_scores *scores = NULL;
@@ -229,6 +257,7 @@ struct family {
 static const struct family families[] = {
     {"compile", try_compile, false}, {"compile a recurrent network", try_compile_recurrent, false}, {"json", try_json, true}, {"save", try_save, false},
     {"load", try_load, true},        {"weights", try_weights, true}, {"fit", try_fit, true},
+    {"resume", try_resume, true},
     {"evaluate", try_evaluate, true}, {"inspect", try_inspect, false}, {"open", try_open, false},
 };
 
@@ -293,6 +322,11 @@ static int begin(void **state)
     mica_data *data = open_data();
     empty_file(model_path);
     empty_file(out_path);
+    empty_file(state_path);
+    empty_file(log_path);
+    strcpy(folder_path, "/tmp/mica-memory-XXXXXX");
+    assert_non_null(mkdtemp(folder_path));
+    assert_int_equal(train_small(&(mica_callback){.batch = save_state}, 1, NULL), MICA_CANCELLED);
     mica_model *model = build();
     mica_status status = mica_fit(model, data, &(mica_fit_desc){.loss = "sparse_categorical_crossentropy"}, NULL);
     if (status == MICA_OK)
@@ -309,7 +343,11 @@ static int finish(void **state)
     free(described);
     unlink(model_path);
     unlink(out_path);
-    return close_device(state);
+    unlink(state_path);
+    unlink(log_path);
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", folder_path);
+    return system(command) ? -1 : close_device(state);
 }
 
 int main(void)
