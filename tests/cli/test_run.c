@@ -1,6 +1,6 @@
 /* Runs: their folder, and what is left of them when they are stopped, killed, or cannot write. */
-#if !defined(_POSIX_C_SOURCE)
-#define _POSIX_C_SOURCE 200809L
+#if !defined(_XOPEN_SOURCE)
+#define _XOPEN_SOURCE 700
 #endif
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void shell(const char *command)
@@ -101,12 +104,12 @@ static void killed(void **state)
         char behind[512];
         snprintf(behind, sizeof behind, "& until [ $(grep -c ^epoch $err) -ge %d ] || ! kill -0 $!; do sleep 0.01; done 2>/dev/null; "
                  "kill -KILL $! 2>/dev/null; wait $!", 1 + 6 * i);
-        struct run run = mica_and(i ? "train runs/job.json --run runs/killed --resume" : "train runs/job.json --run runs/killed",
-                                  behind);
+        struct run run = mica_and("train runs/job.json --run runs/killed "
+                                  "$([ -f runs/killed/last.safetensors ] && echo --resume)", behind);
         assert_true(run.status == 137 || run.status == 0); /* it may have been faster */
         run_free(&run);
     }
-    trains("train runs/job.json --run runs/killed --resume");
+    trains("train runs/job.json --run runs/killed $([ -f runs/killed/last.safetensors ] && echo --resume)");
     assert_true(same_files("runs/whole/model.safetensors", "runs/killed/model.safetensors"));
     shell("cut -d, -f1-6 runs/whole/log.csv >runs/a; cut -d, -f1-6 runs/killed/log.csv | cmp -s - runs/a");
 }
@@ -137,6 +140,59 @@ static void full(void **state)
     assert_true(same_files("runs/whole/model.safetensors", "runs/full/model.safetensors"));
 }
 
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* What the program writes on a terminal; ends when it does. */
+static void on_terminal(char *text, size_t most)
+{
+    char program[1024];
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY), status;
+    assert_true(terminal >= 0 && !grantpt(terminal) && !unlockpt(terminal));
+    snprintf(program, sizeof program, "%s/mica", MICA_BINARY_DIR);
+    int other = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(other, STDERR_FILENO);
+        close(terminal);
+        execl(program, "mica", "train", "runs/job.json", "--set", "epochs=200", "--set", "log_every=200", "--out",
+              "runs/bar.safetensors", (char *)NULL);
+        _exit(127);
+    }
+    close(other);
+    size_t size = 0;
+    for (ssize_t got; size + 1 < most && (got = read(terminal, text + size, most - size - 1)) > 0;)
+        size += (size_t)got;
+    text[size] = 0;
+    close(terminal);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* A bar that is drawn at most ten times a second, with what is left, the speed, and in time the loss and the metrics so far; no line is
+ * longer than the terminal. */
+static void bar(void **state)
+{
+    static char text[1 << 16];
+    int bars = 0;
+    (void)state;
+    double began = seconds();
+    on_terminal(text, sizeof text);
+    double took = seconds() - began;
+    for (char *at = text; (at = strstr(at, "\repoch ")) != NULL; at++) {
+        assert_true(strcspn(at + 1, "\r\n\033") < 80);
+        bars++;
+    }
+    assert_true(bars >= 1 && bars <= 10 * took + 2);
+    assert_non_null(strstr(text, " left  "));
+    assert_non_null(strstr(text, " samples/s"));
+    assert_non_null(strstr(text, "\033[Kepoch 200/200  loss "));
+}
+
 static void mistakes(void **state)
 {
     (void)state;
@@ -155,6 +211,6 @@ static void mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(folder), cmocka_unit_test(killed), cmocka_unit_test(interrupted),
-                                       cmocka_unit_test(full), cmocka_unit_test(mistakes)};
+                                       cmocka_unit_test(full), cmocka_unit_test(bar), cmocka_unit_test(mistakes)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
