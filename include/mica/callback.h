@@ -50,7 +50,8 @@ typedef struct mica_progress {
  *     reduce_lr_on_plateau  multiplies the rate by `factor` (0.1), down to min_lr (0), where `monitor` has not got better by more
  *                           than min_delta (1e-4) for `patience` (10) epochs, and then waits for `cooldown` (0) epochs
  *     learning_rate_scheduler  sets the rate of each epoch to schedule(user, epoch, rate), epoch counting from 1
- *     terminate_on_nan      ends the training soon after a step whose loss is no number, with MICA_DIVERGED
+ *     terminate_on_nan      ends the training soon after a step whose loss is no number: MICA_DIVERGED, and the batches
+ *                           within which that was
  *     csv_logger            writes a line for each epoch at `path`: its number, the scores, the rate and the seconds, with
  *                           `separator` (",") between them. append (false): behind what is there
  *     tensorboard           writes the scores of each epoch for TensorBoard, in the folders train and validation of `path`

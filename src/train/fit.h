@@ -25,7 +25,9 @@ struct mica_training {
     mica_progress now;
     mica_scores *scores;         /* of now, until the history has them */
     bool in_epoch;               /* batches run: scores can be looked at */
-    bool asked;                  /* scores are on their way */
+    bool asked;                  /* scores are on their way ... */
+    int64_t asked_batch;         /* ... as they were behind this batch */
+    int64_t good_batch;          /* the last one behind which the loss was a number */
     double epoch_began;
     mica_history *history;
     struct mi_callbacks callbacks;

@@ -3,17 +3,22 @@
 
 #include <math.h>
 
-/* Outputs that a loss does not take diverge at any rate, so it says which it takes. */
+/* Outputs that a loss does not take diverge at any rate, so it says which it takes; and between which looks it happened. */
 mica_status mi_fit_diverged(const mica_training *fit, const char *what, float value)
 {
-    char takes[120] = "";
+    char takes[120] = "", since[80] = "";
+    int64_t first = fit->good_batch + 1, last = fit->asked_batch;
     for (int i = fit->task.count; i-- > 0;) {
         const struct mi_loss_row *row = mi_loss_find(fit->task.objectives[i].loss);
         if (row->outputs)
             mi_format(takes, sizeof takes, "%s takes %s; if they are, ", row->layer.type, row->outputs);
     }
-    return mi_fail(&fit->task.model->device->error, MICA_DIVERGED, "epoch %d: the training diverged, %s is %g: %sa smaller "
-                   "learning rate may help", fit->now.epoch, what, (double)value, takes);
+    if (first == last)
+        mi_format(since, sizeof since, " since batch %lld", (long long)last);
+    else if (first < last && (first > 1 || last < fit->now.batches))
+        mi_format(since, sizeof since, " since one of batches %lld to %lld", (long long)first, (long long)last);
+    return mi_fail(&fit->task.model->device->error, MICA_DIVERGED, "epoch %d: the training diverged, %s is %g%s: %sa smaller "
+                   "learning rate may help", fit->now.epoch, what, (double)value, since, takes);
 }
 
 mica_status mi_fit_check_scale(const mica_training *fit, bool at_the_end)
@@ -42,7 +47,10 @@ static mica_status take_scores(mica_training *fit)
         return mi_out_of_memory(error);
     MI_TRY(mi_scores_take(fit->scores, error, fit->train.plan, ""));
     fit->now.loss = (float)mica_scores_get(fit->scores, "loss");
-    return isfinite(fit->now.loss) ? MICA_OK : mi_fit_diverged(fit, "its loss", fit->now.loss);
+    if (!isfinite(fit->now.loss))
+        return mi_fit_diverged(fit, "its loss", fit->now.loss);
+    fit->good_batch = fit->asked_batch;
+    return MICA_OK;
 }
 
 static void tell_time(mica_training *fit)
@@ -54,6 +62,7 @@ static void tell_time(mica_training *fit)
 mica_status mi_fit_look(mica_training *fit)
 {
     MI_TRY(mi_plan_measure(fit->train.plan));
+    fit->asked_batch = fit->now.batch;
     tell_time(fit);
     MI_TRY(take_scores(fit));
     return mi_fit_check_scale(fit, false);
@@ -94,6 +103,7 @@ mica_status mica_training_ask(mica_training *training)
     if (training->asked)
         return MICA_OK;
     training->asked = true;
+    training->asked_batch = training->now.batch;
     return mi_plan_ask(training->train.plan);
 }
 

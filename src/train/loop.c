@@ -186,6 +186,7 @@ static mica_status begin_epoch(mica_training *fit, int epoch)
                                .loss = NAN, .val_loss = NAN, .learning_rate = mi_plan_learning_rate(fit->train.plan),
                                .training = fit};
     fit->epoch_began = mi_seconds();
+    fit->good_batch = fit->asked_batch = epoch == fit->first.epoch ? fit->first.batch : 0;
     if (epoch == fit->first.epoch && fit->first.batch) {
         fit->now.batch = fit->first.batch;
         fit->now.samples = fit->first.samples;
