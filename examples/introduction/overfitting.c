@@ -1,5 +1,5 @@
 /* Over-fitting: 300 digits, a fifth of which are labelled wrong, and a network that can learn them by heart, mistakes and all, so
- * that it tells 67.9 % of new digits right. Dropout makes that 75.3 %, an L2 penalty 72.2 %, early stopping 72.5 %, four times the
+ * that it tells 67.9 % of new digits right. Dropout makes that 75.3 %, an L2 penalty 72.2 %, early stopping 78.1 %, four times the
  * data 72.9 %: the means of three networks.
  * Ends with 0 where each of them makes the loss on new digits smaller. Usage: overfitting [TABLE [NETWORKS]] */
 #include <mica/mica.h>

@@ -40,7 +40,7 @@ static mica_status check_numbers(const struct mi_checkpoint *checkpoint, const m
         }
     if (number(checkpoint, "version") > 1)
         return bad(checkpoint, training, "it is newer than this library");
-    if (number(checkpoint, "epoch") < 1 || number(checkpoint, "epoch") > INT32_MAX ||
+    if (number(checkpoint, "epoch") < 1 || number(checkpoint, "epoch") >= INT32_MAX ||
         number(checkpoint, "batch") > number(checkpoint, "batches"))
         return bad(checkpoint, training, "there is no such place in a training");
     return MICA_OK;

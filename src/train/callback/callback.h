@@ -95,6 +95,8 @@ const char *mi_monitor(const struct mi_callback *callback);
 bool mi_is_better(const struct mi_callback *callback, double score, double than, double margin);
 /* Whether the optimizer's rate can be set: it is no schedule. */
 mica_status mi_callback_check_rate(const struct mi_callback *callback);
+/* A state as a number of bytes; of what is none, 0. */
+uint64_t mi_callback_bytes(double state);
 struct mi_error *mi_callback_error(const struct mi_callback *callback);
 /* An error of this callback's; "callbacks[1] csv_logger: ". */
 mica_status mi_callback_fail(const struct mi_callback *callback, mica_status status, const char *format, ...) MI_PRINTF(3, 4);

@@ -11,7 +11,7 @@ enum { SIZE }; /* bytes of the file that are this training's, and what was befor
 
 static mica_status begin(struct mi_callback *callback)
 {
-    uint64_t size = callback->resumed ? (uint64_t)callback->state[SIZE] : 0;
+    uint64_t size = callback->resumed ? mi_callback_bytes(callback->state[SIZE]) : 0;
     uint64_t there = mi_file_size(callback->given->path);
     if (size > there || (!callback->resumed && callback->value[APPEND] > 0))
         size = there;
@@ -56,7 +56,7 @@ static mica_status epoch(struct mi_callback *callback)
     mi_text_add(&text, "%s%.3f\n", separator, now->seconds);
     mica_status status = text.failed ? mi_out_of_memory(mi_callback_error(callback))
                                      : mi_file_append(mi_callback_error(callback), callback->given->path,
-                                                      (uint64_t)callback->state[SIZE], text.data, text.size);
+                                                      mi_callback_bytes(callback->state[SIZE]), text.data, text.size);
     callback->state[SIZE] += status == MICA_OK ? (double)text.size : 0;
     mi_text_destroy(&text);
     return status;

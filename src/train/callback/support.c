@@ -1,6 +1,11 @@
 /* What rows of callbacks are made of. */
 #include "train/fit.h"
 
+uint64_t mi_callback_bytes(double state)
+{
+    return state >= 0 && state <= MI_MOST_WHOLE ? (uint64_t)state : 0;
+}
+
 struct mi_error *mi_callback_error(const struct mi_callback *callback)
 {
     return &callback->training->task.model->device->error;

@@ -108,7 +108,7 @@ static mica_status add(struct mi_callback *callback, int part, struct mi_text *r
     mi_text_append(&all, mi_text_get(records), records->size);
     mica_status status = path.failed || all.failed || records->failed
                              ? mi_out_of_memory(error)
-                             : mi_file_append(error, path.data, (uint64_t)callback->state[part], all.data, all.size);
+                             : mi_file_append(error, path.data, mi_callback_bytes(callback->state[part]), all.data, all.size);
     callback->state[part] += status == MICA_OK ? (double)all.size : 0;
     mi_text_destroy(&path);
     mi_text_destroy(&all);
@@ -126,8 +126,7 @@ static mica_status begin(struct mi_callback *callback)
         mica_status status = path.failed ? mi_out_of_memory(mi_callback_error(callback)) : MICA_OK;
         if (status == MICA_OK && !made)
             status = mi_callback_fail(callback, MICA_IO, "%s: the folder cannot be made", path.data);
-        if (!callback->resumed || !(callback->state[part] > 0))
-            callback->state[part] = 0;
+        callback->state[part] = callback->resumed ? (double)mi_callback_bytes(callback->state[part]) : 0;
         if (status == MICA_OK && wanted)
             status = add(callback, part, &none);
         mi_text_destroy(&path);
