@@ -67,7 +67,7 @@ static mica_status open_file(struct mi_checkpoint *checkpoint, mica_training *tr
     const char *model = mi_safetensors_metadata(&checkpoint->file, "mica");
     if (!text || !model)
         return mi_fail(error, MICA_FORMAT, "%s: holds no state of a training to go on with", checkpoint->place);
-    MI_TRY(mi_safetensors_check(error, checkpoint->place, &checkpoint->file, size, "training/checksum"));
+    MI_TRY(mi_safetensors_check(error, checkpoint->place, &checkpoint->file, size, MI_TRAINING_TENSORS "checksum"));
     MI_TRY(mi_json_parse(error, checkpoint->place, text, strlen(text), &checkpoint->json));
     MI_TRY(check_numbers(checkpoint, training));
     MI_TRY(check_optimizer(checkpoint, training));
@@ -131,7 +131,7 @@ static mica_status restore_variables(const struct mi_checkpoint *checkpoint, con
         if (!own && !sum && variable->role != MI_MOMENT)
             continue;
         struct mi_text name = {0};
-        mi_text_add(&name, "%s%s", own ? "" : "training/", variable->name);
+        mi_text_add(&name, "%s%s", own ? "" : MI_TRAINING_TENSORS, variable->name);
         mica_status status = MICA_OK;
         if (name.failed)
             status = mi_out_of_memory(error_of(training));
@@ -150,7 +150,7 @@ static mica_status restore_states(const struct mi_checkpoint *checkpoint, const 
     for (int i = 0; i < mi_plan_states(plan) && status == MICA_OK; i++) {
         void *bytes = NULL;
         struct mi_text name = {0};
-        mi_text_add(&name, "training/state/%s", mi_plan_state_name(plan, i));
+        mi_text_add(&name, MI_TRAINING_TENSORS "state/%s", mi_plan_state_name(plan, i));
         status = name.failed ? mi_out_of_memory(error_of(training))
                              : read_tensor(checkpoint, training, name.data, MI_UINT8, (size_t)mi_plan_state_bytes(plan, i), &bytes);
         if (status == MICA_OK)
@@ -177,7 +177,7 @@ static mica_status restore_kept(const struct mi_checkpoint *checkpoint, struct m
         if (!mi_variable_in_files(variable))
             continue;
         struct mi_text name = {0};
-        mi_text_add(&name, "training/kept/%d/%s", saved, variable->name);
+        mi_text_add(&name, MI_TRAINING_TENSORS "kept/%d/%s", saved, variable->name);
         mica_status status = name.failed ? mi_out_of_memory(error_of(training))
                                          : read_tensor(checkpoint, training, name.data, variable->type, mi_variable_count(variable),
                                                        &kept->elements[kept->count]);

@@ -50,7 +50,7 @@ static bool add_variables(struct saving *saving)
         const struct mi_variable *variable = model->variables.list[i];
         const mica_shape shape = shape_of(variable);
         if (variable->role == MI_MOMENT || variable->role == MI_ACCUMULATOR)
-            good = add(saving, mi_arena_format(&saving->arena, "training/%s", variable->name), variable->type, &shape,
+            good = add(saving, mi_arena_format(&saving->arena, MI_TRAINING_TENSORS "%s", variable->name), variable->type, &shape,
                        &(struct piece){.variable = variable});
     }
     return good;
@@ -62,8 +62,8 @@ static bool add_states(struct saving *saving)
     bool good = true;
     for (int i = 0; i < mi_plan_states(plan) && good; i++) {
         const mica_shape shape = {.rank = 1, .dim = {(int64_t)mi_plan_state_bytes(plan, i)}};
-        good = add(saving, mi_arena_format(&saving->arena, "training/state/%s", mi_plan_state_name(plan, i)), MI_UINT8, &shape,
-                   &(struct piece){.state = i});
+        good = add(saving, mi_arena_format(&saving->arena, MI_TRAINING_TENSORS "state/%s", mi_plan_state_name(plan, i)), MI_UINT8,
+                   &shape, &(struct piece){.state = i});
     }
     return good;
 }
@@ -78,8 +78,8 @@ static bool add_kept(struct saving *saving, int callback)
         const struct mi_variable *variable = model->variables.list[i];
         const mica_shape shape = shape_of(variable);
         if (mi_variable_in_files(variable))
-            good = add(saving, mi_arena_format(&saving->arena, "training/kept/%d/%s", callback, variable->name), variable->type,
-                       &shape, &(struct piece){.kept = kept->elements[k++]});
+            good = add(saving, mi_arena_format(&saving->arena, MI_TRAINING_TENSORS "kept/%d/%s", callback, variable->name),
+                       variable->type, &shape, &(struct piece){.kept = kept->elements[k++]});
     }
     return good;
 }
@@ -153,7 +153,7 @@ static mica_status save(struct saving *saving, const char *path)
     if (text)
         status = mi_model_write(training->task.model, path, &(struct mi_model_more){
             .tensors = saving->tensors, .count = saving->count, .metadata = {"mica_training", text},
-            .checksum = "training/checksum", .read = read_piece, .user = saving});
+            .checksum = MI_TRAINING_TENSORS "checksum", .read = read_piece, .user = saving});
     else
         mi_out_of_memory(&training->task.model->device->error);
     cJSON_free(text);

@@ -272,8 +272,11 @@ static mica_status run(mica_training *fit, mica_model *model, mica_data *data, s
     if (fit->epochs == 0)
         return MICA_OK;
     MI_TRY(compile(fit));
-    if (fit->desc->resume)
+    if (fit->desc->resume) {
+        float good_steps;
         MI_TRY(mi_checkpoint_restore(checkpoint, fit));
+        MI_TRY(mi_loss_scale_read(model, &fit->first_scale, &good_steps));
+    }
     status = run_epochs(fit);
     mica_status last = mi_callbacks_end(&fit->callbacks, status);
     status = status == MICA_OK ? last : status;

@@ -235,7 +235,8 @@ static mica_status check_weights(mica_model *model, struct mi_error *error, cons
     }
     for (size_t i = 0; i < file->count && error->status == MICA_OK; i++) {
         const struct mi_variable *variable = mi_variable_find(&model->variables, file->tensors[i].name);
-        if (!variable || !mi_variable_in_files(variable))
+        bool more = !strncmp(file->tensors[i].name, MI_TRAINING_TENSORS, strlen(MI_TRAINING_TENSORS));
+        if (!more && (!variable || !mi_variable_in_files(variable)))
             note(desc, mi_arena_format(&arena, "%s: \"%s\" is not used by the model", place,
                                        mi_show(file->tensors[i].name).text));
     }

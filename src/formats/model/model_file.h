@@ -16,6 +16,7 @@ struct mi_model_more {
     mica_status (*read)(void *user, size_t i, void *elements);
     void *user;
 };
+#define MI_TRAINING_TENSORS "training/" /* how the names of such tensors begin: whoever loads weights passes over them */
 /* mica_model_save with more; NULL: nothing. */
 mica_status mi_model_write(mica_model *model, const char *path, const struct mi_model_more *more);
 /* The engines that a model ran with, of the text of its file's metadata: those of another device say nothing about this one. */
