@@ -207,6 +207,7 @@ struct losses {
 static bool note_loss(void *user, const mica_progress *now)
 {
     struct losses *losses = user;
+    assert_int_equal(mica_training_look(now->training), MICA_OK);
     if (losses->count < STEPS)
         losses->mean[losses->count++] = now->loss;
     return true;
@@ -221,9 +222,8 @@ static void check_fit(struct probe *probe, const struct golden *golden, const ch
     snprintf(prefix, sizeof prefix, "%s/initial", name);
     golden_write(probe->model, golden, prefix);
     fit.restart = true;
-    fit.log_interval = 1;
-    fit.on_batch = note_loss;
-    fit.user = &losses;
+    fit.callbacks = &(mica_callback){.batch = note_loss, .user = &losses};
+    fit.callback_count = 1;
     mica_fit(probe->model, data, &fit, NULL);
     golden_assert_fine(probe->device);
     assert_int_equal(losses.count, STEPS);
