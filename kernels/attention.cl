@@ -60,7 +60,7 @@ for (IDX item = get_global_id(0); item < MICA_ITEMS; item += get_global_size(0))
         }
     }
     for (int i = 0; i < last - first; i++) {
-        const float part = 1/sum[i];
+        const float part = sum[i] == 0 ? 0 : 1/sum[i]; /* a query that sees nothing gets nothing */
         const float *of = y + i/BQ*(FULL*BQ) + i%BQ;
         for (int c = 0; c < MICA_VALUE_DIM; c++)
             MICA_STORE0(of[c*BQ]*part, b, first + i, h*MICA_VALUE_DIM + c);

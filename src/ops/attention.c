@@ -6,9 +6,10 @@
  *
  * as ONNX's, with three axes. `mask` fits (N, heads, T, S); where it is bool nothing is added, and scores are `hidden` (minus
  * infinity) where it is false. Heads of q that lie side by side share one of k and v. is_causal: a query sees the keys up to its
- * own number. `rate` is the chance that a weight is 0 in training. `alibi`, where it is not 0: from a score is taken the distance
- * of query and key in steps, times the slope of the head, exp(slope * number): the number of head h is h + 1, and of the heads
- * from alibi on h - alibi + 1/2 (Press, Smith, Lewis: "Train Short, Test Long", ICLR 2022).
+ * own number. One that sees none, all of whose scores are minus infinity, gets zeros. `rate` is the chance that a weight is 0 in
+ * training. `alibi`, where it is not 0: from a score is taken the distance of query and key in steps, times the slope of the head,
+ * exp(slope * number): the number of head h is h + 1, and of the heads from alibi on h - alibi + 1/2 (Press, Smith, Lewis: "Train
+ * Short, Test Long", ICLR 2022).
  *
  * It is lowered to products, maps and reductions, which keep the scores; or where a kernel for it pays, on a CPU with enough
  * queries, to one that never has them in memory (attention_tiled.c). */
@@ -176,10 +177,31 @@ static mi_value *hide(struct mi_graph *graph, mi_value *mask, mi_value *x, doubl
     return mi_apply(graph, "Where", in, 3, NULL, 0);
 }
 
+/* Whether a query may see nothing: a mask can make all its scores minus infinity, which the first key's never is without. */
+static bool may_see_nothing(const struct mi_attention *a)
+{
+    return a->mask && !(a->hides && isfinite(a->hidden));
+}
+
+/* The largest score, one over the sum of exponentials, and the weights. For a query that sees nothing 0 stands for the largest,
+ * which is minus infinity, and for one over the sum, which is 1 / 0: all its weights are exp(-infinity) * 0. */
+static void build_weights(struct mi_graph *graph, const struct mi_attention *a, mi_value *scores, struct chain *c)
+{
+    const int64_t last = a->heads == a->groups ? 3 : 4;
+    c->largest = mi_reduce(graph, "ReduceMaxNumber", scores, &last, 1, true);
+    bool some = may_see_nothing(a) && c->largest;
+    mi_value *sees = some ? mi_op2(graph, "Greater", c->largest, mi_number(graph, c->largest->type, -(double)INFINITY)) : NULL;
+    mi_value *low = some ? hide(graph, sees, c->largest, 0) : c->largest;
+    mi_value *power = mi_op1(graph, "Exp", mi_op2(graph, "Sub", scores, low));
+    c->part = mi_op1(graph, "Reciprocal", mi_reduce(graph, "ReduceSum", power, &last, 1, true));
+    if (some)
+        c->part = hide(graph, sees, c->part, 0);
+    c->weights = mi_op2(graph, "Mul", power, c->part);
+}
+
 static bool build_chain(struct mi_node *node, const struct mi_attention *a, struct chain *c)
 {
     struct mi_graph *graph = node->graph;
-    const int64_t last = a->heads == a->groups ? 3 : 4;
     const struct mi_shape steps = {.rank = 2, .dim = {a->queries, a->keys}};
     enum mi_type type = node->in[0]->type;
     c->q = split(graph, node->in[0], a, a->heads);
@@ -195,10 +217,7 @@ static bool build_chain(struct mi_node *node, const struct mi_attention *a, stru
         scores = a->hides ? hide(graph, mask, scores, (double)a->hidden) : mi_op2(graph, "Add", scores, mask);
     if (a->causal)
         scores = mi_op2(graph, "Add", scores, mi_cast(graph, mi_causal_mask(graph, &steps), type));
-    c->largest = mi_reduce(graph, "ReduceMaxNumber", scores, &last, 1, true);
-    mi_value *power = mi_op1(graph, "Exp", mi_op2(graph, "Sub", scores, c->largest));
-    c->part = mi_op1(graph, "Reciprocal", mi_reduce(graph, "ReduceSum", power, &last, 1, true));
-    c->weights = mi_op2(graph, "Mul", power, c->part);
+    build_weights(graph, a, scores, c);
     c->dropped = dropped(node, "RandomDrop", c->weights);
     return c->dropped != NULL;
 }

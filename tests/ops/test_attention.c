@@ -23,9 +23,10 @@ static double score(const struct op_case *c, const struct tensor *in, const stru
     double number = p->h < power ? (double)(p->h + 1) : (double)(p->h - power) + 0.5;
     sum -= power ? exp(op_float(c, "slope", 0) * number) * fabs((double)(p->t - s)) : 0;
     if (c->in[3].type == MI_BOOL)
-        sum = tensor_broadcast(mask, 4, (const int64_t[]){p->b, p->h, p->t, s}) > 0 ? sum : op_float(c, "hidden", 0);
-    else if (c->in[3].shape)
-        sum += tensor_broadcast(mask, 4, (const int64_t[]){p->b, p->h, p->t, s});
+        sum = tensor_broadcast(mask, 4, (const int64_t[]){p->b, p->h, p->t, s}) > 0 ? sum : op_float(c, "hidden", -INFINITY);
+    else
+        for (int i = 3; i < 5 && c->in[i].shape; i++)
+            sum += tensor_broadcast(&in[i], 4, (const int64_t[]){p->b, p->h, p->t, s});
     return op_int(c, "is_causal", 0) && s > p->t ? -(double)INFINITY : sum;
 }
 
@@ -50,19 +51,20 @@ static void attend(const struct op_case *c, const struct tensor *in, const struc
         most = fmax(most, weight[s]);
     }
     for (int64_t s = 0; s < keys; s++) {
-        weight[s] = exp(weight[s] - most);
+        weight[s] = isinf(most) ? 0 : exp(weight[s] - most);
         sum += weight[s];
     }
+    double part = sum > 0 ? 1 / sum : 0; /* 0: the query sees nothing */
     for (int64_t i = 0; i < p->value_dim; i++) {
         double y = 0;
         for (int64_t s = 0; s < keys; s++)
-            y += weight[s] / sum * counts(c, in, p, s) * v->data[tensor_offset(v, (const int64_t[]){p->b, s, p->shared * p->value_dim + i})];
+            y += weight[s] * part * counts(c, in, p, s) * v->data[tensor_offset(v, (const int64_t[]){p->b, s, p->shared * p->value_dim + i})];
         out[0].data[tensor_offset(&out[0], (const int64_t[]){p->b, p->t, p->h * p->value_dim + i})] = y;
     }
     if (c->outputs > 1) {
         const int64_t at[] = {p->b, p->h, p->t, 0};
         out[1].data[tensor_offset(&out[1], at)] = most;
-        out[2].data[tensor_offset(&out[2], at)] = 1 / sum;
+        out[2].data[tensor_offset(&out[2], at)] = part;
     }
 }
 
@@ -103,6 +105,13 @@ static void reference_twice(const struct op_case *c, const struct tensor *in, st
     for (int64_t i = 0; i < out->count; i++)
         out->data[i] = first[i] - out->data[i];
     free(first);
+}
+
+/* A mask that is trained, and one that hides. */
+static mi_value *with_two_masks(struct mi_graph *graph, mi_value *const *in, const struct op_case *c)
+{
+    mi_value *of[] = {in[0], in[1], in[2], mi_op2(graph, "Add", in[3], in[4])};
+    return mi_apply(graph, "Attention", of, 4, c->attribute, 2);
 }
 
 #define HEADS(q, kv) MI_INT("q_num_heads", q), MI_INT("kv_num_heads", kv)
@@ -173,6 +182,25 @@ static void masks(void **state)
     OP_CHECK_ALL(state, cases);
 }
 
+/* Of three keys the first two queries see none and the third one only the last: a result and gradients of zeros. */
+static void nothing_seen(void **state)
+{
+#define UNSEEN -(double)INFINITY
+    static const double added[] = {UNSEEN, UNSEEN, UNSEEN, UNSEEN, UNSEEN, UNSEEN, UNSEEN, UNSEEN}, chosen[8] = {0};
+#define ADDED(of) {.shape = of, .first = added, .firsts = 8, .no_gradient = true}
+#define CHOSEN(of) {.shape = of, .type = MI_BOOL, .high = 1, .first = chosen, .firsts = 8}
+    const struct op_case cases[] = {
+        {"Attention", {IN("n 5 4"), IN("n 3 4"), IN("n 3 4"), ADDED("1 1 5 3")}, {HEADS(2, 2), CAUSAL}, .reference = reference,
+         .batch = 2, .outputs = 3},
+        {"Attention", {IN("n 5 8"), IN("n 3 4"), IN("n 3 4"), CHOSEN("n 1 5 3")}, {HEADS(2, 1)}, .reference = reference, .batch = 2},
+        {"Attention", {IN("n 17 8"), IN("n 3 4"), IN("n 3 4"), IN("1 2 17 3"), ADDED("1 1 17 3")}, {HEADS(2, 1)},
+         .build = with_two_masks, .reference = reference, .batch = 2},
+        {"Attention", {IN("n 17 6"), IN("n 3 6"), IN("n 3 6"), CHOSEN("n 2 17 3")}, {HEADS(2, 2), MI_INT("alibi", 2), MI_REAL("slope", -2)},
+         .reference = reference, .batch = 1},
+    };
+    OP_CHECK_ALL(state, cases);
+}
+
 static void dropout(void **state)
 {
     const struct op_case cases[] = {
@@ -201,6 +229,7 @@ static void widths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(few_queries), cmocka_unit_test(many_queries), cmocka_unit_test(causal),
-                                       cmocka_unit_test(masks), cmocka_unit_test(dropout), cmocka_unit_test(widths)};
+                                       cmocka_unit_test(masks), cmocka_unit_test(nothing_seen), cmocka_unit_test(dropout),
+                                       cmocka_unit_test(widths)};
     return cmocka_run_group_tests_name("attention", tests, op_devices_open, op_devices_close);
 }
