@@ -15,12 +15,13 @@ struct mi_variant {
 };
 
 /* Where a value lies within another one, along whose first axis there are parts: from part `shift` on, or from one that moves by
- * one from turn to turn, or from run to run, round and round. */
+ * one from turn to turn, or from run to run, round and round; or so many parts further as a repeat runs turns. */
 struct mi_part {
     mi_value *of;                /* NULL: it is no part */
     int64_t shift;
     int repeat;                  /* which of the parts it is follows from the turn of this one; 0: from none ... */
-    bool runs;                   /* ... and from the number of the run */
+    bool runs;                   /* ... from the number of the run ... */
+    int until;                   /* ... and from how many turns this repeat runs; 0: from none */
 };
 
 /* How a value lies in memory; one for each value of the plan's graph, by its id. */

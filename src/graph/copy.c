@@ -81,6 +81,8 @@ static bool copy_into(struct mi_graph *to, const struct mi_graph *from)
         return false;
     if (from->repeat_count)
         memcpy(to->repeats, from->repeats, from->repeat_count * sizeof *to->repeats);
+    for (size_t i = 0; i < from->repeat_count; i++)
+        to->repeats[i].lengths = mi_arena_strdup(&to->arena, from->repeats[i].lengths);
     to->repeat_count = from->repeat_count;
     return mi_graph_list_variables(to) &&
            list_copy(to, &to->inputs, &to->input_count, &to->input_capacity, from->inputs, from->input_count) &&

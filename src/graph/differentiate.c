@@ -332,6 +332,7 @@ static mica_status visit_repeat(struct walk *w, struct mi_node *end)
     graph->scope = end->name;
     if (!mi_repeat_begin(graph, repeat.turns, !repeat.backwards))
         return graph->error.status;
+    mi_repeat_until(graph, repeat.lengths);
     w->in_turn = b.in_turn;
     begin_back(w, &b);
     MI_TRY(mi_mirror(end, w->mirror));

@@ -163,6 +163,7 @@ struct mi_repeat {
     bool backwards;              /* from the last turn to the first */
     int carries;                 /* how many values go from each turn to the next */
     int outer;                   /* the repeat each turn of which runs all of its turns; 0: none, it runs once */
+    const char *lengths;         /* an input of lengths: as many turns run as the longest has; NULL: all of them */
 };
 
 enum {
@@ -273,6 +274,11 @@ bool mi_is_prepared(const struct mi_node *reader, const mi_value *value);
 /* Begins a repeat of so many turns, within the one that is open, if any; false: there is an error. Nodes that are made of a carried
  * value or of what is taken at the turn run in every turn, all others once, or once in a turn of a repeat around it. */
 bool mi_repeat_begin(struct mi_graph *graph, int64_t turns, bool backwards);
+/* Lets the open repeat run only as many of its turns, the first ones, as the largest element of an input of lengths says
+ * (mi_input_length); whoever builds it sees to it that the others would change nothing that is carried. NULL: all run. */
+void mi_repeat_until(struct mi_graph *graph, const char *lengths);
+/* How many turns a repeat runs, a scalar of int32; NULL: all that it has. */
+mi_value *mi_repeat_runs(struct mi_graph *graph, int repeat);
 /* A value that goes from turn to turn: `first` in the one that runs first, later what the last one made of it. */
 mi_value *mi_carry(struct mi_graph *graph, mi_value *first);
 /* x at the turn's place along an axis, which falls away. */
@@ -281,8 +287,12 @@ mi_value *mi_at_turn(struct mi_graph *graph, mi_value *x, int axis);
 struct mi_node *mi_repeat_end(struct mi_graph *graph, mi_value *const *next, int count);
 /* What the i-th carried value is after all turns. */
 mi_value *mi_last(struct mi_node *repeat, int i);
-/* A value of the repeat in all turns, in the order of their numbers: of shape (turns, ...). */
+/* A value of the repeat in all turns, in the order of their numbers: of shape (turns, ...). It is 0 in turns that do not run. */
 mi_value *mi_stack(struct mi_node *repeat, mi_value *value);
+/* The same for who reads a part in a turn that runs: others are undefined. */
+mi_value *mi_stack_of_run(struct mi_node *repeat, mi_value *value);
+/* x (turns, ...), which is 0 in turns that do not run. */
+mi_value *mi_where_run(struct mi_graph *graph, int repeat, mi_value *x);
 /* Which carried value it is that the node carries. */
 int mi_carry_number(const struct mi_node *carry);
 

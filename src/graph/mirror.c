@@ -28,7 +28,7 @@ static mi_value *now(const struct again *a, mi_value *value)
 /* What a value was in the turn: it is kept in all turns of the repeat that ran last. */
 static mi_value *kept(const struct again *a, mi_value *value)
 {
-    return mi_at_turn(a->graph, mi_stack(now(a, a->end->out[0])->node, now(a, value)), 0);
+    return mi_at_turn(a->graph, mi_stack_of_run(now(a, a->end->out[0])->node, now(a, value)), 0);
 }
 
 static bool is_computed_again(const struct mi_node *node)
@@ -73,6 +73,7 @@ static bool open_again(const struct again *a, int repeat)
         const struct mi_repeat of = graph->repeats[repeat];
         if (!open_again(a, of.outer) || !mi_repeat_begin(graph, of.turns, of.backwards))
             return false;
+        mi_repeat_until(graph, of.lengths);
         a->number[repeat] = graph->open;
     }
     graph->open = a->number[repeat];
@@ -107,7 +108,7 @@ static void mirror_turn(const struct again *a, const struct mi_node *node)
     else if (node->op == &mi_op_last)
         *mirror = mi_last(now(a, node->in[0])->node, number);
     else if (node->op == &mi_op_stack)
-        *mirror = mi_stack(now(a, node->in[0])->node, now(a, node->in[0]->node->in[number]));
+        *mirror = mi_stack_of_run(now(a, node->in[0])->node, now(a, node->in[0]->node->in[number]));
     else
         compute_again(a, node);
 }
@@ -144,7 +145,7 @@ static mi_value *in_all_turns(struct mi_node *end, mi_value *value)
 {
     const struct mi_node *node = value->node;
     if (node->op == &mi_op_turn && mi_attribute_int(node, "axis", 0) == 0)
-        return node->in[0];
+        return mi_where_run(end->graph, end->ends, node->in[0]);
     return mi_stack(end, value);
 }
 
@@ -196,8 +197,12 @@ mi_value *mi_sum_of_turns(struct mi_node *end, mi_value *value)
         return NULL;
     struct mi_node *node = value->node;
     int64_t first = 0;
-    if (node->repeat != end->ends)
-        return mi_op2(graph, "Mul", value, mi_number(graph, value->type, (double)graph->repeats[end->ends].turns));
+    if (node->repeat != end->ends) {
+        mi_value *runs = mi_repeat_runs(graph, end->ends);
+        mi_value *count = runs ? MI_APPLY(graph, "Cast", ((mi_value *[]){runs}), MI_INT("to", value->type))
+                               : mi_number(graph, value->type, (double)graph->repeats[end->ends].turns);
+        return mi_op2(graph, "Mul", value, count);
+    }
     if (node->op == mi_op_find(graph->ops, "Add") && mi_shape_equal(&node->in[0]->shape, &node->in[1]->shape))
         return mi_op2(graph, "Add", mi_sum_of_turns(end, node->in[0]), mi_sum_of_turns(end, node->in[1]));
     if (node->op->keeps_order) {

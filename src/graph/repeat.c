@@ -15,7 +15,11 @@
  * Repeat has no result but the one that makes Last and Stack wait for all turns.
  *
  * A repeat that begins while another one is open stands within it: each turn of the outer one runs all of its turns. What it reads
- * is made once in the outer turn, or outside of both; its Last and Stack are values of the outer turn. */
+ * is made once in the outer turn, or outside of both; its Last and Stack are values of the outer turn.
+ *
+ * Where samples are sequences of several lengths, a repeat may end, or backwards begin, with the longest of them: in the turns
+ * behind every sample has but padding, and what is carried stays as it is. How many run is a number that the host knows when it
+ * feeds the lengths; the device computes it once more for those who read all turns. */
 #include "graph/op.h"
 
 #include <string.h>
@@ -107,6 +111,41 @@ bool mi_repeat_begin(struct mi_graph *graph, int64_t turns, bool backwards)
     graph->repeat_count = number + 1;
     graph->open = (int)number;
     return true;
+}
+
+void mi_repeat_until(struct mi_graph *graph, const char *lengths)
+{
+    if (graph->open > 0)
+        graph->repeats[graph->open].lengths = lengths;
+}
+
+/* The largest length, which is one of turns. */
+mi_value *mi_repeat_runs(struct mi_graph *graph, int repeat)
+{
+    const struct mi_repeat *of = &graph->repeats[repeat];
+    const int64_t axis = 0;
+    mi_value *lengths = NULL;
+    for (size_t i = 0; i < graph->input_count && of->lengths && !lengths; i++)
+        lengths = strcmp(graph->inputs[i]->name, of->lengths) == 0 ? graph->inputs[i] : NULL;
+    if (!lengths)
+        return NULL;
+    mi_value *most = MI_APPLY(graph, "ReduceMax", ((mi_value *[]){lengths}), MI_INTS("axes", &axis, 1), MI_INT("keepdims", 0));
+    most = mi_op2(graph, "Min", most, mi_number(graph, MI_INT32, (double)of->turns));
+    return mi_op2(graph, "Max", most, mi_number(graph, MI_INT32, 0));
+}
+
+mi_value *mi_where_run(struct mi_graph *graph, int repeat, mi_value *x)
+{
+    mi_value *runs = x ? mi_repeat_runs(graph, repeat) : NULL;
+    int64_t beside[MI_MAX_RANK];
+    if (!runs)
+        return x;
+    for (int i = 0; i < x->shape.rank; i++)
+        beside[i] = i ? 1 : x->shape.dim[0].b;
+    mi_value *turn = MI_APPLY(graph, "Expand", ((mi_value *[]){mi_scalar(graph, 0)}), MI_INTS("shape", beside, x->shape.rank));
+    turn = MI_APPLY(graph, "Index", ((mi_value *[]){turn}), MI_INT("axis", 0));
+    mi_value *const in[] = {mi_op2(graph, "Less", turn, runs), x, mi_number(graph, x->type, 0)};
+    return mi_apply(graph, "Where", in, 3, NULL, 0);
 }
 
 static struct mi_node *inner_node(struct mi_graph *graph, const struct mi_op *op, mi_value *in, const char *key, int64_t number)
@@ -232,7 +271,7 @@ static int keep(struct mi_node *repeat, mi_value *value)
     return repeat->inputs++;
 }
 
-mi_value *mi_stack(struct mi_node *repeat, mi_value *value)
+mi_value *mi_stack_of_run(struct mi_node *repeat, mi_value *value)
 {
     int number = repeat && value ? keep(repeat, value) : -1;
     if (number < 0)
@@ -246,4 +285,10 @@ mi_value *mi_stack(struct mi_node *repeat, mi_value *value)
     shape.dim[0] = mi_fixed(repeat->graph->repeats[repeat->ends].turns);
     memcpy(&shape.dim[1], value->shape.dim, (size_t)value->shape.rank * sizeof *shape.dim);
     return result(repeat, &mi_op_stack, number, &shape);
+}
+
+mi_value *mi_stack(struct mi_node *repeat, mi_value *value)
+{
+    mi_value *all = mi_stack_of_run(repeat, value);
+    return all ? mi_where_run(repeat->graph, repeat->ends, all) : NULL;
 }

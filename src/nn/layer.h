@@ -163,6 +163,8 @@ extern const struct mi_key mi_activity_keys[]; /* "activity_regularizer" of a mi
 
 /* Which steps of a layer's input are real, (N, T) of bools; NULL: all. */
 mi_value *mi_layer_mask(const struct mi_layer *layer, const mi_value *x);
+/* The name of the input of lengths that a mask says no more than; NULL: it is of something else. */
+const char *mi_mask_lengths(const mi_value *mask);
 /* The mask of what the layer has made of its inputs: its own, or theirs where it keeps their steps. */
 mi_value *mi_layer_mask_of_result(struct mi_layer *layer, mi_value *const *x, int count, const mi_value *y);
 

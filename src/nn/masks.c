@@ -2,6 +2,8 @@
  * one, hands it on, uses it up, or ends it. */
 #include "nn/layer.h"
 
+#include <string.h>
+
 mi_value *mi_model_mask(const mica_model *model, const mi_value *x)
 {
     for (size_t i = model->layer_count; i-- > 0;) {
@@ -16,6 +18,15 @@ mi_value *mi_model_mask(const mica_model *model, const mi_value *x)
 mi_value *mi_layer_mask(const struct mi_layer *layer, const mi_value *x)
 {
     return mi_model_mask(layer->model, x);
+}
+
+/* The mask of an input whose steps vary is lengths > step (layer/shape.c). */
+const char *mi_mask_lengths(const mi_value *mask)
+{
+    const mi_value *of = mask && strcmp(mask->node->op->name, "Greater") == 0 ? mask->node->in[0] : NULL;
+    while (of && of->node->op->kind == MI_MOVE)
+        of = of->node->in[0];
+    return of && mi_length_of(of, NULL) ? of->name : NULL;
 }
 
 /* Whether a value has the steps that the mask is of. */

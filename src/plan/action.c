@@ -6,7 +6,8 @@ static uint64_t part_offset(const struct mica_plan *plan, const struct mi_part *
 {
     const struct mi_shape *shape = &part->of->shape;
     int64_t parts = shape->dim[0].b, runs = part->runs ? (int64_t)(plan->runs % (uint64_t)parts) : 0;
-    int64_t which = (part->shift + (part->repeat ? plan->turn[part->repeat] : 0) + runs) % parts;
+    int64_t turn = part->repeat ? plan->turn[part->repeat] : 0, until = part->until ? plan->turns[part->until].run : 0;
+    int64_t which = (part->shift + turn + runs + until) % parts;
     return (uint64_t)(which * (mi_shape_count(shape, n) / parts));
 }
 
@@ -69,7 +70,13 @@ mica_status mi_action_place(struct mica_plan *plan, struct mi_action *action)
     return MICA_OK;
 }
 
-/* Sets what depends on the turn and on n. */
+static mica_status set_number(struct mica_plan *plan, struct mi_action *action, cl_uint at, int64_t number)
+{
+    cl_int narrow = (cl_int)number;
+    return mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, at, sizeof narrow, &narrow));
+}
+
+/* Sets what depends on the turn, on how many there are, and on n. */
 static mica_status move(struct mica_plan *plan, struct mi_action *action, int64_t n)
 {
     for (int i = 0; i < action->code->arguments && action->moves; i++) {
@@ -78,13 +85,11 @@ static mica_status move(struct mica_plan *plan, struct mi_action *action, int64_
         if (action->code->source && action->place[i].offset != before)
             MI_TRY(set_offset(plan, action, i));
     }
-    int repeat = action->turn_at ? mi_repeat_of(plan, &plan->kernels.list[action->kernel]) : 0;
-    for (int depth = mi_repeat_depth(plan->graph, repeat); depth > 0; depth--, repeat = plan->graph->repeats[repeat].outer) {
-        cl_int turn = (cl_int)plan->turn[repeat];
-        cl_uint at = action->turn_at + (cl_uint)depth - 1;
-        MI_TRY(mi_plan_from_device(plan, mi_launch_arg(plan->device, &action->launch, at, sizeof turn, &turn)));
-    }
-    return MICA_OK;
+    const struct mi_kernel *kernel = &plan->kernels.list[action->kernel];
+    int repeat = action->turn_at ? mi_repeat_of(plan, kernel) : 0;
+    for (int depth = mi_repeat_depth(plan->graph, repeat); depth > 0; depth--, repeat = plan->graph->repeats[repeat].outer)
+        MI_TRY(set_number(plan, action, action->turn_at + (cl_uint)depth - 1, plan->turn[repeat]));
+    return action->turns_at ? set_number(plan, action, action->turns_at, plan->turns[kernel->repeat].run) : MICA_OK;
 }
 
 mica_status mi_action_run(mica_plan *plan, struct mi_action *action, int64_t n)
@@ -122,7 +127,7 @@ static mica_status walk_turn(mica_plan *plan, const struct mi_walk *walk, size_t
             inner = graph->repeats[inner].outer;
         while (behind < end && mi_repeat_within(graph, repeat_of(plan, behind), inner))
             behind++;
-        int64_t all = graph->repeats[inner].turns;
+        int64_t all = plan->turns[inner].run;
         for (int64_t t = 0; t < (walk->once ? 1 : all); t++) {
             plan->turn[inner] = graph->repeats[inner].backwards ? (walk->once ? 0 : all - 1 - t) : t;
             MI_TRY(walk_turn(plan, walk, i, behind, inner));

@@ -27,6 +27,7 @@ struct mi_action {
     struct mi_launch launch;       /* of source */
     struct mi_place place[MI_MAX_ARGUMENTS]; /* of a call */
     unsigned turn_at;              /* which argument of the launch is the turn of the outermost repeat that runs it; 0: none */
+    unsigned turns_at;             /* ... and which one is how many turns run in it; 0: none */
     bool moves;                    /* a tensor's place depends on the turn, or on n */
     struct mi_buffer table;        /* places and sizes of a launch for several kernels */
 };
@@ -98,6 +99,7 @@ struct mica_plan {
     cl_event in_flight[2];
     uint64_t steps;
     uint64_t runs;                 /* before the one that is enqueued: its step, counted from 0 */
+    struct mi_turns { int64_t run, fed, longest; } *turns; /* by repeat (turns.c) */
     struct mi_step next;           /* the next run's, without n */
     uint64_t samples;              /* of all runs since the metrics were set to zero */
     struct mi_measured {
@@ -121,7 +123,8 @@ static inline int mi_repeat_of(const struct mica_plan *plan, const struct mi_ker
     return plan->rows[kernel->repeat] ? plan->graph->repeats[kernel->repeat].outer : kernel->repeat;
 }
 
-/* How many turns a step has of a repeat, within those around it; how often it runs a kernel, and how often it launches it. */
+/* How many turns a step has of a repeat, within those around it; how often it runs a kernel, and how often it launches it: at
+ * most. */
 static inline int64_t mi_turns_in(const struct mica_plan *plan, int repeat)
 {
     int64_t turns = 1;
@@ -157,6 +160,15 @@ mica_status mi_plan_refuse_name(mica_plan *plan, bool inputs, bool outputs, cons
 mica_status mi_plan_check(mica_plan *plan, int64_t n); /* whether a step may have so many samples */
 /* The next run: a step of training, or one of prediction, which are all alike. */
 mica_status mi_plan_run_samples(mica_plan *plan, int64_t n);
+
+/* ---- turns.c ---- */
+
+/* Says that every repeat runs all its turns. */
+mica_status mi_turns_make(struct mica_plan *plan);
+/* Notes the lengths of n samples, where an input has them. */
+void mi_turns_feed(struct mica_plan *plan, const mi_value *input, const void *elements, int64_t n);
+/* How many turns the step of n samples runs, by the lengths that were fed. */
+void mi_turns_settle(struct mica_plan *plan, int64_t n);
 
 /* ---- states.c ---- */
 

@@ -33,6 +33,7 @@ mica_status mi_plan_feed(struct mica_plan *plan, int input, const void *elements
     if (bytes == 0)
         return MICA_OK;
     MI_TRY(place_buffer(plan, value, &buffer, &offset));
+    mi_turns_feed(plan, value, elements, n);
     return mi_plan_from_device(plan, mi_buffer_write(plan->device, &buffer, offset, elements, bytes, done));
 }
 
@@ -138,6 +139,7 @@ static mica_status enqueue_step(struct mica_plan *plan, const struct mi_step *st
     MI_TRY(mi_event_wait(plan->device, &plan->in_flight[slot]));
     plan->slot[slot] = *step;
     plan->runs = step->step ? step->step - 1 : 0;
+    mi_turns_settle(plan, step->n);
     MI_TRY(poison(plan));
     MI_TRY(mi_buffer_write(plan->device, &plan->step_block, 0, &plan->slot[slot], sizeof *step, NULL));
     MI_TRY(run_actions(plan, step->n));

@@ -77,7 +77,7 @@ static void set_part(struct mica_plan *plan, const mi_value *value, mi_value *of
     struct mi_tensor *tensor = &plan->tensors[value->id];
     bool turns = mi_attribute_int(value->node, "turns", 0) != 0;
     tensor->part = (struct mi_part){of, mi_attribute_int(value->node, "shift", 0), turns ? value->node->repeat : 0,
-                                    mi_attribute_int(value->node, "runs", 0) != 0};
+                                    mi_attribute_int(value->node, "runs", 0) != 0, (int)mi_attribute_int(value->node, "until", 0)};
     tensor->stored = true;
 }
 
@@ -118,5 +118,5 @@ mica_status mi_start_tensors(struct mica_plan *plan)
     }
     for (size_t i = 0; i < graph->node_count; i++)
         set_parts(plan, graph->nodes[i]);
-    return MICA_OK;
+    return mi_turns_make(plan);
 }

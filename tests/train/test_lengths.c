@@ -1,6 +1,7 @@
 /* Inputs whose number of steps varies: layers give what they give for each sample alone, unpadded; training is that of a network with a
  * masking; data that are shorter, and what is refused. */
 #include "nn/model.h"
+#include "plan/inside.h"
 #include "support/device.h"
 #include "support/files.h"
 #include "train/golden.h"
@@ -61,6 +62,8 @@ static const struct {
      "{\"type\": \"dense\", \"units\": 4}, {\"type\": \"simple_rnn\", \"units\": 4}", UNITS, false},
     {"{\"type\": \"multi_head_attention\", \"num_heads\": 2, \"key_dim\": 3, \"inputs\": [\"input\", \"input\"]}, "
      "{\"type\": \"gru\", \"units\": 4}", UNITS, false},
+    {"{\"type\": \"rnn\", \"return_sequences\": true, \"cell\": [{\"type\": \"gru_cell\", \"units\": 4}, "
+     "{\"type\": \"lstm_cell\", \"units\": 4}]}", UNITS, true},
 };
 
 /* Every sample of a batch gives exactly what a network of as many steps as it has gives for it. */
@@ -88,6 +91,48 @@ static void alone(void **state)
         mica_model_destroy(model);
         mica_data_destroy(data);
     }
+}
+
+static void run(mica_plan *plan, const float *values, const float *steps, int64_t n, float *out, size_t each)
+{
+    assert_int_equal(mica_plan_write(plan, "input", values, (size_t)n * STEPS * FEATURES), MICA_OK);
+    if (steps)
+        assert_int_equal(mica_plan_write(plan, "input_length", steps, (size_t)n), MICA_OK);
+    assert_int_equal(mica_plan_run(plan, n), MICA_OK);
+    assert_int_equal(mica_plan_read(plan, NULL, out, (size_t)n * each), MICA_OK);
+}
+
+/* Recurrent layers run no further than the longest sample of a run, and give what they give beside a sample with all steps; also at
+ * the steps behind, whatever stood there before. How far is known of so many samples as had their lengths written. */
+static void early(void **state)
+{
+    (void)state;
+    static const float short_ones[SAMPLES] = {2, 1, 2, 6}, none[] = {0, 0, 0};
+    mica_device *debug = mica_device_open(&(mica_device_desc){.debug = true});
+    for (size_t c = 0; c < MI_COUNT(networks); c++) {
+        float values[SAMPLES * STEPS * FEATURES], wanted[SAMPLES * STEPS * 2 * UNITS], got[SAMPLES * STEPS * 2 * UNITS];
+        size_t each = (size_t)networks[c].each * (networks[c].sequence ? STEPS : 1);
+        fill(values, SAMPLES * STEPS * FEATURES);
+        mica_model *model = described(debug, VARYING, networks[c].layers); /* where undefined numbers are NaN */
+        mica_plan *plan = mica_compile(model, &(mica_plan_desc){.batch = SAMPLES});
+        run(plan, values, short_ones, SAMPLES, wanted, each);
+        assert_int_equal(plan->turns[1].run, STEPS);
+        run(plan, values, short_ones, 3, got, each);
+        assert_int_equal(plan->turns[1].run, 2);
+        assert_int_equal(plan->rows[1] > 0, debug->is_cpu);
+        for (size_t k = 0; k < 3 * each; k++)
+            if (!(fabsf(got[k] - wanted[k]) <= 1e-6f))
+                fail_msg("network %zu: element %zu is %.9g, with more turns %.9g", c, k, (double)got[k], (double)wanted[k]);
+        run(plan, values, none, 3, got, each);
+        assert_int_equal(plan->turns[1].run, 0);
+        for (size_t k = 0; k < 3 * each; k++)
+            assert_true(isfinite(got[k]));
+        run(plan, values, NULL, SAMPLES, got, each); /* of the fourth the host has been told nothing since */
+        assert_int_equal(plan->turns[1].run, STEPS);
+        mica_plan_destroy(plan);
+        mica_model_destroy(model);
+    }
+    mica_device_destroy(debug);
 }
 
 static void trained(mica_device *device, mica_model *model, mica_data *data, float *weights, int count)
@@ -248,7 +293,7 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(alone), cmocka_unit_test(training),   cmocka_unit_test(files),
+        cmocka_unit_test(alone), cmocka_unit_test(early), cmocka_unit_test(training), cmocka_unit_test(files),
         cmocka_unit_test(tokens), cmocka_unit_test(normalized), cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests_name("lengths", tests, open_device, close_device);

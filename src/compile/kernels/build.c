@@ -54,9 +54,11 @@ static mica_status set_others(struct mica_plan *plan, struct mi_action *action)
     cl_uint at = 1 + (table ? 1 : 2) * (cl_uint)code->arguments;
     MI_TRY(set_argument(plan, action, 0, sizeof plan->step_block.mem, &plan->step_block.mem));
     MI_TRY(table ? set_argument(plan, action, at++, sizeof table, &table) : set_sizes(plan, action, &at));
-    int depth = mi_repeat_depth(plan->graph, mi_repeat_of(plan, &plan->kernels.list[action->kernel]));
+    const struct mi_kernel *kernel = &plan->kernels.list[action->kernel];
+    cl_uint depth = (cl_uint)mi_repeat_depth(plan->graph, mi_repeat_of(plan, kernel));
     action->turn_at = depth ? at : 0;
-    at += (cl_uint)depth;
+    at += depth;
+    action->turns_at = plan->rows[kernel->repeat] ? at++ : 0;
     for (int i = 0; i < code->locals; i++)
         MI_TRY(set_argument(plan, action, at++, (size_t)code->local[i], NULL));
     return MICA_OK;

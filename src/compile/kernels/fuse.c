@@ -446,9 +446,9 @@ static bool alias_turn(struct fuse *f, const struct mi_node *node)
     struct mica_plan *plan = f->plan;
     mi_value *in = mi_canonical(plan, node->in[0]);
     struct mi_tensor *tensor = &plan->tensors[in->id], *out = &plan->tensors[node->out[0]->id];
-    bool stored = plan->home[in->node->id] >= 0 || tensor->stored;
+    bool stored = plan->home[in->node->id] >= 0 || tensor->stored, moves = tensor->part.repeat || tensor->part.until;
     if (node->op != &mi_op_turn || mi_attribute_int(node, "axis", 0) != 0 || plan->desc.no_fusion || !stored ||
-        in->node->op == &mi_op_constant || tensor->part.repeat || (tensor->part.of && in != node->in[0]) ||
+        in->node->op == &mi_op_constant || moves || (tensor->part.of && in != node->in[0]) ||
         !mi_layout_is_plain(&tensor->layout, in->shape.rank) || !mi_layout_is_plain(&out->layout, node->out[0]->shape.rank))
         return false;
     out->part = (struct mi_part){

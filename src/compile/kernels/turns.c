@@ -3,12 +3,12 @@
  * Each of them was written for a batch of so many rows, as a function that is given their number and where their tensors begin. Of
  * two samples an item, three turns, a product and a map it is
  *
- *     __kernel void mica_turns(..., q0, o0, q1, o1, q2, o2)
+ *     __kernel void mica_turns(..., q0, o0, q1, o1, q2, o2, turns)
  *         const int all = mica_s->n, first = (int)get_global_id(0)*2;
  *         if (first >= all)
  *             return;
  *         const int n = min(2, all - first);
- *         for (int at = 0; at < 3; at++) {
+ *         for (int at = 0; at < turns; at++) {
  *             const int turn = at;
  *             for each item of the product's grid
  *                 product(n, first, q0 + o0 + (turn % 4)*(all*8) + first*8, q1 + o1, q2 + o2 + first*8, ...);
@@ -16,9 +16,9 @@
  *                 map(n, first, q2 + o2 + first*8, q0 + o0 + ((1 + turn) % 4)*(all*8) + first*8, ...);
  *         }
  *
- * where q0 is a ring of four parts of (n, 8), of which turn t reads part t and stores part t + 1, and q1 has no batch. A kernel
- * that turns out not to fit, because a tensor does not lie row after row, or it needs scratch memory, leaves its repeat turn by
- * turn. */
+ * where q0 is a ring of four parts of (n, 8), of which turn t reads part t and stores part t + 1, and q1 has no batch. How many
+ * turns run is an argument too, as the host knows it when it enqueues the step (plan/turns.c). A kernel that turns out not to fit,
+ * because a tensor does not lie row after row, or it needs scratch memory, leaves its repeat turn by turn. */
 #include "compile/choose/rows.h"
 #include "compile/kernels/kernels.h"
 #include "device/programs.h"
@@ -107,7 +107,8 @@ static int argument_of(struct turns *t, mi_value *value, bool written)
     return t->code.arguments++;
 }
 
-/* Adds where an argument's rows begin: in the part of this turn, where the value lies in one. */
+/* Adds where an argument's rows begin: in the part of this turn, where the value lies in one. Where any other part begins does not
+ * change while the kernel runs, and is the host's to say. */
 static bool add_place(struct turns *t, const struct mi_argument *argument)
 {
     const struct mica_plan *plan = t->plan;
@@ -115,13 +116,12 @@ static bool add_place(struct turns *t, const struct mi_argument *argument)
     struct mi_text offset = {0};
     if (mi_has_rows(&value->shape))
         mi_text_add(&offset, " + (ulong)first*%lld", (long long)mi_shape_count(&value->shape, 1));
-    while (plan->tensors[value->id].part.of) {
+    while (plan->tensors[value->id].part.repeat == t->repeat) {
         const struct mi_part *part = &plan->tensors[value->id].part;
         int64_t parts = part->of->shape.dim[0].b;
         int64_t fixed = mi_shape_count(&part->of->shape, 0) / parts, row = mi_shape_count(&part->of->shape, 1) / parts - fixed;
-        const char *turn = part->repeat ? mi_turn_name(plan->graph, part->repeat) : "0";
-        mi_text_add(&offset, " + (ulong)((%lld + %s) %% %lld)*((ulong)all*%lld + %lld)", (long long)part->shift, turn,
-                    (long long)parts, (long long)row, (long long)fixed);
+        mi_text_add(&offset, " + (ulong)((%lld + %s) %% %lld)*((ulong)all*%lld + %lld)", (long long)part->shift,
+                    mi_turn_name(plan->graph, t->repeat), (long long)parts, (long long)row, (long long)fixed);
         value = mi_canonical(plan, part->of);
     }
     int number = argument_of(t, value, argument->written);
@@ -178,16 +178,13 @@ static void add_kernel(const struct turns *t, struct mi_text *out)
                     mi_types[argument->value->type].stored, i, i);
     }
     add_turns(t, out, repeat->outer, "const int ");
+    mi_text_add(out, ", const int turns");
     for (int i = 0; i < t->code.locals; i++)
         mi_text_add(out, ",\n    __local float *l%d", i);
     mi_text_add(out, ")\n{\n    const int all = mica_s->n, first = (int)get_global_id(0)*%d;\n"
                      "    if (first >= all)\n        return;\n    const int n = min(%d, all - first);\n"
-                     "    for (int at = 0; at < %lld; at++) {\n",
-                rows, rows, (long long)repeat->turns);
-    mi_text_add(out, "        const int %s = ", mi_turn_name(t->plan->graph, t->repeat));
-    if (repeat->backwards)
-        mi_text_add(out, "%lld - ", (long long)repeat->turns - 1);
-    mi_text_add(out, "at;\n");
+                     "    for (int at = 0; at < turns; at++) {\n        const int %s = %sat;\n",
+                rows, rows, mi_turn_name(t->plan->graph, t->repeat), repeat->backwards ? "turns - 1 - " : "");
     mi_text_append(out, mi_text_get(&t->calls), t->calls.size);
     mi_text_add(out, "    }\n}\n");
 }

@@ -173,14 +173,14 @@ static bool find_needed(struct lift *l)
     return any;
 }
 
-/* ---- Nodes of all turns ---- */
+/* ---- Nodes of all turns: what one makes of turns that do not run is theirs alone, and undefined too ---- */
 
 static mi_value *in_all_turns(struct lift *l, mi_value *value)
 {
     if (!is_within(l, value))
         return value;
     mi_value **all = &l->all[value->id];
-    return *all = *all ? *all : mi_stack(l->end, value);
+    return *all = *all ? *all : mi_stack_of_run(l->end, value);
 }
 
 static struct mi_shape of_turns(const struct lift *l, const struct mi_shape *shape, int rank)

@@ -29,6 +29,13 @@ struct rings {
     bool *last;                    /* ... the last one is */
 };
 
+/* Which part of a ring, as mi_part has it. */
+struct place {
+    int64_t shift;
+    bool turns;
+    int until;
+};
+
 /* Which of the end's inputs a result is of. */
 static int number_of(const struct mi_node *result)
 {
@@ -64,14 +71,22 @@ static void look(struct rings *r, size_t nodes)
 }
 
 /* A node that is, or lies in, a part of a ring. */
-static mi_value *part(struct rings *r, const struct mi_op *op, mi_value *const *in, int inputs, int64_t shift, bool turns)
+static mi_value *part(struct rings *r, const struct mi_op *op, mi_value *const *in, int inputs, struct place place)
 {
-    const struct mi_attribute attributes[] = {MI_INT("shift", shift), MI_INT("turns", turns)};
-    struct mi_node *node = mi_node_of(r->graph, op, in, inputs, attributes, 2);
+    const struct mi_attribute attributes[] = {MI_INT("shift", place.shift), MI_INT("turns", place.turns),
+                                              MI_INT("until", place.until)};
+    struct mi_node *node = mi_node_of(r->graph, op, in, inputs, attributes, 3);
     if (!node)
         return NULL;
-    node->repeat = turns ? r->end->ends : r->end->repeat;
+    node->repeat = place.turns ? r->end->ends : r->end->repeat;
     return node->out[0];
+}
+
+/* The part of a number that all turns together lead to. */
+static struct place behind_all(const struct rings *r)
+{
+    bool all = !r->repeat->lengths;
+    return (struct place){.shift = all ? r->repeat->turns : 0, .until = all ? 0 : r->end->ends};
 }
 
 static mi_value *ring_of(struct rings *r, const mi_value *value, int64_t parts)
@@ -98,7 +113,7 @@ static bool may_be_read(const struct rings *r, const mi_value *value)
 /* Puts the value of each turn in a part; those that read it in the repeat read it there. */
 static mi_value *put(struct rings *r, mi_value *value, int64_t shift, size_t nodes)
 {
-    mi_value *stored = part(r, &mi_op_put, &value, 1, shift, true);
+    mi_value *stored = part(r, &mi_op_put, &value, 1, (struct place){.shift = shift, .turns = true});
     for (size_t i = 0; i < nodes && stored && may_be_read(r, value); i++) {
         struct mi_node *node = r->graph->nodes[i];
         for (int k = 0; k < node->inputs && mi_repeat_within(r->graph, node->repeat, r->end->ends); k++)
@@ -109,14 +124,14 @@ static mi_value *put(struct rings *r, mi_value *value, int64_t shift, size_t nod
 }
 
 /* The parts that the results of one input of the end are. */
-static void replace_results(struct rings *r, int number, mi_value *ring, int64_t all, int64_t last, size_t nodes)
+static void replace_results(struct rings *r, int number, mi_value *ring, int64_t all, struct place last, size_t nodes)
 {
     for (size_t i = 0; i < nodes; i++) {
         struct mi_node *node = r->graph->nodes[i];
         if (!is_result(r, node) || number_of(node) != number)
             continue;
-        int64_t shift = node->op == &mi_op_last ? last : all;
-        mi_value *made = part(r, &mi_op_part, (mi_value *const[]){ring, r->end->out[0]}, 2, shift, false);
+        const struct place place = node->op == &mi_op_last ? last : (struct place){.shift = all};
+        mi_value *made = part(r, &mi_op_part, (mi_value *const[]){ring, r->end->out[0]}, 2, place);
         if (!made)
             return;
         made->type = node->out[0]->type;
@@ -131,15 +146,16 @@ static void place_carry(struct rings *r, int number, mi_value **puts, mi_value *
     struct mi_node *carry = r->carry[number];
     int64_t turns = r->repeat->turns, parts = r->stacked[number] ? turns + 1 : 2;
     int64_t before = r->repeat->backwards ? 1 : 0, after = 1 - before;
+    const struct place front = {.shift = 0}, behind = behind_all(r);
     if (!carry && !r->stacked[number] && !r->last[number])
         return;
     mi_value *ring = rings[number] = ring_of(r, r->end->in[number], parts);
     puts[number] = put(r, r->end->in[number], after, nodes);
-    replace_results(r, number, ring, after, r->repeat->backwards ? 0 : turns % parts, nodes);
+    replace_results(r, number, ring, after, r->repeat->backwards ? front : behind, nodes);
     if (!carry)
         return;
-    mi_value *first = part(r, &mi_op_put, &carry->in[0], 1, r->repeat->backwards ? turns % parts : 0, false);
-    mi_value *now = part(r, &mi_op_part, (mi_value *const[]){ring, first}, 2, before, true);
+    mi_value *first = part(r, &mi_op_put, &carry->in[0], 1, r->repeat->backwards ? behind : front);
+    mi_value *now = part(r, &mi_op_part, (mi_value *const[]){ring, first}, 2, (struct place){.shift = before, .turns = true});
     if (!now)
         return;
     now->type = carry->out[0]->type;
@@ -147,7 +163,7 @@ static void place_carry(struct rings *r, int number, mi_value **puts, mi_value *
     r->replacement[carry->out[0]->id] = now;
     for (int k = r->repeat->carries; k < r->end->inputs; k++)
         if (carry_at(r, k) == carry)
-            replace_results(r, k, ring, before, 0, nodes);
+            replace_results(r, k, ring, before, front, nodes);
 }
 
 static mica_status place_repeat(struct rings *r, size_t nodes)
@@ -165,7 +181,7 @@ static mica_status place_repeat(struct rings *r, size_t nodes)
             continue;
         in[count + i] = ring_of(r, r->end->in[i], r->repeat->turns);
         in[i] = put(r, r->end->in[i], 0, nodes);
-        replace_results(r, i, in[count + i], 0, 0, nodes);
+        replace_results(r, i, in[count + i], 0, (struct place){.shift = 0}, nodes);
     }
     r->end->in = in;
     r->end->inputs = 2 * count;

@@ -17,16 +17,22 @@ static bool state_fits(struct mi_layer *layer, const struct mi_shape *shape, con
     return false;
 }
 
+/* `made` where a step is real, else `held`: real (...) begins as the values' shapes do. */
+static mi_value *where_real(struct mi_graph *graph, mi_value *real, mi_value *made, mi_value *held)
+{
+    struct mi_shape beside = {.rank = made ? made->shape.rank : 0};
+    if (!real || !made)
+        return NULL;
+    for (int k = 0; k < beside.rank; k++)
+        beside.dim[k] = k < real->shape.rank ? real->shape.dim[k] : mi_fixed(1);
+    return mi_apply(graph, "Where", (mi_value *const[]){mi_reshape_to(graph, real, &beside), made, held}, 3, NULL, 0);
+}
+
 /* Where the step is padding, values stay as they are; real (N), or (N, 1): where it is not. */
 static void hold(struct mi_layer *layer, mi_value *real, mi_value *const *now, mi_value **next, int count)
 {
-    struct mi_graph *graph = layer->graph;
-    for (int i = 0; i < count && real && next[i]; i++) {
-        struct mi_shape beside = {.rank = next[i]->shape.rank, .dim = {real->shape.dim[0]}};
-        for (int k = 1; k < beside.rank; k++)
-            beside.dim[k] = mi_fixed(1);
-        next[i] = mi_apply(graph, "Where", (mi_value *const[]){mi_reshape_to(graph, real, &beside), next[i], now[i]}, 3, NULL, 0);
-    }
+    for (int i = 0; i < count && real && next[i]; i++)
+        next[i] = where_real(layer->graph, real, next[i], now[i]);
 }
 
 /* A state that is given counts in the run of the first step; later ones begin with what the last has left. */
@@ -158,7 +164,7 @@ static bool end_chunks(const struct mi_turn *turn, int result, struct mi_run *ru
 
 /* The place of the result among the values that are carried on. One that is no state is carried too, so that a step that is
  * padding has that of the step before. -1: there is none. */
-static int carried_result(const struct mi_turn *turn, mi_value *y, mi_value **now, mi_value **next)
+static int carried_result(const struct mi_turn *turn, mi_value *y, mi_value **first, mi_value **now, mi_value **next)
 {
     struct mi_graph *graph = turn->layer->graph;
     int i = 0, states = turn->use->states;
@@ -166,26 +172,38 @@ static int carried_result(const struct mi_turn *turn, mi_value *y, mi_value **no
         i++;
     if (!y || i < states)
         return y ? i : -1;
-    now[i] = mi_expand_to(graph, mi_scalar(graph, 0), &y->shape);
-    now[i] = mi_carry(graph, turn->chunks ? carry_chunks(graph, now[i]) : now[i]);
+    first[i] = mi_expand_to(graph, mi_scalar(graph, 0), &y->shape);
+    first[i] = turn->chunks ? carry_chunks(graph, first[i]) : first[i];
+    now[i] = mi_carry(graph, first[i]);
     next[i] = y;
     return now[i] ? i : -1;
 }
 
-/* All turns, or those of a chunk, from the states of before. */
-static bool run_turns(struct mi_turn *turn, mi_value *mask, mi_value **now, bool backwards, struct mi_run *run, mi_value **last)
+/* The result in all turns, (T, N, ...). Those that do not run, as every sample has but padding there, have what the first of them
+ * would hold: the last result, or backwards what was there before. */
+static mi_value *in_all_turns(struct mi_graph *graph, mi_value *mask, mi_value *all, mi_value *held)
+{
+    const int64_t order[] = {1, 0};
+    mi_value *real = MI_APPLY(graph, "Transpose", ((mi_value *[]){mask}), MI_INTS("perm", order, 2));
+    return where_real(graph, real, all, held);
+}
+
+/* All turns, or those of a chunk, from the states of before; of sequences with lengths up to that of the longest. */
+static bool run_turns(struct mi_turn *turn, mi_value *mask, mi_value **first, bool backwards, struct mi_run *run, mi_value **last)
 {
     struct mi_graph *graph = turn->layer->graph;
-    mi_value *next[MI_MOST_STATES + 1] = {NULL};
+    mi_value *now[MI_MOST_STATES + 1] = {NULL}, *next[MI_MOST_STATES + 1] = {NULL};
+    const char *lengths = mi_mask_lengths(mask);
     int states = turn->use->states;
     for (int i = 0; i < states && turn->chunks; i++)
-        now[i] = mi_carry(graph, now[i]);
+        first[i] = mi_carry(graph, first[i]);
     if (!mi_repeat_begin(graph, turn->inputs->shape.dim[1].b, backwards))
         return false;
+    mi_repeat_until(graph, lengths);
     for (int i = 0; i < states; i++)
-        now[i] = mi_carry(graph, now[i]);
+        now[i] = mi_carry(graph, first[i]);
     mi_value *y = turn->use->cell->turn(turn, mi_at_turn(graph, turn->inputs, 1), now, next);
-    int result = carried_result(turn, y, now, next), carried = result == states ? states + 1 : states;
+    int result = carried_result(turn, y, first, now, next), carried = result == states ? states + 1 : states;
     hold(turn->layer, mask ? mi_at_turn(graph, mask, 1) : NULL, now, next, carried);
     struct mi_node *end = mi_repeat_end(graph, next, carried);
     if (!end || result < 0)
@@ -193,7 +211,8 @@ static bool run_turns(struct mi_turn *turn, mi_value *mask, mi_value **now, bool
     for (int i = 0; i < states; i++)
         last[i] = mi_last(end, i);
     run->result = mi_last(end, result);
-    run->all = mi_stack(end, next[result]);
+    run->all = lengths ? in_all_turns(graph, mask, mi_stack_of_run(end, next[result]), backwards ? first[result] : run->result)
+                       : mi_stack(end, next[result]);
     return run->all && (!turn->chunks || end_chunks(turn, result, run, last));
 }
 
