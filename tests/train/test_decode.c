@@ -173,7 +173,8 @@ static bool take(void *user, const mica_written *written)
     struct told *told = user;
     assert_int_equal(written->number, told->answers);
     assert_null(written->text);
-    memcpy(told->token[written->number], written->tokens, (size_t)written->count * sizeof(int32_t));
+    if (written->count) /* an answer may be empty */
+        memcpy(told->token[written->number], written->tokens, (size_t)written->count * sizeof(int32_t));
     told->count[written->number] = written->count;
     told->score[written->number] = written->score;
     told->ended[written->number] = written->ended;
