@@ -89,7 +89,14 @@ static void dropped(struct network *net, mi_value *x, mi_value *const *now, mi_v
     next[0] = mi_op1(net->graph, "Tanh", mi_op2(net->graph, "Add", product(net, x, "w", WIDTH), left));
 }
 
-static const struct cell mixing = {"mixed", 1, mixed}, dropping = {"dropped", 1, dropped};
+/* A number for all rows, that is made of how many there are. */
+static void counted(struct network *net, mi_value *x, mi_value *const *now, mi_value **next)
+{
+    mi_value *share = MI_APPLY(net->graph, "DivideByCount", ((mi_value *[]){mi_scalar(net->graph, 8)}), MI_INT("per_n", 1));
+    next[0] = mi_op1(net->graph, "Tanh", mi_op2(net->graph, "Add", product(net, x, "w", WIDTH), mi_op2(net->graph, "Mul", now[0], share)));
+}
+
+static const struct cell mixing = {"mixed", 1, mixed}, dropping = {"dropped", 1, dropped}, counting = {"counted", 1, counted};
 
 /* What is made of the step by layers of its own, with a mean between. */
 static void deep(struct network *net, mi_value *x, mi_value *const *now, mi_value **next)
@@ -332,6 +339,7 @@ static void test_rows(void **state)
     assert_int_equal(repeats_by_rows(*state, cell, GRADIENTS | LAST | FIRST | BACKWARDS, 40), cpu ? 2 : 0);
     compare_ways(*state, &dropping, repeated, repeated, GRADIENTS | LAST | FIRST, 40, 37, false);
     assert_int_equal(repeats_by_rows(*state, &dropping, GRADIENTS | LAST | FIRST, 40), cpu ? 2 : 0);
+    compare(*state, &counting, LAST | FIRST, 40, 37, false);
     compare(*state, &mixing, LAST | ALL, 40, 37, false);
     assert_int_equal(repeats_by_rows(*state, &mixing, LAST | ALL, 40), 0);
 }

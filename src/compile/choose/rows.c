@@ -45,16 +45,18 @@ static bool trace_map(const struct mi_node *node, int axis, int *in)
     static const char *const place[MI_MAX_RANK] = {"at0", "at1", "at2", "at3", "at4", "at5", "at6", "at7"};
     const struct mi_shape *out = &node->out[0]->shape;
     mi_map_view(node, &view);
-    for (int o = 0; o < node->outputs && axis >= 0; o++)
-        if (mi_expression_names(view.expr[o], place[axis]) || mi_expression_names(view.expr[o], "index") ||
-            mi_expression_names(view.expr[o], "n"))
+    for (int o = 0; o < node->outputs; o++) {
+        const char *expression = view.expr[o];
+        bool asks = axis >= 0 && (mi_expression_names(expression, place[axis]) || mi_expression_names(expression, "index"));
+        if (asks || mi_expression_names(expression, "n")) /* an item's n is its own */
             return false;
+    }
     for (int k = 0; k < node->inputs; k++) {
         const struct mi_shape *shape = node->in[k] ? &node->in[k]->shape : NULL;
         int own = shape && axis >= 0 ? axis - (out->rank - shape->rank) : NOWHERE;
         in[k] = own >= 0 && mi_dim_equal(shape->dim[own], out->dim[axis]) ? own : NOWHERE;
     }
-    return axis <= 0 || !mi_draws(node); /* a number is of an element's place, which is counted from row 0 */
+    return axis == 0 || !mi_draws(node); /* a number is of an element's place, which is counted from row 0 */
 }
 
 static bool trace_reduce(const struct mi_node *node, int axis, int *in)
@@ -154,7 +156,11 @@ bool mi_trace_rows(const struct mi_node *node, int axis, int in[MI_MAX_INPUTS])
     bool (*const trace[])(const struct mi_node *, int, int *) = {
         [MI_MAP] = trace_map, [MI_REDUCE] = trace_reduce, [MI_CONTRACT] = trace_product, [MI_MOVE] = trace_move};
     enum mi_kind kind = node->op->kind;
-    return node->inputs <= MI_MAX_INPUTS && kind < MI_COUNT(trace) && trace[kind] && trace[kind](node, axis, in);
+    bool good = node->inputs <= MI_MAX_INPUTS && kind < MI_COUNT(trace) && trace[kind] && trace[kind](node, axis, in);
+    for (int k = 0; k < node->inputs && good; k++) /* a row is as much of what goes in as of what comes out */
+        good = !node->in[k] || in[k] < 0 || node->op->keeps_order ||
+               mi_dim_equal(node->in[k]->shape.dim[in[k]], node->out[0]->shape.dim[axis]);
+    return good;
 }
 
 /* A part of a ring, or of a tensor of all turns, which has an axis ahead of the rows. */
